@@ -1,1 +1,17 @@
-export {};
+// @lmflow/sdk: the contract between kernel and plugins. Tensor programs are in @lmflow/sdk/graph, file formats in @lmflow/sdk/formats.
+export * from './command.ts';
+export * from './config.ts';
+export * from './dataset.ts';
+export * from './engine.ts';
+export * from './errors.ts';
+export * from './generation.ts';
+export * from './hooks.ts';
+export * from './logger.ts';
+export * from './model.ts';
+export * from './plugin.ts';
+export * from './random.ts';
+export * from './samples.ts';
+export * from './token.ts';
+export * from './tokenizer.ts';
+export * from './tokens.ts';
+export * from './training.ts';

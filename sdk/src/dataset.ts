@@ -1,0 +1,37 @@
+// A dataset before tokenization: a stream of records in one of a few kinds. Readers and detection are the datasets plugin's.
+import type { ChatMessage } from './tokenizer.ts';
+
+/** Where a record came from, for messages. */
+export interface RecordOrigin {
+  readonly file: string;
+  /** Line (1-based) of a line format, or index (0-based) in a list. */
+  readonly line?: number;
+  readonly index?: number;
+}
+
+export type DatasetRecord = { readonly origin: RecordOrigin } & (
+  | { readonly kind: 'text'; readonly text: string }
+  /** Two strings put together as they are; the second is trained. */
+  | { readonly kind: 'completion'; readonly prompt: string; readonly completion: string }
+  | { readonly kind: 'conversation'; readonly messages: readonly ChatMessage[]; readonly tools?: readonly unknown[] }
+  /** Shared messages, and two answers. */
+  | { readonly kind: 'preference'; readonly messages: readonly ChatMessage[]; readonly chosen: string; readonly rejected: string; readonly margin?: number }
+);
+
+export type DatasetKind = DatasetRecord['kind'];
+
+export interface DatasetRequest {
+  readonly split: 'train' | 'evaluation';
+  /** Settings of the sources, as configured. */
+  readonly setting: unknown;
+  readonly signal?: AbortSignal;
+}
+
+export interface Dataset {
+  /** For people: file names and detected format. */
+  readonly name: string;
+  readonly kind: DatasetKind;
+  /** Hash of content and settings: for caches. A tap that changes records must change it. */
+  readonly fingerprint: string;
+  records(): AsyncIterable<DatasetRecord>;
+}

@@ -1,0 +1,50 @@
+// What computes: compiles tensor programs and runs them. engine-onnx is the default; the float64 interpreter is the reference.
+import type { DType, Graph, Shape, TypedArray } from './graph/index.ts';
+
+/** Numbers that an engine can use, wherever they are. */
+export interface Tensor {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** `cpu`, or where else it lies (`gpu-buffer`). */
+  readonly location: string;
+  /** The numbers; on the CPU the array itself, not a copy. */
+  read(): Promise<TypedArray>;
+  dispose(): void;
+}
+
+export type TensorMap = Readonly<Record<string, Tensor>>;
+
+export interface CompileOptions {
+  /** For messages and profiles. */
+  readonly name?: string;
+  /** Collect times per op (Program.profile). */
+  readonly profile?: boolean;
+}
+
+export interface Program {
+  /**
+   * Runs the program. Every input of the graph must be given; gives the graph's outputs.
+   * `outputs` may name tensors to write results into (an input's own tensor too, where each element depends on its own index only).
+   * A failure of the runtime is an LMFlowError with the name of the node in our graph.
+   */
+  run(inputs: TensorMap, outputs?: TensorMap): Promise<TensorMap>;
+  dispose(): Promise<void>;
+}
+
+/** What `lmflow doctor` shows of an engine. */
+export interface DeviceReport {
+  readonly device: string;
+  readonly available: boolean;
+  /** Why not, or what it is (`2 threads, AVX-512`). */
+  readonly detail: string;
+}
+
+export interface Engine {
+  readonly name: string;
+  readonly device: string;
+  /** Makes a tensor. On the CPU it wraps `data` without a copy: changing `data` between runs changes the tensor. */
+  upload(data: TypedArray, shape: Shape, dtype: DType): Promise<Tensor>;
+  compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+  /** The devices this engine knows, tried honestly (a tiny program is run on each). */
+  devices(): Promise<readonly DeviceReport[]>;
+}

@@ -1,0 +1,49 @@
+// The one error class of the whole house. Builders of concrete errors live in each package's own errors.ts; codes are listed in docs/errors.md.
+
+export interface ErrorOptions {
+  /** What to do about it, where it is not already in the message. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+}
+
+/** An expected failure: bad input, missing file, wrong shape. The command prints message and hint without a stack. */
+export class LMFlowError extends Error {
+  /** Stable, `LMFLOW_*`, listed in docs/errors.md. */
+  readonly code: string;
+  readonly hint: string | undefined;
+
+  constructor(code: `LMFLOW_${string}`, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'LMFlowError';
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** Whether a value is an LMFlowError, also one made by another copy of this package. */
+export function isLMFlowError(value: unknown): value is LMFlowError {
+  return value instanceof Error && value.name === 'LMFlowError' && 'code' in value;
+}
+
+/** The candidate nearest to `word` (edit distance at most a third of its length), for "did you mean". */
+export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

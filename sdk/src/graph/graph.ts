@@ -1,0 +1,123 @@
+// A tensor program as data: inputs, constants, weights, nodes in the order they were built, named outputs. It computes nothing.
+import type { OpDefinition } from './op.ts';
+import { describe, sizeOf, type Attributes, type DType, type Shape, type TypedArray, type ValueType } from './types.ts';
+import type { WeightSource } from './weight.ts';
+import { graphError } from './errors.ts';
+
+/** What makes a value: an input fed at run time, a small constant, a frozen weight, or one output of a node. */
+export type Source =
+  | { readonly kind: 'input'; readonly name: string }
+  | { readonly kind: 'constant'; readonly data: TypedArray }
+  | { readonly kind: 'weight'; readonly name: string; readonly weight: WeightSource }
+  | { readonly kind: 'node'; readonly node: Node; readonly index: number };
+
+/** A value of the program: a type and where it comes from. */
+export interface Value extends ValueType {
+  readonly graph: Graph;
+  readonly id: number;
+  readonly source: Source;
+}
+
+/** One application of an op. `name` is unique in the graph and says the region it was built in. */
+export interface Node<A extends Attributes = Attributes> {
+  readonly name: string;
+  readonly op: OpDefinition<A>;
+  readonly inputs: readonly Value[];
+  readonly attributes: A;
+  readonly outputs: readonly Value[];
+  readonly region: Region | undefined;
+}
+
+/** A marked part of the program (a transformer block): unit of checkpointing, ZeRO-3 splitting, memory plan and profile. */
+export interface Region {
+  readonly name: string;
+  readonly parent: Region | undefined;
+  /** Compute the region a second time in the backward pass instead of keeping its inner values. */
+  readonly recompute: boolean;
+}
+
+export interface RegionOptions { readonly recompute?: boolean }
+
+export class Graph {
+  readonly nodes: Node[] = [];
+  readonly inputs = new Map<string, Value>();
+  readonly outputs = new Map<string, Value>();
+  readonly weights = new Map<string, Value>();
+  #values = 0;
+  #region: Region | undefined;
+
+  /** A value fed at every run. Asking again for the same name gives the same value; another type for it is an error. */
+  input(name: string, dtype: DType, shape: Shape): Value {
+    const known = this.inputs.get(name);
+    if (known) return this.#same(known, { dtype, shape }, `input "${name}"`);
+    const value = this.#value({ kind: 'input', name }, { dtype, shape });
+    this.inputs.set(name, value);
+    return value;
+  }
+
+  /** A small constant, kept inside the program. `data` is row-major. */
+  constant(data: TypedArray, shape: Shape, dtype: DType): Value {
+    if (data.length !== sizeOf(shape)) throw graphError('constant', `${data.length} numbers do not fill ${describe({ dtype, shape })}`);
+    return this.#value({ kind: 'constant', data }, { dtype, shape });
+  }
+
+  /** A float32 scalar constant. */
+  scalar(number: number): Value {
+    return this.constant(Float32Array.of(number), [], 'float32');
+  }
+
+  /** A frozen weight: the engine reads its numbers where `weight` says they are. One value a name. */
+  weight(name: string, weight: WeightSource): Value {
+    const known = this.weights.get(name);
+    if (known) return this.#same(known, weight, `weight "${name}"`);
+    const value = this.#value({ kind: 'weight', name, weight }, weight);
+    this.weights.set(name, value);
+    return value;
+  }
+
+  /** Names a value as a result of the program. */
+  output(name: string, value: Value): void {
+    if (value.graph !== this) throw graphError('output', `"${name}" belongs to another graph`);
+    if (this.outputs.has(name)) throw graphError('output', `"${name}" is named twice`);
+    this.outputs.set(name, value);
+  }
+
+  /** Builds `build`'s nodes inside a named region; regions nest. */
+  region<T>(name: string, build: () => T, options: RegionOptions = {}): T {
+    return this.within({ name, parent: this.#region, recompute: options.recompute ?? false }, build);
+  }
+
+  /** Builds nodes in an existing region (or in none): the gradient puts a region's backward beside its forward so. */
+  within<T>(region: Region | undefined, build: () => T): T {
+    const outer = this.#region;
+    this.#region = region;
+    try {
+      return build();
+    } finally {
+      this.#region = outer;
+    }
+  }
+
+  /** Appends a node; used by `applyOp`, which infers `types`. */
+  append<A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A, types: readonly ValueType[]): Node<A> {
+    const path = regionPath(this.#region);
+    const outputs: Value[] = [];
+    const node: Node<A> = { name: `${path}${op.name}_${this.nodes.length}`, op, inputs, attributes, outputs, region: this.#region };
+    types.forEach((type, index) => outputs.push(this.#value({ kind: 'node', node: node as unknown as Node, index }, type)));
+    this.nodes.push(node as unknown as Node);
+    return node;
+  }
+
+  #value(source: Source, type: ValueType): Value {
+    return { graph: this, id: this.#values++, source, dtype: type.dtype, shape: type.shape };
+  }
+
+  #same(known: Value, type: ValueType, what: string): Value {
+    if (describe(known) !== describe(type)) throw graphError(what, `is ${describe(known)}, asked for as ${describe(type)}`);
+    return known;
+  }
+}
+
+function regionPath(region: Region | undefined): string {
+  return region ? `${regionPath(region.parent)}${region.name}/` : '';
+}

@@ -1,0 +1,108 @@
+// Causal self-attention with grouped-query heads, sliding window and packed samples, computed by tiles of query rows:
+// keys after a tile's last row are never touched. Probabilities are kept for the backward pass.
+import type { Value } from '../graph.ts';
+import { applyOp, defineOp } from '../op.ts';
+import type { Attributes } from '../types.ts';
+import { opTypesDoNotFit } from '../errors.ts';
+import { add, mul, sub } from './binary.ts';
+import { equal, where } from './logic.ts';
+import { matMul } from './matmul.ts';
+import { concat, reshape, slice, transpose } from './shape.ts';
+import { softmax } from './softmax.ts';
+import { sum } from './reduce.ts';
+
+/** Added to the scores of keys that a query must not see. Finite, so that a row of nothing but hidden keys stays finite. */
+const HIDDEN = -1e30;
+
+/** Inputs q [..., m, d] (already scaled), k [..., n, d], v [..., n, d] and optionally a mask added to the scores; outputs the result [..., m, d] and the probabilities. */
+export const attendOp = defineOp<Attributes>({
+  name: 'attend',
+  infer: (inputs) => {
+    const [q, k, v, mask] = inputs;
+    const outer = q?.shape.slice(0, -2).join();
+    const fits = q && k && v && k.shape.slice(0, -2).join() === outer && v.shape.slice(0, -1).join() === k.shape.slice(0, -1).join()
+      && q.shape.at(-1) === k.shape.at(-1) && (!mask || mask.dtype === q.dtype);
+    if (!fits) throw opTypesDoNotFit('attend', inputs, 'takes q [..., m, d], k [..., n, d], v [..., n, e] and optionally a float mask');
+    return [{ dtype: q.dtype, shape: [...q.shape.slice(0, -1), v.shape.at(-1)!] }, { dtype: q.dtype, shape: [...q.shape.slice(0, -1), k.shape.at(-2)!] }];
+  },
+  decompose: ([q, k, v, mask]) => {
+    const scores = matMul(q!, k!, { transposeB: true });
+    const probabilities = softmax(mask ? add(scores, mask) : scores);
+    return [matMul(probabilities, v!), probabilities];
+  },
+  // sum(dP * P) over the keys equals sum(dO * O) over the head's dimensions, which is shorter (Dao et al. 2022).
+  gradient: (node, [gradient], needed) => {
+    const [q, k, v] = node.inputs as [Value, Value, Value];
+    const [result, probabilities] = node.outputs as [Value, Value];
+    const along = sum(mul(gradient!, result), { axes: [-1], keepDims: true });
+    const scores = mul(probabilities, sub(matMul(gradient!, v, { transposeB: true }), along));
+    return [needed[0] ? matMul(scores, k) : undefined,
+      needed[1] ? matMul(scores, q, { transposeA: true }) : undefined,
+      needed[2] ? matMul(probabilities, gradient!, { transposeA: true }) : undefined];
+  },
+});
+
+export interface AttentionOptions {
+  /** [B, T, H, D] */
+  readonly q: Value;
+  /** [B, T, Hkv, D]; H is a multiple of Hkv. */
+  readonly k: Value;
+  readonly v: Value;
+  /** int32 [B, T]; tokens of different segments do not see each other. */
+  readonly segments?: Value | undefined;
+  /** A query sees itself and window - 1 tokens before it. */
+  readonly window?: number | undefined;
+  /** Default 1 / sqrt(D). */
+  readonly scale?: number;
+  /** Query rows of a tile. */
+  readonly tile?: number;
+}
+
+/** Causal attention; gives [B, T, H, D]. */
+export function attention({ q, k, v, segments, window, scale, tile = 128 }: AttentionOptions): Value {
+  const [batch, length, heads, width] = q.shape as [number, number, number, number];
+  const groups = k.shape[2]!;
+  const shared = heads / groups;
+  if (!Number.isInteger(shared)) throw opTypesDoNotFit('attention', [q, k, v], 'needs a number of query heads that is a multiple of the key heads');
+  // Query heads that share a key head become rows of one product: [B, Hkv, T x G, D].
+  const scaled = mul(q, scale ?? 1 / Math.sqrt(width));
+  const rows = reshape(transpose(reshape(scaled, [batch, length, groups, shared, width]), [0, 2, 1, 3, 4]), [batch, groups, length * shared, width]);
+  const [keys, values] = [k, v].map((x) => transpose(x, [0, 2, 1, 3])) as [Value, Value];
+  const tiles: Value[] = [];
+  for (let from = 0; from < length; from += tile) {
+    const to = Math.min(length, from + tile);
+    const first = window === undefined ? 0 : Math.max(0, from - window + 1);
+    const part = (x: Value, start: number, end: number): Value => slice(x, [0, 0, start, 0], [batch, groups, end, width]);
+    const range = { from, to, first, shared, window };
+    const mask = segments ? segmentMask(segments, range) : causalMask(q, range);
+    tiles.push(applyOp(attendOp, [part(rows, from * shared, to * shared), part(keys, first, to), part(values, first, to), mask], {})[0]!);
+  }
+  return reshape(transpose(reshape(concat(tiles, 2), [batch, groups, length, shared, width]), [0, 2, 1, 3, 4]), [batch, length, heads, width]);
+}
+
+interface Tile { readonly from: number; readonly to: number; readonly first: number; readonly shared: number; readonly window: number | undefined }
+
+/** [(to - from) x shared, to - first]: 0 where the query may look, HIDDEN elsewhere. */
+function causalMask(q: Value, { from, to, first, shared, window }: Tile): Value {
+  const [height, width] = [(to - from) * shared, to - first];
+  const mask = new Float32Array(height * width);
+  for (let row = 0; row < height; row++) {
+    const query = from + Math.floor(row / shared);
+    for (let column = 0; column < width; column++) {
+      const key = first + column;
+      if (key > query || (window !== undefined && key <= query - window)) mask[row * width + column] = HIDDEN;
+    }
+  }
+  return q.graph.constant(mask, [height, width], 'float32');
+}
+
+/** [B, 1, (to - from) x shared, to - first], also hiding other segments. */
+function segmentMask(segments: Value, range: Tile): Value {
+  const { from, to, first, shared } = range;
+  const batch = segments.shape[0]!;
+  const own = reshape(slice(segments, [0, from], [batch, to]), [batch, to - from, 1]);
+  const others = reshape(slice(segments, [0, first], [batch, to]), [batch, 1, to - first]);
+  const hidden = where(equal(own, others), 0, HIDDEN);
+  const repeated = reshape(concat(Array.from({ length: shared }, () => reshape(hidden, [batch, 1, to - from, 1, to - first])), 3), [batch, 1, (to - from) * shared, to - first]);
+  return add(repeated, causalMask(segments, range));
+}

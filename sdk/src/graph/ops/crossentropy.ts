@@ -1,0 +1,58 @@
+// Cross-entropy of a linear head, without the logits ever being a value of the program: engines compute it in chunks of rows, and only
+// for rows that carry a label, and give the gradients in the same pass.
+import type { Value } from '../graph.ts';
+import { applyOp, defineOp } from '../op.ts';
+import { graphError, opTypesDoNotFit } from '../errors.ts';
+import { add, mul, sub } from './binary.ts';
+import { takeLast } from './gather.ts';
+import { equal, less, where } from './logic.ts';
+import { matMul } from './matmul.ts';
+import { max, sum } from './reduce.ts';
+import { broadcastTo, cast, reshape } from './shape.ts';
+import { softmax } from './softmax.ts';
+import { exp, log } from './unary.ts';
+
+export type LinearCrossEntropyAttributes = {
+  /** Rows of logits in memory at once. */
+  readonly chunk: number;
+};
+
+/**
+ * Inputs: hidden [N, D], weight [V, D], labels int32 [N] (negative: no loss). Outputs: sum over labelled rows of
+ * -log softmax(hidden weight^T)[label], the gradient of that sum by hidden [N, D] and by weight [V, D].
+ */
+export const linearCrossEntropyOp = defineOp<LinearCrossEntropyAttributes>({
+  name: 'linearCrossEntropy',
+  infer: (inputs) => {
+    const [hidden, weight, labels] = inputs;
+    const fits = hidden?.shape.length === 2 && weight?.shape.length === 2 && hidden.shape[1] === weight.shape[1] && hidden.dtype === weight.dtype
+      && labels?.dtype === 'int32' && labels.shape.length === 1 && labels.shape[0] === hidden.shape[0];
+    if (!fits) throw opTypesDoNotFit('linearCrossEntropy', inputs, 'takes hidden [N, D], weight [V, D] and int32 labels [N]');
+    return [{ dtype: hidden.dtype, shape: [] }, hidden, weight].map(({ dtype, shape }) => ({ dtype, shape }));
+  },
+  decompose: ([hidden, weight, labels]) => {
+    const { graph } = hidden!;
+    const [rows, size] = [hidden!.shape[0]!, weight!.shape[0]!];
+    const zero = graph.constant(Int32Array.of(0), [], 'int32');
+    const ignored = less(labels!, zero);
+    const target = where(ignored, zero, labels!);
+    const counts = reshape(where(ignored, 0, 1), [rows, 1]);
+    const logits = matMul(hidden!, weight!, { transposeB: true });
+    const top = max(logits, { axes: [1], keepDims: true });
+    const normaliser = reshape(add(log(sum(exp(sub(logits, top)), { axes: [1], keepDims: true })), top), [rows]);
+    const loss = sum(mul(sub(normaliser, takeLast(logits, target)), reshape(counts, [rows])));
+    const places = graph.constant(Int32Array.from({ length: size }, (_, index) => index), [1, size], 'int32');
+    const hit = cast(equal(broadcastTo(places, [rows, size]), reshape(target, [rows, 1])), 'float32');
+    const gradient = mul(sub(softmax(logits), hit), counts);
+    return [loss, matMul(gradient, weight!), matMul(gradient, hidden!, { transposeA: true })];
+  },
+  gradient: (node, [gradient, byHidden, byWeight], needed) => {
+    if (byHidden ?? byWeight) throw graphError(node.name, 'second derivatives of linearCrossEntropy are not supported');
+    return [needed[0] ? mul(node.outputs[1]!, gradient!) : undefined, needed[1] ? mul(node.outputs[2]!, gradient!) : undefined];
+  },
+});
+
+/** Sum of the cross-entropy over the rows whose label is not negative. hidden [N, D], weight [V, D], labels int32 [N]; a scalar. */
+export function linearCrossEntropy(hidden: Value, weight: Value, labels: Value, { chunk = 128 }: Partial<LinearCrossEntropyAttributes> = {}): Value {
+  return applyOp(linearCrossEntropyOp, [hidden, weight, labels], { chunk })[0]!;
+}

@@ -1,0 +1,66 @@
+// Reductions over axes: sum, max, mean.
+import type { Value } from '../graph.ts';
+import { broadcastStrides, forEachOffset, type NdArray } from '../ndarray.ts';
+import { applyOne, defineOp, type OpDefinition } from '../op.ts';
+import { isFloat, sizeOf, type Shape } from '../types.ts';
+import { opTypesDoNotFit } from '../errors.ts';
+import { mul } from './binary.ts';
+import { equal, where } from './logic.ts';
+import { broadcastTo, reshape } from './shape.ts';
+
+export interface ReduceOptions {
+  /** Axes to reduce, negative ones counted from the last; all of them where left out. */
+  readonly axes?: readonly number[];
+  /** Keep reduced axes with size 1. */
+  readonly keepDims?: boolean;
+}
+
+type ReduceAttributes = { readonly axes: readonly number[]; readonly keepDims: boolean };
+
+const kept = (shape: Shape, axes: readonly number[]): Shape => shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+
+function reduceOp(name: string, start: number, combine: (sofar: number, x: number) => number,
+  rule: (x: Value, y: Value, gradient: Value) => Value): OpDefinition<ReduceAttributes> {
+  return defineOp<ReduceAttributes>({
+    name,
+    infer: (inputs, { axes, keepDims }) => {
+      const [x] = inputs;
+      if (inputs.length !== 1 || !x || !isFloat(x.dtype) || axes.some((axis) => axis < 0 || axis >= x.shape.length)) {
+        throw opTypesDoNotFit(name, inputs, `takes one float operand that has the axes ${axes.join(', ')}`);
+      }
+      return [{ dtype: x.dtype, shape: keepDims ? kept(x.shape, axes) : x.shape.filter((_, axis) => !axes.includes(axis)) }];
+    },
+    evaluate: (inputs, { axes }, types) => {
+      const [x] = inputs as [NdArray];
+      const result = new Float64Array(sizeOf(types[0]!.shape)).fill(start);
+      forEachOffset(x.shape, [broadcastStrides(kept(x.shape, axes), x.shape)], (index, [target]) => {
+        result[target!] = combine(result[target!]!, x.data[index]!);
+      });
+      return [{ shape: types[0]!.shape, data: result }];
+    },
+    gradient: (node, [gradient]) => {
+      const [x] = node.inputs as [Value];
+      const shape = kept(x.shape, node.attributes.axes);
+      return [rule(x, reshape(node.outputs[0]!, shape), reshape(gradient!, shape))];
+    },
+  });
+}
+
+export const sumOp = reduceOp('sum', 0, (sofar, x) => sofar + x, (x, _y, gradient) => broadcastTo(gradient, x.shape));
+/** Its gradient goes to every element that equals the largest. */
+export const maxOp = reduceOp('max', -Infinity, Math.max, (x, y, gradient) => where(equal(x, y), broadcastTo(gradient, x.shape), 0));
+
+function attributes(x: Value, { axes, keepDims = false }: ReduceOptions): ReduceAttributes {
+  const rank = x.shape.length;
+  return { axes: axes ? axes.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b) : x.shape.map((_, axis) => axis), keepDims };
+}
+
+/** Sum over axes. */
+export function sum(x: Value, options: ReduceOptions = {}): Value { return applyOne(sumOp, [x], attributes(x, options)); }
+/** Largest element over axes. */
+export function max(x: Value, options: ReduceOptions = {}): Value { return applyOne(maxOp, [x], attributes(x, options)); }
+/** Mean over axes. */
+export function mean(x: Value, options: ReduceOptions = {}): Value {
+  const count = attributes(x, options).axes.reduce((product, axis) => product * x.shape[axis]!, 1);
+  return mul(sum(x, options), 1 / count);
+}

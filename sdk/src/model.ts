@@ -1,0 +1,177 @@
+// A model: configuration, weights (references), tokenizer, and named building functions over the graph, which plugins wrap.
+import type { Graph, Shape, Value, WeightSource } from './graph/index.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+export type ModelRole = 'policy' | 'reference' | 'reward' | 'draft';
+
+export interface ModelRequest {
+  readonly role: ModelRole;
+  /** Folder, or Hugging Face id. */
+  readonly source: string;
+  /** Branch, tag or commit of a Hugging Face id. */
+  readonly revision?: string;
+  /** What it is loaded for: training plugins declare parameters only for `training`. */
+  readonly purpose: 'training' | 'inference';
+  readonly signal?: AbortSignal;
+}
+
+/** An architecture's figures in one vocabulary for all families. */
+export interface Architecture {
+  /** `model_type` of config.json. */
+  readonly family: string;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly numLayers: number;
+  readonly numHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly vocabularySize: number;
+  /** Longest sequence the checkpoint was made for. */
+  readonly maxPositions: number;
+  readonly normEpsilon: number;
+  readonly tiedEmbeddings: boolean;
+  /** Sliding window of attention in tokens, where the model has one. */
+  readonly window?: number;
+  /** Rotary embedding; undefined for learned positions. */
+  readonly rope?: RopeConfig;
+}
+
+/** Rotary position embedding as config.json has it. */
+export interface RopeConfig {
+  readonly theta: number;
+  /** Dimensions of a head that are rotated. */
+  readonly dimensions: number;
+  /** `default`, `linear`, `dynamic`, `yarn`, `llama3`, with the parameters of config.json's rope_scaling. */
+  readonly scaling: Readonly<Record<string, unknown>> & { readonly type: string };
+}
+
+/** What a linear layer is, for adapters and quantizers. `y = x W^T (+ b)`, whatever the file's layout. */
+export interface LinearLayer {
+  /** Module path, as in the checkpoint: `model.layers.0.self_attn.q_proj`. */
+  readonly name: string;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** Name of the weight: `<name>.weight`. */
+  readonly weight: string;
+  readonly bias?: string;
+  /** How the file stores the weight: `out-in` (nn.Linear) or `in-out` (GPT-2's Conv1D; PEFT's fan_in_fan_out). */
+  readonly layout: 'out-in' | 'in-out';
+  /** Index of the block, undefined for the head. */
+  readonly layer?: number;
+}
+
+/** A trainable tensor. The trainer updates `data` in place. */
+export interface Parameter {
+  /** Name in the graph and in files, e.g. `model.layers.0.self_attn.q_proj.lora_A.weight`. */
+  readonly name: string;
+  readonly shape: Shape;
+  readonly data: Float32Array;
+  /** Whether weight decay applies (not to biases and norms). */
+  readonly decay: boolean;
+  /** Multiplies the learning rate (LoRA+). */
+  readonly learningRateScale?: number;
+}
+
+/** One trace of a model into a graph: what building functions get. */
+export interface Trace {
+  readonly graph: Graph;
+  readonly model: Model;
+  /** Rows of the batch. */
+  readonly batchSize: number;
+  /** Tokens in a row. */
+  readonly length: number;
+  /** `training` applies dropout. */
+  readonly mode: 'training' | 'evaluation' | 'inference';
+  /** int32 [batchSize, length]. */
+  readonly positions: Value;
+  /** int32 [batchSize, length]: which packed sample a token belongs to, 0 for padding; undefined where every row is one sample, padded on the right. */
+  readonly segments?: Value;
+  /** A batch tensor by name (`inputIds`, `labels`, or what an onBatch tap added), as an input of the graph. */
+  input(name: string): Value;
+  /** A keep mask (uint8, 1 = keep) of a dropout site: fed at every run from the counter-based generator. Same name, same mask. */
+  dropoutMask(site: string, shape: Shape, probability: number): Value;
+}
+
+export interface AttentionInputs {
+  /** [batchSize, length, numHeads, headDim] */
+  readonly q: Value;
+  /** [batchSize, length, numKeyValueHeads, headDim] */
+  readonly k: Value;
+  readonly v: Value;
+  readonly positions: Value;
+  readonly segments?: Value;
+  readonly window?: number;
+  readonly layer: number;
+}
+
+/** Final hidden states and the head's weight: logits = hidden x weight^T, which losses compute in chunks. */
+export interface HeadOutput {
+  /** [batchSize x length, hiddenSize] */
+  readonly hidden: Value;
+  /** [vocabularySize, hiddenSize] */
+  readonly weight: Value;
+}
+
+/**
+ * The building functions. Hidden states are rows: [batchSize x length, hiddenSize]. Each takes the trace first, so that a wrapper can
+ * call the rest: `const inner = model.build.project; model.build.project = (trace, x, layers) => [...inner(trace, x, layers)]`.
+ */
+export interface BuildingFunctions {
+  /** inputIds int32 [batchSize, length] -> hidden states. */
+  embed(trace: Trace, inputIds: Value): Value;
+  /** One transformer block, in its own region. */
+  block(trace: Trace, hidden: Value, layer: number): Value;
+  /** Normalisation by the weights under a module path. */
+  norm(trace: Trace, x: Value, name: string): Value;
+  /** [batchSize, length, numHeads, headDim] */
+  attention(trace: Trace, inputs: AttentionInputs): Value;
+  /** Rotates q or k [batchSize, length, heads, headDim]. */
+  rope(trace: Trace, x: Value): Value;
+  /** cos and sin tables [length, dimensions / 2] for positions 0.., made by the position-scaling method in force. */
+  ropeTables(trace: Trace): { readonly cos: Float32Array; readonly sin: Float32Array; readonly length: number };
+  mlp(trace: Trace, x: Value, layer: number): Value;
+  /** Linears that share the input x [rows, inFeatures]; one result [rows, outFeatures] each, bias included. Adapters wrap this. */
+  project(trace: Trace, x: Value, layers: readonly LinearLayer[]): Value[];
+  /** x W^T for a frozen or trained weight, without bias. Quantized computation wraps this. */
+  matmul(trace: Trace, x: Value, layer: LinearLayer): Value;
+  /** A weight's value: graph input where it is trained, constant in a file where it is frozen. */
+  weight(trace: Trace, name: string): Value;
+  head(trace: Trace, hidden: Value): HeadOutput;
+}
+
+/** The part of an adapter that saving and merging need. */
+export interface Adapter {
+  readonly name: string;
+  readonly parameters: readonly Parameter[];
+  /** Files of the adapter: config as JSON and tensors by their PEFT names. */
+  save(): { readonly config: Readonly<Record<string, unknown>>; readonly tensors: ReadonlyMap<string, { shape: Shape; data: Float32Array }> };
+  /** What merging adds to a base weight, in float32 and the file's layout, or undefined where it leaves it alone. */
+  delta(weight: string): Float32Array | undefined;
+}
+
+export interface Model {
+  readonly role: ModelRole;
+  /** As the user named it. */
+  readonly source: string;
+  /** Local folder with its files. */
+  readonly folder: string;
+  readonly revision?: string;
+  /** config.json as read; plugins that change the architecture change this too, and it is saved. */
+  config: Record<string, unknown>;
+  readonly architecture: Architecture;
+  readonly tokenizer: Tokenizer;
+  /** Every tensor of the checkpoint by name. */
+  readonly weights: Map<string, WeightSource>;
+  readonly linears: readonly LinearLayer[];
+  /** Trainable tensors by name. A parameter named like a weight replaces it in the graph. */
+  readonly parameters: Map<string, Parameter>;
+  adapter?: Adapter;
+  build: BuildingFunctions;
+  /** Reads a weight as float32 (converting 16-bit formats), row-major in the file's layout. */
+  read(name: string): Promise<Float32Array>;
+}
+
+/** Loads a model and runs onModelLoad on it. */
+export interface ModelLoader {
+  load(request: ModelRequest): Promise<Model>;
+}

@@ -1,0 +1,90 @@
+// What a plugin and a preset are. How the kernel admits, orders and runs them is the kernel's business.
+import type { z } from 'zod';
+import type { CommandSpec } from './command.ts';
+import type { Config, PartialConfig } from './config.ts';
+import type { Hooks } from './hooks.ts';
+import type { Logger } from './logger.ts';
+import type { Token } from './token.ts';
+
+/** Finds a service at run time; throws LMFLOW_TOKEN_MISSING naming the token and who usually provides it. */
+export type Resolve = <T>(token: Token<T>) => T;
+
+/** The configuration keys of a plugin: one section (`lora: {...}`), or flat keys where `section` is left out. */
+export interface OptionsSpec<S extends z.ZodObject = z.ZodObject> {
+  readonly section?: string;
+  /** Every field has `.describe(...)`: it becomes the help text and the documentation. */
+  readonly schema: S;
+  /**
+   * Names that people know from elsewhere and that are refused here, with the reason (LMFLOW_OPTION_UNSUPPORTED),
+   * e.g. `{ useDora: 'DoRA comes with a later plugin' }`.
+   */
+  readonly unsupported?: Readonly<Record<string, string>>;
+  /** Other spellings: alias -> key, e.g. `{ lr: 'learningRate' }`. */
+  readonly aliases?: Readonly<Record<string, string>>;
+}
+
+/** What a plugin sees of the kernel. */
+export interface PluginContext<O = unknown> {
+  readonly hooks: Hooks;
+  readonly log: Logger;
+  /** The plugin's own parsed options. Readable once the kernel is configured (in taps, factories and commands), not in `apply`. */
+  readonly options: O;
+  /** The whole parsed configuration; readable when `options` is. */
+  readonly config: Config;
+  /** Registers a service. `factory` runs once, at the first resolve; an instance with `dispose()` is disposed at close, in reverse order. */
+  provide<T>(token: Token<T>, factory: (resolve: Resolve) => T): void;
+  readonly resolve: Resolve;
+  /** Adds a subcommand of `lmflow`. */
+  command(spec: CommandSpec): void;
+  /** Adds a hook declared by merging into `Hooks`. */
+  defineHook<K extends keyof Hooks>(name: K, hook: Hooks[K]): void;
+}
+
+export interface Plugin {
+  /** The npm package name, also the name of its taps. */
+  readonly name: string;
+  readonly version: string;
+  /** Range of @lmflow/sdk versions it works with, checked before `apply`. */
+  readonly sdk: string;
+  /** Plugins that must be loaded before it. */
+  readonly requires?: readonly string[];
+  readonly options?: OptionsSpec;
+  /** Options given to the factory: stronger than the config file, weaker than flags. */
+  readonly given?: Readonly<Record<string, unknown>>;
+  /** Taps hooks, registers services, contributes commands; does no work yet. */
+  apply(context: PluginContext): void;
+}
+
+/** A named list of plugins and configuration; data only. A later plugin of the same name replaces an earlier one in place. */
+export interface Preset {
+  readonly name: string;
+  readonly version?: string;
+  readonly plugins: readonly Pluggable[];
+  readonly config?: PartialConfig;
+}
+
+/** What a configuration may list: an object, a factory without arguments, the name of a package that exports one of them, or a falsy value (skipped). */
+export type Pluggable = Plugin | Preset | (() => Plugin | Preset) | string | false | null | undefined;
+
+/** A plugin before its factory was called. */
+export interface PluginDefinition<S extends z.ZodObject> {
+  readonly name: string;
+  readonly version: string;
+  readonly sdk: string;
+  readonly requires?: readonly string[];
+  readonly options?: OptionsSpec<S>;
+  apply(context: PluginContext<z.output<S>>): void;
+}
+
+/** A plugin's factory: `lora()` or `lora({ r: 16 })`. A package's default export. */
+export type PluginFactory<S extends z.ZodObject> = (options?: z.input<S>) => Plugin;
+
+/** Defines a plugin; gives its factory. Options are checked by the kernel after merging, so that an error can say where a value came from. */
+export function definePlugin<S extends z.ZodObject>(definition: PluginDefinition<S>): PluginFactory<S> {
+  return (options) => ({ ...definition, ...(options ? { given: options as Record<string, unknown> } : {}) }) as Plugin;
+}
+
+/** Defines a preset (identity, for its type). */
+export function definePreset(preset: Preset): Preset {
+  return preset;
+}

@@ -1,0 +1,63 @@
+// Tokenized data: samples, and batches of them as tensors.
+import type { DType, Shape, TypedArray } from './graph/index.ts';
+
+/** Label of a token that carries no loss. */
+export const IGNORED = -100;
+
+/** One training sequence. All arrays have one length. */
+export interface Sample {
+  readonly inputIds: Int32Array;
+  /** Token to be predicted AT each place (not shifted): equal to inputIds where trained, IGNORED elsewhere. The objective shifts. */
+  readonly labels: Int32Array;
+  /** Packed samples: 1, 2, ... for each one inside; absent for a single sample. */
+  readonly segments?: Int32Array;
+  /** Packed samples: position of each token in its own sample; absent means 0, 1, 2, ... */
+  readonly positions?: Int32Array;
+}
+
+export interface SampleStatistics {
+  readonly samples: number;
+  readonly tokens: number;
+  readonly trainedTokens: number;
+  readonly truncated: number;
+  readonly dropped: number;
+}
+
+/** Random access to tokenized samples; large sets are read from the disk cache. */
+export interface Samples {
+  readonly length: number;
+  readonly statistics: SampleStatistics;
+  /** Hash of everything that made them; a resumed run compares it. */
+  readonly fingerprint: string;
+  get(index: number): Sample;
+  /** Number of tokens of a sample, without reading it. */
+  lengthOf(index: number): number;
+}
+
+export interface BatchTensor {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly data: TypedArray;
+}
+
+/** A micro-batch: an open map of tensors. `inputIds`, `labels`, `positions` int32 [size, length]; `segments` where samples are packed. */
+export interface Batch {
+  readonly size: number;
+  readonly length: number;
+  readonly tensors: Record<string, BatchTensor>;
+  /** Tokens that are not padding. */
+  readonly tokens: number;
+  /** Tokens that carry a label after the shift: the normaliser of the loss. */
+  readonly trainedTokens: number;
+}
+
+/** Loads, checks, tokenizes and packs what `dataset` / `evalDataset` name, running onDataset and onSamples. */
+export interface SampleLoader {
+  /** Training and evaluation samples; `evaluation` undefined where none is asked for. Prints what it found. */
+  load(request: { readonly tokenizer: import('./tokenizer.ts').Tokenizer; readonly maxPositions: number; readonly signal?: AbortSignal }): Promise<{
+    readonly train: Samples;
+    readonly evaluation?: Samples;
+    /** For the model card: names, formats, counts. */
+    readonly description: Readonly<Record<string, unknown>>;
+  }>;
+}

@@ -1,0 +1,49 @@
+// What the rest needs of a tokenizer: encode, decode, special tokens, chat template. The models plugin makes it from tokenizer.json.
+
+export interface ChatMessage {
+  /** system, user, assistant, tool. */
+  readonly role: string;
+  readonly content: string;
+  readonly [key: string]: unknown;
+}
+
+export interface Encoding {
+  readonly ids: Int32Array;
+  /** Start (inclusive) and end (exclusive) of token i in the text, in UTF-16 units, at 2i and 2i + 1. */
+  readonly offsets: Int32Array;
+}
+
+export interface RenderOptions {
+  readonly tools?: readonly unknown[];
+  /** Ends with the assistant's header, ready to be continued. */
+  readonly addGenerationPrompt?: boolean;
+}
+
+export interface Tokenizer {
+  readonly vocabularySize: number;
+  readonly bosToken?: string;
+  readonly eosToken?: string;
+  readonly padToken?: string;
+  readonly bosId?: number;
+  readonly eosId?: number;
+  readonly padId?: number;
+  /** Whether encoding with special tokens puts BOS first. */
+  readonly addsBos: boolean;
+  readonly addsEos: boolean;
+  /** Jinja source of the chat template in force; settable (a named or fallback template), saved with the model. */
+  chatTemplate: string | undefined;
+  /** Where it came from: `tokenizer`, a named template, `fallback`. */
+  chatTemplateOrigin: string | undefined;
+  /** `addSpecialTokens` is false unless told: templates carry their own. Special tokens in the text are always recognised. */
+  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Encoding;
+  /** Many at once (the native library uses all cores). */
+  encodeBatch(texts: readonly string[], options?: { readonly addSpecialTokens?: boolean }): Promise<Encoding[]>;
+  decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
+  tokenToId(token: string): number | undefined;
+  /** Renders messages with the chat template; throws LMFLOW_TEMPLATE_* where there is none or it fails. */
+  render(messages: readonly ChatMessage[], options?: RenderOptions): string;
+  /** Hash of everything that decides its ids: for caches. */
+  readonly fingerprint: string;
+  /** Files to write beside a saved model: name -> content (tokenizer.json, tokenizer_config.json, chat_template.jinja, ...). */
+  files(): Promise<ReadonlyMap<string, Uint8Array>>;
+}

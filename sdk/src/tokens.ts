@@ -1,0 +1,17 @@
+// The services every kernel has once its plugins are loaded. A plugin's own tokens are exported by that plugin.
+import type { Engine } from './engine.ts';
+import type { ModelLoader } from './model.ts';
+import type { SampleLoader } from './samples.ts';
+import type { Objective, Trainer } from './training.ts';
+import { token } from './token.ts';
+
+/** The compute engine in force (plugin engine-onnx). */
+export const ENGINE = token<Engine>('engine');
+/** Loads models (plugin models). */
+export const MODELS = token<ModelLoader>('models');
+/** Loads tokenized data (plugin datasets). */
+export const SAMPLES = token<SampleLoader>('samples');
+/** The training loop (plugin trainer). */
+export const TRAINER = token<Trainer>('trainer');
+/** The objective of `lmflow finetune` (plugin finetune): next-token cross-entropy. */
+export const LANGUAGE_MODELING = token<Objective>('objective:language-modeling');

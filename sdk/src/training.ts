@@ -1,0 +1,90 @@
+// The one training loop's contract: objectives, steps, checkpoints, results. The trainer plugin implements it.
+import type { Value } from './graph/index.ts';
+import type { Batch, Samples } from './samples.ts';
+import type { Model, Trace } from './model.ts';
+
+/** What is minimised. The trainer divides by the step's total `weight`, over all its micro-batches. */
+export interface Objective {
+  readonly name: string;
+  /** Builds the SUM of the loss over what `weight` counts, and sums of further figures by name. */
+  build(trace: Trace): { readonly loss: Value; readonly metrics?: Readonly<Record<string, Value>> };
+  /** What the sum is divided by: the number of trained tokens, or of pairs. */
+  weight(batch: Batch): number;
+}
+
+/** What taps may ask of the trainer; asked before the step ends, carried out after it. */
+export interface StepControl { stop: boolean; save: boolean; evaluate: boolean; log: boolean }
+
+export interface Step {
+  /** Number of the optimizer step, from 1. */
+  readonly number: number;
+  readonly totalSteps: number;
+  /** Passed epochs, with fraction. */
+  readonly epoch: number;
+  readonly model: Model;
+  readonly control: StepControl;
+  readonly batches: readonly Batch[];
+  /** After the update: mean loss, norm of the gradient before clipping, learning rate of this step, seconds. */
+  loss?: number;
+  gradientNorm?: number;
+  learningRate?: number;
+  seconds?: number;
+}
+
+export interface Evaluation {
+  readonly step: number;
+  readonly epoch: number;
+  /** `loss` (mean over trained tokens), `perplexity`, and the objective's own; taps may add. */
+  readonly metrics: Record<string, number>;
+  readonly seconds: number;
+}
+
+/** Figures for people and sinks: `{ step, epoch, loss, learningRate, gradientNorm, tokensPerSecond, ... }` or an evaluation's. */
+export interface Metrics {
+  readonly kind: 'train' | 'evaluation' | 'final';
+  readonly step: number;
+  readonly values: Readonly<Record<string, number>>;
+}
+
+/** A folder that is being written (aside; it is renamed when complete) or read. */
+export interface Checkpoint {
+  readonly kind: 'checkpoint' | 'final';
+  readonly directory: string;
+  readonly step: number;
+  readonly model: Model;
+  writeJson(file: string, value: unknown): Promise<void>;
+  writeText(file: string, text: string): Promise<void>;
+  writeTensors(file: string, tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>, metadata?: Readonly<Record<string, string>>): Promise<void>;
+  /** undefined where the file is absent. */
+  readJson(file: string): Promise<unknown>;
+  readTensors(file: string): Promise<ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }> | undefined>;
+}
+
+export interface FitRequest {
+  readonly model: Model;
+  readonly train: Samples;
+  readonly evaluation?: Samples;
+  readonly objective: Objective;
+  /** Facts for the model card and the resume check (data description, what was tuned). */
+  readonly description?: Readonly<Record<string, unknown>>;
+  /** Stop after the plan. */
+  readonly dryRun?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface FitResult {
+  readonly steps: number;
+  readonly trainLoss: number;
+  readonly evaluation?: Readonly<Record<string, number>>;
+  readonly outputDir: string;
+  /** Ended by Ctrl-C or a tap before its last step. */
+  readonly stoppedEarly: boolean;
+  readonly log: readonly Readonly<Record<string, number>>[];
+}
+
+export interface Trainer {
+  /** Trains `model.parameters`; options come from the configuration. */
+  fit(request: FitRequest): Promise<FitResult>;
+  /** Mean loss (and metrics) over samples without training. */
+  evaluate(request: { readonly model: Model; readonly samples: Samples; readonly objective: Objective; readonly signal?: AbortSignal }): Promise<Record<string, number>>;
+}
