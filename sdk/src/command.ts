@@ -11,6 +11,18 @@ export interface CommandInvocation<O = Record<string, unknown>> {
   readonly signal: AbortSignal;
 }
 
+/** What a command gives back where an exit code alone does not do. */
+export interface CommandOutcome<R = unknown> {
+  /** 0 where left out. */
+  readonly exitCode?: number;
+  /** For programs: what `kernel.run(name)` gives as `result`. */
+  readonly result?: R;
+}
+
+/** Type of each command's `result`, by command name: `declare module '@lmflow/sdk' { interface CommandResults { finetune: FitResult } }`. */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- open for declaration merging
+export interface CommandResults {}
+
 export interface CommandSpec {
   readonly name: string;
   /** One line for `lmflow --help`. */
@@ -22,6 +34,6 @@ export interface CommandSpec {
   /** Configuration keys and sections its help lists first. */
   readonly sections?: readonly string[];
   readonly examples?: readonly string[];
-  /** The exit code, 0 where nothing is returned. Expected failures are thrown as LMFlowError. */
-  run(invocation: CommandInvocation): Promise<number | undefined>;
+  /** Gives the exit code (0 where nothing is returned), or an outcome with a result for programs. Expected failures are thrown as LMFlowError. */
+  run(invocation: CommandInvocation): Promise<number | CommandOutcome | undefined>;
 }

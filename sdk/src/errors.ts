@@ -11,6 +11,9 @@ export class LMFlowError extends Error {
   /** Stable, `LMFLOW_*`, listed in docs/errors.md. */
   readonly code: string;
   readonly hint: string | undefined;
+  /** Set by the kernel where the error came out of a tap: the plugin and the hook. */
+  plugin?: string;
+  hook?: string;
 
   constructor(code: `LMFLOW_${string}`, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

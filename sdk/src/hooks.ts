@@ -3,6 +3,7 @@ import type { Batch, Samples } from './samples.ts';
 import type { Checkpoint, Evaluation, Metrics, Step } from './training.ts';
 import type { Config } from './config.ts';
 import type { Dataset, DatasetRequest } from './dataset.ts';
+import type { DoctorCheck } from './doctor.ts';
 import type { DecodeSession, GenerateRequest } from './generation.ts';
 import type { Model, ModelRequest } from './model.ts';
 
@@ -62,6 +63,8 @@ export interface Hooks {
   readonly onGenerate: AsyncSeriesBailHook<[GenerateRequest], DecodeSession>;
   /** Figures to log; a sink that fails only warns. */
   readonly onMetrics: SyncHook<[Metrics]>;
+  /** `lmflow doctor` asks what works and what is missing: push checks to the list. */
+  readonly onDoctor: AsyncSeriesHook<[DoctorCheck[]]>;
   /** The kernel closes: runs in reverse order, every tap, errors gathered. */
   readonly onClose: AsyncSeriesHook<[]>;
 }

@@ -2,6 +2,7 @@
 export * from './command.ts';
 export * from './config.ts';
 export * from './dataset.ts';
+export * from './doctor.ts';
 export * from './engine.ts';
 export * from './errors.ts';
 export * from './generation.ts';

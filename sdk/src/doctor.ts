@@ -1,0 +1,11 @@
+// One line of `lmflow doctor`. Plugins add theirs in the hook onDoctor.
+
+export interface DoctorCheck {
+  /** What was looked at: `memory`, `engine onnx: cpu`. */
+  readonly subject: string;
+  /** `warning` works with a drawback, `problem` does not work. */
+  readonly status: 'ok' | 'warning' | 'problem';
+  readonly detail: string;
+  /** What to do about a warning or a problem, e.g. an install command. */
+  readonly remedy?: string;
+}
