@@ -1,0 +1,98 @@
+// The packaging test: npm pack, install the tarballs into an empty project outside the workspace, and use them there as
+// a stranger would: plain node imports, types, and a finetune. Run `npm run build` first.
+//
+// A published package carries no .npmrc, so onnxruntime-node's post-install (a CUDA download from NuGet) would run here as
+// it does for users; ONNXRUNTIME_NODE_INSTALL=skip is what our README tells those whose machine cannot reach that host.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { faults, publicPackages, specifiers } from './tarballs.mjs';
+
+const root = resolve(import.meta.dirname, '../..');
+const project = mkdtempSync(join(tmpdir(), 'lmflow-packaging-'));
+const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip', NODE_OPTIONS: '' };
+for (const key of Object.keys(env)) if (/^npm_/.test(key)) delete env[key]; // those of the `npm run` we are in
+
+const packages = publicPackages(root);
+const exported = packages.flatMap(({ manifest }) => specifiers(manifest));
+
+try {
+  const tarballs = step('pack', pack);
+  step('install', () => install(tarballs));
+  step('import', importAll);
+  step('types', checkTypes);
+  rmSync(project, { recursive: true, force: true });
+  console.log(`${packages.length} packages, ${exported.length} entries`);
+} catch (error) {
+  console.error(`packaging: ${error.message}\n${error.stdout ?? ''}${error.stderr ?? ''}\nThe project is left in ${project}`);
+  process.exitCode = 1;
+}
+
+function step(name, action) {
+  const start = performance.now();
+  const result = action();
+  console.log(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  return result;
+}
+
+function command(name, args, cwd = project) {
+  return execFileSync(name, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function pack() {
+  const chosen = packages.flatMap(({ folder }) => ['--workspace', folder]);
+  const packed = Object.values(JSON.parse(command('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', project, ...chosen], root)));
+  const found = packages.flatMap((one) => {
+    const tarball = packed.find(({ name }) => name === one.manifest.name);
+    return tarball ? faults(one, tarball.files.map(({ path }) => path)) : [`${one.manifest.name} was not packed`];
+  });
+  if (found.length > 0) throw new Error(`what would be published is not right:\n${found.map((line) => `  ${line}`).join('\n')}`);
+  return packed.map(({ filename }) => `./${filename}`);
+}
+
+function install(tarballs) {
+  const typescript = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).devDependencies;
+  const tools = [`typescript@${typescript.typescript}`, `@types/node@${typescript['@types/node']}`];
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'stranger', private: true, type: 'module' }));
+  command('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...tarballs, ...tools]);
+  const { packages: installed } = JSON.parse(readFileSync(join(project, 'node_modules/.package-lock.json'), 'utf8'));
+  for (const { manifest } of packages) {
+    const places = Object.entries(installed).filter(([path]) => path.endsWith(`node_modules/${manifest.name}`));
+    const wrong = places.filter(([path, { resolved }]) => path !== `node_modules/${manifest.name}` || !resolved?.startsWith('file:'));
+    if (places.length !== 1 || wrong.length > 0) {
+      throw new Error(`${manifest.name} should be installed once, from its tarball, but is at: ${places.map(([path, { resolved }]) => `${path} (${resolved})`).join(', ') || 'nowhere'}`);
+    }
+  }
+}
+
+// Each entry resolves and loads in plain node, alone, and what two entries of a package both export is the same object.
+function importAll() {
+  for (const specifier of exported) command(process.execPath, ['--input-type=module', '--eval', `await import('${specifier}')`]);
+  const identity = `
+    const seen = new Map();
+    for (const specifier of ${JSON.stringify(exported)}) {
+      for (const [name, value] of Object.entries(await import(specifier))) {
+        const key = specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/') + ' ' + name;
+        if (name !== 'default' && seen.has(key) && seen.get(key) !== value) throw new Error('two different ' + key);
+        seen.set(key, value);
+      }
+    }`;
+  command(process.execPath, ['--input-type=module', '--eval', identity]);
+}
+
+function checkTypes() {
+  const imports = exported.map((specifier, index) => `import * as entry${index} from '${specifier}';`);
+  const all = exported.map((_, index) => `entry${index}`);
+  writeFileSync(join(project, 'types.ts'), [...imports, `export const entries: object[] = [${all.join(', ')}];`].join('\n'));
+  const options = { module: 'nodenext', target: 'es2022', lib: ['es2023'], types: ['node'], strict: true, noEmit: true };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['types.ts'] }));
+  command('npx', ['tsc', '--project', '.']);
+}
+
+// TO COMPLETE, not called yet: write an lmflow.config.ts with a preset, a tiny model and a data set into `project`, run
+// `npx lmflow finetune` there, and check the adapter it writes.
+// eslint-disable-next-line no-unused-vars
+function runFinetune() {
+  throw new Error('runFinetune is not written yet');
+}
