@@ -45,7 +45,7 @@ const tests = {
 const scripts = {
   files: ['**/*.{js,mjs}'],
   extends: [js.configs.recommended],
-  languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly' } },
+  languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', performance: 'readonly' } },
 };
 
 export default defineConfig(

@@ -116,6 +116,7 @@ const declaredDependency = {
   },
 };
 
+/** @type {import('eslint').ESLint.Plugin} */
 export const layersPlugin = {
   meta: { name: 'layers' },
   rules: { 'import-direction': importDirection, 'declared-dependency': declaredDependency },

@@ -9,7 +9,13 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 
 const ansi = /\u001b\[[0-9;]*m/g; // eslint-disable-line no-control-regex
 
-/** Runs a command; resolves to { code, output, seconds, timedOut } and never rejects. */
+/**
+ * Runs a command and never rejects.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{ timeout?: number, env?: Record<string, string> }} options timeout in seconds
+ * @returns {Promise<{ code: number, output: string, seconds: number, timedOut: boolean }>}
+ */
 export function run(command, args, { timeout = 0, env = {} } = {}) {
   return new Promise((resolve) => {
     const start = performance.now();
@@ -38,7 +44,13 @@ function stop(pid) {
   }
 }
 
-/** Runs one file; resolves to { file, passed, failed, skipped, seconds, problem?, output, notes }. */
+/**
+ * Runs one test file; a file without `problem` has passed.
+ * @param {string} file
+ * @param {number} timeout in seconds
+ * @returns {Promise<{ file: string, passed: number, failed: number, skipped: number, seconds: number, problem?: string,
+ *   output: string, notes: string[] }>}
+ */
 export async function runFile(file, timeout) {
   const forgotten = neverRun(file);
   if (forgotten) return { file, passed: 0, failed: 1, skipped: 0, seconds: 0, problem: forgotten, output: '', notes: [] };
