@@ -5,6 +5,7 @@ export * from './dataset.ts';
 export * from './doctor.ts';
 export * from './engine.ts';
 export * from './errors.ts';
+export * from './forward.ts';
 export * from './generation.ts';
 export * from './hooks.ts';
 export * from './logger.ts';

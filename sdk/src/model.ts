@@ -32,6 +32,8 @@ export interface Architecture {
   readonly tiedEmbeddings: boolean;
   /** Sliding window of attention in tokens, where the model has one. */
   readonly window?: number;
+  /** The window of each layer (undefined: all tokens before), where they differ. */
+  readonly layerWindows?: readonly (number | undefined)[];
   /** Rotary embedding; undefined for learned positions. */
   readonly rope?: RopeConfig;
 }
@@ -80,6 +82,8 @@ export interface Trace {
   readonly batchSize: number;
   /** Tokens in a row. */
   readonly length: number;
+  /** Positions lie below this (a decode step looks back further than it is long); `length` where absent. Rotary tables are made for it. */
+  readonly contextLength?: number;
   /** `training` applies dropout. */
   readonly mode: 'training' | 'evaluation' | 'inference';
   /** int32 [batchSize, length]. */
@@ -160,6 +164,10 @@ export interface Model {
   config: Record<string, unknown>;
   readonly architecture: Architecture;
   readonly tokenizer: Tokenizer;
+  /** generation_config.json as read; saved with the model. */
+  readonly generationConfig?: Readonly<Record<string, unknown>>;
+  /** Tokens that end a generation: generation_config's eos_token_id (one or several), else config's, else the tokenizer's. */
+  readonly eosIds?: readonly number[];
   /** Every tensor of the checkpoint by name. */
   readonly weights: Map<string, WeightSource>;
   readonly linears: readonly LinearLayer[];
@@ -174,4 +182,17 @@ export interface Model {
 /** Loads a model and runs onModelLoad on it. */
 export interface ModelLoader {
   load(request: ModelRequest): Promise<Model>;
+}
+
+export interface ModelWriteOptions {
+  /** Adds the adapter's delta to the weights it changes. */
+  readonly mergeAdapter?: boolean;
+  /** Largest file of a checkpoint, in bytes; larger ones are split into shards with an index. */
+  readonly shardBytes?: number;
+}
+
+/** Writes a whole model as a Hugging Face folder, in float32: weights (trained ones from `model.parameters`), config, tokenizer. */
+export interface ModelWriter {
+  /** Writes into an existing folder, file by file aside and renamed; gives the names of the files. */
+  write(model: Model, directory: string, options?: ModelWriteOptions): Promise<readonly string[]>;
 }

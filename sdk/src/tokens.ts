@@ -1,6 +1,6 @@
 // The services every kernel has once its plugins are loaded. A plugin's own tokens are exported by that plugin.
 import type { Engine } from './engine.ts';
-import type { ModelLoader } from './model.ts';
+import type { ModelLoader, ModelWriter } from './model.ts';
 import type { SampleLoader } from './samples.ts';
 import type { Objective, Trainer } from './training.ts';
 import { token } from './token.ts';
@@ -9,6 +9,8 @@ import { token } from './token.ts';
 export const ENGINE = token<Engine>('engine');
 /** Loads models (plugin models). */
 export const MODELS = token<ModelLoader>('models');
+/** Writes whole models (plugin models). */
+export const MODEL_WRITER = token<ModelWriter>('model-writer');
 /** Loads tokenized data (plugin datasets). */
 export const SAMPLES = token<SampleLoader>('samples');
 /** The training loop (plugin trainer). */

@@ -1,1 +1,7 @@
-export {};
+// File formats: safetensors (single files and sharded checkpoints) and 16-bit floating point.
+export { SAFETENSORS_DTYPES, isSafetensorsDtype, type SafetensorsDtype } from './dtypes.ts';
+export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './float.ts';
+export type { SafetensorsHeader, TensorEntry } from './header.ts';
+export { SafetensorsFile, readSafetensors, readWeight, type TensorFile } from './reader.ts';
+export { openShards, readSafetensorsIndex, writeCheckpoint, type SafetensorsIndex } from './sharded.ts';
+export { writeSafetensors, type TensorToWrite } from './writer.ts';

@@ -1,0 +1,76 @@
+// Writing safetensors files tensor by tensor, so that a large checkpoint is never held whole: aside, then renamed into place.
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { sizeOf, type Shape, type TypedArray } from '../graph/index.ts';
+import { SAFETENSORS_DTYPES, type SafetensorsDtype } from './dtypes.ts';
+import { safetensorsData } from './errors.ts';
+
+/** A tensor to write. `data` may be a function, called when the tensor's turn comes and forgotten after. */
+export interface TensorToWrite {
+  readonly shape: Shape;
+  /** Default F32. F16 and BF16 take their bits in a Uint16Array. */
+  readonly dtype?: SafetensorsDtype;
+  readonly data: TypedArray | (() => Promise<TypedArray>);
+}
+
+/** What Hugging Face's libraries write and look for. */
+const METADATA = { format: 'pt' };
+
+/**
+ * Writes `tensors` to `path` in Hugging Face's layout (largest element type first, then by name; header padded to 8 bytes). The
+ * file appears when it is complete. Throws LMFLOW_SAFETENSORS_DATA where a tensor does not fit its shape.
+ */
+export async function writeSafetensors(path: string, tensors: Iterable<readonly [string, TensorToWrite]>, metadata: Readonly<Record<string, string>> = METADATA): Promise<void> {
+  const entries = [...tensors].map(([name, tensor]) => ({ name, tensor, ...layout(tensor) }));
+  entries.sort((a, b) => b.elementBytes - a.elementBytes || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const aside = `${path}.${process.pid}.part`;
+  const handle = await open(aside, 'w');
+  try {
+    await writeFully(handle, headerBytes(entries, metadata));
+    for (const { name, tensor, byteLength, elementBytes } of entries) {
+      const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data;
+      if (data.byteLength !== byteLength) throw safetensorsData(path, name, byteLength / elementBytes, data.byteLength / elementBytes);
+      await writeFully(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
+    await handle.sync();
+    await handle.close();
+    await rename(aside, path);
+  } catch (error) {
+    await handle.close().catch(() => undefined);
+    await rm(aside, { force: true });
+    throw error;
+  }
+}
+
+interface Entry { readonly name: string; readonly dtype: SafetensorsDtype; readonly shape: Shape; readonly byteLength: number }
+
+function layout(tensor: TensorToWrite): { dtype: SafetensorsDtype; shape: Shape; elementBytes: number; byteLength: number } {
+  const dtype = tensor.dtype ?? 'F32';
+  const elementBytes = SAFETENSORS_DTYPES[dtype].bytes;
+  return { dtype, shape: tensor.shape, elementBytes, byteLength: elementBytes * sizeOf(tensor.shape) };
+}
+
+function headerBytes(entries: readonly Entry[], metadata: Readonly<Record<string, string>>): Uint8Array {
+  let offset = 0;
+  const rows = entries.map(({ name, dtype, shape, byteLength }): [string, unknown] => {
+    const start = offset;
+    offset += byteLength;
+    return [name, { dtype, shape, data_offsets: [start, offset] }];
+  });
+  // Built as text: a tensor named like an integer would move to the front of an object.
+  const fields = [['__metadata__', metadata] as const, ...rows].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  const json = new TextEncoder().encode(`{${fields.join(',')}}`);
+  const length = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + length).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
+  bytes.set(json, 8);
+  return bytes;
+}
+
+const CHUNK = 1 << 26;
+
+async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(CHUNK, bytes.length - done));
+    done += bytesWritten;
+  }
+}
