@@ -1,1 +1,69 @@
-export {};
+// `lmflow finetune`: continuous pretraining and instruction tuning. Trains every weight, unless a plugin before it (lora) chose its own parameters.
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { LANGUAGE_MODELING, MODEL_WRITER, MODELS, SAMPLES, Stage, TRAINER, definePlugin, type CommandInvocation, type FitResult } from '@lmflow/sdk';
+import { z } from 'zod';
+import { settingMissing } from './errors.ts';
+import { restoreAll, trainAll } from './full.ts';
+import { languageModeling } from './objective.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+const name = '@lmflow/plugin-finetune';
+
+declare module '@lmflow/sdk' {
+  interface CommandResults { finetune: FitResult }
+}
+
+const commandOptions = z.object({
+  dryRun: z.boolean().default(false).describe('Load everything, print the plan and stop before the first step.'),
+});
+
+const finetune = definePlugin({
+  name,
+  version,
+  sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-models', '@lmflow/plugin-datasets', '@lmflow/plugin-trainer'],
+  apply(context) {
+    const { hooks, resolve } = context;
+    const trainsAll = new WeakSet<object>();
+
+    context.provide(LANGUAGE_MODELING, () => languageModeling);
+
+    hooks.onModelLoad.tapPromise({ name, stage: Stage.Late }, async (model, { purpose }) => {
+      if (purpose !== 'training' || model.parameters.size > 0) return model;
+      await trainAll(model);
+      trainsAll.add(model);
+      return model;
+    });
+
+    hooks.onSave.tapPromise(name, async ({ model, directory }) => {
+      if (trainsAll.has(model)) await resolve(MODEL_WRITER).write(model, directory);
+      else for (const [file, content] of await model.tokenizer.files()) await writeFile(join(directory, file), content);
+    });
+
+    hooks.onRestore.tapPromise(name, async ({ model, directory }) => {
+      if (trainsAll.has(model)) await restoreAll(model, directory);
+    });
+
+    context.command({
+      name: 'finetune',
+      summary: 'Trains a model on your data: all weights, or an adapter with the preset lora.',
+      options: commandOptions,
+      sections: ['lora'],
+      examples: ['lmflow finetune --preset lora --model meta-llama/Llama-3.2-1B --dataset data.json --output-dir out'],
+      run: async ({ config, options, signal }: CommandInvocation) => {
+        if (config.model === undefined) throw settingMissing('model', 'meta-llama/Llama-3.2-1B');
+        if (config.dataset === undefined) throw settingMissing('dataset', 'data.json');
+        const model = await resolve(MODELS).load({ role: 'policy', purpose: 'training', source: config.model, signal });
+        const { train, evaluation, description } = await resolve(SAMPLES).load({ tokenizer: model.tokenizer, maxPositions: model.architecture.maxPositions, signal });
+        const result = await resolve(TRAINER).fit({
+          model, train, evaluation, signal, description, objective: resolve(LANGUAGE_MODELING), dryRun: options['dryRun'] === true,
+        });
+        return { result, exitCode: result.stoppedEarly && signal.aborted ? 130 : 0 };
+      },
+    });
+  },
+});
+
+export default finetune;

@@ -1,1 +1,47 @@
-export {};
+// Low-rank adapters (Hu et al. 2021): trains two small matrices beside each chosen linear and saves them as PEFT does.
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { definePlugin } from '@lmflow/sdk';
+import { LoraAdapter } from './adapter.ts';
+import { assign, loadAdapter } from './load.ts';
+import { aliases, loraOptions, unsupported } from './options.ts';
+import { CONFIG_FILE, readAdapter, TENSOR_FILE } from './peft.ts';
+import { addAdapters } from './project.ts';
+
+export { LoraAdapter, type LoraPair } from './adapter.ts';
+export { loraOptions, type LoraOptions } from './options.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
+const lora = definePlugin({
+  name: '@lmflow/plugin-lora',
+  version,
+  sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-models'],
+  options: { section: 'lora', schema: loraOptions, aliases, unsupported },
+  apply(context) {
+    context.hooks.onModelLoad.tapPromise('@lmflow/plugin-lora', async (model, { role, purpose }) => {
+      if (role !== 'policy' || (purpose === 'inference' && context.options.adapter === undefined)) return model;
+      const { adapter, dropout } = await loadAdapter(model, context.options, context.config.seed ?? 42);
+      addAdapters(model, adapter, dropout);
+      for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
+      model.adapter = adapter;
+      return model;
+    });
+
+    context.hooks.onSave.tapPromise('@lmflow/plugin-lora', async (checkpoint) => {
+      const { adapter } = checkpoint.model;
+      if (!(adapter instanceof LoraAdapter)) return;
+      const { config, tensors } = adapter.save();
+      await checkpoint.writeTensors(TENSOR_FILE, tensors, { format: 'pt' });
+      await checkpoint.writeJson(CONFIG_FILE, config);
+    });
+
+    context.hooks.onRestore.tapPromise('@lmflow/plugin-lora', async ({ model, directory }) => {
+      if (!(model.adapter instanceof LoraAdapter)) return;
+      assign(model.adapter.parameters, (await readAdapter(directory)).tensors, join(directory, TENSOR_FILE));
+    });
+  },
+});
+
+export default lora;

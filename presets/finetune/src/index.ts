@@ -1,1 +1,13 @@
-export {};
+// Everything that training all weights needs: continuous pretraining and instruction tuning.
+import { definePreset } from '@lmflow/sdk';
+import engineOnnx from '@lmflow/plugin-engine-onnx';
+import models from '@lmflow/plugin-models';
+import datasets from '@lmflow/plugin-datasets';
+import trainer from '@lmflow/plugin-trainer';
+import finetune from '@lmflow/plugin-finetune';
+
+export default definePreset({
+  name: '@lmflow/preset-finetune',
+  plugins: [engineOnnx, models, datasets, trainer, finetune],
+  config: { learningRate: 2e-5, lrSchedulerType: 'cosine', warmupSteps: 0.03 },
+});

@@ -1,1 +1,14 @@
-export {};
+// Everything that finetuning with LoRA adapters needs.
+import { definePreset } from '@lmflow/sdk';
+import engineOnnx from '@lmflow/plugin-engine-onnx';
+import models from '@lmflow/plugin-models';
+import datasets from '@lmflow/plugin-datasets';
+import trainer from '@lmflow/plugin-trainer';
+import lora from '@lmflow/plugin-lora';
+import finetune from '@lmflow/plugin-finetune';
+
+export default definePreset({
+  name: '@lmflow/preset-lora',
+  plugins: [engineOnnx, models, datasets, trainer, lora, finetune],
+  config: { learningRate: 2e-4, lrSchedulerType: 'cosine', warmupSteps: 0.03 },
+});

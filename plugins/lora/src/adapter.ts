@@ -1,0 +1,77 @@
+// The adapter itself: its matrices, how they are initialised, what they add to a weight, and how PEFT names them. No graph here: see project.ts.
+import { randomStream, type Adapter, type LinearLayer, type Model, type Parameter } from '@lmflow/sdk';
+import { adapterConfig } from './peft.ts';
+import type { LoraOptions } from './options.ts';
+import { byPattern } from './targets.ts';
+
+/** The two matrices of one linear: y += scale (x A^T) B^T. */
+export interface LoraPair {
+  readonly layer: LinearLayer;
+  readonly rank: number;
+  readonly scale: number;
+  /** [rank, inFeatures] */
+  readonly a: Parameter;
+  /** [outFeatures, rank] */
+  readonly b: Parameter;
+}
+
+/** Options with everything decided: what adapter_config.json holds. */
+export type DecidedOptions = LoraOptions & { readonly loraAlpha: number };
+
+export class LoraAdapter implements Adapter {
+  readonly name = 'lora';
+  readonly pairs: ReadonlyMap<string, LoraPair>;
+  readonly #model: Model;
+  readonly #options: DecidedOptions;
+  readonly #whole: readonly Parameter[];
+
+  /** `whole`: parameters of modulesToSave. Values are initial ones; `assign` replaces them. */
+  constructor(model: Model, layers: readonly LinearLayer[], whole: readonly Parameter[], options: DecidedOptions, seed: number) {
+    this.#model = model;
+    this.#options = options;
+    this.#whole = whole;
+    this.pairs = new Map(layers.map((layer) => [layer.name, makePair(layer, options, seed)]));
+  }
+
+  get parameters(): readonly Parameter[] {
+    return [...[...this.pairs.values()].flatMap(({ a, b }) => [a, b]), ...this.#whole];
+  }
+
+  save(): ReturnType<Adapter['save']> {
+    const tensors = new Map(this.parameters.map(({ name, shape, data }) => [`base_model.model.${name}`, { shape, data }]));
+    return { config: adapterConfig(this.#model, [...this.pairs.values()].map(({ layer }) => layer), this.#options), tensors };
+  }
+
+  delta(weight: string): Float32Array | undefined {
+    const pair = [...this.pairs.values()].find(({ layer }) => layer.weight === weight);
+    if (!pair) return undefined;
+    const { layer: { inFeatures, outFeatures, layout }, rank, scale, a, b } = pair;
+    const result = new Float32Array(inFeatures * outFeatures);
+    for (let out = 0; out < outFeatures; out++) for (let k = 0; k < rank; k++) {
+      const factor = scale * b.data[out * rank + k]!;
+      for (let input = 0; input < inFeatures; input++) {
+        const place = layout === 'out-in' ? out * inFeatures + input : input * outFeatures + out;
+        result[place]! += factor * a.data[k * inFeatures + input]!;
+      }
+    }
+    return result;
+  }
+}
+
+function makePair(layer: LinearLayer, options: DecidedOptions, seed: number): LoraPair {
+  const { name, inFeatures, outFeatures } = layer;
+  const rank = byPattern('rankPattern', options.rankPattern, name, options.r);
+  const alpha = byPattern('alphaPattern', options.alphaPattern, name, options.loraAlpha);
+  const { initLoraWeights } = options;
+  const random = randomStream(seed, 'lora', name);
+  // PEFT: Kaiming uniform with a = sqrt(5), which is a bound of 1 / sqrt(inFeatures).
+  const drawA = (index: number): number => (initLoraWeights === 'gaussian' ? random.normal(index) / rank : (2 * random.uniform(index) - 1) / Math.sqrt(inFeatures));
+  const drawB = (index: number): number => (initLoraWeights === false ? (2 * random.uniform(rank * inFeatures + index) - 1) / Math.sqrt(rank) : 0);
+  const parameter = (part: string, shape: readonly [number, number], draw: (index: number) => number): Parameter => ({
+    name: `${name}.lora_${part}.weight`, shape, decay: true, data: Float32Array.from({ length: shape[0] * shape[1] }, (_, index) => draw(index)),
+  });
+  return {
+    layer, rank, scale: alpha / (options.useRslora ? Math.sqrt(rank) : rank),
+    a: parameter('A', [rank, inFeatures], drawA), b: parameter('B', [outFeatures, rank], drawB),
+  };
+}

@@ -1,0 +1,33 @@
+// The errors of the LoRA plugin, one builder each.
+import { LMFlowError } from '@lmflow/sdk';
+
+export function noTargets(targets: string, known: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_LORA_NO_TARGETS', `lora.targetModules: nothing in the model matches ${targets}`,
+    { hint: `Linear modules of this model end in: ${known.join(', ')}. "all-linear" takes them all.` });
+}
+
+export function unknownModule(name: string, known: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_LORA_UNKNOWN_MODULE', `lora.modulesToSave: the model has no module "${name}"`, { hint: `Modules with weights end in: ${known.join(', ')}.` });
+}
+
+export function invalidPattern(option: string, pattern: string, cause: unknown): LMFlowError {
+  return new LMFlowError('LMFLOW_LORA_INVALID_PATTERN', `lora.${option}: "${pattern}" is not a regular expression`, { cause });
+}
+
+export function adapterFileMissing(file: string): LMFlowError {
+  return new LMFlowError('LMFLOW_ADAPTER_NOT_FOUND', `${file}: no such file`,
+    { hint: 'lora.adapter must be a folder with adapter_config.json and adapter_model.safetensors, as PEFT and lmflow write it.' });
+}
+
+export function adapterInvalid(file: string, what: string): LMFlowError {
+  return new LMFlowError('LMFLOW_ADAPTER_INVALID', `${file}: ${what}`);
+}
+
+export function adapterUnsupported(file: string, key: string, value: unknown): LMFlowError {
+  return new LMFlowError('LMFLOW_ADAPTER_UNSUPPORTED', `${file}: ${key} = ${JSON.stringify(value)} is not supported`,
+    { hint: 'Supported are plain LoRA and rsLoRA adapters for causal language models, with modules_to_save.' });
+}
+
+export function adapterDoesNotFit(file: string, what: string): LMFlowError {
+  return new LMFlowError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`, { hint: 'Was it trained on another base model?' });
+}

@@ -1,0 +1,59 @@
+// From options (or an existing PEFT adapter) and a model to the adapter in force.
+import type { LinearLayer, Model, Parameter } from '@lmflow/sdk';
+import { LoraAdapter } from './adapter.ts';
+import { adapterDoesNotFit, unknownModule } from './errors.ts';
+import type { LoraOptions } from './options.ts';
+import { readAdapter, TENSOR_FILE, type AdapterTensors } from './peft.ts';
+import { targetLinears } from './targets.ts';
+
+/** Makes the adapter: fresh, or continuing `options.adapter`. */
+export async function loadAdapter(model: Model, options: LoraOptions, seed: number): Promise<{ readonly adapter: LoraAdapter; readonly dropout: number }> {
+  const existing = options.adapter === undefined ? undefined : await readAdapter(options.adapter);
+  const merged = { ...options, ...existing?.options };
+  const decided = { ...merged, loraAlpha: merged.loraAlpha ?? 2 * merged.r };
+  const layers = existing ? adaptedLinears(model, existing.tensors, options.adapter!) : targetLinears(model.linears, decided);
+  const adapter = new LoraAdapter(model, layers, await wholeModules(model, decided.modulesToSave), decided, seed);
+  if (existing) assign(adapter.parameters, existing.tensors, `${options.adapter}/${TENSOR_FILE}`);
+  return { adapter, dropout: decided.loraDropout };
+}
+
+/** Copies tensors into parameters of the same names; every one must be there, with its shape, and no other. */
+export function assign(parameters: readonly Parameter[], tensors: AdapterTensors, file: string): void {
+  const left = new Set(tensors.keys());
+  for (const { name, shape, data } of parameters) {
+    const tensor = tensors.get(name);
+    if (!tensor) throw adapterDoesNotFit(file, `the tensor ${name} is missing`);
+    if (tensor.shape.join() !== shape.join()) throw adapterDoesNotFit(file, `${name} is [${tensor.shape.join(', ')}], the model needs [${shape.join(', ')}]`);
+    data.set(tensor.data);
+    left.delete(name);
+  }
+  const [extra] = left;
+  if (extra !== undefined) throw adapterDoesNotFit(file, `the tensor ${extra} has no place in it`);
+}
+
+// The tensors say which modules are adapted; target_modules of old and new PEFT versions may be names, sets or expressions.
+function adaptedLinears(model: Model, tensors: AdapterTensors, folder: string): LinearLayer[] {
+  const names = new Set([...tensors.keys()].flatMap((name) => /^(.*)\.lora_A\.weight$/.exec(name)?.[1] ?? []));
+  const layers = model.linears.filter(({ name }) => names.has(name));
+  if (layers.length < names.size) {
+    const unknown = [...names].find((name) => layers.every((layer) => layer.name !== name));
+    throw adapterDoesNotFit(`${folder}/${TENSOR_FILE}`, `it adapts ${unknown ?? ''}, which the model does not have`);
+  }
+  return layers;
+}
+
+/** The weights of modules that are trained whole, as parameters that replace them in the graph. */
+async function wholeModules(model: Model, modules: readonly string[]): Promise<Parameter[]> {
+  const chosen = modules.flatMap((module) => {
+    const names = [...model.weights.keys()].filter((name) => {
+      const path = name.replace(/\.(weight|bias)$/, '');
+      return path === module || path.endsWith(`.${module}`);
+    });
+    if (names.length === 0) throw unknownModule(module, [...new Set([...model.weights.keys()].map((name) => name.split('.').at(-2)!))]);
+    return names;
+  });
+  return Promise.all([...new Set(chosen)].map(async (name) => {
+    const { shape } = model.weights.get(name)!;
+    return { name, shape, data: await model.read(name), decay: shape.length > 1 };
+  }));
+}

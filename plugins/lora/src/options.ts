@@ -1,0 +1,41 @@
+// The `lora` section of the configuration: PEFT's LoraConfig names in camelCase, with the short names people type.
+import { z } from 'zod';
+
+const pattern = z.record(z.string(), z.number());
+
+export const loraOptions = z.object({
+  r: z.number().int().positive().default(8).describe('Rank of the update matrices.'),
+  loraAlpha: z.number().positive().optional().describe('Scaling numerator: the update is multiplied by loraAlpha / r. Default: 2 r.'),
+  loraDropout: z.number().min(0).max(0.999).default(0).describe('Dropout on the input of the adapters, in training only.'),
+  targetModules: z.union([z.string(), z.array(z.string()).nonempty()]).default('all-linear')
+    .describe('Modules to adapt: "all-linear" (every linear of the blocks), a list of names, or one regular expression for the whole path.'),
+  excludeModules: z.union([z.string(), z.array(z.string())]).optional().describe('Modules to leave out: a list of names, or one regular expression.'),
+  layersToTransform: z.array(z.number().int().nonnegative()).optional().describe('Only these blocks (0 is the first).'),
+  useRslora: z.boolean().default(false).describe('Scale by loraAlpha / sqrt(r) (rank-stabilised LoRA).'),
+  modulesToSave: z.array(z.string()).default([]).describe('Modules trained and saved whole beside the adapter, e.g. embed_tokens, lm_head.'),
+  rankPattern: pattern.default({}).describe('Ranks of single modules: { "layers.0.self_attn.q_proj": 16 }; keys are names or regular expressions matched at the end of the path.'),
+  alphaPattern: pattern.default({}).describe('loraAlpha of single modules, as rankPattern.'),
+  initLoraWeights: z.union([z.boolean(), z.literal('gaussian')]).default(true)
+    .describe('true: A uniform as PEFT does, B zero. "gaussian": A normal with deviation 1 / r, B zero. false: both random, for tests.'),
+  adapter: z.string().optional().describe('Folder of an existing PEFT adapter to continue from; its rank, alpha and modules are used.'),
+});
+
+export type LoraOptions = z.output<typeof loraOptions>;
+
+export const aliases = {
+  alpha: 'loraAlpha', dropout: 'loraDropout', targets: 'targetModules', target: 'targetModules', rsLora: 'useRslora', rslora: 'useRslora',
+  rank: 'r', adapterNameOrPath: 'adapter', layers: 'layersToTransform',
+};
+
+const later = 'it is not part of this plugin yet';
+
+export const unsupported = {
+  useDora: `DoRA: ${later}`, bias: 'only "none": biases stay frozen (train a module whole with modulesToSave)', loraBias: later, fanInFanOut: 'it is known from the architecture and written for PEFT by itself',
+  taskType: 'it is always CAUSAL_LM', inferenceMode: 'it follows from the command', layersPattern: 'use layersToTransform or a regular expression in targetModules',
+  loftqConfig: later, evaConfig: later, cordaConfig: later, megatronConfig: 'Megatron is not supported', megatronCore: 'Megatron is not supported',
+  trainableTokenIndices: later, targetParameters: later, layerReplication: later, useQalora: later, alora: later, arrowConfig: later,
+};
+
+declare module '@lmflow/sdk' {
+  interface ConfigSections { lora?: z.input<typeof loraOptions> | true }
+}

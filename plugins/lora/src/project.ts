@@ -1,0 +1,44 @@
+// Adds the adapters to the model's linears. Linears that share an input share one product with their A matrices.
+import type { LinearLayer, Model, Parameter, Trace } from '@lmflow/sdk';
+import { add, cast, concat, matMul, mul, slice, type Value } from '@lmflow/sdk/graph';
+import type { LoraAdapter, LoraPair } from './adapter.ts';
+
+/** Wraps `model.build.project`: y += scale (dropout(x) A^T) B^T for every adapted linear. */
+export function addAdapters(model: Model, adapter: LoraAdapter, dropout: number): void {
+  const inner = model.build.project;
+  model.build.project = (trace, x, layers) => {
+    const results = inner(trace, x, layers);
+    const adapted = layers.flatMap((layer, index) => { const pair = adapter.pairs.get(layer.name); return pair ? [{ index, pair }] : []; });
+    if (adapted.length === 0) return results;
+    const active = trace.mode === 'training' && dropout > 0;
+    const lows = active ? adapted.map(({ pair }) => down(trace, dropped(trace, x, pair.layer, dropout), [pair])[0]!) : down(trace, x, adapted.map(({ pair }) => pair));
+    adapted.forEach(({ index, pair }, place) => {
+      const update = matMul(mul(lows[place]!, pair.scale), parameterValue(trace, pair.b), { transposeB: true });
+      results[index] = add(results[index]!, update);
+    });
+    return results;
+  };
+}
+
+/** x A^T for each pair, [rows, rank]. */
+function down(trace: Trace, x: Value, pairs: readonly LoraPair[]): Value[] {
+  const all = matMul(x, concat(pairs.map(({ a }) => parameterValue(trace, a)), 0), { transposeB: true });
+  let start = 0;
+  return pairs.map(({ rank }) => {
+    const from = start;
+    start += rank;
+    return pairs.length === 1 ? all : slice(all, [0, from], [x.shape[0]!, start]);
+  });
+}
+
+/** Inverted dropout, with a mask of its own for each linear, as PEFT has it. */
+function dropped(trace: Trace, x: Value, layer: LinearLayer, probability: number): Value {
+  const mask = trace.dropoutMask(`${layer.name}.lora_dropout`, x.shape, probability);
+  return mul(x, mul(cast(mask, 'float32'), 1 / (1 - probability)));
+}
+
+/** Fed at every run while training; a constant of the program in inference. */
+function parameterValue(trace: Trace, { name, shape, data }: Parameter): Value {
+  if (trace.mode === 'inference') return trace.graph.weight(name, { kind: 'memory', dtype: 'float32', shape, data });
+  return trace.graph.input(`parameter:${name}`, 'float32', shape);
+}
