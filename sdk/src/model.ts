@@ -122,25 +122,25 @@ export interface HeadOutput {
  */
 export interface BuildingFunctions {
   /** inputIds int32 [batchSize, length] -> hidden states. */
-  embed(trace: Trace, inputIds: Value): Value;
+  embed: (trace: Trace, inputIds: Value) => Value;
   /** One transformer block, in its own region. */
-  block(trace: Trace, hidden: Value, layer: number): Value;
+  block: (trace: Trace, hidden: Value, layer: number) => Value;
   /** Normalisation by the weights under a module path. */
-  norm(trace: Trace, x: Value, name: string): Value;
+  norm: (trace: Trace, x: Value, name: string) => Value;
   /** [batchSize, length, numHeads, headDim] */
-  attention(trace: Trace, inputs: AttentionInputs): Value;
+  attention: (trace: Trace, inputs: AttentionInputs) => Value;
   /** Rotates q or k [batchSize, length, heads, headDim]. */
-  rope(trace: Trace, x: Value): Value;
+  rope: (trace: Trace, x: Value) => Value;
   /** cos and sin tables [length, dimensions / 2] for positions 0.., made by the position-scaling method in force. */
-  ropeTables(trace: Trace): { readonly cos: Float32Array; readonly sin: Float32Array; readonly length: number };
-  mlp(trace: Trace, x: Value, layer: number): Value;
+  ropeTables: (trace: Trace) => { readonly cos: Float32Array; readonly sin: Float32Array; readonly length: number };
+  mlp: (trace: Trace, x: Value, layer: number) => Value;
   /** Linears that share the input x [rows, inFeatures]; one result [rows, outFeatures] each, bias included. Adapters wrap this. */
-  project(trace: Trace, x: Value, layers: readonly LinearLayer[]): Value[];
+  project: (trace: Trace, x: Value, layers: readonly LinearLayer[]) => Value[];
   /** x W^T for a frozen or trained weight, without bias. Quantized computation wraps this. */
-  matmul(trace: Trace, x: Value, layer: LinearLayer): Value;
+  matmul: (trace: Trace, x: Value, layer: LinearLayer) => Value;
   /** A weight's value: graph input where it is trained, constant in a file where it is frozen. */
-  weight(trace: Trace, name: string): Value;
-  head(trace: Trace, hidden: Value): HeadOutput;
+  weight: (trace: Trace, name: string) => Value;
+  head: (trace: Trace, hidden: Value) => HeadOutput;
 }
 
 /** The part of an adapter that saving and merging need. */
