@@ -1,5 +1,5 @@
 // The packaging test: npm pack, install the tarballs into an empty project outside the workspace, and use them there as
-// a stranger would: plain node imports, types, and a finetune. Run `npm run build` first.
+// a stranger would: plain node imports, types, and a finetune. Run `npm run build` first; --keep leaves the project there.
 //
 // A published package carries no .npmrc, so onnxruntime-node's post-install (a CUDA download from NuGet) would run here as
 // it does for users; ONNXRUNTIME_NODE_INSTALL=skip is what our README tells those whose machine cannot reach that host.
@@ -22,11 +22,13 @@ try {
   step('install', () => install(tarballs));
   step('import', importAll);
   step('types', checkTypes);
-  rmSync(project, { recursive: true, force: true });
   console.log(`${packages.length} packages, ${exported.length} entries`);
 } catch (error) {
-  console.error(`packaging: ${error.message}\n${error.stdout ?? ''}${error.stderr ?? ''}\nThe project is left in ${project}`);
+  console.error(`packaging: ${error.message}\n${error.stdout ?? ''}`);
   process.exitCode = 1;
+} finally {
+  if (process.argv.includes('--keep')) console.log(`the project is left in ${project}`);
+  else rmSync(project, { recursive: true, force: true });
 }
 
 function step(name, action) {
