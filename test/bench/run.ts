@@ -1,0 +1,65 @@
+// `npm run bench [-- lora|full|1b ...]`: speed and memory of training steps, beside PyTorch + PEFT where LMFLOW_BENCH_PYTHON names a Python that
+// has them. Both sides are loaded, then take turns step by step; medians are from the third step on, ratios are medians of pairs.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { cpus, homedir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { checkpoint } from './shapes.ts';
+import { Side, type StepReport } from './side.ts';
+
+const CASES: Readonly<Record<string, { readonly shape: string; readonly method: 'lora' | 'full'; readonly length: number }>> = {
+  lora: { shape: '134m', method: 'lora', length: 512 },
+  full: { shape: '134m', method: 'full', length: 512 },
+  '1b': { shape: '1.1b', method: 'lora', length: 256 },
+};
+const PAIRS = Number(process.env['LMFLOW_BENCH_PAIRS'] ?? 7);
+const WARM_UP = 2;
+
+const python = process.env['LMFLOW_BENCH_PYTHON'];
+const here = import.meta.dirname;
+const cache = process.env['LMFLOW_BENCH_CACHE'] ?? join(homedir(), '.cache', 'lmflow', 'bench');
+const node = ['--conditions=lmflow-source', '--import', 'tsx'];
+mkdirSync(cache, { recursive: true });
+console.log(`${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}${python === undefined ? '; no peer (set LMFLOW_BENCH_PYTHON to compare)' : ''}`);
+
+const named = process.argv.slice(2).filter((word) => !word.startsWith('-'));
+for (const name of named.length > 0 ? named : Object.keys(CASES)) {
+  const entry = CASES[name];
+  if (!entry) throw new Error(`there is no benchmark "${name}"; known: ${Object.keys(CASES).join(', ')}`);
+  await measure(name, entry);
+}
+
+async function measure(name: string, { shape, method, length }: (typeof CASES)[string]): Promise<void> {
+  const folder = await checkpoint(shape, cache);
+  const ours = new Side(process.execPath, [...node, join(here, 'ours.ts'), folder, method, String(length)]);
+  await ours.ready();
+  const first = ours.step().then((report) => ({ report, age: ours.age() }));
+  const { age: ourFirst, report: ourFirstStep } = await first;
+  const peer = python === undefined ? undefined : new Side(python, [join(here, 'peer.py'), '--model', folder, '--method', method, '--length', String(length)]);
+  await peer?.ready();
+  const peerFirstStep = await peer?.step();
+  const peerFirst = peer?.age();
+  const pairs: { readonly ours: StepReport; readonly peer: StepReport | undefined }[] = [];
+  for (let pair = 0; pair < PAIRS + WARM_UP - 1; pair++) pairs.push({ ours: await ours.step(), peer: await peer?.step() });
+  ours.close();
+  peer?.close();
+  const timed = pairs.slice(WARM_UP - 1);
+  const floor = JSON.parse(execFileSync(process.execPath, [...node, join(here, 'matmuls.ts'), folder, method, String(length)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })) as { seconds: number };
+  const mine = median(timed.map((pair) => pair.ours.seconds));
+  const ourPeak = timed.at(-1)!.ours.peak_rss_bytes;
+  console.log(`\n${name}: Llama ${shape}, ${method}, one sequence of ${length} tokens`);
+  console.log(`  ours  ${rate(length, mine)} tokens/s   peak ${gigabytes(ourPeak)}   first step after ${ourFirst.toFixed(1)} s   loss ${ourFirstStep.loss.toFixed(4)}   ${(mine / floor.seconds).toFixed(2)}x its dense matmuls alone (${floor.seconds.toFixed(2)} s)`);
+  if (!peerFirstStep) return;
+  const theirs = median(timed.map((pair) => pair.peer!.seconds));
+  const peerPeak = timed.at(-1)!.peer!.peak_rss_bytes;
+  console.log(`  PEFT  ${rate(length, theirs)} tokens/s   peak ${gigabytes(peerPeak)}   first step after ${peerFirst!.toFixed(1)} s   loss ${peerFirstStep.loss.toFixed(4)}`);
+  console.log(`  ratio of speed ${median(timed.map((pair) => pair.peer!.seconds / pair.ours.seconds)).toFixed(2)} (median of ${timed.length} pairs), of memory ${(ourPeak / peerPeak).toFixed(2)}`);
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+}
+
+function rate(tokens: number, seconds: number): string { return (tokens / seconds).toFixed(0).padStart(5); }
+function gigabytes(bytes: number): string { return `${(bytes / 1e9).toFixed(2)} GB`; }

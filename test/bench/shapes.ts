@@ -1,0 +1,86 @@
+// The models the benchmark measures, and how their random checkpoints are written. Speed and memory do not depend on the numbers.
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { randomStream } from '@lmflow/sdk';
+import { toBfloat16, writeCheckpoint, type TensorToWrite } from '@lmflow/sdk/formats';
+
+export interface Shape {
+  readonly hidden: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly keyValueHeads: number;
+  readonly intermediate: number;
+  readonly vocabulary: number;
+  readonly tied: boolean;
+  readonly dtype: 'float32' | 'bfloat16';
+}
+
+export const SHAPES: Readonly<Record<string, Shape>> = {
+  '134m': { hidden: 576, layers: 30, heads: 9, keyValueHeads: 3, intermediate: 1536, vocabulary: 49152, tied: true, dtype: 'float32' },
+  '1.1b': { hidden: 2048, layers: 22, heads: 32, keyValueHeads: 4, intermediate: 5632, vocabulary: 32000, tied: false, dtype: 'bfloat16' },
+};
+
+/** [outFeatures, inFeatures] of the seven linears of a block. */
+export function blockLinears({ hidden, heads, keyValueHeads, intermediate }: Shape): Record<string, readonly [number, number]> {
+  const keyValue = (hidden / heads) * keyValueHeads;
+  return {
+    'self_attn.q_proj': [hidden, hidden], 'self_attn.k_proj': [keyValue, hidden], 'self_attn.v_proj': [keyValue, hidden], 'self_attn.o_proj': [hidden, hidden],
+    'mlp.gate_proj': [intermediate, hidden], 'mlp.up_proj': [intermediate, hidden], 'mlp.down_proj': [hidden, intermediate],
+  };
+}
+
+/** Writes the checkpoint once; gives its folder. */
+export async function checkpoint(name: string, cache: string): Promise<string> {
+  const shape = SHAPES[name]!;
+  const folder = join(cache, name);
+  if (existsSync(folder)) return folder;
+  const aside = `${folder}.part`;
+  rmSync(aside, { recursive: true, force: true });
+  mkdirSync(aside, { recursive: true });
+  await writeCheckpoint(aside, tensors(shape));
+  writeFileSync(join(aside, 'config.json'), JSON.stringify(config(shape), undefined, 2));
+  writeFileSync(join(aside, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null, pre_tokenizer: { type: 'Whitespace' },
+    post_processor: null, decoder: null, model: { type: 'WordLevel', vocab: { '<s>': 0, '</s>': 1, '<unk>': 2 }, unk_token: '<unk>' } }));
+  writeFileSync(join(aside, 'tokenizer_config.json'), JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }));
+  renameSync(aside, folder);
+  return folder;
+}
+
+function config(shape: Shape): Record<string, unknown> {
+  return {
+    architectures: ['LlamaForCausalLM'], model_type: 'llama', hidden_size: shape.hidden, intermediate_size: shape.intermediate, num_hidden_layers: shape.layers,
+    num_attention_heads: shape.heads, num_key_value_heads: shape.keyValueHeads, head_dim: shape.hidden / shape.heads, vocab_size: shape.vocabulary, max_position_embeddings: 2048,
+    rms_norm_eps: 1e-5, rope_theta: 10000, tie_word_embeddings: shape.tied, hidden_act: 'silu', bos_token_id: 0, eos_token_id: 1, torch_dtype: shape.dtype,
+  };
+}
+
+function tensors(shape: Shape): (readonly [string, TensorToWrite])[] {
+  const table = [shape.vocabulary, shape.hidden] as const;
+  const blocks = Array.from({ length: shape.layers }, (_, layer) => `model.layers.${layer}`);
+  return [
+    ['model.embed_tokens.weight', random(table, shape)],
+    ...blocks.flatMap((prefix) => [
+      ...Object.entries(blockLinears(shape)).map(([name, size]) => [`${prefix}.${name}.weight`, random(size, shape)] as const),
+      ...['input_layernorm', 'post_attention_layernorm'].map((name) => [`${prefix}.${name}.weight`, ones(shape)] as const),
+    ]),
+    ['model.norm.weight', ones(shape)],
+    ...(shape.tied ? [] : [['lm_head.weight', random(table, shape)] as const]),
+  ];
+}
+
+const random = (size: readonly [number, number], { dtype }: Shape): TensorToWrite => stored(size, dtype, (data) => {
+  const noise = Float32Array.from({ length: Math.min(data.length, 65521) }, (_, index) => 0.02 * stream.normal(index));
+  for (let start = 0; start < data.length; start += noise.length) data.set(noise.subarray(0, Math.min(noise.length, data.length - start)), start);
+});
+const ones = ({ hidden, dtype }: Shape): TensorToWrite => stored([hidden], dtype, (data) => { data.fill(1); });
+const stream = randomStream(1, 'bench');
+
+// Made when its turn to be written comes, so that the checkpoint is never in memory whole.
+function stored(shape: readonly number[], dtype: Shape['dtype'], fill: (data: Float32Array) => void): TensorToWrite {
+  const make = (): Float32Array => {
+    const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+    fill(data);
+    return data;
+  };
+  return dtype === 'float32' ? { shape, data: () => Promise.resolve(make()) } : { shape, dtype: 'BF16', data: () => Promise.resolve(toBfloat16(make())) };
+}
