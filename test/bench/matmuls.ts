@@ -1,7 +1,7 @@
-// The floor of a step: the dense products of the linears and the head alone, in one program. Usage: matmuls.ts MODEL SHAPE lora|full LENGTH RUNS
+// The floor of a step: the dense products of the linears and the head alone, in one program. Usage: matmuls.ts MODEL lora|full LENGTH RUNS
 import { createKernel } from 'lmflow';
 import { ENGINE } from '@lmflow/sdk';
-import { Graph, matMul, slice, type Value } from '@lmflow/sdk/graph';
+import { cast, Graph, matMul, slice, type Value } from '@lmflow/sdk/graph';
 import { SafetensorsFile } from '@lmflow/sdk/formats';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import { join } from 'node:path';
@@ -22,8 +22,8 @@ for (const [name, { shape }] of file.tensors) {
   const isHead = name === 'lm_head.weight' || (name === 'model.embed_tokens.weight' && !file.tensors.has('lm_head.weight'));
   if (shape.length !== 2 || (name === 'model.embed_tokens.weight' && !isHead)) continue;
   const source = file.weightSource(name)!;
-  const [outFeatures, inFeatures] = shape as [number, number];
-  const weight = graph.weight(name, { ...source, dtype: 'float32' });
+  const inFeatures = shape[1]!;
+  const weight = cast(graph.weight(name, source), 'float32');
   const products: Value[] = [];
   // The head in chunks of 128 rows, as every loss computes it.
   const chunks = isHead ? Math.ceil(length / 128) : 1;
@@ -33,7 +33,7 @@ for (const [name, { shape }] of file.tensors) {
     products.push(forward, matMul(forward, weight));
     if (method === 'full') products.push(matMul(forward, part(activation(inFeatures)), { transposeA: true }));
   }
-  if (outFeatures > 0) products.forEach((product, index) => { graph.output(`${name}.${index}`, corner(product)); });
+  products.forEach((product, index) => { graph.output(`${name}.${index}`, corner(product)); });
 }
 
 const kernel = await createKernel({ plugins: [engineOnnx] });
