@@ -1,0 +1,38 @@
+// Adapters that PEFT saved, loaded here: base and adapter together give PEFT's logits, and saving gives PEFT's files back.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { FIXTURES, json, largestDifference, load, logitsOf, modelFolder, tensors, withKernel } from './family.ts';
+
+for (const kind of readdirSync(join(FIXTURES, 'adapters', 'llama'))) {
+  const path = ['adapters', 'llama', kind] as const;
+  for (const purpose of ['training', 'inference'] as const) {
+    test(`${kind}, loaded for ${purpose}, gives PEFT's logits`, async () => {
+      const reference = await tensors(...path, 'reference.safetensors');
+      await withKernel('lora', { lora: { adapter: join(FIXTURES, ...path) } }, async (kernel) => {
+        const model = await load(kernel, modelFolder('llama'), purpose);
+        const logits = await logitsOf(kernel, model, reference.get('input_ids')!.data, 2);
+        const difference = largestDifference(logits, reference.get('logits')!.data, reference.get('attention_mask')!.data, 96);
+        assert.ok(difference < 1e-4, `logits differ by ${difference}`);
+      });
+    });
+  }
+
+  test(`${kind}, saved again, has PEFT's keys, shapes and numbers`, async () => {
+    const expected = await tensors(...path, 'adapter_model.safetensors');
+    await withKernel('lora', { lora: { adapter: join(FIXTURES, ...path) } }, async (kernel) => {
+      const { tensors: saved, config } = (await load(kernel, modelFolder('llama'), 'training')).adapter!.save();
+      assert.equal([...saved.keys()].sort(), [...expected.keys()].sort());
+      for (const [name, { shape, data }] of expected) assert.equal(saved.get(name), { shape, data });
+      const original = json<Record<string, unknown>>(...path, 'adapter_config.json');
+      for (const key of ['r', 'lora_alpha', 'rank_pattern', 'alpha_pattern', 'peft_type', 'task_type', 'bias', 'fan_in_fan_out', 'modules_to_save']) {
+        assert.equal(config[key], original[key], key);
+      }
+      assert.is(config['use_rslora'] ?? false, original['use_rslora'] ?? false);
+      assert.equal(config['target_modules'], [...original['target_modules'] as string[]].sort());
+    });
+  });
+}
+
+test.run();
