@@ -1,0 +1,119 @@
+// Targets, ranks by pattern, the adapted linears, merging, and the files.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { interpret, ndarray } from '@lmflow/sdk/graph';
+import { loadAdapter } from '../src/load.ts';
+import { addAdapters } from '../src/project.ts';
+import { byPattern, targetLinears } from '../src/targets.ts';
+import { LINEARS, options, tinyModel, trace } from './model.ts';
+
+const names = (given: Record<string, unknown>): string[] => targetLinears(LINEARS, options(given)).map(({ name }) => name);
+const failure = async (work: () => unknown): Promise<{ code: string; message: string }> => {
+  try { await work(); } catch (error) { return error as { code: string; message: string }; }
+  throw new Error('nothing was thrown');
+};
+
+test('all-linear takes the linears of the blocks, not the head', () => {
+  assert.equal(names({}), LINEARS.slice(0, 4).map(({ name }) => name));
+});
+
+test('a list matches whole names and endings after a dot, a string is an expression for the whole path', () => {
+  assert.equal(names({ targetModules: ['q_proj'] }), ['model.layers.0.self_attn.q_proj', 'model.layers.1.self_attn.q_proj']);
+  assert.equal(names({ targetModules: ['lm_head'] }), ['lm_head']);
+  assert.equal(names({ targetModules: '.*\\.1\\..*' }), ['model.layers.1.self_attn.q_proj', 'model.layers.1.mlp.c_fc']);
+  assert.equal(names({ excludeModules: ['k_proj'], layersToTransform: [0] }), ['model.layers.0.self_attn.q_proj']);
+});
+
+test('nothing to adapt is an error that lists what there is', async () => {
+  const { code, message } = await failure(() => names({ targetModules: ['proj'] }));
+  assert.is(code, 'LMFLOW_LORA_NO_TARGETS');
+  assert.match(message, '["proj"]');
+  assert.is((await failure(() => names({ targetModules: '(' }))).code, 'LMFLOW_LORA_INVALID_PATTERN');
+});
+
+test('patterns match at the end of the path, the first key wins', () => {
+  const patterns = { 'layers.0.self_attn.q_proj': 16, q_proj: 2, 'mlp\\..*': 3 };
+  assert.is(byPattern('rankPattern', patterns, 'model.layers.0.self_attn.q_proj', 8), 16);
+  assert.is(byPattern('rankPattern', patterns, 'model.layers.1.self_attn.q_proj', 8), 2);
+  assert.is(byPattern('rankPattern', patterns, 'model.layers.1.mlp.c_fc', 8), 3);
+  assert.is(byPattern('rankPattern', patterns, 'model.layers.1.self_attn.xq_proj', 8), 8);
+});
+
+test('a fresh adapter changes nothing, the same seed gives the same numbers, and alpha is 2 r unless set', async () => {
+  const first = await loadAdapter(tinyModel(), options(), 1);
+  const again = await loadAdapter(tinyModel(), options(), 1);
+  const other = await loadAdapter(tinyModel(), options(), 2);
+  const [a, b] = first.adapter.parameters;
+  assert.equal(a!.data, again.adapter.parameters[0]!.data);
+  assert.not.equal(a!.data, other.adapter.parameters[0]!.data);
+  assert.ok(b!.data.every((number) => number === 0));
+  assert.ok(a!.data.every((number) => Math.abs(number) <= 1 / Math.sqrt(6)) && new Set(a!.data).size > 40);
+  assert.is([...first.adapter.pairs.values()][0]!.scale, 2);
+  assert.is((await loadAdapter(tinyModel(), options({ loraAlpha: 4, r: 16, useRslora: true }), 1)).adapter.pairs.get(LINEARS[0]!.name)!.scale, 1);
+});
+
+test('adapted linears equal linears with the merged weight, for both layouts and shared inputs', async () => {
+  const model = tinyModel();
+  const { adapter } = await loadAdapter(model, options({ r: 2, initLoraWeights: false, rankPattern: { k_proj: 3 } }), 7);
+  addAdapters(model, adapter, 0);
+  const layers = LINEARS.slice(0, 4);
+  const adapted = trace(model, 'inference');
+  model.build.project(adapted, adapted.x, layers).forEach((y, index) => { adapted.graph.output(String(index), y); });
+  const merged = tinyModel();
+  for (const { weight } of layers) {
+    const delta = adapter.delta(weight)!;
+    const source = merged.weights.get(weight) as { data: Float32Array };
+    source.data.forEach((number, place) => { source.data[place] = number + delta[place]!; });
+  }
+  const plain = trace(merged, 'inference');
+  merged.build.project(plain, plain.x, layers).forEach((y, index) => { plain.graph.output(String(index), y); });
+  const x = ndarray([5, 6], Array.from({ length: 30 }, (_, index) => Math.cos(index)));
+  const [found, expected] = [interpret(adapted.graph, { x }), interpret(plain.graph, { x })];
+  for (const key of ['0', '1', '2', '3']) {
+    assert.equal(found[key]!.shape, expected[key]!.shape);
+    found[key]!.data.forEach((number, index) => { assert.ok(Math.abs(number - expected[key]!.data[index]!) < 1e-6, `${key}: ${number} and ${expected[key]!.data[index]!}`); });
+  }
+  assert.is(adapter.delta('lm_head.weight'), undefined);
+});
+
+test('dropout drops the input of the adapter only, and only in training', async () => {
+  const model = tinyModel();
+  const { adapter } = await loadAdapter(model, options({ initLoraWeights: false }), 7);
+  addAdapters(model, adapter, 0.5);
+  const training = trace(model, 'training');
+  const [y] = model.build.project(training, training.x, [LINEARS[0]!]);
+  training.graph.output('y', y!);
+  const site = `${LINEARS[0]!.name}.lora_dropout`;
+  const inputs = Object.fromEntries(adapter.parameters.map(({ name, shape, data }) => [`parameter:${name}`, ndarray(shape, data)]));
+  const x = ndarray([5, 6], Array.from({ length: 30 }, (_, index) => Math.cos(index)));
+  const nothing = interpret(training.graph, { ...inputs, x, [site]: ndarray([5, 6]) })['y']!;
+  const base = tinyModel();
+  const plain = trace(base, 'training');
+  plain.graph.output('y', base.build.project(plain, plain.x, [LINEARS[0]!])[0]!);
+  assert.equal(nothing.data, interpret(plain.graph, { x })['y']!.data);
+  const evaluation = trace(model, 'evaluation');
+  model.build.project(evaluation, evaluation.x, [LINEARS[0]!]);
+  assert.not(evaluation.graph.inputs.has(site));
+});
+
+test('the saved config has only keys that old PEFT versions accept, and names modules as shortly as is exact', async () => {
+  const model = tinyModel();
+  const save = async (given: Record<string, unknown>): Promise<Record<string, unknown>> => (await loadAdapter(model, options(given), 1)).adapter.save().config;
+  const all = await save({});
+  assert.equal(Object.keys(all), ['alpha_pattern', 'auto_mapping', 'base_model_name_or_path', 'bias', 'fan_in_fan_out', 'inference_mode', 'init_lora_weights',
+    'layers_pattern', 'layers_to_transform', 'lora_alpha', 'lora_dropout', 'modules_to_save', 'peft_type', 'r', 'rank_pattern', 'revision', 'target_modules', 'task_type']);
+  assert.equal(all['target_modules'], ['c_fc', 'k_proj', 'q_proj']);
+  assert.equal((await save({ targetModules: ['q_proj'], layersToTransform: [1] }))['target_modules'], ['model.layers.1.self_attn.q_proj']);
+  assert.is((await save({ useRslora: true }))['use_rslora'], true);
+});
+
+test('modulesToSave are trained whole and saved beside the adapter', async () => {
+  const { adapter } = await loadAdapter(tinyModel(), options({ modulesToSave: ['lm_head'] }), 1);
+  assert.is(adapter.parameters.at(-1)!.name, 'lm_head.weight');
+  assert.ok(adapter.save().tensors.has('base_model.model.lm_head.weight'));
+  const { code, message } = await failure(() => loadAdapter(tinyModel(), options({ modulesToSave: ['head'] }), 1));
+  assert.is(code, 'LMFLOW_LORA_UNKNOWN_MODULE');
+  assert.match(message, '"head"');
+});
+
+test.run();
