@@ -1,1 +1,26 @@
-export {};
+// @lmflow/plugin-engine-onnx: the default compute engine. Provides ENGINE; takes lowerings of other plugins' ops through LOWERINGS.
+import { definePlugin, ENGINE } from '@lmflow/sdk';
+import { OnnxEngine } from './engine.ts';
+import { createLowerings } from './lowerings/index.ts';
+import { LOWERINGS } from './lowerings/lowering.ts';
+import { schema } from './options.ts';
+
+export { LOWERINGS, type Lowering, type Lowerings } from './lowerings/lowering.ts';
+export { OnnxEngine, type EngineSetup } from './engine.ts';
+export { createLowerings } from './lowerings/index.ts';
+export type { Emitter, NodeOptions } from './onnx/emitter.ts';
+export type { AttributeValue } from './onnx/attributes.ts';
+export type { EngineOptions, EngineOptionsInput } from './options.ts';
+
+export default definePlugin({
+  name: '@lmflow/plugin-engine-onnx',
+  version: '0.1.0',
+  sdk: '^1.0.0',
+  options: { section: 'engineOnnx', schema },
+  apply(context) {
+    context.provide(LOWERINGS, () => createLowerings());
+    context.provide(ENGINE, (resolve) => new OnnxEngine({
+      options: context.options, device: context.config.device ?? 'cpu', lowerings: resolve(LOWERINGS), log: context.log,
+    }));
+  },
+});

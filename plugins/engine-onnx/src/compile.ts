@@ -1,0 +1,106 @@
+// From a flat graph to the bytes of an ONNX model, and what must be fed beside the program's own inputs.
+import { BYTES, type Graph, type MemoryWeight, type Node, type Value, type WeightSource } from '@lmflow/sdk/graph';
+import { LMFlowError } from '@lmflow/sdk';
+import { compileFailed } from './errors.ts';
+import type { Flat } from './flatten.ts';
+import { planFusions } from './fusions.ts';
+import type { Lowerings } from './lowerings/lowering.ts';
+import { Emitter } from './onnx/emitter.ts';
+import { ELEMENT_TYPES, encodeModel, type NodeProto, type TensorProto, type ValueInfoProto } from './onnx/schema.ts';
+import { externalLocation } from './weights/external.ts';
+
+export interface Compiled {
+  readonly model: Uint8Array;
+  /** Weights in memory, fed at every run (in place) rather than copied into the model: ONNX input name -> weight. */
+  readonly fed: ReadonlyMap<string, MemoryWeight>;
+}
+
+/** Weights in memory up to this size are put into the model. */
+const EMBEDDED_BYTES = 1 << 16;
+
+/** Lowers every node and encodes the model. `name` is for messages. Throws LMFLOW_ENGINE_COMPILE_FAILED naming the node. */
+export function compileModel({ graph, nodes, names }: Flat, lowerings: Lowerings, name: string): Compiled {
+  const uses = countUses(graph, nodes);
+  const { absorbed, fused } = planFusions(nodes, graph, uses);
+  const emit = new Emitter(uses);
+  const fed = new Map<string, MemoryWeight>();
+  const inputs = [...graph.inputs].map(([input, value]) => { emit.set(value, input); return valueInfo(input, value); });
+  for (const value of leaves(graph, nodes)) emitLeaf(emit, value, fed, inputs);
+  for (const node of nodes) {
+    if (absorbed.has(node)) continue;
+    const ours = names.get(node) ?? node.name;
+    try {
+      emit.named(ours, () => (fused.get(node) ?? lowerings.find(node)!)(emit, node));
+    } catch (error) {
+      throw error instanceof LMFlowError ? error : compileFailed(name, `${ours} (${node.op.name})`, error);
+    }
+  }
+  const outputs = nameOutputs(emit, graph);
+  return { model: encodeModel({ name, node: emit.nodes, initializer: emit.initializers, input: inputs, output: outputs }), fed };
+}
+
+function countUses(graph: Graph, nodes: readonly Node[]): Map<Value, number> {
+  const uses = new Map<Value, number>();
+  const count = (value: Value): void => { uses.set(value, (uses.get(value) ?? 0) + 1); };
+  for (const node of nodes) node.inputs.forEach(count);
+  for (const value of graph.outputs.values()) count(value);
+  return uses;
+}
+
+function leaves(graph: Graph, nodes: readonly Node[]): Set<Value> {
+  const used = [...nodes.flatMap((node) => node.inputs), ...graph.outputs.values()];
+  return new Set(used.filter(({ source }) => source.kind === 'constant' || source.kind === 'weight'));
+}
+
+function emitLeaf(emit: Emitter, value: Value, fed: Map<string, MemoryWeight>, inputs: ValueInfoProto[]): void {
+  const { source, shape, dtype } = value;
+  if (source.kind === 'constant') emit.set(value, emit.constant(source.data, shape, dtype));
+  if (source.kind !== 'weight') return;
+  const name = `weight:${source.name}`;
+  emit.set(value, name);
+  const { weight } = source;
+  if (weight.kind === 'memory' && weight.data.byteLength > EMBEDDED_BYTES && dtype !== 'bfloat16') {
+    fed.set(name, weight);
+    inputs.push(valueInfo(name, value));
+  } else emit.initializers.push(initializer(name, weight));
+}
+
+function initializer(name: string, weight: WeightSource): TensorProto {
+  const type = { name, dims: weight.shape, dataType: ELEMENT_TYPES[weight.dtype] };
+  if (weight.kind === 'memory') {
+    const { buffer, byteOffset, byteLength } = weight.data;
+    return { ...type, rawData: new Uint8Array(buffer, byteOffset, byteLength) };
+  }
+  const length = weight.shape.reduce((product, size) => product * size, BYTES[weight.dtype]);
+  const externalData = [
+    { key: 'location', value: externalLocation(weight.path) },
+    { key: 'offset', value: String(weight.offset) },
+    { key: 'length', value: String(length) },
+  ];
+  return { ...type, externalData, dataLocation: 1 };
+}
+
+// Renames the tensors that are outputs; what cannot be renamed (an input, a constant, a second name of one tensor) is copied.
+function nameOutputs(emit: Emitter, graph: Graph): ValueInfoProto[] {
+  const made = new Set(emit.nodes.flatMap((node) => node.output));
+  const renamed = new Map<string, string>();
+  for (const [name, value] of graph.outputs) {
+    const tensor = emit.tensor(value);
+    if (made.has(tensor) && !renamed.has(tensor)) renamed.set(tensor, name);
+    else emit.named(`output ${name}`, () => emit.nodes.push(identity(tensor, name)));
+  }
+  const rename = (tensor: string): string => renamed.get(tensor) ?? tensor;
+  for (const node of emit.nodes) {
+    node.input = node.input.map(rename);
+    node.output = node.output.map(rename);
+  }
+  return [...graph.outputs].map(([name, value]) => valueInfo(name, value));
+}
+
+function identity(input: string, output: string): NodeProto {
+  return { name: `output ${output}`, opType: 'Identity', input: [input], output: [output], attribute: [] };
+}
+
+function valueInfo(name: string, { dtype, shape }: Value): ValueInfoProto {
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPES[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } } };
+}

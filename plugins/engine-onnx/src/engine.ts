@@ -1,0 +1,74 @@
+// The engine: uploads tensors, compiles graphs, reports devices.
+import type { CompileOptions, DeviceReport, Engine, Logger, Program } from '@lmflow/sdk';
+import type { DType, Graph, Shape, TypedArray } from '@lmflow/sdk/graph';
+import { compileModel } from './compile.ts';
+import { tryDevices } from './devices.ts';
+import { compileFailed } from './errors.ts';
+import { flatten } from './flatten.ts';
+import type { Lowerings } from './lowerings/lowering.ts';
+import type { EngineOptions } from './options.ts';
+import { nodeIn, OnnxProgram } from './program.ts';
+import { loadRuntime, type RuntimeTensor } from './runtime.ts';
+import { createSession, type SessionSettings } from './session.ts';
+import { wrap, type OnnxTensor } from './tensor.ts';
+import { defaultThreads } from './threads.ts';
+import { HalfWeights } from './weights/half.ts';
+
+export interface EngineSetup {
+  readonly options: EngineOptions;
+  readonly device: string;
+  readonly lowerings: Lowerings;
+  readonly log?: Logger;
+}
+
+export class OnnxEngine implements Engine {
+  readonly name = 'onnx';
+  readonly device: string;
+  readonly threads: number;
+  readonly #setup: EngineSetup;
+  readonly #programs = new Set<OnnxProgram>();
+  #count = 0;
+
+  constructor(setup: EngineSetup) {
+    this.#setup = setup;
+    this.device = setup.device;
+    this.threads = setup.options.threads ?? defaultThreads();
+  }
+
+  async upload(data: TypedArray, shape: Shape, dtype: DType): Promise<OnnxTensor> {
+    return wrap(await loadRuntime(), data, shape, dtype);
+  }
+
+  async compile(graph: Graph, { name = `program ${++this.#count}` }: CompileOptions = {}): Promise<Program> {
+    const runtime = await loadRuntime();
+    const { options, lowerings, log } = this.#setup;
+    const half = new HalfWeights(options, log);
+    const flat = flatten(graph, lowerings, half);
+    await half.convert();
+    const { model, fed } = compileModel(flat, lowerings, name);
+    const tensors: Record<string, RuntimeTensor> = {};
+    for (const [input, { data, shape, dtype }] of fed) tensors[input] = wrap(runtime, data, shape, dtype).native;
+    try {
+      const session = await createSession(runtime, model, this.#settings());
+      const program = new OnnxProgram(name, graph, session, tensors);
+      this.#programs.add(program);
+      return program;
+    } catch (error) {
+      throw compileFailed(name, nodeIn(error), error);
+    }
+  }
+
+  devices(): Promise<readonly DeviceReport[]> {
+    return tryDevices(this.#settings());
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([...this.#programs].map((program) => program.dispose()));
+    this.#programs.clear();
+  }
+
+  #settings(): SessionSettings {
+    const { options } = this.#setup;
+    return { ...options, device: this.device, threads: this.threads, keepCasts: options.halfWeights === 'cast' };
+  }
+}

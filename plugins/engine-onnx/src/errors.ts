@@ -1,0 +1,47 @@
+// The errors of this engine, one builder each.
+import { LMFlowError } from '@lmflow/sdk';
+import { describe, type ValueType } from '@lmflow/sdk/graph';
+
+/** onnxruntime-node, or its binary for this machine, cannot be loaded. */
+export function runtimeMissing(cause: unknown): LMFlowError {
+  return new LMFlowError('LMFLOW_ENGINE_RUNTIME_MISSING', `onnxruntime-node cannot be loaded for ${process.platform}-${process.arch}: ${textOf(cause)}`, {
+    hint: 'Install it with "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@~1.30.0" (skip leaves out CUDA only); binaries exist for Linux and Windows (x64, arm64) and macOS (arm64)',
+    cause,
+  });
+}
+
+/** A graph cannot be turned into a session. */
+export function compileFailed(program: string, node: string | undefined, cause: unknown): LMFlowError {
+  return new LMFlowError('LMFLOW_ENGINE_COMPILE_FAILED', `the program "${program}" cannot be compiled${node ? `, at ${node}` : ''}: ${textOf(cause)}`, { cause });
+}
+
+/** The runtime failed while a program ran. */
+export function runFailed(program: string, node: string | undefined, cause: unknown): LMFlowError {
+  return new LMFlowError('LMFLOW_ENGINE_RUN_FAILED', `the program "${program}" failed${node ? ` at ${node}` : ''}: ${textOf(cause)}`, { cause });
+}
+
+/** A tensor that does not fit the program's input or output. */
+export function tensorDoesNotFit(program: string, what: string, wanted: ValueType, given: string): LMFlowError {
+  return new LMFlowError('LMFLOW_ENGINE_TENSOR_INVALID', `the program "${program}" wants ${describe(wanted)} for ${what}, not ${given}`);
+}
+
+/** A program or an engine was used after dispose(). */
+export function disposed(program: string): LMFlowError {
+  return new LMFlowError('LMFLOW_ENGINE_DISPOSED', `the program "${program}" was used after it was disposed`);
+}
+
+/** The chosen device is not there. */
+export function deviceUnavailable(device: string, reason: string): LMFlowError {
+  return new LMFlowError('LMFLOW_DEVICE_UNAVAILABLE', `the device "${device}" cannot be used: ${reason}`, { hint: 'Run "lmflow doctor" to see which devices work here; device: "cpu" always does' });
+}
+
+/** The file of a weight is missing or too short. */
+export function weightUnreadable(path: string, cause: unknown): LMFlowError {
+  return new LMFlowError('LMFLOW_ENGINE_WEIGHT_UNREADABLE', `the weights in ${path} cannot be read: ${textOf(cause)}`, { cause });
+}
+
+/** A cause in one line. */
+export function textOf(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return text.split('\n')[0]!.trim();
+}

@@ -1,0 +1,107 @@
+// From the program as written to the one that is lowered: composites without a lowering decomposed, no-ops removed, live nodes only.
+// A new graph is built; the caller's stays as it is.
+import { Graph, opNotSupported, sameShape, sizeOf, type DType, type Node, type Value, type WeightSource } from '@lmflow/sdk/graph';
+import type { Lowerings } from './lowerings/lowering.ts';
+
+export interface Flat {
+  readonly graph: Graph;
+  /** The nodes that some output needs, in order. */
+  readonly nodes: readonly Node[];
+  /** The name, in the caller's graph, of the node that a flat node came from. */
+  readonly names: ReadonlyMap<Node, string>;
+}
+
+/** Gives the float32 version of a 16-bit weight, where there is one. */
+export interface Widening { widened(weight: WeightSource): WeightSource | undefined }
+
+/** Flattens a graph; throws LMFLOW_OP_UNSUPPORTED for an op that has neither a lowering nor a decomposition. */
+export function flatten(source: Graph, lowerings: Lowerings, widening?: Widening): Flat {
+  const flattening = new Flattening(lowerings, widening);
+  for (const value of source.inputs.values()) flattening.copyOf(value);
+  const live = liveFrom([...source.outputs.values()]);
+  for (const node of source.nodes) if (live.has(node)) flattening.copyNode(node, node.name);
+  const { graph, names } = flattening;
+  for (const [name, value] of source.outputs) graph.output(name, flattening.copyOf(value));
+  const needed = liveFrom([...graph.outputs.values()]);
+  return { graph, names, nodes: graph.nodes.filter((node) => needed.has(node)) };
+}
+
+class Flattening {
+  readonly graph = new Graph();
+  readonly names = new Map<Node, string>();
+  readonly #copies = new Map<Value, Value>();
+  readonly #lowerings: Lowerings;
+  readonly #widening: Widening | undefined;
+
+  constructor(lowerings: Lowerings, widening: Widening | undefined) {
+    this.#lowerings = lowerings;
+    this.#widening = widening;
+  }
+
+  copyOf(value: Value): Value {
+    const known = this.#copies.get(value);
+    if (known) return known;
+    const { source, dtype, shape } = value;
+    if (source.kind === 'node') throw new Error(`the node ${source.node.name} comes after its consumer`);
+    const copy = source.kind === 'input' ? this.graph.input(source.name, dtype, shape)
+      : source.kind === 'weight' ? this.graph.weight(source.name, source.weight) : this.graph.constant(source.data, shape, dtype);
+    this.#copies.set(value, copy);
+    return copy;
+  }
+
+  copyNode(node: Node, name: string): void {
+    const inputs = node.inputs.map((input) => this.copyOf(input));
+    const same = unchanged(node, inputs) ?? this.#widened(node, inputs[0]!);
+    if (same) this.#copies.set(node.outputs[0]!, same);
+    else if (this.#lowerings.find(node)) this.#append(node, inputs, name);
+    else this.#decompose(node, inputs, name);
+  }
+
+  #append(node: Node, inputs: readonly Value[], name: string): void {
+    const copy = this.graph.append(node.op, inputs, node.attributes, node.outputs);
+    this.names.set(copy, name);
+    node.outputs.forEach((output, index) => this.#copies.set(output, copy.outputs[index]!));
+  }
+
+  #decompose(node: Node, inputs: readonly Value[], name: string): void {
+    if (!node.op.decompose) throw opNotSupported(node.op.name, node.name, 'engine-onnx');
+    const inner = new Graph();
+    const stand = node.inputs.map((input, index) => inner.input(String(index), input.dtype, input.shape));
+    const results = node.op.decompose(stand, node.attributes);
+    stand.forEach((value, index) => this.#copies.set(value, inputs[index]!));
+    for (const step of inner.nodes) this.copyNode(step, `${name}/${step.name}`);
+    node.outputs.forEach((output, index) => this.#copies.set(output, this.copyOf(results[index]!)));
+  }
+
+  /** A 16-bit weight's cast to float32 is the weight's float32 file. */
+  #widened(node: Node, input: Value): Value | undefined {
+    if (node.op.name !== 'cast' || (node.attributes as { dtype: DType }).dtype !== 'float32' || input.source.kind !== 'weight') return undefined;
+    const weight = this.#widening?.widened(input.source.weight);
+    return weight && this.graph.weight(`${input.source.name} as float32`, weight);
+  }
+}
+
+/** The operand that a node gives back as it is: x * 1, x + 0. */
+function unchanged(node: Node, inputs: readonly Value[]): Value | undefined {
+  const [a, b] = inputs;
+  const neutral = node.op.name === 'mul' ? 1 : node.op.name === 'add' ? 0 : undefined;
+  if (neutral === undefined) return undefined;
+  const pairs = [[a!, b!], [b!, a!]] as const;
+  return pairs.find(([x, other]) => scalarOf(other) === neutral && sameShape(x.shape, node.outputs[0]!.shape))?.[0];
+}
+
+/** The number of a float32 constant with one element. */
+export function scalarOf({ source, dtype, shape }: Value): number | undefined {
+  return source.kind === 'constant' && dtype === 'float32' && sizeOf(shape) === 1 ? Number(source.data[0]) : undefined;
+}
+
+function liveFrom(values: readonly Value[]): Set<Node> {
+  const live = new Set<Node>();
+  const pending = [...values];
+  for (let value = pending.pop(); value; value = pending.pop()) {
+    if (value.source.kind !== 'node' || live.has(value.source.node)) continue;
+    live.add(value.source.node);
+    pending.push(...value.source.node.inputs);
+  }
+  return live;
+}

@@ -1,0 +1,85 @@
+// Peepholes: nodes that are computed together with the node that consumes them. A fusion absorbs producers that have no other consumer.
+import { sameShape, type Graph, type Node, type Value } from '@lmflow/sdk/graph';
+import { scalarOf } from './flatten.ts';
+import { emitProduct, isFlat, productOf, type Product } from './lowerings/matmul.ts';
+import type { Lowering } from './lowerings/lowering.ts';
+
+export interface Plan {
+  /** Nodes that another node computes. */
+  readonly absorbed: ReadonlySet<Node>;
+  /** Lowerings that replace the table's. */
+  readonly fused: ReadonlyMap<Node, Lowering>;
+}
+
+/** Chooses fusions, consumers first, so that a chain ends in one kernel. */
+export function planFusions(nodes: readonly Node[], graph: Graph, uses: ReadonlyMap<Value, number>): Plan {
+  const absorbed = new Set<Node>();
+  const fused = new Map<Node, Lowering>();
+  const named = new Set(graph.outputs.values());
+  const alone = (value: Value): Node | undefined => {
+    const { source } = value;
+    return source.kind === 'node' && uses.get(value) === 1 && !named.has(value) && !absorbed.has(source.node) ? source.node : undefined;
+  };
+  for (const node of [...nodes].reverse()) {
+    if (absorbed.has(node)) continue;
+    const match = productAt(node, alone);
+    if (!match) continue;
+    match.inner.forEach((inner) => absorbed.add(inner));
+    fused.set(node, (emit) => emit.set(node.outputs[0]!, emitProduct(emit, match.product)));
+  }
+  return { absorbed, fused };
+}
+
+type Alone = (value: Value) => Node | undefined;
+interface Match { readonly product: Product; readonly inner: readonly Node[] }
+
+/** alpha a b (+ c): a scaled product, with a sum of matrices on top. */
+function productAt(node: Node, alone: Alone): Match | undefined {
+  if (node.op.name !== 'add') return scaled(node, alone);
+  const [left, right] = node.inputs as [Value, Value];
+  const candidates = [[left, right], [right, left]] as const;
+  const matches = candidates.flatMap(([term, plus]) => {
+    const producer = alone(term);
+    const match = producer && scaled(producer, alone);
+    const fits = match && isFlat(match.product) && sameShape(term.shape, node.outputs[0]!.shape) && plus.shape.length <= 2 && left !== right;
+    return fits ? [{ product: { ...match.product, plus }, inner: [producer, ...match.inner] }] : [];
+  });
+  // The product that is built later is the one to add: its addend is there by then.
+  return matches.sort((a, b) => orderOf(b) - orderOf(a))[0];
+}
+
+const orderOf = ({ inner }: Match): number => inner[0]!.outputs[0]!.id;
+
+/** A matMul, with a multiplication by a constant after it or before it. */
+function scaled(node: Node, alone: Alone): Match | undefined {
+  if (node.op.name === 'matMul') return operandScaled(node, alone);
+  const factor = factorOf(node);
+  const producer = factor && alone(factor.value);
+  if (!producer) return undefined;
+  const match = scaled(producer, alone);
+  return match && { product: { ...match.product, alpha: match.product.alpha * factor.factor }, inner: [producer, ...match.inner] };
+}
+
+function operandScaled(node: Node, alone: Alone): Match {
+  let product = productOf(node);
+  const inner: Node[] = [];
+  for (const side of ['a', 'b'] as const) {
+    const producer = alone(product[side]);
+    const factor = producer && factorOf(producer);
+    if (!factor) continue;
+    product = { ...product, [side]: factor.value, alpha: product.alpha * factor.factor };
+    inner.push(producer);
+  }
+  return { product, inner };
+}
+
+/** x * constant. */
+function factorOf(node: Node): { value: Value; factor: number } | undefined {
+  if (node.op.name !== 'mul') return undefined;
+  const [a, b] = node.inputs as [Value, Value];
+  for (const [value, other] of [[a, b], [b, a]] as const) {
+    const factor = scalarOf(other);
+    if (factor !== undefined && sameShape(value.shape, node.outputs[0]!.shape)) return { value, factor };
+  }
+  return undefined;
+}

@@ -1,0 +1,70 @@
+// Linear cross-entropy: logits exist for `chunk` labelled rows at a time. How many rows carry a label is known only at run time, so the
+// number of chunks is static and the last ones may be short or empty: the cost follows the labelled rows.
+import type { LinearCrossEntropyAttributes, Value } from '@lmflow/sdk/graph';
+import { ELEMENT_TYPES } from '../onnx/schema.ts';
+import type { Emitter } from '../onnx/emitter.ts';
+import { emitZeros } from './gather.ts';
+import { entry, type LoweringEntry } from './lowering.ts';
+
+interface Head { readonly hidden: string; readonly weight: string; readonly labels: string; readonly byHidden: boolean; readonly byWeight: boolean }
+
+export const crossEntropy: Readonly<Record<string, LoweringEntry>> = {
+  linearCrossEntropy: entry<LinearCrossEntropyAttributes>((emit, node) => {
+    const [hidden, weight, labels] = emit.tensors(node.inputs) as [string, string, string];
+    const [loss, byHidden, byWeight] = node.outputs as [Value, Value, Value];
+    const [count, width] = node.inputs[0]!.shape as [number, number];
+    const { chunk } = node.attributes;
+    const head: Head = { hidden, weight, labels, byHidden: emit.used(byHidden), byWeight: emit.used(byWeight) };
+    const labelled = emit.one('GreaterOrEqual', [labels, emit.constant(Int32Array.of(0), [], 'int32')]);
+    const rows = emit.one('Reshape', [emit.one('NonZero', [labelled]), emit.ints([-1])]);
+
+    const losses: string[] = [];
+    const ofHidden: string[] = [];
+    let ofWeight: string | undefined;
+    for (let from = 0; from < count; from += chunk) {
+      const index = emit.one('Slice', [rows, emit.ints([from]), emit.ints([Math.min(count, from + chunk)])]);
+      const part = emitChunk(emit, head, index, ofWeight);
+      losses.push(part.loss);
+      if (part.ofHidden) ofHidden.push(part.ofHidden);
+      ofWeight = part.ofWeight;
+    }
+    emit.set(loss, losses.length === 1 ? losses[0]! : emit.one('Sum', losses));
+    if (head.byHidden) emit.set(byHidden, spread(emit, rows, ofHidden, [count, width]));
+    if (head.byWeight) emit.set(byWeight, withoutOwn(emit, head, rows, ofWeight!));
+  }, (node) => node.inputs[0]!.shape[0]! > 0),
+};
+
+/**
+ * The rows `index`: their loss, d loss / d hidden = P W - W[label], and `sofar` + P^T hidden, with P the probabilities.
+ * log sum exp is taken where the probability is largest, max - log P(max), so that it neither overflows nor loses digits.
+ */
+function emitChunk(emit: Emitter, head: Head, index: string, sofar: string | undefined): { loss: string; ofHidden?: string; ofWeight?: string } {
+  const target = emit.one('Gather', [head.labels, index]);
+  const hidden = emit.one('Gather', [head.hidden, index]);
+  const logits = emit.one('Gemm', [hidden, head.weight], { attributes: { transB: 1 } });
+  const own = emit.one('GatherElements', [logits, emit.one('Unsqueeze', [target, emit.ints([-1])])], { attributes: { axis: 1 } });
+  const top = emit.one('ReduceMax', [logits, emit.ints([1])]);
+  const probabilities = emit.one('Softmax', [logits]);
+  const largest = emit.one('Log', [emit.one('ReduceMax', [probabilities, emit.ints([1])])]);
+  const perRow = emit.one('Sub', [emit.one('Sub', [top, largest]), own]);
+  const loss = emit.one('ReduceSum', [perRow, emit.ints([0, 1])], { attributes: { keepdims: 0 } });
+  const ofHidden = head.byHidden
+    ? emit.one('Gemm', [probabilities, head.weight, emit.one('Gather', [head.weight, target])], { attributes: { beta: { float: -1 } } }) : undefined;
+  const ofWeight = head.byWeight
+    ? emit.one('Gemm', sofar ? [probabilities, hidden, sofar] : [probabilities, hidden], { attributes: { transA: 1 } }) : undefined;
+  return { loss, ...(ofHidden ? { ofHidden } : {}), ...(ofWeight ? { ofWeight } : {}) };
+}
+
+/** Rows of the chunks at their places in [N, D], zeros elsewhere. No row is named twice. */
+function spread(emit: Emitter, rows: string, parts: readonly string[], shape: readonly number[]): string {
+  const all = parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis: 0 } });
+  return emit.one('ScatterND', [emitZeros(emit, shape), emit.one('Unsqueeze', [rows, emit.ints([-1])]), all]);
+}
+
+/** P^T hidden minus each hidden row at its own label. */
+function withoutOwn(emit: Emitter, head: Head, rows: string, ofWeight: string): string {
+  const hidden = emit.one('Gather', [head.hidden, rows]);
+  const target = emit.one('Cast', [emit.one('Gather', [head.labels, rows])], { attributes: { to: ELEMENT_TYPES.int64 } });
+  const places = emit.one('Expand', [emit.one('Unsqueeze', [target, emit.ints([-1])]), emit.one('Shape', [hidden])]);
+  return emit.one('ScatterElements', [ofWeight, places, emit.one('Neg', [hidden])], { attributes: { axis: 0, reduction: 'add' } });
+}

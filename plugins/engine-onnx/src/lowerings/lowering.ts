@@ -1,0 +1,29 @@
+// What a lowering is: it writes the ONNX nodes of one node of the graph. The table by op name is in index.ts.
+import { token, type Token } from '@lmflow/sdk';
+import type { Attributes, Node } from '@lmflow/sdk/graph';
+import type { Emitter } from '../onnx/emitter.ts';
+
+/** Emits ONNX nodes for `node` and sets a tensor for each of its used outputs. */
+export type Lowering<A extends Attributes = Attributes> = (emit: Emitter, node: Node<A>) => void;
+
+/** Lowerings by op name; an op without one is decomposed. */
+export interface Lowerings {
+  /** Adds (or replaces) the lowering of an op. */
+  register<A extends Attributes>(op: string, lowering: Lowering<A>): void;
+  /** The lowering to use for a node, or undefined where the node must be decomposed. */
+  find(node: Node): Lowering | undefined;
+}
+
+/** The engine's lowerings: a plugin with an op of its own registers one here. */
+export const LOWERINGS: Token<Lowerings> = token('@lmflow/plugin-engine-onnx/lowerings');
+
+/** A row of the table: a lowering, and where it does not fit every node, a test of those it fits. */
+export interface LoweringEntry<A extends Attributes = Attributes> {
+  readonly lower: Lowering<A>;
+  readonly fits?: (node: Node<A>) => boolean;
+}
+
+/** Hides an entry's attribute type, so that entries of different ops share a table. */
+export function entry<A extends Attributes>(lower: Lowering<A>, fits?: (node: Node<A>) => boolean): LoweringEntry {
+  return (fits ? { lower, fits } : { lower }) as unknown as LoweringEntry;
+}

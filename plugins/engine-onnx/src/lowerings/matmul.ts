@@ -1,0 +1,39 @@
+// Matrix products: Gemm for two axes (it can scale, and add to what is there), FusedMatMul for more.
+import type { Node, Value } from '@lmflow/sdk/graph';
+import type { Emitter } from '../onnx/emitter.ts';
+import { entry, type LoweringEntry } from './lowering.ts';
+
+export type MatMulAttributes = { readonly transposeA: boolean; readonly transposeB: boolean };
+
+/** One product alpha a b, with Gemm also plus `plus` (which may broadcast). */
+export interface Product {
+  readonly a: Value;
+  readonly b: Value;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly alpha: number;
+  readonly plus?: Value;
+}
+
+/** Whether a product is one of matrices, which Gemm computes. */
+export function isFlat({ a, b }: Pick<Product, 'a' | 'b'>): boolean {
+  return a.shape.length === 2 && b.shape.length === 2;
+}
+
+/** Emits a product; `plus` needs matrices. */
+export function emitProduct(emit: Emitter, { a, b, transposeA, transposeB, alpha, plus }: Product): string {
+  const flags = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: alpha } };
+  const operands = emit.tensors([a, b]);
+  if (isFlat({ a, b })) return emit.one('Gemm', plus ? [...operands, emit.tensor(plus)] : operands, { attributes: { ...flags, beta: { float: 1 } } });
+  return emit.one('FusedMatMul', operands, { domain: 'com.microsoft', attributes: flags });
+}
+
+/** A matMul node as a product. */
+export function productOf(node: Node): Product {
+  const [a, b] = node.inputs as [Value, Value];
+  return { a, b, ...(node.attributes as MatMulAttributes), alpha: 1 };
+}
+
+export const matmul: Readonly<Record<string, LoweringEntry>> = {
+  matMul: entry((emit, node) => emit.set(node.outputs[0]!, emitProduct(emit, productOf(node)))),
+};

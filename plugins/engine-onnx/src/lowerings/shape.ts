@@ -1,0 +1,51 @@
+// Ops that move numbers, and reductions.
+import type { Attributes, DType, Node, Shape } from '@lmflow/sdk/graph';
+import { ELEMENT_TYPES } from '../onnx/schema.ts';
+import type { Emitter } from '../onnx/emitter.ts';
+import { entry, type LoweringEntry } from './lowering.ts';
+
+type Reduction = { readonly axes: readonly number[]; readonly keepDims: boolean };
+
+function reduction(opType: string): LoweringEntry {
+  return entry<Reduction>((emit, node) => {
+    const { axes, keepDims } = node.attributes;
+    const [x] = emit.tensors(node.inputs) as [string];
+    // No axes means "all" to ONNX and "none" to us.
+    emit.set(node.outputs[0]!, axes.length === 0 ? x : emit.one(opType, [x, emit.ints(axes)], { attributes: { keepdims: Number(keepDims) } }));
+  });
+}
+
+/** Emits a Reshape to a static shape. */
+export function reshapeTo(emit: Emitter, x: string, shape: Shape): string {
+  return emit.one('Reshape', [x, emit.ints(shape)], shape.includes(0) ? { attributes: { allowzero: 1 } } : {});
+}
+
+const set = <A extends Attributes>(emit: Emitter, node: Node<A>, tensor: string): void => emit.set(node.outputs[0]!, tensor);
+
+export const shape: Readonly<Record<string, LoweringEntry>> = {
+  reshape: entry<{ readonly shape: Shape }>((emit, node) => set(emit, node, reshapeTo(emit, emit.tensor(node.inputs[0]!), node.attributes.shape))),
+  transpose: entry<{ readonly permutation: readonly number[] }>((emit, node) => {
+    set(emit, node, emit.one('Transpose', emit.tensors(node.inputs), { attributes: { perm: node.attributes.permutation } }));
+  }),
+  slice: entry<{ readonly starts: readonly number[]; readonly ends: readonly number[] }>((emit, node) => {
+    const { starts, ends } = node.attributes;
+    const [x] = node.inputs;
+    const axes = starts.map((_, axis) => axis).filter((axis) => starts[axis] !== 0 || ends[axis] !== x!.shape[axis]);
+    const at = (bounds: readonly number[]): string => emit.ints(axes.map((axis) => bounds[axis]!));
+    set(emit, node, axes.length === 0 ? emit.tensor(x!) : emit.one('Slice', [emit.tensor(x!), at(starts), at(ends), emit.ints(axes)]));
+  }),
+  pad: entry<{ readonly before: readonly number[]; readonly after: readonly number[] }>((emit, node) => {
+    set(emit, node, emit.one('Pad', [emit.tensor(node.inputs[0]!), emit.ints([...node.attributes.before, ...node.attributes.after])]));
+  }),
+  concat: entry<{ readonly axis: number }>((emit, node) => {
+    set(emit, node, emit.one('Concat', emit.tensors(node.inputs), { attributes: { axis: node.attributes.axis } }));
+  }),
+  broadcastTo: entry<{ readonly shape: Shape }>((emit, node) => {
+    set(emit, node, emit.one('Expand', [emit.tensor(node.inputs[0]!), emit.ints(node.attributes.shape)]));
+  }),
+  cast: entry<{ readonly dtype: DType }>((emit, node) => {
+    set(emit, node, emit.one('Cast', emit.tensors(node.inputs), { attributes: { to: ELEMENT_TYPES[node.attributes.dtype] } }));
+  }),
+  sum: reduction('ReduceSum'),
+  max: reduction('ReduceMax'),
+};

@@ -1,0 +1,97 @@
+// Collects the ONNX nodes and initializers of one program. Lowerings write through it; tensors are names (strings) here.
+import { sizeOf, type DType, type Node, type Shape, type TypedArray, type Value } from '@lmflow/sdk/graph';
+import { attributes, type AttributeValue } from './attributes.ts';
+import { ELEMENT_TYPES, type NodeProto, type TensorProto } from './schema.ts';
+
+export interface NodeOptions {
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
+  /** `com.microsoft` for ONNX Runtime's own operators. */
+  readonly domain?: string;
+}
+
+export class Emitter {
+  readonly nodes: NodeProto[] = [];
+  readonly initializers: TensorProto[] = [];
+  readonly #tensors = new Map<Value, string>();
+  readonly #constants = new Map<string, { readonly bytes: Uint8Array; readonly name: string }[]>();
+  readonly #uses: ReadonlyMap<Value, number>;
+  #prefix = '';
+  #count = 0;
+
+  /** `uses` counts the consumers of every live value, the program's outputs included. */
+  constructor(uses: ReadonlyMap<Value, number>) {
+    this.#uses = uses;
+  }
+
+  /** Everything emitted by `emit` is named after `name`, so that an error of the runtime leads back to it. */
+  named(name: string, emit: () => void): void {
+    this.#prefix = name;
+    emit();
+  }
+
+  /** The ONNX tensor that holds a value. */
+  tensor(value: Value): string {
+    const name = this.#tensors.get(value);
+    if (name === undefined) throw new Error(`no tensor holds value ${value.id}; lowerings must set every used output`);
+    return name;
+  }
+
+  tensors(values: readonly Value[]): string[] {
+    return values.map((value) => this.tensor(value));
+  }
+
+  /** Says that an ONNX tensor holds a value. */
+  set(value: Value, tensor: string): void {
+    this.#tensors.set(value, tensor);
+  }
+
+  /** Whether anybody reads the value. */
+  used(value: Value): boolean {
+    return (this.#uses.get(value) ?? 0) > 0;
+  }
+
+  /** Emits a node and gives the names of its outputs; an empty input name means the optional input is absent. */
+  many(opType: string, input: readonly string[], outputs: number | readonly boolean[], options: NodeOptions = {}): string[] {
+    const wanted = typeof outputs === 'number' ? new Array<boolean>(outputs).fill(true) : outputs;
+    const id = this.#count++;
+    const output = wanted.map((used, index) => (used ? `${this.#prefix}#${id}${index > 0 ? `.${index}` : ''}` : ''));
+    while (output.at(-1) === '') output.pop();
+    const node: NodeProto = { name: `${this.#prefix}#${id}`, opType, input: [...input], output, attribute: attributes(options.attributes ?? {}) };
+    if (options.domain) node.domain = options.domain;
+    this.nodes.push(node);
+    return output;
+  }
+
+  /** Emits a node with one output. */
+  one(opType: string, input: readonly string[], options: NodeOptions = {}): string {
+    return this.many(opType, input, 1, options)[0]!;
+  }
+
+  /** Emits a node that computes the only output of `node`. */
+  result(node: Node, opType: string, input: readonly string[], options: NodeOptions = {}): void {
+    this.set(node.outputs[0]!, this.one(opType, input, options));
+  }
+
+  /** A constant inside the program; equal ones are kept once. */
+  constant(data: TypedArray, shape: Shape, dtype: DType): string {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const key = `${dtype}[${shape.join()}]${sizeOf(shape) <= 16 ? data.join() : ''}`;
+    const known = this.#constants.get(key) ?? [];
+    const same = known.find((candidate) => Buffer.compare(candidate.bytes, bytes) === 0);
+    if (same) return same.name;
+    const name = `constant#${this.initializers.length}`;
+    this.initializers.push({ name, dims: shape, dataType: ELEMENT_TYPES[dtype], rawData: bytes });
+    this.#constants.set(key, [...known, { bytes, name }]);
+    return name;
+  }
+
+  /** A float32 scalar. */
+  scalar(number: number): string {
+    return this.constant(Float32Array.of(number), [], 'float32');
+  }
+
+  /** An int64 list, as shapes, axes and bounds are given to ONNX. */
+  ints(numbers: readonly number[]): string {
+    return this.constant(BigInt64Array.from(numbers, BigInt), [numbers.length], 'int64');
+  }
+}

@@ -1,0 +1,24 @@
+// The configuration section `engineOnnx`.
+import { z } from 'zod';
+
+export const schema = z.object({
+  threads: z.number().int().min(1).optional().describe('Threads of one program; the number of physical cores by default'),
+  halfWeights: z.enum(['cached', 'cast']).default('cached')
+    .describe('Frozen float16/bfloat16 weights: "cached" converts them once into float32 files that every program maps, "cast" converts them at every use (half the memory, slower)'),
+  cacheDir: z.string().optional().describe('Where converted weights are kept; $LMFLOW_CACHE/weights or ~/.cache/lmflow/weights by default'),
+  graphOptimization: z.enum(['disabled', 'basic', 'extended', 'all']).default('all').describe('Level of ONNX Runtime\'s graph optimizations'),
+  prepack: z.boolean().default(false).describe('Let the runtime keep weights a second time in a layout of its own: a little faster on small batches, twice the memory'),
+  arena: z.boolean().default(true).describe('Keep freed memory for the next run'),
+  memoryPattern: z.boolean().default(true).describe('Plan the memory of a run from the run before'),
+  logLevel: z.enum(['verbose', 'info', 'warning', 'error', 'fatal']).default('error').describe('What the runtime itself prints'),
+});
+
+/** Options after parsing. */
+export type EngineOptions = z.output<typeof schema>;
+export type EngineOptionsInput = z.input<typeof schema>;
+
+declare module '@lmflow/sdk' {
+  interface ConfigSections {
+    engineOnnx?: EngineOptionsInput;
+  }
+}

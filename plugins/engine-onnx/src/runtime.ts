@@ -1,0 +1,29 @@
+// Loads onnxruntime-node, at first use only. Not a session: see session.ts.
+import type * as Ort from 'onnxruntime-node';
+import { runtimeMissing } from './errors.ts';
+
+// Since 1.29 the runtime collects telemetry by default. Nobody who uses this package asked for that; it must be off before the library loads.
+process.env['ORT_DISABLE_TELEMETRY'] = '1';
+
+export type Runtime = typeof Ort;
+export type RuntimeTensor = Ort.Tensor;
+export type RuntimeSession = Ort.InferenceSession;
+export type SessionOptions = Ort.InferenceSession.SessionOptions;
+
+let loading: Promise<Runtime> | undefined;
+
+/** The runtime, loaded once per process. Throws LMFLOW_ENGINE_RUNTIME_MISSING with how to install it. */
+export function loadRuntime(): Promise<Runtime> {
+  loading ??= importRuntime();
+  return loading;
+}
+
+async function importRuntime(): Promise<Runtime> {
+  try {
+    const module = await import('onnxruntime-node') as Runtime & { readonly default?: Runtime };
+    return module.default ?? module;
+  } catch (error) {
+    loading = undefined;
+    throw runtimeMissing(error);
+  }
+}

@@ -1,0 +1,54 @@
+// One session of the runtime: made from a model and options, run, released. The only file that knows the runtime's options,
+// so that another binding of the same library could take its place.
+import { externalRoot } from './weights/external.ts';
+import type { Runtime, RuntimeSession, SessionOptions } from './runtime.ts';
+
+export interface SessionSettings {
+  readonly device: string;
+  readonly threads: number;
+  readonly graphOptimization: 'disabled' | 'basic' | 'extended' | 'all';
+  readonly prepack: boolean;
+  readonly arena: boolean;
+  readonly memoryPattern: boolean;
+  readonly logLevel: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
+  /** Leave Casts of 16-bit weights in the program instead of folding them into private float32 copies. */
+  readonly keepCasts: boolean;
+  /** Prefix of the profile the runtime writes; none is written without it. */
+  readonly profile?: string;
+  /** Outputs that stay on the device. */
+  readonly keepOnDevice?: boolean;
+}
+
+const SEVERITY = { verbose: 0, info: 1, warning: 2, error: 3, fatal: 4 } as const;
+
+/** Makes a session. */
+export function createSession(runtime: Runtime, model: Uint8Array, settings: SessionSettings): Promise<RuntimeSession> {
+  return runtime.InferenceSession.create(model, sessionOptions(settings));
+}
+
+function sessionOptions(settings: SessionSettings): SessionOptions {
+  const { device, profile } = settings;
+  return {
+    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+    intraOpNumThreads: settings.threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: settings.graphOptimization,
+    enableCpuMemArena: settings.arena,
+    enableMemPattern: settings.memoryPattern,
+    executionMode: 'sequential',
+    logSeverityLevel: SEVERITY[settings.logLevel],
+    ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
+    ...(settings.keepOnDevice ? { preferredOutputLocation: 'gpu-buffer' } : {}),
+    extra: extraOptions(settings),
+  };
+}
+
+function extraOptions({ prepack, keepCasts }: SessionSettings): Record<string, unknown> {
+  return {
+    session: {
+      disable_prepacking: prepack ? '0' : '1',
+      model_external_initializers_file_folder_path: externalRoot(),
+    },
+    ...(keepCasts ? { optimization: { disable_specified_optimizers: 'ConstantFolding' } } : {}),
+  };
+}

@@ -1,0 +1,46 @@
+// A tensor of this engine: the runtime's tensor with our dtype. On the CPU it wraps the given array without a copy.
+import type { DType, Shape, TypedArray } from '@lmflow/sdk/graph';
+import { sizeOf } from '@lmflow/sdk/graph';
+import { LMFlowError, type Tensor } from '@lmflow/sdk';
+import type { RuntimeTensor, Runtime } from './runtime.ts';
+
+export class OnnxTensor implements Tensor {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** The runtime's own tensor, as runs take it. */
+  readonly native: RuntimeTensor;
+
+  constructor(native: RuntimeTensor, dtype: DType = native.type as DType) {
+    this.native = native;
+    this.dtype = dtype;
+    this.shape = native.dims;
+  }
+
+  get location(): string {
+    return this.native.location;
+  }
+
+  async read(): Promise<TypedArray> {
+    if (this.native.location === 'cpu') return this.native.data as TypedArray;
+    return await this.native.getData() as TypedArray;
+  }
+
+  dispose(): void {
+    this.native.dispose();
+  }
+}
+
+type Arrays = Readonly<Partial<Record<DType, abstract new (...arguments_: never[]) => TypedArray>>>;
+const arrays: Arrays = {
+  float32: Float32Array, int32: Int32Array, int64: BigInt64Array, int8: Int8Array, uint8: Uint8Array, bool: Uint8Array, float16: Uint16Array,
+};
+
+/** Wraps `data` as a tensor; throws LMFLOW_ENGINE_TENSOR_INVALID where data, shape and dtype do not belong together. */
+export function wrap(runtime: Runtime, data: TypedArray, shape: Shape, dtype: DType): OnnxTensor {
+  const wanted = arrays[dtype];
+  if (!wanted || !(data instanceof wanted) || data.length !== sizeOf(shape)) {
+    const text = wanted ? `a ${wanted.name} of ${sizeOf(shape)} elements, not a ${data.constructor.name} of ${data.length}` : 'a dtype that can be fed';
+    throw new LMFlowError('LMFLOW_ENGINE_TENSOR_INVALID', `a tensor ${dtype}[${shape.join(', ')}] needs ${text}`);
+  }
+  return new OnnxTensor(new runtime.Tensor(dtype as never, data as never, [...shape]), dtype);
+}
