@@ -4,7 +4,7 @@
 // A published package carries no .npmrc, so onnxruntime-node's post-install (a CUDA download from NuGet) would run here as
 // it does for users; ONNXRUNTIME_NODE_INSTALL=skip is what our README tells those whose machine cannot reach that host.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { faults, publicPackages, specifiers } from './tarballs.mjs';
@@ -22,6 +22,7 @@ try {
   step('install', () => install(tarballs));
   step('import', importAll);
   step('types', checkTypes);
+  step('finetune', runFinetune);
   console.log(`${packages.length} packages, ${exported.length} entries`);
 } catch (error) {
   console.error(`packaging: ${error.message}\n${error.stdout ?? ''}`);
@@ -92,9 +93,35 @@ function checkTypes() {
   command('npx', ['tsc', '--project', '.']);
 }
 
-// TO COMPLETE, not called yet: write an lmflow.config.ts with a preset, a tiny model and a data set into `project`, run
-// `npx lmflow finetune` there, and check the adapter it writes.
-// eslint-disable-next-line no-unused-vars
+// The README's first config, in a stranger's project: a tiny model from random weights, tuned with LoRA on twenty pairs.
 function runFinetune() {
-  throw new Error('runFinetune is not written yet');
+  const words = ['what', 'is', 'a', 'cat', 'dog', 'bird', 'fish', 'animal', 'that', 'barks', 'sings', 'swims', 'sleeps'];
+  const write = (file, value) => writeFileSync(join(project, file), typeof value === 'string' ? value : JSON.stringify(value));
+  mkdirSync(join(project, 'model'));
+  write('model/config.json', {
+    architectures: ['LlamaForCausalLM'], model_type: 'llama', hidden_size: 32, intermediate_size: 64, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2,
+    vocab_size: words.length + 2, max_position_embeddings: 64, rms_norm_eps: 1e-5, rope_theta: 10000, tie_word_embeddings: true, hidden_act: 'silu',
+  });
+  const vocab = Object.fromEntries(['<unk>', '</s>', ...words].map((word, id) => [word, id]));
+  write('model/tokenizer.json', { version: '1.0', truncation: null, padding: null, normalizer: null, post_processor: null, decoder: null, pre_tokenizer: { type: 'WhitespaceSplit' },
+    added_tokens: [{ id: 1, content: '</s>', single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }], model: { type: 'WordLevel', vocab, unk_token: '<unk>' } });
+  write('model/tokenizer_config.json', { eos_token: '</s>', unk_token: '<unk>' });
+  const pair = (animal, does) => ({ instruction: `what is a ${animal}`, output: `a ${animal} is a animal that ${does}` });
+  write('data.json', Array.from({ length: 5 }, () => [pair('cat', 'sleeps'), pair('dog', 'barks'), pair('bird', 'sings'), pair('fish', 'swims')]).flat());
+  write('lmflow.config.ts', `import { defineConfig } from '@lmflow/sdk';
+import lora from '@lmflow/preset-lora';
+import { rank } from './rank.ts';
+
+export default defineConfig({
+  presets: [lora], model: 'model', fromScratch: true, dataset: 'data.json', outputDir: 'out',
+  lora: { r: rank }, perDeviceTrainBatchSize: 4, maxSteps: 8, loggingSteps: 1, learningRate: 0.01,
+});
+`);
+  write('rank.ts', 'export const rank: number = 4;\n');
+  command('npx', ['lmflow', 'finetune']);
+  const { log_history: log } = JSON.parse(readFileSync(join(project, 'out/trainer_state.json'), 'utf8'));
+  const losses = log.flatMap(({ loss }) => loss ?? []);
+  if (!(losses.length === 8 && losses[7] < losses[0])) throw new Error(`the finetune did not learn: losses ${losses.join(', ')}`);
+  const { r } = JSON.parse(readFileSync(join(project, 'out/adapter_config.json'), 'utf8'));
+  if (r !== 4 || statSync(join(project, 'out/adapter_model.safetensors')).size < 1000) throw new Error('the adapter is not what the config asked for');
 }
