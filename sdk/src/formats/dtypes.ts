@@ -10,7 +10,7 @@ interface DtypeRow {
   /** The tensor programs' name; undefined where they have none (the numbers are then converted when read). */
   readonly graph: DType | undefined;
   /** Bytes (aligned, little-endian, a whole number of elements) as float32. */
-  convert(bytes: Uint8Array, target: Float32Array): void;
+  readonly convert: (bytes: Uint8Array, target: Float32Array) => void;
 }
 
 type ViewConstructor = new (buffer: ArrayBufferLike, offset: number, length: number) => ArrayLike<number>;

@@ -1,0 +1,27 @@
+// Reading the JSON and text files of a model folder.
+import { readFile } from 'node:fs/promises';
+import { fileInvalid } from './errors.ts';
+
+/** The text of a file, or undefined where it is absent. */
+export async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw fileInvalid(path, `cannot be read: ${(error as Error).message}`, error);
+  }
+}
+
+/** A JSON object; undefined where the file is absent. Throws LMFLOW_MODEL_FILE_INVALID where it is not JSON or not an object. */
+export async function readJsonObject(path: string): Promise<Record<string, unknown> | undefined> {
+  const text = await readText(path);
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    throw fileInvalid(path, `is not JSON: ${(error as Error).message}`, error);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fileInvalid(path, 'must be a JSON object');
+  return value as Record<string, unknown>;
+}

@@ -1,0 +1,26 @@
+// The MODELS service: finds the folder (local, cached or downloaded), reads the model, and lets the plugins have it.
+import type { Config, Hooks, Logger, Model, ModelLoader, ModelRequest } from '@lmflow/sdk';
+import type { ModelFamilies } from './families/family.ts';
+import { readModel } from './model.ts';
+import type { ModelOptions } from './options.ts';
+import { findFolder } from './source/find.ts';
+
+export interface LoaderContext {
+  readonly hooks: Hooks;
+  readonly log: Logger;
+  readonly options: ModelOptions;
+  readonly config: Config;
+}
+
+export class HuggingFaceModels implements ModelLoader {
+  constructor(private readonly context: LoaderContext, private readonly families: ModelFamilies) {}
+
+  async load(request: ModelRequest): Promise<Model> {
+    const { hooks, log, options, config } = this.context;
+    // The configured revision is that of the configured model, not of a reference or draft model from elsewhere.
+    const revision = request.revision ?? (request.source === config.model ? options.revision : undefined);
+    const found = await findFolder({ ...request, ...(revision === undefined ? {} : { revision }) }, options, log);
+    const model = await readModel({ ...request, ...found }, this.families, log);
+    return hooks.onModelLoad.promise(model, request);
+  }
+}

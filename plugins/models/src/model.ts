@@ -1,0 +1,76 @@
+// From a folder to a model: config.json, weights (headers only), tokenizer, building functions. No hooks and no downloads here.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { didYouMean, type Logger, type Model, type ModelRequest } from '@lmflow/sdk';
+import { readWeight } from '@lmflow/sdk/formats';
+import { readBlueprint, type Blueprint } from './architecture/blueprint.ts';
+import { ConfigReader } from './architecture/config.ts';
+import { buildingFunctions } from './build/functions.ts';
+import { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint/weights.ts';
+import { modelNotFound, weightUnknown } from './errors.ts';
+import type { ModelFamilies } from './families/family.ts';
+import { readJsonObject } from './json.ts';
+import { tokenizerTooLarge } from './tokenizer/errors.ts';
+import { loadTokenizer } from './tokenizer/tokenizer.ts';
+
+export interface FolderRequest extends ModelRequest {
+  readonly folder: string;
+}
+
+/** Reads a model folder; throws an LMFLOW_* error that names the file and what is wrong with it. */
+export async function readModel(request: FolderRequest, families: ModelFamilies, log: Logger): Promise<Model> {
+  const { folder, source, role, revision } = request;
+  const path = join(folder, 'config.json');
+  const config = await readJsonObject(path);
+  if (!config) throw modelNotFound(source, `${folder} has no config.json (it has ${(await readdir(folder)).join(', ') || 'no files'})`);
+  const reader = new ConfigReader(path, config);
+  const generationConfig = await readJsonObject(join(folder, 'generation_config.json'));
+  let blueprint = readBlueprint(reader, families);
+  const files = await openCheckpoint(folder);
+  const checkpoint = await readCheckpoint(folder, files, blueprint);
+  if (checkpoint.duplicateHead && await settleHead(checkpoint, blueprint)) {
+    log.warn(`${folder}: config.json ties the head to the embedding, but the checkpoint has a different ${blueprint.family.names.head}.weight: it is used, untied (as transformers does)`);
+    config['tie_word_embeddings'] = false;
+    blueprint = readBlueprint(reader, families);
+  }
+  const eosIds = idsOf(generationConfig?.['eos_token_id'] ?? config['eos_token_id']);
+  const tokenizer = await loadTokenizer(folder, fallbackIds(config, eosIds));
+  const { vocabularySize } = blueprint.architecture;
+  if (tokenizer.vocabularySize > vocabularySize) throw tokenizerTooLarge(join(folder, 'tokenizer.json'), tokenizer.vocabularySize, path, vocabularySize);
+  const { weights } = checkpoint;
+  return {
+    role, source, folder, config, tokenizer, weights,
+    ...(revision === undefined ? {} : { revision }),
+    ...(generationConfig ? { generationConfig } : {}),
+    architecture: blueprint.architecture,
+    eosIds: eosIds.length > 0 ? eosIds : idsOf(tokenizer.eosId),
+    linears: blueprint.linears,
+    parameters: new Map(),
+    build: buildingFunctions(blueprint),
+    async read(name) {
+      const weight = weights.get(name);
+      if (!weight) throw weightUnknown(source, name, didYouMean(name, weights.keys()));
+      return readWeight(weight);
+    },
+  };
+}
+
+/** Whether a head beside a tied embedding is one of its own. If it is the same numbers, it is left out. */
+async function settleHead({ weights }: Checkpoint, { family: { names } }: Blueprint): Promise<boolean> {
+  const [head, embedding] = [weights.get(`${names.head}.weight`)!, weights.get(`${names.embedding}.weight`)!];
+  const [own, shared] = await Promise.all([readWeight(head), readWeight(embedding)]);
+  const differs = own.some((number, index) => number !== shared[index]);
+  if (!differs) weights.delete(`${names.head}.weight`);
+  return differs;
+}
+
+function idsOf(value: unknown): number[] {
+  return (Array.isArray(value) ? value : [value]).filter((id): id is number => Number.isSafeInteger(id));
+}
+
+function fallbackIds(config: Readonly<Record<string, unknown>>, eosIds: readonly number[]): { bosId?: number; eosId?: number; padId?: number } {
+  const [bosId] = idsOf(config['bos_token_id']);
+  const [eosId] = [...idsOf(config['eos_token_id']), ...eosIds];
+  const [padId] = idsOf(config['pad_token_id']);
+  return { ...(bosId === undefined ? {} : { bosId }), ...(eosId === undefined ? {} : { eosId }), ...(padId === undefined ? {} : { padId }) };
+}

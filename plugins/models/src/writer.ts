@@ -1,0 +1,44 @@
+// The MODEL_WRITER service: a whole model as a Hugging Face folder in float32, under the names it was read by.
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Model, ModelWriteOptions, ModelWriter } from '@lmflow/sdk';
+import { writeCheckpoint, type TensorToWrite } from '@lmflow/sdk/formats';
+
+export class HuggingFaceWriter implements ModelWriter {
+  async write(model: Model, directory: string, { mergeAdapter = false, shardBytes }: ModelWriteOptions = {}): Promise<string[]> {
+    const files = await writeCheckpoint(directory, tensors(model, mergeAdapter), shardBytes);
+    const texts = new Map<string, string | Uint8Array>([['config.json', json(savedConfig(model.config))]]);
+    if (model.generationConfig) texts.set('generation_config.json', json(model.generationConfig));
+    for (const [name, content] of await model.tokenizer.files()) texts.set(name, content);
+    for (const [name, content] of texts) await writeAside(join(directory, name), content);
+    return [...files, ...texts.keys()];
+  }
+}
+
+/** Trained weights from memory, frozen ones read when their turn comes. */
+function* tensors(model: Model, mergeAdapter: boolean): Generator<readonly [string, TensorToWrite]> {
+  for (const [name, { shape }] of model.weights) {
+    const parameter = model.parameters.get(name);
+    const base = async (): Promise<Float32Array> => parameter?.data ?? model.read(name);
+    const merged = async (): Promise<Float32Array> => {
+      const [numbers, delta] = [await base(), model.adapter?.delta(name)];
+      return delta ? numbers.map((number, index) => number + delta[index]!) : numbers;
+    };
+    yield [name, { shape: parameter?.shape ?? shape, data: mergeAdapter ? merged : base }];
+  }
+}
+
+/** config.json says float32, under the key (transformers 5's `dtype`, before it `torch_dtype`) that it had. */
+function savedConfig(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { ...config, ['torch_dtype' in config ? 'torch_dtype' : 'dtype']: 'float32' };
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+async function writeAside(path: string, content: string | Uint8Array): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.part`, content);
+  await rename(`${path}.part`, path);
+}
