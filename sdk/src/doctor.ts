@@ -3,8 +3,8 @@
 export interface DoctorCheck {
   /** What was looked at: `memory`, `engine onnx: cpu`. */
   readonly subject: string;
-  /** `warning` works with a drawback, `problem` does not work. */
-  readonly status: 'ok' | 'warning' | 'problem';
+  /** `info` is neither good nor bad, `warning` works with a drawback, `problem` does not work. */
+  readonly status: 'ok' | 'info' | 'warning' | 'problem';
   readonly detail: string;
   /** What to do about a warning or a problem, e.g. an install command. */
   readonly remedy?: string;

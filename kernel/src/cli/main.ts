@@ -1,0 +1,174 @@
+// The command from its words to its exit code. The kernel is imported only when it is needed, so that --version is instant.
+import { resolve } from 'node:path';
+import { messageOf } from '../errors/shown.ts';
+import { ExitCode, exitCodeOf } from '../exitcodes.ts';
+import { createLogger, type Output, type TerminalLogger } from '../logger.ts';
+import type { Kernel } from '../kernel.ts';
+import { kernelVersion, sdkVersion } from '../versions.ts';
+import { readArguments, type CommandLine, type Globals } from './arguments.ts';
+import { listenForInterrupt } from './interrupt.ts';
+import { reportError } from './report.ts';
+
+interface Session {
+  readonly line: CommandLine;
+  readonly globals: Globals;
+  readonly log: TerminalLogger;
+  readonly stdout: Output;
+  readonly cwd: string;
+  readonly width: number;
+}
+
+/** What is loaded where neither a config nor a flag says anything. */
+const fallbackPreset = 'finetune';
+
+/** Runs `lmflow` with these words; gives the exit code and never throws. */
+export async function main(argv: readonly string[], stdout: Output = process.stdout, stderr: Output = process.stderr): Promise<number> {
+  const colored = (color?: boolean): boolean => color ?? (stderr.isTTY === true && (process.env['NO_COLOR'] ?? '') === '');
+  let line: CommandLine;
+  try {
+    line = readArguments(argv);
+  } catch (error) {
+    reportError(error, stderr, { json: argv.includes('--json'), verbose: argv.includes('--verbose'), color: colored() });
+    return exitCodeOf(error);
+  }
+  const { globals } = line;
+  const { json, verbose, color } = globals;
+  const log = createLogger({ json, verbose, stdout, stderr, ...(color === undefined ? {} : { color }) });
+  const width = Math.min(100, Math.max(60, stdout.columns ?? 100));
+  try {
+    return await dispatch({ line, globals, log, stdout, cwd: resolve(globals.cwd ?? '.'), width });
+  } catch (error) {
+    log.end();
+    reportError(error, stderr, { json, verbose, color: colored(color) });
+    return exitCodeOf(error);
+  } finally {
+    log.end();
+  }
+}
+
+async function dispatch(session: Session): Promise<number> {
+  const { globals, stdout, line } = session;
+  if (globals.version) {
+    stdout.write(globals.json ? `${JSON.stringify({ lmflow: kernelVersion, sdk: sdkVersion, node: process.versions.node })}\n` : `lmflow ${kernelVersion} (@lmflow/sdk ${sdkVersion})\n`);
+    return ExitCode.Ok;
+  }
+  const asked = line.command === 'help' ? line.words[0] : line.command;
+  if (globals.help || line.command === 'help' || asked === undefined) return await help(session, asked);
+  switch (asked) {
+    case 'init': return await runInit(session);
+    case 'doctor': return await runDoctor(session);
+    case 'plugins':
+    case 'inspect': return await runReport(session, asked);
+    default: return await runCommand(session, asked);
+  }
+}
+
+/** Plugins applied, flags not yet read. */
+async function loadFor({ globals, log, cwd }: Session): Promise<Kernel> {
+  const { loadKernel } = await import('../index.ts');
+  return await loadKernel(undefined, { cwd, log, preset: globals.presets, plugin: globals.plugins, fallbackPreset, ...(globals.config === undefined ? {} : { configFile: globals.config }) });
+}
+
+async function help(session: Session, command: string | undefined): Promise<number> {
+  const { stdout, width, cwd, log } = session;
+  const texts = await import('./help.ts');
+  if (command !== undefined) {
+    if (texts.builtInHelp.some(([name]) => name === command)) {
+      stdout.write(texts.builtInUsage(command, width));
+      return ExitCode.Ok;
+    }
+    const kernel = await loadFor(session);
+    const contributed = kernel.commands.get(command);
+    if (!contributed) throw kernel.unknownCommand(command);
+    stdout.write(texts.commandHelp(contributed, kernel, width));
+    return ExitCode.Ok;
+  }
+  const { installedPresets } = await import('./installed.ts');
+  let kernel: Kernel | undefined;
+  let failure: unknown;
+  try {
+    kernel = await loadFor(session);
+  } catch (error) {
+    failure = error;
+  }
+  stdout.write(texts.overview(kernel, installedPresets(cwd), width));
+  if (failure !== undefined) log.warn(`the configuration cannot be loaded: ${messageOf(failure)}`);
+  return ExitCode.Ok;
+}
+
+async function runInit({ cwd, log, globals }: Session): Promise<number> {
+  const { init } = await import('./init.ts');
+  const file = await init(cwd, globals.presets[0] ?? 'lora');
+  log.event('init', { file }, `wrote ${file}: set model and dataset, then run lmflow finetune`);
+  return ExitCode.Ok;
+}
+
+async function runDoctor(session: Session): Promise<number> {
+  const { examine, printChecks } = await import('./doctor.ts');
+  let kernel: Kernel | undefined;
+  let failure: unknown;
+  try {
+    kernel = await loadFor(session);
+    const { readFlags } = await import('../settings/flags.ts');
+    kernel.configure(readFlags(session.line.words, kernel.keys, undefined).settings);
+  } catch (error) {
+    failure = error;
+  }
+  const checks = await examine(kernel, failure, session.cwd);
+  if (session.globals.json) session.stdout.write(`${JSON.stringify(checks, null, 2)}\n`);
+  else printChecks(checks, session.log);
+  if (kernel?.state === 'configured') await kernel.close();
+  return checks.some(({ status }) => status === 'problem') ? ExitCode.Failure : ExitCode.Ok;
+}
+
+async function runReport(session: Session, name: 'plugins' | 'inspect'): Promise<number> {
+  const kernel = await loadFor(session);
+  const { readFlags } = await import('../settings/flags.ts');
+  const spec = { name, summary: '', run: (): Promise<undefined> => Promise.resolve(undefined) };
+  kernel.configure(readFlags(session.line.words, kernel.keys, spec).settings);
+  if (name === 'plugins') {
+    const { pluginReports, printPlugins } = await import('./plugins.ts');
+    if (session.globals.json) session.stdout.write(`${JSON.stringify(pluginReports(kernel), null, 2)}\n`);
+    else printPlugins(kernel);
+  } else {
+    const { safeReport, printInspection } = await import('./inspect.ts');
+    if (session.globals.json) session.stdout.write(`${JSON.stringify(safeReport(kernel), null, 2)}\n`);
+    else printInspection(kernel);
+  }
+  await kernel.close();
+  return ExitCode.Ok;
+}
+
+async function runCommand(session: Session, name: string): Promise<number> {
+  const { log, line, globals } = session;
+  const kernel = await loadFor(session);
+  const command = kernel.commands.get(name);
+  if (!command) throw kernel.unknownCommand(name);
+  const { readFlags } = await import('../settings/flags.ts');
+  const typed = readFlags(line.words, kernel.keys, command.spec, command.plugin);
+  kernel.configure(typed.settings);
+  const interrupt = listenForInterrupt(log);
+  let exitCode: number;
+  try {
+    ({ exitCode } = await kernel.run(name, { options: typed.options, positionals: typed.positionals, signal: interrupt.signal }));
+  } catch (error) {
+    if (!isAbort(error)) {
+      // what went wrong first is what is told; closing may well fail because of it
+      await kernel.close().catch((failure: unknown) => { log.debug(String(failure)); });
+      throw error;
+    }
+    exitCode = ExitCode.Interrupted;
+  } finally {
+    interrupt.stop();
+  }
+  if (globals.verbose) {
+    const { printTimes } = await import('./inspect.ts');
+    printTimes(kernel, (title, rows) => { for (const [left, right] of [[title, ''] as const, ...rows]) log.debug(`${left}  ${right}`); });
+  }
+  await kernel.close();
+  return interrupt.exitCode() ?? exitCode;
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}

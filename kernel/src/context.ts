@@ -1,0 +1,77 @@
+// What one plugin sees of the kernel while it is applied and afterwards.
+import type { CommandSpec, Config, Plugin, PluginContext } from '@lmflow/sdk';
+import { commandDuplicate, commandInvalid, frozen, outOfOrder, pluginInvalid } from './errors.ts';
+import { kindOf } from './errors/shown.ts';
+import type { HookBoard } from './hooks.ts';
+import type { Services } from './container.ts';
+import type { Logger } from '@lmflow/sdk';
+
+/** A command and the plugin that contributes it. */
+export interface ContributedCommand {
+  readonly spec: CommandSpec;
+  readonly plugin: string;
+}
+
+/** What contexts share with their kernel. */
+export interface Shared {
+  readonly board: HookBoard;
+  readonly services: Services;
+  readonly log: Logger;
+  readonly commands: Map<string, ContributedCommand>;
+  /** Names that only lmflow may give to commands. */
+  readonly reserved: readonly string[];
+  /** Undefined until the configuration is parsed. */
+  parsed: { readonly config: Config; readonly options: ReadonlyMap<string, unknown> } | undefined;
+  closed: boolean;
+}
+
+const later = 'use it in a tap, a factory given to provide(), or a command: apply() only registers';
+
+/** The context of a plugin. */
+export function createContext(plugin: Plugin, shared: Shared): PluginContext {
+  const { name } = plugin;
+  const mutable = (call: string): void => {
+    if (shared.board.frozen) throw frozen(call, name);
+  };
+  const running = (call: string): NonNullable<Shared['parsed']> => {
+    if (shared.closed) throw outOfOrder(`${name}: ${call}`, 'closed', 'nothing can be used after close()');
+    if (!shared.parsed) throw outOfOrder(`${name}: ${call}`, 'not configured yet', later);
+    return shared.parsed;
+  };
+  return {
+    hooks: shared.board.hooks,
+    log: shared.log,
+    get options() {
+      return running('context.options').options.get(name);
+    },
+    get config() {
+      return running('context.config').config;
+    },
+    provide(token, factory) {
+      mutable('provide()');
+      const given = token as { name?: unknown } | undefined;
+      if (typeof given?.name !== 'string' || given.name === '') throw pluginInvalid(`plugin ${name}`, 'provide() needs a token', 'provide(token<T>("name"), () => ...), with token() of @lmflow/sdk');
+      if (typeof factory !== 'function') throw pluginInvalid(`plugin ${name}`, `provide(${given.name}) needs a factory, not ${kindOf(factory)}`, 'provide(TOKEN, (resolve) => new Service(...))');
+      shared.services.provide(token, name, factory);
+    },
+    resolve(token) {
+      running(`resolve(${token.name})`);
+      return shared.services.resolve(token, name);
+    },
+    command(spec) {
+      mutable('command()');
+      const given = spec as Partial<Record<keyof CommandSpec, unknown>>;
+      if (typeof given?.name !== 'string' || !/^[a-z][a-z0-9-]*$/.test(given.name)) throw commandInvalid(name, 'a command\'s name must be a word of lower-case letters, digits and dashes');
+      if (typeof given.run !== 'function') throw commandInvalid(name, `the command ${given.name} has no run function`);
+      if (typeof given.summary !== 'string') throw commandInvalid(name, `the command ${given.name} has no summary`);
+      if (shared.reserved.includes(spec.name)) throw commandDuplicate(spec.name, 'lmflow', name);
+      const other = shared.commands.get(spec.name);
+      if (other) throw commandDuplicate(spec.name, other.plugin, name);
+      shared.commands.set(spec.name, { spec, plugin: name });
+    },
+    defineHook(hookName, hook) {
+      mutable('defineHook()');
+      shared.board.define(name, hookName, hook);
+    },
+  };
+}

@@ -1,0 +1,70 @@
+// From createKernel's arguments to what is loaded: the config file, presets, plugins in order, and layers of configuration.
+// Nothing is applied or parsed yet.
+import { resolve } from 'node:path';
+import type { Pluggable, Plugin, Preset, UserConfigExport } from '@lmflow/sdk';
+import { findConfig, settle, type FoundConfig } from './configfile.ts';
+import { listExpected } from './errors.ts';
+import { orderPlugins } from './plugins/order.ts';
+import { isInstalled } from './plugins/packages.ts';
+import { PluginList } from './plugins/pluggable.ts';
+import type { Layer } from './settings/layers.ts';
+
+/** Where to look and what to load beside the configuration. */
+export interface LoadOptions {
+  /** Folder to start from; the process's own unless told. */
+  readonly cwd?: string;
+  /** Config file to read instead of looking for one. */
+  readonly configFile?: string;
+  /** Presets added to those of the configuration. */
+  readonly preset?: Pluggable | readonly Pluggable[];
+  /** Plugins added to those of the configuration. */
+  readonly plugin?: Pluggable | readonly Pluggable[];
+  /** Preset that is loaded where neither configuration nor options name anything to load, if it is installed. */
+  readonly fallbackPreset?: string;
+}
+
+/** What was loaded. */
+export interface Loaded {
+  readonly cwd: string;
+  readonly plugins: readonly Plugin[];
+  readonly presets: readonly Preset[];
+  /** The weakest first, without flags. */
+  readonly layers: readonly Layer[];
+  readonly configFile: string | undefined;
+}
+
+/** Loads configuration and plugins. */
+export async function load(config: UserConfigExport | undefined, options: LoadOptions): Promise<Loaded> {
+  const cwd = resolve(options.cwd ?? process.cwd());
+  const found: FoundConfig = config === undefined
+    ? ((await findConfig(cwd, options.configFile)) ?? { config: {}, file: undefined, origin: 'no config file', directory: cwd })
+    : { config: await settle(config, 'createKernel()'), file: undefined, origin: 'createKernel()', directory: cwd };
+  const { presets, plugins, ...values } = found.config;
+  const list = new PluginList(found.directory);
+
+  const listedPresets = asList(presets, 'presets', found.origin);
+  const listedPlugins = asList(plugins, 'plugins', found.origin);
+  const addedPresets = several(options.preset, cwd);
+  const addedPlugins = several(options.plugin, cwd);
+  await list.add(listedPresets, 'preset', found.origin);
+  await list.add(addedPresets, 'preset', '--preset');
+  const nothing = [listedPresets, listedPlugins, addedPresets, addedPlugins].every((items) => items.length === 0);
+  const { fallbackPreset } = options;
+  if (nothing && fallbackPreset !== undefined && isInstalled(fallbackPreset, 'preset', found.directory)) await list.add([fallbackPreset], 'preset', 'lmflow');
+  list.addValues({ origin: found.origin, values });
+  await list.add(listedPlugins, 'plugin', found.origin);
+  await list.add(addedPlugins, 'plugin', '--plugin');
+  return { cwd, plugins: orderPlugins(list.plugins), presets: list.presets, layers: list.layers, configFile: found.file };
+}
+
+function asList(value: unknown, key: string, origin: string): readonly unknown[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw listExpected(origin, key, value);
+  return value;
+}
+
+// A path given here is relative to the working directory, one in a config file to that file.
+function several(value: Pluggable | readonly Pluggable[] | undefined, cwd: string): readonly Pluggable[] {
+  const items = value === undefined ? [] : Array.isArray(value) ? (value as readonly Pluggable[]) : [value as Pluggable];
+  return items.map((item) => (typeof item === 'string' && /^\.\.?\//.test(item) ? resolve(cwd, item) : item));
+}

@@ -1,0 +1,125 @@
+// The command line of a command, after the global flags are taken out: flags of configuration keys, the command's own, arguments.
+import type { CommandSpec } from '@lmflow/sdk';
+import { argumentUnexpected, flagInvalid, flagUnknown, optionConflict, optionUnsupported } from '../errors.ts';
+import { describeFields, type JsonSchema } from './describe.ts';
+import type { Group, KeyTable } from './keys.ts';
+import { readSection, type Settings } from './layers.ts';
+import { camel, kebab } from './names.ts';
+import { suggestFlag } from './suggest.ts';
+import { fitsAfterBoolean, takesList, takesNoValue, valueOf } from './text.ts';
+
+/** What was typed. */
+export interface TypedFlags {
+  /** Configuration by path, origin `--flag`. */
+  readonly settings: Settings;
+  /** The command's own options, raw. */
+  readonly options: Record<string, unknown>;
+  readonly positionals: readonly string[];
+}
+
+type Target =
+  | { readonly kind: 'own'; readonly name: string; readonly schema: JsonSchema }
+  | { readonly kind: 'key'; readonly name: string; readonly schema: JsonSchema }
+  | { readonly kind: 'section'; readonly name: string; readonly group: Group; readonly schema: JsonSchema };
+
+const sectionSchema: JsonSchema = { anyOf: [{ type: 'boolean' }, { type: 'object' }] };
+
+/** A command's own flags, kebab name -> key and type. Throws LMFLOW_OPTION_CONFLICT where the configuration has that flag. */
+export function ownFlags(spec: CommandSpec | undefined, table: KeyTable, owner: string): Map<string, { readonly key: string; readonly schema: JsonSchema }> {
+  const own = new Map<string, { key: string; schema: JsonSchema }>();
+  for (const field of spec?.options ? describeFields(spec.options) : []) {
+    const flag = kebab(field.key);
+    const meaning = table.flags.get(flag);
+    if (meaning?.kind === 'key' && meaning.key.flag === flag) throw optionConflict(`the flag --${flag}`, meaning.key.group.owner, `${owner} (command ${spec?.name})`);
+    own.set(flag, { key: field.key, schema: field.schema });
+  }
+  return own;
+}
+
+/** Reads the words after the command's name. */
+export function readFlags(words: readonly string[], table: KeyTable, spec: CommandSpec | undefined, owner = 'lmflow'): TypedFlags {
+  const own = ownFlags(spec, table, owner);
+  const command = spec?.name ?? '';
+  const positionals: string[] = [];
+  // a repeated flag of a list collects; any other takes its last value
+  const given = new Map<string, { target: Target; flag: string; texts: (string | boolean)[] }>();
+
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index]!;
+    if (word === '--') {
+      positionals.push(...words.slice(index + 1));
+      break;
+    }
+    if (!word.startsWith('-') || /^-\d/.test(word) || word === '-') {
+      positionals.push(word);
+      continue;
+    }
+    if (!word.startsWith('--')) throw flagUnknown(word, command, `flags begin with two dashes: ${suggestFlag(word.slice(1), table, [...own.keys()]) ?? `-${word}`}`);
+    const equals = word.indexOf('=');
+    const written = equals < 0 ? word : word.slice(0, equals);
+    const inline = equals < 0 ? undefined : word.slice(equals + 1);
+    const { target, negated } = find(written, table, own, command);
+    let text: string | boolean | undefined = inline;
+    const next = words[index + 1];
+    if (negated) {
+      if (inline !== undefined) throw flagInvalid(written, 'takes no value');
+      if (!takesNoValue(target.schema)) throw flagInvalid(written, 'is not possible: this key is not true or false');
+      text = false;
+    } else if (text === undefined && takesNoValue(target.schema)) {
+      if (next !== undefined && !looksLikeFlag(next) && fitsAfterBoolean(next, target.schema) && !(target.kind === 'section' && !/^(\{|true$|false$)/.test(next))) {
+        text = next;
+        index += 1;
+      } else text = true;
+    } else if (text === undefined) {
+      if (next === undefined || looksLikeFlag(next)) throw flagInvalid(written, 'needs a value');
+      text = next;
+      index += 1;
+    }
+    const key = `${target.kind}:${target.name}`;
+    const entry = given.get(key);
+    if (entry && takesList(target.schema)) entry.texts.push(text);
+    else given.set(key, { target, flag: written, texts: [text] });
+  }
+
+  if (spec !== undefined && spec.usage === undefined && positionals.length > 0) throw argumentUnexpected(positionals[0]!, command);
+  const settings: Settings = new Map();
+  const options: Record<string, unknown> = {};
+  for (const { target, flag, texts } of given.values()) {
+    const value = typeof texts[0] === 'boolean' ? texts[0] : valueOf(texts.map(String), target.schema);
+    if (target.kind === 'own') options[target.name] = value;
+    else if (target.kind === 'key') settings.set(target.name, { value, origin: flag });
+    else {
+      const section: Settings = new Map();
+      readSection(target.group, value, flag, section, table);
+      for (const [path, setting] of section) if (!settings.has(path)) settings.set(path, setting);
+    }
+  }
+  return { settings, options, positionals };
+}
+
+function looksLikeFlag(word: string): boolean {
+  return word.startsWith('-') && word !== '-' && !/^-[\d.]/.test(word);
+}
+
+function find(written: string, table: KeyTable, own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>, command: string): { target: Target; negated: boolean } {
+  const name = kebab(written.slice(2));
+  const direct = lookUp(name);
+  if (direct) return { target: direct, negated: false };
+  if (name.startsWith('no-')) {
+    const positive = lookUp(name.slice(3));
+    if (positive) return { target: positive, negated: true };
+  }
+  throw flagUnknown(written, command, suggestFlag(name, table, [...own.keys()]));
+
+  function lookUp(flag: string): Target | undefined {
+    const mine = own.get(flag);
+    if (mine) return { kind: 'own', name: mine.key, schema: mine.schema };
+    const meaning = table.flags.get(flag);
+    if (meaning?.kind === 'key') return { kind: 'key', name: meaning.key.path, schema: meaning.key.field.schema };
+    if (meaning?.kind === 'section') return { kind: 'section', name: meaning.group.section!, group: meaning.group, schema: sectionSchema };
+    if (meaning?.kind === 'unsupported') throw optionUnsupported(camel(meaning.name), `--${flag}`, meaning.reason);
+    // loose sections take keys without a declaration: --tokens-foo
+    const open = table.groups.find(({ open: isOpen, section }) => isOpen && section !== undefined && flag.startsWith(`${kebab(section)}-`));
+    return open && { kind: 'key', name: `${open.section}.${camel(flag.slice(kebab(open.section!).length + 1))}`, schema: {} };
+  }
+}

@@ -1,0 +1,121 @@
+// The table of every configuration key that is loaded: who declares it, in which section, under which flags.
+// It knows names and descriptions; values are the business of layers.ts and parse.ts.
+import type { OptionsSpec, Plugin } from '@lmflow/sdk';
+import { optionConflict } from '../errors.ts';
+import { coreOptions, coreOwner } from './core.ts';
+import { describeFields, isOpen, type Field } from './describe.ts';
+import { kebab } from './names.ts';
+
+/** One declared key. `path` is `learningRate` or `lora.r`; `flag` has no dashes in front. */
+export interface Key {
+  readonly path: string;
+  readonly field: Field;
+  readonly group: Group;
+  readonly flag: string;
+}
+
+/** What one owner declares: flat keys, or one section. */
+export interface Group {
+  readonly owner: string;
+  readonly section: string | undefined;
+  readonly spec: OptionsSpec;
+  /** By the key's name inside the group. */
+  readonly keys: ReadonlyMap<string, Key>;
+  /** Takes keys that it does not name (a loose schema in a section). */
+  readonly open: boolean;
+}
+
+/** What a name, in a config or as a flag, stands for. */
+export type Meaning =
+  | { readonly kind: 'key'; readonly key: Key }
+  | { readonly kind: 'section'; readonly group: Group }
+  | { readonly kind: 'unsupported'; readonly name: string; readonly reason: string };
+
+export interface KeyTable {
+  readonly groups: readonly Group[];
+  readonly byPath: ReadonlyMap<string, Key>;
+  /** Top-level names of a configuration: flat keys, aliases, sections, refused names. */
+  readonly names: ReadonlyMap<string, Meaning>;
+  /** The same as flags (kebab case), with those of sections' keys. */
+  readonly flags: ReadonlyMap<string, Meaning>;
+}
+
+/** Flags of the command itself; no key may have such a name. */
+export const globalFlags = ['config', 'preset', 'plugin', 'cwd', 'json', 'verbose', 'color', 'no-color', 'help', 'version'] as const;
+
+/** Builds the table. Throws LMFLOW_OPTION_CONFLICT where two owners declare one name. */
+export function buildKeyTable(plugins: readonly Plugin[]): KeyTable {
+  const groups = [groupOf(coreOwner, coreOptions), ...plugins.flatMap((plugin) => (plugin.options ? [groupOf(plugin.name, plugin.options)] : []))];
+  const owners = new Map<string, string>([['presets', coreOwner], ['plugins', coreOwner]]);
+  const names = new Map<string, Meaning>();
+  const flags = new Map<string, Meaning>();
+  const flagOwners = new Map<string, string>(globalFlags.map((flag) => [flag, coreOwner]));
+  const byPath = new Map<string, Key>();
+
+  const claim = (taken: Map<string, string>, name: string, what: string, owner: string): void => {
+    const other = taken.get(name);
+    if (other !== undefined) throw optionConflict(what, other, owner);
+    taken.set(name, owner);
+  };
+
+  for (const group of groups) {
+    if (group.section !== undefined) {
+      claim(owners, group.section, `the section "${group.section}"`, group.owner);
+      claim(flagOwners, kebab(group.section), `the flag --${kebab(group.section)}`, group.owner);
+      names.set(group.section, { kind: 'section', group });
+      flags.set(kebab(group.section), { kind: 'section', group });
+    }
+    for (const [name, key] of group.keys) {
+      byPath.set(key.path, key);
+      if (group.section === undefined) {
+        claim(owners, name, `the key "${name}"`, group.owner);
+        names.set(name, { kind: 'key', key });
+      }
+      claim(flagOwners, key.flag, `the flag --${key.flag}`, group.owner);
+      flags.set(key.flag, { kind: 'key', key });
+    }
+  }
+  // Other spellings give way to declared names, whoever comes first.
+  for (const group of groups) {
+    const weak = (name: string, meaning: Meaning): void => {
+      if (group.section === undefined && !names.has(name)) names.set(name, meaning);
+      for (const flag of flagsOf(group.section, name)) if (!flagOwners.has(flag) && !flags.has(flag)) flags.set(flag, meaning);
+    };
+    for (const [name, key] of group.keys) for (const flag of flagsOf(group.section, name)) if (!flagOwners.has(flag)) flags.set(flag, { kind: 'key', key });
+    for (const [alias, name] of Object.entries(group.spec.aliases ?? {})) {
+      const key = group.keys.get(name);
+      if (key) weak(alias, { kind: 'key', key });
+    }
+    for (const [name, reason] of Object.entries(group.spec.unsupported ?? {})) {
+      weak(name, { kind: 'unsupported', name: group.section === undefined ? name : `${group.section}.${name}`, reason });
+    }
+  }
+  return { groups, byPath, names, flags };
+}
+
+/** The keys that one owner declares. */
+export function groupOf(owner: string, spec: OptionsSpec): Group {
+  const keys = new Map<string, Key>();
+  const group: Group = { owner, section: spec.section, spec, keys, open: spec.section !== undefined && isOpen(spec.schema) };
+  const fields = describeFields(spec.schema);
+  for (const field of fields) {
+    const [long, short] = flagsOf(spec.section, field.key) as [string, string?];
+    // lora.loraAlpha is --lora-alpha, unless there is an `alpha` too
+    const taken = fields.some((other) => other !== field && flagsOf(spec.section, other.key)[0] === short);
+    keys.set(field.key, { path: pathOf(spec.section, field.key), field, group, flag: short === undefined || taken ? long : short });
+  }
+  return group;
+}
+
+/** `r` in `lora` -> `lora.r`. */
+export function pathOf(section: string | undefined, key: string): string {
+  return section === undefined ? key : `${section}.${key}`;
+}
+
+// The long form, and where the key repeats its section's name the one without the repetition.
+function flagsOf(section: string | undefined, key: string): string[] {
+  if (section === undefined) return [kebab(key)];
+  const prefix = kebab(section);
+  const name = kebab(key);
+  return name.startsWith(`${prefix}-`) ? [`${prefix}-${name}`, name] : [`${prefix}-${name}`];
+}

@@ -1,0 +1,124 @@
+// Layers of configuration: raw values from one origin each, put one over the other by key. Nothing is parsed here.
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '@lmflow/sdk';
+import { configNotAnObject, givenTwice, optionUnsupported, sectionInvalid, unknownKey } from '../errors.ts';
+import { pathOf, type Group, type KeyTable } from './keys.ts';
+import { suggestKey } from './suggest.ts';
+
+/** A raw value and where it came from: `lmflow.config.ts`, `preset X`, `--lora-r`, `default`. */
+export interface Setting {
+  readonly value: unknown;
+  readonly origin: string;
+}
+
+/** Settings by path (`learningRate`, `lora.r`). */
+export type Settings = Map<string, Setting>;
+
+/** Values from one origin; `group` is set where they are one plugin's own keys without the section around them. */
+export interface Layer {
+  readonly origin: string;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly plugin?: string;
+}
+
+/** Whether a value is a plain object (not an instance of a class, not a list). */
+export function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // a config loaded in another realm has another Object.prototype, whose own prototype is null just so
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** A copy of plain objects and lists, all the way down; instances and functions stay themselves. */
+export function clonePlain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(clonePlain);
+  if (isPlain(value)) return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, clonePlain(inner)]));
+  return value;
+}
+
+/** A layer's values by path. Throws for keys that are unknown, refused, or given twice. */
+export function readLayer(layer: Layer, table: KeyTable): Settings {
+  const settings: Settings = new Map();
+  const { origin, values } = layer;
+  if (!isPlain(values)) throw configNotAnObject(origin, values);
+  if (layer.plugin !== undefined) {
+    const group = table.groups.find(({ owner }) => owner === layer.plugin);
+    if (!group) {
+      const key = Object.keys(values)[0];
+      if (key !== undefined) throw unknownKey(key, origin, `${layer.plugin} has no options`);
+      return settings;
+    }
+    readGroup(group, values, origin, settings, table);
+    return settings;
+  }
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) continue;
+    const meaning = table.names.get(name);
+    if (meaning === undefined) throw unknownKey(name, origin, suggestKey(name, table));
+    if (meaning.kind === 'unsupported') throw optionUnsupported(meaning.name, origin, meaning.reason);
+    if (meaning.kind === 'key') put(settings, meaning.key.path, name, value, origin);
+    else readSection(meaning.group, value, origin, settings, table);
+  }
+  return settings;
+}
+
+/** `lora: true` (or false) for the section's key `enabled`; true is all defaults where there is none. */
+export function readSection(group: Group, value: unknown, origin: string, settings: Settings, table: KeyTable): void {
+  const section = group.section!;
+  if (isPlain(value)) readGroup(group, value, origin, settings, table);
+  else if (typeof value === 'boolean' && group.keys.has('enabled')) put(settings, pathOf(section, 'enabled'), section, value, origin);
+  else if (value !== true) throw sectionInvalid(section, value, origin);
+}
+
+function readGroup(group: Group, values: Readonly<Record<string, unknown>>, origin: string, settings: Settings, table: KeyTable): void {
+  const { section, spec } = group;
+  for (const [name, value] of Object.entries(values)) {
+    if (value === undefined) continue;
+    const target = group.keys.has(name) ? name : ownOf(spec.aliases, name);
+    if (target !== undefined) put(settings, pathOf(section, target), pathOf(section, name), value, origin);
+    else {
+      const reason = ownOf(spec.unsupported, name);
+      if (reason !== undefined) throw optionUnsupported(pathOf(section, name), origin, reason);
+      if (!group.open) throw unknownKey(pathOf(section, name), origin, suggestKey(name, table, group));
+      put(settings, pathOf(section, name), name, value, origin);
+    }
+  }
+}
+
+// Not `record[name]`: a key named "constructor" would find Object's.
+function ownOf(record: Readonly<Record<string, string>> | undefined, name: string): string | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function put(settings: Settings, path: string, name: string, value: unknown, origin: string): void {
+  if (settings.has(path)) throw givenTwice(path, name, origin);
+  settings.set(path, { value: clonePlain(value), origin });
+}
+
+/** Later layers win, key by key. */
+export function mergeSettings(layers: readonly Settings[]): Settings {
+  return new Map(layers.flatMap((layer) => [...layer]));
+}
+
+/** Settings as the object people write, a copy. */
+export function toConfig(settings: Settings, table: KeyTable): Config {
+  const config: Record<string, unknown> = {};
+  for (const [path, { value }] of settings) {
+    const group = groupOfPath(path, table);
+    if (group.section === undefined) config[path] = clonePlain(value);
+    else ((config[group.section] ??= {}) as Record<string, unknown>)[path.slice(group.section.length + 1)] = clonePlain(value);
+  }
+  return config;
+}
+
+function groupOfPath(path: string, table: KeyTable): Group {
+  return table.byPath.get(path)?.group ?? table.groups.find(({ section }) => section !== undefined && path.startsWith(`${section}.`))!;
+}
+
+/** `before` with what `after` has changed, added and removed; what did not change keeps its origin. */
+export function withChanges(before: Settings, after: Settings): Settings {
+  return new Map([...after].map(([path, setting]) => {
+    const old = before.get(path);
+    return [path, old !== undefined && isDeepStrictEqual(old.value, setting.value) ? old : setting];
+  }));
+}

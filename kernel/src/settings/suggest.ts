@@ -1,0 +1,36 @@
+// "Did you mean" for keys and flags: spelling, camelCase, a section left out, a plugin not loaded.
+import { didYouMean } from '@lmflow/sdk';
+import { camel, kebab } from './names.ts';
+import type { Group, KeyTable } from './keys.ts';
+
+/** A hint for an unknown key, at the top level or inside a section. */
+export function suggestKey(name: string, table: KeyTable, within?: Group): string | undefined {
+  const known = within ? [...within.keys.keys(), ...Object.keys(within.spec.aliases ?? {})] : ['presets', 'plugins', ...namesOf(table)];
+  const spelled = camel(name);
+  if (spelled !== name && known.includes(spelled)) return `keys are camelCase: write "${spelled}"`;
+  // the key of a section, written flat (r, loraR), or a flat key inside a section
+  const flag = table.flags.get(kebab(name));
+  const section = table.groups.find((group) => group.section !== undefined && group !== within && group.keys.has(spelled))?.section;
+  if (!within && flag?.kind === 'key' && flag.key.group.section !== undefined) return inSection(flag.key.group.section, flag.key.field.key);
+  if (within && table.names.get(spelled)?.kind === 'key') return `"${spelled}" is no key of ${within.section ?? within.owner}: write it at the top level of the configuration`;
+  const near = didYouMean(spelled, known);
+  if (near !== undefined) return `did you mean "${near}"?`;
+  return section === undefined ? undefined : inSection(section, spelled);
+}
+
+function inSection(section: string, key: string): string {
+  return `"${key}" belongs into its section: ${section}: { ${key}: ... }`;
+}
+
+function namesOf(table: KeyTable): string[] {
+  return [...table.names].filter(([, meaning]) => meaning.kind !== 'unsupported').map(([name]) => name);
+}
+
+/** A hint for an unknown flag. `own` are the flags the command adds, without dashes. */
+export function suggestFlag(flag: string, table: KeyTable, own: readonly string[]): string | undefined {
+  const flags = [...table.flags].filter(([, meaning]) => meaning.kind !== 'unsupported').map(([name]) => name);
+  // -- r alone: the key of a section
+  const inner = table.groups.find((group) => group.section !== undefined && group.keys.has(camel(flag)));
+  const near = didYouMean(flag, [...own, ...flags]) ?? inner?.keys.get(camel(flag))?.flag;
+  return near === undefined ? undefined : `did you mean --${near}?`;
+}
