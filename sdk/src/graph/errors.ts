@@ -21,3 +21,8 @@ export function opHasNoGradient(op: string, node: string): LMFlowError {
 export function opNotSupported(op: string, node: string, by: string): LMFlowError {
   return new LMFlowError('LMFLOW_OP_UNSUPPORTED', `${node}: ${by} cannot run the op "${op}"; give it a decompose() in defineOp, or register a lowering for it`);
 }
+
+/** An op's own gradient is not of its input's type. */
+export function gradientDoesNotFit(op: string, node: string, input: number, expected: ValueType, given: ValueType): LMFlowError {
+  return graphError(node, `the gradient of the op "${op}" gives ${describe(given)} for input ${input}, which is ${describe(expected)}`);
+}

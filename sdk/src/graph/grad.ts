@@ -1,46 +1,67 @@
-// Reverse-mode differentiation of a tensor program: appends the backward nodes to the same graph.
-import type { Node, Region, Value } from './graph.ts';
-import { applyOp } from './op.ts';
-import { add, mul, slice, sum, broadcastTo, reshape } from './ops/index.ts';
-import { isFloat, sizeOf } from './types.ts';
-import { graphError, opHasNoGradient } from './errors.ts';
+// Reverse-mode differentiation of a tensor program: appends the backward nodes to the same graph. Recomputation is in recompute.ts.
+import type { Node, Value } from './graph.ts';
+import { broadcastTo, cast } from './ops/index.ts';
+import { describe, isFloat, sizeOf } from './types.ts';
+import { gradientDoesNotFit, graphError, opHasNoGradient } from './errors.ts';
+import { Accumulator } from './accumulate.ts';
+import { Recomputation } from './recompute.ts';
 
 /**
  * Gradients of a scalar `loss` with respect to `parameters` (any values of its graph), appended to the graph.
- * A region marked `recompute` is computed again from its inputs in the backward pass (Chen et al. 2016).
+ * A region marked `recompute` is computed again from its inputs in the backward pass (Chen et al. 2016); regions inside it with it.
  * Throws LMFLOW_GRADIENT_MISSING where an op on the way has no gradient. A parameter the loss does not depend on gets zeros.
  */
 export function grad(loss: Value, parameters: readonly Value[]): Value[] {
   const { graph } = loss;
   if (sizeOf(loss.shape) !== 1) throw graphError('grad', `the loss must be a scalar, not [${loss.shape.join(', ')}]`);
-  const forward = [...graph.nodes];
-  const needed = dependents(forward, parameters);
-  const gradients = new Map<Value, Value>();
-  gradients.set(loss, broadcastTo(graph.scalar(1), loss.shape));
+  for (const value of [loss, ...parameters]) {
+    if (value.graph !== graph) throw graphError('grad', 'a parameter belongs to another graph than the loss');
+    if (!isFloat(value.dtype)) throw graphError('grad', `a value of ${describe(value)} has no gradient; only floats have`);
+  }
+  const forward = ancestors(loss);
+  const gradients = new Accumulator();
+  gradients.add(loss, filled(loss, 1));
   const recomputed = new Recomputation(forward);
 
-  backpropagate(forward, gradients, needed, (node, arriving) => recomputed.twin(node, arriving));
-  return parameters.map((parameter) => gradients.get(parameter) ?? broadcastTo(graph.scalar(0), parameter.shape));
+  backpropagate(forward, gradients, dependents(forward, parameters), (node, arriving) => recomputed.twin(node, arriving));
+  return parameters.map((parameter) => gradients.get(parameter) ?? filled(parameter, 0));
+}
+
+function filled({ graph, dtype, shape }: Value, number: number): Value {
+  return broadcastTo(cast(graph.scalar(number), dtype), shape);
 }
 
 type Twin = (node: Node, outputGradients: readonly (Value | undefined)[]) => Node;
 
 /** Visits `nodes` in reverse and adds to `gradients` those of every needed value, beside the region of its forward node. */
-function backpropagate(nodes: readonly Node[], gradients: Map<Value, Value>, needed: ReadonlySet<Value>, twin: Twin): void {
+function backpropagate(nodes: readonly Node[], gradients: Accumulator, needed: ReadonlySet<Value>, twin: Twin): void {
   for (let index = nodes.length - 1; index >= 0; index--) {
     const node = nodes[index]!;
-    const arriving = node.outputs.map((output) => gradients.get(output));
     const wanted = node.inputs.map((input) => needed.has(input));
-    if (!wanted.includes(true) || arriving.every((gradient) => gradient === undefined)) continue;
-    node.inputs[0]!.graph.within(node.region, () => {
+    if (!wanted.includes(true)) continue;
+    node.outputs[0]!.graph.within(node.region, () => {
+      const arriving = node.outputs.map((output) => gradients.get(output));
+      if (arriving.every((gradient) => gradient === undefined)) return;
       gradientOf(twin(node, arriving), arriving, wanted).forEach((gradient, position) => {
         const input = node.inputs[position]!;
         if (!gradient || !wanted[position]) return;
-        const sofar = gradients.get(input);
-        gradients.set(input, sofar ? add(sofar, gradient) : gradient);
+        if (describe(gradient) !== describe(input)) throw gradientDoesNotFit(node.op.name, node.name, position, input, gradient);
+        gradients.add(input, gradient);
       });
     });
   }
+}
+
+/** The nodes that `value` is computed from, in the order they were built. */
+function ancestors(value: Value): Node[] {
+  const found = new Set<Node>();
+  const pending = [value];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    if (next.source.kind !== 'node' || found.has(next.source.node)) continue;
+    found.add(next.source.node);
+    pending.push(...next.source.node.inputs);
+  }
+  return value.graph.nodes.filter((node) => found.has(node));
 }
 
 /** Every float value that depends on one of the parameters. */
@@ -54,8 +75,11 @@ function dependents(nodes: readonly Node[], parameters: readonly Value[]): Set<V
 }
 
 function gradientOf(node: Node, outputGradients: readonly (Value | undefined)[], wanted: readonly boolean[]): readonly (Value | undefined)[] {
-  if (node.op.gradient) return node.op.gradient(node, outputGradients, wanted);
-  if (!node.op.decompose) throw opHasNoGradient(node.op.name, node.name);
+  const { op } = node;
+  const results = op.results ?? node.outputs.length;
+  const beyondResults = outputGradients.some((arriving, index) => arriving !== undefined && index >= results);
+  if (op.gradient && !beyondResults) return op.gradient(node, outputGradients, wanted);
+  if (!op.decompose) throw opHasNoGradient(op.name, node.name);
   return throughDecomposition(node, outputGradients, wanted);
 }
 
@@ -66,61 +90,12 @@ function throughDecomposition(node: Node, outputGradients: readonly (Value | und
   const outputs = node.op.decompose!(node.inputs, node.attributes);
   const inner = graph.nodes.slice(start);
   const targets = node.inputs.filter((_, position) => wanted[position]);
-  const gradients = new Map<Value, Value>();
+  const gradients = new Accumulator();
   outputs.forEach((output, index) => {
     const gradient = outputGradients[index];
-    const sofar = gradients.get(output);
-    if (gradient) gradients.set(output, sofar ? add(sofar, gradient) : gradient);
+    if (gradient) gradients.add(output, gradient);
   });
   backpropagate(inner, gradients, dependents(inner, targets), (step) => step);
-  return node.inputs.map((input, position) => (wanted[position] ? gradients.get(input) : undefined));
-}
-
-/** Builds the nodes of recomputed regions a second time, on demand. */
-class Recomputation {
-  readonly #values = new Map<Region, Map<Value, Value>>();
-  readonly #members = new Map<Region, Node[]>();
-
-  constructor(nodes: readonly Node[]) {
-    for (const node of nodes) {
-      const region = recomputedRegion(node.region);
-      if (!region) continue;
-      const members = this.#members.get(region);
-      if (members) members.push(node); else this.#members.set(region, [node]);
-    }
-  }
-
-  /** The node itself, or its second computation where its region is recomputed. */
-  twin(node: Node, outputGradients: readonly (Value | undefined)[]): Node {
-    const region = recomputedRegion(node.region);
-    if (!region) return node;
-    const copies = this.#values.get(region) ?? this.#rebuild(region, outputGradients.find((gradient) => gradient !== undefined)!);
-    return { ...node, inputs: node.inputs.map((input) => copies.get(input) ?? input), outputs: node.outputs.map((output) => copies.get(output) ?? output) };
-  }
-
-  // The copy of an input depends on the incoming gradient (plus zero times one element of it), or an engine's elimination of
-  // common subexpressions would merge the second computation with the first and nothing would be saved.
-  #rebuild(region: Region, gradient: Value): Map<Value, Value> {
-    const copies = new Map<Value, Value>();
-    this.#values.set(region, copies);
-    const members = this.#members.get(region)!;
-    const inner = new Set(members.flatMap((member) => member.outputs));
-    const nothing = mul(sum(reshape(slice(gradient, gradient.shape.map(() => 0), gradient.shape.map(() => 1)), [1])), 0);
-    for (const member of members) {
-      for (const input of member.inputs) {
-        if (inner.has(input) || copies.has(input) || input.source.kind !== 'node' || !isFloat(input.dtype)) continue;
-        copies.set(input, add(input, nothing));
-      }
-    }
-    for (const member of members) {
-      const outputs = applyOp(member.op, member.inputs.map((input) => copies.get(input) ?? input), member.attributes);
-      member.outputs.forEach((output, index) => copies.set(output, outputs[index]!));
-    }
-    return copies;
-  }
-}
-
-function recomputedRegion(region: Region | undefined): Region | undefined {
-  for (let current = region; current; current = current.parent) if (current.recompute) return current;
-  return undefined;
+  // An input that is given twice has one gradient, which counts once.
+  return node.inputs.map((input, position) => (wanted[position] && node.inputs.indexOf(input) === position ? gradients.get(input) : undefined));
 }

@@ -2,7 +2,7 @@
 import type { OpDefinition } from './op.ts';
 import { describe, sizeOf, type Attributes, type DType, type Shape, type TypedArray, type ValueType } from './types.ts';
 import type { WeightSource } from './weight.ts';
-import { graphError } from './errors.ts';
+import { graphError, opTypesDoNotFit } from './errors.ts';
 
 /** What makes a value: an input fed at run time, a small constant, a frozen weight, or one output of a node. */
 export type Source =
@@ -50,6 +50,7 @@ export class Graph {
   input(name: string, dtype: DType, shape: Shape): Value {
     const known = this.inputs.get(name);
     if (known) return this.#same(known, { dtype, shape }, `input "${name}"`);
+    if (shape.some((size) => !Number.isInteger(size) || size < 0)) throw graphError(`input "${name}"`, `the sizes of ${describe({ dtype, shape })} are not whole numbers`);
     const value = this.#value({ kind: 'input', name }, { dtype, shape });
     this.inputs.set(name, value);
     return value;
@@ -100,11 +101,13 @@ export class Graph {
 
   /** Appends a node; used by `applyOp`, which infers `types`. */
   append<A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A, types: readonly ValueType[]): Node<A> {
+    const wrong = types.find(({ shape }) => shape.some((size) => !Number.isInteger(size) || size < 0));
+    if (wrong) throw opTypesDoNotFit(op.name, inputs, `gives a result ${describe(wrong)}, whose sizes are not whole numbers`);
     const path = regionPath(this.#region);
     const outputs: Value[] = [];
     const node: Node<A> = { name: `${path}${op.name}_${this.nodes.length}`, op, inputs, attributes, outputs, region: this.#region };
     types.forEach((type, index) => outputs.push(this.#value({ kind: 'node', node: node as unknown as Node, index }, type)));
-    this.nodes.push(node as unknown as Node);
+    this.nodes.push(node);
     return node;
   }
 

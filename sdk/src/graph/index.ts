@@ -4,7 +4,7 @@ export type { FileWeight, MemoryWeight, WeightSource } from './weight.ts';
 export { Graph, type Node, type Region, type RegionOptions, type Source, type Value } from './graph.ts';
 export { applyOne, applyOp, defineOp, type OpDefinition } from './op.ts';
 export { grad } from './grad.ts';
-export { interpret } from './interpreter.ts';
+export { interpret, type InterpretOptions } from './interpreter.ts';
 export { ndarray, type NdArray } from './ndarray.ts';
 export { graphError, opHasNoGradient, opNotSupported, opTypesDoNotFit } from './errors.ts';
 export * from './ops/index.ts';

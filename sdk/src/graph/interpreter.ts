@@ -2,7 +2,7 @@
 import { Graph, type Node, type Value } from './graph.ts';
 import { ndarray, type NdArray } from './ndarray.ts';
 import { opNotSupported, graphError } from './errors.ts';
-import { describe, sameShape, type TypedArray } from './types.ts';
+import { describe, sameShape, sizeOf, type TypedArray } from './types.ts';
 import type { WeightSource } from './weight.ts';
 
 export interface InterpretOptions {
@@ -17,6 +17,7 @@ export function interpret(graph: Graph, inputs: Readonly<Record<string, NdArray>
     const given = inputs[name];
     if (!given) throw graphError('interpret', `the input "${name}" (${describe(value)}) is missing`);
     if (!sameShape(given.shape, value.shape)) throw graphError('interpret', `the input "${name}" is [${given.shape.join(', ')}], not ${describe(value)}`);
+    if (given.data.length !== sizeOf(value.shape)) throw graphError('interpret', `the input "${name}" has ${given.data.length} numbers, not the ${sizeOf(value.shape)} of ${describe(value)}`);
     known.set(value, given);
   }
   const results: Record<string, NdArray> = {};

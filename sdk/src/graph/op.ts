@@ -15,6 +15,11 @@ export interface OpDefinition<A extends Attributes = Attributes> {
    * returning undefined means zero. Without it a composite is differentiated through its decomposition.
    */
   gradient?(node: Node<A>, outputGradients: readonly (Value | undefined)[], needed: readonly boolean[]): readonly (Value | undefined)[];
+  /**
+   * How many outputs, counted from the first, are results (default: all); the others are kept for the backward pass only, and `gradient`
+   * takes none for them. Where one arrives all the same (second derivatives), the decomposition is differentiated instead.
+   */
+  readonly results?: number;
   /** The same computation in simpler ops. */
   decompose?(inputs: readonly Value[], attributes: A): readonly Value[];
   /** Reference result in float64, for the interpreter. */
@@ -24,6 +29,7 @@ export interface OpDefinition<A extends Attributes = Attributes> {
 /** Checks and returns an op's definition. */
 export function defineOp<A extends Attributes>(definition: OpDefinition<A>): OpDefinition<A> {
   if (!definition.evaluate && !definition.decompose) throw graphError(definition.name, 'an op needs evaluate() or decompose()');
+  if (definition.results !== undefined && !definition.decompose) throw graphError(definition.name, 'an op with `results` needs decompose()');
   return definition;
 }
 

@@ -25,7 +25,7 @@ export const swigluOp = defineOp<Attributes>({
   name: 'swiglu',
   infer: (inputs) => {
     const [gate, up] = inputs;
-    if (!gate || !up || !sameShape(gate.shape, up.shape) || gate.dtype !== up.dtype) throw opTypesDoNotFit('swiglu', inputs, 'takes gate and up of one shape');
+    if (!gate || !up || !sameShape(gate.shape, up.shape) || gate.dtype !== up.dtype || !isFloat(gate.dtype)) throw opTypesDoNotFit('swiglu', inputs, 'takes a float gate and up of one type');
     return [{ dtype: gate.dtype, shape: gate.shape }];
   },
   decompose: ([gate, up]) => [mul(silu(gate!), up!)],

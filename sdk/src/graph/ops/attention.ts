@@ -1,13 +1,13 @@
 // Causal self-attention with grouped-query heads, sliding window and packed samples, computed by tiles of query rows:
 // keys after a tile's last row are never touched. Probabilities are kept for the backward pass.
-import type { Value } from '../graph.ts';
+import type { Graph, Value } from '../graph.ts';
 import { applyOp, defineOp } from '../op.ts';
-import type { Attributes } from '../types.ts';
-import { opTypesDoNotFit } from '../errors.ts';
-import { add, mul, sub } from './binary.ts';
+import { broadcastShapes, sameShape, type Attributes } from '../types.ts';
+import { graphError, opTypesDoNotFit } from '../errors.ts';
+import { add, allFloat, mul, sub, unbroadcast } from './binary.ts';
 import { equal, where } from './logic.ts';
 import { matMul } from './matmul.ts';
-import { concat, reshape, slice, transpose } from './shape.ts';
+import { broadcastTo, cast, concat, reshape, slice, transpose } from './shape.ts';
 import { softmax } from './softmax.ts';
 import { sum } from './reduce.ts';
 
@@ -19,12 +19,14 @@ export const attendOp = defineOp<Attributes>({
   name: 'attend',
   infer: (inputs) => {
     const [q, k, v, mask] = inputs;
-    const outer = q?.shape.slice(0, -2).join();
-    const fits = q && k && v && k.shape.slice(0, -2).join() === outer && v.shape.slice(0, -1).join() === k.shape.slice(0, -1).join()
-      && q.shape.at(-1) === k.shape.at(-1) && (!mask || mask.dtype === q.dtype);
-    if (!fits) throw opTypesDoNotFit('attend', inputs, 'takes q [..., m, d], k [..., n, d], v [..., n, e] and optionally a float mask');
-    return [{ dtype: q.dtype, shape: [...q.shape.slice(0, -1), v.shape.at(-1)!] }, { dtype: q.dtype, shape: [...q.shape.slice(0, -1), k.shape.at(-2)!] }];
+    const fits = q && k && v && q.shape.length >= 2 && sameShape(k.shape.slice(0, -2), q.shape.slice(0, -2)) && sameShape(v.shape.slice(0, -1), k.shape.slice(0, -1))
+      && q.shape.at(-1) === k.shape.at(-1) && allFloat(inputs);
+    const scores = fits ? [...q.shape.slice(0, -1), k.shape.at(-2)!] : [];
+    const masked = mask ? broadcastShapes(mask.shape, scores) : scores;
+    if (!fits || !masked || !sameShape(masked, scores)) throw opTypesDoNotFit('attend', inputs, 'takes q [..., m, d], k [..., n, d], v [..., n, e] and optionally a mask that broadcasts to [..., m, n], all of one float dtype');
+    return [{ dtype: q.dtype, shape: [...q.shape.slice(0, -1), v.shape.at(-1)!] }, { dtype: q.dtype, shape: scores }];
   },
+  results: 1,
   decompose: ([q, k, v, mask]) => {
     const scores = matMul(q!, k!, { transposeB: true });
     const probabilities = softmax(mask ? add(scores, mask) : scores);
@@ -32,13 +34,17 @@ export const attendOp = defineOp<Attributes>({
   },
   // sum(dP * P) over the keys equals sum(dO * O) over the head's dimensions, which is shorter (Dao et al. 2022).
   gradient: (node, [gradient], needed) => {
-    const [q, k, v] = node.inputs as [Value, Value, Value];
+    const [q, k, v, mask] = node.inputs as [Value, Value, Value, Value?];
     const [result, probabilities] = node.outputs as [Value, Value];
-    const along = sum(mul(gradient!, result), { axes: [-1], keepDims: true });
-    const scores = mul(probabilities, sub(matMul(gradient!, v, { transposeB: true }), along));
-    return [needed[0] ? matMul(scores, k) : undefined,
-      needed[1] ? matMul(scores, q, { transposeA: true }) : undefined,
-      needed[2] ? matMul(probabilities, gradient!, { transposeA: true }) : undefined];
+    const ofScores = (): Value => {
+      const along = sum(mul(gradient!, result), { axes: [-1], keepDims: true });
+      return mul(probabilities, sub(matMul(gradient!, v, { transposeB: true }), along));
+    };
+    const scores = needed[0] || needed[1] || needed[3] ? ofScores() : undefined;
+    return [scores && needed[0] ? matMul(scores, k) : undefined,
+      scores && needed[1] ? matMul(scores, q, { transposeA: true }) : undefined,
+      needed[2] ? matMul(probabilities, gradient!, { transposeA: true }) : undefined,
+      scores && mask && needed[3] ? unbroadcast(scores, mask.shape) : undefined];
   },
 });
 
@@ -60,10 +66,10 @@ export interface AttentionOptions {
 
 /** Causal attention; gives [B, T, H, D]. */
 export function attention({ q, k, v, segments, window, scale, tile = 128 }: AttentionOptions): Value {
+  checkTypes({ q, k, v, segments, window, tile });
   const [batch, length, heads, width] = q.shape as [number, number, number, number];
   const groups = k.shape[2]!;
   const shared = heads / groups;
-  if (!Number.isInteger(shared)) throw opTypesDoNotFit('attention', [q, k, v], 'needs a number of query heads that is a multiple of the key heads');
   // Query heads that share a key head become rows of one product: [B, Hkv, T x G, D].
   const scaled = mul(q, scale ?? 1 / Math.sqrt(width));
   const rows = reshape(transpose(reshape(scaled, [batch, length, groups, shared, width]), [0, 2, 1, 3, 4]), [batch, groups, length * shared, width]);
@@ -74,16 +80,35 @@ export function attention({ q, k, v, segments, window, scale, tile = 128 }: Atte
     const first = window === undefined ? 0 : Math.max(0, from - window + 1);
     const part = (x: Value, start: number, end: number): Value => slice(x, [0, 0, start, 0], [batch, groups, end, width]);
     const range = { from, to, first, shared, window };
-    const mask = segments ? segmentMask(segments, range) : causalMask(q, range);
+    const mask = segments ? segmentMask(segments, q, range) : causalMask(q, range);
     tiles.push(applyOp(attendOp, [part(rows, from * shared, to * shared), part(keys, first, to), part(values, first, to), mask], {})[0]!);
   }
   return reshape(transpose(reshape(concat(tiles, 2), [batch, groups, length, shared, width]), [0, 2, 1, 3, 4]), [batch, length, heads, width]);
 }
 
+function checkTypes({ q, k, v, segments, window, tile }: AttentionOptions & { readonly tile: number }): void {
+  const [batch, length, heads, width] = q.shape;
+  const fits = q.shape.length === 4 && k.shape.length === 4 && sameShape(k.shape, [batch!, length!, k.shape[2]!, width!]) && sameShape(k.shape, v.shape)
+    && Number.isInteger(heads! / k.shape[2]!) && allFloat([q, k, v]) && (!segments || (segments.dtype === 'int32' && sameShape(segments.shape, [batch!, length!])));
+  if (!fits) throw opTypesDoNotFit('attention', segments ? [q, k, v, segments] : [q, k, v], 'takes q [B, T, H, D], k and v [B, T, Hkv, D] with H a multiple of Hkv, and optionally int32 segments [B, T]');
+  if (!(tile >= 1) || (window !== undefined && !(window >= 1))) throw graphError('attention', `tile (${tile}) and window (${window ?? 'none'}) are at least 1`);
+}
+
+const causalMasks = new WeakMap<Graph, Map<string, Value>>();
+
 interface Tile { readonly from: number; readonly to: number; readonly first: number; readonly shared: number; readonly window: number | undefined }
 
-/** [(to - from) x shared, to - first]: 0 where the query may look, HIDDEN elsewhere. */
-function causalMask(q: Value, { from, to, first, shared, window }: Tile): Value {
+/** [(to - from) x shared, to - first]: 0 where the query may look, HIDDEN elsewhere. All layers of a graph share it. */
+function causalMask({ graph, dtype }: Value, tile: Tile): Value {
+  const known = causalMasks.get(graph) ?? new Map<string, Value>();
+  causalMasks.set(graph, known);
+  const key = JSON.stringify(tile);
+  const mask = known.get(key) ?? graph.constant(causalNumbers(tile), [(tile.to - tile.from) * tile.shared, tile.to - tile.first], 'float32');
+  known.set(key, mask);
+  return cast(mask, dtype);
+}
+
+function causalNumbers({ from, to, first, shared, window }: Tile): Float32Array {
   const [height, width] = [(to - from) * shared, to - first];
   const mask = new Float32Array(height * width);
   for (let row = 0; row < height; row++) {
@@ -93,16 +118,16 @@ function causalMask(q: Value, { from, to, first, shared, window }: Tile): Value 
       if (key > query || (window !== undefined && key <= query - window)) mask[row * width + column] = HIDDEN;
     }
   }
-  return q.graph.constant(mask, [height, width], 'float32');
+  return mask;
 }
 
 /** [B, 1, (to - from) x shared, to - first], also hiding other segments. */
-function segmentMask(segments: Value, range: Tile): Value {
+function segmentMask(segments: Value, q: Value, range: Tile): Value {
   const { from, to, first, shared } = range;
   const batch = segments.shape[0]!;
   const own = reshape(slice(segments, [0, from], [batch, to]), [batch, to - from, 1]);
   const others = reshape(slice(segments, [0, first], [batch, to]), [batch, 1, to - first]);
-  const hidden = where(equal(own, others), 0, HIDDEN);
-  const repeated = reshape(concat(Array.from({ length: shared }, () => reshape(hidden, [batch, 1, to - from, 1, to - first])), 3), [batch, 1, (to - from) * shared, to - first]);
-  return add(repeated, causalMask(segments, range));
+  const hidden = reshape(where(equal(own, others), 0, HIDDEN), [batch, 1, to - from, 1, to - first]);
+  const repeated = reshape(broadcastTo(hidden, [batch, 1, to - from, shared, to - first]), [batch, 1, (to - from) * shared, to - first]);
+  return add(cast(repeated, q.dtype), causalMask(q, range));
 }

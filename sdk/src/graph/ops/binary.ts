@@ -2,11 +2,11 @@
 import type { Value } from '../graph.ts';
 import { ndarray, broadcastStrides, forEachOffset, type NdArray } from '../ndarray.ts';
 import { applyOne, defineOp, type OpDefinition } from '../op.ts';
-import { broadcastShapes, isFloat, sameShape, type Attributes, type Shape, type ValueType } from '../types.ts';
-import { opTypesDoNotFit } from '../errors.ts';
+import { broadcastShapes, describe, isFloat, sameShape, type Attributes, type Shape, type ValueType } from '../types.ts';
+import { graphError, opTypesDoNotFit } from '../errors.ts';
 import { sum } from './reduce.ts';
-import { reshape } from './shape.ts';
-import { greater, greaterOrEqual, where } from './logic.ts';
+import { broadcastToOp, cast, reshape } from './shape.ts';
+import { greaterOrEqual, lessOrEqual, where } from './logic.ts';
 import { neg, reciprocal } from './unary.ts';
 
 /** A value, or a number that becomes a float32 scalar. */
@@ -54,11 +54,6 @@ function binaryOp(name: string, compute: (a: number, b: number) => number, rule:
   });
 }
 
-const pick = (condition: Value, gradient: Value): [Value, Value] => {
-  const zero = gradient.graph.scalar(0);
-  return [where(condition, gradient, zero), where(condition, zero, gradient)];
-};
-
 export const addOp = binaryOp('add', (a, b) => a + b, (_a, _b, gradient) => [gradient, gradient]);
 export const subOp = binaryOp('sub', (a, b) => a - b, (_a, _b, gradient, needed) => [gradient, needed[1] ? neg(gradient) : undefined]);
 export const mulOp = binaryOp('mul', (a, b) => a * b, (a, b, gradient, needed) => [needed[0] ? mul(gradient, b) : undefined, needed[1] ? mul(gradient, a) : undefined]);
@@ -66,14 +61,35 @@ export const divOp = binaryOp('div', (a, b) => a / b, (_a, b, gradient, needed, 
   const scaled = mul(gradient, reciprocal(b));
   return [scaled, needed[1] ? neg(mul(scaled, result)) : undefined];
 });
-export const maximumOp = binaryOp('maximum', Math.max, (a, b, gradient) => pick(greaterOrEqual(a, b), gradient));
-export const minimumOp = binaryOp('minimum', Math.min, (a, b, gradient) => { const [right, left] = pick(greater(a, b), gradient); return [left, right]; });
+export const maximumOp = binaryOp('maximum', Math.max, (a, b, gradient, needed) => chosen(greaterOrEqual(a, b), gradient, needed));
+export const minimumOp = binaryOp('minimum', Math.min, (a, b, gradient, needed) => chosen(lessOrEqual(a, b), gradient, needed));
 
-/** A number becomes a float32 scalar of the other operand's graph; two numbers are an error of the types. */
+/** The gradient goes to the first operand where `first` holds, else to the second. */
+function chosen(first: Value, gradient: Value, needed: readonly boolean[]): [Value | undefined, Value | undefined] {
+  return [needed[0] ? where(first, gradient, 0) : undefined, needed[1] ? where(first, 0, gradient) : undefined];
+}
+
+/** A number becomes a scalar of the other operand's graph and dtype; a value that was only broadcast for the other operand is used as it was before. */
 export function operands(a: Operand, b: Operand): [Value, Value] {
-  const { graph } = (typeof a === 'number' ? b : a) as Value;
-  const asValue = (operand: Operand): Value => (typeof operand === 'number' ? graph.scalar(operand) : operand);
-  return [asValue(a), asValue(b)];
+  const left = typeof a === 'number' ? constantLike(b, a) : a;
+  const right = typeof b === 'number' ? constantLike(a, b) : b;
+  const narrow = unexpanded(left, right);
+  return [narrow, unexpanded(right, narrow)];
+}
+
+function constantLike(other: Operand, number: number): Value {
+  if (typeof other === 'number') throw graphError('constant', 'one of two operands must be a value of a graph');
+  const { graph, dtype } = other;
+  if (isFloat(dtype)) return cast(graph.scalar(number), dtype);
+  if (!Number.isInteger(number)) throw graphError('constant', `${number} is not a whole number, but the other operand is ${describe(other)}`);
+  return cast(graph.constant(Int32Array.of(number), [], 'int32'), dtype);
+}
+
+function unexpanded(x: Value, other: Value): Value {
+  const origin = x.source.kind === 'node' && x.source.node.op === broadcastToOp ? x.source.node.inputs[0]! : undefined;
+  const shape = origin && broadcastShapes(origin.shape, other.shape);
+  const whole = shape && broadcastShapes(x.shape, other.shape);
+  return whole && sameShape(shape, whole) ? origin : x;
 }
 
 /** a + b, elementwise with broadcasting. */
@@ -81,13 +97,22 @@ export function add(a: Operand, b: Operand): Value { return applyOne(addOp, oper
 /** a - b, elementwise with broadcasting. */
 export function sub(a: Operand, b: Operand): Value { return applyOne(subOp, operands(a, b), {}); }
 /** a * b, elementwise with broadcasting. */
-export function mul(a: Operand, b: Operand): Value { return applyOne(mulOp, operands(a, b), {}); }
+export function mul(a: Operand, b: Operand): Value {
+  const [left, right] = operands(a, b);
+  if (isOne(left, right)) return right;
+  return isOne(right, left) ? left : applyOne(mulOp, [left, right], {});
+}
 /** a / b, elementwise with broadcasting. */
 export function div(a: Operand, b: Operand): Value { return applyOne(divOp, operands(a, b), {}); }
 /** The larger of a and b; the gradient goes to a where they are equal. */
 export function maximum(a: Operand, b: Operand): Value { return applyOne(maximumOp, operands(a, b), {}); }
 /** The smaller of a and b; the gradient goes to a where they are equal. */
 export function minimum(a: Operand, b: Operand): Value { return applyOne(minimumOp, operands(a, b), {}); }
+
+/** Whether x is the scalar constant 1 beside an operand of its dtype: what the gradient of a loss starts from. */
+function isOne({ source, shape, dtype }: Value, other: Value): boolean {
+  return source.kind === 'constant' && shape.length === 0 && source.data[0] === 1 && isFloat(dtype) && dtype === other.dtype;
+}
 
 /** Whether every input is a float of one dtype; for ops of plugins. */
 export function allFloat(inputs: readonly ValueType[]): boolean {

@@ -2,7 +2,7 @@
 // for rows that carry a label, and give the gradients in the same pass.
 import type { Value } from '../graph.ts';
 import { applyOp, defineOp } from '../op.ts';
-import { graphError, opTypesDoNotFit } from '../errors.ts';
+import { opTypesDoNotFit } from '../errors.ts';
 import { add, mul, sub } from './binary.ts';
 import { takeLast } from './gather.ts';
 import { equal, less, where } from './logic.ts';
@@ -30,26 +30,27 @@ export const linearCrossEntropyOp = defineOp<LinearCrossEntropyAttributes>({
     if (!fits) throw opTypesDoNotFit('linearCrossEntropy', inputs, 'takes hidden [N, D], weight [V, D] and int32 labels [N]');
     return [{ dtype: hidden.dtype, shape: [] }, hidden, weight].map(({ dtype, shape }) => ({ dtype, shape }));
   },
+  results: 1,
   decompose: ([hidden, weight, labels]) => {
     const { graph } = hidden!;
     const [rows, size] = [hidden!.shape[0]!, weight!.shape[0]!];
     const zero = graph.constant(Int32Array.of(0), [], 'int32');
     const ignored = less(labels!, zero);
     const target = where(ignored, zero, labels!);
-    const counts = reshape(where(ignored, 0, 1), [rows, 1]);
+    const counts = cast(reshape(where(ignored, 0, 1), [rows, 1]), hidden!.dtype);
     const logits = matMul(hidden!, weight!, { transposeB: true });
     const top = max(logits, { axes: [1], keepDims: true });
     const normaliser = reshape(add(log(sum(exp(sub(logits, top)), { axes: [1], keepDims: true })), top), [rows]);
     const loss = sum(mul(sub(normaliser, takeLast(logits, target)), reshape(counts, [rows])));
     const places = graph.constant(Int32Array.from({ length: size }, (_, index) => index), [1, size], 'int32');
-    const hit = cast(equal(broadcastTo(places, [rows, size]), reshape(target, [rows, 1])), 'float32');
+    const hit = cast(equal(broadcastTo(places, [rows, size]), reshape(target, [rows, 1])), hidden!.dtype);
     const gradient = mul(sub(softmax(logits), hit), counts);
     return [loss, matMul(gradient, weight!), matMul(gradient, hidden!, { transposeA: true })];
   },
-  gradient: (node, [gradient, byHidden, byWeight], needed) => {
-    if (byHidden ?? byWeight) throw graphError(node.name, 'second derivatives of linearCrossEntropy are not supported');
-    return [needed[0] ? mul(node.outputs[1]!, gradient!) : undefined, needed[1] ? mul(node.outputs[2]!, gradient!) : undefined];
-  },
+  gradient: (node, [gradient], needed) => [
+    needed[0] ? mul(node.outputs[1]!, gradient!) : undefined,
+    needed[1] ? mul(node.outputs[2]!, gradient!) : undefined,
+  ],
 });
 
 /** Sum of the cross-entropy over the rows whose label is not negative. hidden [N, D], weight [V, D], labels int32 [N]; a scalar. */

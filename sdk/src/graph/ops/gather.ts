@@ -2,11 +2,10 @@
 import type { Value } from '../graph.ts';
 import { ndarray, type NdArray } from '../ndarray.ts';
 import { applyOne, defineOp } from '../op.ts';
-import { isFloat, sizeOf } from '../types.ts';
+import { isFloat, sameShape, sizeOf } from '../types.ts';
 import { graphError, opTypesDoNotFit } from '../errors.ts';
-import { mul } from './binary.ts';
-import { broadcastTo, cast, reshape, transpose } from './shape.ts';
-import { equal } from './logic.ts';
+import { reshape, transpose } from './shape.ts';
+import { equal, where } from './logic.ts';
 
 export const gatherOp = defineOp<{ readonly axis: number }>({
   name: 'gather',
@@ -22,7 +21,7 @@ export const gatherOp = defineOp<{ readonly axis: number }>({
     const count = indices.data.length;
     const result = ndarray(type!.shape);
     for (let block = 0; block < outer; block++) indices.data.forEach((index, place) => {
-      if (index < 0 || index >= x.shape[axis]!) throw graphError('gather', `index ${index} is outside 0..${x.shape[axis]! - 1}`);
+      checkIndex('gather', index, x.shape[axis]!);
       const from = (block * x.shape[axis]! + index) * inner;
       result.data.set(x.data.subarray(from, from + inner), (block * count + place) * inner);
     });
@@ -57,6 +56,7 @@ export const scatterAddOp = defineOp<{ readonly size: number }>({
     const inner = sizeOf(updates.shape.slice(1));
     const result = ndarray(type!.shape);
     indices.data.forEach((index, row) => {
+      checkIndex('scatterAdd', index, result.shape[0]!);
       for (let k = 0; k < inner; k++) result.data[index * inner + k]! += updates.data[row * inner + k]!;
     });
     return [result];
@@ -68,7 +68,7 @@ export const takeLastOp = defineOp<Record<string, never>>({
   name: 'takeLast',
   infer: (inputs) => {
     const [x, indices] = inputs;
-    if (!x || !indices || indices.dtype !== 'int32' || indices.shape.join() !== x.shape.slice(0, -1).join()) {
+    if (!x || !indices || indices.dtype !== 'int32' || x.shape.length === 0 || !sameShape(indices.shape, x.shape.slice(0, -1))) {
       throw opTypesDoNotFit('takeLast', inputs, 'takes an operand [..., n] and int32 indices [...]');
     }
     return [{ dtype: x.dtype, shape: indices.shape }];
@@ -76,17 +76,23 @@ export const takeLastOp = defineOp<Record<string, never>>({
   evaluate: (inputs) => {
     const [x, indices] = inputs as [NdArray, NdArray];
     const width = x.shape[x.shape.length - 1]!;
-    return [{ shape: indices.shape, data: indices.data.map((index, row) => x.data[row * width + index]!) }];
+    return [{ shape: indices.shape, data: indices.data.map((index, row) => {
+      checkIndex('takeLast', index, width);
+      return x.data[row * width + index]!;
+    }) }];
   },
   gradient: (node, [gradient], needed) => {
     const [x, indices] = node.inputs as [Value, Value];
     if (!needed[0]) return [undefined];
     const width = x.shape[x.shape.length - 1]!;
     const places = x.graph.constant(Int32Array.from({ length: width }, (_, index) => index), [width], 'int32');
-    const hit = cast(equal(places, reshape(indices, [...indices.shape, 1])), x.dtype);
-    return [mul(hit, broadcastTo(reshape(gradient!, [...indices.shape, 1]), x.shape))];
+    return [where(equal(places, reshape(indices, [...indices.shape, 1])), reshape(gradient!, [...indices.shape, 1]), 0)];
   },
 });
+
+function checkIndex(op: string, index: number, size: number): void {
+  if (!Number.isInteger(index) || index < 0 || index >= size) throw graphError(op, `index ${index} is outside 0..${size - 1}`);
+}
 
 /** Slices of x along an axis at int32 indices: [before, n, after] with indices [...] -> [before, ..., after]. */
 export function gather(x: Value, indices: Value, axis = 0): Value { return applyOne(gatherOp, [x, indices], { axis }); }

@@ -53,10 +53,9 @@ export const whereOp = defineOp<Attributes>({
   },
   gradient: (node, [gradient], needed) => {
     const [condition, a, b] = node.inputs as [Value, Value, Value];
-    const zero = gradient!.graph.scalar(0);
     return [undefined,
-      needed[1] ? unbroadcast(where(condition, gradient!, zero), a.shape) : undefined,
-      needed[2] ? unbroadcast(where(condition, zero, gradient!), b.shape) : undefined];
+      needed[1] ? unbroadcast(where(condition, gradient!, 0), a.shape) : undefined,
+      needed[2] ? unbroadcast(where(condition, 0, gradient!), b.shape) : undefined];
   },
 });
 

@@ -30,6 +30,7 @@ export const rmsNormOp = defineOp<Epsilon>({
     const x = inferNorm('rmsNorm', inputs, 2);
     return [{ dtype: x.dtype, shape: x.shape }, perRow(x)];
   },
+  results: 1,
   decompose: ([x, weight], { epsilon }) => {
     const inverse = reciprocal(sqrt(add(mean(mul(x!, x!), lastAxis), epsilon)));
     return [mul(mul(x!, inverse), weight!), inverse];
@@ -49,6 +50,7 @@ export const layerNormOp = defineOp<Epsilon>({
     const x = inferNorm('layerNorm', inputs, 3);
     return [{ dtype: x.dtype, shape: x.shape }, perRow(x), perRow(x)];
   },
+  results: 1,
   decompose: ([x, weight, bias], { epsilon }) => {
     const center = mean(x!, lastAxis);
     const centered = sub(x!, center);

@@ -4,9 +4,9 @@ import { broadcastStrides, forEachOffset, type NdArray } from '../ndarray.ts';
 import { applyOne, defineOp, type OpDefinition } from '../op.ts';
 import { isFloat, sizeOf, type Shape } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
-import { mul } from './binary.ts';
-import { equal, where } from './logic.ts';
-import { broadcastTo, reshape } from './shape.ts';
+import { div, mul } from './binary.ts';
+import { equal } from './logic.ts';
+import { broadcastTo, cast, reshape } from './shape.ts';
 
 export interface ReduceOptions {
   /** Axes to reduce, negative ones counted from the last; all of them where left out. */
@@ -20,13 +20,13 @@ type ReduceAttributes = { readonly axes: readonly number[]; readonly keepDims: b
 const kept = (shape: Shape, axes: readonly number[]): Shape => shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
 
 function reduceOp(name: string, start: number, combine: (sofar: number, x: number) => number,
-  rule: (x: Value, y: Value, gradient: Value) => Value): OpDefinition<ReduceAttributes> {
+  rule: (x: Value, gradient: Value, y: () => Value) => Value): OpDefinition<ReduceAttributes> {
   return defineOp<ReduceAttributes>({
     name,
     infer: (inputs, { axes, keepDims }) => {
       const [x] = inputs;
-      if (inputs.length !== 1 || !x || !isFloat(x.dtype) || axes.some((axis) => axis < 0 || axis >= x.shape.length)) {
-        throw opTypesDoNotFit(name, inputs, `takes one float operand that has the axes ${axes.join(', ')}`);
+      if (inputs.length !== 1 || !x || !isFloat(x.dtype) || axes.some((axis, at) => axis < 0 || axis >= x.shape.length || axes.indexOf(axis) !== at)) {
+        throw opTypesDoNotFit(name, inputs, `takes one float operand that has the axes ${axes.join(', ')}, each named once`);
       }
       return [{ dtype: x.dtype, shape: keepDims ? kept(x.shape, axes) : x.shape.filter((_, axis) => !axes.includes(axis)) }];
     },
@@ -41,14 +41,18 @@ function reduceOp(name: string, start: number, combine: (sofar: number, x: numbe
     gradient: (node, [gradient]) => {
       const [x] = node.inputs as [Value];
       const shape = kept(x.shape, node.attributes.axes);
-      return [rule(x, reshape(node.outputs[0]!, shape), reshape(gradient!, shape))];
+      return [rule(x, reshape(gradient!, shape), () => reshape(node.outputs[0]!, shape))];
     },
   });
 }
 
-export const sumOp = reduceOp('sum', 0, (sofar, x) => sofar + x, (x, _y, gradient) => broadcastTo(gradient, x.shape));
-/** Its gradient goes to every element that equals the largest. */
-export const maxOp = reduceOp('max', -Infinity, Math.max, (x, y, gradient) => where(equal(x, y), broadcastTo(gradient, x.shape), 0));
+export const sumOp = reduceOp('sum', 0, (sofar, x) => sofar + x, (x, gradient) => broadcastTo(gradient, x.shape));
+/** Its gradient is shared evenly by the elements that equal the largest. */
+export const maxOp = reduceOp('max', -Infinity, Math.max, (x, gradient, y) => {
+  const top = cast(equal(x, y()), x.dtype);
+  const axes = x.shape.map((_, axis) => axis).filter((axis) => gradient.shape[axis] !== x.shape[axis]);
+  return mul(top, div(gradient, sum(top, { axes, keepDims: true })));
+});
 
 function attributes(x: Value, { axes, keepDims = false }: ReduceOptions): ReduceAttributes {
   const rank = x.shape.length;

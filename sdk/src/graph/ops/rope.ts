@@ -1,8 +1,8 @@
 // Rotary position embedding (Su et al. 2021), the half-split layout of Llama: pairs are (i, i + D/2).
 import type { Value } from '../graph.ts';
 import { applyOne, defineOp } from '../op.ts';
-import type { Attributes } from '../types.ts';
-import { opTypesDoNotFit } from '../errors.ts';
+import { isFloat, type Attributes } from '../types.ts';
+import { graphError, opTypesDoNotFit } from '../errors.ts';
 import { add, mul, sub } from './binary.ts';
 import { gather } from './gather.ts';
 import { concat, reshape, slice } from './shape.ts';
@@ -13,7 +13,7 @@ export const ropeOp = defineOp<Attributes>({
   infer: (inputs) => {
     const [x, cos, sin, positions] = inputs;
     const [batch, length, , width] = x?.shape ?? [];
-    const fits = x?.shape.length === 4 && cos?.shape.length === 2 && cos.shape[1]! * 2 === width && sin?.shape.join() === cos.shape.join()
+    const fits = x?.shape.length === 4 && isFloat(x.dtype) && cos?.shape.length === 2 && cos.shape[1]! * 2 === width && sin?.shape.join() === cos.shape.join()
       && positions?.dtype === 'int32' && positions.shape.join() === [batch, length].join();
     if (!fits) throw opTypesDoNotFit('rope', inputs, 'takes x [B, T, H, D], cos and sin [P, D/2] and int32 positions [B, T]');
     return [{ dtype: x.dtype, shape: x.shape }];
@@ -28,7 +28,8 @@ export const ropeOp = defineOp<Attributes>({
     return [concat([sub(mul(first, cosine), mul(second, sine)), add(mul(second, cosine), mul(first, sine))], 3)];
   },
   // A rotation's gradient is the rotation back.
-  gradient: (node, [gradient]) => {
+  gradient: (node, [gradient], needed) => {
+    if (needed[1] || needed[2]) throw graphError(node.name, 'the tables of rope get no gradient');
     const [, cos, sin, positions] = node.inputs as [Value, Value, Value, Value];
     return [rope(gradient!, cos, neg(sin), positions)];
   },

@@ -152,9 +152,15 @@ export function reshape(x: Value, shape: Shape): Value { return sameShape(x.shap
 /** Result axis i is the operand's axis permutation[i]. */
 export function transpose(x: Value, permutation: readonly number[]): Value { return applyOne(transposeOp, [x], { permutation }); }
 /** Elements starts[axis] .. ends[axis] - 1 of every axis. */
-export function slice(x: Value, starts: readonly number[], ends: readonly number[]): Value { return applyOne(sliceOp, [x], { starts, ends }); }
+export function slice(x: Value, starts: readonly number[], ends: readonly number[]): Value {
+  const whole = sameShape(ends, x.shape) && starts.length === ends.length && starts.every((start) => start === 0);
+  return whole ? x : applyOne(sliceOp, [x], { starts, ends });
+}
 /** Zeros around the operand. */
-export function pad(x: Value, before: readonly number[], after: readonly number[]): Value { return applyOne(padOp, [x], { before, after }); }
+export function pad(x: Value, before: readonly number[], after: readonly number[]): Value {
+  const none = before.length === x.shape.length && after.length === x.shape.length && [...before, ...after].every((size) => size === 0);
+  return none ? x : applyOne(padOp, [x], { before, after });
+}
 /** Operands one after the other along an axis. */
 export function concat(values: readonly Value[], axis: number): Value { return values.length === 1 ? values[0]! : applyOne(concatOp, values, { axis }); }
 /** Repeats size-1 axes (and adds leading ones) up to a shape. */

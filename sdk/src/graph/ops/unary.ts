@@ -14,7 +14,7 @@ function unaryOp(name: string, compute: (x: number) => number, rule: Rule): OpDe
     infer: (inputs) => {
       const [x] = inputs;
       if (inputs.length !== 1 || !x || !isFloat(x.dtype)) throw opTypesDoNotFit(name, inputs, 'takes one float operand');
-      return [x].map(({ dtype, shape }) => ({ dtype, shape }));
+      return [{ dtype: x.dtype, shape: x.shape }];
     },
     evaluate: ([x]) => [{ shape: x!.shape, data: x!.data.map(compute) }],
     gradient: (node, [gradient]) => [rule(node.inputs[0]!, node.outputs[0]!, gradient!)],

@@ -1,0 +1,80 @@
+// Cases of the ops that language models are made of: matMul, norms, rope, attention, linear cross-entropy.
+import {
+  attendOp, attention, layerNormOp, linearCrossEntropyOp, matMulOp, rmsNormOp, ropeOp,
+  type Attributes, type AttentionOptions, type OpDefinition, type Shape,
+} from '../../graph/index.ts';
+import { draws, type TestInput, type TestInputs } from '../inputs.ts';
+import type { OpCase, OpCheck } from '../op.ts';
+
+const check = <A extends Attributes>(op: OpDefinition<A>, cases: readonly OpCase<A>[]): OpCheck => ({ op, cases });
+const draw = draws(3, 'layers');
+
+/** [outer axes of a, outer axes of b, rows, inner, columns] */
+const products: readonly (readonly [Shape, Shape, number, number, number])[] = [
+  [[], [], 2, 3, 4], [[], [], 1, 1, 1], [[], [], 1, 4, 1], [[2], [2], 2, 3, 2], [[2], [], 2, 3, 2], [[], [3], 2, 1, 2], [[2, 1], [3], 2, 2, 1], [[1, 2], [2, 1], 1, 2, 3],
+  [[], [], draw.size(1, 4), draw.size(1, 4), draw.size(1, 4)], [draw.shape(2, 3), [], draw.size(1, 3), draw.size(1, 3), draw.size(1, 3)],
+];
+const flags = [[false, false], [true, false], [false, true], [true, true]] as const;
+
+const matMuls = products.flatMap(([outerA, outerB, rows, inner, columns]) => flags.map(([transposeA, transposeB]) => ({
+  name: `transposeA ${transposeA}, transposeB ${transposeB}`, attributes: { transposeA, transposeB },
+  inputs: { a: { shape: [...outerA, ...(transposeA ? [inner, rows] : [rows, inner])] }, b: { shape: [...outerB, ...(transposeB ? [columns, inner] : [inner, columns])] } },
+})));
+
+const rows: readonly Shape[] = [[3], [1, 4], [2, 3], [2, 2, 5], [3, 2]];
+const norm = (shape: Shape, names: readonly string[]): TestInputs => ({ x: { shape, range: [-2, 2] }, ...Object.fromEntries(names.map((name) => [name, { shape: shape.slice(-1) }])) });
+const epsilons = [1e-5, 0.1];
+
+/** [batch, length, heads, dimensions of a head, positions of the table] */
+const rotations = [[1, 1, 1, 2, 1], [2, 3, 2, 4, 5], [1, 4, 1, 6, 4], [2, 2, 3, 2, 9]] as const;
+
+interface AttentionCase { readonly sizes: readonly [batch: number, length: number, heads: number, groups: number, width: number]; readonly options?: Partial<AttentionOptions>; readonly segments?: readonly number[] }
+
+const attentions: readonly AttentionCase[] = [
+  { sizes: [1, 1, 1, 1, 2] },
+  { sizes: [2, 4, 2, 2, 3] },
+  { sizes: [1, 5, 4, 2, 2], options: { tile: 2 } },
+  { sizes: [1, 5, 3, 1, 2], options: { tile: 3, window: 2 } },
+  { sizes: [2, 6, 2, 1, 2], options: { tile: 4, window: 3, scale: 0.7 } },
+  { sizes: [1, 4, 2, 2, 1], options: { window: 1 } },
+  { sizes: [2, 5, 4, 2, 2], options: { tile: 2 }, segments: [1, 1, 2, 2, 2, 1, 2, 2, 3, 0] },
+  { sizes: [1, 6, 2, 1, 2], options: { tile: 4, window: 2 }, segments: [1, 1, 1, 2, 2, 2] },
+];
+
+function attentionCase({ sizes: [batch, length, heads, groups, width], options = {}, segments }: AttentionCase): OpCase {
+  const head = (count: number): TestInput => ({ shape: [batch, length, count, width], range: [-2, 2] });
+  return {
+    name: `attention ${JSON.stringify(options)}`,
+    inputs: { q: head(heads), k: head(groups), v: head(groups), ...(segments ? { segments: { shape: [batch, length], dtype: 'int32', values: segments } } : {}) },
+    build: ({ q, k, v, segments: given }) => attention({ q: q!, k: k!, v: v!, segments: given, ...options }),
+  };
+}
+
+const labels = (...values: number[]): TestInput => ({ shape: [values.length], dtype: 'int32', values });
+
+export const layers: readonly OpCheck[] = [
+  check(matMulOp, matMuls),
+  check(rmsNormOp, rows.flatMap((shape) => epsilons.map((epsilon) => ({ name: `epsilon ${epsilon}`, attributes: { epsilon }, inputs: norm(shape, ['weight']) })))),
+  check(layerNormOp, rows.flatMap((shape) => epsilons.map((epsilon) => ({ name: `epsilon ${epsilon}`, attributes: { epsilon }, inputs: norm(shape, ['weight', 'bias']) })))),
+  check(ropeOp, rotations.map(([batch, length, heads, width, positions]) => ({
+    inputs: {
+      x: { shape: [batch, length, heads, width] },
+      cos: { shape: [positions, width / 2], differentiate: false }, sin: { shape: [positions, width / 2], differentiate: false },
+      positions: { shape: [batch, length], dtype: 'int32', range: [0, positions - 1] },
+    },
+  }))),
+  check(attendOp, [
+    { inputs: { q: { shape: [2, 3] }, k: { shape: [4, 3] }, v: { shape: [4, 2] } } },
+    { name: 'one key', inputs: { q: { shape: [1, 2, 3] }, k: { shape: [1, 1, 3] }, v: { shape: [1, 1, 3] } } },
+    { name: 'mask that broadcasts', inputs: { q: { shape: [2, 2, 3, 2] }, k: { shape: [2, 2, 4, 2] }, v: { shape: [2, 2, 4, 2] }, mask: { shape: [2, 1, 3, 4] } } },
+    { name: 'mask of keys', inputs: { q: { shape: [2, 3, 2] }, k: { shape: [2, 2, 2] }, v: { shape: [2, 2, 3] }, mask: { shape: [2] } } },
+    ...attentions.map(attentionCase),
+  ]),
+  check(linearCrossEntropyOp, [
+    { attributes: { chunk: 128 }, inputs: { hidden: { shape: [3, 2] }, weight: { shape: [4, 2] }, labels: labels(0, 3, 1) } },
+    { name: 'ignored labels', attributes: { chunk: 2 }, inputs: { hidden: { shape: [5, 3], range: [-3, 3] }, weight: { shape: [3, 3], range: [-3, 3] }, labels: labels(-100, 2, -1, 0, -100) } },
+    { name: 'no label at all', attributes: { chunk: 2 }, inputs: { hidden: { shape: [3, 2] }, weight: { shape: [3, 2] }, labels: labels(-100, -100, -100) } },
+    { name: 'one of one', attributes: { chunk: 1 }, inputs: { hidden: { shape: [1, 1] }, weight: { shape: [1, 1] }, labels: labels(0) } },
+    { name: 'label twice', attributes: { chunk: 2 }, inputs: { hidden: { shape: [4, 2] }, weight: { shape: [5, 2] }, labels: labels(4, 4, 0, 4) } },
+  ]),
+];
