@@ -20,7 +20,9 @@ export class HuggingFaceModels implements ModelLoader {
     // The configured revision is that of the configured model, not of a reference or draft model from elsewhere.
     const revision = request.revision ?? (request.source === config.model ? options.revision : undefined);
     const found = await findFolder({ ...request, ...(revision === undefined ? {} : { revision }) }, options, log);
-    const model = await readModel({ ...request, ...found }, this.families, log);
+    // Likewise, only the model that is trained starts from random weights.
+    const fromScratch = options.fromScratch && request.source === config.model && request.purpose === 'training' ? { fromScratch: config.seed ?? 42 } : {};
+    const model = await readModel({ ...request, ...found, ...fromScratch }, this.families, log);
     return hooks.onModelLoad.promise(model, request);
   }
 }

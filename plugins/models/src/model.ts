@@ -6,6 +6,7 @@ import { readWeight } from '@lmflow/sdk/formats';
 import { readBlueprint, type Blueprint } from './architecture/blueprint.ts';
 import { ConfigReader } from './architecture/config.ts';
 import { buildingFunctions } from './build/functions.ts';
+import { randomWeights } from './checkpoint/random.ts';
 import { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint/weights.ts';
 import { modelNotFound, weightUnknown } from './errors.ts';
 import type { ModelFamilies } from './families/family.ts';
@@ -15,6 +16,8 @@ import { loadTokenizer } from './tokenizer/tokenizer.ts';
 
 export interface FolderRequest extends ModelRequest {
   readonly folder: string;
+  /** Seed of random weights: the folder needs none then. */
+  readonly fromScratch?: number;
 }
 
 /** Reads a model folder; throws an LMFLOW_* error that names the file and what is wrong with it. */
@@ -26,8 +29,9 @@ export async function readModel(request: FolderRequest, families: ModelFamilies,
   const reader = new ConfigReader(path, config);
   const generationConfig = await readJsonObject(join(folder, 'generation_config.json'));
   let blueprint = readBlueprint(reader, families);
-  const files = await openCheckpoint(folder);
-  const checkpoint = await readCheckpoint(folder, files, blueprint);
+  const checkpoint = request.fromScratch === undefined
+    ? await readCheckpoint(folder, await openCheckpoint(folder), blueprint)
+    : { weights: randomWeights(blueprint, reader.positive('initializer_range', 0.02), request.fromScratch), duplicateHead: false };
   if (checkpoint.duplicateHead && await settleHead(checkpoint, blueprint)) {
     log.warn(`${folder}: config.json ties the head to the embedding, but the checkpoint has a different ${blueprint.family.names.head}.weight: it is used, untied (as transformers does)`);
     config['tie_word_embeddings'] = false;

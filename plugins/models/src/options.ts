@@ -5,11 +5,12 @@ export const modelOptions = z.object({
   revision: z.string().min(1).optional().describe('Branch, tag or commit of a Hugging Face model (default main)'),
   cacheDir: z.string().min(1).optional().describe('Folder of downloaded models (default HF_HUB_CACHE, then HF_HOME/hub, then ~/.cache/huggingface/hub)'),
   localFilesOnly: z.boolean().default(false).describe('Never use the network: take models from the cache (also HF_HUB_OFFLINE=1)'),
+  fromScratch: z.boolean().default(false).describe('Train from random weights (by seed): the model folder needs only config.json and tokenizer files'),
 });
 
 export type ModelOptions = z.output<typeof modelOptions>;
 
-export const aliases = { modelRevision: 'revision', hubCacheDir: 'cacheDir' } as const;
+export const aliases = { trainFromScratch: 'fromScratch', modelRevision: 'revision', hubCacheDir: 'cacheDir' } as const;
 
 const dtypeReason = 'weights are read in whatever type the checkpoint has, and everything is computed in float32';
 const tokenReason = 'secrets do not belong in a configuration; set the environment variable HF_TOKEN';
@@ -29,5 +30,6 @@ declare module '@lmflow/sdk' {
     revision?: string;
     cacheDir?: string;
     localFilesOnly?: boolean;
+    fromScratch?: boolean;
   }
 }
