@@ -10,7 +10,8 @@ export interface RecordOrigin {
 }
 
 export type DatasetRecord = { readonly origin: RecordOrigin } & (
-  | { readonly kind: 'text'; readonly text: string }
+  /** `part`: which part of a document that was too long to hold; absent where the text is whole. */
+  | { readonly kind: 'text'; readonly text: string; readonly part?: 'first' | 'middle' | 'last' }
   /** Two strings put together as they are; the second is trained. */
   | { readonly kind: 'completion'; readonly prompt: string; readonly completion: string }
   | { readonly kind: 'conversation'; readonly messages: readonly ChatMessage[]; readonly tools?: readonly unknown[] }

@@ -1,0 +1,84 @@
+// Lists of chat messages as the formats have them -> ChatMessage[]: roles under one name, content as text, tools as objects.
+import type { ChatMessage } from '@lmflow/sdk';
+import * as errors from '../errors.ts';
+import { isFields } from '../readers/reader.ts';
+import { fromText, type CheckedFields } from './format.ts';
+
+/** Every role name that is understood -> the name chat templates use. */
+const ROLES: Readonly<Record<string, string>> = {
+  system: 'system', developer: 'system',
+  user: 'user', human: 'user',
+  assistant: 'assistant', gpt: 'assistant', chatgpt: 'assistant', bot: 'assistant', model: 'assistant', bing: 'assistant', bard: 'assistant',
+  function_call: 'assistant',
+  tool: 'tool', function: 'tool', observation: 'tool', ipython: 'tool', function_response: 'tool',
+};
+
+/** Keys that carried role and content and are not passed on. */
+const TAKEN = new Set(['role', 'from', 'content', 'value', 'tool_calls', 'weight']);
+
+/** Reads `key` as a list of messages, in OpenAI's (`role`, `content`) or ShareGPT's keys (`from`, `value`). Throws LMFLOW_DATASET_RECORD and _ROLE. */
+export function messages(fields: CheckedFields, key: string): ChatMessage[] {
+  const list = fields.objects(key, '{ role, content }');
+  if (list.length === 0) fields.fail(key, 'a list with at least one message');
+  return list.map(message);
+}
+
+/** One message. `weight: 0` on an answer keeps it out of training (as in OpenAI's finetuning files). */
+export function message(fields: CheckedFields): ChatMessage {
+  const roleKey = fields.has('from') && !fields.has('role') ? 'from' : 'role';
+  const contentKey = fields.has('value') && !fields.has('content') ? 'value' : 'content';
+  const named = fields.string(roleKey);
+  const role = Object.hasOwn(ROLES, named) ? ROLES[named]! : undefined;
+  if (role === undefined) throw errors.role(fields.origin, fields.name(roleKey), named, Object.keys(ROLES));
+  const rest = Object.fromEntries(Object.entries(fields.all()).filter(([key, value]) => !TAKEN.has(key) && value !== null && value !== undefined));
+  const weight = fields.optionalNumber('weight');
+  if (weight !== undefined && weight !== 0 && weight !== 1) fields.fail('weight', '0 (not trained) or 1');
+  const calls = named === 'function_call' ? [call(fields, contentKey)] : fields.has('tool_calls') ? toolCalls(fields) : [];
+  return {
+    ...rest,
+    role,
+    content: named === 'function_call' ? '' : content(fields, contentKey, calls.length > 0),
+    ...(calls.length > 0 ? { tool_calls: calls } : {}),
+    ...(weight === 0 ? { weight } : {}),
+  };
+}
+
+function content(fields: CheckedFields, key: string, optional: boolean): string {
+  const value = fields.raw(key);
+  if (typeof value === 'string') return value;
+  if (value === undefined && optional) return '';
+  if (!Array.isArray(value)) return fields.fail(key, 'a string');
+  return fields
+    .objects(key, '{ type: "text", text }')
+    .map((part) => (part.raw('type') === 'text' ? part.string('text') : part.fail('type', '"text" (images and sound are not trained on here)')))
+    .join('');
+}
+
+/** ShareGPT's function_call: the call as JSON text, or several in a list. */
+function call(fields: CheckedFields, key: string): unknown {
+  const value = fromText(fields.raw(key));
+  const { name, arguments: given } = isFields(value) ? value : { name: undefined, arguments: undefined };
+  if (typeof name !== 'string') return fields.fail(key, 'JSON text {"name", "arguments"} of a function call');
+  return { type: 'function', function: { name, arguments: fromText(given) ?? {} } };
+}
+
+/** OpenAI's tool_calls; arguments as an object, which is what chat templates expect. */
+function toolCalls(fields: CheckedFields): unknown[] {
+  return fields.objects('tool_calls', '{ function: { name, arguments } }').map((entry) => {
+    const called = entry.object('function', 'an object { name, arguments }');
+    return { ...entry.all(), function: { ...called.all(), name: called.string('name'), arguments: fromText(called.raw('arguments')) ?? {} } };
+  });
+}
+
+/** The tools a conversation may use: a list of schemas, or of (or as) JSON text. */
+export function tools(fields: CheckedFields): readonly unknown[] | undefined {
+  if (!fields.has('tools') || fields.raw('tools') === '') return undefined;
+  const list = fields.list('tools', 'tool schemas').map(fromText);
+  return list.length > 0 ? list : undefined;
+}
+
+/** Puts the text of a `system` key in front of messages that have no system message yet. */
+export function withSystem(fields: CheckedFields, list: ChatMessage[]): ChatMessage[] {
+  const system = fields.optionalString('system');
+  return system && list[0]?.role !== 'system' ? [{ role: 'system', content: system }, ...list] : list;
+}

@@ -1,0 +1,99 @@
+// The formats of paired answers: LMFlow's, TRL's, Alpaca's and ShareGPT's. Finetuning refuses them; preference methods read them.
+import type { ChatMessage } from '@lmflow/sdk';
+import { isFields } from '../readers/reader.ts';
+import type { CheckedFields, Format, RecordBody } from './format.ts';
+import { message, messages, withSystem } from './messages.ts';
+import { alpacaTurns, listWith } from './table.ts';
+
+const both = (fields: Readonly<Record<string, unknown>>): boolean => 'chosen' in fields && 'rejected' in fields;
+const user = (content: string): ChatMessage => ({ role: 'user', content });
+
+function margin(fields: CheckedFields): { margin?: number } {
+  const value = fields.optionalNumber('margin');
+  return value === undefined ? {} : { margin: value };
+}
+
+/** An answer as text, as a message, or as the last message of a list. */
+function answer(fields: CheckedFields, key: string): string {
+  const value = fields.raw(key);
+  if (typeof value === 'string') return value;
+  const last = isFields(value) ? message(fields.object(key, 'a message')) : messages(fields, key).at(-1)!;
+  return last.role === 'assistant' ? last.content : fields.fail(key, 'an answer of the assistant', last);
+}
+
+/** Two whole conversations: what they share, and the last answers. */
+function fromConversations(fields: CheckedFields, chosen: ChatMessage[], rejected: ChatMessage[], shared: ChatMessage[] = []): RecordBody {
+  const last = (list: ChatMessage[], key: string): string =>
+    list.at(-1)?.role === 'assistant' ? list.at(-1)!.content : fields.fail(key, 'a conversation that ends with an answer of the assistant');
+  const prefix = chosen.slice(0, -1);
+  const same = prefix.length === rejected.length - 1 && prefix.every((turn, index) => turn.role === rejected[index]!.role && turn.content === rejected[index]!.content);
+  if (!same) fields.fail('rejected', 'the same conversation as chosen up to the last answer');
+  return { kind: 'preference', messages: [...shared, ...prefix], chosen: last(chosen, 'chosen'), rejected: last(rejected, 'rejected'), ...margin(fields) };
+}
+
+export const preferences: readonly Format[] = [
+  {
+    name: 'paired_conversation',
+    kind: 'preference',
+    keys: ['chosen', 'rejected', 'margin'],
+    example: '{ chosen: { messages }, rejected: { messages } }',
+    matches: (fields) => [fields['chosen'], fields['rejected']].every((side) => isFields(side) && 'messages' in side),
+    parse: (fields) => {
+      const side = (key: string): ChatMessage[] => {
+        const inner = fields.object(key, 'a conversation { messages }');
+        return withSystem(inner, messages(inner, 'messages'));
+      };
+      return fromConversations(fields, side('chosen'), side('rejected'));
+    },
+  },
+  {
+    name: 'sharegpt_preference',
+    kind: 'preference',
+    keys: ['conversations', 'chosen', 'rejected', 'system'],
+    example: '{ conversations: [{ from, value }], chosen: { from, value }, rejected: { from, value } }',
+    matches: (fields) => both(fields) && 'conversations' in fields,
+    parse: (fields) => ({
+      kind: 'preference',
+      messages: withSystem(fields, messages(fields, 'conversations')),
+      chosen: answer(fields, 'chosen'),
+      rejected: answer(fields, 'rejected'),
+      ...margin(fields),
+    }),
+  },
+  {
+    name: 'alpaca_preference',
+    kind: 'preference',
+    keys: ['instruction', 'input', 'chosen', 'rejected', 'system', 'history'],
+    example: '{ instruction, input?, chosen, rejected }',
+    matches: (fields) => both(fields) && typeof fields['instruction'] === 'string',
+    parse: (fields) => ({ kind: 'preference', messages: alpacaTurns(fields), chosen: answer(fields, 'chosen'), rejected: answer(fields, 'rejected'), ...margin(fields) }),
+  },
+  {
+    name: 'preference',
+    aliases: ['paired_text_to_text', 'paired_text2text'],
+    kind: 'preference',
+    keys: ['prompt', 'chosen', 'rejected', 'margin'],
+    example: '{ prompt, chosen, rejected, margin? }',
+    matches: (fields) => both(fields) && ('prompt' in fields || listWith(fields['chosen'], 'role', 'from')),
+    parse: (fields) => {
+      if (!fields.has('prompt')) return fromConversations(fields, messages(fields, 'chosen'), messages(fields, 'rejected'));
+      const prompt = fields.raw('prompt');
+      const shared = typeof prompt === 'string' && !listWith(prompt, 'role', 'from') ? [user(prompt)] : messages(fields, 'prompt');
+      return { kind: 'preference', messages: shared, chosen: answer(fields, 'chosen'), rejected: answer(fields, 'rejected'), ...margin(fields) };
+    },
+  },
+  {
+    name: 'text_to_scored_textlist',
+    kind: 'preference',
+    keys: ['input', 'output'],
+    example: '{ input, output: [{ score, text }] }',
+    matches: (fields) => typeof fields['input'] === 'string' && listWith(fields['output'], 'score'),
+    parse: (fields) => {
+      const scored = fields.objects('output', '{ score, text }').map((entry) => ({ text: entry.string('text'), score: entry.optionalNumber('score') ?? entry.fail('score', 'a number') }));
+      if (scored.length < 2) fields.fail('output', 'a list with at least two scored answers');
+      scored.sort((a, b) => b.score - a.score);
+      const [best, worst] = [scored[0]!, scored.at(-1)!];
+      return { kind: 'preference', messages: [user(fields.string('input'))], chosen: best.text, rejected: worst.text, margin: best.score - worst.score };
+    },
+  },
+];

@@ -1,0 +1,93 @@
+// Packing: several samples in one sequence, best-fit decreasing; each keeps its own positions and a segment number, so that they
+// never see each other. Padding (segment 0) is the collator's.
+import { createHash } from 'node:crypto';
+import type { Sample, Samples, SampleStatistics } from '@lmflow/sdk';
+
+/**
+ * Puts lengths into bins of `capacity`: longest first, each into the fullest bin it fits in. Bins, and the indices in them, come in the
+ * order of the samples. O(n log capacity).
+ */
+export function bestFit(lengths: readonly number[] | Int32Array, capacity: number): number[][] {
+  const order = Array.from(lengths, (_, index) => index).sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+  const bins: number[][] = [];
+  // open bins by the room left in them, and a tree that finds the least room that is enough
+  const byRoom: number[][] = Array.from({ length: capacity + 1 }, () => []);
+  const rooms = new Rooms(capacity + 1);
+  for (const index of order) {
+    const length = Math.min(lengths[index]!, capacity);
+    const room = rooms.atLeast(length);
+    const bin = room === undefined ? bins.push([]) - 1 : byRoom[room]!.pop()!;
+    if (room !== undefined && byRoom[room]!.length === 0) rooms.set(room, false);
+    bins[bin]!.push(index);
+    const left = (room ?? capacity) - length;
+    if (left === 0) continue;
+    byRoom[left]!.push(bin);
+    rooms.set(left, true);
+  }
+  for (const bin of bins) bin.sort((a, b) => a - b);
+  return bins.sort((a, b) => a[0]! - b[0]!);
+}
+
+/** A set of small numbers that finds its least member from a number on (a binary tree of flags). */
+class Rooms {
+  private readonly size: number;
+  private readonly tree: Uint8Array;
+
+  constructor(count: number) {
+    this.size = 2 ** Math.ceil(Math.log2(count));
+    this.tree = new Uint8Array(2 * this.size);
+  }
+
+  set(number: number, member: boolean): void {
+    let node = this.size + number;
+    this.tree[node] = member ? 1 : 0;
+    for (node >>= 1; node >= 1; node >>= 1) this.tree[node] = this.tree[2 * node]! | this.tree[2 * node + 1]!;
+  }
+
+  atLeast(number: number): number | undefined {
+    let node = this.size + number;
+    if (this.tree[node] === 0) {
+      while (node > 1 && (node % 2 === 1 || this.tree[node + 1] === 0)) node >>= 1;
+      if (node <= 1) return undefined;
+      node++;
+      while (node < this.size) node = this.tree[2 * node] === 1 ? 2 * node : 2 * node + 1;
+    }
+    return node - this.size;
+  }
+}
+
+/** Samples packed into sequences of at most `blockSize`; read from the samples inside when asked for. */
+export class PackedSamples implements Samples {
+  readonly length: number;
+  readonly statistics: SampleStatistics;
+  readonly fingerprint: string;
+  private readonly inner: Samples;
+  private readonly bins: readonly (readonly number[])[];
+
+  constructor(inner: Samples, blockSize: number) {
+    this.inner = inner;
+    this.bins = bestFit(Array.from({ length: inner.length }, (_, index) => inner.lengthOf(index)), blockSize);
+    this.length = this.bins.length;
+    this.statistics = { ...inner.statistics, samples: this.length };
+    this.fingerprint = createHash('sha256').update(`packed/${blockSize}/${inner.fingerprint}`).digest('hex');
+  }
+
+  lengthOf(index: number): number {
+    return this.bins[index]!.reduce((sum, member) => sum + this.inner.lengthOf(member), 0);
+  }
+
+  get(index: number): Sample {
+    const length = this.lengthOf(index);
+    const packed = { inputIds: new Int32Array(length), labels: new Int32Array(length), segments: new Int32Array(length), positions: new Int32Array(length) };
+    let at = 0;
+    for (const [member, position] of this.bins[index]!.entries()) {
+      const { inputIds, labels } = this.inner.get(position);
+      packed.inputIds.set(inputIds, at);
+      packed.labels.set(labels, at);
+      packed.segments.fill(member + 1, at, at + inputIds.length);
+      for (let token = 0; token < inputIds.length; token++) packed.positions[at + token] = token;
+      at += inputIds.length;
+    }
+    return packed;
+  }
+}

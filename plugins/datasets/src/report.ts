@@ -1,0 +1,49 @@
+// What a person sees of the data before training: what was found, how many tokens of what, and the first sample with its mask.
+import { IGNORED, type Sample, type Samples, type Tokenizer } from '@lmflow/sdk';
+
+const OPEN = '⟦';
+const CLOSE = '⟧';
+const LONGEST_RUN = 600;
+
+const number = (value: number): string => value.toLocaleString('en');
+
+/** A sample as text; trained parts stand in ⟦...⟧. Long runs are shortened in the middle. */
+export function marked({ inputIds, labels, segments }: Sample, tokenizer: Tokenizer): string {
+  const end = segments ? segments.lastIndexOf(1) + 1 : inputIds.length;
+  let text = '';
+  let decoded = '';
+  for (let from = 0; from < end; ) {
+    const trained = labels[from] !== IGNORED;
+    let to = from + 1;
+    while (to < end && (labels[to] !== IGNORED) === trained) to++;
+    // decoded from the start each time: decoders treat the beginning of a text in a way of their own
+    const whole = tokenizer.decode(inputIds.subarray(0, to));
+    const run = shorten(whole.slice(decoded.length));
+    decoded = whole;
+    text += trained ? `${OPEN}${run}${CLOSE}` : run;
+    from = to;
+  }
+  return text;
+}
+
+function shorten(text: string): string {
+  if (text.length <= LONGEST_RUN) return text;
+  const half = LONGEST_RUN / 2;
+  return `${text.slice(0, half)} [... ${number(text.length - LONGEST_RUN)} characters ...] ${text.slice(-half)}`;
+}
+
+/** Rows about a split: counts, and what was cut or left out and why. */
+export function rows(samples: Samples, packedFrom: number | undefined, dropped: Readonly<Record<string, number>>): (readonly [string, string])[] {
+  const { statistics } = samples;
+  const share = statistics.tokens > 0 ? ` (${((100 * statistics.trainedTokens) / statistics.tokens).toFixed(1)} %)` : '';
+  const lengths = Array.from({ length: Math.min(samples.length, 100_000) }, (_, index) => samples.lengthOf(index));
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  const reasons = Object.entries(dropped).map(([reason, count]) => `${number(count)} ${reason}`);
+  return [
+    ['samples', packedFrom === undefined ? number(samples.length) : `${number(samples.length)} (packed from ${number(packedFrom)})`],
+    ['tokens', `${number(statistics.tokens)}, longest sample ${number(longest)}`],
+    ['trained tokens', `${number(statistics.trainedTokens)}${share}`],
+    ['truncated', number(statistics.truncated)],
+    ['dropped', reasons.length === 0 ? '0' : reasons.join(', ')],
+  ];
+}

@@ -1,0 +1,178 @@
+// The named chat templates, as Jinja sources that transformers, vLLM and others read too. A row here is a name for `chatTemplate`.
+// Formats as LMFlow's template table describes them; whitespace control is explicit, so that trim settings do not matter.
+
+export interface NamedTemplate {
+  /** The template; formats that only mark the beginning of text ask whether the tokenizer puts BOS there. */
+  readonly source: string | ((bos: boolean) => string);
+  /** Tokens the format is made of: where the tokenizer lacks one, it is spelled out in pieces, and that is told. */
+  readonly markers?: readonly string[];
+}
+
+/** Statements joined without the line breaks between them. */
+const jinja = (...lines: readonly string[]): string => lines.map((line) => line.trim()).join('');
+const BOS = "{{- bos_token or '' -}}";
+const EOS = "(eos_token or '')";
+const each = (...body: readonly string[]): string => jinja('{%- for message in messages -%}', ...body, '{%- endfor -%}');
+const prompt = (text: string): string => `{%- if add_generation_prompt -%}{{- ${text} -}}{%- endif -%}`;
+
+/** `<|im_start|>role\n...<|im_end|>\n`, by a first line of its own. */
+const chatml = (head: string): string =>
+  jinja(head, each("{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' -}}"), prompt("'<|im_start|>assistant\\n'"));
+
+const IM = ['<|im_start|>', '<|im_end|>'];
+
+/** Prepends the system message to the first user message: `lead` is its text with what surrounds it. */
+const foldSystem = (lead: string): string =>
+  jinja(
+    "{%- if messages[0]['role'] == 'system' -%}",
+    `{%- set lead = ${lead} -%}`,
+    '{%- set turns = messages[1:] -%}',
+    '{%- else -%}',
+    "{%- set lead = '' -%}",
+    '{%- set turns = messages -%}',
+    '{%- endif -%}',
+  );
+
+const eachTurn = (...body: readonly string[]): string => jinja('{%- for message in turns -%}', ...body, '{%- endfor -%}');
+const CONTENT = "(lead if loop.first else '') + message['content']";
+
+/** Stanford Alpaca's prompts, word for word. */
+const ALPACA = 'Below is an instruction that describes a task. Write a response that appropriately completes the request.';
+const ALPACA_INPUT = 'Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.';
+
+/**
+ * Stanford Alpaca's prompt. Messages that carry `instruction` and `input` apart (alpaca records do) get the prompt with input; a chat has
+ * the message's content as the instruction. A system message takes the place of the first sentence; later turns begin with a blank line.
+ */
+export const alpaca = (bos: boolean): string =>
+  jinja(
+    bos ? BOS : '',
+    foldSystem("messages[0]['content']"),
+    eachTurn(
+      "{%- if message['role'] == 'assistant' -%}",
+      `{{- message['content'] + ${EOS} -}}`,
+      '{%- else -%}',
+      '{%- if loop.first -%}',
+      `{{- (lead if lead else ('${ALPACA_INPUT}' if message['input'] else '${ALPACA}')) + '\\n\\n' -}}`,
+      '{%- else -%}',
+      "{{- '\\n\\n' -}}",
+      '{%- endif -%}',
+      "{%- if message['input'] -%}",
+      "{{- '### Instruction:\\n' + message['instruction'] + '\\n\\n### Input:\\n' + message['input'] + '\\n\\n### Response:' -}}",
+      '{%- else -%}',
+      "{{- '### Instruction:\\n' + message['content'] + '\\n\\n### Response:' -}}",
+      '{%- endif -%}',
+      '{%- endif -%}',
+    ),
+  );
+
+/** Contents as they are, EOS after answers: for models that were only ever given text. */
+export const plain = (bos: boolean): string =>
+  jinja(bos ? BOS : '', each("{{- message['content'] -}}", `{%- if message['role'] == 'assistant' -%}{{- ${EOS} -}}{%- endif -%}`));
+
+const llama2 = jinja(
+  foldSystem("'<<SYS>>\\n' + messages[0]['content'] + '\\n<</SYS>>\\n\\n'"),
+  eachTurn(
+    "{%- if message['role'] == 'user' -%}",
+    `{{- (bos_token or '') + '[INST] ' + ${CONTENT} + ' [/INST]' -}}`,
+    "{%- elif message['role'] == 'assistant' -%}",
+    `{{- ' ' + message['content'] + ${EOS} -}}`,
+    "{%- else -%}{{- raise_exception('llama2 knows the roles system (first), user and assistant only') -}}{%- endif -%}",
+  ),
+);
+
+const mistral = jinja(
+  BOS,
+  foldSystem("messages[0]['content'] + '\\n\\n'"),
+  eachTurn(
+    "{%- if message['role'] == 'user' -%}",
+    `{{- '[INST] ' + ${CONTENT} + ' [/INST]' -}}`,
+    "{%- elif message['role'] == 'assistant' -%}",
+    `{{- ' ' + message['content'].strip() + ${EOS} -}}`,
+    "{%- else -%}{{- raise_exception('mistral knows the roles system (first), user and assistant only') -}}{%- endif -%}",
+  ),
+);
+
+const llama3 = jinja(
+  BOS,
+  each("{{- '<|start_header_id|>' + ('ipython' if message['role'] == 'tool' else message['role']) + '<|end_header_id|>\\n\\n' + message['content'].strip() + '<|eot_id|>' -}}"),
+  prompt("'<|start_header_id|>assistant<|end_header_id|>\\n\\n'"),
+);
+
+const gemma = jinja(
+  BOS,
+  foldSystem("messages[0]['content']"),
+  '{{- lead -}}',
+  eachTurn("{{- '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\\n' + message['content'].strip() + '<end_of_turn>\\n' -}}"),
+  prompt("'<start_of_turn>model\\n'"),
+);
+
+const phi3 = jinja(
+  BOS,
+  each("{{- '<|' + message['role'] + '|>\\n' + message['content'] + '<|end|>\\n' -}}"),
+  `{%- if add_generation_prompt -%}{{- '<|assistant|>\\n' -}}{%- else -%}{{- ${EOS} -}}{%- endif -%}`,
+);
+
+const zephyr = jinja(
+  each(`{{- ('' if loop.first else '\\n') + '<|' + message['role'] + '|>\\n' + message['content'] + ${EOS} -}}`),
+  prompt("'\\n<|assistant|>\\n'"),
+);
+
+const vicuna = jinja(
+  BOS,
+  foldSystem("messages[0]['content']"),
+  "{{- lead if lead else \"A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user's questions.\" -}}",
+  eachTurn(
+    "{%- if message['role'] == 'assistant' -%}",
+    `{{- ' ASSISTANT: ' + message['content'] + ${EOS} -}}`,
+    "{%- else -%}{{- ' USER: ' + message['content'] -}}{%- endif -%}",
+  ),
+  prompt("' ASSISTANT:'"),
+);
+
+const deepseek = jinja(
+  BOS,
+  each(
+    "{%- if message['role'] == 'user' -%}{{- 'User: ' + message['content'] + '\\n\\n' -}}",
+    `{%- elif message['role'] == 'assistant' -%}{{- 'Assistant: ' + message['content'] + ${EOS} -}}`,
+    "{%- else -%}{{- message['content'] + '\\n\\n' -}}{%- endif -%}",
+  ),
+  prompt("'Assistant:'"),
+);
+
+const chatglm3 = jinja(
+  "{{- '[gMASK]sop' -}}",
+  each("{{- '<|' + ('observation' if message['role'] == 'tool' else message['role']) + '|>\\n ' + message['content'] -}}"),
+  `{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- else -%}{{- ${EOS} -}}{%- endif -%}`,
+);
+
+const qwen2 = chatml("{%- if messages[0]['role'] != 'system' -%}{{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' -}}{%- endif -%}");
+const yi15 = jinja(
+  "{%- if messages[0]['role'] == 'system' -%}{{- messages[0]['content'] -}}{%- endif -%}",
+  each("{%- if message['role'] != 'system' -%}{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' -}}{%- endif -%}"),
+  prompt("'<|im_start|>assistant\\n'"),
+);
+
+/** Every name that `chatTemplate` knows. */
+export const templates: Readonly<Record<string, NamedTemplate>> = {
+  alpaca: { source: alpaca },
+  chatml: { source: chatml(''), markers: IM },
+  yi: { source: chatml(''), markers: IM },
+  yi1_5: { source: yi15, markers: IM },
+  internlm2: { source: chatml(BOS), markers: IM },
+  qwen2: { source: qwen2, markers: IM },
+  llama2: { source: llama2 },
+  llama3: { source: llama3, markers: ['<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'] },
+  gemma: { source: gemma, markers: ['<start_of_turn>', '<end_of_turn>'] },
+  phi3: { source: phi3, markers: ['<|user|>', '<|assistant|>', '<|end|>'] },
+  zephyr: { source: zephyr },
+  mistral: { source: mistral },
+  vicuna: { source: vicuna },
+  deepseek: { source: deepseek },
+  deepseek_v2: { source: deepseek },
+  chatglm3: { source: chatglm3, markers: ['<|user|>', '<|assistant|>'] },
+  plain: { source: plain },
+  empty: { source: plain },
+  disable: { source: plain },
+  empty_no_special_tokens: { source: jinja(each("{{- message['content'] -}}")) },
+};

@@ -1,0 +1,111 @@
+// Records -> samples in a store: planned, encoded in batches (the native library uses all cores), masked, shaped, written.
+import type { Dataset, DatasetRecord, Logger, Tokenizer } from '@lmflow/sdk';
+import { parts } from './cut.ts';
+import { Encoder, type Plan } from './encode.ts';
+import { DROPPED, Shaper, type ShapeOptions } from './shape.ts';
+import type { StoreIndex, StoreWriter } from './store.ts';
+
+export interface TokenizeOptions extends ShapeOptions {
+  readonly trainOnPrompt: boolean;
+}
+
+export interface TokenizeContext {
+  readonly tokenizer: Tokenizer;
+  readonly options: TokenizeOptions;
+  readonly log: Logger;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A batch ends at this many records or characters, whichever comes first: enough for all cores, little in memory. */
+const BATCH_RECORDS = 256;
+const BATCH_CHARACTERS = 1 << 18;
+/** Texts longer than this are encoded in parts. */
+const LONGEST_TEXT = 1 << 17;
+
+/** Tokenizes a dataset into a store; gives what its index is to say. */
+export async function tokenize(dataset: Dataset, writer: StoreWriter, context: TokenizeContext): Promise<Pick<StoreIndex, 'statistics' | 'dropped' | 'facts'>> {
+  const { tokenizer, options, log } = context;
+  const encoder = new Encoder(tokenizer, options.trainOnPrompt);
+  const shaper = new Shaper(options, (tokens) => writer.add(tokens));
+  let records = 0;
+  let previous: DatasetRecord | undefined;
+  for await (const batch of batches(dataset.records(), context.signal)) {
+    const plans = batch.map((record) => encoder.plan(record));
+    const encodings = await encode(plans, tokenizer);
+    for (const [index, plan] of plans.entries()) {
+      const { record } = plan;
+      const tokens = encoder.tokens(plan, encodings[index]!);
+      if (record.kind !== 'text') shaper.sample(tokens);
+      else {
+        if (!continues(previous, record)) shaper.endOfText();
+        if (record.part === undefined && plan.text.trim() === '') shaper.drop(DROPPED.empty);
+        else shaper.text(tokens.ids);
+        if (record.part === undefined || record.part === 'last') shaper.endOfText();
+      }
+      if (previous?.origin !== record.origin) records++;
+      previous = record;
+    }
+    log.progress(`tokenizing ${dataset.name}: ${records.toLocaleString('en')} records, ${shaper.tokens.toLocaleString('en')} tokens`);
+  }
+  shaper.flush();
+  return {
+    statistics: shaper.statistics(),
+    dropped: shaper.dropped,
+    facts: { records, turnEnds: [...encoder.turnEnds], addedEos: encoder.addedEos },
+  };
+}
+
+/** Whether a text goes on with the document of the one before: the next part, or a part cut off the same record. */
+function continues(previous: DatasetRecord | undefined, record: DatasetRecord): boolean {
+  if (record.kind !== 'text' || record.part === undefined || record.part === 'first' || previous?.kind !== 'text') return false;
+  const { origin } = previous;
+  return origin === record.origin || (origin.file === record.origin.file && origin.index !== undefined && origin.index + 1 === record.origin.index);
+}
+
+async function encode(plans: readonly Plan[], tokenizer: Tokenizer): Promise<Awaited<ReturnType<Tokenizer['encodeBatch']>>> {
+  const result = new Array<Awaited<ReturnType<Tokenizer['encodeBatch']>>[number]>(plans.length);
+  for (const addSpecialTokens of [true, false]) {
+    const chosen = plans.map((_, index) => index).filter((index) => plans[index]!.addSpecialTokens === addSpecialTokens);
+    if (chosen.length === 0) continue;
+    const encodings = await tokenizer.encodeBatch(chosen.map((index) => plans[index]!.text), { addSpecialTokens });
+    for (const [at, index] of chosen.entries()) result[index] = encodings[at]!;
+  }
+  return result;
+}
+
+async function* batches(records: AsyncIterable<DatasetRecord>, signal: AbortSignal | undefined): AsyncGenerator<DatasetRecord[]> {
+  let batch: DatasetRecord[] = [];
+  let characters = 0;
+  for await (const whole of records) {
+    for (const record of inParts(whole)) {
+      batch.push(record);
+      characters += lengthOf(record);
+      if (batch.length < BATCH_RECORDS && characters < BATCH_CHARACTERS) continue;
+      signal?.throwIfAborted();
+      yield batch;
+      batch = [];
+      characters = 0;
+    }
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** A very long text in parts, which share its origin. */
+function inParts(record: DatasetRecord): DatasetRecord[] {
+  if (record.kind !== 'text' || record.part !== undefined || record.text.length <= LONGEST_TEXT) return [record];
+  const texts = parts(record.text, LONGEST_TEXT >>> 1);
+  return texts.map((text, index) => ({ ...record, text, part: index === 0 ? 'first' : index === texts.length - 1 ? 'last' : 'middle' }));
+}
+
+function lengthOf(record: DatasetRecord): number {
+  switch (record.kind) {
+    case 'text':
+      return record.text.length;
+    case 'completion':
+      return record.prompt.length + record.completion.length;
+    case 'conversation':
+      return record.messages.reduce((sum, message) => sum + message.content.length, 0);
+    case 'preference':
+      return record.chosen.length + record.rejected.length;
+  }
+}
