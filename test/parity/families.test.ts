@@ -28,7 +28,7 @@ for (const family of readdirSync(join(FIXTURES, 'families'))) {
   }
 
   const { gradient_norms: norms, loss: expectedLoss } = json<{ loss: number; gradient_norms?: Record<string, number> }>('families', family, 'reference.json');
-  if (!norms) continue;
+  if (Object.keys(norms ?? {}).length === 0) continue;
   test(`${family}: loss and every gradient equal PyTorch's`, async () => {
     const reference = await tensors('families', family, 'reference.safetensors');
     await withKernel('finetune', {}, async (kernel) => {
