@@ -21,6 +21,21 @@ export interface CompileOptions {
   readonly profile?: boolean;
 }
 
+/** Seconds spent under one name, summed over the runs so far. */
+export interface ProfileRow {
+  readonly name: string;
+  readonly seconds: number;
+  /** Kernels that ran under the name. */
+  readonly count: number;
+}
+
+/** Where a program's time went, most first: by op of our graph, by region, by the engine's own kernels. */
+export interface Profile {
+  readonly ops: readonly ProfileRow[];
+  readonly regions: readonly ProfileRow[];
+  readonly kernels: readonly ProfileRow[];
+}
+
 export interface Program {
   /**
    * Runs the program. Every input of the graph must be given; gives the graph's outputs.
@@ -28,6 +43,8 @@ export interface Program {
    * A failure of the runtime is an LMFlowError with the name of the node in our graph.
    */
   run(inputs: TensorMap, outputs?: TensorMap): Promise<TensorMap>;
+  /** Where the time went, for a program compiled with `profile`; ends the recording. */
+  profile?(): Promise<Profile>;
   dispose(): Promise<void>;
 }
 

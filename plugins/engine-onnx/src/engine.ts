@@ -8,6 +8,7 @@ import { flatten } from './flatten.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import type { EngineOptions } from './options.ts';
 import { nodeIn, OnnxProgram } from './program.ts';
+import { ProfileFolder } from './profile.ts';
 import { loadRuntime, type RuntimeTensor } from './runtime.ts';
 import { createSession, type SessionSettings } from './session.ts';
 import { wrap, type OnnxTensor } from './tensor.ts';
@@ -39,7 +40,7 @@ export class OnnxEngine implements Engine {
     return wrap(await loadRuntime(), data, shape, dtype);
   }
 
-  async compile(graph: Graph, { name = `program ${++this.#count}` }: CompileOptions = {}): Promise<Program> {
+  async compile(graph: Graph, { name = `program ${++this.#count}`, profile = false }: CompileOptions = {}): Promise<Program> {
     const runtime = await loadRuntime();
     const { options, lowerings, log } = this.#setup;
     const half = new HalfWeights(options, log);
@@ -48,12 +49,16 @@ export class OnnxEngine implements Engine {
     const { model, fed } = compileModel(flat, lowerings, name);
     const tensors: Record<string, RuntimeTensor> = {};
     for (const [input, { data, shape, dtype }] of fed) tensors[input] = wrap(runtime, data, shape, dtype).native;
+    const folder = profile ? new ProfileFolder() : undefined;
     try {
-      const session = await createSession(runtime, model, this.#settings());
-      const program = new OnnxProgram(name, graph, session, tensors);
+      const session = await createSession(runtime, model, { ...this.#settings(), ...(folder ? { profile: folder.prefix } : {}) });
+      const program = new OnnxProgram(name, graph, session, {
+        fed: tensors, origins: flat.origins, profile: folder, onDispose: (done) => { this.#programs.delete(done); },
+      });
       this.#programs.add(program);
       return program;
     } catch (error) {
+      await folder?.remove();
       throw compileFailed(name, nodeIn(error), error);
     }
   }
@@ -64,7 +69,6 @@ export class OnnxEngine implements Engine {
 
   async dispose(): Promise<void> {
     await Promise.all([...this.#programs].map((program) => program.dispose()));
-    this.#programs.clear();
   }
 
   #settings(): SessionSettings {

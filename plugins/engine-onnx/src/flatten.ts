@@ -7,8 +7,10 @@ export interface Flat {
   readonly graph: Graph;
   /** The nodes that some output needs, in order. */
   readonly nodes: readonly Node[];
-  /** The name, in the caller's graph, of the node that a flat node came from. */
+  /** Names that lead back to the caller's graph: a node's own, followed by those of the steps of its decomposition. */
   readonly names: ReadonlyMap<Node, string>;
+  /** The caller's nodes by the names above. */
+  readonly origins: ReadonlyMap<string, Node>;
 }
 
 /** Gives the float32 version of a 16-bit weight, where there is one. */
@@ -19,19 +21,21 @@ export function flatten(source: Graph, lowerings: Lowerings, widening?: Widening
   const flattening = new Flattening(lowerings, widening);
   for (const value of source.inputs.values()) flattening.copyOf(value);
   const live = liveFrom([...source.outputs.values()]);
-  for (const node of source.nodes) if (live.has(node)) flattening.copyNode(node, node.name);
-  const { graph, names } = flattening;
+  for (const node of source.nodes) if (live.has(node)) flattening.copy(node);
+  const { graph, names, origins } = flattening;
   for (const [name, value] of source.outputs) graph.output(name, flattening.copyOf(value));
   const needed = liveFrom([...graph.outputs.values()]);
-  return { graph, names, nodes: graph.nodes.filter((node) => needed.has(node)) };
+  return { graph, names, origins, nodes: graph.nodes.filter((node) => needed.has(node)) };
 }
 
 class Flattening {
   readonly graph = new Graph();
   readonly names = new Map<Node, string>();
+  readonly origins = new Map<string, Node>();
   readonly #copies = new Map<Value, Value>();
   readonly #lowerings: Lowerings;
   readonly #widening: Widening | undefined;
+  #origin: Node | undefined;
 
   constructor(lowerings: Lowerings, widening: Widening | undefined) {
     this.#lowerings = lowerings;
@@ -49,7 +53,13 @@ class Flattening {
     return copy;
   }
 
-  copyNode(node: Node, name: string): void {
+  /** Copies a node of the caller's graph. */
+  copy(node: Node): void {
+    this.#origin = node;
+    this.#copyNode(node, node.name);
+  }
+
+  #copyNode(node: Node, name: string): void {
     const inputs = node.inputs.map((input) => this.copyOf(input));
     const same = unchanged(node, inputs) ?? this.#widened(node, inputs[0]!);
     if (same) this.#copies.set(node.outputs[0]!, same);
@@ -60,6 +70,7 @@ class Flattening {
   #append(node: Node, inputs: readonly Value[], name: string): void {
     const copy = this.graph.append(node.op, inputs, node.attributes, node.outputs);
     this.names.set(copy, name);
+    this.origins.set(name, this.#origin!);
     node.outputs.forEach((output, index) => this.#copies.set(output, copy.outputs[index]!));
   }
 
@@ -69,7 +80,7 @@ class Flattening {
     const stand = node.inputs.map((input, index) => inner.input(String(index), input.dtype, input.shape));
     const results = node.op.decompose(stand, node.attributes);
     stand.forEach((value, index) => this.#copies.set(value, inputs[index]!));
-    for (const step of inner.nodes) this.copyNode(step, `${name}/${step.name}`);
+    for (const step of inner.nodes) this.#copyNode(step, `${name}/${step.name}`);
     node.outputs.forEach((output, index) => this.#copies.set(output, this.copyOf(results[index]!)));
   }
 

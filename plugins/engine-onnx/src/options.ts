@@ -9,7 +9,7 @@ export const schema = z.object({
   graphOptimization: z.enum(['disabled', 'basic', 'extended', 'all']).default('all').describe('Level of ONNX Runtime\'s graph optimizations'),
   prepack: z.boolean().default(false).describe('Let the runtime keep weights a second time in a layout of its own: a little faster on small batches, twice the memory'),
   arena: z.boolean().default(true).describe('Keep freed memory for the next run'),
-  memoryPattern: z.boolean().default(true).describe('Plan the memory of a run from the run before'),
+  memoryPattern: z.boolean().default(false).describe('Let the runtime plan the memory of a run as one block: up to 3% faster, half as much memory again'),
   logLevel: z.enum(['verbose', 'info', 'warning', 'error', 'fatal']).default('error').describe('What the runtime itself prints'),
 });
 

@@ -1,30 +1,41 @@
 // A compiled program: checks what it is given, runs the session, turns the runtime's errors into ours.
-import type { Graph, ValueType } from '@lmflow/sdk/graph';
+import type { Graph, Node, ValueType } from '@lmflow/sdk/graph';
 import { describe, sameShape } from '@lmflow/sdk/graph';
-import type { Program, Tensor, TensorMap } from '@lmflow/sdk';
+import type { Profile, Program, Tensor, TensorMap } from '@lmflow/sdk';
 import { disposed, runFailed, tensorDoesNotFit } from './errors.ts';
+import type { ProfileFolder } from './profile.ts';
 import { OnnxTensor } from './tensor.ts';
 import type { RuntimeSession, RuntimeTensor } from './runtime.ts';
+
+/** What else a program holds. */
+export interface ProgramParts {
+  /** Tensors given at every run beside the program's inputs. */
+  readonly fed: NativeMap;
+  /** The nodes of the graph by the names that kernels carry. */
+  readonly origins: ReadonlyMap<string, Node>;
+  readonly profile: ProfileFolder | undefined;
+  /** Called once, when the program is disposed. */
+  readonly onDispose: (program: OnnxProgram) => void;
+}
 
 type NativeMap = Record<string, RuntimeTensor>;
 
 export class OnnxProgram implements Program {
   readonly name: string;
   readonly #graph: Graph;
-  readonly #fed: NativeMap;
+  readonly #parts: ProgramParts;
   #session: RuntimeSession | undefined;
 
-  /** `fed` are tensors given at every run beside the program's inputs. */
-  constructor(name: string, graph: Graph, session: RuntimeSession, fed: NativeMap) {
+  constructor(name: string, graph: Graph, session: RuntimeSession, parts: ProgramParts) {
     this.name = name;
     this.#graph = graph;
     this.#session = session;
-    this.#fed = fed;
+    this.#parts = parts;
   }
 
   async run(inputs: TensorMap, outputs: TensorMap = {}): Promise<TensorMap> {
     if (!this.#session) throw disposed(this.name);
-    const feeds: NativeMap = { ...this.#fed };
+    const feeds: NativeMap = { ...this.#parts.fed };
     for (const [name, value] of this.#graph.inputs) feeds[name] = this.#native(`the input "${name}"`, value, inputs[name]);
     const fetches: Record<string, RuntimeTensor | null> = {};
     for (const [name, value] of this.#graph.outputs) fetches[name] = outputs[name] ? this.#native(`the output "${name}"`, value, outputs[name]) : null;
@@ -33,15 +44,21 @@ export class OnnxProgram implements Program {
       [name, outputs[name] ?? new OnnxTensor(results[name] as RuntimeTensor, dtype)]));
   }
 
-  /** Ends the runtime's profile, if one is being written. */
-  endProfiling(): void {
-    this.#session?.endProfiling();
+  async profile(): Promise<Profile> {
+    const { profile, origins } = this.#parts;
+    if (!this.#session) throw disposed(this.name);
+    if (!profile) return { ops: [], regions: [], kernels: [] };
+    this.#session.endProfiling();
+    return profile.read(origins);
   }
 
   async dispose(): Promise<void> {
     const session = this.#session;
+    if (!session) return;
     this.#session = undefined;
-    await session?.release();
+    this.#parts.onDispose(this);
+    await session.release();
+    await this.#parts.profile?.remove();
   }
 
   #native(what: string, wanted: ValueType, given: Tensor | undefined): RuntimeTensor {

@@ -1,0 +1,60 @@
+// Reads the profile that the runtime writes and sums it by our ops, our regions and the runtime's kernels.
+import { mkdtempSync } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Profile, ProfileRow } from '@lmflow/sdk';
+import type { Node, Region } from '@lmflow/sdk/graph';
+
+/** One event of the profile; node events carry `args.op_name`, durations are microseconds. */
+interface TraceEvent { readonly cat?: string; readonly name?: string; readonly dur?: number; readonly args?: Readonly<Record<string, unknown>> }
+
+/** A folder for one program's profile. */
+export class ProfileFolder {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'lmflow-profile-'));
+
+  /** What the runtime is told to begin the file's name with. */
+  get prefix(): string {
+    return join(this.#folder, 'profile');
+  }
+
+  /** Sums the events of the finished profile and removes it. `origins` are the graph's nodes by name. */
+  async read(origins: ReadonlyMap<string, Node>): Promise<Profile> {
+    const [file] = await readdir(this.#folder);
+    const events = file ? JSON.parse(await readFile(join(this.#folder, file), 'utf8')) as TraceEvent[] : [];
+    await this.remove();
+    return summarise(events, origins);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Sums kernel times; a kernel that the runtime made itself counts under the name it gave. */
+export function summarise(events: readonly TraceEvent[], origins: ReadonlyMap<string, Node>): Profile {
+  const sums = { ops: new Map<string, ProfileRow>(), regions: new Map<string, ProfileRow>(), kernels: new Map<string, ProfileRow>() };
+  for (const { cat, name, dur, args } of events) {
+    const kernel = args?.['op_name'];
+    if (cat !== 'Node' || typeof kernel !== 'string' || !name?.endsWith('_kernel_time') || dur === undefined) continue;
+    const node = origins.get(name.split('#', 1)[0]!);
+    count(sums.kernels, kernel, dur);
+    count(sums.ops, node ? node.op.name : `(${kernel})`, dur);
+    count(sums.regions, node ? regionName(node.region) : '(runtime)', dur);
+  }
+  return { ops: ranked(sums.ops), regions: ranked(sums.regions), kernels: ranked(sums.kernels) };
+}
+
+function count(rows: Map<string, ProfileRow>, name: string, microseconds: number): void {
+  const row = rows.get(name);
+  rows.set(name, { name, seconds: (row?.seconds ?? 0) + microseconds / 1e6, count: (row?.count ?? 0) + 1 });
+}
+
+function ranked(rows: ReadonlyMap<string, ProfileRow>): ProfileRow[] {
+  return [...rows.values()].sort((a, b) => b.seconds - a.seconds);
+}
+
+function regionName(region: Region | undefined): string {
+  if (!region) return '';
+  return region.parent ? `${regionName(region.parent)}/${region.name}` : region.name;
+}
