@@ -29,6 +29,7 @@ export async function findConfig(cwd: string, configFile?: string): Promise<Foun
     searchStrategy: 'project',
     loaders: { '.ts': load, '.mts': load, '.js': load, '.mjs': load },
     cache: false,
+    ignoreEmptySearchPlaces: false,
   });
   const named = configFile === undefined ? undefined : resolve(cwd, configFile);
   if (named !== undefined && !existsSync(named)) throw configNotFound(configFile!);

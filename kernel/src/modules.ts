@@ -15,12 +15,17 @@ const fromSources = given.includes('lmflow-source');
 async function jitiAt(file: string): Promise<Jiti> {
   const { createJiti } = await import('jiti');
   // a kernel reads what is on disk now: a second kernel of the process may see a changed config
-  return createJiti(pathToFileURL(file).href, { moduleCache: false, fsCache: false });
+  return createJiti(pathToFileURL(file).href, { moduleCache: false, fsCache: false, interopDefault: false });
 }
 
 /** Everything a module exports. TypeScript, also in relative imports without extension, is compiled in memory. */
 export async function importFile(file: string): Promise<Record<string, unknown>> {
   if (!/\.[cm]?ts$/.test(file) || fromSources) return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  return await compileAndImport(file);
+}
+
+/** The same through jiti, whatever loader this process has: local .ts files are compiled, packages are imported by node. */
+export async function compileAndImport(file: string): Promise<Record<string, unknown>> {
   const jiti = await jitiAt(file);
   return await jiti.import<Record<string, unknown>>(file);
 }

@@ -50,7 +50,7 @@ export class PluginList {
     for (const [index, item] of (items as unknown[]).flat(Infinity).entries()) {
       if (item === false || item === null || item === undefined || item === '') continue;
       const where = `entry ${index + 1} of ${kind}s in ${from}`;
-      const value = await this.#resolve(item, kind, where, from);
+      const { value } = await this.#resolve(item, kind, where, from);
       if (typeof value === 'object' && value !== null && isPreset(value)) await this.#addPreset(value, inside);
       else {
         const plugin = admitPlugin(value, where, sdkVersion);
@@ -70,10 +70,11 @@ export class PluginList {
     this.#presets.push(preset);
   }
 
-  async #resolve(item: unknown, kind: ListKind, where: string, from: string): Promise<unknown> {
+  // In an object, because a promise that somebody listed must arrive as one, to be refused.
+  async #resolve(item: unknown, kind: ListKind, where: string, from: string): Promise<{ readonly value: unknown }> {
     let value = item;
     if (typeof value === 'string') value = await importNamed(value, kind, this.#directory, from);
-    if (typeof value !== 'function') return value;
+    if (typeof value !== 'function') return { value };
     const factory = value as () => unknown;
     const named = typeof item === 'string' ? `"${item}"` : where;
     if (isClass(factory)) throw pluginInvalid(named, `the class ${factory.name} is not a plugin`, 'export default definePlugin({ ... }), or list an object');
@@ -85,6 +86,6 @@ export class PluginList {
     }
     if (typeof made === 'function') throw pluginInvalid(named, 'the factory gave another function, not a plugin');
     if (made === undefined) throw pluginInvalid(named, 'the factory gave nothing', 'a factory returns a plugin or a preset');
-    return made;
+    return { value: made };
   }
 }

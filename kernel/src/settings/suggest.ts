@@ -31,6 +31,6 @@ export function suggestFlag(flag: string, table: KeyTable, own: readonly string[
   const flags = [...table.flags].filter(([, meaning]) => meaning.kind !== 'unsupported').map(([name]) => name);
   // -- r alone: the key of a section
   const inner = table.groups.find((group) => group.section !== undefined && group.keys.has(camel(flag)));
-  const near = didYouMean(flag, [...own, ...flags]) ?? inner?.keys.get(camel(flag))?.flag;
+  const near = inner?.keys.get(camel(flag))?.flag ?? didYouMean(flag, [...own, ...flags]);
   return near === undefined ? undefined : `did you mean --${near}?`;
 }

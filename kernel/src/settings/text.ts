@@ -28,7 +28,10 @@ export function valueOf(texts: readonly string[], schema: JsonSchema): unknown {
   const json = text.startsWith('[') ? parseJson(text) : undefined;
   if (json !== undefined) return json;
   const single = members.filter((member) => member !== list);
-  if (single.length > 0 && (!text.includes(',') || text.startsWith('{'))) return scalar(text, single);
+  if (single.length > 0 && (!text.includes(',') || text.startsWith('{'))) {
+    const one = scalar(text, single);
+    if (one !== text || single.some((member) => fits(text, member))) return one;
+  }
   return text.split(',').filter((item) => item !== '').map((item) => scalar(item.trim(), alternatives(list.items ?? {})));
 }
 
@@ -43,6 +46,12 @@ function scalar(text: string, members: readonly JsonSchema[]): unknown {
   if ((types.has('null') || any) && text === 'null') return null;
   if ((types.has('object') || any) && /^[[{]/.test(text)) return parseJson(text) ?? text;
   return text;
+}
+
+// Whether text as it is can be of this type: any text, one of the choices, or anything at all.
+function fits(text: string, { type, enum: choices, const: only }: JsonSchema): boolean {
+  if (choices ?? only) return [...(choices ?? []), only].includes(text);
+  return type === 'string' || type === undefined;
 }
 
 function isNumber(text: string): boolean {

@@ -1,0 +1,123 @@
+// Precedence, origins, sections, aliases, onConfig: what becomes of values between their source and the parsed configuration.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { definePlugin, definePreset } from '@lmflow/sdk';
+import { z } from 'zod';
+import { createTestKernel, type TestKernelOptions } from '../src/testing/index.ts';
+import { lora, plugin, trainer } from './samples.ts';
+
+async function settings(options: TestKernelOptions): Promise<Record<string, readonly [unknown, string]>> {
+  const { kernel } = await createTestKernel(options);
+  const report = kernel.inspect();
+  await kernel.close();
+  return Object.fromEntries(report.settings.map(({ key, value, origin }) => [key, [value, origin] as const]));
+}
+
+const preset = definePreset({ name: 'p', plugins: [trainer(), lora({ r: 4 })], config: { learningRate: 1e-3, packing: false, lora: { bias: 'all' } } });
+const argument = 'arguments of @lmflow/plugin-lora in createKernel()';
+
+test('default < preset < config < factory arguments < flag, each with its origin', async () => {
+  const found = await settings({
+    presets: [preset],
+    plugins: [lora({ loraAlpha: 3, targetModules: ['q'] })],
+    config: { learningRate: 2e-3, lora: { loraAlpha: 2, targetModules: ['k'] } },
+    flags: ['--lora-target-modules', 'v', '--seed', '7'],
+  });
+  assert.equal(found, {
+    learningRate: [2e-3, 'createKernel()'], packing: [false, 'preset p'], fp16: [false, 'default'], lrSchedulerType: ['linear', 'default'],
+    reportTo: [[], 'default'], warmup: [0, 'default'], seed: [7, '--seed'],
+    'lora.r': [8, 'default'], 'lora.bias': ['all', 'preset p'], 'lora.loraAlpha': [3, argument], 'lora.targetModules': [['v'], '--lora-target-modules'],
+  });
+});
+
+test('a preset\'s factory arguments are as strong as the preset: the config wins', async () => {
+  const found = await settings({ presets: [preset], config: { lora: { r: 6 } } });
+  assert.equal(found['lora.r'], [6, 'createKernel()']);
+  assert.equal((await settings({ presets: [preset] }))['lora.r'], [4, 'arguments of @lmflow/plugin-lora in preset p']);
+});
+
+test('a preset around a preset is the stronger one, and a later preset than an earlier', async () => {
+  const outer = definePreset({ name: 'outer', plugins: [preset], config: { learningRate: 5 } });
+  assert.equal((await settings({ presets: [outer] }))['learningRate'], [5, 'preset outer']);
+  const later = definePreset({ name: 'later', plugins: [], config: { learningRate: 6 } });
+  assert.equal((await settings({ presets: [outer, later] }))['learningRate'], [6, 'preset later']);
+});
+
+test('a preset among plugins is no stronger than the config', async () => {
+  assert.equal((await settings({ plugins: [preset], config: { learningRate: 3 } }))['learningRate'], [3, 'createKernel()']);
+});
+
+test('a section may be true, or an object; aliases stand for their keys', async () => {
+  assert.equal((await settings({ plugins: [lora()], config: { lora: true } }))['lora.r'], [8, 'default']);
+  assert.equal((await settings({ plugins: [lora()], config: { lora: { alpha: 5 } } }))['lora.loraAlpha'], [5, 'createKernel()']);
+  assert.equal((await settings({ plugins: [trainer()], config: { lr: 5 } }))['learningRate'], [5, 'createKernel()']);
+});
+
+test('an alias in one layer and the key in another are one key', async () => {
+  assert.equal((await settings({ plugins: [trainer()], config: { lr: 5 }, flags: ['--learning-rate', '6'] }))['learningRate'], [6, '--learning-rate']);
+});
+
+test('a section with a key "enabled" takes true and false', async () => {
+  const flash = plugin('flash', undefined, { options: { section: 'flashAttention', schema: z.object({ enabled: z.boolean().default(true), window: z.int().optional() }) } });
+  assert.equal((await settings({ plugins: [flash], config: { flashAttention: false } }))['flashAttention.enabled'], [false, 'createKernel()']);
+  assert.equal((await settings({ plugins: [flash], config: { flashAttention: false }, flags: ['--flash-attention'] }))['flashAttention.enabled'], [true, '--flash-attention']);
+  assert.equal((await settings({ plugins: [flash], flags: ['--no-flash-attention'] }))['flashAttention.enabled'], [false, '--no-flash-attention']);
+});
+
+test('a loose section keeps keys it does not name', async () => {
+  const loose = plugin('loose', undefined, { options: { section: 'extra', schema: z.looseObject({ a: z.number().default(1) }) } });
+  const { kernel } = await createTestKernel({ plugins: [loose], config: { extra: { b: 2 } }, flags: ['--extra-c-d', '3'] });
+  assert.equal(kernel.config['extra'], { a: 1, b: 2, cD: 3 });
+  await kernel.close();
+});
+
+test('undefined is not given', async () => {
+  assert.equal((await settings({ plugins: [trainer()], config: { learningRate: undefined } }))['learningRate'], [5e-5, 'default']);
+});
+
+test('onConfig changes values before they are parsed; what it changed has its plugin as origin', async () => {
+  const adjust = plugin('adjust', ({ hooks }) => {
+    hooks.onConfig.tap('adjust', (config) => {
+      assert.is(config['seed'], undefined, 'defaults come later');
+      return { ...config, learningRate: 9, lora: { ...(config['lora'] as object), r: 3 } };
+    });
+  });
+  const found = await settings({ plugins: [trainer(), lora(), adjust], config: { learningRate: 1, lora: { bias: 'all' } } });
+  assert.equal([found['learningRate'], found['lora.r'], found['lora.bias']], [[9, 'onConfig of adjust'], [3, 'onConfig of adjust'], ['all', 'createKernel()']]);
+});
+
+test('onConfig may also change its argument in place, and take values away', async () => {
+  const adjust = plugin('adjust', ({ hooks }) => {
+    hooks.onConfig.tap('adjust', (config) => { delete (config as Record<string, unknown>)['learningRate']; return undefined; });
+  });
+  assert.equal((await settings({ plugins: [trainer(), adjust], config: { learningRate: 1 } }))['learningRate'], [5e-5, 'default']);
+});
+
+test('a user\'s object is not changed, and the parsed configuration is frozen', async () => {
+  const config = { dataset: { path: 'a', deep: { x: 1 } } };
+  const adjust = plugin('adjust', ({ hooks }) => {
+    hooks.onConfig.tap('adjust', (given) => { (given['dataset'] as { deep: { x: number } }).deep.x = 2; return undefined; });
+  });
+  const { kernel } = await createTestKernel({ plugins: [adjust], config });
+  assert.is(config.dataset.deep.x, 1);
+  assert.equal(kernel.config.dataset, { path: 'a', deep: { x: 2 } } as never);
+  assert.throws(() => { (kernel.config as Record<string, unknown>)['model'] = 'x'; }, TypeError);
+  await kernel.close();
+});
+
+test('a plugin sees its own options, parsed, and the whole configuration', async () => {
+  let seen: unknown;
+  const mine = definePlugin({
+    name: 'mine', version: '1.0.0', sdk: '^1.0.0',
+    options: { section: 'mine', schema: z.object({ size: z.number().default(2).transform((n) => n * 2) }) },
+    apply(context) {
+      context.command({ name: 'go', summary: '', run: async () => { seen = [context.options.size, context.config.seed, context.config['mine']]; return undefined; } });
+    },
+  });
+  const { kernel } = await createTestKernel({ plugins: [mine({ size: 5 })] });
+  await kernel.run('go');
+  assert.equal(seen, [10, 42, { size: 10 }]);
+  await kernel.close();
+});
+
+test.run();

@@ -1,0 +1,76 @@
+// Words of a command line as typed values.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { z } from 'zod';
+import { readFlags } from '../src/settings/flags.ts';
+import { buildKeyTable } from '../src/settings/keys.ts';
+import { lora, plugin, refuses, trainer } from './samples.ts';
+
+const table = buildKeyTable([trainer(), lora()]);
+const command = { name: 'fit', summary: '', options: z.object({ dryRun: z.boolean().default(false), tag: z.string().optional(), layers: z.array(z.number()).default([]) }), run: async () => undefined };
+
+function values(...words: string[]): Record<string, unknown> {
+  return Object.fromEntries([...readFlags(words, table, command).settings].map(([path, { value }]) => [path, value]));
+}
+
+const cases: readonly (readonly [string, readonly string[], Record<string, unknown>])[] = [
+  ['kebab case', ['--learning-rate', '1e-4'], { learningRate: 1e-4 }],
+  ['snake case with =', ['--learning_rate=1e-4'], { learningRate: 1e-4 }],
+  ['camel case', ['--learningRate', '.5'], { learningRate: 0.5 }],
+  ['an alias', ['--lr', '2'], { learningRate: 2 }],
+  ['a section\'s key', ['--lora-r', '16'], { 'lora.r': 16 }],
+  ['a key that repeats its section', ['--lora-alpha', '16'], { 'lora.loraAlpha': 16 }],
+  ['the same in full', ['--lora-lora-alpha', '16'], { 'lora.loraAlpha': 16 }],
+  ['a switch alone', ['--fp16'], { fp16: true }],
+  ['a switch before another flag', ['--fp16', '--seed', '1'], { fp16: true, seed: 1 }],
+  ['a switch with a value', ['--packing', 'false'], { packing: false }],
+  ['a switch with =', ['--packing=true'], { packing: true }],
+  ['a switch negated', ['--no-packing'], { packing: false }],
+  ['the last of a repeated flag', ['--seed', '1', '--seed', '2'], { seed: 2 }],
+  ['a choice', ['--lr-scheduler-type', 'cosine'], { lrSchedulerType: 'cosine' }],
+  ['a list, repeated', ['--report-to', 'a', '--report-to', 'b'], { reportTo: ['a', 'b'] }],
+  ['a list with commas', ['--report-to', 'a,b'], { reportTo: ['a', 'b'] }],
+  ['a list of one', ['--report-to', 'a'], { reportTo: ['a'] }],
+  ['a list as JSON', ['--report-to', '["a,b"]'], { reportTo: ['a,b'] }],
+  ['a word or a list: the word', ['--lora-target-modules', 'all-linear'], { 'lora.targetModules': 'all-linear' }],
+  ['a word or a list: the list', ['--lora-target-modules', 'q,v'], { 'lora.targetModules': ['q', 'v'] }],
+  ['a number or text: a number', ['--warmup', '10'], { warmup: 10 }],
+  ['a number or text: text', ['--warmup', '10%'], { warmup: '10%' }],
+  ['an object', ['--lora-rank-pattern', '{"q": 4}'], { 'lora.rankPattern': { q: 4 } }],
+  ['a section as JSON', ['--lora', '{"r": 4}'], { 'lora.r': 4 }],
+  ['a section switched on', ['--lora'], {}],
+  ['a path that looks like a number', ['--model', '7'], { model: '7' }],
+  ['several datasets', ['--dataset', 'a.json', '--dataset', 'b.json'], { dataset: ['a.json', 'b.json'] }],
+  ['a negative number', ['--seed', '-1'], { seed: -1 }],
+  ['text for a number stays text, for the schema to refuse', ['--seed', 'x'], { seed: 'x' }],
+];
+
+for (const [name, words, expected] of cases) test(name, () => { assert.equal(values(...words), expected); });
+
+test('a list of one choice or word beside a list of words', () => {
+  const any = buildKeyTable([plugin('p', undefined, { options: { schema: z.object({ stop: z.array(z.string()).default([]), size: z.union([z.number(), z.literal('auto')]).default('auto'), free: z.unknown() }) } })]);
+  const of = (...words: string[]): unknown => [...readFlags(words, any, undefined).settings.values()].map(({ value }) => value);
+  assert.equal(of('--stop', 'a', '--size', 'auto', '--free', '[1]'), [['a'], 'auto', [1]]);
+  assert.equal(of('--size', '3', '--free', 'text'), [3, 'text']);
+});
+
+test('a command\'s own flags, and arguments', () => {
+  const typed = readFlags(['one', '--dry-run', '--layers', '1,2', '--seed', '3', '--', '--two'], table, { ...command, usage: '<files>' });
+  assert.equal(typed.options, { dryRun: true, layers: [1, 2] });
+  assert.equal(typed.positionals, ['one', '--two']);
+});
+
+test('origins are the flags as typed', () => {
+  assert.is(readFlags(['--learning_rate=1'], table, command).settings.get('learningRate')?.origin, '--learning_rate');
+});
+
+test('an argument where none is taken: LMFLOW_ARGUMENT_UNEXPECTED', async () => {
+  await refuses('LMFLOW_ARGUMENT_UNEXPECTED', /did you mean --model x/, () => readFlags(['model=x'], table, command));
+});
+
+test('suggestions name flags', async () => {
+  await refuses('LMFLOW_FLAG_UNKNOWN', /--dry-run\?/, () => readFlags(['--dry-rum'], table, command));
+  await refuses('LMFLOW_FLAG_UNKNOWN', /--lora-r\?/, () => readFlags(['--r', '4'], table, command));
+});
+
+test.run();
