@@ -21,7 +21,7 @@ export function grad(loss: Value, parameters: readonly Value[]): Value[] {
   const forward = ancestors(loss);
   const gradients = new Accumulator();
   gradients.add(loss, filled(loss, 1));
-  const recomputed = new Recomputation(forward);
+  const recomputed = new Recomputation(forward, new Set(parameters));
 
   backpropagate(forward, gradients, dependents(forward, parameters), (node, arriving) => recomputed.twin(node, arriving));
   return parameters.map((parameter) => gradients.get(parameter) ?? filled(parameter, 0));

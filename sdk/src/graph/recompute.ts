@@ -7,9 +7,11 @@ import { isFloat } from './types.ts';
 /** The second computation of every recomputed region, built on demand. */
 export class Recomputation {
   readonly #copies = new Map<Region, Map<Value, Value>>();
+  readonly #parameters: ReadonlySet<Value>;
   readonly #members = new Map<Region, Node[]>();
 
-  constructor(nodes: readonly Node[]) {
+  constructor(nodes: readonly Node[], parameters: ReadonlySet<Value>) {
+    this.#parameters = parameters;
     for (const node of nodes) {
       const region = recomputedRegion(node.region);
       if (!region) continue;
@@ -27,9 +29,9 @@ export class Recomputation {
   }
 
   // The copy of what comes in depends on the incoming gradient (plus zero times one element of it), or an engine's elimination of common
-  // subexpressions would merge the second computation with the first and nothing would be saved. Weights, inputs of the graph and
-  // integers go in as they are: what depends on them alone (masks, rotary tables) is mostly shared by all regions and better kept than
-  // computed in each again, and copying the weights themselves would cost a pass over all of them.
+  // subexpressions would merge the second computation with the first and nothing would be saved. Weights, parameters and integers go in
+  // as they are: a copy would cost a pass over all of them, and what depends on them alone (masks, rotary tables) is mostly shared by
+  // all regions and better kept than computed in each again.
   #rebuild(region: Region, gradient: Value): Map<Value, Value> {
     const copies = new Map<Value, Value>();
     this.#copies.set(region, copies);
@@ -40,8 +42,7 @@ export class Recomputation {
       const element = slice(gradient, gradient.shape.map(() => 0), gradient.shape.map(() => 1));
       const nothing = mul(reshape(element, []), 0);
       for (const input of members.flatMap((member) => member.inputs)) {
-        if (inner.has(input) || copies.has(input) || input.source.kind !== 'node' || !isFloat(input.dtype)) continue;
-        copies.set(input, add(input, cast(nothing, input.dtype)));
+        if (!inner.has(input) && !copies.has(input) && this.#carriesData(input)) copies.set(input, add(input, cast(nothing, input.dtype)));
       }
     });
     for (const member of members) {
@@ -49,6 +50,10 @@ export class Recomputation {
       member.outputs.forEach((output, index) => copies.set(output, outputs[index]!));
     }
     return copies;
+  }
+
+  #carriesData(value: Value): boolean {
+    return isFloat(value.dtype) && (value.source.kind === 'node' || (value.source.kind === 'input' && !this.#parameters.has(value)));
   }
 }
 

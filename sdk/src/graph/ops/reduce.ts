@@ -20,7 +20,7 @@ type ReduceAttributes = { readonly axes: readonly number[]; readonly keepDims: b
 const kept = (shape: Shape, axes: readonly number[]): Shape => shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
 
 function reduceOp(name: string, start: number, combine: (sofar: number, x: number) => number,
-  rule: (x: Value, gradient: Value, y: () => Value) => Value): OpDefinition<ReduceAttributes> {
+  rule: (x: Value, gradient: Value, y: () => Value, axes: readonly number[]) => Value): OpDefinition<ReduceAttributes> {
   return defineOp<ReduceAttributes>({
     name,
     infer: (inputs, { axes, keepDims }) => {
@@ -40,17 +40,18 @@ function reduceOp(name: string, start: number, combine: (sofar: number, x: numbe
     },
     gradient: (node, [gradient]) => {
       const [x] = node.inputs as [Value];
-      const shape = kept(x.shape, node.attributes.axes);
-      return [rule(x, reshape(gradient!, shape), () => reshape(node.outputs[0]!, shape))];
+      const { axes } = node.attributes;
+      // A scalar broadcasts as it is.
+      const aligned = (y: Value): Value => (y.shape.length === 0 ? y : reshape(y, kept(x.shape, axes)));
+      return [rule(x, aligned(gradient!), () => aligned(node.outputs[0]!), axes)];
     },
   });
 }
 
 export const sumOp = reduceOp('sum', 0, (sofar, x) => sofar + x, (x, gradient) => broadcastTo(gradient, x.shape));
 /** Its gradient is shared evenly by the elements that equal the largest. */
-export const maxOp = reduceOp('max', -Infinity, Math.max, (x, gradient, y) => {
+export const maxOp = reduceOp('max', -Infinity, Math.max, (x, gradient, y, axes) => {
   const top = cast(equal(x, y()), x.dtype);
-  const axes = x.shape.map((_, axis) => axis).filter((axis) => gradient.shape[axis] !== x.shape[axis]);
   return mul(top, div(gradient, sum(top, { axes, keepDims: true })));
 });
 

@@ -13,9 +13,9 @@ export const ropeOp = defineOp<Attributes>({
   infer: (inputs) => {
     const [x, cos, sin, positions] = inputs;
     const [batch, length, , width] = x?.shape ?? [];
-    const fits = x?.shape.length === 4 && isFloat(x.dtype) && cos?.shape.length === 2 && cos.shape[1]! * 2 === width && sin?.shape.join() === cos.shape.join()
+    const fits = x?.shape.length === 4 && isFloat(x.dtype) && cos?.dtype === x.dtype && sin?.dtype === x.dtype && cos.shape.length === 2 && cos.shape[1]! * 2 === width && sin.shape.join() === cos.shape.join()
       && positions?.dtype === 'int32' && positions.shape.join() === [batch, length].join();
-    if (!fits) throw opTypesDoNotFit('rope', inputs, 'takes x [B, T, H, D], cos and sin [P, D/2] and int32 positions [B, T]');
+    if (!fits) throw opTypesDoNotFit('rope', inputs, 'takes float x [B, T, H, D], cos and sin [P, D/2] of its dtype and int32 positions [B, T]');
     return [{ dtype: x.dtype, shape: x.shape }];
   },
   decompose: ([x, cos, sin, positions]) => {
