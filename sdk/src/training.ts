@@ -23,6 +23,8 @@ export interface Step {
   readonly epoch: number;
   readonly model: Model;
   readonly control: StepControl;
+  /** `evaluation` in onBatch while evaluating: nothing is learned, and control is not looked at. */
+  readonly mode: 'training' | 'evaluation';
   readonly batches: readonly Batch[];
   /** After the update: mean loss, norm of the gradient before clipping, learning rate of this step, seconds. */
   loss?: number;

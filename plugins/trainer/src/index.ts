@@ -1,1 +1,44 @@
-export {};
+// The training loop of every method, with optimizers and schedules as tables that plugins add rows to.
+import { createRequire } from 'node:module';
+import { definePlugin, ENGINE, Stage, TRAINER } from '@lmflow/sdk';
+import { recomputeBlocks } from './checkpointing.ts';
+import { OPTIMIZERS, optimizers } from './optimizers.ts';
+import { trainerAliases, trainerOptions, type TrainerInput } from './options.ts';
+import { SCHEDULES, schedules } from './schedules.ts';
+import { LoopTrainer } from './trainer.ts';
+import { unsupportedOptions } from './unsupported.ts';
+
+export { OPTIMIZERS, adamw, sgd, type Optimizer, type UpdateFacts, type UpdateValues } from './optimizers.ts';
+export { SCHEDULES, type Schedule, type ScheduleState } from './schedules.ts';
+export { trainerOptions, type TrainerInput, type TrainerOptions } from './options.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+const name = '@lmflow/plugin-trainer';
+
+declare module '@lmflow/sdk' {
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- merges the training arguments in as flat keys
+  interface ConfigSections extends TrainerInput {}
+}
+
+/** The plugin; `trainer({ learningRate: 1e-4 })`. */
+const trainer = definePlugin({
+  name,
+  version,
+  sdk: '^1.0.0',
+  options: { schema: trainerOptions, aliases: trainerAliases, unsupported: unsupportedOptions },
+  apply(context) {
+    context.provide(OPTIMIZERS, optimizers);
+    context.provide(SCHEDULES, schedules);
+    context.provide(TRAINER, (resolve) => new LoopTrainer({
+      options: context.options, config: context.config, hooks: context.hooks, log: context.log, version,
+      engine: resolve(ENGINE), optimizers: resolve(OPTIMIZERS), schedules: resolve(SCHEDULES),
+    }));
+
+    context.hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
+      if (purpose === 'training' && context.options.gradientCheckpointing) recomputeBlocks(model);
+      return model;
+    });
+  },
+});
+
+export default trainer;

@@ -1,0 +1,65 @@
+// Samples to a micro-batch of static shape: padded on the right up to a multiple of a length, so that few programs are compiled.
+import { IGNORED, type Batch, type BatchTensor, type Sample, type Samples } from '@lmflow/sdk';
+import { sampleTooLong } from './errors.ts';
+
+export interface CollateOptions {
+  /** Batches are as long as the next multiple of this ... */
+  readonly multipleOf: number;
+  /** ... but not longer than this. */
+  readonly cap: number;
+}
+
+/** The longest batch: the longest sample rounded up, but not past the model's positions. */
+export function lengthCap(sampleSets: readonly (Samples | undefined)[], multipleOf: number, maxPositions: number): number {
+  let longest = 1;
+  for (const samples of sampleSets) for (let index = 0; index < (samples?.length ?? 0); index++) longest = Math.max(longest, samples!.lengthOf(index));
+  return Math.min(roundUp(longest, multipleOf), Math.max(longest, maxPositions));
+}
+
+/** Length of a batch whose longest sample has `longest` tokens. */
+export function batchLength(longest: number, { multipleOf, cap }: CollateOptions): number {
+  if (longest > cap) throw sampleTooLong(longest, cap);
+  return Math.min(roundUp(Math.max(1, longest), multipleOf), cap);
+}
+
+/**
+ * Tensors int32 [size, length]: `inputIds`, `labels` (IGNORED on padding), `positions`, and `segments` (0 on padding) where a sample is
+ * packed. `trainedTokens` counts the labels that are left after the shift: none at a sequence's first token.
+ */
+export function collate(samples: readonly Sample[], options: CollateOptions): Batch {
+  const size = samples.length;
+  const length = batchLength(samples.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0), options);
+  const packed = samples.some(({ segments }) => segments);
+  const tensor = (fill: number): Int32Array => new Int32Array(size * length).fill(fill);
+  const [inputIds, labels, positions, segments] = [tensor(0), tensor(IGNORED), tensor(0), packed ? tensor(0) : undefined];
+  let [tokens, trainedTokens] = [0, 0];
+  samples.forEach((sample, row) => {
+    const start = row * length;
+    const count = sample.inputIds.length;
+    inputIds.set(sample.inputIds, start);
+    labels.set(sample.labels, start);
+    // A row of one sample counts on through its padding: the positions are then 0, 1, 2, ... for every row.
+    if (sample.positions) positions.set(sample.positions, start);
+    else for (let place = 0; place < (packed ? count : length); place++) positions[start + place] = place;
+    if (segments && sample.segments) segments.set(sample.segments, start);
+    else segments?.fill(1, start, start + count);
+    tokens += count;
+    trainedTokens += trainedOf(sample);
+  });
+  const shaped = (data: Int32Array): BatchTensor => ({ dtype: 'int32', shape: [size, length], data });
+  const tensors: Record<string, BatchTensor> = { inputIds: shaped(inputIds), labels: shaped(labels), positions: shaped(positions) };
+  if (segments) tensors['segments'] = shaped(segments);
+  return { size, length, tensors, tokens, trainedTokens };
+}
+
+function trainedOf({ labels, segments }: Sample): number {
+  let trained = 0;
+  for (let place = 1; place < labels.length; place++) {
+    if (labels[place] !== IGNORED && (!segments || segments[place] === segments[place - 1])) trained++;
+  }
+  return trained;
+}
+
+function roundUp(length: number, multipleOf: number): number {
+  return Math.ceil(length / multipleOf) * multipleOf;
+}

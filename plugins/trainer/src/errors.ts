@@ -1,0 +1,97 @@
+// The errors of the trainer, one builder each.
+import { didYouMean, LMFlowError } from '@lmflow/sdk';
+
+const list = (names: Iterable<string>): string => [...names].join(', ');
+const question = (name: string, names: readonly string[]): string => {
+  const near = didYouMean(name, names);
+  return near === undefined ? '' : `; did you mean "${near}"?`;
+};
+
+/** `optim` names no row of the table. */
+export function optimizerUnknown(name: string, known: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER', `optim: there is no optimizer "${name}"${question(name, known)}`, { hint: `Known: ${list(known)}. A plugin can add others.` });
+}
+
+/** `lrSchedulerType` names no row of the table. */
+export function scheduleUnknown(name: string, known: readonly string[], reason?: string): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_SCHEDULE', reason === undefined ? `lrSchedulerType: there is no schedule "${name}"${question(name, known)}` : `lrSchedulerType: "${name}" is not offered: ${reason}`,
+    { hint: `Known: ${list(known)}.` });
+}
+
+/** `lrSchedulerKwargs` does not fit the schedule. */
+export function scheduleArgument(schedule: string, what: string): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_SCHEDULE_ARGUMENT', `lrSchedulerKwargs of ${schedule}: ${what}`);
+}
+
+/** Settings contradict each other. */
+export function settingsConflict(what: string, hint: string): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_CONFLICT', what, { hint });
+}
+
+/** No samples to train on. */
+export function noSamples(): LMFlowError {
+  return new LMFlowError('LMFLOW_NO_SAMPLES', 'there is no sample to train on', { hint: 'Look at what the data set reported: were all samples dropped?' });
+}
+
+/** dataloaderDropLast leaves nothing. */
+export function noBatches(samples: number, batchSize: number): LMFlowError {
+  return new LMFlowError('LMFLOW_NO_SAMPLES', `${samples} samples do not fill one micro-batch of ${batchSize}, and dataloaderDropLast drops what is not full`, { hint: 'Lower perDeviceTrainBatchSize or leave dataloaderDropLast out.' });
+}
+
+/** Nothing to evaluate on. */
+export function noEvaluationSamples(setting: string): LMFlowError {
+  return new LMFlowError('LMFLOW_NO_EVALUATION_DATA', `${setting} needs evaluation data, and there is none`, { hint: 'Name data with evalDataset, or keep a part of the data with validationSplit.' });
+}
+
+/** The model has no trainable tensors. */
+export function nothingToTrain(): LMFlowError {
+  return new LMFlowError('LMFLOW_NOTHING_TO_TRAIN', 'the model has no trainable parameter', { hint: 'Load a method: the preset lora, or finetune for all weights.' });
+}
+
+/** The folder has content and nobody said what to do with it. */
+export function outputNotEmpty(folder: string, checkpoint: string | undefined): LMFlowError {
+  return new LMFlowError('LMFLOW_OUTPUT_NOT_EMPTY', `outputDir ${folder} is not empty${checkpoint === undefined ? '' : ` (last checkpoint: ${checkpoint})`}`,
+    { hint: 'Say --resume-from-checkpoint to go on with what is there, --overwrite-output-dir to start anew in it, or choose another outputDir.' });
+}
+
+/** outputDir cannot be written. */
+export function outputUnwritable(folder: string, cause: unknown): LMFlowError {
+  return new LMFlowError('LMFLOW_OUTPUT_UNWRITABLE', `outputDir ${folder} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+}
+
+/** resumeFromCheckpoint names a folder that is no whole checkpoint. */
+export function checkpointInvalid(folder: string, reason: string): LMFlowError {
+  return new LMFlowError('LMFLOW_CHECKPOINT_INVALID', `${folder} cannot be resumed from: ${reason}`);
+}
+
+/** Settings that decide the result are not those of the checkpoint. */
+export function resumeChanged(folder: string, changes: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_RESUME_CHANGED', `${folder} was made with other settings:\n${changes.map((change) => `  ${change}`).join('\n')}`,
+    { hint: 'Set them back, or say --allow-config-change to go on with the new ones (the run is then no longer the same as one without interruption).' });
+}
+
+/** A part of the state did not come back from the checkpoint. */
+export function resumeIncomplete(folder: string, what: string, hint = 'The plugin that made these parameters must restore them in onRestore; is it loaded?'): LMFlowError {
+  return new LMFlowError('LMFLOW_RESUME_INCOMPLETE', `${folder}: ${what}`, { hint });
+}
+
+/** The loss or the gradient became NaN or infinite. */
+export function lossNotFinite(what: 'loss' | 'gradient norm', value: number, step: number, checkpoint: string | undefined): LMFlowError {
+  return new LMFlowError('LMFLOW_LOSS_NOT_FINITE', `step ${step}: the ${what} is ${value}; stopped before the update`,
+    { hint: `${checkpoint === undefined ? 'No checkpoint was written before.' : `The last checkpoint is kept: ${checkpoint}.`} A lower learningRate, more warmupSteps or a smaller maxGradNorm usually help.` });
+}
+
+/** metricForBestModel names a figure that the evaluation does not have. */
+export function metricUnknown(name: string, known: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_METRIC', `metricForBestModel: the evaluation has no figure "${name}"${question(name, known)}`, { hint: `It has: ${list(known)}.` });
+}
+
+/** A sample is longer than the batch can be. */
+export function sampleTooLong(length: number, cap: number): LMFlowError {
+  return new LMFlowError('LMFLOW_SAMPLE_TOO_LONG', `a sample has ${length} tokens, the longest batch has ${cap}`);
+}
+
+/** The evaluation was interrupted. */
+export function evaluationAborted(): LMFlowError {
+  return new LMFlowError('LMFLOW_ABORTED', 'the evaluation was interrupted');
+}

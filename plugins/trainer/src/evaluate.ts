@@ -1,0 +1,66 @@
+// Mean loss over samples, without training: sums over all of them, divided once.
+import type { Hooks, Model, Objective, Samples, Step } from '@lmflow/sdk';
+import { collate, type CollateOptions } from './collate.ts';
+import { evaluationBatches } from './order.ts';
+import type { Programs } from './programs.ts';
+
+export interface EvaluateRequest {
+  readonly programs: Programs;
+  readonly hooks: Hooks;
+  readonly model: Model;
+  readonly samples: Samples;
+  readonly objective: Objective;
+  readonly batchSize: number;
+  readonly collating: CollateOptions;
+  readonly step: Pick<Step, 'number' | 'totalSteps' | 'epoch'>;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each batch with the number of samples done. */
+  readonly progress?: (done: number) => void;
+}
+
+export interface EvaluationResult {
+  /** `loss` and `perplexity`, and the objective's own figures, each the sum divided by the whole weight. */
+  readonly metrics: Record<string, number>;
+  readonly seconds: number;
+  readonly batches: number;
+}
+
+/** Undefined where the signal is aborted on the way. Every sample counts, also in a last batch that is not full. */
+export async function evaluateSamples(request: EvaluateRequest): Promise<EvaluationResult | undefined> {
+  const { programs, hooks, model, samples, objective, batchSize, collating, signal, progress } = request;
+  const started = performance.now();
+  const batches = evaluationBatches(samples, batchSize);
+  const sums: Record<string, number> = { loss: 0 };
+  let [weight, done] = [0, 0];
+  for (const [micro, indices] of batches.entries()) {
+    await new Promise(setImmediate); // lets Ctrl-C through
+    if (signal?.aborted) return undefined;
+    const collated = collate(indices.map((index) => samples.get(index)), collating);
+    const control = { stop: false, save: false, evaluate: false, log: false };
+    const batch = await hooks.onBatch.promise(collated, { ...request.step, model, control, mode: 'evaluation', batches: [collated] });
+    const { loss, metrics } = await programs.run('evaluation', { batch, step: request.step.number, micro });
+    sums['loss']! += loss;
+    for (const [name, total] of Object.entries(metrics)) sums[name] = (sums[name] ?? 0) + total;
+    weight += objective.weight(batch);
+    done += indices.length;
+    progress?.(done);
+  }
+  const metrics = Object.fromEntries(Object.entries(sums).map(([name, total]) => [name, total / weight]));
+  metrics['perplexity'] ??= Math.exp(metrics['loss']!);
+  return { metrics, batches: batches.length, seconds: (performance.now() - started) / 1000 };
+}
+
+/** As transformers names the figures of an evaluation: `eval_loss`, ..., and how long it took. */
+export function evaluationFigures({ metrics, seconds, batches }: EvaluationResult, samples: number): Record<string, number> {
+  return {
+    ...Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval_${name}`, value])),
+    eval_runtime: round(seconds, 4),
+    eval_samples_per_second: round(samples / seconds, 3),
+    eval_steps_per_second: round(batches / seconds, 3),
+  };
+}
+
+/** To so many decimal places, as transformers rounds times and rates. */
+export function round(value: number, places: number): number {
+  return Number(value.toFixed(places));
+}

@@ -1,0 +1,151 @@
+// The training loop: every method's steps, from the first (or the one after a checkpoint's) to the last.
+import type { Batch, Evaluation, FitRequest, Hooks, Logger, Step } from '@lmflow/sdk';
+import { limitCheckpoints, saveCheckpoint } from './checkpoints.ts';
+import { collate, type CollateOptions } from './collate.ts';
+import { lossNotFinite, metricUnknown } from './errors.ts';
+import { evaluateSamples, type EvaluationResult } from './evaluate.ts';
+import { clipFactor, GradientSum } from './gradients.ts';
+import type { DataOrder } from './order.ts';
+import type { Programs } from './programs.ts';
+import type { Reporter } from './report.ts';
+import type { ResumeFacts } from './resume.ts';
+import { dueAt, type RunSettings } from './settings.ts';
+import type { RunState } from './state.ts';
+import type { Updater } from './update.ts';
+
+/** Everything a run is made of. */
+export interface Run {
+  readonly request: FitRequest;
+  readonly settings: RunSettings;
+  readonly order: DataOrder;
+  readonly collating: CollateOptions;
+  readonly facts: ResumeFacts;
+  readonly hooks: Hooks;
+  readonly log: Logger;
+  readonly programs: Programs;
+  readonly updater: Updater;
+  readonly state: RunState;
+  readonly reporter: Reporter;
+  /** For the estimate of floating point operations. */
+  readonly totalParameters: number;
+  /** The last checkpoint written or resumed from. */
+  checkpoint: string | undefined;
+  /** The evaluation of the parameters as they are, if there was one. */
+  evaluated: EvaluationResult | undefined;
+}
+
+/** `finished` after the last step, `stopped` by a tap or early stopping, `interrupted` by the signal (a checkpoint is saved then). */
+export type LoopEnd = 'finished' | 'stopped' | 'interrupted';
+
+/** Trains until the end. Throws LMFLOW_LOSS_NOT_FINITE before the update of the step where it happens. */
+export async function trainingLoop(run: Run): Promise<LoopEnd> {
+  const { request: { model, objective, signal }, settings, hooks, programs, updater, state, reporter } = run;
+  const { totalSteps, options } = settings;
+  if (state.evaluationDue || (options.evalOnStart && state.globalStep === 0)) await evaluateRun(run);
+
+  for (let number = state.globalStep + 1; number <= totalSteps; number++) {
+    await new Promise(setImmediate); // lets Ctrl-C through: a run of the engine may hold the event loop
+    if (signal?.aborted) return 'interrupted';
+    const started = performance.now();
+    const step = makeStep(run, number);
+    await hooks.onStepStart.promise(step);
+
+    const sum = new GradientSum();
+    let tokens = 0;
+    for (const [micro, collated] of step.batches.entries()) {
+      const batch = await hooks.onBatch.promise(collated, step);
+      sum.add(await programs.run('training', { batch, step: number, micro }), objective.weight(batch));
+      tokens += batch.tokens;
+    }
+    const weight = sum.weight || 1; // a step without a trained token has loss and gradient 0
+    step.loss = sum.loss / weight;
+    step.gradientNorm = sum.norm() / weight;
+    checkFinite(run, step);
+    step.learningRate = settings.learningRate(number);
+    const gradientScale = clipFactor(step.gradientNorm, options.maxGradNorm) / weight;
+    await updater.apply({ parameters: model.parameters.values(), gradients: sum.gradients, gradientScale, learningRate: step.learningRate });
+    sum.gradients.clear(); // before the next run makes new ones
+    programs.parametersChanged();
+
+    step.seconds = (performance.now() - started) / 1000;
+    record(run, step, sum, tokens);
+    await hooks.onStep.promise(step);
+    const due = dueAt(number, settings);
+    await reporter.step(step, tokens, due.log || step.control.log);
+    const isBest = due.evaluate || step.control.evaluate ? await evaluateRun(run) : false;
+    const stopping = step.control.stop || state.patience >= (options.earlyStoppingPatience ?? Infinity);
+    const keepsBest = isBest && (options.loadBestModelAtEnd || options.saveStrategy === 'best');
+    const interrupted = signal?.aborted === true && number < totalSteps;
+    if (due.save || step.control.save || keepsBest || interrupted) await saveRun(run, stopping || number === totalSteps);
+    if (interrupted) return 'interrupted';
+    if (stopping) return 'stopped';
+  }
+  return 'finished';
+}
+
+function makeStep({ request: { model, train }, settings: { totalSteps }, order, collating }: Run, number: number): Step {
+  const batches: Batch[] = order.microBatches(number).map((indices) => collate(indices.map((index) => train.get(index)), collating));
+  const control = { stop: false, save: false, evaluate: false, log: false };
+  return { number, totalSteps, epoch: order.epochAfter(number), model, control, mode: 'training', batches };
+}
+
+function checkFinite({ checkpoint }: Run, { number, loss, gradientNorm }: Step): void {
+  if (!Number.isFinite(loss)) throw lossNotFinite('loss', loss!, number, checkpoint);
+  if (!Number.isFinite(gradientNorm)) throw lossNotFinite('gradient norm', gradientNorm!, number, checkpoint);
+}
+
+function record(run: Run, step: Step, sum: GradientSum, tokens: number): void {
+  const { state, totalParameters, programs, log } = run;
+  state.globalStep = step.number;
+  state.epoch = step.epoch;
+  state.seconds += step.seconds!;
+  state.tokensSeen += tokens;
+  state.floatingPointOperations += 6 * tokens * totalParameters;
+  state.lossTotal += step.loss!;
+  state.window.steps++;
+  state.window.loss += step.loss!;
+  for (const [name, total] of Object.entries(sum.metrics)) state.window.metrics[name] = (state.window.metrics[name] ?? 0) + total / (sum.weight || 1);
+  run.evaluated = undefined;
+  if (sum.weight === 0) log.warn(`step ${step.number} has no trained token`);
+  if (step.number === 1 && programs.unused().length > 0) log.warn(`the loss does not depend on these parameters, so they stay as they are: ${programs.unused().join(', ')}`);
+}
+
+/** Evaluates the parameters as they are and compares with the best so far; gives whether they are better. */
+export async function evaluateRun(run: Run): Promise<boolean> {
+  const { request: { model, evaluation: samples, objective, signal }, settings, hooks, log, programs, state, reporter, collating } = run;
+  if (!samples || samples.length === 0) return false;
+  state.evaluationDue = true; // where it is interrupted, the resumed run evaluates first
+  const result = await evaluateSamples({
+    programs, hooks, model, samples, objective, collating, signal, batchSize: settings.options.perDeviceEvalBatchSize,
+    step: { number: state.globalStep, totalSteps: settings.totalSteps, epoch: state.epoch },
+    progress: (done) => { log.progress(`evaluating  ${done}/${samples.length}`); },
+  });
+  if (!result) return false;
+  state.evaluationDue = false;
+  const evaluation: Evaluation = { step: state.globalStep, epoch: state.epoch, metrics: result.metrics, seconds: result.seconds };
+  await hooks.onEvaluate.promise(evaluation);
+  run.evaluated = result;
+  const isBest = compareWithBest(run, result.metrics);
+  await reporter.evaluation(result, samples.length);
+  return isBest;
+}
+
+function compareWithBest({ settings, state }: Run, metrics: Readonly<Record<string, number>>): boolean {
+  const { bestMetric, greaterIsBetter, options } = settings;
+  if (bestMetric === undefined) return false;
+  const value = metrics[bestMetric];
+  if (value === undefined) throw metricUnknown(bestMetric, Object.keys(metrics));
+  const best = state.bestMetric;
+  const better = best === undefined ? !Number.isNaN(value) : greaterIsBetter ? value > best : value < best;
+  state.patience = better && (best === undefined || Math.abs(value - best) > options.earlyStoppingThreshold) ? 0 : state.patience + 1;
+  if (better) [state.bestMetric, state.bestGlobalStep] = [value, state.globalStep];
+  return better;
+}
+
+async function saveRun(run: Run, stopping: boolean): Promise<void> {
+  const { request: { model }, settings, hooks, log, updater, state, facts } = run;
+  run.checkpoint = await saveCheckpoint({ settings, hooks, model, updater, state, facts, stopping });
+  log.event('checkpoint', { step: state.globalStep, folder: run.checkpoint }, `saved ${run.checkpoint}`);
+  const removed = await limitCheckpoints(settings.outputDir, settings.options.saveTotalLimit, [run.checkpoint, state.bestModelCheckpoint]);
+  if (removed.length > 0) log.debug(`removed ${removed.join(', ')} (saveTotalLimit)`);
+}

@@ -1,0 +1,98 @@
+// The output folder: what may be in it before a run, and everything written into it at the end.
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Checkpoint, FitRequest, Hooks, Logger } from '@lmflow/sdk';
+import { modelCard, type CardRequest } from './card.ts';
+import { lossChart } from './chart.ts';
+import { listCheckpoints, STATE_FILE } from './checkpoints.ts';
+import { outputNotEmpty, outputUnwritable } from './errors.ts';
+import { round, type EvaluationResult } from './evaluate.ts';
+import { asideFolder, CheckpointFolder, ifPresent, publishFiles, removeAsides } from './folder.ts';
+import { LOG_FILE } from './report.ts';
+import type { RunSettings } from './settings.ts';
+import { sorted } from './state.ts';
+
+/** Whether the folder has anything in it (names that start with a dot do not count). */
+export async function isEmptyFolder(folder: string): Promise<boolean> {
+  return (await ifPresent(readdir(folder)) ?? []).every((name) => name.startsWith('.'));
+}
+
+/** Makes the folder ready. Throws LMFLOW_OUTPUT_NOT_EMPTY where it has content and neither resuming nor overwriting was chosen. */
+export async function prepareOutput({ outputDir, options }: RunSettings, log: Logger): Promise<void> {
+  const checkpoints = await listCheckpoints(outputDir);
+  const resumes = options.resumeFromCheckpoint !== false;
+  if (!resumes && !options.overwriteOutputDir && !await isEmptyFolder(outputDir)) throw outputNotEmpty(outputDir, checkpoints[0] && basename(checkpoints[0].folder));
+  try {
+    await mkdir(outputDir, { recursive: true });
+    await removeAsides(outputDir);
+    if (resumes || !options.overwriteOutputDir) return;
+    for (const { folder } of checkpoints) await rm(folder, { recursive: true, force: true });
+    await rm(join(outputDir, LOG_FILE), { force: true });
+  } catch (error) {
+    throw outputUnwritable(outputDir, error);
+  }
+  if (checkpoints.length > 0) log.info(`${outputDir} is overwritten: ${checkpoints.length} old checkpoint${checkpoints.length === 1 ? '' : 's'} removed`);
+}
+
+/** For the plan: what would happen to the folder. */
+export async function describeOutput({ outputDir, options }: RunSettings): Promise<string> {
+  if (await isEmptyFolder(outputDir)) return outputDir;
+  if (options.resumeFromCheckpoint !== false) return `${outputDir} (resumed)`;
+  return `${outputDir} (${options.overwriteOutputDir ? 'overwritten' : 'not empty: training needs resumeFromCheckpoint or overwriteOutputDir'})`;
+}
+
+export interface FinishRequest extends Omit<CardRequest, 'evaluation'> {
+  readonly hooks: Hooks;
+  readonly request: FitRequest;
+  readonly evaluation: EvaluationResult | undefined;
+}
+
+/** Writes the model (by onSave), the results, the loss curve and the model card into outputDir, each file whole. */
+export async function writeResults({ hooks, evaluation, ...card }: FinishRequest): Promise<void> {
+  const { request, settings, state } = card;
+  const aside = await asideFolder(settings.outputDir, 'final');
+  const checkpoint: Checkpoint = new CheckpointFolder('final', aside, state.globalStep, request.model);
+  const train = trainResults(card);
+  const evaluated = evaluation && evaluationResults(evaluation, card);
+  state.logHistory.push({ epoch: round(state.epoch, 4), step: state.globalStep, total_flos: state.floatingPointOperations, ...withoutKeys(train, ['epoch', 'total_flos', 'train_samples']) });
+  await hooks.onSave.promise(checkpoint);
+  await checkpoint.writeJson(STATE_FILE, state.toJson(settings, true));
+  await checkpoint.writeJson('train_results.json', sorted(train));
+  if (evaluated) await checkpoint.writeJson('eval_results.json', sorted(evaluated));
+  await checkpoint.writeJson('all_results.json', sorted({ ...train, ...evaluated }));
+  await checkpoint.writeText('training_loss.svg', lossChart(state.logHistory, `Loss of ${basename(settings.outputDir)}`));
+  await checkpoint.writeText('README.md', modelCard({ ...card, evaluation: evaluation?.metrics }));
+  await publishFiles(aside, settings.outputDir);
+}
+
+function trainResults({ request, state }: Omit<FinishRequest, 'hooks' | 'evaluation'>): Record<string, number> {
+  return {
+    epoch: round(state.epoch, 4),
+    total_flos: state.floatingPointOperations,
+    train_loss: state.trainLoss,
+    train_runtime: round(state.seconds, 4),
+    train_samples: request.train.length,
+    train_samples_per_second: round(rate(state.epoch * request.train.length, state.seconds), 3),
+    train_steps_per_second: round(rate(state.globalStep, state.seconds), 3),
+  };
+}
+
+function evaluationResults({ metrics, seconds, batches }: EvaluationResult, { request, state }: Omit<FinishRequest, 'hooks' | 'evaluation'>): Record<string, number> {
+  const samples = request.evaluation!.length;
+  const { perplexity, ...others } = metrics;
+  return {
+    epoch: round(state.epoch, 4),
+    ...Object.fromEntries(Object.entries(others).map(([name, value]) => [`eval_${name}`, value])),
+    eval_runtime: round(seconds, 4),
+    eval_samples: samples,
+    eval_samples_per_second: round(rate(samples, seconds), 3),
+    eval_steps_per_second: round(rate(batches, seconds), 3),
+    ...(perplexity === undefined ? {} : { perplexity }),
+  };
+}
+
+const rate = (count: number, seconds: number): number => (seconds > 0 ? count / seconds : 0);
+
+function withoutKeys(record: Readonly<Record<string, number>>, keys: readonly string[]): Record<string, number> {
+  return Object.fromEntries(Object.entries(record).filter(([key]) => !keys.includes(key)));
+}

@@ -1,0 +1,98 @@
+// The plan, told before the first step: what is trained, for how long, and whether it fits into memory.
+import type { Batch, FitRequest, Logger, Model, Samples } from '@lmflow/sdk';
+import { BYTES, sizeOf } from '@lmflow/sdk/graph';
+import { collate, type CollateOptions } from './collate.ts';
+import { activationBytes, availableBytes, formatBytes } from './memory.ts';
+import { samplingStrategy, type DataOrder } from './order.ts';
+import type { RunSettings } from './settings.ts';
+import { traceProgram } from './tracing.ts';
+import type { Updater } from './update.ts';
+
+export interface Plan {
+  readonly trainableParameters: number;
+  readonly totalParameters: number;
+  /** Mean over an epoch. */
+  readonly tokensPerStep: number;
+  readonly memory: MemoryPlan;
+}
+
+/** Bytes. */
+export interface MemoryPlan {
+  readonly weights: number;
+  readonly gradients: number;
+  readonly optimizer: number;
+  readonly activations: number;
+  readonly total: number;
+  readonly available: number;
+}
+
+export interface PlanRequest {
+  readonly request: FitRequest;
+  readonly settings: RunSettings;
+  readonly order: DataOrder;
+  readonly updater: Updater;
+  readonly collating: CollateOptions;
+}
+
+/** Counts parameters and estimates memory from the program of the largest micro-batch. */
+export function makePlan({ request: { model, train, objective }, settings, order, updater, collating }: PlanRequest): Plan {
+  const { options } = settings;
+  const trainable = sum([...model.parameters.values()].map(({ shape }) => sizeOf(shape)));
+  const added = sum([...model.parameters.values()].filter(({ name }) => !model.weights.has(name)).map(({ shape }) => sizeOf(shape)));
+  const inWeights = sum([...model.weights.values()].map(({ shape }) => sizeOf(shape)));
+  const largest = largestBatch(train, options.perDeviceTrainBatchSize, collating);
+  const weights = frozenBytes(model) + 4 * trainable;
+  const gradients = 4 * trainable * (options.gradientAccumulationSteps > 1 ? 2 : 1);
+  const optimizer = updater.stateBytes(model.parameters.values());
+  // The gradients are outputs of the program: counted once, with the activations left over.
+  const activations = Math.max(0, activationBytes(traceProgram(model, objective, largest, 'training').graph) - 4 * trainable);
+  return {
+    trainableParameters: trainable,
+    totalParameters: inWeights + added,
+    tokensPerStep: (meanLength(train) * order.samplesPerEpoch) / order.stepsPerEpoch,
+    memory: { weights, gradients, optimizer, activations, total: weights + gradients + optimizer + activations, available: availableBytes() },
+  };
+}
+
+/** Prints the plan; warns where the memory does not suffice. */
+export function tellPlan(plan: Plan, { request, settings, order }: PlanRequest, output: string, log: Logger): void {
+  const { options, totalSteps } = settings;
+  const { memory, trainableParameters, totalParameters } = plan;
+  const count = (value: number): string => Math.round(value).toLocaleString('en');
+  const epochs = totalSteps / order.stepsPerEpoch;
+  const batch = options.perDeviceTrainBatchSize * options.gradientAccumulationSteps;
+  log.table('Plan', [
+    ['trainable parameters', `${count(trainableParameters)} of ${count(totalParameters)} (${((100 * trainableParameters) / totalParameters).toPrecision(3)}%)`],
+    ['samples', `${count(request.train.length)} to train on${request.evaluation ? `, ${count(request.evaluation.length)} to evaluate on` : ''}, order ${samplingStrategy(options)}`],
+    ['steps', `${count(totalSteps)} (${Number(epochs.toFixed(2))} epoch${epochs === 1 ? '' : 's'} of ${count(order.stepsPerEpoch)})`],
+    ['batch', `${batch} sequences a step (${options.perDeviceTrainBatchSize} x ${options.gradientAccumulationSteps} accumulated), about ${count(plan.tokensPerStep)} tokens`],
+    ['optimizer', `${options.optim}, learning rate ${options.learningRate}, ${options.lrSchedulerType}${settings.warmupSteps > 0 ? `, ${settings.warmupSteps} warmup steps` : ''}`],
+    ['memory', `about ${formatBytes(memory.total)} of ${formatBytes(memory.available)} available`],
+    ['', `weights ${formatBytes(memory.weights)}, gradients ${formatBytes(memory.gradients)}, optimizer ${formatBytes(memory.optimizer)}, activations ${formatBytes(memory.activations)}`],
+    ['output', output],
+  ]);
+  log.event('plan', { ...plan, totalSteps, stepsPerEpoch: order.stepsPerEpoch, effectiveBatch: batch, samples: request.train.length, evaluationSamples: request.evaluation?.length ?? 0, outputDir: settings.outputDir });
+  if (memory.total > memory.available) {
+    log.warn(`the run may not fit into memory: it needs about ${formatBytes(memory.total)}, ${formatBytes(memory.available)} are available; lower perDeviceTrainBatchSize or blockSize, or set gradientCheckpointing`);
+  }
+}
+
+// Frozen weights as float32: engines convert 16-bit ones, unless they are told to cast on the way.
+function frozenBytes({ weights, parameters }: Model): number {
+  return sum([...weights].filter(([name]) => !parameters.has(name)).map(([, { dtype, shape }]) => Math.max(BYTES[dtype], dtype === 'float16' || dtype === 'bfloat16' ? 4 : 0) * sizeOf(shape)));
+}
+
+function largestBatch(train: Samples, size: number, collating: CollateOptions): Batch {
+  let longest = 0;
+  for (let index = 1; index < train.length; index++) if (train.lengthOf(index) > train.lengthOf(longest)) longest = index;
+  const sample = train.get(longest);
+  return collate(Array.from({ length: Math.min(size, train.length) }, () => sample), collating);
+}
+
+function meanLength({ length, statistics }: Samples): number {
+  return statistics.tokens / Math.max(1, length);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,139 @@
+// Compiled programs by shape of batch: the least recently used ones are disposed where their memory together gets too much.
+import { fillKeepMask, type Batch, type Engine, type Model, type Objective, type Program, type Tensor } from '@lmflow/sdk';
+import { sizeOf } from '@lmflow/sdk/graph';
+import { gradientOutput, metricOutput, parameterInput, traceProgram, type TracedProgram } from './tracing.ts';
+import { activationBytes } from './memory.ts';
+
+export interface ProgramResult {
+  /** Sum of the loss. */
+  readonly loss: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Summed gradients by parameter name; empty in evaluation. The arrays are the caller's. */
+  readonly gradients: Map<string, Float32Array>;
+}
+
+/** Where a micro-batch stands in the run: decides its dropout masks. */
+export interface MicroBatch { readonly batch: Batch; readonly step: number; readonly micro: number }
+
+type Mode = 'training' | 'evaluation';
+
+interface Compiled extends TracedProgram {
+  readonly program: Program;
+  readonly bytes: number;
+  readonly masks: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface ProgramsRequest {
+  readonly engine: Engine;
+  readonly model: Model;
+  readonly objective: Objective;
+  readonly seed: number;
+  /** Estimated bytes of activations that kept programs may hold together. */
+  readonly budget: number;
+}
+
+export class Programs {
+  readonly #request: ProgramsRequest;
+  readonly #compiled = new Map<string, Compiled>();
+  readonly #parameters = new Map<string, Tensor>();
+
+  constructor(request: ProgramsRequest) {
+    this.#request = request;
+  }
+
+  /** Parameters that no compiled program takes as an input: they are not trained. */
+  unused(): string[] {
+    const used = new Set([...this.#compiled.values()].flatMap(({ parameters }) => parameters));
+    return [...this.#request.model.parameters.keys()].filter((name) => !used.has(name));
+  }
+
+  /** Runs a micro-batch; compiles its program where it is the first of its shape. */
+  async run(mode: Mode, { batch, step, micro }: MicroBatch): Promise<ProgramResult> {
+    const compiled = await this.#programFor(mode, batch);
+    const { engine, seed } = this.#request;
+    const inputs: Record<string, Tensor> = {};
+    const passing: Tensor[] = [];
+    for (const name of compiled.parameters) inputs[parameterInput(name)] = await this.#parameter(name);
+    for (const [name, { data, shape, dtype }] of Object.entries(batch.tensors)) {
+      if (compiled.graph.inputs.has(name)) passing.push(inputs[name] = await engine.upload(data, shape, dtype));
+    }
+    for (const { site, input, shape, probability } of compiled.dropout) {
+      const mask = compiled.masks.get(site)!;
+      if (mode === 'training') fillKeepMask(mask, probability, seed, 'dropout', step, micro, site); else mask.fill(1);
+      passing.push(inputs[input] = await engine.upload(mask, shape, 'uint8'));
+    }
+    const outputs = await compiled.program.run(inputs);
+    const result = await readResult(compiled, mode, outputs);
+    for (const tensor of [...passing, ...Object.values(outputs)]) tensor.dispose();
+    return result;
+  }
+
+  /** After an update: parameters that the engine holds a copy of are uploaded again before the next run. */
+  parametersChanged(): void {
+    for (const [name, tensor] of this.#parameters) {
+      if (tensor.location === 'cpu') continue;
+      tensor.dispose();
+      this.#parameters.delete(name);
+    }
+  }
+
+  async dispose(): Promise<void> {
+    for (const { program } of this.#compiled.values()) await program.dispose();
+    for (const tensor of this.#parameters.values()) tensor.dispose();
+    this.#compiled.clear();
+    this.#parameters.clear();
+  }
+
+  async #parameter(name: string): Promise<Tensor> {
+    const known = this.#parameters.get(name);
+    if (known) return known;
+    const { data, shape } = this.#request.model.parameters.get(name)!;
+    const tensor = await this.#request.engine.upload(data, shape, 'float32');
+    this.#parameters.set(name, tensor);
+    return tensor;
+  }
+
+  async #programFor(mode: Mode, batch: Batch): Promise<Compiled> {
+    const key = this.#keyOf(mode, batch);
+    const known = this.#compiled.get(key);
+    if (known) {
+      this.#compiled.delete(key); // to the end: the most recently used
+      this.#compiled.set(key, known);
+      return known;
+    }
+    const { engine, model, objective } = this.#request;
+    const traced = traceProgram(model, objective, batch, mode);
+    const bytes = activationBytes(traced.graph);
+    await this.#makeRoom(bytes);
+    const program = await engine.compile(traced.graph, { name: `${mode} ${batch.size} x ${batch.length}` });
+    const masks = new Map(traced.dropout.map(({ site, shape }) => [site, new Uint8Array(sizeOf(shape))]));
+    const compiled = { ...traced, program, bytes, masks };
+    this.#compiled.set(key, compiled);
+    return compiled;
+  }
+
+  // The set of parameters is part of the key: a plugin (LISA) may choose others from step to step.
+  #keyOf(mode: Mode, { tensors }: Batch): string {
+    const types = Object.entries(tensors).map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`);
+    return [mode, ...types, ...this.#request.model.parameters.keys()].join('|');
+  }
+
+  async #makeRoom(bytes: number): Promise<void> {
+    let held = [...this.#compiled.values()].reduce((total, compiled) => total + compiled.bytes, bytes);
+    for (const [key, compiled] of this.#compiled) {
+      if (held <= this.#request.budget) return;
+      held -= compiled.bytes;
+      this.#compiled.delete(key);
+      await compiled.program.dispose();
+    }
+  }
+}
+
+async function readResult(compiled: Compiled, mode: Mode, outputs: Readonly<Record<string, Tensor>>): Promise<ProgramResult> {
+  const number = async (name: string): Promise<number> => Number((await outputs[name]!.read())[0]);
+  const metrics: Record<string, number> = {};
+  for (const name of compiled.metrics) metrics[name] = await number(metricOutput(name));
+  const gradients = new Map<string, Float32Array>();
+  if (mode === 'training') for (const name of compiled.parameters) gradients.set(name, (await outputs[gradientOutput(name)]!.read()) as Float32Array);
+  return { loss: await number('loss'), metrics, gradients };
+}

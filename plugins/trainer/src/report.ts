@@ -1,0 +1,132 @@
+// Figures on the way: log entries, trainer_log.jsonl with LLaMA-Factory's keys, the progress line, the time left.
+import { appendFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Hooks, Logger, Step } from '@lmflow/sdk';
+import { evaluationFigures, round, type EvaluationResult } from './evaluate.ts';
+import { ifPresent, writeWhole } from './folder.ts';
+import type { RunSettings } from './settings.ts';
+import type { RunState } from './state.ts';
+
+export const LOG_FILE = 'trainer_log.jsonl';
+
+/** Steps after which the time left is told. */
+const TIMED_STEPS = 3;
+
+export class Reporter {
+  readonly #settings: RunSettings;
+  readonly #state: RunState;
+  readonly #hooks: Hooks;
+  readonly #log: Logger;
+  readonly #path: string;
+  /** Since the last log entry. */
+  #tokens = 0;
+  #seconds = 0;
+  /** Of this session's steps; the first are slow. */
+  #durations: number[] = [];
+
+  constructor(settings: RunSettings, state: RunState, hooks: Hooks, log: Logger) {
+    this.#settings = settings;
+    this.#state = state;
+    this.#hooks = hooks;
+    this.#log = log;
+    this.#path = join(settings.outputDir, LOG_FILE);
+  }
+
+  /** Drops the lines of steps that are done again. */
+  async begin(): Promise<void> {
+    const lines = (await ifPresent(readFile(this.#path, 'utf8')) ?? '').split('\n').filter((line) => (stepOf(line) ?? Infinity) <= this.#state.globalStep);
+    await writeWhole(this.#path, lines.map((line) => `${line}\n`).join(''));
+  }
+
+  /** After every step: a progress line, or a log entry. `tokens` and the times are those of the step. */
+  async step(step: Step, tokens: number, log: boolean): Promise<void> {
+    this.#tokens += tokens;
+    this.#seconds += step.seconds!;
+    this.#durations.push(step.seconds!);
+    const rate = this.#tokens / this.#seconds;
+    if (log) await this.#entry(step, rate);
+    else this.#log.progress(this.#line(step, step.loss!, rate));
+    if (this.#durations.length === TIMED_STEPS && step.number < step.totalSteps) {
+      this.#log.info(`about ${formatTime(this.#secondsLeft())} left (${this.#stepSeconds().toFixed(this.#stepSeconds() < 1 ? 3 : 1)} s a step)`);
+    }
+  }
+
+  /** Adds an evaluation to the log. */
+  async evaluation(result: EvaluationResult, samples: number): Promise<void> {
+    const state = this.#state;
+    const figures = evaluationFigures(result, samples);
+    state.logHistory.push({ epoch: round(state.epoch, 4), ...figures, step: state.globalStep });
+    await this.#append({ eval_loss: result.metrics['loss'] });
+    const { loss, perplexity, ...others } = result.metrics;
+    const parts = [`evaluation loss ${number(loss!)}`, `perplexity ${number(perplexity!)}`, ...Object.entries(others).map(([name, value]) => `${name} ${number(value)}`)];
+    this.#log.event('evaluation', { step: state.globalStep, epoch: state.epoch, ...result.metrics, seconds: result.seconds },
+      `step ${state.globalStep}/${this.#settings.totalSteps}  ${parts.join('  ')}  (${result.seconds.toFixed(1)} s)`);
+    this.#hooks.onMetrics.call({ kind: 'evaluation', step: state.globalStep, values: { epoch: state.epoch, ...result.metrics } });
+  }
+
+  async #entry(step: Step, rate: number): Promise<void> {
+    const state = this.#state;
+    const { window } = state;
+    const mean = (total: number): number => total / Math.max(1, window.steps);
+    const metrics = Object.fromEntries(Object.entries(window.metrics).map(([name, total]) => [name, mean(total)]));
+    const loss = mean(window.loss);
+    state.window = { steps: 0, loss: 0, metrics: {} };
+    this.#tokens = this.#seconds = 0;
+    const [gradientNorm, learningRate] = [step.gradientNorm!, step.learningRate!];
+    state.logHistory.push({ epoch: round(step.epoch, 4), grad_norm: gradientNorm, learning_rate: learningRate, loss, ...metrics, step: step.number });
+    await this.#append({ loss, lr: learningRate, throughput: round(rate, 2) });
+    this.#log.event('train', {
+      step: step.number, totalSteps: step.totalSteps, epoch: step.epoch, loss, learningRate, gradientNorm, tokensPerSecond: rate, secondsLeft: this.#secondsLeft(), ...metrics,
+    }, this.#line(step, loss, rate));
+    this.#hooks.onMetrics.call({ kind: 'train', step: step.number, values: { epoch: step.epoch, loss, learningRate, gradientNorm, tokensPerSecond: rate, ...metrics } });
+  }
+
+  async #append(figures: Readonly<Record<string, number | undefined>>): Promise<void> {
+    const { globalStep, epoch, seconds, tokensSeen } = this.#state;
+    const { totalSteps } = this.#settings;
+    await appendFile(this.#path, `${JSON.stringify({
+      current_steps: globalStep, total_steps: totalSteps, ...figures, epoch: round(epoch, 4), percentage: round((100 * globalStep) / totalSteps, 2),
+      elapsed_time: formatTime(seconds), remaining_time: formatTime(this.#secondsLeft()), total_tokens: tokensSeen,
+    })}\n`);
+  }
+
+  #line(step: Step, loss: number, rate: number): string {
+    const left = step.number < step.totalSteps ? [`${formatTime(this.#secondsLeft())} left`] : [];
+    return [
+      `step ${step.number}/${step.totalSteps}`, `epoch ${step.epoch.toFixed(2)}`, `loss ${number(loss)}`, `lr ${number(step.learningRate!)}`,
+      `grad norm ${number(step.gradientNorm!)}`, `${Math.round(rate).toLocaleString('en')} tokens/s`, ...left,
+    ].join('  ');
+  }
+
+  // The median: the first steps and saving are slower.
+  #stepSeconds(): number {
+    const recent = this.#durations.slice(-50).sort((a, b) => a - b);
+    return recent[recent.length >> 1] ?? 0;
+  }
+
+  #secondsLeft(): number {
+    return this.#stepSeconds() * (this.#settings.totalSteps - this.#state.globalStep);
+  }
+}
+
+function stepOf(line: string): number | undefined {
+  try {
+    return (JSON.parse(line) as { readonly current_steps?: number }).current_steps;
+  } catch {
+    return undefined; // cut short by a kill, or empty
+  }
+}
+
+/** Four significant digits. */
+function number(value: number): string {
+  if (!Number.isFinite(value) || value === 0) return String(value);
+  const size = Math.abs(value);
+  return size < 1e-3 || size >= 1e5 ? value.toExponential(2) : value.toPrecision(4);
+}
+
+/** `1:02:03`, as LLaMA-Factory writes times. */
+export function formatTime(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const part = (value: number): string => String(value).padStart(2, '0');
+  return `${Math.floor(whole / 3600)}:${part(Math.floor(whole / 60) % 60)}:${part(whole % 60)}`;
+}

@@ -1,0 +1,107 @@
+// What a run knows of itself: counters, best model, log. Written as Hugging Face's trainer_state.json, plus what an exact resume needs besides.
+import type { RunSettings } from './settings.ts';
+
+export type LogEntry = Readonly<Record<string, number>>;
+
+/** Sums since the last log entry. */
+export interface LogWindow { steps: number; loss: number; metrics: Record<string, number> }
+
+/** The part that trainer_state.json has no place for. */
+export interface PrivateState { readonly window: LogWindow; readonly lossTotal: number; readonly seconds: number; readonly evaluationDue: boolean }
+
+export class RunState {
+  globalStep = 0;
+  epoch = 0;
+  bestMetric: number | undefined;
+  bestGlobalStep: number | undefined;
+  bestModelCheckpoint: string | undefined;
+  /** Evaluations in a row that were not better. */
+  patience = 0;
+  /** An evaluation was due and interrupted. */
+  evaluationDue = false;
+  tokensSeen = 0;
+  floatingPointOperations = 0;
+  logHistory: LogEntry[] = [];
+  window: LogWindow = { steps: 0, loss: 0, metrics: {} };
+  /** Sum of the steps' losses. */
+  lossTotal = 0;
+  /** Training time, over all interruptions. */
+  seconds = 0;
+
+  /** Mean of the steps' losses, as transformers reports train_loss. */
+  get trainLoss(): number {
+    return this.globalStep === 0 ? Number.NaN : this.lossTotal / this.globalStep;
+  }
+
+  /** trainer_state.json, keys sorted. */
+  toJson(settings: RunSettings, stopping: boolean): Record<string, unknown> {
+    const { options } = settings;
+    const callbacks: Record<string, unknown> = {
+      TrainerControl: {
+        args: { should_epoch_stop: false, should_evaluate: false, should_log: false, should_save: true, should_training_stop: stopping },
+        attributes: {},
+      },
+    };
+    if (options.earlyStoppingPatience !== undefined) {
+      callbacks['EarlyStoppingCallback'] = {
+        args: { early_stopping_patience: options.earlyStoppingPatience, early_stopping_threshold: options.earlyStoppingThreshold },
+        attributes: { early_stopping_patience_counter: this.patience },
+      };
+    }
+    return sorted({
+      best_global_step: this.bestGlobalStep ?? null,
+      best_metric: this.bestMetric ?? null,
+      best_model_checkpoint: this.bestModelCheckpoint ?? null,
+      epoch: this.epoch,
+      eval_steps: settings.evalSteps,
+      global_step: this.globalStep,
+      is_hyper_param_search: false,
+      is_local_process_zero: true,
+      is_world_process_zero: true,
+      log_history: this.logHistory,
+      logging_steps: settings.loggingSteps,
+      max_steps: settings.totalSteps,
+      num_input_tokens_seen: this.tokensSeen,
+      num_train_epochs: Math.ceil(settings.totalSteps / settings.stepsPerEpoch),
+      save_steps: settings.saveSteps,
+      stateful_callbacks: callbacks,
+      total_flos: this.floatingPointOperations,
+      train_batch_size: options.perDeviceTrainBatchSize,
+      trial_name: null,
+      trial_params: null,
+    });
+  }
+
+  privateState(): PrivateState {
+    return { window: structuredClone(this.window), lossTotal: this.lossTotal, seconds: this.seconds, evaluationDue: this.evaluationDue };
+  }
+
+  /** Takes back what `toJson` and `privateState` gave. */
+  restore(saved: Readonly<Record<string, unknown>>, own: PrivateState): void {
+    const read = saved as {
+      readonly best_global_step: number | null; readonly best_metric: number | null; readonly best_model_checkpoint: string | null; readonly epoch: number;
+      readonly global_step: number; readonly num_input_tokens_seen: number; readonly total_flos: number; readonly log_history: LogEntry[];
+      readonly stateful_callbacks?: { readonly EarlyStoppingCallback?: { readonly attributes: { readonly early_stopping_patience_counter: number } } };
+    };
+    this.globalStep = read.global_step;
+    this.epoch = read.epoch;
+    this.bestMetric = read.best_metric ?? undefined;
+    this.bestGlobalStep = read.best_global_step ?? undefined;
+    this.bestModelCheckpoint = read.best_model_checkpoint ?? undefined;
+    this.patience = read.stateful_callbacks?.EarlyStoppingCallback?.attributes.early_stopping_patience_counter ?? 0;
+    this.tokensSeen = read.num_input_tokens_seen;
+    this.floatingPointOperations = read.total_flos;
+    this.logHistory = [...read.log_history];
+    this.window = structuredClone(own.window);
+    this.lossTotal = own.lossTotal;
+    this.seconds = own.seconds;
+    this.evaluationDue = own.evaluationDue;
+  }
+}
+
+/** The same value with the keys of every object in order, as Python's sort_keys writes it. */
+export function sorted<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(sorted) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner as unknown)])) as T;
+}
