@@ -23,8 +23,9 @@ export function configInvalid(file: string, key: string, expected: string, found
 
 /** The model's architecture is not one that this project has. */
 export function familyUnsupported(file: string, modelType: unknown, known: readonly string[], suggestion: string | undefined): LMFlowError {
-  const nearest = suggestion === undefined ? '' : ` Did you mean "${suggestion}"?`;
-  return new LMFlowError('LMFLOW_MODEL_UNSUPPORTED', `${file}: the model_type ${quoted(modelType)} is not supported; known are ${known.join(', ')}.${nearest}`,
+  const nearest = suggestion === undefined ? '' : `. Did you mean "${suggestion}"?`;
+  const what = modelType === undefined ? 'it has no model_type' : `the model_type ${quoted(modelType)} is not supported`;
+  return new LMFlowError('LMFLOW_MODEL_UNSUPPORTED', `${file}: ${what}; known are ${known.join(', ')}${nearest}`,
     { hint: 'A plugin can add a family: see MODEL_FAMILIES in the README of @lmflow/plugin-models.' });
 }
 

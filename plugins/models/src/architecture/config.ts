@@ -30,6 +30,12 @@ export class ConfigReader {
     return this.#typed(key, fallback, 'a string', (value): value is string => typeof value === 'string');
   }
 
+  /** A list of so many positive numbers. */
+  numbers(key: string, length: number): readonly number[] {
+    const isNumber = (value: unknown): boolean => typeof value === 'number' && value > 0;
+    return this.#typed(key, undefined, `a list of ${length} positive numbers`, (value): value is number[] => Array.isArray(value) && value.length === length && value.every(isNumber));
+  }
+
   /** An object; undefined where absent. */
   section(key: string): ConfigReader | undefined {
     const value = this.get(key);

@@ -6,7 +6,7 @@ import type { ConfigReader } from './config.ts';
 type Parameters = Record<string, unknown>;
 
 /** Which parameters a kind of scaling has, checked and filled up with transformers' defaults. */
-const KINDS: Readonly<Record<string, (given: ConfigReader, config: ConfigReader) => Parameters>> = {
+const KINDS: Readonly<Record<string, (given: ConfigReader, config: ConfigReader, headDim: number) => Parameters>> = {
   default: () => ({}),
   linear: (given) => ({ factor: given.positive('factor') }),
   dynamic: (given) => ({ factor: given.positive('factor') }),
@@ -28,6 +28,17 @@ const KINDS: Readonly<Record<string, (given: ConfigReader, config: ConfigReader)
     high_freq_factor: given.positive('high_freq_factor'),
     original_max_position_embeddings: originalLength(given, config),
   }),
+  longrope: (given, config, headDim) => {
+    const original = originalLength(given, config);
+    return {
+      // Without a factor the ratio of the lengths is meant (Phi-3's way of writing it).
+      factor: given.positive('factor', config.count('max_position_embeddings') / original),
+      original_max_position_embeddings: original,
+      short_factor: given.numbers('short_factor', headDim / 2),
+      long_factor: given.numbers('long_factor', headDim / 2),
+      ...optional(given, ['attention_factor']),
+    };
+  },
 };
 
 /**
@@ -48,7 +59,7 @@ export function readRope(config: ConfigReader, headDim: number, theta: number): 
     const nearest = didYouMean(type, Object.keys(KINDS));
     throw settingUnsupported(given.file, 'rope_type', type, `known kinds of rotary embedding are ${Object.keys(KINDS).join(', ')}${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`);
   }
-  return { theta: base, dimensions: headDim, scaling: { type, ...parameters(given, config) } };
+  return { theta: base, dimensions: headDim, scaling: { type, ...parameters(given, config, headDim) } };
 }
 
 // A value beside rope_scaling wins over one inside it, as in transformers.

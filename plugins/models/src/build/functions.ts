@@ -19,7 +19,9 @@ export function buildingFunctions(blueprint: Blueprint): BuildingFunctions {
     const { batchSize, length, positions, segments } = trace;
     const linears = blocks[layer]!;
     const parts = separate(build.project(trace, x, linears.attention), [numHeads, numKeyValueHeads, numKeyValueHeads].map((heads) => heads * headDim));
-    let [q, k, v] = parts.map((part) => reshape(part, [batchSize, length, part.shape[1]! / headDim, headDim])) as [Value, Value, Value];
+    const heads = parts.map((part) => reshape(part, [batchSize, length, part.shape[1]! / headDim, headDim])) as [Value, Value, Value];
+    const v = heads[2];
+    let [q, k] = heads;
     if (names.headNorms) [q, k] = [q, k].map((part, index) => build.norm(trace, part, `${names.block(layer)}.${names.headNorms![index]!}`)) as [Value, Value];
     if (architecture.rope) [q, k] = [build.rope(trace, q), build.rope(trace, k)];
     const scale = blueprint.scales[layer];

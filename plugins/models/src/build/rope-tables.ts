@@ -53,6 +53,15 @@ const KINDS: Readonly<Record<string, Kind>> = {
     return { inverse, attention: yarnAttention(rope, factor) };
   },
 
+  /** LongRoPE: Ding et al. 2024. One list of factors up to the original length, another beyond. */
+  longrope: (rope, { length }) => {
+    const [factor, original] = [number(rope, 'factor'), number(rope, 'original_max_position_embeddings')];
+    const factors = rope.scaling[length > original ? 'long_factor' : 'short_factor'] as readonly number[];
+    const inverse = plain(rope.theta, rope.dimensions).map((frequency, pair) => frequency / factors[pair]!);
+    const inferred = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
+    return { inverse, attention: (rope.scaling['attention_factor'] as number | undefined) ?? inferred };
+  },
+
   /** Llama 3.1: slow pairs are divided by the factor, a smooth passage to the fast ones, which stay. */
   llama3: (rope) => {
     const [factor, low, high] = [number(rope, 'factor'), number(rope, 'low_freq_factor'), number(rope, 'high_freq_factor')];

@@ -1,9 +1,17 @@
 // Chat templates: Jinja as transformers runs it (trim_blocks, lstrip_blocks, raise_exception, strftime_now, tojson without escapes).
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
+import * as jinja from '@huggingface/jinja';
 import type { ChatMessage, RenderOptions } from '@lmflow/sdk';
 import { templateFailed, templateInvalid } from './errors.ts';
 
-type Program = ReturnType<typeof parse>;
+type Program = { readonly type: 'Program' };
+
+// The library's declarations import each other without extensions, which does not resolve here: the part that is used, in its place.
+const { Environment, Interpreter, parse, tokenize } = jinja as unknown as {
+  Environment: new () => { set(name: string, value: unknown): void };
+  Interpreter: new (environment: unknown) => { run(program: Program): { readonly value: string } };
+  parse: (tokens: unknown) => Program;
+  tokenize: (source: string, options: { readonly lstrip_blocks: boolean; readonly trim_blocks: boolean }) => unknown;
+};
 
 /** A parsed template. */
 export class ChatTemplate {
@@ -26,7 +34,7 @@ export class ChatTemplate {
     };
     try {
       for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-      return (new Interpreter(environment).run(this.#program) as { readonly value: string }).value;
+      return new Interpreter(environment).run(this.#program).value;
     } catch (error) {
       throw templateFailed(this.origin, messages.map(({ role }) => role), error);
     }

@@ -1,0 +1,34 @@
+// What Hugging Face's environment variables say. The same names as in its own libraries.
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+const env = (name: string): string | undefined => process.env[name] || undefined;
+const on = (name: string): boolean => /^(1|true|yes|on)$/i.test(process.env[name] ?? '');
+
+/** Address of the hub, without a slash at its end. */
+export function hubEndpoint(): string {
+  return (env('HF_ENDPOINT') ?? 'https://huggingface.co').replace(/\/+$/, '');
+}
+
+function hubHome(): string {
+  return env('HF_HOME') ?? join(env('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface');
+}
+
+/** The folder of downloaded models. */
+export function hubCacheFolder(): string {
+  return env('HF_HUB_CACHE') ?? env('HUGGINGFACE_HUB_CACHE') ?? join(hubHome(), 'hub');
+}
+
+/** The variable that forbids the network, or undefined. */
+export function offlineVariable(): string | undefined {
+  return ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE'].find(on);
+}
+
+/** The access token: HF_TOKEN, or what `hf auth login` stored. */
+export async function hubToken(): Promise<string | undefined> {
+  const given = env('HF_TOKEN') ?? env('HUGGING_FACE_HUB_TOKEN');
+  if (given !== undefined || on('HF_HUB_DISABLE_IMPLICIT_TOKEN')) return given?.trim();
+  const stored = await readFile(env('HF_TOKEN_PATH') ?? join(hubHome(), 'token'), 'utf8').catch(() => '');
+  return stored.trim() || undefined;
+}
