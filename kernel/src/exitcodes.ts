@@ -16,11 +16,17 @@ export const ExitCode = {
   Terminated: 143,
 } as const;
 
-const usage = /^LMFLOW_(CONFIG|OPTION|FLAG|ARGUMENT|COMMAND|PLUGIN|PRESET|TOKEN|INIT|OUTPUT|RESUME)_/;
-const failure = /^LMFLOW_(HOOK|KERNEL|CLOSE|LIFECYCLE|GRAPH|GRADIENT|OP|ENGINE|LOSS|TRAINING|GENERATION)(_|$)/;
+const usage = /^LMFLOW_(CONFIG|OPTION|FLAG|ARGUMENT|COMMAND|PLUGIN|PRESET|TOKEN|INIT|OUTPUT|RESUME_CHANGED|SETTING|LORA|DEVICE|NOTHING_TO_TRAIN|NO_EVALUATION_DATA)(_|$)/;
+const failure = /^LMFLOW_(HOOK|KERNEL|CLOSE|LIFECYCLE|GRAPH|GRADIENT|OP|ENGINE|LOSS)(_|$)/;
 
 /** The exit code for anything thrown. Codes of neither kind are about what was read: model, data, checkpoint. */
 export function exitCodeOf(error: unknown): number {
-  if (!isLMFlowError(error) || failure.test(error.code)) return ExitCode.Failure;
-  return usage.test(error.code) ? ExitCode.Usage : ExitCode.Input;
+  return isLMFlowError(error) ? exitCodeOfCode(error.code) : ExitCode.Failure;
+}
+
+/** The exit code for an error's code. */
+export function exitCodeOfCode(code: string): number {
+  if (code === 'LMFLOW_ABORTED') return ExitCode.Interrupted;
+  if (failure.test(code)) return ExitCode.Failure;
+  return usage.test(code) ? ExitCode.Usage : ExitCode.Input;
 }

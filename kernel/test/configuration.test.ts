@@ -100,7 +100,7 @@ test('a user\'s object is not changed, and the parsed configuration is frozen', 
   });
   const { kernel } = await createTestKernel({ plugins: [adjust], config });
   assert.is(config.dataset.deep.x, 1);
-  assert.equal(kernel.config.dataset, { path: 'a', deep: { x: 2 } } as never);
+  assert.equal(kernel.config.dataset, { path: 'a', deep: { x: 2 } });
   assert.throws(() => { (kernel.config as Record<string, unknown>)['model'] = 'x'; }, TypeError);
   await kernel.close();
 });

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LMFlowError, Stage, type Hooks, type Metrics, type Step } from '@lmflow/sdk';
 import { createTestKernel } from '../src/testing/index.ts';
-import { plugin, refuses } from './samples.ts';
+import { asynchronous, plugin, refuses } from './samples.ts';
 
 const step = {} as Step;
 const metrics: Metrics = { kind: 'train', step: 1, values: {} };
@@ -98,7 +98,7 @@ test('a waterfall hands values on; undefined keeps the last one', async () => {
 test('who answers onGenerate first, answers', async () => {
   const answer = (name: string, session: unknown) => plugin(name, ({ hooks }) => { hooks.onGenerate.tapPromise('x', async () => session as never); });
   const { kernel } = await createTestKernel({ plugins: [answer('a', undefined), answer('b', 'b'), answer('c', 'c')] });
-  assert.is((await kernel.hooks.onGenerate.promise({} as never)) as unknown, 'b');
+  assert.is((await kernel.hooks.onGenerate.promise({} as never)), 'b');
   await kernel.close();
 });
 
@@ -114,7 +114,7 @@ test('times are kept by plugin and hook', async () => {
 
 test('a plugin\'s own hook is attributed like any other', async () => {
   type Mine = Hooks & { readonly onMine: Hooks['onClose'] };
-  const owner = plugin('owner', (context) => { context.defineHook('onMine' as keyof Hooks, new AsyncSeriesHook<[]>([]) as never); });
+  const owner = plugin('owner', (context) => { context.defineHook('onMine' as keyof Hooks, new AsyncSeriesHook<[]>([])); });
   const user = plugin('user', ({ hooks }) => { (hooks as Mine).onMine.tap('x', () => { throw new Error('no luck'); }); }, { requires: ['owner'] });
   const { kernel } = await createTestKernel({ plugins: [user, owner] });
   await refuses('LMFLOW_HOOK_FAILED', /user failed in onMine: no luck/, () => (kernel.hooks as Mine).onMine.promise());
@@ -122,7 +122,7 @@ test('a plugin\'s own hook is attributed like any other', async () => {
 });
 
 test('an onStep tap that returns a promise to tap() is told to use tapPromise', async () => {
-  const { kernel } = await createTestKernel({ plugins: [plugin('a', ({ hooks }) => { hooks.onStep.tap('x', (async () => undefined) as never); })] });
+  const { kernel } = await createTestKernel({ plugins: [plugin('a', ({ hooks }) => { hooks.onStep.tap('x', asynchronous); })] });
   await refuses('LMFLOW_HOOK_TAP_INVALID', /use tapPromise/, () => kernel.hooks.onStep.promise(step));
   await kernel.close();
 });

@@ -5,7 +5,7 @@ import type { UserConfig } from '@lmflow/sdk';
 import { z } from 'zod';
 import { reportError } from '../src/cli/report.ts';
 import { createTestKernel } from '../src/testing/index.ts';
-import { lora, plugin, pluginModule, project, refuses, trainer } from './samples.ts';
+import { asynchronous, lora, plugin, pluginModule, project, refuses, trainer } from './samples.ts';
 
 interface Case {
   readonly config?: unknown;
@@ -133,7 +133,7 @@ const cases: Readonly<Record<string, Case>> = {
 
   // what apply does
   'an apply that throws': { plugins: [plugin('x', () => { throw new TypeError('no luck'); })], code: 'LMFLOW_PLUGIN_APPLY_FAILED', says: /x: apply\(\) failed: no luck/ },
-  'an apply that is asynchronous': { plugins: [plugin('x', async () => undefined)], code: 'LMFLOW_PLUGIN_INVALID', says: /apply\(\) is asynchronous/ },
+  'an apply that is asynchronous': { plugins: [plugin('x', asynchronous)], code: 'LMFLOW_PLUGIN_INVALID', says: /apply\(\) is asynchronous/ },
   'a hook that does not exist': { plugins: [plugin('x', ({ hooks }) => { (hooks as unknown as Record<string, { tap(name: string, fn: () => void): void }>)['onStepp']!.tap('x', () => undefined); })], code: 'LMFLOW_PLUGIN_APPLY_FAILED', says: /no hook "onStepp".*did you mean "onStep"/ },
   'a tap with before': { plugins: [plugin('x', ({ hooks }) => { hooks.onStep.tap({ name: 'x', before: 'y' } as never, () => undefined); })], code: 'LMFLOW_HOOK_TAP_INVALID', says: /"before" is not offered/ },
   'tapAsync': { plugins: [plugin('x', ({ hooks }) => { (hooks.onStep as unknown as { tapAsync(name: string, fn: () => void): void }).tapAsync('x', () => undefined); })], code: 'LMFLOW_HOOK_TAP_INVALID', says: /use tapPromise/ },
@@ -151,7 +151,7 @@ const cases: Readonly<Record<string, Case>> = {
   'options read in apply': { plugins: [plugin('x', (context) => { void context.options; })], code: 'LMFLOW_LIFECYCLE', says: /context\.options/ },
   'an unknown key from onConfig': { plugins: [plugin('x', ({ hooks }) => { hooks.onConfig.tap('x', (old) => ({ ...old, modle: 'x' })); })], code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /"modle" \(from onConfig of x\)/ },
   'an onConfig that gives no object': { plugins: [plugin('x', ({ hooks }) => { hooks.onConfig.tap('x', () => 3 as never); })], code: 'LMFLOW_CONFIG_INVALID', says: /onConfig of x: a configuration must be an object/ },
-  'a tap that returns a promise to tap()': { plugins: [plugin('x', ({ hooks }) => { hooks.onConfig.tap('x', (async () => undefined) as never); })], code: 'LMFLOW_HOOK_TAP_INVALID', says: /returned a promise/ },
+  'a tap that returns a promise to tap()': { plugins: [plugin('x', ({ hooks }) => { hooks.onConfig.tap('x', asynchronous); })], code: 'LMFLOW_HOOK_TAP_INVALID', says: /returned a promise/ },
 };
 
 // What createTestKernel can put plugins beside; anything else goes to createKernel as it is.

@@ -64,6 +64,9 @@ export function plugin(name: string, apply: (context: PluginContext) => void = (
   return { name, version: '1.0.0', sdk: '^1.0.0', apply, ...rest };
 }
 
+/** An async function where a synchronous one belongs: what the type checker would not let pass. */
+export const asynchronous = (async () => undefined) as unknown as () => undefined;
+
 /** The LMFlowError that `work` fails with; fails the test for anything else. */
 export async function failure(work: () => unknown): Promise<LMFlowError> {
   try {
@@ -88,7 +91,7 @@ export async function refuses(code: string, says: RegExp, work: () => unknown): 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
 /** An empty project folder with these files, which sees the workspace's packages as installed. */
-export function project(files: Readonly<Record<string, string>>, installed = true): { readonly folder: string; remove(): void } {
+export function project(files: Readonly<Record<string, string>>, installed = true): { readonly folder: string; readonly remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'lmflow-'));
   const all = { 'package.json': '{ "name": "project", "type": "module" }', ...files };
   for (const [name, text] of Object.entries(all)) {

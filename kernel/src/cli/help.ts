@@ -7,7 +7,7 @@ import type { Group, Key } from '../settings/keys.ts';
 import { kebab } from '../settings/names.ts';
 import { kernelVersion } from '../versions.ts';
 import { globalHelp } from './arguments.ts';
-import { columns } from './columns.ts';
+import { columns, wrap } from './columns.ts';
 import type { InstalledPreset } from './installed.ts';
 
 /** lmflow's own commands and their one line. */
@@ -60,7 +60,7 @@ export function commandHelp(command: ContributedCommand, kernel: Kernel, width: 
     ...section('Flags of every command', globalHelp, width),
     ...(spec.examples?.length ? ['', 'Examples:', ...spec.examples.map((example) => `  ${example}`)] : []),
     '',
-    'Lists are repeated or separated by commas, objects are JSON. In a config file keys are camelCase: learningRate.',
+    ...wrap('Lists are repeated or separated by commas, objects are JSON. In a config file keys are camelCase: learningRate.', width),
     '',
   ].join('\n');
 }

@@ -170,5 +170,5 @@ async function runCommand(session: Session, name: string): Promise<number> {
 }
 
 function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
+  return error instanceof Error && (error.name === 'AbortError' || (error as { code?: unknown }).code === 'LMFLOW_ABORTED');
 }

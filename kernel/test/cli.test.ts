@@ -1,0 +1,227 @@
+// The lmflow command: help, flags, output, exit codes; in this process where that is enough, as a process where it is not.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { main } from '../src/cli/main.ts';
+import { kernelVersion } from '../src/versions.ts';
+import { pluginModule, project } from './samples.ts';
+
+const demo = `
+import { z } from 'zod';
+export default () => ({
+  name: 'demo', version: '2.1.0', sdk: '^1.0.0',
+  options: {
+    section: 'demo',
+    schema: z.object({
+      size: z.int().min(1).default(8).describe('how large it is; a description that is long enough to be broken into several lines at any width that is readable'),
+      mode: z.enum(['slow', 'fast']).default('slow').describe('how'),
+      keep: z.boolean().default(true).describe('whether it is kept'),
+      hubToken: z.string().optional().describe('secret'),
+    }),
+  },
+  apply(context) {
+    context.hooks.onStep.tap('demo', () => undefined);
+    context.hooks.onDoctor.tap('demo', (checks) => { checks.push({ subject: 'demo', status: 'ok', detail: 'is well' }); });
+    context.provide({ name: 'demo:service' }, () => ({}));
+    context.command({
+      name: 'show', summary: 'shows what it got', usage: '[words]', sections: ['demo'], examples: ['lmflow show --demo-size 3'],
+      options: z.object({ loud: z.boolean().default(false).describe('in capitals') }),
+      async run({ options, positionals, config }) {
+        context.log.info('size ' + config.demo.size);
+        context.log.warn('careful');
+        context.log.event('shown', { size: config.demo.size, loud: options.loud, positionals }, options.loud ? 'SHOWN' : 'shown');
+        return config.demo.size === 99 ? 9 : undefined;
+      },
+    });
+    context.command({ name: 'crash', summary: 'has a bug', async run() { return undefined.x; } });
+    context.command({ name: 'wait', summary: 'waits for Ctrl-C', async run({ signal }) {
+      console.log('waiting');
+      await new Promise((resolve) => { const timer = setInterval(() => {}, 50); signal.addEventListener('abort', () => { clearInterval(timer); resolve(); }); });
+      console.log('saved');
+    } });
+  },
+});
+`;
+
+const { folder, remove } = project({ 'lmflow.config.mjs': 'export default { plugins: ["./demo.mjs"], model: "m", demo: { mode: "fast", hubToken: "hf_123" } };', 'demo.mjs': demo });
+const bare = project({});
+test.after(() => {
+  remove();
+  bare.remove();
+});
+
+interface Ended { readonly code: number; readonly out: string; readonly err: string }
+
+async function lmflow(words: readonly string[], cwd = folder): Promise<Ended> {
+  let out = '';
+  let err = '';
+  const code = await main(['--cwd', cwd, ...words], { write: (text) => { out += text; } }, { write: (text) => { err += text; } });
+  return { code, out, err };
+}
+
+test('--version, -V, with and without --json', async () => {
+  assert.is((await lmflow(['--version'])).out, `lmflow ${kernelVersion} (@lmflow/sdk 1.0.0)\n`);
+  assert.is((JSON.parse((await lmflow(['-V', '--json'])).out) as { lmflow: string }).lmflow, kernelVersion);
+});
+
+test('--help lists commands, presets and global flags', async () => {
+  const { code, out } = await lmflow(['--help']);
+  assert.is(code, 0);
+  for (const line of ['Usage: lmflow <command> [--preset NAME] [flags]', '  show   shows what it got', '  doctor ', '  lora ', '  --preset NAME', '  --no-color', 'lmflow.config.mjs']) assert.ok(out.includes(line), `${line} is missing in\n${out}`);
+  assert.equal(await lmflow([]), { code, out, err: '' });
+});
+
+test('--help works where the configuration is broken', async () => {
+  const { code, out, err } = await lmflow(['--plugin', 'nothing', '--help']);
+  assert.is(code, 0);
+  assert.match(out, /Built in:/);
+  assert.match(err, /cannot be loaded: "nothing", listed in --plugin, is not installed/);
+});
+
+test('help of a command has its own flags, sections with types and defaults, and fits the width', async () => {
+  for (const words of [['show', '--help'], ['help', 'show']]) {
+    const { code, out } = await lmflow(words);
+    assert.is(code, 0);
+    for (const part of ['lmflow show: shows what it got', 'Usage: lmflow show [words] [flags]', '  --loud ', 'demo (demo):', '--demo-size <integer>', '[default 8]', '--demo-mode <slow|fast>', '[default slow]', '--[no-]demo-keep', 'General:', '--seed <integer>', '[default 42]', 'lmflow show --demo-size 3']) assert.ok(out.includes(part), `${part} is missing in\n${out}`);
+    assert.ok(out.indexOf('demo (demo):') < out.indexOf('General:'), 'the sections of the command come first');
+    for (const line of out.split('\n')) assert.ok(line.length <= 100, `too long: ${line}`);
+  }
+  assert.match((await lmflow(['doctor', '--help'])).out, /what works on this machine/);
+});
+
+test('a command gets flags, own flags and arguments; its number is the exit code', async () => {
+  const { code, out, err } = await lmflow(['show', 'a', '--loud', '--demo-size=3', 'b']);
+  assert.equal([code, out, err], [0, 'size 3\nSHOWN\n', 'warning: careful\n']);
+  assert.is((await lmflow(['show', '--demo-size', '99'])).code, 9);
+});
+
+test('--json: events on stdout, lines for people on stderr', async () => {
+  const { out, err } = await lmflow(['show', 'a', '--json']);
+  assert.equal(JSON.parse(out), { type: 'shown', size: 8, loud: false, positionals: ['a'] });
+  assert.is(err, 'size 8\nwarning: careful\n');
+});
+
+const failures: readonly (readonly [string, readonly string[], number, RegExp])[] = [
+  ['an unknown command', ['shwo'], 2, /^error LMFLOW_COMMAND_UNKNOWN: there is no command "shwo"\n {2}did you mean "show"\?\n$/],
+  ['an unknown flag', ['show', '--demo-sizes', '3'], 2, /^error LMFLOW_FLAG_UNKNOWN: .*\n {2}did you mean --demo-size\?/],
+  ['a wrong value', ['show', '--demo-size', 'big'], 2, /^error LMFLOW_CONFIG_INVALID: demo\.size = "big" \(from --demo-size\) must be a whole number\n$/],
+  ['a wrong value of an own flag', ['show', '--loud=maybe'], 2, /loud = "maybe" .* must be true or false/],
+  ['an argument where none is taken', ['crash', 'x'], 2, /LMFLOW_ARGUMENT_UNEXPECTED/],
+  ['a global flag without value', ['show', '--config'], 2, /LMFLOW_FLAG_INVALID: --config needs a value/],
+  ['a flag before the command', ['--demo-size', '3', 'show'], 2, /LMFLOW_FLAG_UNKNOWN: unknown flag --demo-size\n {2}flags of a command come after it/],
+  ['a config file that is absent', ['show', '--config', 'none.ts'], 2, /LMFLOW_CONFIG_NOT_FOUND/],
+  ['a preset that is not installed', ['show', '--preset', 'none'], 2, /LMFLOW_PLUGIN_NOT_FOUND: "none", listed in --preset, .*\n {2}npm install @lmflow\/preset-none/],
+];
+
+for (const [name, words, expected, says] of failures) {
+  test(`${name}: code ${expected}, no stack`, async () => {
+    const { code, err } = await lmflow(words);
+    assert.is(code, expected);
+    assert.match(err, says);
+    assert.not.match(err, /\n\s+at /);
+  });
+}
+
+test('--json: an error is a line of JSON on stderr', async () => {
+  const { code, err } = await lmflow(['shwo', '--json']);
+  assert.is(code, 2);
+  assert.is((JSON.parse(err) as { code: string }).code, 'LMFLOW_COMMAND_UNKNOWN');
+});
+
+test('--verbose shows stacks', async () => {
+  assert.match((await lmflow(['shwo', '--verbose'])).err, /\n\s+at /);
+});
+
+test('a bug: code 1, says so, with its stack', async () => {
+  const { code, err } = await lmflow(['crash']);
+  assert.is(code, 1);
+  assert.match(err, /^unexpected error, which is a bug[^]*TypeError[^]*\n\s+at .*demo\.mjs/);
+});
+
+test('nothing loaded: says what to do', async () => {
+  const { folder: empty, remove: clean } = project({ 'lmflow.config.json': '{ "presets": [] , "plugins": ["./p.mjs"] }', 'p.mjs': pluginModule('p') });
+  const { code, err } = await lmflow(['finetune'], empty);
+  clean();
+  assert.is(code, 2);
+  assert.match(err, /no command "finetune"/);
+});
+
+test('plugins, for people and as JSON', async () => {
+  const { out } = await lmflow(['plugins']);
+  for (const part of ['demo 2.1.0', 'onStep', 'demo:service', 'show, crash, wait', '4 in demo']) assert.ok(out.includes(part), out);
+  const [report] = JSON.parse((await lmflow(['plugins', '--json'])).out) as [Record<string, unknown>];
+  assert.equal(report, { name: 'demo', version: '2.1.0', sdk: '^1.0.0', requires: [], section: 'demo', options: 4, taps: ['onStep', 'onDoctor'], provides: ['demo:service'], commands: ['show', 'crash', 'wait'] });
+});
+
+test('inspect: values with origin, secrets covered, taps in order', async () => {
+  const { out } = await lmflow(['inspect', '--demo-size', '3']);
+  assert.match(out, /demo\.size +3 +--demo-size\n/);
+  assert.match(out, /demo\.mode +"fast" +lmflow\.config\.mjs\n/);
+  assert.match(out, /seed +42 +default\n/);
+  assert.match(out, /onStep +demo\n/);
+  assert.not.match(out, /hf_123/);
+  const report = JSON.parse((await lmflow(['inspect', '--json'])).out) as { settings: { key: string; value: unknown; origin: string }[]; hooks: object };
+  assert.equal(report.settings.find(({ key }) => key === 'model'), { key: 'model', value: 'm', origin: 'lmflow.config.mjs' });
+  assert.equal(report.hooks, { onStep: [{ plugin: 'demo', stage: 0 }], onDoctor: [{ plugin: 'demo', stage: 0 }] });
+});
+
+test('doctor: machine, configuration, engine, and what plugins add', async () => {
+  const checks = JSON.parse((await lmflow(['doctor', '--json'])).out) as { subject: string; status: string; remedy?: string }[];
+  const of = (subject: string): string | undefined => checks.find((check) => check.subject === subject)?.status;
+  assert.equal(['lmflow', 'node', 'configuration', 'engine', 'demo'].map(of), ['ok', 'ok', 'ok', 'problem', 'ok']);
+  assert.match(checks.find(({ subject }) => subject === 'engine')!.remedy!, /npm install @lmflow\/plugin-engine-onnx/);
+  assert.match((await lmflow(['doctor'])).out, /x {3}engine +no plugin provides one\n +-> npm install/);
+});
+
+test('doctor works with a broken configuration', async () => {
+  const { code, out } = await lmflow(['doctor', '--demo-size', '0']);
+  assert.is(code, 1);
+  assert.match(out, /x {3}configuration +LMFLOW_CONFIG_INVALID: demo\.size = 0/);
+});
+
+test('init writes a config once', async () => {
+  const { out } = await lmflow(['init'], bare.folder);
+  assert.match(out, /wrote .*lmflow\.config\.ts/);
+  assert.match(readFileSync(join(bare.folder, 'lmflow.config.ts'), 'utf8'), /presets: \['lora'\]/);
+  const { code, err } = await lmflow(['init'], bare.folder);
+  assert.is(code, 2);
+  assert.match(err, /LMFLOW_INIT_EXISTS/);
+});
+
+const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+function start(words: readonly string[], onOut: (text: string, kill: (signal: NodeJS.Signals) => void) => void = () => undefined): Promise<Ended> {
+  return new Promise((resolve) => {
+    // tsx is found from the repository, the command works in the project
+    const child = spawn(process.execPath, ['--conditions=lmflow-source', '--import', 'tsx', cli, '--cwd', folder, ...words], { cwd: root, env: { ...process.env, NO_COLOR: '' } });
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (data: Buffer) => {
+      out += data.toString();
+      onOut(data.toString(), (signal) => child.kill(signal));
+    });
+    child.stderr.on('data', (data: Buffer) => { err += data.toString(); });
+    child.on('close', (code) => { resolve({ code: code ?? -1, out, err }); });
+  });
+}
+
+test('as a process: output and exit code', async () => {
+  assert.equal(await start(['show', '--demo-size', '99']), { code: 9, out: 'size 99\nshown\n', err: 'warning: careful\n' });
+});
+
+test('the first Ctrl-C lets the command save, then the code is 130', async () => {
+  const { code, out, err } = await start(['wait'], (text, kill) => { if (text.includes('waiting')) kill('SIGINT'); });
+  assert.equal([code, out], [130, 'waiting\nsaved\n']);
+  assert.match(err, /press Ctrl-C again/);
+});
+
+test('SIGTERM does the same, with 143', async () => {
+  const { code, out } = await start(['wait'], (text, kill) => { if (text.includes('waiting')) kill('SIGTERM'); });
+  assert.equal([code, out], [143, 'waiting\nsaved\n']);
+});
+
+test.run();

@@ -1,0 +1,22 @@
+// docs/errors.md lists every error code of the repository, with its exit code.
+import { readFileSync } from 'node:fs';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { codesOf, errorsDocument, errorsFile } from './errors-doc.ts';
+
+const command = 'node --conditions=lmflow-source --import tsx kernel/test/errors-doc.ts';
+
+test('docs/errors.md has the codes and exit codes of the sources', () => {
+  const documented = readFileSync(errorsFile, 'utf8');
+  const current = errorsDocument();
+  const codes = (text: string): string[] => [...text.matchAll(/^\| `(LMFLOW_\w+)` \| (\d+)/gm)].map(([, code, exit]) => `${code} ${exit}`);
+  const [old, now] = [new Set(codes(documented)), new Set(codes(current))];
+  assert.equal([...now].filter((code) => !old.has(code)), [], `docs/errors.md lacks codes; run: ${command}`);
+  assert.equal([...old].filter((code) => !now.has(code)), [], `docs/errors.md has codes that are gone; run: ${command}`);
+});
+
+test('every error of the kernel says when it happens', () => {
+  for (const { code, text } of codesOf('kernel')) assert.ok(text.length > 10, `${code} has no TSDoc`);
+});
+
+test.run();
