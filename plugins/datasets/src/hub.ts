@@ -58,7 +58,7 @@ export async function hubFiles(id: string, choice: HubChoice, defaults: readonly
 }
 
 async function fetched(id: string, folder: string, revision: string, choice: HubChoice, defaults: readonly string[], context: HubContext): Promise<DataFile[]> {
-  const access = { hubUrl: endpoint(), fetch: signalled(context.signal), ...(token() ? { accessToken: token() } : {}) };
+  const access = { hubUrl: endpoint(), fetch: authorized(context.signal) };
   let commit: string;
   try {
     commit = (await datasetInfo({ name: id, revision, additionalFields: ['sha'], ...access })).sha;
@@ -130,7 +130,12 @@ function bySubset(id: string, names: readonly string[], wanted: string | undefin
 
 const endpoint = (): string => (process.env['HF_ENDPOINT'] ?? 'https://huggingface.co').replace(/\/+$/, '');
 const token = (): string | undefined => process.env['HF_TOKEN'] ?? process.env['HUGGING_FACE_HUB_TOKEN'];
-const signalled = (signal: AbortSignal | undefined): typeof fetch => (input, init) => fetch(input, { ...init, ...(signal ? { signal } : {}) });
+/** fetch with the token, whatever it looks like (mirrors have tokens of their own), and the signal. */
+const authorized = (signal: AbortSignal | undefined): typeof fetch => (input, init) => {
+  const headers = new Headers(init?.headers);
+  if (token()) headers.set('Authorization', `Bearer ${token()}`);
+  return fetch(input, { ...init, headers, ...(signal ? { signal } : {}) });
+};
 
 /** fetch reports an unreachable host as a TypeError with the reason as its cause. */
 const isNetworkError = (error: unknown): boolean => error instanceof TypeError && /fetch failed|terminated|network/i.test(error.message);

@@ -11,7 +11,7 @@ export const shared = new URL('../../../../shared/', import.meta.url).pathname;
 /** Whether ../shared is there; tests that need it say so and end where it is not. */
 export const hasShared = (): boolean => {
   if (existsSync(shared)) return true;
-  console.log('skipped: no ../shared');
+  process.stdout.write('skipped: no ../shared\n');
   return false;
 };
 
