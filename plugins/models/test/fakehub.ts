@@ -8,8 +8,8 @@ import { join } from 'node:path';
 export interface HubBehaviour {
   /** Answer of every request: status and X-Error-Code. */
   deny?: readonly [number, string];
-  /** Destroys the connection of this file after so many bytes, so often. */
-  breakAt?: { readonly file: string; readonly bytes: number; times: number };
+  /** Ends the connection of this file after so many bytes and `arrived` (with the file's bytes so far), so often. */
+  breakAt?: { readonly file: string; readonly bytes: number; times: number; readonly arrived: (bytes: number) => Promise<void> };
   /** Sends so many bytes of this file and then nothing. */
   stallAt?: { readonly file: string; readonly bytes: number };
   /** Sends the whole file whatever is asked for (but answers the first question for its size). */
@@ -76,7 +76,7 @@ export class FakeHub {
     const { breakAt, stallAt } = this.behaviour;
     if (!probe && breakAt?.file === name && breakAt.times > 0) {
       breakAt.times--;
-      response.write(content.subarray(from, from + breakAt.bytes), () => { response.socket?.end(); });
+      response.write(content.subarray(from, from + breakAt.bytes), () => { void breakAt.arrived(from + breakAt.bytes).then(() => response.socket?.end()); });
     } else if (!probe && stallAt?.file === name) response.write(content.subarray(from, from + stallAt.bytes));
     else response.end(content.subarray(from, to));
   }

@@ -1,5 +1,5 @@
 // Models by Hugging Face id, from a hub on 127.0.0.1: the standard cache, progress, resuming, refusals, and working offline.
-import { lstat, mkdir, readFile, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -38,6 +38,17 @@ const find = (request: Partial<ModelRequest> = {}, options: Record<string, unkno
 
 const weightRequests = (): (string | undefined)[] => hub.requests.filter(({ path, range }) => path.endsWith('model.safetensors') && range !== 'bytes=0-0').map(({ range }) => range);
 
+/** Waits until so much of the weights is on disk: what is on its way when a connection ends is lost, as it may be. */
+async function arrived(bytes: number): Promise<void> {
+  const blobs = join(home, 'hub/models--test--tiny/blobs');
+  for (;;) {
+    const names = (await readdir(blobs)).filter((name) => name.endsWith('.incomplete'));
+    const sizes = await Promise.all(names.map((name) => stat(join(blobs, name)).then(({ size }) => size, () => 0)));
+    if (sizes.some((size) => size >= bytes)) return;
+    await new Promise((resolve) => { setTimeout(resolve, 5); });
+  }
+}
+
 test('a model is downloaded into the standard cache, with progress, and is loaded from there', async () => {
   const { folder, revision } = await find();
   assert.is(revision, hub.commit);
@@ -66,7 +77,7 @@ test('a tag is a revision; an unknown one is refused', async () => {
 });
 
 test('a connection that breaks is taken up again where it stopped', async () => {
-  hub.behaviour = { breakAt: { file: 'model.safetensors', bytes: 20_000, times: 2 } };
+  hub.behaviour = { breakAt: { file: 'model.safetensors', bytes: 20_000, times: 2, arrived } };
   const { folder } = await find();
   assert.equal(weightRequests(), [undefined, 'bytes=20000-', 'bytes=40000-']);
   await loadFolder(folder);
@@ -77,6 +88,7 @@ test('an aborted download is resumed by the next', async () => {
   const controller = new AbortController();
   const loading = find({ signal: controller.signal });
   while (!log.progressLines.some((line) => line.includes('model.safetensors'))) await new Promise((resolve) => { setTimeout(resolve, 5); });
+  await arrived(30_000);
   controller.abort();
   await rejects(loading, undefined, /abort/i);
   hub.behaviour = {};
@@ -87,7 +99,7 @@ test('an aborted download is resumed by the next', async () => {
 });
 
 test('a server without ranges gets the file from its start', async () => {
-  hub.behaviour = { ignoreRanges: true, breakAt: { file: 'model.safetensors', bytes: 30_000, times: 1 } };
+  hub.behaviour = { ignoreRanges: true, breakAt: { file: 'model.safetensors', bytes: 30_000, times: 1, arrived } };
   await loadFolder((await find()).folder);
 });
 

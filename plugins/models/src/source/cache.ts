@@ -57,11 +57,14 @@ export class CachedModel {
     }
   }
 
-  /** Runs `work` while no other process works on the same blob. A lock whose process is gone is taken over. */
-  async locked<T>(etag: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /** Runs `work` while no other process works on the same blob; `waiting` is told the lock's path. A lock whose process is gone is taken over. */
+  async locked<T>(etag: string, work: () => Promise<T>, waiting: (path: string) => void, signal?: AbortSignal): Promise<T> {
     const path = `${this.blob(etag)}.lock`;
     await mkdir(dirname(path), { recursive: true });
-    while (!await take(path)) await wait(200, undefined, signal ? { signal } : {});
+    while (!await take(path)) {
+      waiting(path);
+      await wait(200, undefined, signal ? { signal } : {});
+    }
     try {
       return await work();
     } finally {
@@ -91,8 +94,9 @@ async function take(path: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const holder = Number(await readFile(path, 'utf8').catch(() => ''));
-  // An empty lock is one that its process is about to write.
-  if (holder > 0 && !isRunning(holder)) await rm(path, { force: true });
+  // An empty lock is one that its process is about to write, unless it died just then.
+  const age = Date.now() - await stat(path).then(({ mtimeMs }) => mtimeMs, () => Infinity);
+  if (holder > 0 ? !isRunning(holder) : age > 10_000) await rm(path, { force: true });
   return false;
 }
 

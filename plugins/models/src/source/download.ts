@@ -52,7 +52,7 @@ async function fetchFile(hub: HubClient, cached: CachedModel, commit: string, fi
       await complete(hub, info, { commit, file, incomplete: `${blob}.incomplete` }, log);
       await rename(`${blob}.incomplete`, blob);
     }
-  }, hub.options.signal);
+  }, (path) => { log.progress(`waiting for another process that downloads ${file} of ${hub.options.id} (if there is none, delete ${path})`); }, hub.options.signal);
   await cached.link(commit, file, etag);
 }
 
