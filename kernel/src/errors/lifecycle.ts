@@ -6,6 +6,7 @@ import { messageOf } from './shown.ts';
 const usualProviders: Readonly<Record<string, string>> = {
   engine: '@lmflow/plugin-engine-onnx',
   models: '@lmflow/plugin-models',
+  'model-writer': '@lmflow/plugin-models',
   samples: '@lmflow/plugin-datasets',
   trainer: '@lmflow/plugin-trainer',
   'objective:language-modeling': '@lmflow/plugin-finetune',

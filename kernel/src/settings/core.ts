@@ -12,11 +12,11 @@ export const coreOptions: OptionsSpec = {
   schema: z.object({
     model: z.string().min(1).optional().describe('Hugging Face folder or id of the model'),
     dataset: z.union([z.string().min(1), datasetObject, z.array(z.union([z.string().min(1), datasetObject])).min(1)]).optional()
-      .describe('data: a file, a folder, a Hugging Face id, an object, or a list of them'),
-    outputDir: z.string().min(1).optional().describe('folder that results are written to'),
-    engine: z.string().min(1).optional().describe('compute engine, by name'),
-    device: z.string().min(1).optional().describe('device of the engine: cpu, webgpu, cuda, ...'),
-    seed: z.int().min(0).default(42).describe('seed of everything random'),
+      .describe('Data: a file, a folder, a Hugging Face id, an object, or a list of them'),
+    outputDir: z.string().min(1).optional().describe('Folder that results are written to'),
+    engine: z.string().min(1).optional().describe('Compute engine, by name'),
+    device: z.string().min(1).optional().describe('Device of the engine: cpu, webgpu, cuda, ...'),
+    seed: z.int().min(0).default(42).describe('Seed of everything random'),
   }),
   aliases: { modelNameOrPath: 'model', datasetPath: 'dataset' },
 };
