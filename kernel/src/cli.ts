@@ -8,5 +8,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 process.exitCode = await main(process.argv.slice(2));
-// A plugin may leave something open (a thread pool, a socket); what is done is done. This timer alone keeps nothing alive.
-setTimeout(() => process.exit(), 1000).unref();
+// A plugin's runtime may keep something open (a thread pool, a socket). What was asked is done and closed: once all is written, end.
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))));
+process.exit();

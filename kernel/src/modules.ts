@@ -15,7 +15,7 @@ const fromSources = given.includes('lmflow-source');
 async function jitiAt(file: string): Promise<Jiti> {
   const { createJiti } = await import('jiti');
   // a kernel reads what is on disk now: a second kernel of the process may see a changed config
-  return createJiti(pathToFileURL(file).href, { moduleCache: false, fsCache: false, interopDefault: false });
+  return createJiti(pathToFileURL(file).href, { moduleCache: false, interopDefault: false });
 }
 
 /** Everything a module exports. TypeScript, also in relative imports without extension, is compiled in memory. */
