@@ -28,10 +28,10 @@ export function isLMFlowError(value: unknown): value is LMFlowError {
   return value instanceof Error && value.name === 'LMFlowError' && 'code' in value;
 }
 
-/** The candidate nearest to `word` (edit distance at most a third of its length), for "did you mean". */
+/** The candidate nearest to `word` (edit distance at most a third of its length; 2 for short words, 1 for very short ones), for "did you mean". */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
+  let bestDistance = (word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
