@@ -1,5 +1,6 @@
 // "Did you mean" for keys and flags: spelling, camelCase, a section left out, a plugin not loaded.
 import { didYouMean } from '@lmflow/sdk';
+import { isInstalled } from '../plugins/packages.ts';
 import { camel, kebab } from './names.ts';
 import type { Group, KeyTable } from './keys.ts';
 
@@ -13,6 +14,8 @@ export function suggestKey(name: string, table: KeyTable, within?: Group): strin
   const section = table.groups.find((group) => group.section !== undefined && group !== within && group.keys.has(spelled))?.section;
   if (!within && flag?.kind === 'key' && flag.key.group.section !== undefined) return inSection(flag.key.group.section, flag.key.field.key);
   if (within && table.names.get(spelled)?.kind === 'key') return `"${spelled}" is no key of ${within.section ?? within.owner}: write it at the top level of the configuration`;
+  // the section of a plugin that is installed, but not loaded
+  if (!within && isInstalled(kebab(name), 'plugin', process.cwd())) return `it may belong to the plugin "${kebab(name)}", which is installed but not loaded: plugins: ['${kebab(name)}']`;
   const near = didYouMean(spelled, known);
   if (near !== undefined) return `did you mean "${near}"?`;
   return section === undefined ? undefined : inSection(section, spelled);
