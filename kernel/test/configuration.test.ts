@@ -1,19 +1,23 @@
 // Precedence, origins, sections, aliases, onConfig: what becomes of values between their source and the parsed configuration.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { definePlugin, definePreset } from '@lmflow/sdk';
+import { definePlugin, definePreset, type PartialConfig } from '@lmflow/sdk';
 import { z } from 'zod';
 import { createTestKernel, type TestKernelOptions } from '../src/testing/index.ts';
 import { lora, plugin, trainer } from './samples.ts';
 
-async function settings(options: TestKernelOptions): Promise<Record<string, readonly [unknown, string]>> {
-  const { kernel } = await createTestKernel(options);
+// The samples' keys are not those that the real plugins declare, so values are untyped here.
+type Untyped = Omit<TestKernelOptions, 'config'> & { readonly config?: object };
+
+async function settings(options: Untyped): Promise<Record<string, readonly [unknown, string]>> {
+  const { kernel } = await createTestKernel(options as TestKernelOptions);
   const report = kernel.inspect();
   await kernel.close();
   return Object.fromEntries(report.settings.map(({ key, value, origin }) => [key, [value, origin] as const]));
 }
 
-const preset = definePreset({ name: 'p', plugins: [trainer(), lora({ r: 4 })], config: { learningRate: 1e-3, packing: false, lora: { bias: 'all' } } });
+const untyped = (config: object): PartialConfig => config as PartialConfig;
+const preset = definePreset({ name: 'p', plugins: [trainer(), lora({ r: 4 })], config: untyped({ learningRate: 1e-3, packing: false, lora: { bias: 'all' } }) });
 const argument = 'arguments of @lmflow/plugin-lora in createKernel()';
 
 test('default < preset < config < factory arguments < flag, each with its origin', async () => {
