@@ -48,12 +48,12 @@ export class CheckpointFolder implements Checkpoint {
   }
 }
 
-/** The promise's value, or undefined where the file is absent. */
+/** The promise's value, or undefined where the file or folder is absent. */
 export async function ifPresent<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
   }
 }

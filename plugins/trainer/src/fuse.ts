@@ -3,7 +3,10 @@
 import type { Graph, Value } from '@lmflow/sdk/graph';
 import { reachableNodes } from './reachable.ts';
 
-/** Runs over all elements. `arrays` holds the tensor inputs by name; outputs are written into the array of their name. */
+/** Name of the output that replaces an input. */
+export const nextOf = (input: string): string => `next:${input}`;
+
+/** Runs over all elements. `arrays` holds the tensor inputs by name; the output `nextOf(name)` is written into that input's array. */
 export type FusedLoop = (arrays: Readonly<Record<string, Float32Array>>, scalars: Readonly<Record<string, number>>) => void;
 
 type Write = (...operands: string[]) => string;
@@ -56,7 +59,7 @@ export function fuse(graph: Graph): FusedLoop | undefined {
   }
   const stores: string[] = [];
   for (const [name, value] of graph.outputs) {
-    const target = tensors.findIndex(([tensor]) => tensor === name);
+    const target = tensors.findIndex(([tensor]) => nextOf(tensor) === name);
     const source = names.get(value);
     if (target < 0 || source === undefined) return undefined;
     stores.push(`a${target}[i] = ${source};`);

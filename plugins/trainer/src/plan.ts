@@ -1,5 +1,5 @@
 // The plan, told before the first step: what is trained, for how long, and whether it fits into memory.
-import type { Batch, FitRequest, Logger, Model, Samples } from '@lmflow/sdk';
+import type { Batch, FitRequest, Hooks, Logger, Model, Samples } from '@lmflow/sdk';
 import { BYTES, sizeOf } from '@lmflow/sdk/graph';
 import { collate, type CollateOptions } from './collate.ts';
 import { activationBytes, availableBytes, formatBytes } from './memory.ts';
@@ -32,15 +32,18 @@ export interface PlanRequest {
   readonly order: DataOrder;
   readonly updater: Updater;
   readonly collating: CollateOptions;
+  readonly hooks: Hooks;
 }
 
-/** Counts parameters and estimates memory from the program of the largest micro-batch. */
-export function makePlan({ request: { model, train, objective }, settings, order, updater, collating }: PlanRequest): Plan {
-  const { options } = settings;
+/** Counts parameters and estimates memory from the program of the largest micro-batch, which goes through onBatch as step 0. */
+export async function makePlan({ request: { model, train, objective }, settings, order, updater, collating, hooks }: PlanRequest): Promise<Plan> {
+  const { options, totalSteps } = settings;
   const trainable = sum([...model.parameters.values()].map(({ shape }) => sizeOf(shape)));
   const added = sum([...model.parameters.values()].filter(({ name }) => !model.weights.has(name)).map(({ shape }) => sizeOf(shape)));
   const inWeights = sum([...model.weights.values()].map(({ shape }) => sizeOf(shape)));
-  const largest = largestBatch(train, options.perDeviceTrainBatchSize, collating);
+  const control = { stop: false, save: false, evaluate: false, log: false };
+  const collated = largestBatch(train, options.perDeviceTrainBatchSize, collating);
+  const largest = await hooks.onBatch.promise(collated, { number: 0, totalSteps, epoch: 0, model, control, mode: 'training', batches: [collated] });
   const weights = frozenBytes(model) + 4 * trainable;
   const gradients = 4 * trainable * (options.gradientAccumulationSteps > 1 ? 2 : 1);
   const optimizer = updater.stateBytes(model.parameters.values());
@@ -60,7 +63,7 @@ export function tellPlan(plan: Plan, { request, settings, order }: PlanRequest, 
   const { memory, trainableParameters, totalParameters } = plan;
   const count = (value: number): string => Math.round(value).toLocaleString('en');
   const epochs = totalSteps / order.stepsPerEpoch;
-  const batch = options.perDeviceTrainBatchSize * options.gradientAccumulationSteps;
+  const batch = Math.min(options.perDeviceTrainBatchSize * options.gradientAccumulationSteps, order.samplesPerEpoch);
   log.table('Plan', [
     ['trainable parameters', `${count(trainableParameters)} of ${count(totalParameters)} (${((100 * trainableParameters) / totalParameters).toPrecision(3)}%)`],
     ['samples', `${count(request.train.length)} to train on${request.evaluation ? `, ${count(request.evaluation.length)} to evaluate on` : ''}, order ${samplingStrategy(options)}`],

@@ -94,8 +94,8 @@ export class LoopTrainer implements Trainer {
     const settings = decideSettings({ options, outputDir: config.outputDir ?? DEFAULT_OUTPUT, seed, order, evaluation, schedules });
     const updater = new Updater(this.#optimizer(), engine, options);
     const collating = { multipleOf: options.padToMultipleOf, cap: lengthCap([train, evaluation], options.padToMultipleOf, model.architecture.maxPositions) };
-    const planned = { request, settings, order, updater, collating };
-    const plan = makePlan(planned);
+    const planned = { request, settings, order, updater, collating, hooks };
+    const plan = await makePlan(planned);
     tellPlan(plan, planned, await describeOutput(settings), log);
     const state = new RunState();
     const run: Run = {

@@ -1,7 +1,7 @@
 // Runs an optimizer over all parameters and keeps its state. What the update is, is in optimizers.ts.
 import type { Engine, Parameter, Program } from '@lmflow/sdk';
 import { Graph, mul, sizeOf, type Shape, type Value } from '@lmflow/sdk/graph';
-import { fuse, type FusedLoop } from './fuse.ts';
+import { fuse, nextOf, type FusedLoop } from './fuse.ts';
 import type { Optimizer } from './optimizers.ts';
 import type { TrainerOptions } from './options.ts';
 
@@ -130,8 +130,8 @@ export class Updater {
       parameter: tensor('parameter', parameter.shape), gradient: mul(tensor('gradient', parameter.shape), tensor('gradientScale', [])), state, scalars,
     };
     const next = this.#optimizer.update(values);
-    graph.output('parameter', next.parameter);
-    for (const [name, value] of Object.entries(next.state)) graph.output(`state:${name}`, value);
+    graph.output(nextOf('parameter'), next.parameter);
+    for (const [name, value] of Object.entries(next.state)) graph.output(nextOf(`state:${name}`), value);
     return graph;
   }
 
@@ -142,9 +142,11 @@ export class Updater {
       inputs[name] = await this.#engine.upload(data, kept, 'float32');
     }
     for (const [name, scalar] of Object.entries(scalars)) inputs[name] = await this.#engine.upload(Float32Array.of(scalar), [], 'float32');
-    for (const [name, result] of Object.entries(await program.run(inputs))) {
-      arrays[name]!.set((await result.read()) as Float32Array);
-      result.dispose();
+    const results = await program.run(inputs);
+    for (const [name, data] of Object.entries(arrays)) {
+      const result = results[nextOf(name)];
+      if (result) data.set((await result.read()) as Float32Array);
+      result?.dispose();
     }
     for (const input of Object.values(inputs)) input.dispose();
   }

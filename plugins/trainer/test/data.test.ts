@@ -1,0 +1,110 @@
+// Which samples a step sees and how they become batches; what a program's memory is.
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { IGNORED, type Sample } from '@lmflow/sdk';
+import { add, exp, Graph, reshape, sum } from '@lmflow/sdk/graph';
+import { batchLength, collate, lengthCap } from '../src/collate.ts';
+import { activationBytes } from '../src/memory.ts';
+import { trainerOptions, type TrainerInput } from '../src/options.ts';
+import { dataOrder, evaluationBatches } from '../src/order.ts';
+import { samplesOf, tinySamples } from './kit.ts';
+
+const orderOf = (count: number, options: TrainerInput, seed = 42): ReturnType<typeof dataOrder> => dataOrder(tinySamples(count), trainerOptions.parse(options), seed);
+const epoch = (order: ReturnType<typeof dataOrder>, number: number): number[] => Array.from({ length: order.stepsPerEpoch }, (_, step) => order.microBatches(number * order.stepsPerEpoch + step + 1)).flat(2);
+const sorted = (numbers: readonly number[]): number[] => [...numbers].sort((a, b) => a - b);
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+test('an epoch sees every sample once, in an order of its own', () => {
+  const order = orderOf(23, { perDeviceTrainBatchSize: 2, gradientAccumulationSteps: 3 });
+  assert.is(order.stepsPerEpoch, 4); // 12 micro-batches
+  assert.equal(sorted(epoch(order, 0)), upTo(23));
+  assert.equal(sorted(epoch(order, 1)), upTo(23));
+  assert.not.equal(epoch(order, 0), epoch(order, 1));
+  assert.equal(order.microBatches(4).map(({ length }) => length), [2, 2, 1]);
+});
+
+test('the order follows from the seed alone, and dataSeed is its own', () => {
+  assert.equal(epoch(orderOf(23, {}), 2), epoch(orderOf(23, {}), 2));
+  assert.not.equal(epoch(orderOf(23, {}, 1), 0), epoch(orderOf(23, {}, 2), 0));
+  assert.equal(epoch(orderOf(23, { dataSeed: 5 }, 1), 0), epoch(orderOf(23, {}, 5), 0));
+});
+
+test('the batch size does not change the order', () => {
+  assert.equal(epoch(orderOf(20, { perDeviceTrainBatchSize: 1, gradientAccumulationSteps: 4 }), 0), epoch(orderOf(20, { perDeviceTrainBatchSize: 4 }), 0));
+});
+
+test('epochs are counted with fractions, and a step ends with its epoch', () => {
+  const order = orderOf(10, { perDeviceTrainBatchSize: 2, gradientAccumulationSteps: 2 }); // 5 micro-batches, 3 steps
+  assert.equal([1, 2, 3, 4].map((step) => order.epochAfter(step)), [0.4, 0.8, 1, 1.4]);
+  assert.equal(order.microBatches(3).length, 1);
+});
+
+test('dropLast leaves the last micro-batch out; too few samples are an error', () => {
+  const order = orderOf(11, { perDeviceTrainBatchSize: 4, dataloaderDropLast: true });
+  assert.is(order.stepsPerEpoch, 2);
+  assert.is(epoch(order, 0).length, 8);
+  assert.throws(() => orderOf(3, { perDeviceTrainBatchSize: 4, dataloaderDropLast: true }), /do not fill/);
+  assert.throws(() => orderOf(0, {}), /no sample/);
+});
+
+test('sequential keeps the order; group_by_length sorts inside of random groups and starts with the longest', () => {
+  assert.equal(epoch(orderOf(9, { trainSamplingStrategy: 'sequential' }), 1), upTo(9));
+  const samples = tinySamples(200);
+  for (const options of [{ trainSamplingStrategy: 'group_by_length' }, { groupByLength: true }] as const) {
+    const order = epoch(dataOrder(samples, trainerOptions.parse({ perDeviceTrainBatchSize: 4, ...options }), 1), 0);
+    assert.equal(sorted(order), upTo(200));
+    assert.is(samples.lengthOf(order[0]!), Math.max(...upTo(200).map((index) => samples.lengthOf(index))));
+    const spread = upTo(50).filter((batch) => new Set(order.slice(4 * batch, 4 * batch + 4).map((index) => samples.lengthOf(index))).size > 2).length;
+    assert.ok(spread < 12, `${spread} of 50 batches mix lengths`);
+  }
+});
+
+test('evaluation batches: every sample once, neighbours of like length', () => {
+  const samples = tinySamples(11);
+  const batches = evaluationBatches(samples, 4);
+  assert.equal(batches.map(({ length }) => length), [4, 4, 3]);
+  assert.equal(sorted(batches.flat()), upTo(11));
+  const lengths = batches.flat().map((index) => samples.lengthOf(index));
+  assert.equal(lengths, sorted(lengths));
+});
+
+const sample = (...ids: number[]): Sample => ({ inputIds: Int32Array.from(ids), labels: Int32Array.from(ids, (id, place) => (place === 1 ? IGNORED : id)) });
+
+test('a batch is padded on the right, up to a multiple of a length', () => {
+  const batch = collate([sample(5, 6, 7), sample(8, 9)], { multipleOf: 4, cap: 100 });
+  assert.equal([batch.size, batch.length, batch.tokens, batch.trainedTokens], [2, 4, 5, 1]); // not the first token, not the ignored ones
+  assert.equal([...batch.tensors['inputIds']!.data], [5, 6, 7, 0, 8, 9, 0, 0]);
+  assert.equal([...batch.tensors['labels']!.data], [5, IGNORED, 7, IGNORED, 8, IGNORED, IGNORED, IGNORED]);
+  assert.equal([...batch.tensors['positions']!.data], [0, 1, 2, 3, 0, 1, 2, 3]);
+  assert.is(batch.tensors['segments'], undefined);
+});
+
+test('packed samples keep segments and positions; a boundary carries no label', () => {
+  const packed: Sample = { inputIds: Int32Array.of(1, 2, 3, 4, 5), labels: Int32Array.of(1, 2, 3, 4, 5), segments: Int32Array.of(1, 1, 2, 2, 2), positions: Int32Array.of(0, 1, 0, 1, 2) };
+  const batch = collate([packed, sample(7, 8)], { multipleOf: 3, cap: 100 });
+  assert.equal([...batch.tensors['segments']!.data], [1, 1, 2, 2, 2, 0, 1, 1, 0, 0, 0, 0]);
+  assert.equal([...batch.tensors['positions']!.data], [0, 1, 0, 1, 2, 0, 0, 1, 0, 0, 0, 0]);
+  assert.is(batch.trainedTokens, 3);
+});
+
+test('lengths: few, and never past the model', () => {
+  assert.equal([1, 4, 5, 30].map((longest) => batchLength(longest, { multipleOf: 4, cap: 30 })), [4, 4, 8, 30]);
+  assert.throws(() => batchLength(31, { multipleOf: 4, cap: 30 }), /31 tokens/);
+  const samples = samplesOf([sample(1, 2, 3, 4, 5)]);
+  assert.is(lengthCap([samples, undefined], 64, 32), 32);
+  assert.is(lengthCap([samples], 4, 32), 8);
+  assert.is(lengthCap([samples], 64, 3), 5); // longer than the model's positions: the data decides
+});
+
+test('memory of a program: what is alive at once', () => {
+  const graph = new Graph();
+  const x = graph.input('x', 'float32', [100]);
+  const a = exp(x); // 400 bytes
+  const b = exp(reshape(a, [10, 10])); // 400 more
+  const c = add(reshape(b, [100]), a); // both still needed: 1200
+  graph.output('sum', sum(c));
+  exp(c); // nobody needs it
+  assert.is(activationBytes(graph), 1200);
+});
+
+test.run();

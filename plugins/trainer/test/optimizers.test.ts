@@ -1,0 +1,141 @@
+// Optimizers against torch.optim, as a fused loop and as programs of an engine; options and names; schedules against transformers.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Parameter } from '@lmflow/sdk';
+import { broadcastTo, div, Graph, mul, sqrt, sub, sum, transpose } from '@lmflow/sdk/graph';
+import { fuse, nextOf } from '../src/fuse.ts';
+import { adamw, optimizers, type Optimizer } from '../src/optimizers.ts';
+import { trainerAliases, trainerOptions, type TrainerInput } from '../src/options.ts';
+import { learningRateOf, schedules } from '../src/schedules.ts';
+import { unsupportedOptions } from '../src/unsupported.ts';
+import { Updater } from '../src/update.ts';
+import { interpreterEngine, noise } from './kit.ts';
+
+const reference = <T>(name: string): T => JSON.parse(readFileSync(join(import.meta.dirname, 'reference', name), 'utf8')) as T;
+
+interface OptimizerCase {
+  readonly start: number[];
+  readonly shape: number[];
+  readonly options: TrainerInput;
+  readonly steps: readonly { readonly learningRate: number; readonly gradient: number[]; readonly parameter: number[] }[];
+}
+
+/** The same update, but with an op that no loop is made of. */
+const throughEngine = (optimizer: Optimizer): Optimizer => ({
+  ...optimizer,
+  update: (values) => optimizer.update({ ...values, gradient: transpose(transpose(values.gradient, [1, 0]), [1, 0]) }),
+});
+
+for (const [name, { start, shape, options, steps }] of Object.entries(reference<Record<string, OptimizerCase>>('optimizers.json'))) {
+  for (const way of ['loop', 'engine']) {
+    test(`${name} takes the steps of torch.optim, in ${way === 'loop' ? 'a loop' : 'the engine'}`, async () => {
+      const parsed = trainerOptions.parse(options);
+      const row = optimizers().get(parsed.optim)!;
+      const engine = interpreterEngine();
+      const updater = new Updater(way === 'loop' ? row : throughEngine(row), engine, parsed);
+      const parameter: Parameter = { name: 'p', shape, data: Float32Array.from(start), decay: true };
+      for (const { learningRate, gradient, parameter: expected } of steps) {
+        const gradients = new Map([['p', Float32Array.from(gradient, (number) => 4 * number)]]);
+        await updater.apply({ parameters: [parameter], gradients, gradientScale: 0.25, learningRate });
+        expected.forEach((number, index) => { assert.ok(Math.abs(parameter.data[index]! - number) < 2e-6, `${index}: ${parameter.data[index]} and ${number}`); });
+      }
+      assert.is(engine.everCompiled.length, way === 'loop' ? 0 : 1);
+      await updater.dispose();
+      assert.is(engine.compiled.size, 0);
+    });
+  }
+}
+
+test('weight decay spares parameters without it, and learningRateScale multiplies the rate', async () => {
+  const make = (extra: Partial<Parameter>): Parameter => ({ name: 'p', shape: [2], data: Float32Array.of(1, 1), decay: true, ...extra });
+  const after = async (parameter: Parameter): Promise<number> => {
+    const updater = new Updater(optimizers().get('sgd')!, interpreterEngine(), trainerOptions.parse({ weightDecay: 0.5 }));
+    await updater.apply({ parameters: [parameter], gradients: new Map([['p', Float32Array.of(1, 1)]]), gradientScale: 1, learningRate: 0.125 });
+    return parameter.data[0]!;
+  };
+  assert.is(await after(make({})), 1 - 0.125 * 1.5);
+  assert.is(await after(make({ decay: false })), 1 - 0.125);
+  assert.is(await after(make({ learningRateScale: 4 })), 1 - 0.5 * 1.5);
+});
+
+test('an optimizer that is not elementwise runs in the engine, with its state', async () => {
+  const normalised: Optimizer = {
+    name: 'normalised', state: () => ({ last: [1] }), scalars: ({ learningRate }) => ({ learningRate }),
+    update: ({ parameter, gradient, scalars }) => {
+      const norm = sqrt(sum(mul(gradient, gradient)));
+      return { parameter: sub(parameter, mul(div(gradient, norm), scalars['learningRate']!)), state: { last: broadcastTo(norm, [1]) } };
+    },
+  };
+  const engine = interpreterEngine();
+  const updater = new Updater(normalised, engine, trainerOptions.parse({}));
+  const parameter = { name: 'p', shape: [2], data: Float32Array.of(1, 2), decay: true };
+  await updater.apply({ parameters: [parameter], gradients: new Map([['p', Float32Array.of(3, 4)]]), gradientScale: 2, learningRate: 0.5 });
+  assert.equal([...parameter.data], [...Float32Array.of(1 - 0.3, 2 - 0.4)]);
+  assert.equal([...updater.save().get('p.last')!.data], [10]);
+  assert.equal([...updater.save().get('p.step')!.data], [1]);
+});
+
+test('state goes into another updater and back; what is missing is named', async () => {
+  const parsed = trainerOptions.parse({});
+  const parameter = (): Parameter => ({ name: 'p', shape: [8], data: noise(8, 1), decay: true });
+  const [first, one] = [new Updater(adamw, interpreterEngine(), parsed), parameter()];
+  const step = async (updater: Updater, target: Parameter, seed: number): Promise<void> => updater.apply({ parameters: [target], gradients: new Map([['p', noise(8, seed)]]), gradientScale: 1, learningRate: 0.1 });
+  await step(first, one, 2);
+  const [second, other] = [new Updater(adamw, interpreterEngine(), parsed), { ...parameter(), data: one.data.slice() }];
+  assert.equal(second.restore([other], first.save()), []);
+  await step(first, one, 3);
+  await step(second, other, 3);
+  assert.equal([...one.data], [...other.data]);
+  const saved = first.save();
+  saved.delete('p.exp_avg_sq');
+  assert.equal(new Updater(adamw, interpreterEngine(), parsed).restore([other], saved), ['p.exp_avg_sq']);
+});
+
+test('a loop is made of elementwise programs only', () => {
+  const graph = new Graph();
+  const x = graph.input('x', 'float32', [4]);
+  graph.output(nextOf('x'), sub(mul(x, -2), graph.input('s', 'float32', [])));
+  const data = Float32Array.of(1, 2, 3, 4);
+  fuse(graph)!({ x: data }, { s: 0.5 });
+  assert.equal([...data], [-2.5, -4.5, -6.5, -8.5]);
+  const other = new Graph();
+  const y = other.input('y', 'float32', [4]);
+  other.output(nextOf('y'), mul(y, sum(y)));
+  assert.is(fuse(other), undefined);
+});
+
+interface ScheduleCase { readonly name: string; readonly totalSteps: number; readonly warmupSteps: number; readonly arguments: Record<string, unknown>; readonly learningRates: number[] }
+
+for (const { name, totalSteps, warmupSteps, arguments: given, learningRates } of reference<ScheduleCase[]>('schedules.json')) {
+  test(`schedule ${name} ${JSON.stringify(given)}, ${warmupSteps} warmup steps: the rates of transformers`, () => {
+    const rate = learningRateOf(schedules(), { name, totalSteps, warmupSteps, learningRate: 1e-3, given });
+    learningRates.forEach((expected, step) => { assert.ok(Math.abs(rate(step) - expected) < 1e-15, `step ${step}: ${rate(step)} and ${expected}`); });
+  });
+}
+
+test('a schedule says what is wrong with its arguments', () => {
+  const make = (name: string, given: Record<string, unknown>, learningRate = 1e-3) => (): unknown => learningRateOf(schedules(), { name, totalSteps: 10, warmupSteps: 0, learningRate, given });
+  const fails = (run: () => unknown, code: string, text: RegExp): void => { assert.throws(run, (error: Error & { code: string }) => error.code === code && text.test(error.message)); };
+  fails(make('cosin', {}), 'LMFLOW_CONFIG_SCHEDULE', /did you mean "cosine"/);
+  fails(make('reduce_lr_on_plateau', {}), 'LMFLOW_CONFIG_SCHEDULE', /follow from the step/);
+  fails(make('linear', { num_cycles: 1 }), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /num_cycles/);
+  fails(make('cosine', { num_cycles: 'two' }), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /must be a number/);
+  fails(make('cosine_with_min_lr', {}), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /either/);
+  fails(make('polynomial', {}, 1e-8), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /smaller/);
+  fails(make('warmup_stable_decay', { numDecaySteps: 2, decayType: 'round' }), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /one of linear/);
+  assert.type(make('cosine', { numCycles: 2 })(), 'function');
+});
+
+test('every name of TrainingArguments is an option, or refused with a reason', () => {
+  const core = ['outputDir', 'seed'];
+  for (const name of reference<string[]>('arguments.json')) {
+    assert.ok(core.includes(name) || name in trainerOptions.shape || name in unsupportedOptions, name);
+  }
+  for (const name of Object.keys(unsupportedOptions)) assert.not.ok(name in trainerOptions.shape, name);
+  for (const [alias, key] of Object.entries(trainerAliases)) assert.ok(key in trainerOptions.shape && !(alias in trainerOptions.shape), alias);
+  for (const [name, field] of Object.entries(trainerOptions.shape)) assert.ok(field.description, name);
+});
+
+test.run();
