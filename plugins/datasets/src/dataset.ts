@@ -25,7 +25,7 @@ export interface SourceDescription {
   readonly format: string;
   readonly files: number;
   readonly weight?: number;
-  /** Records read from it, once it was read to its end. */
+  /** Records used of it, once it was read. */
   records?: number;
 }
 
@@ -78,15 +78,18 @@ function describe(sources: readonly Source[]): SourceDescription[] {
   return sources.map(({ name, path, format, files, weight }) => ({ name, path, format: format.name, files: files.length, ...(weight === undefined ? {} : { weight }) }));
 }
 
-/** Notes how many records a source gave, the first time it is read to its end. */
+/** Notes how many records of a source were used: the most of any pass through it. */
 function counted(records: Records, description: SourceDescription): Records {
   return async function* () {
     let count = 0;
-    for await (const record of records()) {
-      count++;
-      yield record;
+    try {
+      for await (const record of records()) {
+        count++;
+        yield record;
+      }
+    } finally {
+      description.records = Math.max(description.records ?? 0, count);
     }
-    description.records ??= count;
   };
 }
 

@@ -1,5 +1,5 @@
 // A record -> the text to tokenize and what of it is trained; and its encoding -> token ids with a mask.
-import type { ChatMessage, DatasetRecord, Encoding, Tokenizer } from '@lmflow/sdk';
+import { isLMFlowError, type ChatMessage, type DatasetRecord, type Encoding, type Tokenizer } from '@lmflow/sdk';
 import * as errors from './errors.ts';
 import { SpanError, SpanFinder, isSpecial, type Rendered, type Span } from './spans.ts';
 
@@ -87,6 +87,7 @@ export class Encoder {
     try {
       return this.finder.find(used, tools);
     } catch (cause) {
+      if (isLMFlowError(cause) && cause.code === 'LMFLOW_TEMPLATE_INVALID') throw cause;
       if (cause instanceof SpanError) throw errors.spans(record.origin, name, cause.index);
       throw errors.template(record.origin, name, cause);
     }

@@ -1,11 +1,15 @@
 // Datasets: reads files, folders and Hugging Face ids in the usual formats, renders chat templates, and makes token samples of them.
 import { createRequire } from 'node:module';
-import { SAMPLES, definePlugin } from '@lmflow/sdk';
+import { SAMPLES, definePlugin, token } from '@lmflow/sdk';
 import { DatasetLoader } from './loader.ts';
 import { aliases, optionsSchema, unsupported } from './options.ts';
 
 export { optionsSchema as datasetOptions, type DatasetEntry, type DatasetOptions } from './options.ts';
-export { templates } from './templates.ts';
+export type { OpenedSplits } from './loader.ts';
+export { templates, type NamedTemplate } from './templates.ts';
+
+/** The loader itself: `open()` gives the records (also preference pairs) to plugins that make samples of their own. */
+export const DATASETS = token<DatasetLoader>('@lmflow/plugin-datasets:datasets');
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -15,7 +19,8 @@ const datasets = definePlugin({
   sdk: '^1.0.0',
   options: { schema: optionsSchema, aliases, unsupported },
   apply(context) {
-    context.provide(SAMPLES, () => new DatasetLoader({ options: context.options, config: context.config, hooks: context.hooks, log: context.log, version }));
+    context.provide(DATASETS, () => new DatasetLoader({ options: context.options, config: context.config, hooks: context.hooks, log: context.log, version }));
+    context.provide(SAMPLES, (resolve) => resolve(DATASETS));
   },
 });
 

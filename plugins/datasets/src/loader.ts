@@ -22,6 +22,14 @@ export interface LoaderContext {
   readonly version: string;
 }
 
+/** The records that a configuration names, by split. */
+export interface OpenedSplits {
+  readonly train: Dataset;
+  readonly evaluation?: Dataset;
+  /** As opened, before the taps: sources with format and count. */
+  readonly opened: { readonly train: OpenedDataset; readonly evaluation?: OpenedDataset };
+}
+
 const DEFAULT_BLOCK = 1024;
 
 export class DatasetLoader implements SampleLoader {
@@ -33,14 +41,10 @@ export class DatasetLoader implements SampleLoader {
   }
 
   async load(request: LoadRequest): ReturnType<SampleLoader['load']> {
-    const { options, config, log } = this.context;
+    const { options, log } = this.context;
     const blockSize = options.blockSize ?? Math.min(DEFAULT_BLOCK, request.maxPositions);
     if (blockSize > request.maxPositions) throw errors.blockSize(blockSize, request.maxPositions);
-    const seed = config.seed ?? 42;
-    const signal = request.signal;
-    const opened = await openDatasets({ dataset: config.dataset, evalDataset: options.evalDataset }, { options, seed, log, signal });
-    const train = await this.tapped(opened.train, { split: 'train', setting: config.dataset, ...(signal ? { signal } : {}) });
-    const evaluation = opened.evaluation && (await this.tapped(opened.evaluation, { split: 'evaluation', setting: options.evalDataset ?? config.dataset, ...(signal ? { signal } : {}) }));
+    const { train, evaluation, opened } = await this.open(request.signal);
     for (const dataset of [train, evaluation]) if (dataset?.kind === 'preference') throw errors.preference(dataset.name);
     settleTemplate(request.tokenizer, options.chatTemplate, new Set([train.kind, ...opened.train.kinds, ...(opened.evaluation?.kinds ?? [])]), log);
 
@@ -49,7 +53,7 @@ export class DatasetLoader implements SampleLoader {
     const description = {
       dataset: opened.train.sources,
       ...(opened.evaluation ? { evalDataset: opened.evaluation.sources } : {}),
-      ...(options.validationSplit === undefined ? {} : { validationSplit: options.validationSplit, seed }),
+      ...(options.validationSplit === undefined ? {} : { validationSplit: options.validationSplit, seed: this.seed }),
       chatTemplate: request.tokenizer.chatTemplateOrigin ?? null,
       blockSize,
       packing: options.packing,
@@ -64,13 +68,27 @@ export class DatasetLoader implements SampleLoader {
     for (const samples of this.opened.splice(0)) samples.dispose();
   }
 
-  private async tapped(dataset: OpenedDataset, request: DatasetRequest): Promise<Dataset> {
-    return this.context.hooks.onDataset.promise(dataset, request);
+  /** The records of both splits, after the taps of onDataset; nothing is tokenized. For plugins that make samples of their own. */
+  async open(signal?: AbortSignal): Promise<OpenedSplits> {
+    const { options, config, hooks, log } = this.context;
+    const opened = await openDatasets({ dataset: config.dataset, evalDataset: options.evalDataset }, { options, seed: this.seed, log, signal });
+    const train = await hooks.onDataset.promise(opened.train, this.request('train', signal));
+    const evaluation = opened.evaluation && (await hooks.onDataset.promise(opened.evaluation, this.request('evaluation', signal)));
+    return { train, ...(evaluation ? { evaluation } : {}), opened };
+  }
+
+  private get seed(): number {
+    return this.context.config.seed ?? 42;
+  }
+
+  private request(split: DatasetRequest['split'], signal: AbortSignal | undefined): DatasetRequest {
+    const { options, config } = this.context;
+    return { split, setting: split === 'train' ? config.dataset : (options.evalDataset ?? config.dataset), ...(signal ? { signal } : {}) };
   }
 
   /** Tokenizes one split, or takes it from the cache; packs it; tells what it is. */
   private async samples(dataset: Dataset, opened: OpenedDataset, split: DatasetRequest['split'], blockSize: number, { tokenizer, signal }: LoadRequest): Promise<Samples> {
-    const { options, hooks, log, version, config } = this.context;
+    const { options, hooks, log, version } = this.context;
     const shape: TokenizeOptions = { blockSize, truncation: options.truncation, groupTexts: options.groupTexts, trainOnPrompt: options.trainOnPrompt, bosId: tokenizer.bosId };
     const key = createHash('sha256').update(JSON.stringify([version, dataset.fingerprint, tokenizer.fingerprint, tokenizer.chatTemplate ?? null, shape])).digest('hex').slice(0, 32);
     const { samples, cached } = await fromCache({
@@ -90,8 +108,7 @@ export class DatasetLoader implements SampleLoader {
     if (samples.length === 0) throw errors.noTrainedTokens(dataset.name, Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`).join(', '));
 
     const packed = options.packing ? new PackedSamples(samples, blockSize) : samples;
-    const setting = split === 'train' ? config.dataset : (options.evalDataset ?? config.dataset);
-    const result = await hooks.onSamples.promise(packed, { split, setting, ...(signal ? { signal } : {}) });
+    const result = await hooks.onSamples.promise(packed, this.request(split, signal));
     if (result.length === 0 || result.statistics.trainedTokens === 0) throw errors.noTrainedTokens(dataset.name, 'a tap of onSamples left nothing');
     log.table(split === 'train' ? 'training data' : 'evaluation data', rows(result, options.packing ? samples.length : undefined, dropped));
     if (split === 'train') this.tellFirst(result, tokenizer, facts);

@@ -72,23 +72,28 @@ export function mix(parts: readonly Part[], seed: number, stop: 'allExhausted' |
   const sum = weights.reduce((total, weight) => total + weight, 0);
   return async function* () {
     const random = randomStream(seed, 'mix');
-    const open = parts.map((part) => part.records()[Symbol.asyncIterator]());
+    const begin = (part: Part): AsyncIterator<DatasetRecord> => part.records()[Symbol.asyncIterator]();
+    const open = parts.map(begin);
     const seen = parts.map(() => false);
-    const next = await Promise.all(open.map((iterator) => iterator.next()));
-    if (next.some((first) => first.done)) throw errors.empty(parts[next.findIndex((first) => first.done)]!.name);
-    for (let draw = 0; ; draw++) {
-      const chosen = choose(weights, random.uniform(draw) * sum);
-      let record: DatasetRecord;
-      do {
-        record = next[chosen]!.value as DatasetRecord;
-        yield record;
-        next[chosen] = await open[chosen]!.next();
-      } while (isUnfinished(record) && !next[chosen].done);
-      if (!next[chosen].done) continue;
-      seen[chosen] = true;
-      if (stop === 'firstExhausted' || seen.every(Boolean)) return;
-      open[chosen] = parts[chosen]!.records()[Symbol.asyncIterator]();
-      next[chosen] = await open[chosen].next();
+    try {
+      const next = await Promise.all(open.map((iterator) => iterator.next()));
+      if (next.some((first) => first.done)) throw errors.empty(parts[next.findIndex((first) => first.done)]!.name);
+      for (let draw = 0; ; draw++) {
+        const chosen = choose(weights, random.uniform(draw) * sum);
+        let record: DatasetRecord;
+        do {
+          record = next[chosen]!.value as DatasetRecord;
+          yield record;
+          next[chosen] = await open[chosen]!.next();
+        } while (isUnfinished(record) && !next[chosen].done);
+        if (!next[chosen].done) continue;
+        seen[chosen] = true;
+        if (stop === 'firstExhausted' || seen.every(Boolean)) return;
+        open[chosen] = begin(parts[chosen]!);
+        next[chosen] = await open[chosen].next();
+      }
+    } finally {
+      for (const iterator of open) await iterator.return?.();
     }
   };
 }

@@ -36,8 +36,8 @@ function shorten(text: string): string {
 export function rows(samples: Samples, packedFrom: number | undefined, dropped: Readonly<Record<string, number>>): (readonly [string, string])[] {
   const { statistics } = samples;
   const share = statistics.tokens > 0 ? ` (${((100 * statistics.trainedTokens) / statistics.tokens).toFixed(1)} %)` : '';
-  const lengths = Array.from({ length: Math.min(samples.length, 100_000) }, (_, index) => samples.lengthOf(index));
-  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  let longest = 0;
+  for (let index = 0; index < samples.length; index++) longest = Math.max(longest, samples.lengthOf(index));
   const reasons = Object.entries(dropped).map(([reason, count]) => `${number(count)} ${reason}`);
   return [
     ['samples', packedFrom === undefined ? number(samples.length) : `${number(samples.length)} (packed from ${number(packedFrom)})`],
