@@ -79,12 +79,16 @@ export async function openSource(entry: DatasetEntry, context: SourceContext): P
       const reading = request(file);
       for await (const record of readerFor(file.path)!.read(reading)) {
         if (left-- <= 0) return;
+        check(file, reading);
         yield mapColumns(record, columns);
       }
-      // "type" may stand behind the records, so it can only be checked now
-      const type = reading.header.type;
-      if (type !== undefined && wanted === undefined && formatOfType(file.name, type) !== format) throw errors.typeMismatch(file.name, errors.shown(type), format.name);
+      check(file, reading); // "type" may stand behind the records
     }
+  }
+
+  /** An LMFlow file says what it is; where nothing else was asked for, it must be what is read. */
+  function check(file: DataFile, { header: { type } }: ReadRequest): void {
+    if (type !== undefined && wanted === undefined && formatOfType(file.name, type) !== format) throw errors.typeMismatch(file.name, errors.shown(type), format.name);
   }
 
   async function detectFormat(): Promise<Format> {

@@ -66,6 +66,8 @@ const cases: Record<string, Case> = {
   'a type that is no text': { data: ['a.json', { type: 3, instances: [{ text: 'x' }] }], code: 'TYPE_UNKNOWN', says: ['"type" is 3'] },
   'rewards instead of text': { data: ['a.json', { type: 'float_only', instances: [{ value: 1 }] }], code: 'TYPE_UNSUPPORTED', says: ['float_only', 'rewards'] },
   'a type that comes last and is another': { data: ['a.json', `{"instances": [{"text": "x"}, {"text": "${'x'.repeat(300_000)}"}], "type": "text2text"}`], code: 'TYPE_MISMATCH', says: ['text2text', 'text_only'] },
+  'a folder of two LMFlow types': { dataset: () => folderOf({ 'a.json': { type: 'text_only', instances: [{ text: 'x' }] }, 'b.json': { type: 'text2text', instances: [{ input: 'x', output: 'y' }] } }), code: 'TYPE_MISMATCH', says: ['b.json', 'text2text', 'text_only'] },
+  'a .csv that is not UTF-8': { data: ['a.csv', Buffer.from('text\nna\xefve\n', 'latin1')], code: 'ENCODING', says: ['a.csv'] },
   'keys that no format has': { data: ['a.jsonl', lines({ question: 'q', answer: 'a' })], code: 'FORMAT_UNKNOWN', says: ['question, answer', 'alpaca', 'columns'] },
   'a record that is a string': { data: ['a.json', ['just text']], code: 'RECORD', says: ['record 0', '"just text"'] },
   'a record that is null': { data: ['a.jsonl', lines(good, 'null')], code: 'RECORD', says: ['line 2', 'null'] },
