@@ -30,7 +30,7 @@ export class Side {
 
   async #answer<T>(key: string): Promise<T> {
     for (;;) {
-      const { value, done } = await this.#lines.next();
+      const { value, done } = (await this.#lines.next()) as IteratorResult<string, undefined>;
       if (done) throw new Error('a side of the benchmark ended early; its messages are above');
       if (!value.startsWith('{')) continue;
       const line = JSON.parse(value) as Record<string, unknown>;

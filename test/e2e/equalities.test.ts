@@ -18,7 +18,7 @@ async function run(folder: string, config: Record<string, unknown>): Promise<{ r
   });
   try {
     const { result } = await kernel.run('finetune');
-    return { log: result!.log, weights: await readSafetensors(join(outputDir, 'lora' in config ? 'adapter_model.safetensors' : 'model.safetensors')) };
+    return { log: result.log, weights: await readSafetensors(join(outputDir, 'lora' in config ? 'adapter_model.safetensors' : 'model.safetensors')) };
   } finally {
     await kernel.close();
   }

@@ -14,7 +14,7 @@ const results = { lora: 'adapter_model.safetensors', finetune: 'model.safetensor
 interface Entry { readonly loss?: number; readonly eval_loss?: number; readonly step: number }
 
 const history = (folder: string): Entry[] => (JSON.parse(readFileSync(join(folder, 'out', 'trainer_state.json'), 'utf8')) as { log_history: Entry[] }).log_history
-  .filter(({ loss, eval_loss }) => loss !== undefined || eval_loss !== undefined).map(({ loss, eval_loss, step }) => ({ loss, eval_loss, step }) as Entry);
+  .filter(({ loss, eval_loss }) => loss !== undefined || eval_loss !== undefined).map(({ loss, eval_loss, step }) => ({ loss, eval_loss, step }));
 const checkpoints = (folder: string): string[] => (existsSync(join(folder, 'out')) ? readdirSync(join(folder, 'out')).filter((name) => name.startsWith('checkpoint-')) : []);
 
 for (const method of ['lora', 'finetune'] as const) {

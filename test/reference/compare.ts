@@ -1,4 +1,5 @@
-// `lmflow finetune` against PyTorch + PEFT on the same split, order, initial adapter and settings: prints both evaluation losses.
+// `lmflow finetune` against PyTorch + PEFT on the same split, order, initial adapter and settings: prints both evaluation losses, and whether PEFT
+// (or transformers) loads our files and gives our logits.
 // Usage: node --conditions=lmflow-source --import tsx test/reference/compare.ts PYTHON MODEL DATASET lora|full [STEPS]
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
@@ -9,6 +10,7 @@ import { LANGUAGE_MODELING, MODELS, SAMPLES, TRAINER, type Samples } from '@lmfl
 import { writeSafetensors } from '@lmflow/sdk/formats';
 import finetune from '@lmflow/preset-finetune';
 import lora from '@lmflow/preset-lora';
+import { logitsOf } from '../parity/family.ts';
 import { dataOrder } from '../../plugins/trainer/src/order.ts';
 import { trainerOptions } from '../../plugins/trainer/src/options.ts';
 
@@ -37,6 +39,10 @@ writeFileSync(join(folder, 'run.json'), JSON.stringify({
   },
 }));
 const { evaluation: ours, log } = await kernel.resolve(TRAINER).fit({ model, train, evaluation, objective: kernel.resolve(LANGUAGE_MODELING) });
+const sample = evaluation!.get(0).inputIds.slice(0, 64);
+const logits = await logitsOf(kernel, model, sample, 1);
+const result = join(folder, 'result.json');
+writeFileSync(result, JSON.stringify({ input_ids: [[...sample]], logits: [Array.from(sample, (_, row) => [...logits.subarray(row * model.architecture.vocabularySize, (row + 1) * model.architecture.vocabularySize)])] }));
 await kernel.close();
 const lines = execFileSync(python, [join(import.meta.dirname, 'peft_finetune.py'), source, join(folder, 'run.json'), '--threads', '2'], { encoding: 'utf8', maxBuffer: 1e9 })
   .split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, number>);
@@ -45,3 +51,4 @@ const found = Object.entries(ours!).find(([name]) => /loss$/.test(name))![1];
 console.log(`${train.length} samples, ${evaluation!.length} to evaluate on, ${steps} steps (${method})`);
 console.log(`before tuning   ours ${log.flatMap((entry) => entry['eval_loss'] ?? [])[0]!.toFixed(5)}   PEFT ${theirs[0]!.toFixed(5)}`);
 console.log(`after tuning    ours ${found.toFixed(5)}   PEFT ${theirs.at(-1)!.toFixed(5)}   difference ${(100 * (found / theirs.at(-1)! - 1)).toFixed(3)}%`);
+console.log(`our files in ${model.adapter ? 'PEFT' : 'transformers'}: ${execFileSync(python, [join(import.meta.dirname, 'check_adapter.py'), model.adapter ? source : '-', join(folder, 'ours'), result], { encoding: 'utf8' }).trim()}`);
