@@ -68,8 +68,8 @@ export async function buildStep(options: StepOptions): Promise<{ graph: Graph; p
     hidden = graph.region(`layer.${layer}`, () => {
       const normed = rmsNorm(hidden, weight(`${path}.input_layernorm.weight`), config.rms_norm_eps);
       const parts = project(normed, ['q_proj', 'k_proj', 'v_proj'].map((name) => `${path}.self_attn.${name}`));
-      let [q, k, v] = parts.map((part) => reshape(part, [1, length, part.shape[1]! / width, width])) as [Value, Value, Value];
-      [q, k] = [rope(q, cos, sin, positions), rope(k, cos, sin, positions)];
+      const [first, second, v] = parts.map((part) => reshape(part, [1, length, part.shape[1]! / width, width])) as [Value, Value, Value];
+      const [q, k] = [rope(first, cos, sin, positions), rope(second, cos, sin, positions)];
       const seen = attention({ q, k, v, ...(options.tile ? { tile: options.tile } : {}) });
       const attended = add(hidden, project(reshape(seen, [length, heads * width]), [`${path}.self_attn.o_proj`])[0]!);
       const [gate, up] = project(rmsNorm(attended, weight(`${path}.post_attention_layernorm.weight`), config.rms_norm_eps), [`${path}.mlp.gate_proj`, `${path}.mlp.up_proj`]) as [Value, Value];

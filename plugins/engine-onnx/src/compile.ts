@@ -15,6 +15,10 @@ export interface Compiled {
   readonly fed: ReadonlyMap<string, MemoryWeight>;
 }
 
+/** The ONNX names of a program's inputs and outputs; ours may share one. */
+export const inputName = (name: string): string => `input:${name}`;
+export const outputName = (name: string): string => `output:${name}`;
+
 /** Weights in memory up to this size are put into the model. */
 const EMBEDDED_BYTES = 1 << 16;
 
@@ -24,7 +28,7 @@ export function compileModel({ graph, nodes, names }: Flat, lowerings: Lowerings
   const { absorbed, fused } = planFusions(nodes, graph, uses);
   const emit = new Emitter(uses);
   const fed = new Map<string, MemoryWeight>();
-  const inputs = [...graph.inputs].map(([input, value]) => { emit.set(value, input); return valueInfo(input, value); });
+  const inputs = [...graph.inputs].map(([input, value]) => { emit.set(value, inputName(input)); return valueInfo(inputName(input), value); });
   for (const value of leaves(graph, nodes)) emitLeaf(emit, value, fed, inputs);
   for (const node of nodes) {
     if (absorbed.has(node)) continue;
@@ -86,19 +90,19 @@ function nameOutputs(emit: Emitter, graph: Graph): ValueInfoProto[] {
   const renamed = new Map<string, string>();
   for (const [name, value] of graph.outputs) {
     const tensor = emit.tensor(value);
-    if (made.has(tensor) && !renamed.has(tensor)) renamed.set(tensor, name);
-    else emit.named(`output ${name}`, () => emit.nodes.push(identity(tensor, name)));
+    if (made.has(tensor) && !renamed.has(tensor)) renamed.set(tensor, outputName(name));
+    else emit.nodes.push(identity(tensor, outputName(name)));
   }
   const rename = (tensor: string): string => renamed.get(tensor) ?? tensor;
   for (const node of emit.nodes) {
     node.input = node.input.map(rename);
     node.output = node.output.map(rename);
   }
-  return [...graph.outputs].map(([name, value]) => valueInfo(name, value));
+  return [...graph.outputs].map(([name, value]) => valueInfo(outputName(name), value));
 }
 
 function identity(input: string, output: string): NodeProto {
-  return { name: `output ${output}`, opType: 'Identity', input: [input], output: [output], attribute: [] };
+  return { name: output, opType: 'Identity', input: [input], output: [output], attribute: [] };
 }
 
 function valueInfo(name: string, { dtype, shape }: Value): ValueInfoProto {

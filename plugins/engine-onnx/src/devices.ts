@@ -1,57 +1,91 @@
-// Which devices work here: a tiny program is run on each, and the reason is kept where it fails.
+// Which devices work here: a tiny program is run on each, and the reason is kept where it fails. Devices other than the CPU are tried in
+// a process of their own, since a broken driver may print, hang or crash.
+import { spawn } from 'node:child_process';
 import { Graph, add } from '@lmflow/sdk/graph';
 import type { DeviceReport } from '@lmflow/sdk';
-import { compileModel } from './compile.ts';
+import { compileModel, inputName, outputName } from './compile.ts';
 import { textOf } from './errors.ts';
 import { flatten } from './flatten.ts';
 import { createLowerings } from './lowerings/index.ts';
-import { loadRuntime, type Runtime } from './runtime.ts';
-import { createSession, type SessionSettings } from './session.ts';
+import { loadRuntime, runtimeUrl } from './runtime.ts';
 
-interface Device { readonly name: string; readonly platforms?: readonly NodeJS.Platform[]; readonly what: string; readonly help: string }
+interface Device { readonly name: string; readonly platforms: readonly NodeJS.Platform[]; readonly what: string; readonly help: string }
 
-/** Devices by the runtime's names. */
+/** Devices beside the CPU, by the runtime's names. */
 const known: readonly Device[] = [
-  { name: 'cpu', what: '', help: 'install onnxruntime-node' },
-  { name: 'webgpu', what: 'WebGPU (Vulkan, Metal or D3D12)', help: 'needs a GPU with a Vulkan, Metal or D3D12 driver' },
-  { name: 'cuda', platforms: ['linux', 'win32'], what: 'NVIDIA CUDA', help: 'on Linux x64: ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js' },
-  { name: 'dml', platforms: ['win32'], what: 'DirectML', help: 'needs a GPU with a D3D12 driver' },
-  { name: 'coreml', platforms: ['darwin'], what: 'CoreML', help: '' },
+  { name: 'webgpu', platforms: ['linux', 'darwin', 'win32'], what: 'WebGPU (Vulkan, Metal or D3D12)', help: 'it needs a GPU with a Vulkan, Metal or D3D12 driver' },
+  { name: 'cuda', platforms: ['linux', 'win32'], what: 'NVIDIA CUDA', help: 'on Linux x64, install its libraries: ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js' },
+  { name: 'dml', platforms: ['win32'], what: 'DirectML', help: 'it needs a GPU with a D3D12 driver' },
+  { name: 'coreml', platforms: ['darwin'], what: 'CoreML', help: 'it needs macOS 12 or later' },
 ];
 
 /** Names that `device` takes. */
-export const DEVICES: readonly string[] = known.map(({ name }) => name);
+export const DEVICES: readonly string[] = ['cpu', ...known.map(({ name }) => name)];
+
+/** Whether an error of the runtime says that a device's provider is missing, rather than that a program is wrong. */
+export function isAboutDevice(error: unknown): boolean {
+  return /AppendExecutionProvider|executionProviders|GPU adapter|providers_shared/.test(error instanceof Error ? error.message : String(error));
+}
+
+/** Milliseconds a device may take to answer. */
+const PATIENCE = 60_000;
 
 /** Tries every known device. */
-export async function tryDevices(settings: SessionSettings): Promise<readonly DeviceReport[]> {
-  const runtime = await loadRuntime();
-  const reports: DeviceReport[] = [];
-  for (const device of known) reports.push(await report(runtime, device, settings));
-  return reports;
+export async function tryDevices(threads: number): Promise<readonly DeviceReport[]> {
+  const cpu = await loadRuntime().then(
+    (): DeviceReport => ({ device: 'cpu', available: true, detail: `ONNX Runtime, ${threads} ${threads === 1 ? 'thread' : 'threads'}` }),
+    (error: unknown): DeviceReport => ({ device: 'cpu', available: false, detail: textOf(error) }),
+  );
+  return [cpu, ...await Promise.all(known.map((device) => report(device)))];
 }
 
-async function report(runtime: Runtime, device: Device, settings: SessionSettings): Promise<DeviceReport> {
-  const { name, platforms, what, help } = device;
-  if (platforms && !platforms.includes(process.platform)) return { device: name, available: false, detail: `${what} is not for ${process.platform}` };
-  try {
-    await tryDevice(runtime, { ...settings, device: name, logLevel: 'fatal' });
-    return { device: name, available: true, detail: name === 'cpu' ? `ONNX Runtime, ${settings.threads} threads` : what };
-  } catch (error) {
-    return { device: name, available: false, detail: [textOf(error), help].filter(Boolean).join('; ') };
-  }
+async function report({ name, platforms, what, help }: Device): Promise<DeviceReport> {
+  if (!platforms.includes(process.platform)) return { device: name, available: false, detail: `${what} does not exist on ${process.platform}` };
+  const problem = await tryElsewhere(name);
+  return { device: name, available: problem === undefined, detail: problem === undefined ? what : `${problem}; ${help}` };
 }
 
-async function tryDevice(runtime: Runtime, settings: SessionSettings): Promise<void> {
+// Reads the model from stdin, runs it, and says on stdout what went wrong.
+const script = `
+const [url, device, input, output] = process.argv.slice(1);
+const chunks = [];
+for await (const chunk of process.stdin) chunks.push(chunk);
+try {
+  const { default: ort } = await import(url);
+  ort.env.logLevel = 'fatal';
+  const session = await ort.InferenceSession.create(Buffer.concat(chunks), { executionProviders: [device], logSeverityLevel: 4 });
+  const results = await session.run({ [input]: new ort.Tensor('float32', Float32Array.of(1, 2), [2]) });
+  const numbers = String(await results[output].getData());
+  process.stdout.write(numbers === '2,4' ? 'works' : 'it computes wrong results');
+} catch (error) {
+  process.stdout.write(String(error?.message ?? error));
+}
+process.exit(0);
+`;
+
+/** Why a device does not work, or undefined. */
+function tryElsewhere(device: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script, runtimeUrl(), device, inputName('x'), outputName('y')], {
+      stdio: ['pipe', 'pipe', 'ignore'], env: { ...process.env, ORT_DISABLE_TELEMETRY: '1', NODE_OPTIONS: '' }, timeout: PATIENCE,
+    });
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => { said += text; });
+    child.on('error', (error) => resolve(textOf(error)));
+    child.on('close', (code, signal) => resolve(said === 'works' ? undefined : shorten(said) || `the test ended with ${signal ?? `code ${code}`}`));
+    child.stdin.on('error', () => undefined).end(doubling());
+  });
+}
+
+// The runtime's assertions begin with its own source path and function.
+function shorten(message: string): string {
+  return textOf(message).replace(/^.*(was false\.|\[ONNXRuntimeError\] : \d+ : \w+ :)\s*/, '').replace(/\.$/, '');
+}
+
+function doubling(): Uint8Array {
   const graph = new Graph();
   const x = graph.input('x', 'float32', [2]);
   graph.output('y', add(x, x));
   const lowerings = createLowerings();
-  const { model } = compileModel(flatten(graph, lowerings), lowerings, 'device test');
-  const session = await createSession(runtime, model, settings);
-  try {
-    const { y } = await session.run({ x: new runtime.Tensor('float32', Float32Array.of(1, 2), [2]) });
-    if (String(await y!.getData()) !== '2,4') throw new Error('the device computes wrong results');
-  } finally {
-    await session.release();
-  }
+  return compileModel(flatten(graph, lowerings), lowerings, 'device test').model;
 }

@@ -1,9 +1,9 @@
 // The engine: uploads tensors, compiles graphs, reports devices.
 import type { CompileOptions, DeviceReport, Engine, Logger, Program } from '@lmflow/sdk';
-import type { DType, Graph, Shape, TypedArray } from '@lmflow/sdk/graph';
+import type { DType, FileWeight, Graph, Shape, TypedArray } from '@lmflow/sdk/graph';
 import { compileModel } from './compile.ts';
-import { tryDevices } from './devices.ts';
-import { compileFailed } from './errors.ts';
+import { DEVICES, isAboutDevice, tryDevices } from './devices.ts';
+import { compileFailed, deviceUnavailable, deviceUnknown } from './errors.ts';
 import { flatten } from './flatten.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import type { EngineOptions } from './options.ts';
@@ -13,6 +13,7 @@ import { loadRuntime, type RuntimeTensor } from './runtime.ts';
 import { createSession, type SessionSettings } from './session.ts';
 import { wrap, type OnnxTensor } from './tensor.ts';
 import { defaultThreads } from './threads.ts';
+import { checkFiles } from './weights/external.ts';
 import { HalfWeights } from './weights/half.ts';
 
 export interface EngineSetup {
@@ -20,6 +21,10 @@ export interface EngineSetup {
   readonly device: string;
   readonly lowerings: Lowerings;
   readonly log?: Logger;
+}
+
+function fileWeights(graph: Graph): FileWeight[] {
+  return [...graph.weights.values()].flatMap(({ source }) => (source.kind === 'weight' && source.weight.kind === 'file' ? [source.weight] : []));
 }
 
 export class OnnxEngine implements Engine {
@@ -33,6 +38,7 @@ export class OnnxEngine implements Engine {
   constructor(setup: EngineSetup) {
     this.#setup = setup;
     this.device = setup.device;
+    if (!DEVICES.includes(setup.device)) throw deviceUnknown(setup.device, DEVICES);
     this.threads = setup.options.threads ?? defaultThreads();
   }
 
@@ -46,6 +52,7 @@ export class OnnxEngine implements Engine {
     const half = new HalfWeights(options, log);
     const flat = flatten(graph, lowerings, half);
     await half.convert();
+    checkFiles(fileWeights(flat.graph));
     const { model, fed } = compileModel(flat, lowerings, name);
     const tensors: Record<string, RuntimeTensor> = {};
     for (const [input, { data, shape, dtype }] of fed) tensors[input] = wrap(runtime, data, shape, dtype).native;
@@ -59,12 +66,12 @@ export class OnnxEngine implements Engine {
       return program;
     } catch (error) {
       await folder?.remove();
-      throw compileFailed(name, nodeIn(error), error);
+      throw isAboutDevice(error) ? deviceUnavailable(this.device, error) : compileFailed(name, nodeIn(error), error);
     }
   }
 
   devices(): Promise<readonly DeviceReport[]> {
-    return tryDevices(this.#settings());
+    return tryDevices(this.threads);
   }
 
   async dispose(): Promise<void> {

@@ -1,5 +1,5 @@
 // The errors of this engine, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { didYouMean, LMFlowError } from '@lmflow/sdk';
 import { describe, type ValueType } from '@lmflow/sdk/graph';
 
 /** onnxruntime-node, or its binary for this machine, cannot be loaded. */
@@ -31,8 +31,19 @@ export function disposed(program: string): LMFlowError {
 }
 
 /** The chosen device is not there. */
-export function deviceUnavailable(device: string, reason: string): LMFlowError {
-  return new LMFlowError('LMFLOW_DEVICE_UNAVAILABLE', `the device "${device}" cannot be used: ${reason}`, { hint: 'Run "lmflow doctor" to see which devices work here; device: "cpu" always does' });
+export function deviceUnavailable(device: string, cause: unknown): LMFlowError {
+  return new LMFlowError('LMFLOW_DEVICE_UNAVAILABLE', `the device "${device}" cannot be used: ${textOf(cause)}`, { hint: 'Run "lmflow doctor" to see which devices work here; device: "cpu" always does', cause });
+}
+
+/** `device` names nothing this engine knows. */
+export function deviceUnknown(device: string, known: readonly string[]): LMFlowError {
+  const near = didYouMean(device, known);
+  return new LMFlowError('LMFLOW_DEVICE_UNKNOWN', `the engine "onnx" knows no device "${device}"${near ? `; did you mean "${near}"?` : ''}`, { hint: `Devices are ${known.join(', ')}` });
+}
+
+/** `engine` names another engine than the one that is loaded. */
+export function engineUnknown(engine: string): LMFlowError {
+  return new LMFlowError('LMFLOW_ENGINE_UNKNOWN', `no engine "${engine}" is loaded; @lmflow/plugin-engine-onnx provides "onnx"`, { hint: 'Leave the key "engine" out, or list the plugin of the other engine instead of this one' });
 }
 
 /** The file of a weight is missing or too short. */

@@ -1,6 +1,6 @@
 // From the program as written to the one that is lowered: composites without a lowering decomposed, no-ops removed, live nodes only.
 // A new graph is built; the caller's stays as it is.
-import { Graph, opNotSupported, sameShape, sizeOf, type DType, type Node, type Value, type WeightSource } from '@lmflow/sdk/graph';
+import { Graph, isFloat, opNotSupported, sameShape, sizeOf, type DType, type Node, type Source, type Value, type WeightSource } from '@lmflow/sdk/graph';
 import type { Lowerings } from './lowerings/lowering.ts';
 
 export interface Flat {
@@ -45,6 +45,7 @@ class Flattening {
   copyOf(value: Value): Value {
     const known = this.#copies.get(value);
     if (known) return known;
+    if (isWidenedAtRun(value)) return this.#widenAgain(value);
     const { source, dtype, shape } = value;
     if (source.kind === 'node') throw new Error(`the node ${source.node.name} comes after its consumer`);
     const copy = source.kind === 'input' ? this.graph.input(source.name, dtype, shape)
@@ -62,6 +63,7 @@ class Flattening {
   #copyNode(node: Node, name: string): void {
     const inputs = node.inputs.map((input) => this.copyOf(input));
     const same = unchanged(node, inputs) ?? this.#widened(node, inputs[0]!);
+    if (!same && isWidenedAtRun(node.outputs[0]!)) return;
     if (same) this.#copies.set(node.outputs[0]!, same);
     else if (this.#lowerings.find(node)) this.#append(node, inputs, name);
     else this.#decompose(node, inputs, name);
@@ -84,12 +86,31 @@ class Flattening {
     node.outputs.forEach((output, index) => this.#copies.set(output, this.copyOf(results[index]!)));
   }
 
+  // Each consumer gets a cast of its own, so that no float32 copy lives from the forward to the backward pass.
+  #widenAgain({ source }: Value): Value {
+    const { node } = source as Source & { kind: 'node' };
+    const copy = this.graph.append(node.op, [this.copyOf(node.inputs[0]!)], node.attributes, node.outputs);
+    this.names.set(copy, node.name);
+    this.origins.set(node.name, node);
+    return copy.outputs[0]!;
+  }
+
   /** A 16-bit weight's cast to float32 is the weight's float32 file. */
   #widened(node: Node, input: Value): Value | undefined {
-    if (node.op.name !== 'cast' || (node.attributes as { dtype: DType }).dtype !== 'float32' || input.source.kind !== 'weight') return undefined;
+    if (!isWidening(node) || input.source.kind !== 'weight') return undefined;
     const weight = this.#widening?.widened(input.source.weight);
     return weight && this.graph.weight(`${input.source.name} as float32`, weight);
   }
+}
+
+/** The cast of a 16-bit weight to float32. */
+function isWidening({ op, attributes, inputs }: Node): boolean {
+  const source = inputs[0]?.source;
+  return op.name === 'cast' && (attributes as { dtype: DType }).dtype === 'float32' && source?.kind === 'weight' && isFloat(source.weight.dtype);
+}
+
+function isWidenedAtRun({ source }: Value): boolean {
+  return source.kind === 'node' && isWidening(source.node);
 }
 
 /** The operand that a node gives back as it is: x * 1, x + 0. */

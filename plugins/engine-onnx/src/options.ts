@@ -10,7 +10,7 @@ export const schema = z.object({
   prepack: z.boolean().default(false).describe('Let the runtime keep weights a second time in a layout of its own: a little faster on small batches, twice the memory'),
   arena: z.boolean().default(true).describe('Keep freed memory for the next run'),
   memoryPattern: z.boolean().default(false).describe('Let the runtime plan the memory of a run as one block: up to 3% faster, half as much memory again'),
-  logLevel: z.enum(['verbose', 'info', 'warning', 'error', 'fatal']).default('error').describe('What the runtime itself prints'),
+  logLevel: z.enum(['verbose', 'info', 'warning', 'error', 'fatal']).default('fatal').describe('What the runtime itself prints; its errors come back as errors anyway'),
 });
 
 /** Options after parsing. */

@@ -2,6 +2,7 @@
 import type { Graph, Node, ValueType } from '@lmflow/sdk/graph';
 import { describe, sameShape } from '@lmflow/sdk/graph';
 import type { Profile, Program, Tensor, TensorMap } from '@lmflow/sdk';
+import { inputName, outputName } from './compile.ts';
 import { disposed, runFailed, tensorDoesNotFit } from './errors.ts';
 import type { ProfileFolder } from './profile.ts';
 import { OnnxTensor } from './tensor.ts';
@@ -36,12 +37,12 @@ export class OnnxProgram implements Program {
   async run(inputs: TensorMap, outputs: TensorMap = {}): Promise<TensorMap> {
     if (!this.#session) throw disposed(this.name);
     const feeds: NativeMap = { ...this.#parts.fed };
-    for (const [name, value] of this.#graph.inputs) feeds[name] = this.#native(`the input "${name}"`, value, inputs[name]);
+    for (const [name, value] of this.#graph.inputs) feeds[inputName(name)] = this.#native(`the input "${name}"`, value, inputs[name]);
     const fetches: Record<string, RuntimeTensor | null> = {};
-    for (const [name, value] of this.#graph.outputs) fetches[name] = outputs[name] ? this.#native(`the output "${name}"`, value, outputs[name]) : null;
+    for (const [name, value] of this.#graph.outputs) fetches[outputName(name)] = outputs[name] ? this.#native(`the output "${name}"`, value, outputs[name]) : null;
     const results = await this.#execute(this.#session, feeds, fetches);
     return Object.fromEntries([...this.#graph.outputs].map(([name, { dtype }]) =>
-      [name, outputs[name] ?? new OnnxTensor(results[name] as RuntimeTensor, dtype)]));
+      [name, outputs[name] ?? new OnnxTensor(results[outputName(name)] as RuntimeTensor, dtype)]));
   }
 
   async profile(): Promise<Profile> {
@@ -71,7 +72,9 @@ export class OnnxProgram implements Program {
     try {
       return await session.run(feeds, fetches);
     } catch (error) {
-      throw runFailed(this.name, nodeIn(error), error);
+      const name = nodeIn(error);
+      const node = name === undefined ? undefined : this.#parts.origins.get(name);
+      throw runFailed(this.name, node ? `${name} (${node.op.name})` : name, error);
     }
   }
 }

@@ -10,6 +10,11 @@ export type RuntimeTensor = Ort.Tensor;
 export type RuntimeSession = Ort.InferenceSession;
 export type SessionOptions = Ort.InferenceSession.SessionOptions;
 
+/** Where the runtime would be loaded from, for a process of its own. */
+export function runtimeUrl(): string {
+  return import.meta.resolve('onnxruntime-node');
+}
+
 let loading: Promise<Runtime> | undefined;
 
 /** The runtime, loaded once per process. Throws LMFLOW_ENGINE_RUNTIME_MISSING with how to install it. */
@@ -21,7 +26,9 @@ export function loadRuntime(): Promise<Runtime> {
 async function importRuntime(): Promise<Runtime> {
   try {
     const module = await import('onnxruntime-node') as Runtime & { readonly default?: Runtime };
-    return module.default ?? module;
+    const runtime = module.default ?? module;
+    runtime.env.logLevel = 'fatal'; // of what belongs to no session; failures come back as errors
+    return runtime;
   } catch (error) {
     loading = undefined;
     throw runtimeMissing(error);

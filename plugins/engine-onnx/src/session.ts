@@ -11,7 +11,7 @@ export interface SessionSettings {
   readonly arena: boolean;
   readonly memoryPattern: boolean;
   readonly logLevel: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
-  /** Leave Casts of 16-bit weights in the program instead of folding them into private float32 copies. */
+  /** Leave the Casts of 16-bit weights in the program, one for each use: neither folded into private float32 copies nor merged. */
   readonly keepCasts: boolean;
   /** Prefix of the profile the runtime writes; none is written without it. */
   readonly profile?: string;
@@ -49,6 +49,6 @@ function extraOptions({ prepack, keepCasts }: SessionSettings): Record<string, u
       disable_prepacking: prepack ? '0' : '1',
       model_external_initializers_file_folder_path: externalRoot(),
     },
-    ...(keepCasts ? { optimization: { disable_specified_optimizers: 'ConstantFolding' } } : {}),
+    ...(keepCasts ? { optimization: { disable_specified_optimizers: 'ConstantFolding;CommonSubexpressionElimination' } } : {}),
   };
 }

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { readFileSync } from 'node:fs';
 
-/** Physical cores this process may use; where they cannot be told from threads, half of them on x64 with many, else all. */
+/** Physical cores this process may use; where the system does not tell them from threads, its parallelism. */
 export function defaultThreads(): number {
   return Math.max(1, Math.min(availableParallelism(), physicalCores() ?? Infinity));
 }

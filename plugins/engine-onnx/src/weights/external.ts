@@ -1,6 +1,9 @@
 // How the model names a weight's file. The runtime takes only relative locations that stay inside one folder, so that folder is the
 // root of the file system and locations are paths from there.
+import { statSync } from 'node:fs';
 import { parse, relative, resolve, sep } from 'node:path';
+import { BYTES, sizeOf, type FileWeight } from '@lmflow/sdk/graph';
+import { weightUnreadable } from '../errors.ts';
 
 /** The folder that external locations are relative to (the drive's root on Windows). */
 export function externalRoot(path: string = process.cwd()): string {
@@ -11,4 +14,24 @@ export function externalRoot(path: string = process.cwd()): string {
 export function externalLocation(path: string): string {
   const absolute = resolve(path);
   return relative(externalRoot(absolute), absolute).split(sep).join('/');
+}
+
+/** Checks that each file is there and long enough for its weights. Throws LMFLOW_ENGINE_WEIGHT_UNREADABLE. */
+export function checkFiles(weights: Iterable<FileWeight>): void {
+  const sizes = new Map<string, number>();
+  for (const { path, offset, shape, dtype } of weights) {
+    const size = sizes.get(path) ?? fileFacts(path).size;
+    sizes.set(path, size);
+    const end = offset + sizeOf(shape) * BYTES[dtype];
+    if (end > size) throw weightUnreadable(path, `it has ${size} bytes, and a weight ends at byte ${end}`);
+  }
+}
+
+/** Size and modification time of a weight's file. Throws LMFLOW_ENGINE_WEIGHT_UNREADABLE. */
+export function fileFacts(path: string): { readonly size: number; readonly mtimeMs: number } {
+  try {
+    return statSync(path);
+  } catch (error) {
+    throw weightUnreadable(path, error);
+  }
 }

@@ -1,13 +1,14 @@
 // Frozen 16-bit weights as float32 files: converted once, mapped by every session, shared through the page cache.
 // The runtime would otherwise fold their Cast into a private float32 copy in each session.
 import { createHash } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Logger } from '@lmflow/sdk';
 import { sizeOf, type FileWeight, type WeightSource } from '@lmflow/sdk/graph';
 import { weightUnreadable } from '../errors.ts';
+import { fileFacts } from './external.ts';
 import { widener } from './widen.ts';
 
 export interface HalfOptions {
@@ -54,19 +55,11 @@ export class HalfWeights {
   #folder(path: string): string {
     const known = this.#folders.get(path);
     if (known) return known;
-    const { size, mtimeMs } = stat(path);
+    const { size, mtimeMs } = fileFacts(path);
     const key = createHash('sha256').update(`${resolve(path)}\0${size}\0${mtimeMs}`).digest('hex').slice(0, 32);
     const folder = join(cacheRoot(this.#options.cacheDir), key);
     this.#folders.set(path, folder);
     return folder;
-  }
-}
-
-function stat(path: string): { size: number; mtimeMs: number } {
-  try {
-    return statSync(path);
-  } catch (error) {
-    throw weightUnreadable(path, error);
   }
 }
 
@@ -89,7 +82,7 @@ async function widenInto({ from, to }: Conversion): Promise<void> {
     await rename(aside, to);
   } catch (error) {
     await rm(aside, { force: true });
-    throw weightUnreadable(basename(from.path), error);
+    throw weightUnreadable(from.path, error);
   }
 }
 

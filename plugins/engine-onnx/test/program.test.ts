@@ -1,0 +1,245 @@
+// Running programs: results in place, errors with our names, several engines, weights in memory, other plugins' ops, profiles.
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { isLMFlowError } from '@lmflow/sdk';
+import { add, applyOne, cast, concat, defineOp, erf, gather, Graph, grad, linearCrossEntropy, matMul, mul, relu, sigmoid, sum, type Value } from '@lmflow/sdk/graph';
+import { createLowerings, OnnxEngine } from '../src/index.ts';
+import { schema } from '../src/options.ts';
+import { flatten } from '../src/flatten.ts';
+import { compileModel } from '../src/compile.ts';
+import { planFusions } from '../src/fusions.ts';
+import { below, Case, check, engine, engineWith, normal, upload } from './support.ts';
+
+const programs = suite('programs');
+
+async function rejection(promise: Promise<unknown>): Promise<{ code: string; message: string; cause?: unknown }> {
+  try {
+    await promise;
+  } catch (error) {
+    if (isLMFlowError(error)) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
+}
+
+programs('outputs are written in place, also into the tensor of an input', async () => {
+  const graph = new Graph();
+  const x = graph.input('x', 'float32', [4]);
+  graph.output('sum', add(x, mul(x, 2)));
+  graph.output('square', mul(x, x));
+  const program = await engine.compile(graph);
+  const data = Float32Array.of(1, 2, 3, 4);
+  const squares = new Float32Array(4);
+  const tensor = await engine.upload(data, [4], 'float32');
+  const target = await engine.upload(squares, [4], 'float32');
+  const results = await program.run({ x: tensor }, { square: target });
+  assert.is(results['square'], target);
+  assert.equal([...squares], [1, 4, 9, 16]);
+  assert.equal([...(await results['sum']!.read() as Float32Array)], [3, 6, 9, 12]);
+
+  const update = new Graph();
+  update.output('value', mul(update.input('value', 'float32', [4]), 10));
+  const updating = await engine.compile(update);
+  await updating.run({ value: tensor }, { value: tensor });
+  assert.equal([...data], [10, 20, 30, 40]);
+  assert.is(await tensor.read(), data);
+});
+
+programs('changing the array of an input changes the next run', async () => {
+  const graph = new Graph();
+  graph.output('y', mul(graph.input('x', 'float32', [2]), 2));
+  const program = await engine.compile(graph);
+  const data = Float32Array.of(1, 2);
+  const x = await engine.upload(data, [2], 'float32');
+  await program.run({ x });
+  data[1] = 5;
+  assert.equal([...(await (await program.run({ x }))['y']!.read() as Float32Array)], [2, 10]);
+});
+
+programs('an output may be an input, a constant, or another output', async () => {
+  const graph = new Graph();
+  const x = graph.input('x', 'float32', [2]);
+  const y = mul(x, 3);
+  graph.output('x again', x);
+  graph.output('constant', graph.constant(Int32Array.of(7), [1], 'int32'));
+  graph.output('y', y);
+  graph.output('y again', y);
+  graph.output('y + 0', add(y, 0));
+  const results = await (await engine.compile(graph)).run({ x: await engine.upload(Float32Array.of(1, 2), [2], 'float32') });
+  const numbers = async (name: string): Promise<number[]> => Array.from(await results[name]!.read(), Number);
+  assert.equal(await numbers('x again'), [1, 2]);
+  assert.equal(await numbers('constant'), [7]);
+  for (const name of ['y', 'y again', 'y + 0']) assert.equal(await numbers(name), [3, 6]);
+});
+
+programs('a failure at run time names our node and op and keeps the cause', async () => {
+  const graph = new Graph();
+  const x = graph.input('x', 'float32', [3, 2]);
+  const indices = graph.input('indices', 'int32', [2]);
+  graph.output('y', graph.region('layer.4', () => mul(gather(x, indices), 2)));
+  const program = await engine.compile(graph, { name: 'lookup' });
+  const error = await rejection(program.run({
+    x: await engine.upload(new Float32Array(6), [3, 2], 'float32'), indices: await engine.upload(Int32Array.of(0, 9), [2], 'int32'),
+  }));
+  assert.is(error.code, 'LMFLOW_ENGINE_RUN_FAILED');
+  assert.match(error.message, 'the program "lookup" failed at layer.4/gather_0 (gather)');
+  assert.instance(error.cause, Error);
+});
+
+programs('what the runtime refuses to compile is an error that names our node', async () => {
+  const graph = new Graph();
+  graph.output('y', graph.region('odd', () => erf(graph.input('x', 'bfloat16', [3]))));
+  const error = await rejection(engine.compile(graph, { name: 'bytes' }));
+  assert.is(error.code, 'LMFLOW_ENGINE_COMPILE_FAILED');
+  assert.match(error.message, /"bytes".*odd\/erf_0/);
+});
+
+programs('inputs are checked', async () => {
+  const graph = new Graph();
+  graph.output('y', mul(graph.input('x', 'float32', [2]), 2));
+  const program = await engine.compile(graph, { name: 'double' });
+  const missing = await rejection(program.run({}));
+  assert.is(missing.code, 'LMFLOW_ENGINE_TENSOR_INVALID');
+  assert.match(missing.message, 'wants float32[2] for the input "x", not nothing');
+  assert.match((await rejection(program.run({ x: await engine.upload(Int32Array.of(1, 2), [2], 'int32') }))).message, 'not int32[2]');
+  assert.match((await rejection(engine.upload(new Float32Array(3), [2], 'float32'))).message, 'a Float32Array of 2 elements, not a Float32Array of 3');
+  assert.match((await rejection(engine.upload(new Int32Array(2), [2], 'float32'))).message, 'not a Int32Array');
+  await program.dispose();
+  await program.dispose();
+  assert.is((await rejection(program.run({}))).code, 'LMFLOW_ENGINE_DISPOSED');
+});
+
+programs('a uint8 keep mask, as dropout uses it', async () => {
+  const test = new Case(5);
+  const x = test.input([4, 6]);
+  const mask = test.input([4, 6], 'uint8', below(2));
+  test.finish([mul(x, mul(cast(mask, 'float32'), 1 / 0.9))], [x]);
+  await check(test);
+});
+
+programs('weights in memory, small and large', async () => {
+  for (const rows of [2, 400]) {
+    const test = new Case(6);
+    const data = Float32Array.from({ length: rows * 64 }, () => normal(test.next));
+    const weight = test.graph.weight('w', { kind: 'memory', dtype: 'float32', shape: [rows, 64], data });
+    const x = test.input([3, 64]);
+    test.finish([matMul(x, weight, { transposeB: true })], [x]);
+    await check(test);
+  }
+});
+
+programs('two engines at once', async () => {
+  const other = engineWith({ threads: 1, memoryPattern: true, prepack: true });
+  const cases = [1, 2, 3, 4].map((seed) => {
+    const test = new Case(seed);
+    const [x, w] = [test.input([5, 7]), test.input([7, 3])];
+    test.finish([sigmoid(matMul(x, w))], [x, w]);
+    return test;
+  });
+  await Promise.all(cases.map((test, index) => check(test, { on: index % 2 ? other : engine })));
+  await other.dispose();
+});
+
+programs('an op of another plugin: decomposed, or by its own lowering', async () => {
+  const double = defineOp({
+    name: '@scope/plugin-x/double', infer: ([x]) => [x!], decompose: ([x]) => [add(x!, x!)],
+  });
+  const test = new Case(8);
+  const x = test.input([3]);
+  test.finish([applyOne(double, [x], {})], [x]);
+  await check(test);
+
+  const lowerings = createLowerings();
+  let used = 0;
+  lowerings.register('@scope/plugin-x/double', (emit, node) => { used++; emit.result(node, 'Mul', [emit.tensor(node.inputs[0]!), emit.scalar(2)]); });
+  const own = engineWith({}, lowerings);
+  await check(test, { on: own });
+  assert.is(used, 1);
+  await own.dispose();
+
+  const alien = defineOp({ name: 'alien', infer: ([value]) => [value!], evaluate: ([value]) => [value!] });
+  const graph = new Graph();
+  graph.output('y', applyOne(alien, [graph.input('x', 'float32', [1])], {}));
+  assert.is((await rejection(engine.compile(graph))).code, 'LMFLOW_OP_UNSUPPORTED');
+});
+
+programs('products take up scales, sums and nothing that others still need', async () => {
+  const build = (test: Case): Value[] => {
+    const [x, a, b, w] = [test.input([4, 5]), test.input([2, 5]), test.input([3, 2]), test.input([3, 5])];
+    const low = matMul(x, a, { transposeB: true });
+    const product = matMul(x, w, { transposeB: true });
+    const adapted = add(product, matMul(mul(low, 2), b, { transposeB: true }));
+    const shared = mul(low, 3);
+    return [add(adapted, test.input([3])), mul(matMul(shared, b, { transposeB: true }), 0.5), shared, add(product, product), mul(matMul(test.input([2, 4, 5]), test.input([2, 5, 3])), 0.25)];
+  };
+  const test = new Case(9);
+  test.finish(build(test), [...test.graph.inputs.values()].slice(0, 4));
+  await check(test);
+
+  const small = new Case(10);
+  small.finish([build(small)[0]!]);
+  const lowerings = createLowerings();
+  const flat = flatten(small.graph, lowerings);
+  const uses = new Map<Value, number>();
+  for (const value of [...flat.nodes.flatMap((node) => node.inputs), ...flat.graph.outputs.values()]) uses.set(value, (uses.get(value) ?? 0) + 1);
+  const { absorbed } = planFusions(flat.nodes, flat.graph, uses);
+  assert.is(flat.nodes.length - absorbed.size, 4, 'x A^T, x W^T, the adapted sum, the bias');
+});
+
+programs('only what is needed is lowered', () => {
+  const graph = new Graph();
+  const x = graph.input('x', 'float32', [2, 3]);
+  sigmoid(x);
+  const loss = linearCrossEntropy(x, graph.input('w', 'float32', [5, 3]), graph.input('labels', 'int32', [2]));
+  graph.output('loss', mul(loss, 1));
+  const lowerings = createLowerings();
+  const flat = flatten(graph, lowerings);
+  assert.is(flat.nodes.length, 1);
+  const text = Buffer.from(compileModel(flat, lowerings, 'p').model).toString('latin1');
+  assert.not.match(text, 'ScatterND');
+});
+
+programs('a recomputed region is really computed twice, and right', async () => {
+  for (const recompute of [false, true]) {
+    const test = new Case(11);
+    const [x, w] = [test.input([4, 4]), test.input([4, 4])];
+    const hidden = mul(x, 2);
+    const inner = test.graph.region('block', () => relu(matMul(relu(matMul(hidden, w)), w)), { recompute });
+    const loss = sum(mul(inner, inner));
+    test.graph.output('loss', loss);
+    grad(loss, [x, w]).forEach((gradient, index) => test.graph.output(`gradient ${index}`, gradient));
+    await check(test);
+    const program = await engine.compile(test.graph, { profile: true });
+    await program.run(await upload(test.graph, test.numbers));
+    const { kernels, ops, regions } = await program.profile!();
+    assert.is(kernels.find(({ name }) => name === 'Max')!.count, recompute ? 3 : 2);
+    assert.ok(ops.some(({ name }) => name === 'matMul') && regions.some(({ name }) => name === 'block'));
+    await program.dispose();
+  }
+});
+
+programs('inputs that nothing reads may stay, and names may hold anything', async () => {
+  const test = new Case(12);
+  test.input([2]);
+  test.graph.output('a "quoted" / name', concat([test.input([2]), test.input([3])], 0));
+  await check(test);
+});
+
+programs('a device that is unknown or not here is an error', async () => {
+  assert.throws(() => new OnnxEngine({ options: schema.parse({}), device: 'webgp', lowerings: createLowerings() }), /no device "webgp"; did you mean "webgpu"/);
+  const missing = (await engine.devices()).find(({ available }) => !available)!;
+  const on = new OnnxEngine({ options: schema.parse({}), device: missing.device, lowerings: createLowerings() });
+  const graph = new Graph();
+  graph.output('y', mul(graph.input('x', 'float32', [1]), 2));
+  assert.is((await rejection(on.compile(graph))).code, 'LMFLOW_DEVICE_UNAVAILABLE');
+});
+
+programs('devices are tried', async () => {
+  const reports = await engine.devices();
+  assert.equal(reports.map(({ device }) => device), ['cpu', 'webgpu', 'cuda', 'dml', 'coreml']);
+  assert.is(reports[0]!.available, true);
+  assert.ok(reports.every(({ available, detail }) => available || detail.length > 0));
+});
+
+programs.after(() => engine.dispose());
+programs.run();
