@@ -81,7 +81,7 @@ export type PluginFactory<S extends z.ZodObject> = (options?: z.input<S>) => Plu
 
 /** Defines a plugin; gives its factory. Options are checked by the kernel after merging, so that an error can say where a value came from. */
 export function definePlugin<S extends z.ZodObject>(definition: PluginDefinition<S>): PluginFactory<S> {
-  return (options) => ({ ...definition, ...(options ? { given: options as Record<string, unknown> } : {}) }) as Plugin;
+  return (options) => ({ ...definition, ...(options ? { given: options } : {}) });
 }
 
 /** Defines a preset (identity, for its type). */

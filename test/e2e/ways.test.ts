@@ -17,6 +17,7 @@ if (existsSync(shared)) {
     const evaluation = (folder: string): number[] => (JSON.parse(readFileSync(join(folder, 'trainer_state.json'), 'utf8')) as { log_history: { eval_loss?: number }[] }).log_history.flatMap(({ eval_loss }) => eval_loss ?? []);
     const folder = mkdtempSync(join(tmpdir(), 'lmflow-ways-'));
     symlinkSync(resolve(import.meta.dirname, '../../node_modules'), join(folder, 'node_modules'));
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
     await lmflow(folder, ['finetune', '--preset', 'lora', '--model', model, '--dataset', dataset, '--max-train-samples', '120', '--validation-split', '20', '--max-steps', '12',
       '--learning-rate', '5e-3', '--eval-on-start', '--output-dir', 'flags']);
 
