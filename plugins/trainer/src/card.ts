@@ -1,4 +1,5 @@
 // README.md of the result: a model card with the data, the settings and the figures of this run.
+import { basename, isAbsolute, resolve } from 'node:path';
 import type { FitRequest } from '@lmflow/sdk';
 import type { Plan } from './plan.ts';
 import { formatTime } from './report.ts';
@@ -22,7 +23,7 @@ export interface CardRequest {
 export function modelCard({ request, settings, state, plan, evaluation, engine, version }: CardRequest): string {
   const { model, description = {} } = request;
   const { frontMatter, title, ...facts } = description;
-  const name = settings.options.runName ?? (typeof title === 'string' ? title : settings.outputDir.split(/[\\/]/).filter(Boolean).at(-1) ?? 'model');
+  const name = settings.options.runName ?? (typeof title === 'string' ? title : basename(resolve(settings.outputDir)));
   const adapted = model.adapter !== undefined;
   const head = {
     ...(isHubId(model.source) ? { base_model: model.source } : {}),
@@ -34,7 +35,7 @@ export function modelCard({ request, settings, state, plan, evaluation, engine, 
   return [
     '---', ...Object.entries(head).map(([key, value]) => `${key}: ${JSON.stringify(value)}`), '---', '',
     `# ${name}`, '',
-    `${adapted ? `A ${model.adapter!.name} adapter for` : 'Finetuned from'} \`${model.source}\`${model.revision === undefined ? '' : ` (revision \`${model.revision}\`)`}, `
+    `${adapted ? `A ${model.adapter!.name} adapter for` : 'Finetuned from'} \`${withoutFolder(model.source)}\`${model.revision === undefined ? '' : ` (revision \`${model.revision}\`)`}, `
     + `${count(plan.trainableParameters)} of ${count(plan.totalParameters)} parameters trained with [LMFlow for TypeScript](https://www.npmjs.com/package/lmflow).`, '',
     '## Data', '', ...bullets({ samples: request.train.length, evaluationSamples: request.evaluation?.length ?? 0, ...facts }), '',
     '## Settings', '', '| setting | value |', '|---|---|', ...settingsRows(settings), '',
@@ -53,7 +54,7 @@ function settingsRows({ options, totalSteps, warmupSteps, seed, stepsPerEpoch }:
     ['sequences a step', `${options.perDeviceTrainBatchSize * options.gradientAccumulationSteps} (${options.perDeviceTrainBatchSize} x ${options.gradientAccumulationSteps})`],
     ['optimizer', `${options.optim}${adam}`],
     ['weight decay', options.weightDecay],
-    ['learning rate', `${options.learningRate}, ${options.lrSchedulerType}, ${warmupSteps} warmup steps`],
+    ['learning rate', `${options.learningRate}, ${options.lrSchedulerType}, ${warmupSteps} warmup step${warmupSteps === 1 ? '' : 's'}`],
     ['largest gradient norm', options.maxGradNorm],
     ['precision', 'float32'],
     ['seed', seed],
@@ -95,12 +96,17 @@ function nested(item: Readonly<Record<string, unknown>>, indent: string): string
 function text(value: unknown): string {
   if (typeof value === 'number') return Number.isInteger(value) ? count(value) : String(value);
   if (Array.isArray(value)) return value.map(text).join(', ');
-  return typeof value === 'string' ? value.replace(/\s+/g, ' ') : JSON.stringify(value);
+  return typeof value === 'string' ? withoutFolder(value).replace(/\s+/g, ' ') : JSON.stringify(value);
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const count = (value: number): string => value.toLocaleString('en');
 const figure = (value: number): string => (Number.isFinite(value) ? value.toPrecision(5) : String(value));
+
+/** A card is published: it says nothing of this computer's folders. */
+function withoutFolder(text: string): string {
+  return isAbsolute(text) ? basename(text) : text;
+}
 
 /** `organisation/name`, not a path. */
 function isHubId(source: string): boolean {

@@ -7,17 +7,15 @@ const WIDTH = 720;
 const HEIGHT = 400;
 const PLOT = { left: 64, right: WIDTH - 20, top: 44, bottom: HEIGHT - 52 };
 
+// Plain colours, then others for dark pages: renderers that know no media queries show the light ones.
 const STYLE = `
-  svg { --page: #ffffff; --ink: #24292f; --grid: #d8dee4; --train: #0969da; --evaluation: #bc4c00; }
-  @media (prefers-color-scheme: dark) { svg { --page: #0d1117; --ink: #e6edf3; --grid: #30363d; --train: #58a6ff; --evaluation: #f0883e; } }
-  text { font: 12px system-ui, sans-serif; fill: var(--ink); }
-  .title { font-size: 15px; font-weight: 600; }
-  .grid { stroke: var(--grid); }
-  path { fill: none; stroke-width: 2; stroke-linejoin: round; }
-  .raw { stroke: var(--train); stroke-width: 1; opacity: 0.35; }
-  .smooth { stroke: var(--train); }
-  .evaluation { stroke: var(--evaluation); }
-  .dot { fill: var(--evaluation); }`;
+  .page { fill: #ffffff; } text { font: 12px system-ui, sans-serif; fill: #24292f; } .title { font-size: 15px; font-weight: 600; }
+  .grid { stroke: #d8dee4; } path { fill: none; stroke-width: 2; stroke-linejoin: round; }
+  .raw { stroke: #0969da; stroke-width: 1; opacity: 0.35; } .smooth { stroke: #0969da; } .evaluation { stroke: #bc4c00; } .dot { fill: #bc4c00; }
+  @media (prefers-color-scheme: dark) {
+    .page { fill: #0d1117; } text { fill: #e6edf3; } .grid { stroke: #30363d; }
+    .raw, .smooth { stroke: #58a6ff; } .evaluation { stroke: #f0883e; } .dot { fill: #f0883e; }
+  }`;
 
 /** The whole SVG. Entries without a loss are left out. */
 export function lossChart(log: readonly LogEntry[], title: string): string {
@@ -33,7 +31,7 @@ export function lossChart(log: readonly LogEntry[], title: string): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escape(title)}">`,
     `<style>${STYLE}\n</style>`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" style="fill: var(--page)"/>`,
+    `<rect class="page" width="${WIDTH}" height="${HEIGHT}"/>`,
     `<text class="title" x="${PLOT.left}" y="26">${escape(title)}</text>`,
     ...ys.map((y) => `<line class="grid" x1="${PLOT.left}" x2="${PLOT.right}" y1="${at(scaleY(y))}" y2="${at(scaleY(y))}"/><text x="${PLOT.left - 8}" y="${at(scaleY(y) + 4)}" text-anchor="end">${label(y)}</text>`),
     ...xs.map((x) => `<line class="grid" x1="${at(scaleX(x))}" x2="${at(scaleX(x))}" y1="${PLOT.top}" y2="${PLOT.bottom}"/><text x="${at(scaleX(x))}" y="${PLOT.bottom + 18}" text-anchor="middle">${label(x)}</text>`),
@@ -69,8 +67,8 @@ function ticks(low: number, high: number): number[] {
 }
 
 function legend(withEvaluation: boolean): string[] {
-  const row = (y: number, kind: string, text: string): string => `<path class="${kind}" d="M${PLOT.right - 130} ${y}h22"/><text x="${PLOT.right - 102}" y="${y + 4}">${text}</text>`;
-  return [row(22, 'smooth', 'training'), ...(withEvaluation ? [row(38, 'evaluation', 'evaluation')] : [])];
+  const item = (x: number, kind: string, text: string): string => `<path class="${kind}" d="M${x} 22h22"/><text x="${x + 28}" y="26">${text}</text>`;
+  return [item(PLOT.right - (withEvaluation ? 210 : 90), 'smooth', 'training'), ...(withEvaluation ? [item(PLOT.right - 100, 'evaluation', 'evaluation')] : [])];
 }
 
 const at = (pixel: number): string => String(Math.round(pixel * 10) / 10);

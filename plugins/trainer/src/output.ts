@@ -1,6 +1,6 @@
 // The output folder: what may be in it before a run, and everything written into it at the end.
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { Checkpoint, FitRequest, Hooks, Logger } from '@lmflow/sdk';
 import { modelCard, type CardRequest } from './card.ts';
 import { lossChart } from './chart.ts';
@@ -60,7 +60,7 @@ export async function writeResults({ hooks, evaluation, ...card }: FinishRequest
   await checkpoint.writeJson('train_results.json', sorted(train));
   if (evaluated) await checkpoint.writeJson('eval_results.json', sorted(evaluated));
   await checkpoint.writeJson('all_results.json', sorted({ ...train, ...evaluated }));
-  await checkpoint.writeText('training_loss.svg', lossChart(state.logHistory, `Loss of ${basename(settings.outputDir)}`));
+  await checkpoint.writeText('training_loss.svg', lossChart(state.logHistory, `Loss of ${basename(resolve(settings.outputDir))}`));
   await checkpoint.writeText('README.md', modelCard({ ...card, evaluation: evaluation?.metrics }));
   await publishFiles(aside, settings.outputDir);
 }

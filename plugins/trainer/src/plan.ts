@@ -16,12 +16,18 @@ export interface Plan {
   readonly memory: MemoryPlan;
 }
 
+/** An engine's allocator grows in large steps; measured on the ONNX engine. */
+const WORKSPACE = 1.5;
+
 /** Bytes. */
 export interface MemoryPlan {
   readonly weights: number;
+  /** The program's results, and what is kept of them. */
   readonly gradients: number;
   readonly optimizer: number;
   readonly activations: number;
+  /** The process itself, as it is now. */
+  readonly process: number;
   readonly total: number;
   readonly available: number;
 }
@@ -45,15 +51,16 @@ export async function makePlan({ request: { model, train, objective }, settings,
   const collated = largestBatch(train, options.perDeviceTrainBatchSize, collating);
   const largest = await hooks.onBatch.promise(collated, { number: 0, totalSteps, epoch: 0, model, control, mode: 'training', batches: [collated] });
   const weights = frozenBytes(model) + 4 * trainable;
-  const gradients = 4 * trainable * (options.gradientAccumulationSteps > 1 ? 2 : 1);
   const optimizer = updater.stateBytes(model.parameters.values());
-  // The gradients are outputs of the program: counted once, with the activations left over.
-  const activations = Math.max(0, activationBytes(traceProgram(model, objective, largest, 'training').graph) - 4 * trainable);
+  // The gradients are results of the program too: its own, a copy that leaves it, and the sum over micro-batches.
+  const gradients = 4 * trainable * (options.gradientAccumulationSteps > 1 ? 3 : 2);
+  const activations = WORKSPACE * Math.max(0, activationBytes(traceProgram(model, objective, largest, 'training').graph) - 4 * trainable);
+  const base = Math.max(0, process.memoryUsage().rss - 4 * trainable);
   return {
     trainableParameters: trainable,
     totalParameters: inWeights + added,
     tokensPerStep: (meanLength(train) * order.samplesPerEpoch) / order.stepsPerEpoch,
-    memory: { weights, gradients, optimizer, activations, total: weights + gradients + optimizer + activations, available: availableBytes() },
+    memory: { weights, gradients, optimizer, activations, process: base, total: weights + gradients + optimizer + activations + base, available: availableBytes() },
   };
 }
 
@@ -69,9 +76,9 @@ export function tellPlan(plan: Plan, { request, settings, order }: PlanRequest, 
     ['samples', `${count(request.train.length)} to train on${request.evaluation ? `, ${count(request.evaluation.length)} to evaluate on` : ''}, order ${samplingStrategy(options)}`],
     ['steps', `${count(totalSteps)} (${Number(epochs.toFixed(2))} epoch${epochs === 1 ? '' : 's'} of ${count(order.stepsPerEpoch)})`],
     ['batch', `${batch} sequences a step (${options.perDeviceTrainBatchSize} x ${options.gradientAccumulationSteps} accumulated), about ${count(plan.tokensPerStep)} tokens`],
-    ['optimizer', `${options.optim}, learning rate ${options.learningRate}, ${options.lrSchedulerType}${settings.warmupSteps > 0 ? `, ${settings.warmupSteps} warmup steps` : ''}`],
+    ['optimizer', `${options.optim}, learning rate ${options.learningRate}, ${options.lrSchedulerType}${settings.warmupSteps > 0 ? `, ${settings.warmupSteps} warmup step${settings.warmupSteps === 1 ? '' : 's'}` : ''}`],
     ['memory', `about ${formatBytes(memory.total)} of ${formatBytes(memory.available)} available`],
-    ['', `weights ${formatBytes(memory.weights)}, gradients ${formatBytes(memory.gradients)}, optimizer ${formatBytes(memory.optimizer)}, activations ${formatBytes(memory.activations)}`],
+    ['', `weights ${formatBytes(memory.weights)}, gradients ${formatBytes(memory.gradients)}, optimizer ${formatBytes(memory.optimizer)}, activations ${formatBytes(memory.activations)}, process ${formatBytes(memory.process)}`],
     ['output', output],
   ]);
   log.event('plan', { ...plan, totalSteps, stepsPerEpoch: order.stepsPerEpoch, effectiveBatch: batch, samples: request.train.length, evaluationSamples: request.evaluation?.length ?? 0, outputDir: settings.outputDir });

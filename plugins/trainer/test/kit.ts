@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { definePlugin, ENGINE, TRAINER, type Config, type Engine, type FitRequest, type FitResult, type Hooks, type Model, type Objective, type Resolve, type Sample, type Samples, type Tensor, type Trace } from '@lmflow/sdk';
+import { definePlugin, ENGINE, TRAINER, type Config, type Engine, type FitRequest, type FitResult, type Hooks, type Model, type Objective, type Resolve, type Sample, type Samples, type Tensor, type Trace, type Trainer } from '@lmflow/sdk';
 import { concat, gather, interpret, linearCrossEntropy, mul, ndarray, reshape, slice, where, equal, type Graph, type TypedArray, type Value } from '@lmflow/sdk/graph';
 import { createTestKernel, type CapturedLog } from 'lmflow/testing';
 import trainer, { type TrainerInput } from '../src/index.ts';
@@ -127,20 +127,29 @@ export interface RunRequest extends Partial<FitRequest> {
   /** Leave the plugin out that restores the parameters. */
   readonly withoutMethod?: boolean;
   readonly tap?: (hooks: Hooks) => void;
+  /** Called before training, as an onModelLoad tap is. */
+  readonly prepare?: (resolve: Resolve) => void;
 }
 
 export interface RunOutcome { readonly result: FitResult; readonly model: Model; readonly log: CapturedLog }
 
 /** Trains the tiny model in a kernel of its own. */
-export async function fit({ options = {}, config = {}, engine = interpreterEngine(), withoutMethod = false, tap, ...request }: RunRequest): Promise<RunOutcome> {
-  const engines = definePlugin({ name: 'test-engine', version: '1.0.0', sdk: '^1.0.0', apply: (context) => { context.provide(ENGINE, () => engine); tap?.(context.hooks); } });
-  let taken: Resolve | undefined;
-  const taker = definePlugin({ name: 'test-taker', version: '1.0.0', sdk: '^1.0.0', apply: (context) => { taken = context.resolve; } });
-  const { kernel, log } = await createTestKernel({ plugins: [engines(), trainer({ padToMultipleOf: 4, ...options }), ...(withoutMethod ? [] : [method()]), taker()], config });
-  const model = request.model ?? tinyModel();
-  try {
-    const result = await taken!(TRAINER).fit({ train: tinySamples(10), objective: tinyObjective, ...request, model });
+export async function fit(request: RunRequest): Promise<RunOutcome> {
+  return withTrainer(request, async (resolved, model, log) => {
+    const { options: _options, config: _config, engine: _engine, withoutMethod: _method, tap: _tap, prepare: _prepare, ...rest } = request;
+    const result = await resolved.fit({ train: tinySamples(10), objective: tinyObjective, ...rest, model });
     return { result, model, log };
+  });
+}
+
+/** Gives a kernel's trainer to `use`; an error carries the model and the log. */
+export async function withTrainer<T>(request: RunRequest, use: (trainer: Trainer, model: Model, log: CapturedLog) => Promise<T>): Promise<T> {
+  const { options = {}, config = {}, engine = interpreterEngine(), withoutMethod = false, tap, prepare, model = tinyModel() } = request;
+  const engines = definePlugin({ name: 'test-engine', version: '1.0.0', sdk: '^1.0.0', apply: (context) => { context.provide(ENGINE, () => engine); tap?.(context.hooks); } });
+  const { kernel, log } = await createTestKernel({ plugins: [engines(), trainer({ padToMultipleOf: 4, ...options }), ...(withoutMethod ? [] : [method()])], config });
+  try {
+    prepare?.((token) => kernel.resolve(token));
+    return await use(kernel.resolve(TRAINER), model, log);
   } catch (error) {
     throw Object.assign(error as Error, { log, model });
   } finally {

@@ -3,10 +3,13 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { IGNORED, type Objective, type Step } from '@lmflow/sdk';
-import { mul } from '@lmflow/sdk/graph';
-import type { TrainerInput } from '../src/index.ts';
-import { bitsOf, codeOf, fit, interpreterEngine, samplesOf, temporaryFolder, tinyModel, tinyObjective, tinySamples, type RunOutcome, type RunRequest } from './kit.ts';
+import { IGNORED, type Batch, type BuildingFunctions, type Objective, type Step, type Trace } from '@lmflow/sdk';
+import { exp, Graph, mul } from '@lmflow/sdk/graph';
+import { recomputeBlocks } from '../src/checkpointing.ts';
+import { collate } from '../src/collate.ts';
+import { OPTIMIZERS, SCHEDULES, sgd, type TrainerInput } from '../src/index.ts';
+import { Programs } from '../src/programs.ts';
+import { bitsOf, codeOf, fit, interpreterEngine, samplesOf, temporaryFolder, tinyModel, tinyObjective, tinySamples, withTrainer, type RunOutcome, type RunRequest } from './kit.ts';
 
 const quiet: TrainerInput = { saveStrategy: 'no', loggingSteps: 1, learningRate: 0.05, perDeviceTrainBatchSize: 2 };
 const run = ({ options, ...request }: RunRequest = {}): Promise<RunOutcome> => fit({ ...request, options: { ...quiet, ...options }, config: { outputDir: temporaryFolder(), ...request.config } });
@@ -102,6 +105,35 @@ test('the loss of an evaluation is the mean over all tokens, whatever the batche
   close([one['perplexity']!], [Math.exp(one['loss']!)], 1e-9);
 });
 
+test('evaluate() gives the figures of an evaluation, and ends where it is interrupted', async () => {
+  const samples = tinySamples(7, 3);
+  const { result } = await run({ evaluation: samples, options: { maxSteps: 1, learningRate: 0 } });
+  const evaluations: number[] = [];
+  const request: RunRequest = { tap: (hooks) => { hooks.onEvaluate.tap('t', ({ step }) => { evaluations.push(step); }); } };
+  assert.equal(await withTrainer(request, (trainer, model) => trainer.evaluate({ model, samples, objective: tinyObjective })), result.evaluation);
+  assert.equal(evaluations, [0]);
+  assert.is(await codeOf(withTrainer({}, (trainer, model) => trainer.evaluate({ model, samples, objective: tinyObjective, signal: AbortSignal.abort() }))), 'LMFLOW_ABORTED');
+});
+
+test('interrupted before the first step: nothing is saved', async () => {
+  const outputDir = temporaryFolder();
+  const { result, log } = await run({ config: { outputDir }, signal: AbortSignal.abort() });
+  assert.ok(result.stoppedEarly && result.steps === 0);
+  assert.match(log.texts('info').join(), /before the first step/);
+  assert.equal(readdirSync(outputDir), ['trainer_log.jsonl']);
+});
+
+test('a plugin adds an optimizer and a schedule', async () => {
+  const prepare: RunRequest['prepare'] = (resolve) => {
+    resolve(OPTIMIZERS).set('backwards', { ...sgd, scalars: (facts) => sgd.scalars({ ...facts, learningRate: -facts.learningRate }) });
+    resolve(SCHEDULES).set('halves', { factor: ({ step }) => 0.5 ** step });
+  };
+  const { result } = await run({ prepare, options: { optim: 'backwards', lrSchedulerType: 'halves', maxSteps: 4, learningRate: 1, trainSamplingStrategy: 'sequential', perDeviceTrainBatchSize: 10 } });
+  assert.equal(result.log.flatMap(({ learning_rate: rate }) => rate ?? []), [1, 0.5, 0.25, 0.125]);
+  const all = losses({ result } as RunOutcome);
+  assert.ok(all.every((loss, index) => index === 0 || loss > all[index - 1]!), `${all.join()} should rise`);
+});
+
 test('logging, evaluating and saving when they are due', async () => {
   const outputDir = temporaryFolder();
   const { result } = await run({
@@ -195,6 +227,37 @@ test('programs are compiled once for a shape and disposed', async () => {
   await run({ engine, train: tinySamples(12), evaluation: tinySamples(4, 8), options: { maxSteps: 20 } });
   assert.is(new Set(engine.everCompiled.map((name) => name.split(' #')[0])).size, engine.everCompiled.length);
   assert.is(engine.compiled.size, 0);
+});
+
+test('programs beyond the memory they may hold together are disposed, the least recently used first', async () => {
+  const engine = interpreterEngine();
+  const programs = new Programs({ engine, model: tinyModel(), objective: tinyObjective, seed: 1, budget: 0 });
+  const samples = tinySamples(8);
+  const batch = (length: number): Batch => collate([samples.get(0)], { multipleOf: length, cap: 64 });
+  const first = await programs.run('training', { batch: batch(16), step: 1, micro: 0 });
+  await programs.run('training', { batch: batch(24), step: 1, micro: 0 });
+  assert.equal([...engine.compiled], ['training 1 x 24 #1']);
+  assert.equal((await programs.run('training', { batch: batch(16), step: 1, micro: 0 })).gradients, first.gradients);
+  await programs.run('evaluation', { batch: batch(16), step: 1, micro: 0 });
+  assert.is(engine.everCompiled.length, 4);
+  await programs.dispose();
+  assert.is(engine.compiled.size, 0);
+});
+
+test('gradient checkpointing puts every block into a region that is computed again, in training only', () => {
+  const regions: unknown[] = [];
+  const model = Object.assign(tinyModel(), { build: {} as BuildingFunctions });
+  model.build.block = (_trace, hidden) => {
+    const value = exp(hidden);
+    regions.push(value.source.kind === 'node' && value.source.node.region);
+    return value;
+  };
+  recomputeBlocks(model);
+  for (const mode of ['training', 'evaluation'] as const) {
+    const graph = new Graph();
+    model.build.block({ graph, mode } as Trace, graph.input('x', 'float32', [2]), 3);
+  }
+  assert.equal(regions, [{ name: 'recomputed.3', parent: undefined, recompute: true }, { name: 'recomputed.3', parent: undefined, recompute: false }]);
 });
 
 test('what cannot work is said before the first step', async () => {

@@ -138,4 +138,15 @@ test('every name of TrainingArguments is an option, or refused with a reason', (
   for (const [name, field] of Object.entries(trainerOptions.shape)) assert.ok(field.description, name);
 });
 
+test('the README lists every option with its default', () => {
+  const readme = readFileSync(join(import.meta.dirname, '..', 'README.md'), 'utf8');
+  const defaults = trainerOptions.parse({}) as Record<string, unknown>;
+  for (const [name, field] of Object.entries(trainerOptions.shape)) {
+    const value = defaults[name];
+    const shown = value === undefined ? '' : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
+    assert.ok(readme.includes(`| \`${name}\` | ${shown} | ${field.description} |`), `${name}: ${shown}`);
+  }
+  for (const alias of Object.keys(trainerAliases)) assert.ok(readme.includes(`\`${alias}\``), alias);
+});
+
 test.run();
