@@ -7,8 +7,6 @@ import { LOWERINGS } from './lowerings/lowering.ts';
 import { schema } from './options.ts';
 
 export { LOWERINGS, type Lowering, type Lowerings } from './lowerings/lowering.ts';
-export { OnnxEngine, type EngineSetup } from './engine.ts';
-export { createLowerings } from './lowerings/index.ts';
 export type { Emitter, NodeOptions } from './onnx/emitter.ts';
 export type { AttributeValue } from './onnx/attributes.ts';
 export type { EngineOptions, EngineOptionsInput } from './options.ts';

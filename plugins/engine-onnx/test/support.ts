@@ -2,7 +2,9 @@
 import * as assert from 'uvu/assert';
 import { Graph, grad, interpret, isFloat, mul, ndarray, sizeOf, sum, type DType, type NdArray, type Shape, type TypedArray, type Value } from '@lmflow/sdk/graph';
 import type { Program, Tensor, TensorMap } from '@lmflow/sdk';
-import { createLowerings, OnnxEngine, type EngineOptionsInput, type Lowerings } from '../src/index.ts';
+import { OnnxEngine } from '../src/engine.ts';
+import { createLowerings } from '../src/lowerings/index.ts';
+import type { EngineOptionsInput, Lowerings } from '../src/index.ts';
 import { schema } from '../src/options.ts';
 
 export function engineWith(options: EngineOptionsInput = {}, lowerings: Lowerings = createLowerings()): OnnxEngine {
