@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { sizeOf } from '@lmflow/sdk/graph';
 import type { ProfileRow, Tensor } from '@lmflow/sdk';
-import { createLowerings, OnnxEngine } from '../src/index.ts';
+import { OnnxEngine } from '../src/engine.ts';
+import { createLowerings } from '../src/lowerings/index.ts';
 import { schema, type EngineOptionsInput } from '../src/options.ts';
 import { buildStep, type StepOptions } from './llama.ts';
 
@@ -36,15 +37,17 @@ for (const { name, shape, initial } of parameters) inputs[`parameter:${name}`] =
 const loaded = since(started);
 
 let seed = 1;
-async function step(): Promise<{ seconds: number; loss: number }> {
+async function step(): Promise<{ seconds: number; cpu: number; loss: number }> {
   const ids = Int32Array.from({ length }, () => (seed = (seed * 48271) % 2147483647) % vocabulary);
   const labels = Int32Array.from({ length }, (_, index) => (index + 1 < length && index < Number(values.labelled) * length ? ids[index + 1]! : -100));
   inputs['inputIds'] = await engine.upload(ids, [1, length], 'int32');
   inputs['labels'] = await engine.upload(labels, [length], 'int32');
+  const before = process.cpuUsage();
   const start = performance.now();
   const results = await program.run(inputs);
   const loss = Number((await results['loss']!.read())[0]);
-  return { seconds: since(start), loss: loss / labels.filter((label) => label >= 0).length };
+  const { user, system } = process.cpuUsage(before);
+  return { seconds: since(start), cpu: (user + system) / 1e6, loss: loss / labels.filter((label) => label >= 0).length };
 }
 
 const peak = (): number => process.resourceUsage().maxRSS * 1024;
