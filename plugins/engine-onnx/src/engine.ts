@@ -53,14 +53,14 @@ export class OnnxEngine implements Engine {
     const flat = flatten(graph, lowerings, half);
     await half.convert();
     checkFiles(fileWeights(flat.graph));
-    const { model, fed } = compileModel(flat, lowerings, name);
+    const { model, fed, lastWord } = compileModel(flat, lowerings, name, this.device === 'cpu');
     const tensors: Record<string, RuntimeTensor> = {};
     for (const [input, { data, shape, dtype }] of fed) tensors[input] = wrap(runtime, data, shape, dtype).native;
     const folder = profile ? new ProfileFolder() : undefined;
     try {
       const session = await createSession(runtime, model, { ...this.#settings(), ...(folder ? { profile: folder.prefix } : {}) });
       const program = new OnnxProgram(name, graph, session, {
-        fed: tensors, origins: flat.origins, profile: folder, onDispose: (done) => { this.#programs.delete(done); },
+        fed: tensors, origins: flat.origins, profile: folder, inPlace: lastWord ? runtime : undefined, onDispose: (done) => { this.#programs.delete(done); },
       });
       this.#programs.add(program);
       return program;

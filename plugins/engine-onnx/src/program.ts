@@ -2,11 +2,11 @@
 import type { Graph, Node, ValueType } from '@lmflow/sdk/graph';
 import { describe, sameShape } from '@lmflow/sdk/graph';
 import type { Profile, Program, Tensor, TensorMap } from '@lmflow/sdk';
-import { inputName, outputName } from './compile.ts';
+import { inputName, LAST_WORD, outputName } from './compile.ts';
 import { disposed, runFailed, tensorDoesNotFit } from './errors.ts';
 import type { ProfileFolder } from './profile.ts';
-import { OnnxTensor } from './tensor.ts';
-import type { RuntimeSession, RuntimeTensor } from './runtime.ts';
+import { OnnxTensor, zeros } from './tensor.ts';
+import type { Runtime, RuntimeSession, RuntimeTensor } from './runtime.ts';
 
 /** What else a program holds. */
 export interface ProgramParts {
@@ -14,6 +14,8 @@ export interface ProgramParts {
   readonly fed: NativeMap;
   /** The nodes of the graph by the names that kernels carry. */
   readonly origins: ReadonlyMap<string, Node>;
+  /** Set where the model has LAST_WORD: outputs are written in place, and the runtime makes tensors for those that are not given. */
+  readonly inPlace: Runtime | undefined;
   readonly profile: ProfileFolder | undefined;
   /** Called once, when the program is disposed. */
   readonly onDispose: (program: OnnxProgram) => void;
@@ -38,9 +40,23 @@ export class OnnxProgram implements Program {
     if (!this.#session) throw disposed(this.name);
     const feeds: NativeMap = { ...this.#parts.fed };
     for (const [name, value] of this.#graph.inputs) feeds[inputName(name)] = this.#native(`the input "${name}"`, value, inputs[name]);
+    for (const [name, value] of this.#graph.outputs) if (outputs[name]) this.#native(`the output "${name}"`, value, outputs[name]);
+    return this.#parts.inPlace ? await this.#runInPlace(this.#session, feeds, outputs) : await this.#runCopying(this.#session, feeds, outputs);
+  }
+
+  /** Every output is written into a tensor that is made beforehand; the binding is kept from copying them. */
+  async #runInPlace(session: RuntimeSession, feeds: NativeMap, outputs: TensorMap): Promise<TensorMap> {
+    const results = Object.fromEntries([...this.#graph.outputs].map(([name, value]) => [name, outputs[name] ?? zeros(this.#parts.inPlace!, value)]));
+    const fetches: Record<string, RuntimeTensor | null> = { [LAST_WORD]: null };
+    for (const [name, tensor] of Object.entries(results)) fetches[outputName(name)] = (tensor as OnnxTensor).native;
+    await this.#execute(session, feeds, fetches);
+    return results;
+  }
+
+  async #runCopying(session: RuntimeSession, feeds: NativeMap, outputs: TensorMap): Promise<TensorMap> {
     const fetches: Record<string, RuntimeTensor | null> = {};
-    for (const [name, value] of this.#graph.outputs) fetches[outputName(name)] = outputs[name] ? this.#native(`the output "${name}"`, value, outputs[name]) : null;
-    const results = await this.#execute(this.#session, feeds, fetches);
+    for (const name of this.#graph.outputs.keys()) fetches[outputName(name)] = (outputs[name] as OnnxTensor | undefined)?.native ?? null;
+    const results = await this.#execute(session, feeds, fetches);
     return Object.fromEntries([...this.#graph.outputs].map(([name, { dtype }]) =>
       [name, outputs[name] ?? new OnnxTensor(results[outputName(name)] as RuntimeTensor, dtype)]));
   }
@@ -72,11 +88,17 @@ export class OnnxProgram implements Program {
     try {
       return await session.run(feeds, fetches);
     } catch (error) {
+      if (this.#parts.inPlace && isLastWord(error)) return {};
       const name = nodeIn(error);
       const node = name === undefined ? undefined : this.#parts.origins.get(name);
       throw runFailed(this.name, node ? `${name} (${node.op.name})` : name, error);
     }
   }
+}
+
+/** The binding's refusal of LAST_WORD: the run itself is done. */
+function isLastWord(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Non tensor type');
 }
 
 /** The node of our graph that a message of the runtime speaks of: ONNX nodes are named `<our node>#<number>`. */

@@ -1,5 +1,5 @@
 // A tensor of this engine: the runtime's tensor with our dtype. On the CPU it wraps the given array without a copy.
-import type { DType, Shape, TypedArray } from '@lmflow/sdk/graph';
+import type { DType, Shape, TypedArray, ValueType } from '@lmflow/sdk/graph';
 import { sizeOf } from '@lmflow/sdk/graph';
 import { LMFlowError, type Tensor } from '@lmflow/sdk';
 import type { RuntimeTensor, Runtime } from './runtime.ts';
@@ -34,6 +34,12 @@ type Arrays = Readonly<Partial<Record<DType, abstract new (...arguments_: never[
 const arrays: Arrays = {
   float32: Float32Array, int32: Int32Array, int64: BigInt64Array, int8: Int8Array, uint8: Uint8Array, bool: Uint8Array, float16: Uint16Array,
 };
+
+/** A new tensor of zeros. */
+export function zeros(runtime: Runtime, { dtype, shape }: ValueType): OnnxTensor {
+  const Array = arrays[dtype] as new (length: number) => TypedArray;
+  return wrap(runtime, new Array(sizeOf(shape)), shape, dtype);
+}
 
 /** Wraps `data` as a tensor; throws LMFLOW_ENGINE_TENSOR_INVALID where data, shape and dtype do not belong together. */
 export function wrap(runtime: Runtime, data: TypedArray, shape: Shape, dtype: DType): OnnxTensor {

@@ -46,6 +46,30 @@ programs('outputs are written in place, also into the tensor of an input', async
   assert.is(await tensor.read(), data);
 });
 
+programs('large outputs are written in place and not copied; those not given are made', async () => {
+  const graph = new Graph();
+  const size = 1 << 20;
+  const x = graph.input('x', 'float32', [size]);
+  const indices = graph.input('indices', 'int32', [1]);
+  graph.output('double', mul(x, 2));
+  graph.output('third', mul(x, 3));
+  graph.output('picked', gather(x, indices));
+  const program = await engine.compile(graph);
+  const inputs = { x: await engine.upload(new Float32Array(size).fill(1), [size], 'float32'), indices: await engine.upload(Int32Array.of(5), [1], 'int32') };
+  const data = new Float32Array(size);
+  const double = await engine.upload(data, [size], 'float32');
+  const first = await program.run(inputs, { double });
+  const second = await program.run(inputs, { double });
+  assert.is(first['double'], double);
+  assert.is(data[size - 1], 2);
+  const third = await first['third']!.read();
+  assert.is(third[size - 1], 3);
+  assert.is.not(await second['third']!.read(), third);
+  assert.equal([...await second['picked']!.read() as Float32Array], [1]);
+  const failing = program.run({ ...inputs, indices: await engine.upload(Int32Array.of(size + 1), [1], 'int32') });
+  assert.is((await rejection(failing)).code, 'LMFLOW_ENGINE_RUN_FAILED');
+});
+
 programs('changing the array of an input changes the next run', async () => {
   const graph = new Graph();
   graph.output('y', mul(graph.input('x', 'float32', [2]), 2));

@@ -36,9 +36,11 @@ export interface NodeProto {
   attribute: AttributeProto[];
 }
 
+export interface TensorTypeProto { tensorType: { elemType: number; shape?: { dim: readonly { dimValue: number }[] } } }
+
 export interface ValueInfoProto {
   name: string;
-  type: { tensorType: { elemType: number; shape: { dim: readonly { dimValue: number }[] } } };
+  type: TensorTypeProto | { sequenceType: { elemType: TensorTypeProto } };
 }
 
 export interface GraphProto {
@@ -73,7 +75,8 @@ const messages = {
   },
   StringStringEntryProto: { key: one(1, 'string'), value: one(2, 'string') },
   ValueInfoProto: { name: one(1, 'string'), type: one(2, 'TypeProto') },
-  TypeProto: { tensorType: one(1, 'TensorTypeProto') },
+  TypeProto: { tensorType: one(1, 'TensorTypeProto'), sequenceType: one(4, 'SequenceTypeProto') },
+  SequenceTypeProto: { elemType: one(1, 'TypeProto') },
   TensorTypeProto: { elemType: one(1, 'int32'), shape: one(2, 'TensorShapeProto') },
   TensorShapeProto: { dim: many(1, 'DimensionProto') },
   DimensionProto: { dimValue: one(1, 'int64') },
