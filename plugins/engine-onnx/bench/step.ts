@@ -15,7 +15,7 @@ const { values } = parseArgs({
   options: {
     folder: { type: 'string', default: '/work/bench/llama-134m' }, method: { type: 'string', default: 'lora' }, length: { type: 'string', default: '512' },
     steps: { type: 'string', default: '6' }, labelled: { type: 'string', default: '1' }, engine: { type: 'string', default: '{}' },
-    chunk: { type: 'string' }, tile: { type: 'string' }, recompute: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false }, serve: { type: 'boolean', default: false },
+    chunk: { type: 'string' }, tile: { type: 'string' }, recompute: { type: 'boolean', default: false }, profile: { type: 'boolean', default: false }, serve: { type: 'boolean', default: false }, reuse: { type: 'boolean', default: false },
   },
 });
 const say = (line: string): void => { process.stdout.write(`${line}\n`); };
@@ -36,6 +36,10 @@ const inputs: Record<string, Tensor> = { positions: await engine.upload(Int32Arr
 for (const { name, shape, initial } of parameters) inputs[`parameter:${name}`] = await engine.upload(Float32Array.from({ length: sizeOf(shape) }, (_, index) => initial(index)), shape, 'float32');
 const loaded = since(started);
 
+// With --reuse gradients are written into the same tensors at every step.
+const outputs: Record<string, Tensor> = {};
+if (values.reuse && values.method !== 'loss') for (const { name, shape } of parameters) outputs[`gradient:${name}`] = await engine.upload(new Float32Array(sizeOf(shape)), shape, 'float32');
+
 let seed = 1;
 async function step(): Promise<{ seconds: number; cpu: number; loss: number }> {
   const ids = Int32Array.from({ length }, () => (seed = (seed * 48271) % 2147483647) % vocabulary);
@@ -44,7 +48,7 @@ async function step(): Promise<{ seconds: number; cpu: number; loss: number }> {
   inputs['labels'] = await engine.upload(labels, [length], 'int32');
   const before = process.cpuUsage();
   const start = performance.now();
-  const results = await program.run(inputs);
+  const results = await program.run(inputs, outputs);
   const loss = Number((await results['loss']!.read())[0]);
   const { user, system } = process.cpuUsage(before);
   return { seconds: since(start), cpu: (user + system) / 1e6, loss: loss / labels.filter((label) => label >= 0).length };

@@ -1,6 +1,7 @@
 // Peepholes: nodes that are computed together with the node that consumes them. A fusion absorbs producers that have no other consumer.
 import { sameShape, type Graph, type Node, type Value } from '@lmflow/sdk/graph';
 import { scalarOf } from './flatten.ts';
+import { emitScatterAdd } from './lowerings/gather.ts';
 import { emitProduct, isFlat, productOf, type Product } from './lowerings/matmul.ts';
 import type { Lowering } from './lowerings/lowering.ts';
 
@@ -22,15 +23,36 @@ export function planFusions(nodes: readonly Node[], graph: Graph, uses: Readonly
   };
   for (const node of [...nodes].reverse()) {
     if (absorbed.has(node)) continue;
-    const match = productAt(node, alone);
-    if (!match) continue;
-    match.inner.forEach((inner) => absorbed.add(inner));
-    fused.set(node, (emit) => emit.set(node.outputs[0]!, emitProduct(emit, match.product)));
+    const fusion = scatterOnto(node, alone) ?? productFusion(node, alone);
+    if (!fusion) continue;
+    fusion.inner.forEach((inner) => absorbed.add(inner));
+    fused.set(node, fusion.lower);
   }
   return { absorbed, fused };
 }
 
+/** The node that makes a value, where nobody else reads the value. */
 type Alone = (value: Value) => Node | undefined;
+interface Fusion { readonly inner: readonly Node[]; readonly lower: Lowering }
+
+/** x + scatterAdd(indices, updates): added to x itself, without the zeros in between. */
+function scatterOnto(node: Node, alone: Alone): Fusion | undefined {
+  if (node.op.name !== 'add') return undefined;
+  const [left, right] = node.inputs as [Value, Value];
+  for (const [term, data] of [[right, left], [left, right]] as const) {
+    const producer = alone(term);
+    if (producer?.op.name !== 'scatterAdd' || !sameShape(data.shape, term.shape)) continue;
+    const [indices, updates] = producer.inputs as [Value, Value];
+    return { inner: [producer], lower: (emit) => emit.set(node.outputs[0]!, emitScatterAdd(emit, emit.tensor(data), emit.tensor(indices), emit.tensor(updates), updates.shape)) };
+  }
+  return undefined;
+}
+
+function productFusion(node: Node, alone: Alone): Fusion | undefined {
+  const match = productAt(node, alone);
+  return match && { inner: match.inner, lower: (emit) => emit.set(node.outputs[0]!, emitProduct(emit, match.product)) };
+}
+
 interface Match { readonly product: Product; readonly inner: readonly Node[] }
 
 /** alpha a b (+ c): a scaled product, with a sum of matrices on top. */

@@ -53,7 +53,16 @@ export const linearCrossEntropyOp = defineOp<LinearCrossEntropyAttributes>({
   ],
 });
 
-/** Sum of the cross-entropy over the rows whose label is not negative. hidden [N, D], weight [V, D], labels int32 [N]; a scalar. */
-export function linearCrossEntropy(hidden: Value, weight: Value, labels: Value, { chunk = 128 }: Partial<LinearCrossEntropyAttributes> = {}): Value {
+/** Logits in memory at once, by default: 64 MB of float32. Rows enough for a fast product come before it. */
+const LOGITS = 1 << 24;
+const [FEWEST, MOST] = [64, 512];
+
+/**
+ * Sum of the cross-entropy over the rows whose label is not negative. hidden [N, D], weight [V, D], labels int32 [N]; a scalar.
+ * Without a `chunk`, as many rows at once as keep the logits within 64 MB.
+ */
+export function linearCrossEntropy(hidden: Value, weight: Value, labels: Value, options: Partial<LinearCrossEntropyAttributes> = {}): Value {
+  const size = weight.shape[0] ?? 1;
+  const chunk = options.chunk ?? Math.min(MOST, Math.max(FEWEST, 32 * Math.floor(LOGITS / size / 32)));
   return applyOp(linearCrossEntropyOp, [hidden, weight, labels], { chunk })[0]!;
 }
