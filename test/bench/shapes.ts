@@ -68,12 +68,17 @@ function tensors(shape: Shape): (readonly [string, TensorToWrite])[] {
   ];
 }
 
-const random = (size: readonly [number, number], { dtype }: Shape): TensorToWrite => stored(size, dtype, (data) => {
-  const noise = Float32Array.from({ length: Math.min(data.length, 65521) }, (_, index) => 0.02 * stream.normal(index));
-  for (let start = 0; start < data.length; start += noise.length) data.set(noise.subarray(0, Math.min(noise.length, data.length - start)), start);
+// Normal numbers with deviation 0.02 as transformers draws them, from one long table: every row starts at another place of it.
+const random = ([rows, columns]: readonly [number, number], { dtype }: Shape): TensorToWrite => stored([rows, columns], dtype, (data) => {
+  for (let row = 0; row < rows; row++) {
+    const start = stream.bits(noise.length + places++) % (noise.length - columns);
+    data.set(noise.subarray(start, start + columns), row * columns);
+  }
 });
 const ones = ({ hidden, dtype }: Shape): TensorToWrite => stored([hidden], dtype, (data) => { data.fill(1); });
 const stream = randomStream(1, 'bench');
+const noise = Float32Array.from({ length: 1 << 21 }, (_, index) => 0.02 * stream.normal(index));
+let places = 0;
 
 // Made when its turn to be written comes, so that the checkpoint is never in memory whole.
 function stored(shape: readonly number[], dtype: Shape['dtype'], fill: (data: Float32Array) => void): TensorToWrite {
