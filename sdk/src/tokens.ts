@@ -1,5 +1,6 @@
 // The services every kernel has once its plugins are loaded. A plugin's own tokens are exported by that plugin.
 import type { Engine } from './engine.ts';
+import type { TextGenerator } from './generation.ts';
 import type { ModelLoader, ModelWriter } from './model.ts';
 import type { SampleLoader } from './samples.ts';
 import type { Objective, Trainer } from './training.ts';
@@ -17,3 +18,5 @@ export const SAMPLES = token<SampleLoader>('samples');
 export const TRAINER = token<Trainer>('trainer');
 /** The objective of `lmflow finetune` (plugin finetune): next-token cross-entropy. */
 export const LANGUAGE_MODELING = token<Objective>('objective:language-modeling');
+/** Text from a model: streaming, sampling, batching (plugin generate). */
+export const GENERATOR = token<TextGenerator>('generator');
