@@ -1,6 +1,6 @@
 // The engine: uploads tensors, compiles graphs, reports devices.
 import type { CompileOptions, DeviceReport, Engine, Logger, Program } from '@lmflow/sdk';
-import type { DType, FileWeight, Graph, Shape, TypedArray } from '@lmflow/sdk/graph';
+import type { DType, FileWeight, Graph, Shape, TypedArray, Value, ValueType } from '@lmflow/sdk/graph';
 import { compileModel } from './compile.ts';
 import { DEVICES, isAboutDevice, tryDevices } from './devices.ts';
 import { compileFailed, deviceUnavailable, deviceUnknown } from './errors.ts';
@@ -13,7 +13,7 @@ import { loadRuntime, type RuntimeTensor } from './runtime.ts';
 import { createSession, type SessionSettings } from './session.ts';
 import { wrap, type OnnxTensor } from './tensor.ts';
 import { defaultThreads } from './threads.ts';
-import { checkFiles } from './weights/external.ts';
+import { checkFiles, externalRoot } from './weights/external.ts';
 import { HalfWeights } from './weights/half.ts';
 
 export interface EngineSetup {
@@ -21,6 +21,11 @@ export interface EngineSetup {
   readonly device: string;
   readonly lowerings: Lowerings;
   readonly log?: Logger;
+}
+
+// The program keeps types only, so that the graph with its constants can be forgotten.
+function typesOf(values: ReadonlyMap<string, Value>): Map<string, ValueType> {
+  return new Map([...values].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
 }
 
 function fileWeights(graph: Graph): FileWeight[] {
@@ -52,15 +57,17 @@ export class OnnxEngine implements Engine {
     const half = new HalfWeights(options, log);
     const flat = flatten(graph, lowerings, half);
     await half.convert();
-    checkFiles(fileWeights(flat.graph));
+    const files = fileWeights(flat.graph);
+    checkFiles(files);
     const { model, fed, lastWord } = compileModel(flat, lowerings, name, this.device === 'cpu');
     const tensors: Record<string, RuntimeTensor> = {};
     for (const [input, { data, shape, dtype }] of fed) tensors[input] = wrap(runtime, data, shape, dtype).native;
     const folder = profile ? new ProfileFolder() : undefined;
     try {
-      const session = await createSession(runtime, model, { ...this.#settings(), ...(folder ? { profile: folder.prefix } : {}) });
-      const program = new OnnxProgram(name, graph, session, {
-        fed: tensors, origins: flat.origins, profile: folder, inPlace: lastWord ? runtime : undefined, onDispose: (done) => { this.#programs.delete(done); },
+      const session = await createSession(runtime, model, this.#settings(externalRoot(files), folder));
+      const program = new OnnxProgram(name, session, {
+        inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs), fed: tensors, origins: flat.origins,
+        profile: folder, inPlace: lastWord ? runtime : undefined, onDispose: (done) => { this.#programs.delete(done); },
       });
       this.#programs.add(program);
       return program;
@@ -78,8 +85,11 @@ export class OnnxEngine implements Engine {
     await Promise.all([...this.#programs].map((program) => program.dispose()));
   }
 
-  #settings(): SessionSettings {
+  #settings(externalFolder: string, profile: ProfileFolder | undefined): SessionSettings {
     const { options } = this.#setup;
-    return { ...options, device: this.device, threads: this.threads, keepCasts: options.halfWeights === 'cast' };
+    return {
+      ...options, device: this.device, threads: this.threads, keepCasts: options.halfWeights === 'cast', externalFolder,
+      ...(profile ? { profile: profile.prefix } : {}),
+    };
   }
 }

@@ -1,6 +1,6 @@
 // From the program as written to the one that is lowered: composites without a lowering decomposed, no-ops removed, live nodes only.
 // A new graph is built; the caller's stays as it is.
-import { Graph, isFloat, opNotSupported, sameShape, sizeOf, type DType, type Node, type Source, type Value, type WeightSource } from '@lmflow/sdk/graph';
+import { Graph, isFloat, opNotSupported, sameShape, sizeOf, type DType, type Node, type Region, type Source, type Value, type WeightSource } from '@lmflow/sdk/graph';
 import type { Lowerings } from './lowerings/lowering.ts';
 
 export interface Flat {
@@ -9,9 +9,12 @@ export interface Flat {
   readonly nodes: readonly Node[];
   /** Names that lead back to the caller's graph: a node's own, followed by those of the steps of its decomposition. */
   readonly names: ReadonlyMap<Node, string>;
-  /** The caller's nodes by the names above. */
-  readonly origins: ReadonlyMap<string, Node>;
+  /** What the names above stand for. */
+  readonly origins: ReadonlyMap<string, Origin>;
 }
+
+/** A node of the caller's graph, in messages and profiles. */
+export interface Origin { readonly op: string; readonly region: string }
 
 /** Gives the float32 version of a 16-bit weight, where there is one. */
 export interface Widening { widened(weight: WeightSource): WeightSource | undefined }
@@ -31,11 +34,11 @@ export function flatten(source: Graph, lowerings: Lowerings, widening?: Widening
 class Flattening {
   readonly graph = new Graph();
   readonly names = new Map<Node, string>();
-  readonly origins = new Map<string, Node>();
+  readonly origins = new Map<string, Origin>();
   readonly #copies = new Map<Value, Value>();
   readonly #lowerings: Lowerings;
   readonly #widening: Widening | undefined;
-  #origin: Node | undefined;
+  #origin: Origin = { op: '', region: '' };
 
   constructor(lowerings: Lowerings, widening: Widening | undefined) {
     this.#lowerings = lowerings;
@@ -56,7 +59,7 @@ class Flattening {
 
   /** Copies a node of the caller's graph. */
   copy(node: Node): void {
-    this.#origin = node;
+    this.#origin = originOf(node);
     this.#copyNode(node, node.name);
   }
 
@@ -72,7 +75,7 @@ class Flattening {
   #append(node: Node, inputs: readonly Value[], name: string): void {
     const copy = this.graph.append(node.op, inputs, node.attributes, node.outputs);
     this.names.set(copy, name);
-    this.origins.set(name, this.#origin!);
+    this.origins.set(name, this.#origin);
     node.outputs.forEach((output, index) => this.#copies.set(output, copy.outputs[index]!));
   }
 
@@ -91,7 +94,7 @@ class Flattening {
     const { node } = source as Source & { kind: 'node' };
     const copy = this.graph.append(node.op, [this.copyOf(node.inputs[0]!)], node.attributes, node.outputs);
     this.names.set(copy, node.name);
-    this.origins.set(node.name, node);
+    this.origins.set(node.name, originOf(node));
     return copy.outputs[0]!;
   }
 
@@ -101,6 +104,15 @@ class Flattening {
     const weight = this.#widening?.widened(input.source.weight);
     return weight && this.graph.weight(`${input.source.name} as float32`, weight);
   }
+}
+
+function originOf({ op, region }: Node): Origin {
+  return { op: op.name, region: regionName(region) };
+}
+
+function regionName(region: Region | undefined): string {
+  if (!region) return '';
+  return region.parent ? `${regionName(region.parent)}/${region.name}` : region.name;
 }
 
 /** The cast of a 16-bit weight to float32. */

@@ -4,7 +4,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Profile, ProfileRow } from '@lmflow/sdk';
-import type { Node, Region } from '@lmflow/sdk/graph';
+import type { Origin } from './flatten.ts';
 
 /** One event of the profile; node events carry `args.op_name`, durations are microseconds. */
 interface TraceEvent { readonly cat?: string; readonly name?: string; readonly dur?: number; readonly args?: Readonly<Record<string, unknown>> }
@@ -19,7 +19,7 @@ export class ProfileFolder {
   }
 
   /** Sums the events of the finished profile and removes it. `origins` are the graph's nodes by name. */
-  async read(origins: ReadonlyMap<string, Node>): Promise<Profile> {
+  async read(origins: ReadonlyMap<string, Origin>): Promise<Profile> {
     const [file] = await readdir(this.#folder);
     const events = file ? JSON.parse(await readFile(join(this.#folder, file), 'utf8')) as TraceEvent[] : [];
     await this.remove();
@@ -32,15 +32,15 @@ export class ProfileFolder {
 }
 
 /** Sums kernel times; a kernel that the runtime made itself counts under the name it gave. */
-export function summarise(events: readonly TraceEvent[], origins: ReadonlyMap<string, Node>): Profile {
+export function summarise(events: readonly TraceEvent[], origins: ReadonlyMap<string, Origin>): Profile {
   const sums = { ops: new Map<string, ProfileRow>(), regions: new Map<string, ProfileRow>(), kernels: new Map<string, ProfileRow>() };
   for (const { cat, name, dur, args } of events) {
     const kernel = args?.['op_name'];
     if (cat !== 'Node' || typeof kernel !== 'string' || !name?.endsWith('_kernel_time') || dur === undefined) continue;
-    const node = origins.get(name.split('#', 1)[0]!);
+    const origin = origins.get(name.split('#', 1)[0]!);
     count(sums.kernels, kernel, dur);
-    count(sums.ops, node ? node.op.name : `(${kernel})`, dur);
-    count(sums.regions, node ? regionName(node.region) : '(runtime)', dur);
+    count(sums.ops, origin?.op ?? `(${kernel})`, dur);
+    count(sums.regions, origin?.region ?? '(runtime)', dur);
   }
   return { ops: ranked(sums.ops), regions: ranked(sums.regions), kernels: ranked(sums.kernels) };
 }
@@ -52,9 +52,4 @@ function count(rows: Map<string, ProfileRow>, name: string, microseconds: number
 
 function ranked(rows: ReadonlyMap<string, ProfileRow>): ProfileRow[] {
   return [...rows.values()].sort((a, b) => b.seconds - a.seconds);
-}
-
-function regionName(region: Region | undefined): string {
-  if (!region) return '';
-  return region.parent ? `${regionName(region.parent)}/${region.name}` : region.name;
 }

@@ -1,19 +1,21 @@
 // A compiled program: checks what it is given, runs the session, turns the runtime's errors into ours.
-import type { Graph, Node, ValueType } from '@lmflow/sdk/graph';
-import { describe, sameShape } from '@lmflow/sdk/graph';
+import { describe, sameShape, type ValueType } from '@lmflow/sdk/graph';
 import type { Profile, Program, Tensor, TensorMap } from '@lmflow/sdk';
 import { inputName, LAST_WORD, outputName } from './compile.ts';
 import { disposed, runFailed, tensorDoesNotFit } from './errors.ts';
+import type { Origin } from './flatten.ts';
 import type { ProfileFolder } from './profile.ts';
 import { OnnxTensor, zeros } from './tensor.ts';
 import type { Runtime, RuntimeSession, RuntimeTensor } from './runtime.ts';
 
 /** What else a program holds. */
 export interface ProgramParts {
+  readonly inputs: ReadonlyMap<string, ValueType>;
+  readonly outputs: ReadonlyMap<string, ValueType>;
   /** Tensors given at every run beside the program's inputs. */
   readonly fed: NativeMap;
   /** The nodes of the graph by the names that kernels carry. */
-  readonly origins: ReadonlyMap<string, Node>;
+  readonly origins: ReadonlyMap<string, Origin>;
   /** Set where the model has LAST_WORD: outputs are written in place, and the runtime makes tensors for those that are not given. */
   readonly inPlace: Runtime | undefined;
   readonly profile: ProfileFolder | undefined;
@@ -25,13 +27,11 @@ type NativeMap = Record<string, RuntimeTensor>;
 
 export class OnnxProgram implements Program {
   readonly name: string;
-  readonly #graph: Graph;
   readonly #parts: ProgramParts;
   #session: RuntimeSession | undefined;
 
-  constructor(name: string, graph: Graph, session: RuntimeSession, parts: ProgramParts) {
+  constructor(name: string, session: RuntimeSession, parts: ProgramParts) {
     this.name = name;
-    this.#graph = graph;
     this.#session = session;
     this.#parts = parts;
   }
@@ -39,14 +39,14 @@ export class OnnxProgram implements Program {
   async run(inputs: TensorMap, outputs: TensorMap = {}): Promise<TensorMap> {
     if (!this.#session) throw disposed(this.name);
     const feeds: NativeMap = { ...this.#parts.fed };
-    for (const [name, value] of this.#graph.inputs) feeds[inputName(name)] = this.#native(`the input "${name}"`, value, inputs[name]);
-    for (const [name, value] of this.#graph.outputs) if (outputs[name]) this.#native(`the output "${name}"`, value, outputs[name]);
+    for (const [name, value] of this.#parts.inputs) feeds[inputName(name)] = this.#native(`the input "${name}"`, value, inputs[name]);
+    for (const [name, value] of this.#parts.outputs) if (outputs[name]) this.#native(`the output "${name}"`, value, outputs[name]);
     return this.#parts.inPlace ? await this.#runInPlace(this.#session, feeds, outputs) : await this.#runCopying(this.#session, feeds, outputs);
   }
 
   /** Every output is written into a tensor that is made beforehand; the binding is kept from copying them. */
   async #runInPlace(session: RuntimeSession, feeds: NativeMap, outputs: TensorMap): Promise<TensorMap> {
-    const results = Object.fromEntries([...this.#graph.outputs].map(([name, value]) => [name, outputs[name] ?? zeros(this.#parts.inPlace!, value)]));
+    const results = Object.fromEntries([...this.#parts.outputs].map(([name, value]) => [name, outputs[name] ?? zeros(this.#parts.inPlace!, value)]));
     const fetches: Record<string, RuntimeTensor | null> = { [LAST_WORD]: null };
     for (const [name, tensor] of Object.entries(results)) fetches[outputName(name)] = (tensor as OnnxTensor).native;
     await this.#execute(session, feeds, fetches);
@@ -55,9 +55,9 @@ export class OnnxProgram implements Program {
 
   async #runCopying(session: RuntimeSession, feeds: NativeMap, outputs: TensorMap): Promise<TensorMap> {
     const fetches: Record<string, RuntimeTensor | null> = {};
-    for (const name of this.#graph.outputs.keys()) fetches[outputName(name)] = (outputs[name] as OnnxTensor | undefined)?.native ?? null;
+    for (const name of this.#parts.outputs.keys()) fetches[outputName(name)] = (outputs[name] as OnnxTensor | undefined)?.native ?? null;
     const results = await this.#execute(session, feeds, fetches);
-    return Object.fromEntries([...this.#graph.outputs].map(([name, { dtype }]) =>
+    return Object.fromEntries([...this.#parts.outputs].map(([name, { dtype }]) =>
       [name, outputs[name] ?? new OnnxTensor(results[outputName(name)] as RuntimeTensor, dtype)]));
   }
 
@@ -91,7 +91,7 @@ export class OnnxProgram implements Program {
       if (this.#parts.inPlace && isLastWord(error)) return {};
       const name = nodeIn(error);
       const node = name === undefined ? undefined : this.#parts.origins.get(name);
-      throw runFailed(this.name, node ? `${name} (${node.op.name})` : name, error);
+      throw runFailed(this.name, node ? `${name} (${node.op})` : name, error);
     }
   }
 }

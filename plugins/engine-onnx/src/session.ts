@@ -1,6 +1,5 @@
 // One session of the runtime: made from a model and options, run, released. The only file that knows the runtime's options,
 // so that another binding of the same library could take its place.
-import { externalRoot } from './weights/external.ts';
 import type { Runtime, RuntimeSession, SessionOptions } from './runtime.ts';
 
 export interface SessionSettings {
@@ -13,10 +12,12 @@ export interface SessionSettings {
   readonly logLevel: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
   /** Leave the Casts of 16-bit weights in the program, one for each use: neither folded into private float32 copies nor merged. */
   readonly keepCasts: boolean;
+  /** What locations of weights are relative to. */
+  readonly externalFolder: string;
   /** Prefix of the profile the runtime writes; none is written without it. */
   readonly profile?: string;
-  /** Outputs that stay on the device. */
-  readonly keepOnDevice?: boolean;
+  /** Leave outputs in the device's memory (webgpu). */
+  readonly keepOnDevice: boolean;
 }
 
 const SEVERITY = { verbose: 0, info: 1, warning: 2, error: 3, fatal: 4 } as const;
@@ -38,16 +39,16 @@ function sessionOptions(settings: SessionSettings): SessionOptions {
     executionMode: 'sequential',
     logSeverityLevel: SEVERITY[settings.logLevel],
     ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
-    ...(settings.keepOnDevice ? { preferredOutputLocation: 'gpu-buffer' } : {}),
+    ...(settings.keepOnDevice && device === 'webgpu' ? { preferredOutputLocation: 'gpu-buffer' } : {}),
     extra: extraOptions(settings),
   };
 }
 
-function extraOptions({ prepack, keepCasts }: SessionSettings): Record<string, unknown> {
+function extraOptions({ prepack, keepCasts, externalFolder }: SessionSettings): Record<string, unknown> {
   return {
     session: {
       disable_prepacking: prepack ? '0' : '1',
-      model_external_initializers_file_folder_path: externalRoot(),
+      model_external_initializers_file_folder_path: externalFolder,
     },
     ...(keepCasts ? { optimization: { disable_specified_optimizers: 'ConstantFolding;CommonSubexpressionElimination' } } : {}),
   };

@@ -5,15 +5,19 @@ import { parse, relative, resolve, sep } from 'node:path';
 import { BYTES, sizeOf, type FileWeight } from '@lmflow/sdk/graph';
 import { weightUnreadable } from '../errors.ts';
 
-/** The folder that external locations are relative to (the drive's root on Windows). */
-export function externalRoot(path: string = process.cwd()): string {
-  return parse(resolve(path)).root;
+const rootOf = (path: string): string => parse(resolve(path)).root;
+
+/** The folder that external locations are relative to. Throws LMFLOW_ENGINE_WEIGHT_UNREADABLE where (on Windows) files are on several drives. */
+export function externalRoot(weights: readonly FileWeight[]): string {
+  const roots = new Map(weights.map(({ path }) => [rootOf(path), path]));
+  const [first = rootOf('.'), second] = roots.keys();
+  if (second !== undefined) throw weightUnreadable(roots.get(second)!, `one program's weights must be on one drive, and others are on ${first}; set engineOnnx.cacheDir to a folder on the model's drive`);
+  return first;
 }
 
 /** A file's location inside `externalRoot`. */
 export function externalLocation(path: string): string {
-  const absolute = resolve(path);
-  return relative(externalRoot(absolute), absolute).split(sep).join('/');
+  return relative(rootOf(path), resolve(path)).split(sep).join('/');
 }
 
 /** Checks that each file is there and long enough for its weights. Throws LMFLOW_ENGINE_WEIGHT_UNREADABLE. */
