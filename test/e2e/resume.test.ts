@@ -49,13 +49,18 @@ for (const method of ['lora', 'finetune'] as const) {
 
 test('Ctrl-C finishes the step, saves, and says how to go on', async () => {
   const folder = project();
-  const { child, ended } = start(folder, ['finetune', ...methods.lora, ...settings, '--max-steps', '100000', '--output-dir', 'out']);
-  while (checkpoints(folder).length === 0) await sleep(20);
+  // Nothing is logged or saved between the first step and Ctrl-C: the checkpoint is Ctrl-C's own.
+  const long = ['--max-steps', '100000', '--save-steps', '100000', '--logging-steps', '100000', '--eval-strategy', 'no', '--logging-first-step'];
+  const { child, ended } = start(folder, ['finetune', ...methods.lora, ...settings, ...long, '--output-dir', 'out']);
+  const log = join(folder, 'out', 'trainer_log.jsonl');
+  while (!existsSync(log) || readFileSync(log, 'utf8') === '') await sleep(20);
+  await sleep(100);
   child.kill('SIGINT');
   const { code, output } = await ended;
   assert.is(code, 130, output);
   assert.match(output, /resume/i);
-  const last = Math.max(...checkpoints(folder).map((name) => Number(name.split('-')[1])));
+  const last = Number(/stopped after step (\d+)/.exec(output)![1]);
+  assert.equal(checkpoints(folder), [`checkpoint-${last}`]);
   const { global_step: step } = JSON.parse(readFileSync(join(folder, 'out', `checkpoint-${last}`, 'trainer_state.json'), 'utf8')) as { global_step: number };
   assert.is(step, last);
 });

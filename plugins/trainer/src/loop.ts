@@ -30,6 +30,8 @@ export interface Run {
   readonly totalParameters: number;
   /** The last checkpoint written or resumed from. */
   checkpoint: string | undefined;
+  /** Its step; 0 where there is none. */
+  savedStep: number;
   /** The evaluation of the parameters as they are, if there was one. */
   evaluated: EvaluationResult | undefined;
 }
@@ -41,11 +43,19 @@ export type LoopEnd = 'finished' | 'stopped' | 'interrupted';
 export async function trainingLoop(run: Run): Promise<LoopEnd> {
   const { request: { model, objective, signal }, settings, hooks, programs, updater, state, reporter } = run;
   const { totalSteps, options } = settings;
-  if (state.evaluationDue || (options.evalOnStart && state.globalStep === 0)) await evaluateRun(run);
+  const keepsBest = options.loadBestModelAtEnd || options.saveStrategy === 'best';
+  const patienceIsOver = (): boolean => state.patience >= (options.earlyStoppingPatience ?? Infinity);
+  if (state.evaluationDue || (options.evalOnStart && state.globalStep === 0)) {
+    if (await evaluateRun(run) && keepsBest) await saveRun(run, patienceIsOver());
+  }
+  if (patienceIsOver()) return 'stopped';
 
   for (let number = state.globalStep + 1; number <= totalSteps; number++) {
     await new Promise(setImmediate); // lets Ctrl-C through: a run of the engine may hold the event loop
-    if (signal?.aborted) return 'interrupted';
+    if (signal?.aborted) {
+      if (run.savedStep < state.globalStep) await saveRun(run, false);
+      return 'interrupted';
+    }
     const started = performance.now();
     const step = makeStep(run, number);
     await hooks.onStepStart.promise(step);
@@ -73,11 +83,8 @@ export async function trainingLoop(run: Run): Promise<LoopEnd> {
     const due = dueAt(number, settings);
     await reporter.step(step, tokens, due.log || step.control.log);
     const isBest = due.evaluate || step.control.evaluate ? await evaluateRun(run) : false;
-    const stopping = step.control.stop || state.patience >= (options.earlyStoppingPatience ?? Infinity);
-    const keepsBest = isBest && (options.loadBestModelAtEnd || options.saveStrategy === 'best');
-    const interrupted = signal?.aborted === true && number < totalSteps;
-    if (due.save || step.control.save || keepsBest || interrupted) await saveRun(run, stopping || number === totalSteps);
-    if (interrupted) return 'interrupted';
+    const stopping = step.control.stop || patienceIsOver();
+    if (due.save || step.control.save || (isBest && keepsBest)) await saveRun(run, stopping || number === totalSteps);
     if (stopping) return 'stopped';
   }
   return 'finished';
@@ -110,7 +117,7 @@ function record(run: Run, step: Step, sum: GradientSum, tokens: number): void {
   if (step.number === 1 && programs.unused().length > 0) log.warn(`the loss does not depend on these parameters, so they stay as they are: ${programs.unused().join(', ')}`);
 }
 
-/** Evaluates the parameters as they are and compares with the best so far; gives whether they are better. */
+/** Evaluates the parameters as they are and compares with the best so far; gives whether they are better. Untrained ones (evalOnStart) do not count. */
 export async function evaluateRun(run: Run): Promise<boolean> {
   const { request: { model, evaluation: samples, objective, signal }, settings, hooks, log, programs, state, reporter, collating } = run;
   if (!samples || samples.length === 0) return false;
@@ -125,7 +132,7 @@ export async function evaluateRun(run: Run): Promise<boolean> {
   const evaluation: Evaluation = { step: state.globalStep, epoch: state.epoch, metrics: result.metrics, seconds: result.seconds };
   await hooks.onEvaluate.promise(evaluation);
   run.evaluated = result;
-  const isBest = compareWithBest(run, result.metrics);
+  const isBest = state.globalStep > 0 && compareWithBest(run, result.metrics);
   await reporter.evaluation(result, samples.length);
   return isBest;
 }
@@ -145,6 +152,7 @@ function compareWithBest({ settings, state }: Run, metrics: Readonly<Record<stri
 async function saveRun(run: Run, stopping: boolean): Promise<void> {
   const { request: { model }, settings, hooks, log, updater, state, facts } = run;
   run.checkpoint = await saveCheckpoint({ settings, hooks, model, updater, state, facts, stopping });
+  run.savedStep = state.globalStep;
   log.event('checkpoint', { step: state.globalStep, folder: run.checkpoint }, `saved ${run.checkpoint}`);
   const removed = await limitCheckpoints(settings.outputDir, settings.options.saveTotalLimit, [run.checkpoint, state.bestModelCheckpoint]);
   if (removed.length > 0) log.debug(`removed ${removed.join(', ')} (saveTotalLimit)`);

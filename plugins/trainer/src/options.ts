@@ -35,7 +35,7 @@ export const trainerOptions = z.object({
   evalStrategy: strategy.default('no').describe('when to evaluate; evaluation data is always evaluated at the end'),
   evalSteps: every.optional().describe('evaluate every so many steps (loggingSteps where left out)'),
   evalDelay: z.number().min(0).default(0).describe('steps (or epochs) before the first evaluation'),
-  evalOnStart: z.boolean().default(false).describe('evaluate before the first step'),
+  evalOnStart: z.boolean().default(false).describe('evaluate before the first step (never the best model)'),
 
   saveStrategy: z.enum(['no', 'steps', 'epoch', 'best']).default('steps').describe('when to write a checkpoint; the last step is saved with steps and epoch'),
   saveSteps: every.default(500).describe('write a checkpoint every so many steps'),

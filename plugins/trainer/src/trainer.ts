@@ -19,7 +19,7 @@ import { RunState } from './state.ts';
 import { Updater } from './update.ts';
 
 /** Where results go unless outputDir is set: transformers' default. */
-export const DEFAULT_OUTPUT = 'trainer_output';
+const DEFAULT_OUTPUT = 'trainer_output';
 const DEFAULT_SEED = 42;
 /** Part of the available memory that compiled programs may hold for their activations, unless a single one needs more. */
 const PROGRAM_SHARE = 0.25;
@@ -99,7 +99,7 @@ export class LoopTrainer implements Trainer {
     tellPlan(plan, planned, await describeOutput(settings), log);
     const state = new RunState();
     const run: Run = {
-      request, settings, order, collating, hooks, log, updater, state, checkpoint: undefined, evaluated: undefined,
+      request, settings, order, collating, hooks, log, updater, state, checkpoint: undefined, savedStep: 0, evaluated: undefined,
       facts: resumeFacts(request, settings, engine),
       programs: new Programs({ engine, model, objective, seed, budget: PROGRAM_SHARE * plan.memory.available }),
       reporter: new Reporter(settings, state, hooks, log),
@@ -125,6 +125,7 @@ export class LoopTrainer implements Trainer {
       await restoreRun(found, { ...run, model: run.request.model });
       run.programs.parametersChanged();
       run.checkpoint = found.folder;
+      run.savedStep = state.globalStep;
       log.info(`resumed from ${found.folder}: step ${state.globalStep} of ${settings.totalSteps} is done`);
     } else if (settings.options.resumeFromCheckpoint !== false) log.info(`no checkpoint in ${settings.outputDir} yet: starting with the first step`);
     await reporter.begin();

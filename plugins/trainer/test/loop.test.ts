@@ -178,6 +178,14 @@ test('the best model is saved, kept within the limit, and loaded at the end', as
   assert.not.equal(bitsOf(outcome.model), bitsOf(short.model));
 });
 
+test('the model before the first step is never the best', async () => {
+  const { result } = await run({
+    evaluation: tinySamples(3, 8), options: { maxSteps: 4, evalStrategy: 'steps', evalSteps: 1, evalOnStart: true, metricForBestModel: 'score', earlyStoppingPatience: 2 },
+    tap: (hooks) => { hooks.onEvaluate.tap('t', ({ step, metrics }) => { metrics['score'] = step === 0 ? 9 : step; }); },
+  });
+  assert.is(result.steps, 4);
+});
+
 test('saveStrategy best saves only what is better', async () => {
   const outputDir = temporaryFolder();
   await scripted([1, 2, 1.5, 3], { config: { outputDir }, options: { maxSteps: 4, evalStrategy: 'steps', evalSteps: 1, metricForBestModel: 'score', saveStrategy: 'best' } });

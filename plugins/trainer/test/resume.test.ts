@@ -39,6 +39,16 @@ for (const stop of [1, 4, 5, 8]) {
   });
 }
 
+test('interrupted between two steps: the last one is saved', async () => {
+  const [folder, controller] = [temporaryFolder(), new AbortController()];
+  const { result } = await start(folder, { signal: controller.signal, tap: (hooks) => { hooks.onStep.tap('stop', ({ number }) => { if (number === 5) setImmediate(() => { controller.abort(); }); }); } });
+  assert.is(result.steps, 5); // a step at which nothing is logged, evaluated or saved
+  assert.equal(checkpoints(folder), ['checkpoint-2', 'checkpoint-4', 'checkpoint-5']);
+  const resumed = await start(folder, { options: { resumeFromCheckpoint: true } });
+  assert.match(resumed.log.texts('info').join(), /checkpoint-5.*step 5 of 9/);
+  assert.equal(bitsOf(resumed.model), bitsOf(straight.model));
+});
+
 test('resumed from a named folder into another output folder', async () => {
   const [folder, other] = [temporaryFolder(), temporaryFolder()];
   await until(folder, 4);
@@ -61,6 +71,20 @@ test('an interrupted evaluation is done first after resuming', async () => {
   const resumed = await start(folder, { options: { resumeFromCheckpoint: true, perDeviceEvalBatchSize: 1 } });
   assert.equal(resumed.result.log.filter((entry) => entry['eval_loss'] !== undefined).map(({ step }) => step), [4, 8, 9]);
   assert.equal(bitsOf(resumed.model), bitsOf(straight.model));
+});
+
+test('an interrupted evaluation can still find the best model, or be the last', async () => {
+  const tap: RunRequest['tap'] = (hooks) => { hooks.onEvaluate.tap('t', ({ step, metrics }) => { metrics['score'] = step === 4 ? 5 : 0; }); };
+  for (const more of [{ loadBestModelAtEnd: true, saveSteps: 4 }, { earlyStoppingPatience: 1, evalSteps: 2, greaterIsBetter: false }] satisfies TrainerInput[]) {
+    const options: TrainerInput = { perDeviceEvalBatchSize: 1, metricForBestModel: 'score', ...more };
+    const whole = await start(temporaryFolder(), { options, tap });
+    const [folder, controller] = [temporaryFolder(), new AbortController()];
+    const interrupt: RunRequest['tap'] = (hooks) => { tap(hooks); hooks.onBatch.tap('stop', (batch, { mode, number }) => { if (mode === 'evaluation' && number === 4) controller.abort(); return batch; }); };
+    assert.is((await start(folder, { options, signal: controller.signal, tap: interrupt })).result.steps, 4);
+    const resumed = await start(folder, { options: { ...options, resumeFromCheckpoint: true }, tap });
+    assert.is(resumed.result.steps, whole.result.steps);
+    assert.equal(bitsOf(resumed.model), bitsOf(whole.model));
+  }
 });
 
 test('early stopping and the best model are remembered', async () => {
@@ -113,6 +137,7 @@ test('a changed setting that decides the result is named and refused, unless it 
     [/seed: 42 -> 1/, { config: { seed: 1 } }],
     [/gradientAccumulationSteps: 1 -> 2/, { options: { gradientAccumulationSteps: 2 } }],
     [/trainSamples/, { train: tinySamples(10, 6) }],
+    [/padToMultipleOf: 4 -> 8/, { options: { padToMultipleOf: 8 } }], // other dropout masks
     [/trainSamplingStrategy: "random" -> "sequential"/, { options: { trainSamplingStrategy: 'sequential' } }],
   ];
   for (const [message, request] of changes) {
