@@ -26,7 +26,7 @@ export function modelCard({ request, settings, state, plan, evaluation, engine, 
   const name = settings.options.runName ?? (typeof title === 'string' ? title : basename(resolve(settings.outputDir)));
   const adapted = model.adapter !== undefined;
   const head = {
-    ...(isHubId(model.source) ? { base_model: model.source } : {}),
+    ...(isFromHub(model) ? { base_model: model.source } : {}),
     ...(adapted ? { library_name: 'peft' } : { library_name: 'transformers' }),
     pipeline_tag: 'text-generation',
     tags: ['lmflow', ...(adapted ? [model.adapter!.name] : [])],
@@ -108,7 +108,7 @@ function withoutFolder(text: string): string {
   return isAbsolute(text) ? basename(text) : text;
 }
 
-/** `organisation/name`, not a path. */
-function isHubId(source: string): boolean {
-  return /^[\w.-]+\/[\w.-]+$/.test(source) && !source.startsWith('.');
+/** Named `organisation/name`, and not the local folder of that path. */
+function isFromHub({ source, folder }: FitRequest['model']): boolean {
+  return /^[\w-][\w.-]*\/[\w.-]+$/.test(source) && resolve(folder) !== resolve(source);
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hooks, Model, Parameter } from '@lmflow/sdk';
-import { asideFolder, CheckpointFolder, filesUnder, hashFile, ifPresent, publishFolder } from './folder.ts';
+import { CheckpointFolder, filesUnder, hashFile, ifPresent, publishFolder, writingAside } from './folder.ts';
 import type { ResumeFacts } from './resume.ts';
 import type { RunSettings } from './settings.ts';
 import type { PrivateState, RunState } from './state.ts';
@@ -36,23 +36,24 @@ export interface SaveRequest {
   readonly stopping: boolean;
 }
 
-/** Writes checkpoint-N aside and renames it; gives its folder. */
+/** Writes checkpoint-N aside and renames it; gives its folder. Throws LMFLOW_OUTPUT_UNWRITABLE. */
 export async function saveCheckpoint({ settings, hooks, model, state, updater, facts, stopping }: SaveRequest): Promise<string> {
   const { outputDir, options } = settings;
   const name = `checkpoint-${state.globalStep}`;
   const folder = join(outputDir, name);
   if (state.bestGlobalStep === state.globalStep) state.bestModelCheckpoint = folder;
-  const aside = await asideFolder(outputDir, name);
-  const checkpoint = new CheckpointFolder('checkpoint', aside, state.globalStep, model);
-  await hooks.onSave.promise(checkpoint);
-  if (!options.saveOnlyModel) await checkpoint.writeTensors(OPTIMIZER_FILE, updater.save());
-  await checkpoint.writeJson(STATE_FILE, state.toJson(settings, stopping));
-  await checkpoint.writeJson(ARGUMENTS_FILE, { outputDir, seed: settings.seed, ...options });
-  const files: Record<string, OwnState['files'][string]> = {};
-  for (const file of await filesUnder(aside)) files[file] = { bytes: (await stat(join(aside, file))).size, sha256: await hashFile(join(aside, file)) };
-  const own: OwnState = { version: 1, step: state.globalStep, parameters: parameterHashes(model), facts, files, ...state.privateState() };
-  await checkpoint.writeJson(OWN_FILE, own);
-  await publishFolder(aside, folder);
+  await writingAside(outputDir, name, async (aside) => {
+    const checkpoint = new CheckpointFolder('checkpoint', aside, state.globalStep, model);
+    await hooks.onSave.promise(checkpoint);
+    if (!options.saveOnlyModel) await checkpoint.writeTensors(OPTIMIZER_FILE, updater.save());
+    await checkpoint.writeJson(STATE_FILE, state.toJson(settings, stopping));
+    await checkpoint.writeJson(ARGUMENTS_FILE, { outputDir, seed: settings.seed, ...options });
+    const files: Record<string, OwnState['files'][string]> = {};
+    for (const file of await filesUnder(aside)) files[file] = { bytes: (await stat(join(aside, file))).size, sha256: await hashFile(join(aside, file)) };
+    const own: OwnState = { version: 1, step: state.globalStep, parameters: parameterHashes(model), facts, files, ...state.privateState() };
+    await checkpoint.writeJson(OWN_FILE, own);
+    await publishFolder(aside, folder);
+  });
   return folder;
 }
 

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import type { Checkpoint, Model } from '@lmflow/sdk';
+import { isLMFlowError, type Checkpoint, type Model } from '@lmflow/sdk';
 import { readSafetensors, writeSafetensors } from '@lmflow/sdk/formats';
+import { outputUnwritable } from './errors.ts';
 
 /** Start of the names of what is being written; such a name left over is from a run that was killed. */
 export const ASIDE = '.writing-';
@@ -95,12 +96,26 @@ export async function publishFiles(aside: string, folder: string): Promise<void>
   await rm(aside, { recursive: true, force: true });
 }
 
-/** An empty folder to write in, beside the ones that are done. */
-export async function asideFolder(parent: string, name: string): Promise<string> {
+/**
+ * Lets `write` fill an empty folder beside the ones that are done, and publish it. Where that fails nothing stays behind: a full disk gets its
+ * room back. Throws LMFLOW_OUTPUT_UNWRITABLE where the disk is the reason.
+ */
+export async function writingAside<T>(parent: string, name: string, write: (aside: string) => Promise<T>): Promise<T> {
   const aside = join(parent, `${ASIDE}${name}`);
-  await rm(aside, { recursive: true, force: true });
-  await mkdir(aside, { recursive: true });
-  return aside;
+  try {
+    await rm(aside, { recursive: true, force: true });
+    await mkdir(aside, { recursive: true });
+    return await write(aside);
+  } catch (error) {
+    await rm(aside, { recursive: true, force: true }).catch(() => undefined);
+    throw isDiskError(error) ? outputUnwritable(parent, error) : error;
+  }
+}
+
+// The kernel wraps what a tap of onSave throws.
+function isDiskError(error: unknown): boolean {
+  const { code } = (isLMFlowError(error) ? error.cause ?? {} : error) as NodeJS.ErrnoException;
+  return ['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EACCES', 'EPERM', 'EIO'].includes(code ?? '');
 }
 
 /** Removes what killed runs left half written. */

@@ -7,7 +7,7 @@ import { lossChart } from './chart.ts';
 import { listCheckpoints, STATE_FILE } from './checkpoints.ts';
 import { outputNotEmpty, outputUnwritable } from './errors.ts';
 import { round, type EvaluationResult } from './evaluate.ts';
-import { asideFolder, CheckpointFolder, ifPresent, publishFiles, removeAsides } from './folder.ts';
+import { CheckpointFolder, ifPresent, publishFiles, removeAsides, writingAside } from './folder.ts';
 import { LOG_FILE } from './report.ts';
 import type { RunSettings } from './settings.ts';
 import { sorted } from './state.ts';
@@ -47,22 +47,23 @@ export interface FinishRequest extends Omit<CardRequest, 'evaluation'> {
   readonly evaluation: EvaluationResult | undefined;
 }
 
-/** Writes the model (by onSave), the results, the loss curve and the model card into outputDir, each file whole. */
+/** Writes the model (by onSave), the results, the loss curve and the model card into outputDir, each file whole. Throws LMFLOW_OUTPUT_UNWRITABLE. */
 export async function writeResults({ hooks, evaluation, ...card }: FinishRequest): Promise<void> {
   const { request, settings, state } = card;
-  const aside = await asideFolder(settings.outputDir, 'final');
-  const checkpoint: Checkpoint = new CheckpointFolder('final', aside, state.globalStep, request.model);
   const train = trainResults(card);
   const evaluated = evaluation && evaluationResults(evaluation, card);
   state.logHistory.push({ epoch: round(state.epoch, 4), step: state.globalStep, total_flos: state.floatingPointOperations, ...withoutKeys(train, ['epoch', 'total_flos', 'train_samples']) });
-  await hooks.onSave.promise(checkpoint);
-  await checkpoint.writeJson(STATE_FILE, state.toJson(settings, true));
-  await checkpoint.writeJson('train_results.json', sorted(train));
-  if (evaluated) await checkpoint.writeJson('eval_results.json', sorted(evaluated));
-  await checkpoint.writeJson('all_results.json', sorted({ ...train, ...evaluated }));
-  await checkpoint.writeText('training_loss.svg', lossChart(state.logHistory, `Loss of ${basename(resolve(settings.outputDir))}`));
-  await checkpoint.writeText('README.md', modelCard({ ...card, evaluation: evaluation?.metrics }));
-  await publishFiles(aside, settings.outputDir);
+  await writingAside(settings.outputDir, 'final', async (aside) => {
+    const checkpoint: Checkpoint = new CheckpointFolder('final', aside, state.globalStep, request.model);
+    await hooks.onSave.promise(checkpoint);
+    await checkpoint.writeJson(STATE_FILE, state.toJson(settings, true));
+    await checkpoint.writeJson('train_results.json', sorted(train));
+    if (evaluated) await checkpoint.writeJson('eval_results.json', sorted(evaluated));
+    await checkpoint.writeJson('all_results.json', sorted({ ...train, ...evaluated }));
+    await checkpoint.writeText('training_loss.svg', lossChart(state.logHistory, `Loss of ${basename(resolve(settings.outputDir))}`));
+    await checkpoint.writeText('README.md', modelCard({ ...card, evaluation: evaluation?.metrics }));
+    await publishFiles(aside, settings.outputDir);
+  });
 }
 
 function trainResults({ request, state }: Omit<FinishRequest, 'hooks' | 'evaluation'>): Record<string, number> {

@@ -1,11 +1,11 @@
 // The output folder: choices about what is in it, and what a run leaves there.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TrainerInput } from '../src/index.ts';
 import { lossChart } from '../src/chart.ts';
-import { codeOf, fit, temporaryFolder, tinySamples, type RunOutcome, type RunRequest } from './kit.ts';
+import { codeOf, fit, temporaryFolder, tinyModel, tinySamples, type RunOutcome, type RunRequest } from './kit.ts';
 
 const base: TrainerInput = { maxSteps: 4, loggingSteps: 1, saveSteps: 2, learningRate: 0.05, perDeviceTrainBatchSize: 2 };
 const start = (outputDir: string, { options, ...request }: RunRequest = {}): Promise<RunOutcome> => fit({ ...request, options: { ...base, ...options }, config: { outputDir } });
@@ -47,6 +47,17 @@ test('an output folder that cannot be made is told', async () => {
   assert.is(await codeOf(start(join(file, 'out'))), 'LMFLOW_OUTPUT_UNWRITABLE');
 });
 
+test('a disk that fills up is told as that, and what was half written gives its room back', async () => {
+  const folder = temporaryFolder();
+  const failing = (kind: string): RunRequest['tap'] => (hooks) => { hooks.onSave.tap('full', (checkpoint) => {
+    if (checkpoint.kind === kind && checkpoint.step > 2) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  }); };
+  assert.is(await codeOf(start(folder, { tap: failing('checkpoint') })), 'LMFLOW_OUTPUT_UNWRITABLE');
+  assert.equal(readdirSync(folder).sort(), ['checkpoint-2', 'trainer_log.jsonl']);
+  assert.is(await codeOf(start(folder, { tap: failing('final'), options: { resumeFromCheckpoint: true } })), 'LMFLOW_OUTPUT_UNWRITABLE');
+  assert.equal(readdirSync(folder).sort(), ['checkpoint-2', 'checkpoint-4', 'trainer_log.jsonl']);
+});
+
 test('a dry run prints the plan and touches nothing', async () => {
   const folder = join(temporaryFolder(), 'out');
   const { result, log } = await start(folder, { dryRun: true, evaluation: tinySamples(3, 8), options: { maxSteps: -1, numTrainEpochs: 2, gradientAccumulationSteps: 2 } });
@@ -84,6 +95,16 @@ test('the files of a run', async () => {
   assert.is(json(folder, 'checkpoint-2', 'training_args.json')['learningRate'], 0.05);
   const card = readFileSync(join(folder, 'README.md'), 'utf8');
   for (const part of ['license: "mit"', '# A tiny run', 'name: poems.json, records: 1,234', '- trained: everything', '| steps | 4 |', '| evaluation loss |', '![Loss](training_loss.svg)']) assert.ok(card.includes(part), `${part} is not in\n${card}`);
+});
+
+test('the card names the base model of the hub, not a local folder of such a name', async () => {
+  const card = async (folder: string): Promise<string> => {
+    const outputDir = temporaryFolder();
+    await start(outputDir, { model: Object.assign(tinyModel(), { source: 'models/tiny', folder }) });
+    return readFileSync(join(outputDir, 'README.md'), 'utf8');
+  };
+  assert.match(await card('/cache/models--models--tiny/snapshots/1'), /^base_model: "models\/tiny"$/m);
+  assert.not.match(await card(resolve('models/tiny')), /base_model/);
 });
 
 test('the limit keeps the latest checkpoints', async () => {
