@@ -53,7 +53,10 @@ const cosineWithRestarts: Schedule = {
 };
 const cosineWithMinimum: Schedule = {
   arguments: { num_cycles: 0.5, min_lr: undefined, min_lr_rate: undefined },
-  check: (given, _state, fail) => { if ((given['min_lr'] === undefined) === (given['min_lr_rate'] === undefined)) fail('needs either min_lr or min_lr_rate'); },
+  check: (given, { learningRate }, fail) => {
+    if ((given['min_lr'] === undefined) === (given['min_lr_rate'] === undefined)) fail('needs either min_lr or min_lr_rate');
+    if (given['min_lr'] !== undefined && learningRate === 0) fail('min_lr needs a learningRate above 0');
+  },
   factor: linearWarmup((state, given) => {
     const least = given['min_lr_rate'] === undefined ? number(given, 'min_lr') / state.learningRate : number(given, 'min_lr_rate');
     return Math.max(0, wave(number(given, 'num_cycles'), progressOf(state)) * (1 - least) + least);

@@ -123,6 +123,7 @@ test('a schedule says what is wrong with its arguments', () => {
   fails(make('linear', { num_cycles: 1 }), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /num_cycles/);
   fails(make('cosine', { num_cycles: 'two' }), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /must be a number/);
   fails(make('cosine_with_min_lr', {}), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /either/);
+  fails(make('cosine_with_min_lr', { min_lr: 1e-6 }, 0), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /above 0/);
   fails(make('polynomial', {}, 1e-8), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /smaller/);
   fails(make('warmup_stable_decay', { numDecaySteps: 2, decayType: 'round' }), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /one of linear/);
   assert.type(make('cosine', { numCycles: 2 })(), 'function');
