@@ -42,7 +42,7 @@ export interface Tokenizer {
   tokenToId(token: string): number | undefined;
   /** Renders messages with the chat template; throws LMFLOW_TEMPLATE_* where there is none or it fails. */
   render(messages: readonly ChatMessage[], options?: RenderOptions): string;
-  /** Hash of everything that decides its ids: for caches. */
+  /** Hash of everything that decides its ids and what templates are given (special tokens); not of `chatTemplate`: for caches. */
   readonly fingerprint: string;
   /** Files to write beside a saved model: name -> content (tokenizer.json, tokenizer_config.json, chat_template.jinja, ...). */
   files(): Promise<ReadonlyMap<string, Uint8Array>>;

@@ -135,11 +135,18 @@ test('tokens that only tokenizer_config.json knows are added, and saved', async 
 });
 
 test('the fingerprint follows what decides the ids', async () => {
-  const one = await loadTokenizer(await folderWith({}));
-  const same = await loadTokenizer(await folderWith({ 'tokenizer_config.json': { bos_token: '<s>', chat_template: 'x' } }));
-  const other = await loadTokenizer(await folderWith({ 'tokenizer.json': tinyTokenizer() }));
-  assert.is(one.fingerprint, same.fingerprint);
-  assert.is.not(one.fingerprint, other.fingerprint);
+  const of = async (files: Parameters<typeof folderWith>[0], fallback = {}): Promise<string> => (await loadTokenizer(await folderWith(files), fallback)).fingerprint;
+  const one = await of({ 'tokenizer_config.json': { eos_token: '</s>' } });
+  assert.is(await of({ 'tokenizer_config.json': { eos_token: '</s>', chat_template: 'x' } }), one);
+  const others = [
+    await of({ 'tokenizer.json': tinyTokenizer(), 'tokenizer_config.json': { eos_token: '</s>' } }),
+    await of({ 'tokenizer_config.json': { eos_token: '<s>' } }), // what is put behind every answer
+    await of({ 'tokenizer_config.json': { bos_token: '<s>', eos_token: '</s>' } }),
+    await of({ 'tokenizer_config.json': { eos_token: '</s>', chat_template: [{ name: 'default', template: 'x' }, { name: 'tool_use', template: 'y' }] } }),
+  ];
+  assert.is(new Set([one, ...others]).size, 5);
+  assert.is(await of({ 'tokenizer_config.json': {} }, { eosId: 1 }), await of({ 'tokenizer_config.json': {} }, { eosId: 1 }));
+  assert.is.not(await of({ 'tokenizer_config.json': {} }, { eosId: 1 }), await of({ 'tokenizer_config.json': {} }, { eosId: 0 }));
 });
 
 test('the chat template: a file wins over the configuration; a list of named ones', async () => {

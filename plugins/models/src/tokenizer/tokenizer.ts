@@ -105,13 +105,15 @@ class HuggingFaceTokenizer implements Tokenizer {
     const { files, native, fallback } = start;
     this.#start = start;
     this.vocabularySize = start.vocabularySize;
-    this.fingerprint = createHash('sha256').update(start.json).digest('hex');
     this.#decoder = native.getDecoder();
     const [bos, eos, pad] = [this.#special('bos_token', fallback.bosId), this.#special('eos_token', fallback.eosId), this.#special('pad_token', fallback.padId)];
     if (bos) [this.bosToken, this.bosId] = bos;
     if (eos) [this.eosToken, this.eosId] = eos;
     if (pad) [this.padToken, this.padId] = pad;
     const { templates } = files;
+    // The template in force is not in it: it can be changed. Ids of special tokens follow from their names.
+    const named = [this.#templateVariables(), [...templates].filter(([name]) => name !== 'default')];
+    this.fingerprint = createHash('sha256').update(start.json).update(JSON.stringify(named)).digest('hex');
     this.#chatTemplate = templates.get('default') ?? (templates.size === 1 ? [...templates.values()][0] : undefined);
     this.chatTemplateOrigin = this.#chatTemplate === undefined ? undefined : 'tokenizer';
   }
