@@ -128,8 +128,8 @@ function bySubset(id: string, names: readonly string[], wanted: string | undefin
   return chosen;
 }
 
-const endpoint = (): string => (process.env['HF_ENDPOINT'] ?? 'https://huggingface.co').replace(/\/+$/, '');
-const token = (): string | undefined => process.env['HF_TOKEN'] ?? process.env['HUGGING_FACE_HUB_TOKEN'];
+const endpoint = (): string => (process.env['HF_ENDPOINT'] || 'https://huggingface.co').replace(/\/+$/, '');
+const token = (): string | undefined => process.env['HF_TOKEN'] || process.env['HUGGING_FACE_HUB_TOKEN'];
 /** fetch with the token, whatever it looks like (mirrors have tokens of their own), and the signal. */
 const authorized = (signal: AbortSignal | undefined): typeof fetch => (input, init) => {
   const headers = new Headers(init?.headers);

@@ -168,6 +168,18 @@ test('a file of 50 MB streams through in bounded memory', async () => {
   assert.ok(highest - before < 150e6, `memory grew by ${((highest - before) / 1e6).toFixed(0)} MB`);
 });
 
+test('a large CSV file is read to its end, or as far as it is wanted, without a warning', async () => {
+  const warnings: Error[] = [];
+  const keep = (warning: Error): void => { warnings.push(warning); };
+  process.on('warning', keep);
+  const path = file('large.csv', `text\n${`${'x'.repeat(99)}\n`.repeat(60_000)}`);
+  assert.is((await read(path)).records.length, 60_000);
+  assert.is((await read({ path, maxSamples: 3 })).records.length, 3);
+  await new Promise(setImmediate); // warnings come late
+  process.off('warning', keep);
+  assert.equal(warnings, []);
+});
+
 test('the shared data is what its README says', async () => {
   if (!hasShared()) return;
   const found = async (name: string): Promise<readonly [string, number]> => {

@@ -1,13 +1,13 @@
 // .csv and .tsv with a header row, parsed by csv-parse; every value is a string.
+import { Readable, pipeline } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import * as errors from '../errors.ts';
 import { readChunks } from './chunks.ts';
 import type { Fields, RawRecord, Reader, ReadRequest } from './reader.ts';
 
 async function* readCsv(request: ReadRequest, delimiter: string): AsyncGenerator<RawRecord> {
-  const parser = parse({ columns: true, delimiter, info: true, skip_empty_lines: true });
-  const feeding = feed();
-  feeding.catch((error: Error) => parser.destroy(error));
+  // pipeline hands errors of reading on to the parser, where the loop below meets them, and ends reading where the loop ends early
+  const parser = pipeline(Readable.from(readChunks(request)), parse({ columns: true, delimiter, info: true, skip_empty_lines: true }), () => undefined);
   try {
     for await (const row of parser) {
       const { record, info } = row as { record: Fields; info: { lines: number } };
@@ -19,14 +19,6 @@ async function* readCsv(request: ReadRequest, delimiter: string): AsyncGenerator
     throw errors.syntax({ file: request.name, ...(line === undefined ? {} : { line }) }, `is not valid CSV: ${error.message}.`, error);
   } finally {
     parser.destroy();
-  }
-
-  async function feed(): Promise<void> {
-    for await (const chunk of readChunks(request)) {
-      if (parser.destroyed) return;
-      if (!parser.write(chunk)) await new Promise<void>((resolve) => parser.once('drain', resolve).once('close', resolve));
-    }
-    parser.end();
   }
 }
 
