@@ -22,7 +22,8 @@ const lora = definePlugin({
   apply(context) {
     context.hooks.onModelLoad.tapPromise('@lmflow/plugin-lora', async (model, { role, purpose }) => {
       if (role !== 'policy' || (purpose === 'inference' && context.options.adapter === undefined)) return model;
-      const { adapter, dropout } = await loadAdapter(model, context.options, context.config.seed ?? 42);
+      const { adapter, dropout, overruled } = await loadAdapter(model, context.options, context.config.seed ?? 42);
+      if (overruled.length > 0) context.log.warn(`lora.adapter: the adapter's own settings are used instead of lora.${overruled.join(', lora.')}`);
       addAdapters(model, adapter, dropout);
       for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
       model.adapter = adapter;

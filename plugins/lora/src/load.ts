@@ -2,19 +2,33 @@
 import type { LinearLayer, Model, Parameter } from '@lmflow/sdk';
 import { LoraAdapter } from './adapter.ts';
 import { adapterDoesNotFit, unknownModule } from './errors.ts';
-import type { LoraOptions } from './options.ts';
+import { loraOptions, type LoraOptions } from './options.ts';
 import { readAdapter, TENSOR_FILE, type AdapterTensors } from './peft.ts';
 import { targetLinears } from './targets.ts';
 
+export interface LoadedAdapter {
+  readonly adapter: LoraAdapter;
+  readonly dropout: number;
+  /** Options that were set to something else than what the existing adapter has, which decides. */
+  readonly overruled: readonly string[];
+}
+
 /** Makes the adapter: fresh, or continuing `options.adapter`. */
-export async function loadAdapter(model: Model, options: LoraOptions, seed: number): Promise<{ readonly adapter: LoraAdapter; readonly dropout: number }> {
+export async function loadAdapter(model: Model, options: LoraOptions, seed: number): Promise<LoadedAdapter> {
   const existing = options.adapter === undefined ? undefined : await readAdapter(options.adapter);
   const merged = { ...options, ...existing?.options };
   const decided = { ...merged, loraAlpha: merged.loraAlpha ?? 2 * merged.r };
   const layers = existing ? adaptedLinears(model, existing.tensors, options.adapter!) : targetLinears(model.linears, decided);
   const adapter = new LoraAdapter(model, layers, await wholeModules(model, decided.modulesToSave), decided, seed);
   if (existing) assign(adapter.parameters, existing.tensors, `${options.adapter}/${TENSOR_FILE}`);
-  return { adapter, dropout: decided.loraDropout };
+  return { adapter, dropout: decided.loraDropout, overruled: existing ? overruledBy(existing.options, options) : [] };
+}
+
+function overruledBy(existing: Partial<LoraOptions>, options: LoraOptions): string[] {
+  const defaults = loraOptions.parse({});
+  const differs = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
+  const keys = [...Object.keys(existing), 'targetModules', 'excludeModules', 'layersToTransform', 'initLoraWeights'] as (keyof LoraOptions)[];
+  return keys.filter((key) => differs(options[key], defaults[key]) && differs(options[key], existing[key]));
 }
 
 /** Copies tensors into parameters of the same names; every one must be there, with its shape, and no other. */

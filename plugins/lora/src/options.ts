@@ -17,7 +17,7 @@ export const loraOptions = z.object({
   alphaPattern: pattern.default({}).describe('loraAlpha of single modules, as rankPattern.'),
   initLoraWeights: z.union([z.boolean(), z.literal('gaussian')]).default(true)
     .describe('true: A uniform as PEFT does, B zero. "gaussian": A normal with deviation 1 / r, B zero. false: both random, for tests.'),
-  adapter: z.string().optional().describe('Folder of an existing PEFT adapter to continue from; its rank, alpha and modules are used.'),
+  adapter: z.string().optional().describe('Folder of an existing PEFT adapter to continue from; its own settings (rank, alpha, dropout, modules) are used.'),
 });
 
 export type LoraOptions = z.output<typeof loraOptions>;
@@ -33,7 +33,11 @@ export const unsupported = {
   useDora: `DoRA: ${later}`, bias: 'only "none": biases stay frozen (train a module whole with modulesToSave)', loraBias: later, fanInFanOut: 'it is known from the architecture and written for PEFT by itself',
   taskType: 'it is always CAUSAL_LM', inferenceMode: 'it follows from the command', layersPattern: 'use layersToTransform or a regular expression in targetModules',
   loftqConfig: later, evaConfig: later, cordaConfig: later, megatronConfig: 'Megatron is not supported', megatronCore: 'Megatron is not supported',
-  trainableTokenIndices: later, targetParameters: later, layerReplication: later, useQalora: later, alora: later, arrowConfig: later,
+  trainableTokenIndices: later, targetParameters: later, layerReplication: later, useQalora: later, qaloraGroupSize: later, useBdlora: later,
+  alora: later, aloraInvocationTokens: later, arrowConfig: later, loraGaConfig: later, montecloraConfig: later, veloraConfig: later,
+  ensureWeightTying: 'a tied head always follows its embedding', runtimeConfig: 'it is about PyTorch',
+  peftType: 'it is always LORA', peftVersion: 'it is not written, so that every version reads the adapter', autoMapping: 'it is for models outside of transformers',
+  baseModelNameOrPath: 'it is the key model', revision: 'it is the key revision of the configuration itself',
 };
 
 declare module '@lmflow/sdk' {

@@ -49,4 +49,14 @@ for (const [name, { config = good.config, tensors = good.tensors, raw, code, say
   });
 }
 
+test('settings beside an adapter that are not its own are named', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lmflow-adapter-'));
+  writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify(good.config));
+  await writeSafetensors(join(folder, 'adapter_model.safetensors'), Object.entries(good.tensors).map(([key, shape]) => [key, { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) }] as const));
+  const overruled = async (given: Record<string, unknown>): Promise<readonly string[]> => (await loadAdapter(tinyModel(), options({ ...given, adapter: folder }), 1)).overruled;
+  assert.equal(await overruled({}), []);
+  assert.equal(await overruled({ r: 2, loraAlpha: 4 }), []);
+  assert.equal(await overruled({ r: 16, loraDropout: 0.1, targetModules: ['q_proj'] }), ['r', 'loraDropout', 'targetModules']);
+});
+
 test.run();
