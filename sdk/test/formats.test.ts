@@ -95,6 +95,8 @@ test('a checkpoint too large for one file is split, with an index, and one that 
   assert.equal(index.metadata, { total_parameters: 12, total_size: 48 });
   assert.equal(await writeCheckpoint(target, tensors), ['model.safetensors']);
   assert.not((await readdir(target)).includes('model.safetensors.index.json'));
+  await writeCheckpoint(target, tensors, 32);
+  assert.not((await readdir(target)).includes('model.safetensors'), 'readers would take the old file');
 });
 
 test('a write that fails leaves nothing behind and keeps what was there', async () => {

@@ -55,8 +55,8 @@ export async function openShards(folder: string, indexFile = 'model.safetensors.
 const SHARD_BYTES = 5e9;
 
 /**
- * Writes a checkpoint: one file, or shards of at most `shardBytes` with an index (removed where one file is enough). Gives the names of
- * the files written.
+ * Writes a checkpoint: one file, or shards of at most `shardBytes` with an index. The other form's file, of an earlier checkpoint in the
+ * folder, is removed, since readers would take it. Gives the names of the files written.
  */
 export async function writeCheckpoint(folder: string, tensors: Iterable<readonly [string, TensorToWrite]>, shardBytes = SHARD_BYTES): Promise<string[]> {
   const shards = split([...tensors], shardBytes);
@@ -74,6 +74,7 @@ export async function writeCheckpoint(folder: string, tensors: Iterable<readonly
   const metadata = { total_parameters: all.reduce((sum, { shape }) => sum + sizeOf(shape), 0), total_size: all.reduce((sum, tensor) => sum + bytesOf(tensor), 0) };
   await writeFile(join(folder, `${index}.part`), `${JSON.stringify({ metadata, weight_map: weightMap }, undefined, 2)}\n`);
   await rename(join(folder, `${index}.part`), join(folder, index));
+  await rm(join(folder, 'model.safetensors'), { force: true });
   return [...names, index];
 }
 
