@@ -3,13 +3,11 @@ import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 
-interface Manifest { readonly version: string; readonly description: string }
+interface Manifest { readonly version: string }
 
 const own = require('../package.json') as Manifest;
 
 /** Version of the package `lmflow`. */
 export const kernelVersion = own.version;
-/** What the package says of itself. */
-export const kernelDescription = own.description;
 /** Version of @lmflow/sdk that plugins are checked against. */
 export const sdkVersion = (require('@lmflow/sdk/package.json') as Manifest).version;

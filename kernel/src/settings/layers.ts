@@ -14,7 +14,7 @@ export interface Setting {
 /** Settings by path (`learningRate`, `lora.r`). */
 export type Settings = Map<string, Setting>;
 
-/** Values from one origin; `group` is set where they are one plugin's own keys without the section around them. */
+/** Values from one origin; `plugin` is set where they are one plugin's own keys without the section around them. */
 export interface Layer {
   readonly origin: string;
   readonly values: Readonly<Record<string, unknown>>;
