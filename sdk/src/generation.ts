@@ -2,21 +2,35 @@
 import type { Model } from './model.ts';
 import type { ChatMessage } from './tokenizer.ts';
 
+/** Asks for a session that decodes a model; one session serves all of a model's sequences, also those that come later. */
 export interface GenerateRequest {
   readonly model: Model;
-  /** Token ids of the prompts. */
-  readonly prompts: readonly Int32Array[];
-  /** GenerationConfig names in camelCase. */
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly signal?: AbortSignal;
+  /** Most tokens of a sequence, prompt and answer together. */
+  readonly contextLength: number;
 }
 
-/** Sequences being decoded together. */
+/** Chooses the tokens of one sequence: penalties, sampling, greedy. It knows the prompt and what it has chosen. */
+export interface TokenChooser {
+  /** The next token, from the model's logits [vocabularySize]; it is part of the sequence from then on. */
+  choose(logits: Float32Array): number;
+  /**
+   * Probabilities [vocabularySize] of the next token after every setting (all on one token where greedy), for strategies that verify
+   * drafts; `ahead` are tokens assumed to follow those chosen so far.
+   */
+  probabilities(logits: Float32Array, ahead?: readonly number[]): Float64Array;
+  /** Makes a token that a strategy accepted part of the sequence; `logits` are those it was predicted by. */
+  take(token: number, logits: Float32Array): void;
+  /** Whether the sequence ends with the tokens so far: strategies accept nothing after it. */
+  readonly ended: boolean;
+}
+
+/** Sequences being decoded together. They join and leave between steps. */
 export interface DecodeSession {
-  /** Adds a prompt; gives its handle. */
-  add(prompt: Int32Array): number;
-  /** One step for all: new token ids by handle (several where a strategy accepts several). */
+  /** Adds a sequence; gives its handle. Its prompt is read in the steps that follow. */
+  add(prompt: Int32Array, chooser: TokenChooser): number;
+  /** One step for all: new tokens by handle (none for one whose prompt is still being read, several where a strategy accepts several). */
   step(): Promise<ReadonlyMap<number, readonly number[]>>;
+  /** Ends a sequence and frees its place. */
   remove(handle: number): void;
   dispose(): Promise<void>;
 }
@@ -41,9 +55,17 @@ export interface GenerationOptions {
   readonly logitBias?: Readonly<Record<number, number>>;
   /** The text ends before the first of these. */
   readonly stop?: readonly string[];
+  /** Tokens that end the text, in place of the model's; an empty list for none. */
   readonly eosTokenId?: readonly number[];
-  /** Log-probability of each token, and of so many of the likeliest beside it. */
+  /** Log-probability of each token by the model itself (before temperature, penalties and filters), and of so many of the likeliest beside it. */
   readonly logprobs?: number;
+  /** Beam search: exponent of the length that a finished beam's score is divided by. */
+  readonly lengthPenalty?: number;
+  readonly earlyStopping?: boolean | 'never';
+  /** Keep special tokens out of the text (default true). */
+  readonly skipSpecialTokens?: boolean;
+  /** A prompt that does not fit into the context: an error (default), or without its beginning. */
+  readonly truncation?: 'error' | 'left';
 }
 
 export interface TextRequest {
@@ -57,22 +79,39 @@ export interface TextRequest {
 
 export interface TokenScore { readonly id: number; readonly logprob: number }
 
+/** A token of the answer. */
+export interface ChosenToken {
+  readonly id: number;
+  /** What it adds to the text; empty for special tokens, and for all but the last token of a character. */
+  readonly text: string;
+  /** By the model itself. */
+  readonly logprob: number;
+  /** The likeliest tokens, best first. */
+  readonly top?: readonly TokenScore[];
+}
+
+export type FinishReason = 'stop' | 'length' | 'abort';
+
 /** A piece of a streamed text: never half a character, never a part of a stop string. */
 export interface TextPiece {
   /** Which of numReturnSequences. */
   readonly index: number;
   readonly text: string;
-  readonly tokens: readonly (TokenScore & { readonly top?: readonly TokenScore[] })[];
+  /** Tokens that are complete with this piece: those of `text`, and an EOS token at the end. */
+  readonly tokens: readonly ChosenToken[];
   /** Set on the last piece of an index. */
-  readonly finishReason?: 'stop' | 'length' | 'abort';
+  readonly finishReason?: FinishReason;
 }
 
 export interface TextResult {
   readonly text: string;
+  /** Tokens of the answer, an EOS token at its end included; without those of a stop string. */
   readonly ids: Int32Array;
   readonly promptTokens: number;
-  readonly finishReason: 'stop' | 'length' | 'abort';
-  readonly tokens: TextPiece['tokens'];
+  readonly finishReason: FinishReason;
+  readonly tokens: readonly ChosenToken[];
+  /** Of beam search: the beam's score. */
+  readonly score?: number;
 }
 
 /** Text from a model. Calls that run at the same time on one model are decoded together. */

@@ -90,10 +90,30 @@ export interface Trace {
   readonly positions: Value;
   /** int32 [batchSize, length]: which packed sample a token belongs to, 0 for padding; undefined where every row is one sample, padded on the right. */
   readonly segments?: Value;
+  /** Set while decoding: what earlier tokens left for attention. */
+  readonly cache?: AttentionCache;
   /** A batch tensor by name (`inputIds`, `labels`, or what an onBatch tap added), as an input of the graph. */
   input(name: string): Value;
   /** A keep mask (uint8, 1 = keep) of a dropout site: fed at every run from the counter-based generator. Same name, same mask. */
   dropoutMask(site: string, shape: Shape, probability: number): Value;
+}
+
+/** Keys and values of the tokens before these in one layer: place j of a row holds its token of position j. Each row has its own number of them. */
+export interface LayerCache {
+  /** [batchSize, numKeyValueHeads, headDim, size]: transposed, as products with queries want them. */
+  readonly keys: Value;
+  /** [batchSize, numKeyValueHeads, size, headDim] */
+  readonly values: Value;
+  /** int32 [batchSize]: places that are filled; the others hold anything finite. */
+  readonly lengths: Value;
+}
+
+/** The tokens before these, and who keeps these for the tokens after. */
+export interface AttentionCache {
+  /** Undefined where nothing came before. */
+  layer(layer: number): LayerCache | undefined;
+  /** Takes the new tokens' keys (rotated) and values, both [batchSize, length, numKeyValueHeads, headDim]. */
+  keep(layer: number, k: Value, v: Value): void;
 }
 
 export interface AttentionInputs {
@@ -106,6 +126,8 @@ export interface AttentionInputs {
   readonly segments?: Value;
   readonly window?: number;
   readonly layer: number;
+  /** Earlier tokens, which all of these see too; k and v are the new ones alone. */
+  readonly cache?: LayerCache;
 }
 
 /** Final hidden states and the head's weight: logits = hidden x weight^T, which losses compute in chunks. */

@@ -1,7 +1,7 @@
 // The building functions of every family: pre-norm decoder blocks over the graph. They call each other only through `model.build`, so that
 // plugins can wrap any of them. Dropout rates in config.json are not applied: finetuning runs without, as is usual.
 import { didYouMean, type BuildingFunctions, type Trace } from '@lmflow/sdk';
-import { add, attention, cast, concat, gather, layerNorm, matMul, mul, reshape, rmsNorm, rope, slice, swiglu, type Value } from '@lmflow/sdk/graph';
+import { add, attention, cachedAttention, cast, concat, gather, layerNorm, matMul, mul, reshape, rmsNorm, rope, slice, swiglu, type Value } from '@lmflow/sdk/graph';
 import type { Blueprint } from '../architecture/blueprint.ts';
 import { ACTIVATIONS } from '../architecture/activation.ts';
 import { tooLong, weightUnknown } from '../errors.ts';
@@ -27,7 +27,11 @@ export function buildingFunctions(blueprint: Blueprint): BuildingFunctions {
     const scale = blueprint.scales[layer];
     if (scale !== undefined && scale !== headDim ** -0.5) q = mul(q, scale * Math.sqrt(headDim));
     const window = blueprint.windows[layer];
-    const seen = build.attention(trace, { q, k, v, positions, ...(segments ? { segments } : {}), ...(window === undefined ? {} : { window }), layer });
+    const cache = trace.cache?.layer(layer);
+    trace.cache?.keep(layer, k, v);
+    const seen = build.attention(trace, {
+      q, k, v, positions, layer, ...(segments ? { segments } : {}), ...(window === undefined ? {} : { window }), ...(cache ? { cache } : {}),
+    });
     return build.project(trace, reshape(seen, [batchSize * length, numHeads * headDim]), [linears.attentionOutput])[0]!;
   }
 
@@ -57,7 +61,8 @@ export function buildingFunctions(blueprint: Blueprint): BuildingFunctions {
       return family.norm === 'rms' ? rmsNorm(x, weight, normEpsilon) : layerNorm(x, weight, build.weight(trace, `${name}.bias`), normEpsilon);
     },
 
-    attention: (_trace, { q, k, v, segments, window }) => attention({ q, k, v, segments, window }),
+    attention: (_trace, { q, k, v, positions, segments, window, cache }) =>
+      (cache ? cachedAttention({ q, k, v, positions, window, cache }) : attention({ q, k, v, segments, window })),
 
     rope(trace, x) {
       const { cos, sin } = tablesOf(trace);
