@@ -54,6 +54,12 @@ export function outputNotEmpty(folder: string, checkpoint: string | undefined): 
     { hint: 'Say --resume-from-checkpoint to go on with what is there, --overwrite-output-dir to start anew in it, or choose another outputDir.' });
 }
 
+/** A checkpoint named to resume from is not the last one. */
+export function outputHasLater(folder: string, wanted: string, later: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_OUTPUT_NOT_EMPTY', `outputDir ${folder} has checkpoints after ${wanted}: ${later.join(', ')}`,
+    { hint: 'Say --overwrite-output-dir too, to remove them and go on from the earlier one, or choose another outputDir.' });
+}
+
 /** outputDir cannot be written. */
 export function outputUnwritable(folder: string, cause: unknown): LMFlowError {
   return new LMFlowError('LMFLOW_OUTPUT_UNWRITABLE', `outputDir ${folder} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });

@@ -1,14 +1,14 @@
 // The output folder: what may be in it before a run, and everything written into it at the end.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { Checkpoint, FitRequest, Hooks, Logger } from '@lmflow/sdk';
+import type { Checkpoint, FitRequest, Hooks, Logger, Model } from '@lmflow/sdk';
 import { modelCard, type CardRequest } from './card.ts';
 import { lossChart } from './chart.ts';
 import { listCheckpoints, STATE_FILE } from './checkpoints.ts';
-import { outputNotEmpty, outputUnwritable } from './errors.ts';
+import { outputHasLater, outputNotEmpty, outputUnwritable } from './errors.ts';
 import { round, type EvaluationResult } from './evaluate.ts';
 import { CheckpointFolder, ifPresent, publishFiles, removeAsides, writingAside } from './folder.ts';
-import { LOG_FILE } from './report.ts';
+import type { FoundCheckpoint } from './resume.ts';
 import type { RunSettings } from './settings.ts';
 import { sorted } from './state.ts';
 
@@ -18,20 +18,31 @@ export async function isEmptyFolder(folder: string): Promise<boolean> {
 }
 
 /** Makes the folder ready. Throws LMFLOW_OUTPUT_NOT_EMPTY where it has content and neither resuming nor overwriting was chosen. */
-export async function prepareOutput({ outputDir, options }: RunSettings, log: Logger): Promise<void> {
+export async function prepareOutput({ outputDir, options }: RunSettings, model: Model, resumed: FoundCheckpoint | undefined, log: Logger): Promise<void> {
   const checkpoints = await listCheckpoints(outputDir);
-  const resumes = options.resumeFromCheckpoint !== false;
-  if (!resumes && !options.overwriteOutputDir && !await isEmptyFolder(outputDir)) throw outputNotEmpty(outputDir, checkpoints[0] && basename(checkpoints[0].folder));
+  const { overwriteOutputDir: overwrite, resumeFromCheckpoint: resume } = options;
+  if (resume === false && !overwrite && !await isEmptyFolder(outputDir)) throw outputNotEmpty(outputDir, checkpoints[0] && basename(checkpoints[0].folder));
+  // A named checkpoint begins another course of the run: those after it belong to the old one, and would be taken for the newest next time.
+  const stale = resume === false ? checkpoints : checkpoints.filter(({ step }) => typeof resume === 'string' && resumed !== undefined && step > resumed.own.step);
+  if (stale.length > 0 && !overwrite) throw outputHasLater(outputDir, basename(resumed!.folder), stale.map(({ folder }) => basename(folder)));
   try {
     await mkdir(outputDir, { recursive: true });
     await removeAsides(outputDir);
-    if (resumes || !options.overwriteOutputDir) return;
-    for (const { folder } of checkpoints) await rm(folder, { recursive: true, force: true });
-    await rm(join(outputDir, LOG_FILE), { force: true });
+    if (!overwrite) return;
+    for (const { folder } of stale) await rm(folder, { recursive: true, force: true });
+    if (resume === false) await removeResults(outputDir, model);
   } catch (error) {
     throw outputUnwritable(outputDir, error);
   }
-  if (checkpoints.length > 0) log.info(`${outputDir} is overwritten: ${checkpoints.length} old checkpoint${checkpoints.length === 1 ? '' : 's'} removed`);
+  if (stale.length > 0) log.info(`${outputDir} is overwritten: ${stale.length} old checkpoint${stale.length === 1 ? '' : 's'} removed`);
+}
+
+// What readers would take for the result of this run: an adapter beside a whole model, shards beside one file.
+const RESULTS = /^(adapter_(model\.safetensors|config\.json)|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json|trainer_log\.jsonl)$/;
+
+async function removeResults(outputDir: string, model: Model): Promise<void> {
+  const isModel = resolve(outputDir) === resolve(model.folder);
+  for (const file of await readdir(outputDir)) if (RESULTS.test(file) && !(isModel && file.startsWith('model'))) await rm(join(outputDir, file), { force: true });
 }
 
 /** For the plan: what would happen to the folder. */

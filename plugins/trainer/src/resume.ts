@@ -28,7 +28,7 @@ const NOT_COMPARED = new Set([
 ]);
 
 /** The facts of this run. */
-export function resumeFacts({ model, train, objective, description }: FitRequest, settings: RunSettings, engine: Engine): ResumeFacts {
+export function resumeFacts({ model, train, objective, description }: FitRequest, settings: RunSettings, engine: Engine, base: string): ResumeFacts {
   const { options, seed, totalSteps, warmupSteps } = settings;
   const shapes = [...model.parameters.values()].map(({ name, shape }) => `${name}[${shape.join()}]`).join();
   const { base_model_name_or_path: _source, ...adapter } = model.adapter?.save().config ?? {};
@@ -39,6 +39,7 @@ export function resumeFacts({ model, train, objective, description }: FitRequest
       dataSeed: options.dataSeed ?? seed,
       trainSamplingStrategy: samplingStrategy(options),
       trainSamples: `${train.length} (${train.fingerprint})`,
+      base,
       parameters: `${model.parameters.size} (${createHash('sha256').update(shapes).digest('hex').slice(0, 16)})`,
       objective: objective.name,
       ...Object.fromEntries(Object.entries(adapter).map(([key, value]) => [`adapter.${key}`, value])),

@@ -1,5 +1,6 @@
 // The trainer: prepares a run, plans it, resumes it, trains, and writes what comes out. The steps themselves are in loop.ts.
 import type { Config, Engine, FitRequest, FitResult, Hooks, Logger, Trainer } from '@lmflow/sdk';
+import { baseFingerprint } from './base.ts';
 import { lengthCap } from './collate.ts';
 import { evaluationAborted, nothingToTrain, optimizerUnknown } from './errors.ts';
 import { evaluateSamples } from './evaluate.ts';
@@ -100,7 +101,7 @@ export class LoopTrainer implements Trainer {
     const state = new RunState();
     const run: Run = {
       request, settings, order, collating, hooks, log, updater, state, checkpoint: undefined, savedStep: 0, evaluated: undefined,
-      facts: resumeFacts(request, settings, engine),
+      facts: resumeFacts(request, settings, engine, await baseFingerprint(model)),
       programs: new Programs({ engine, model, objective, seed, budget: PROGRAM_SHARE * plan.memory.available }),
       reporter: new Reporter(settings, state, hooks, log),
       totalParameters: plan.totalParameters,
@@ -120,7 +121,7 @@ export class LoopTrainer implements Trainer {
     const { settings, facts, log, state, reporter } = run;
     const found = await findCheckpoint(settings, log);
     if (found) compareFacts(found, facts, settings, log);
-    await prepareOutput(settings, log);
+    await prepareOutput(settings, run.request.model, found, log);
     if (found) {
       await restoreRun(found, { ...run, model: run.request.model });
       run.programs.parametersChanged();

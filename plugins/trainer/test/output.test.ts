@@ -33,6 +33,29 @@ test('a folder with content is refused, overwritten or resumed by choice', async
   assert.match((await start(other, { options: { resumeFromCheckpoint: true } })).log.texts('info').join(), /no checkpoint in .* yet/);
 });
 
+test('overwriting removes results of another kind, but never the model that is trained', async () => {
+  const results = ['adapter_model.safetensors', 'adapter_config.json', 'model-00001-of-00002.safetensors', 'model.safetensors.index.json'];
+  const folder = temporaryFolder();
+  for (const file of [...results, 'notes.txt']) writeFileSync(join(folder, file), 'old');
+  await start(folder, { options: { overwriteOutputDir: true } });
+  assert.equal([...results, 'notes.txt'].filter((file) => existsSync(join(folder, file))), ['notes.txt']);
+  const same = temporaryFolder();
+  for (const file of results) writeFileSync(join(same, file), 'old');
+  await start(same, { model: Object.assign(tinyModel(), { folder: same }), options: { overwriteOutputDir: true } });
+  assert.equal(results.filter((file) => existsSync(join(same, file))), results.slice(2));
+});
+
+test('going on from an earlier checkpoint of the folder removes the later ones, by explicit choice', async () => {
+  const folder = temporaryFolder();
+  await start(folder);
+  const resumeFromCheckpoint = join(folder, 'checkpoint-2');
+  assert.is(await codeOf(start(folder, { options: { resumeFromCheckpoint } })), 'LMFLOW_OUTPUT_NOT_EMPTY');
+  assert.ok(existsSync(join(folder, 'checkpoint-4')));
+  const { log } = await start(folder, { options: { resumeFromCheckpoint, overwriteOutputDir: true } });
+  assert.match(log.texts('info').join(), /1 old checkpoint removed/);
+  assert.equal(readdirSync(folder).filter((name) => name.startsWith('checkpoint')).sort(), ['checkpoint-2', 'checkpoint-4']);
+});
+
 test('names that start with a dot do not count, and leftovers of a killed run are removed', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, '.gitkeep'), '');

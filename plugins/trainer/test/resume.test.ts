@@ -136,6 +136,7 @@ test('a changed setting that decides the result is named and refused, unless it 
     [/totalSteps: 9 -> 12/, { options: { maxSteps: 12 } }],
     [/seed: 42 -> 1/, { config: { seed: 1 } }],
     [/gradientAccumulationSteps: 1 -> 2/, { options: { gradientAccumulationSteps: 2 } }],
+    [/base: /, { model: otherBase() }], // same architecture, other weights
     [/trainSamples/, { train: tinySamples(10, 6) }],
     [/padToMultipleOf: 4 -> 8/, { options: { padToMultipleOf: 8 } }], // other dropout masks
     [/trainSamplingStrategy: "random" -> "sequential"/, { options: { trainSamplingStrategy: 'sequential' } }],
@@ -154,6 +155,12 @@ test('a changed setting that decides the result is named and refused, unless it 
   assert.match(allowed.log.texts('warn').join('\n'), /allowed.*learningRate: 0.05 -> 0.01/);
   assert.not.equal(bitsOf(allowed.model), bitsOf(straight.model));
 });
+
+function otherBase(): RunRequest['model'] {
+  const model = Object.assign(tinyModel(), { config: { dropout: 1 } });
+  for (const { data } of model.weights.values() as Iterable<{ data: Float32Array }>) data.fill(1);
+  return model;
+}
 
 test('a changed setting that decides nothing is told', async () => {
   const folder = temporaryFolder();
