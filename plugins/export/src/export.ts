@@ -1,0 +1,79 @@
+// `lmflow export`: the model that the configuration names, in another format. An adapter is merged, or (peft) written alone.
+import { mkdir } from 'node:fs/promises';
+import { basename, join, resolve as resolvePath } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { MODEL_WRITER, type CommandInvocation, type Logger, type Model, type Resolve } from '@lmflow/sdk';
+import { writeSafetensors } from '@lmflow/sdk/formats';
+import { z } from 'zod';
+import { adapterMissing, flagOfOtherFormat, formatUnknown, outputUnwritable } from './errors.ts';
+import { exportGguf } from './gguf/export.ts';
+import { QUANTIZATIONS, type Quantization } from './gguf/quantization.ts';
+import { configuredModel, configuredOutput, withSignal, type Services } from './merge.ts';
+import { isSystemError, parseSize, sizeText, writeFolder } from './output.ts';
+
+export const exportOptions = z.object({
+  format: z.string().default('safetensors').describe('safetensors (a Hugging Face folder, float32), peft (the adapter alone), gguf (one file for llama.cpp)'),
+  quantization: z.enum(QUANTIZATIONS).optional().describe('Numbers of a GGUF file (default f16)'),
+  maxShardSize: z.string().optional().describe('Largest safetensors file; a larger model is split (default 5GB)'),
+});
+
+export interface ExportResult {
+  readonly outputDir: string;
+  readonly files: readonly string[];
+  readonly format: string;
+}
+
+interface Job {
+  readonly model: Model;
+  readonly outputDir: string;
+  readonly options: z.output<typeof exportOptions>;
+  readonly resolve: Resolve;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Formats by name: what writes them and gives the names of the files. */
+const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>> = {
+  safetensors: ({ model, outputDir, options, resolve, signal }) => {
+    const shardBytes = parseSize(options.maxShardSize ?? '5GB');
+    return writeFolder(outputDir, (directory) => resolve(MODEL_WRITER).write(withSignal(model, signal), directory, { mergeAdapter: true, shardBytes }));
+  },
+
+  peft: async ({ model, outputDir }) => {
+    if (!model.adapter) throw adapterMissing('export --format peft');
+    const { config, tensors } = model.adapter.save();
+    return writeFolder(outputDir, async (directory) => {
+      await writeSafetensors(join(directory, 'adapter_model.safetensors'), tensors, { format: 'pt' });
+      await writeFile(join(directory, 'adapter_config.json'), `${JSON.stringify(config, undefined, 2)}\n`);
+      return ['adapter_model.safetensors', 'adapter_config.json'];
+    });
+  },
+
+  gguf: async ({ model, outputDir, options, log, signal }) => {
+    const quantization: Quantization = options.quantization ?? 'f16';
+    const name = basename(resolvePath(model.source));
+    const file = `${name}-${quantization.toUpperCase()}.gguf`;
+    await mkdir(outputDir, { recursive: true });
+    const bytes = await exportGguf(model, { path: join(outputDir, file), name, quantization, log, signal });
+    log.info(`${join(outputDir, file)}: ${sizeText(bytes)}`);
+    return [file];
+  },
+};
+
+const LATER: Readonly<Record<string, string>> = { onnx: 'programs here have fixed shapes, and this format needs free ones' };
+
+/** Loads and writes. */
+export async function exportModel({ resolve, log }: Services, { config, options: given, signal }: CommandInvocation): Promise<ExportResult> {
+  const options = given as z.output<typeof exportOptions>;
+  const { format } = options;
+  const write = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
+  if (!write) throw formatUnknown(format, Object.keys(FORMATS), LATER[format]);
+  if (options.quantization !== undefined && format !== 'gguf') throw flagOfOtherFormat('quantization', format, 'gguf');
+  if (options.maxShardSize !== undefined && format !== 'safetensors') throw flagOfOtherFormat('max-shard-size', format, 'safetensors');
+  const outputDir = configuredOutput('export', config);
+  const model = await configuredModel('export', resolve, config, signal);
+  const files = await write({ model, outputDir, options, resolve, log, signal }).catch((error: unknown) => { throw isSystemError(error) ? outputUnwritable(outputDir, error) : error; });
+  const adapter = !model.adapter ? '' : format === 'peft' ? ' (the adapter alone)' : ' (with its adapter merged)';
+  log.event('export', { outputDir, files, format }, `${model.source}${adapter} is in ${outputDir} as ${format}: ${files.length === 1 ? files[0]! : `${files.length} files`}`);
+  return { outputDir, files, format };
+}

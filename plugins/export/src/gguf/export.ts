@@ -1,0 +1,95 @@
+// A model as one GGUF file: metadata, tokenizer, and every tensor under llama.cpp's name, in its layout and in the type asked for.
+import type { LinearLayer, Logger, Model } from '@lmflow/sdk';
+import { ggufRange } from '../errors.ts';
+import { readMerged } from '../weights.ts';
+import { ggufFamilyOf, tensorName, type GgufFamily } from './families.ts';
+import { text, uint32, writeGguf, type GgufTensor, type List, type Scalar } from './file.ts';
+import { contextLength, hyperparameters, ropeFactors } from './hyperparameters.ts';
+import { fileTypeOf, typeFor, type Quantization, type TensorRole } from './quantization.ts';
+import { tokenizerKeys } from './tokenizer.ts';
+import { TENSOR_TYPES } from './types.ts';
+
+export interface GgufRequest {
+  readonly path: string;
+  readonly name: string;
+  readonly quantization: Quantization;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Writes the file (the adapter merged, where the model has one); gives its size in bytes. Throws LMFLOW_GGUF_* before anything is written. */
+export async function exportGguf(model: Model, { path, name, quantization, log, signal }: GgufRequest): Promise<number> {
+  const family = ggufFamilyOf(model);
+  const metadata = new Map<string, Scalar | List>([
+    ['general.architecture', text(family.architecture)],
+    ['general.type', text('model')],
+    ['general.name', text(name)],
+    ['general.file_type', uint32(fileTypeOf(quantization))],
+    ['general.quantization_version', uint32(2)],
+    ...hyperparameters(model, family),
+    ...await tokenizerKeys(model, log),
+  ]);
+  const { tensors, fallbacks } = describe(model, family, quantization, signal);
+  if (fallbacks > 0) log.warn(`${fallbacks} of ${tensors.length} tensors keep more bits than ${quantization}: their rows are no whole number of its blocks`);
+  const context = contextLength(model);
+  if (context < model.architecture.maxPositions) log.warn(`the file says a context of ${context} tokens, the model's sliding window: llama.cpp has none for ${family.architecture}, and beyond it results would differ`);
+  return writeGguf(path, metadata, tensors);
+}
+
+function describe(model: Model, family: GgufFamily, quantization: Quantization, signal: AbortSignal): { readonly tensors: GgufTensor[]; readonly fallbacks: number } {
+  const { numLayers, tiedEmbeddings } = model.architecture;
+  const linears = new Map(model.linears.map((layer) => [layer.weight, layer]));
+  let fallbacks = 0;
+  const tensors = [...model.weights].map(([source, { shape: stored }]): GgufTensor => {
+    const { name, module, layer } = tensorName(model, family, source);
+    const transposed = linears.get(source)?.layout === 'in-out';
+    const shape = transposed ? [...stored].reverse() : [...stored];
+    const chosen = typeFor(quantization, roleOf(module, shape, tiedEmbeddings), shape.at(-1)!, layer, numLayers);
+    if (chosen.type !== chosen.wanted) fallbacks += 1;
+    const type = TENSOR_TYPES[chosen.type];
+    return {
+      name, shape, type,
+      async data() {
+        signal.throwIfAborted();
+        let numbers = await readMerged(model, source);
+        if (transposed) numbers = transpose(numbers, linears.get(source)!);
+        if (family.interleaved && (module === 'attn_q' || module === 'attn_k')) numbers = interleave(numbers, model.architecture.headDim, shape[0]!);
+        if (chosen.type !== 'F32') checkRange(name, numbers);
+        return type.encode(numbers);
+      },
+    };
+  });
+  const factors = ropeFactors(model);
+  if (factors) tensors.push({ name: 'rope_freqs.weight', shape: [factors.length], type: TENSOR_TYPES.F32, data: async () => TENSOR_TYPES.F32.encode(factors) });
+  return { tensors, fallbacks };
+}
+
+function roleOf(module: string, shape: readonly number[], tied: boolean): TensorRole {
+  if (shape.length < 2) return 'vector';
+  if (module === 'position_embd') return 'positions';
+  if (module === 'output' || (module === 'token_embd' && tied)) return 'head';
+  return ['attn_v', 'attn_qkv', 'ffn_down'].includes(module) ? 'values' : 'matrix';
+}
+
+function transpose(numbers: Float32Array, { inFeatures, outFeatures }: LinearLayer): Float32Array {
+  const result = new Float32Array(numbers.length);
+  for (let input = 0; input < inFeatures; input++) for (let out = 0; out < outFeatures; out++) result[out * inFeatures + input] = numbers[input * outFeatures + out]!;
+  return result;
+}
+
+/** Rows of each head from halves (i, i + D/2) to pairs (2i, 2i + 1); a bias is rows of one number. */
+function interleave(numbers: Float32Array, headDim: number, rows: number): Float32Array {
+  const width = numbers.length / rows;
+  const result = new Float32Array(numbers.length);
+  for (let row = 0; row < rows; row++) {
+    const place = row % headDim;
+    const from = row - place + Math.floor(place / 2) + (place % 2) * (headDim / 2);
+    result.set(numbers.subarray(from * width, (from + 1) * width), row * width);
+  }
+  return result;
+}
+
+// A scale of a block is float16 too, and no larger than the numbers.
+function checkRange(name: string, numbers: Float32Array): void {
+  for (const number of numbers) if (!(Math.abs(number) < 65520)) throw ggufRange(name, number);
+}

@@ -1,0 +1,44 @@
+// Which tensor type each tensor gets under a --quantization, the way llama.cpp mixes them: more bits for what hurts most.
+import type { TensorTypeName } from './types.ts';
+import { TENSOR_TYPES } from './types.ts';
+
+export const QUANTIZATIONS = ['f32', 'f16', 'q8_0', 'q4_0', 'q4_k_m'] as const;
+export type Quantization = (typeof QUANTIZATIONS)[number];
+
+interface Mix {
+  /** general.file_type */
+  readonly fileType: number;
+  readonly matrices: TensorTypeName;
+  /** The output head, also where it is the embedding. */
+  readonly head: TensorTypeName;
+  /** Values and down projections of some blocks; absent: like other matrices. */
+  readonly sensitive?: TensorTypeName;
+}
+
+const MIXES: Readonly<Record<Quantization, Mix>> = {
+  f32: { fileType: 0, matrices: 'F32', head: 'F32' },
+  f16: { fileType: 1, matrices: 'F16', head: 'F16' },
+  q8_0: { fileType: 7, matrices: 'Q8_0', head: 'Q8_0' },
+  q4_0: { fileType: 2, matrices: 'Q4_0', head: 'Q6_K' },
+  q4_k_m: { fileType: 15, matrices: 'Q4_K', head: 'Q6_K', sensitive: 'Q6_K' },
+};
+
+export const fileTypeOf = (quantization: Quantization): number => MIXES[quantization].fileType;
+
+/** What a tensor is to the computation. */
+export type TensorRole = 'vector' | 'positions' | 'matrix' | 'head' | 'values';
+
+/** The type of one tensor; `wanted` is what it would have had if its rows were long enough for the blocks. */
+export function typeFor(quantization: Quantization, role: TensorRole, rowLength: number, layer: number | undefined, layers: number): { readonly type: TensorTypeName; readonly wanted: TensorTypeName } {
+  const mix = MIXES[quantization];
+  if (role === 'vector' || role === 'positions') return { type: 'F32', wanted: 'F32' };
+  const wanted = role === 'head' ? mix.head : role === 'values' && mix.sensitive !== undefined && keepsMore(layer!, layers) ? mix.sensitive : mix.matrices;
+  const fits = (name: TensorTypeName): boolean => rowLength % TENSOR_TYPES[name].block === 0;
+  return { wanted, type: fits(wanted) ? wanted : fits('Q8_0') ? 'Q8_0' : 'F16' };
+}
+
+/** The first and the last eighth of the blocks, and every third between them. */
+function keepsMore(layer: number, layers: number): boolean {
+  const eighth = Math.floor(layers / 8);
+  return layer < eighth || layer >= Math.floor((7 * layers) / 8) || (layer - eighth) % 3 === 2;
+}

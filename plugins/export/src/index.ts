@@ -1,0 +1,51 @@
+// Models for others: adapters merged into their base, delta weights, and exports as safetensors, PEFT and GGUF. Three commands, no hooks.
+import { createRequire } from 'node:module';
+import { definePlugin } from '@lmflow/sdk';
+import { delta, deltaOptions, type DeltaResult } from './delta.ts';
+import { exportModel, exportOptions, type ExportResult } from './export.ts';
+import { merge, mergeOptions, type MergeResult } from './merge.ts';
+
+export type { DeltaResult } from './delta.ts';
+export type { Drift } from './drift.ts';
+export type { ExportResult } from './export.ts';
+export type { MergeResult } from './merge.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
+declare module '@lmflow/sdk' {
+  interface CommandResults { merge: MergeResult; delta: DeltaResult; export: ExportResult }
+}
+
+export default definePlugin({
+  name: '@lmflow/plugin-export',
+  version,
+  sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-models'],
+  apply(context) {
+    context.command({
+      name: 'merge',
+      summary: 'Adds an adapter into its base model, writes the result, and says how far their logits are apart.',
+      options: mergeOptions,
+      sections: ['model', 'outputDir', 'lora'],
+      examples: ['lmflow merge --preset lora --plugin export --model meta-llama/Llama-3.2-1B --lora-adapter out --output-dir merged'],
+      run: async (invocation) => ({ result: await merge(context, invocation) }),
+    });
+    context.command({
+      name: 'delta',
+      summary: 'Makes delta weights (tuned - base), or applies them (base + delta).',
+      usage: 'make <base> <tuned> | apply <base> <delta>',
+      options: deltaOptions,
+      sections: ['outputDir'],
+      examples: ['lmflow delta make meta-llama/Llama-3.2-1B tuned --output-dir delta', 'lmflow delta apply meta-llama/Llama-3.2-1B delta --output-dir tuned'],
+      run: async (invocation) => ({ result: await delta(context, invocation) }),
+    });
+    context.command({
+      name: 'export',
+      summary: 'Writes the model as safetensors, PEFT adapter or GGUF file.',
+      options: exportOptions,
+      sections: ['model', 'outputDir', 'lora'],
+      examples: ['lmflow export --model merged --format gguf --quantization q4_k_m --output-dir gguf'],
+      run: async (invocation) => ({ result: await exportModel(context, invocation) }),
+    });
+  },
+});
