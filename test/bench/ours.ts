@@ -35,7 +35,7 @@ const turns = definePlugin({
 
 const kernel = await createKernel({
   presets: [method === 'lora' ? lora : finetune], plugins: [turns], model, outputDir: mkdtempSync(join(tmpdir(), 'lmflow-bench-')),
-  perDeviceTrainBatchSize: 1, maxSteps: 1000, saveStrategy: 'no', evalStrategy: 'no', loggingSteps: 1000, weightDecay: 0.01,
+  perDeviceTrainBatchSize: 1, maxSteps: 1000, saveStrategy: 'no', evalStrategy: 'no', loggingSteps: 1000,
 });
 const loaded = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'training', source: model });
 await kernel.resolve(TRAINER).fit({ model: loaded, train: randomTokens(loaded.architecture.vocabularySize), objective: kernel.resolve(LANGUAGE_MODELING) });

@@ -33,14 +33,19 @@ async function measure(name: string, { shape, method, length }: (typeof CASES)[s
   const folder = await checkpoint(shape, cache);
   const ours = new Side(process.execPath, [...node, join(here, 'ours.ts'), folder, method, String(length)]);
   await ours.ready();
-  const first = ours.step().then((report) => ({ report, age: ours.age() }));
-  const { age: ourFirst, report: ourFirstStep } = await first;
+  const ourFirstStep = await ours.step();
+  const ourFirst = ours.age();
   const peer = python === undefined ? undefined : new Side(python, [join(here, 'peer.py'), '--model', folder, '--method', method, '--length', String(length)]);
   await peer?.ready();
   const peerFirstStep = await peer?.step();
   const peerFirst = peer?.age();
   const pairs: { readonly ours: StepReport; readonly peer: StepReport | undefined }[] = [];
-  for (let pair = 0; pair < PAIRS + WARM_UP - 1; pair++) pairs.push({ ours: await ours.step(), peer: await peer?.step() });
+  for (let pair = 0; pair < PAIRS + WARM_UP - 1; pair++) {
+    // In turn, so that neither side is always the one that runs after the other.
+    const [first, second] = pair % 2 === 0 ? [ours, peer] : [peer, ours];
+    const [one, other] = [await first?.step(), await second?.step()];
+    pairs.push(first === ours ? { ours: one!, peer: other } : { ours: other!, peer: one });
+  }
   ours.close();
   peer?.close();
   const timed = pairs.slice(WARM_UP - 1);
