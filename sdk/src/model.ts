@@ -72,6 +72,8 @@ export interface Parameter {
   readonly decay: boolean;
   /** Multiplies the learning rate (LoRA+). */
   readonly learningRateScale?: number;
+  /** false leaves it as it is in the steps to come: no gradient is computed, its optimizer state is dropped (LISA sets it in onStepStart). */
+  active?: boolean;
 }
 
 /** One trace of a model into a graph: what building functions get. */

@@ -12,6 +12,11 @@ export function optimizerUnknown(name: string, known: readonly string[]): LMFlow
   return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER', `optim: there is no optimizer "${name}"${question(name, known)}`, { hint: `Known: ${list(known)}. A plugin can add others.` });
 }
 
+/** `optimArgs` does not fit the optimizer. */
+export function optimizerArgument(optim: string, what: string): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER_ARGUMENT', `optimArgs of ${optim}: ${what}`);
+}
+
 /** `lrSchedulerType` names no row of the table. */
 export function scheduleUnknown(name: string, known: readonly string[], reason?: string): LMFlowError {
   return new LMFlowError('LMFLOW_CONFIG_SCHEDULE', reason === undefined ? `lrSchedulerType: there is no schedule "${name}"${question(name, known)}` : `lrSchedulerType: "${name}" is not offered: ${reason}`,

@@ -8,7 +8,8 @@ import { SCHEDULES, schedules } from './schedules.ts';
 import { LoopTrainer } from './trainer.ts';
 import { unsupportedOptions } from './unsupported.ts';
 
-export { OPTIMIZERS, adamw, sgd, type Optimizer, type UpdateFacts, type UpdateValues } from './optimizers.ts';
+export { OPTIMIZERS, adamw, sgd } from './optimizers.ts';
+export type { Optimizer, OptimizerArguments, UpdateFacts, UpdateValues } from './optimizer.ts';
 export { SCHEDULES, type Schedule, type ScheduleState } from './schedules.ts';
 export { trainerOptions, type TrainerInput, type TrainerOptions } from './options.ts';
 

@@ -119,14 +119,14 @@ function record(run: Run, step: Step, sum: GradientSum, tokens: number): void {
 
 /** Evaluates the parameters as they are and compares with the best so far; gives whether they are better. Untrained ones (evalOnStart) do not count. */
 export async function evaluateRun(run: Run): Promise<boolean> {
-  const { request: { model, evaluation: samples, objective, signal }, settings, hooks, log, programs, state, reporter, collating } = run;
+  const { request: { model, evaluation: samples, objective, signal }, settings, hooks, log, programs, updater, state, reporter, collating } = run;
   if (!samples || samples.length === 0) return false;
   state.evaluationDue = true; // where it is interrupted, the resumed run evaluates first
-  const result = await evaluateSamples({
+  const result = await updater.withEvaluationWeights(model.parameters.values(), () => { programs.parametersChanged(); }, () => evaluateSamples({
     programs, hooks, model, samples, objective, collating, signal, batchSize: settings.options.perDeviceEvalBatchSize,
     step: { number: state.globalStep, totalSteps: settings.totalSteps, epoch: state.epoch },
     progress: (done) => { log.progress(`evaluating  ${done}/${samples.length}`); },
-  });
+  }));
   if (!result) return false;
   state.evaluationDue = false;
   const evaluation: Evaluation = { step: state.globalStep, epoch: state.epoch, metrics: result.metrics, seconds: result.seconds };
@@ -150,8 +150,8 @@ function compareWithBest({ settings, state }: Run, metrics: Readonly<Record<stri
 }
 
 async function saveRun(run: Run, stopping: boolean): Promise<void> {
-  const { request: { model }, settings, hooks, log, updater, state, facts } = run;
-  run.checkpoint = await saveCheckpoint({ settings, hooks, model, updater, state, facts, stopping });
+  const { request: { model }, settings, hooks, log, programs, updater, state, facts } = run;
+  run.checkpoint = await updater.withEvaluationWeights(model.parameters.values(), () => { programs.parametersChanged(); }, () => saveCheckpoint({ settings, hooks, model, updater, state, facts, stopping }));
   run.savedStep = state.globalStep;
   log.event('checkpoint', { step: state.globalStep, folder: run.checkpoint }, `saved ${run.checkpoint}`);
   const removed = await limitCheckpoints(settings.outputDir, settings.options.saveTotalLimit, [run.checkpoint, state.bestModelCheckpoint]);

@@ -45,6 +45,7 @@ export interface PlanRequest {
 export async function makePlan({ request: { model, train, objective }, settings, order, updater, collating, hooks }: PlanRequest): Promise<Plan> {
   const { options, totalSteps } = settings;
   const trainable = sum([...model.parameters.values()].map(({ shape }) => sizeOf(shape)));
+  const active = sum([...model.parameters.values()].filter((parameter) => parameter.active !== false).map(({ shape }) => sizeOf(shape)));
   const added = sum([...model.parameters.values()].filter(({ name }) => !model.weights.has(name)).map(({ shape }) => sizeOf(shape)));
   const inWeights = sum([...model.weights.values()].map(({ shape }) => sizeOf(shape)));
   const control = { stop: false, save: false, evaluate: false, log: false };
@@ -53,8 +54,8 @@ export async function makePlan({ request: { model, train, objective }, settings,
   const weights = frozenBytes(model) + 4 * trainable;
   const optimizer = updater.stateBytes(model.parameters.values());
   // The gradients are results of the program too: its own, a copy that leaves it, and the sum over micro-batches.
-  const gradients = 4 * trainable * (options.gradientAccumulationSteps > 1 ? 3 : 2);
-  const activations = WORKSPACE * Math.max(0, activationBytes(traceProgram(model, objective, largest, 'training').graph) - 4 * trainable);
+  const gradients = 4 * active * (options.gradientAccumulationSteps > 1 ? 3 : 2);
+  const activations = WORKSPACE * Math.max(0, activationBytes(traceProgram(model, objective, largest, 'training').graph) - 4 * active);
   const base = Math.max(0, process.memoryUsage().rss - 4 * trainable);
   return {
     trainableParameters: trainable,

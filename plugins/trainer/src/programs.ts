@@ -36,6 +36,8 @@ export class Programs {
   readonly #request: ProgramsRequest;
   readonly #compiled = new Map<string, Compiled>();
   readonly #parameters = new Map<string, Tensor>();
+  /** Names of the parameters that training programs give gradients of. */
+  #active = '';
 
   constructor(request: ProgramsRequest) {
     this.#request = request;
@@ -63,7 +65,7 @@ export class Programs {
       passing.push(inputs[input] = await engine.upload(mask, shape, 'uint8'));
     }
     const outputs = await compiled.program.run(inputs);
-    const result = await readResult(compiled, mode, outputs);
+    const result = await readResult(compiled, outputs);
     for (const tensor of [...passing, ...Object.values(outputs)]) tensor.dispose();
     return result;
   }
@@ -95,6 +97,7 @@ export class Programs {
 
   async #programFor(mode: Mode, batch: Batch): Promise<Compiled> {
     const key = this.#keyOf(mode, batch);
+    if (mode === 'training') await this.#dropOthers([...this.#request.model.parameters.values()].filter(({ active }) => active !== false).map(({ name }) => name).join('|'));
     const known = this.#compiled.get(key);
     if (known) {
       this.#compiled.delete(key); // to the end: the most recently used
@@ -112,10 +115,20 @@ export class Programs {
     return compiled;
   }
 
-  // The set of parameters is part of the key: a plugin (LISA) may choose others from step to step.
   #keyOf(mode: Mode, { tensors }: Batch): string {
     const types = Object.entries(tensors).map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`);
     return [mode, ...types, ...this.#request.model.parameters.keys()].join('|');
+  }
+
+  // A plugin (LISA) may choose other parameters from time to time: programs for the ones before would only hold memory.
+  async #dropOthers(active: string): Promise<void> {
+    if (this.#active === active) return;
+    this.#active = active;
+    for (const [key, { trained, program }] of this.#compiled) {
+      if (trained.length === 0) continue;
+      this.#compiled.delete(key);
+      await program.dispose();
+    }
   }
 
   async #makeRoom(bytes: number): Promise<void> {
@@ -129,11 +142,11 @@ export class Programs {
   }
 }
 
-async function readResult(compiled: Compiled, mode: Mode, outputs: Readonly<Record<string, Tensor>>): Promise<ProgramResult> {
+async function readResult(compiled: Compiled, outputs: Readonly<Record<string, Tensor>>): Promise<ProgramResult> {
   const number = async (name: string): Promise<number> => Number((await outputs[name]!.read())[0]);
   const metrics: Record<string, number> = {};
   for (const name of compiled.metrics) metrics[name] = await number(metricOutput(name));
   const gradients = new Map<string, Float32Array>();
-  if (mode === 'training') for (const name of compiled.parameters) gradients.set(name, (await outputs[gradientOutput(name)]!.read()) as Float32Array);
+  for (const name of compiled.trained) gradients.set(name, (await outputs[gradientOutput(name)]!.read()) as Float32Array);
   return { loss: await number('loss'), metrics, gradients };
 }

@@ -17,7 +17,7 @@ export interface ResumeFacts {
 }
 
 const EXACT = [
-  'perDeviceTrainBatchSize', 'gradientAccumulationSteps', 'learningRate', 'lrSchedulerType', 'lrSchedulerKwargs', 'optim', 'weightDecay',
+  'perDeviceTrainBatchSize', 'gradientAccumulationSteps', 'learningRate', 'lrSchedulerType', 'lrSchedulerKwargs', 'optim', 'optimArgs', 'weightDecay',
   'adamBeta1', 'adamBeta2', 'adamEpsilon', 'maxGradNorm', 'dataloaderDropLast', 'padToMultipleOf',
 ] as const;
 

@@ -16,6 +16,8 @@ export interface TracedProgram {
   readonly dropout: readonly DropoutSite[];
   /** Names of the parameters that the program takes as inputs. */
   readonly parameters: readonly string[];
+  /** Those of them that it gives a gradient of. */
+  readonly trained: readonly string[];
   /** Further sums besides the loss. */
   readonly metrics: readonly string[];
 }
@@ -27,7 +29,7 @@ export const gradientOutput = (name: string): string => `gradient:${name}`;
 /** Graph output that holds a further sum. */
 export const metricOutput = (name: string): string => `metric:${name}`;
 
-/** Outputs `loss` (a sum), `metric:*`, and with mode `training` `gradient:*` of every parameter that the program uses. */
+/** Outputs `loss` (a sum), `metric:*`, and with mode `training` `gradient:*` of every active parameter that the program uses. */
 export function traceProgram(model: Model, objective: Objective, batch: Batch, mode: 'training' | 'evaluation'): TracedProgram {
   const graph = new Graph();
   const sites = new Map<string, DropoutSite>();
@@ -35,11 +37,10 @@ export function traceProgram(model: Model, objective: Objective, batch: Batch, m
   graph.output('loss', loss);
   for (const [name, value] of Object.entries(metrics)) graph.output(metricOutput(name), value);
   const parameters = [...model.parameters.keys()].filter((name) => graph.inputs.has(parameterInput(name)));
-  if (mode === 'training') {
-    const gradients = grad(loss, parameters.map((name) => graph.inputs.get(parameterInput(name))!));
-    parameters.forEach((name, index) => graph.output(gradientOutput(name), gradients[index]!));
-  }
-  return { graph, parameters, dropout: [...sites.values()], metrics: Object.keys(metrics) };
+  const trained = mode === 'training' ? parameters.filter((name) => model.parameters.get(name)!.active !== false) : [];
+  const gradients = trained.length > 0 ? grad(loss, trained.map((name) => graph.inputs.get(parameterInput(name))!)) : [];
+  trained.forEach((name, index) => graph.output(gradientOutput(name), gradients[index]!));
+  return { graph, parameters, trained, dropout: [...sites.values()], metrics: Object.keys(metrics) };
 }
 
 interface TraceRequest {

@@ -6,7 +6,7 @@ import { evaluationAborted, nothingToTrain, optimizerUnknown } from './errors.ts
 import { evaluateSamples } from './evaluate.ts';
 import { evaluateRun, trainingLoop, type LoopEnd, type Run } from './loop.ts';
 import { availableBytes } from './memory.ts';
-import type { Optimizer } from './optimizers.ts';
+import type { Optimizer } from './optimizer.ts';
 import type { TrainerOptions } from './options.ts';
 import { dataOrder } from './order.ts';
 import { describeOutput, prepareOutput, writeResults } from './output.ts';
@@ -136,6 +136,7 @@ export class LoopTrainer implements Trainer {
   async #finish(run: Run, plan: Plan): Promise<void> {
     const { request, settings, state, hooks, log } = run;
     const { engine, version } = this.#setup;
+    run.updater.settle(request.model.parameters.values(), () => { run.programs.parametersChanged(); });
     if (settings.options.loadBestModelAtEnd && state.bestModelCheckpoint !== undefined && state.bestGlobalStep !== state.globalStep) {
       const folder = await restoreBest(settings, state, hooks, request.model);
       run.programs.parametersChanged();

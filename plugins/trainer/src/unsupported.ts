@@ -23,7 +23,6 @@ export const unsupportedOptions: Readonly<Record<string, string>> = {
   useCpu: 'choose with device: cpu',
   noCuda: 'choose with device: cpu',
   useMpsDevice: 'choose with device',
-  optimArgs: 'the optimizer is set by learningRate, weightDecay, adamBeta1, adamBeta2 and adamEpsilon',
   optimTargetModules: 'optimizers that project gradients are not offered yet',
   labelSmoothingFactor: 'the loss is computed in chunks without smoothed labels',
   neftuneNoiseAlpha: 'noise on embeddings is not offered',

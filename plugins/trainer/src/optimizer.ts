@@ -1,0 +1,93 @@
+// What an optimizer is: tensors kept beside a parameter, numbers of a step, and the tensor program of one update. How it is run is in update.ts.
+import type { Parameter } from '@lmflow/sdk';
+import type { Shape, Value } from '@lmflow/sdk/graph';
+import { optimizerArgument } from './errors.ts';
+import type { TrainerOptions } from './options.ts';
+
+/** Arguments of an optimizer, from `optimArgs`. */
+export type OptimizerArguments = Readonly<Record<string, number | boolean | string>>;
+
+/** Facts of one update, before they become scalars of the program. */
+export interface UpdateFacts {
+  /** Updates of this parameter, from 1. */
+  readonly step: number;
+  /** Of this step and parameter. */
+  readonly learningRate: number;
+  /** 0 where the parameter has no decay. */
+  readonly weightDecay: number;
+  readonly options: TrainerOptions;
+  readonly arguments: OptimizerArguments;
+  readonly parameter: Pick<Parameter, 'name' | 'shape'>;
+  /** The optimizer's `numbers` of this parameter; `scalars` may change them. */
+  readonly numbers: Record<string, number>;
+}
+
+/** Values of the update program. The gradient is averaged and clipped already. */
+export interface UpdateValues {
+  readonly parameter: Value;
+  readonly gradient: Value;
+  readonly state: Readonly<Record<string, Value>>;
+  /** float32 scalars, fed at every step. */
+  readonly scalars: Readonly<Record<string, Value>>;
+  readonly arguments: OptimizerArguments;
+}
+
+/** What an update program gives. */
+export interface OptimizerUpdate { readonly parameter: Value; readonly state: Readonly<Record<string, Value>> }
+
+export interface Optimizer {
+  readonly name: string;
+  /** Names and defaults of what `optimArgs` may say; their types are checked. */
+  readonly arguments?: OptimizerArguments;
+  /** What an argument that is text may be. */
+  readonly choices?: Readonly<Record<string, readonly string[]>>;
+  /** Tensors kept beside a parameter, zero at first, by name. */
+  readonly state: (parameter: Parameter, given: OptimizerArguments) => Readonly<Record<string, Shape>>;
+  /** State that starts as a copy of the parameter. */
+  readonly copies?: readonly string[];
+  /** State held in 8 bits (elementwise programs only): see moments.ts. */
+  readonly eightBit?: (parameter: Parameter, given: OptimizerArguments) => Readonly<Record<string, 'signed' | 'unsigned'>>;
+  /** Numbers kept beside a parameter, with their first values; float32, so that they are saved exactly. */
+  readonly numbers?: Readonly<Record<string, number>>;
+  /** Numbers that change from step to step; always the same names. */
+  readonly scalars: (facts: UpdateFacts) => Readonly<Record<string, number>>;
+  /** Builds the new parameter and the new state. An elementwise program runs as one loop; any other runs in the engine. */
+  readonly update: (values: UpdateValues) => OptimizerUpdate;
+  /** The weights to evaluate and save, where they are not the ones that are trained: from the parameter and its state, element by element. */
+  readonly evaluationWeights?: (parameter: Float32Array, state: Readonly<Record<string, Float32Array>>, options: TrainerOptions) => Float32Array;
+}
+
+/** Reads `optimArgs` (`a=1,b=true`, or an object) against an optimizer's arguments. Throws LMFLOW_CONFIG_OPTIMIZER_ARGUMENT. */
+export function optimizerArguments({ arguments: known = {}, choices = {} }: Optimizer, { optim, optimArgs }: TrainerOptions): OptimizerArguments {
+  const given: Record<string, unknown> = typeof optimArgs === 'string' ? parsed(optim, optimArgs) : optimArgs;
+  const result: Record<string, number | boolean | string> = { ...known };
+  for (const [name, value] of Object.entries(given)) {
+    const key = [name, name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)].find((spelling) => spelling in known);
+    if (key === undefined) throw optimizerArgument(optim, `there is no argument "${name}"; it has ${Object.keys(known).join(', ') || 'none'}`);
+    result[key] = typed(optim, key, value, known[key]!);
+    if (choices[key] && !choices[key].includes(String(value))) throw optimizerArgument(optim, `${key} must be one of ${choices[key].join(', ')}, not ${JSON.stringify(value)}`);
+  }
+  return result;
+}
+
+function parsed(optim: string, text: string): Record<string, string> {
+  return Object.fromEntries(text.split(',').filter((part) => part.trim() !== '').map((part) => {
+    const [name, value, ...more] = part.split('=').map((side) => side.trim());
+    if (!name || !value || more.length > 0) throw optimizerArgument(optim, `"${part}" is not name=value`);
+    return [name, value];
+  }));
+}
+
+function typed(optim: string, name: string, value: unknown, standard: number | boolean | string): number | boolean | string {
+  if (typeof standard === 'number') {
+    const number = typeof value === 'string' ? Number(value) : value;
+    if (typeof number === 'number' && Number.isFinite(number)) return number;
+  } else if (typeof standard === 'boolean') {
+    if (typeof value === 'boolean') return value;
+    if (typeof value === 'string' && /^(true|false)$/i.test(value)) return value.toLowerCase() === 'true';
+  } else if (typeof value === 'string') return value;
+  throw optimizerArgument(optim, `${name} must be a ${typeof standard}, not ${JSON.stringify(value)}`);
+}
+
+/** An argument as the number it is. */
+export const numberOf = (given: OptimizerArguments, name: string): number => given[name] as number;
