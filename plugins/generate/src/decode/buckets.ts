@@ -1,0 +1,23 @@
+// Sizes that programs are compiled for: a few, so that they are used again, and near enough to each other to waste little.
+
+/** The smallest of 1, 2, 3, 4, 6, 8, 12, 16, ... that holds `rows`. */
+export function batchBucket(rows: number): number {
+  return bucket(rows, 1);
+}
+
+/** Tokens read at once: 8, 12, 16, 24, 32, ... */
+export function lengthBucket(tokens: number): number {
+  return bucket(tokens, 8);
+}
+
+/** Places of a cache: 64, 128, 192, 256, 384, 512, 768, ...; never more than are needed for `limit` tokens. */
+export function cacheBucket(places: number, limit: number): number {
+  return Math.min(Math.max(places, limit), places <= 64 ? 64 : bucket(places, 128));
+}
+
+// Powers of two and the numbers half-way between them, times `unit`.
+function bucket(count: number, unit: number): number {
+  let size = unit;
+  while (size < count) size = size % 3 === 0 ? (size / 3) * 4 : size === unit && unit === 1 ? 2 : size * 1.5;
+  return size;
+}

@@ -1,0 +1,107 @@
+// Programs of one step: some tokens of some sequences go in, logits and the tokens' keys and values come out. Compiled by shape, the least
+// recently used are let go. The model is traced with the building functions of training; attention is given the cache.
+import type { AttentionCache, Engine, Model, Program, Trace } from '@lmflow/sdk';
+import { forward } from '@lmflow/sdk';
+import { Graph, gather, matMul, transpose, type Value } from '@lmflow/sdk/graph';
+
+/** What a step program is compiled for. */
+export interface StepShape {
+  /** Sequences. */
+  readonly batch: number;
+  /** New tokens of each. */
+  readonly length: number;
+  /** Places of the cache; 0 where nothing came before. */
+  readonly cache: number;
+  /** Positions lie below this. */
+  readonly context: number;
+  /** Tokens whose logits are computed. */
+  readonly chosen: number;
+}
+
+export interface StepProgram {
+  readonly program: Program;
+  /** Parameters that are fed. */
+  readonly parameters: readonly string[];
+}
+
+export const keysOf = (layer: number): string => `keys.${layer}`;
+export const valuesOf = (layer: number): string => `values.${layer}`;
+export const newKeysOf = (layer: number): string => `new.keys.${layer}`;
+export const newValuesOf = (layer: number): string => `new.values.${layer}`;
+
+/** Programs that are kept. */
+const KEPT = 24;
+
+export class StepPrograms {
+  readonly #engine: Engine;
+  readonly #model: Model;
+  readonly #mode: Trace['mode'];
+  readonly #kept = new Map<string, Promise<StepProgram>>();
+
+  constructor(engine: Engine, model: Model, mode: Trace['mode']) {
+    this.#engine = engine;
+    this.#model = model;
+    this.#mode = mode;
+  }
+
+  async get(shape: StepShape): Promise<StepProgram> {
+    const key = [...Object.values(shape) as number[], this.#model.parameters.size].join();
+    let program = this.#kept.get(key);
+    this.#kept.delete(key); // to the end: the most recently used
+    this.#kept.set(key, program ??= this.#compile(shape));
+    program.catch(() => this.#kept.delete(key));
+    await this.#makeRoom();
+    return program;
+  }
+
+  async dispose(): Promise<void> {
+    const kept = [...this.#kept.values()];
+    this.#kept.clear();
+    for (const entry of kept) await (await entry.catch(() => undefined))?.program.dispose();
+  }
+
+  async #compile(shape: StepShape): Promise<StepProgram> {
+    const graph = stepGraph(this.#model, shape, this.#mode);
+    const { batch, length, cache } = shape;
+    const program = await this.#engine.compile(graph, { name: `decode ${batch} x ${length} after ${cache}` });
+    const prefix = 'parameter:';
+    return { program, parameters: [...graph.inputs.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length)) };
+  }
+
+  async #makeRoom(): Promise<void> {
+    for (const [key, entry] of this.#kept) {
+      if (this.#kept.size <= KEPT) return;
+      this.#kept.delete(key);
+      await (await entry.catch(() => undefined))?.program.dispose();
+    }
+  }
+}
+
+/**
+ * Inputs: inputIds and positions [batch, length], chosen [chosen] (rows of the flattened batch whose logits are wanted), and with a cache lengths
+ * [batch] and keys and values by layer. Outputs: logits [chosen, vocabulary], new keys [batch, heads, headDim, length] and values by layer.
+ */
+export function stepGraph(model: Model, { batch, length, cache, context, chosen }: StepShape, mode: Trace['mode']): Graph {
+  const graph = new Graph();
+  const { numKeyValueHeads: heads, headDim } = model.architecture;
+  const positions = graph.input('positions', 'int32', [batch, length]);
+  const earlier: AttentionCache = {
+    layer: (layer) => (cache === 0 ? undefined : {
+      keys: graph.input(keysOf(layer), 'float32', [batch, heads, headDim, cache]),
+      values: graph.input(valuesOf(layer), 'float32', [batch, heads, cache, headDim]),
+      lengths: graph.input('lengths', 'int32', [batch]),
+    }),
+    keep: (layer, k, v) => {
+      graph.output(newKeysOf(layer), transpose(k, [0, 2, 3, 1]));
+      graph.output(newValuesOf(layer), transpose(v, [0, 2, 1, 3]));
+    },
+  };
+  const trace: Trace = {
+    graph, model, batchSize: batch, length, contextLength: context, mode, positions, cache: earlier,
+    input: (name): Value => graph.input(name, 'int32', [batch, length]),
+    dropoutMask: () => { throw new Error('there is no dropout in inference'); },
+  };
+  const { hidden, weight } = forward(trace);
+  graph.output('logits', matMul(gather(hidden, graph.input('chosen', 'int32', [chosen])), weight, { transposeB: true }));
+  return graph;
+}

@@ -1,0 +1,121 @@
+// Runs step programs on rows of the cache and writes the new keys and values back. It knows no sequences: see session.ts and ../beam.
+import type { Engine, Model, Tensor, Trace } from '@lmflow/sdk';
+import { batchBucket, cacheBucket, lengthBucket } from './buckets.ts';
+import { KeyValueCache } from './cache.ts';
+import { keysOf, newKeysOf, newValuesOf, StepPrograms, valuesOf, type StepShape } from './programs.ts';
+
+/** Some tokens of one row of the cache. */
+export interface RowTokens {
+  readonly row: number;
+  readonly ids: ArrayLike<number>;
+  /** Places of the row that are filled: the position of the first token. */
+  readonly at: number;
+}
+
+export interface RunnerRequest {
+  readonly engine: Engine;
+  readonly model: Model;
+  readonly mode: Trace['mode'];
+  /** Most tokens of a sequence. */
+  readonly contextLength: number;
+}
+
+export class StepRunner {
+  readonly cache: KeyValueCache;
+  readonly #request: RunnerRequest;
+  readonly #programs: StepPrograms;
+  readonly #parameters = new Map<string, Tensor>();
+
+  constructor(request: RunnerRequest) {
+    this.#request = request;
+    this.cache = new KeyValueCache(request.model.architecture);
+    this.#programs = new StepPrograms(request.engine, request.model, request.mode);
+  }
+
+  /** Makes room for rows of some length; `used` says how many places of each row hold something. */
+  reserve(rows: number, places: number, used: (row: number) => number): void {
+    this.cache.resize(batchBucket(rows), cacheBucket(places, this.#request.contextLength), used);
+  }
+
+  /** Reads tokens of one row; gives the logits after the last. */
+  async read({ row, ids, at }: RowTokens): Promise<Float32Array> {
+    const { contextLength } = this.#request;
+    const length = Math.min(lengthBucket(ids.length), Math.max(contextLength - at, ids.length));
+    const size = at === 0 ? 0 : this.cache.size;
+    const context = this.#contextOf(size, length, at + ids.length);
+    const inputIds = Int32Array.from({ length }, (_, index) => ids[index] ?? 0);
+    const positions = Int32Array.from({ length }, (_, index) => Math.min(at + index, context - 1));
+    const shape = { batch: 1, length, cache: size, context, chosen: 1 };
+    const [logits] = await this.#run(shape, { inputIds, positions, chosen: Int32Array.of(ids.length - 1), lengths: Int32Array.of(at), first: row }, [{ row, at, count: ids.length, source: 0 }]);
+    return logits!;
+  }
+
+  /** One token for each of some rows; gives the logits of each. Rows between them are computed along. */
+  async step(rows: readonly RowTokens[]): Promise<Float32Array[]> {
+    const batch = Math.min(this.cache.rows, batchBucket(1 + Math.max(...rows.map(({ row }) => row))));
+    const [inputIds, positions, lengths] = [new Int32Array(batch), new Int32Array(batch), new Int32Array(batch)];
+    for (const { row, ids, at } of rows) {
+      inputIds[row] = ids[0]!;
+      positions[row] = lengths[row] = at;
+    }
+    const { size } = this.cache;
+    const shape = { batch, length: 1, cache: size, context: this.#contextOf(size, 1, 0), chosen: batch };
+    const logits = await this.#run(shape, { inputIds, positions, lengths, chosen: Int32Array.from({ length: batch }, (_, row) => row), first: 0 },
+      rows.map(({ row, at }) => ({ row, at, count: 1, source: row })));
+    return rows.map(({ row }) => logits[row]!);
+  }
+
+  async dispose(): Promise<void> {
+    this.cache.dispose();
+    for (const tensor of this.#parameters.values()) tensor.dispose();
+    this.#parameters.clear();
+    await this.#programs.dispose();
+  }
+
+  // Kinds of rope that stretch with the sequence are read at its very length; a bucket does for all others.
+  #contextOf(size: number, length: number, reached: number): number {
+    const { model: { architecture }, contextLength } = this.#request;
+    const kind = architecture.rope?.scaling.type;
+    const stretches = size === 0 && (kind === 'dynamic' || kind === 'longrope') && reached > architecture.maxPositions;
+    return stretches ? reached : Math.min(Math.max(contextLength, size), size + length);
+  }
+
+  async #run(shape: StepShape, feeds: Feeds, written: readonly Written[]): Promise<Float32Array[]> {
+    const { engine, model } = this.#request;
+    const { program, parameters } = await this.#programs.get(shape);
+    const { batch, length } = shape;
+    const inputs: Record<string, Tensor> = {
+      inputIds: await engine.upload(feeds.inputIds, [batch, length], 'int32'),
+      positions: await engine.upload(feeds.positions, [batch, length], 'int32'),
+      chosen: await engine.upload(feeds.chosen, [shape.chosen], 'int32'),
+    };
+    if (shape.cache > 0) inputs['lengths'] = await engine.upload(feeds.lengths, [batch], 'int32');
+    const passing = Object.values(inputs);
+    if (shape.cache > 0) (await this.cache.tensors(engine, feeds.first, batch)).forEach((tensor, index) => { inputs[(index % 2 === 0 ? keysOf : valuesOf)(index >> 1)] = tensor; });
+    for (const name of parameters) inputs[`parameter:${name}`] = await this.#parameter(name);
+    const results = await program.run(inputs);
+    for (let layer = 0; layer < model.architecture.numLayers; layer++) {
+      const keys = (await results[newKeysOf(layer)]!.read()) as Float32Array;
+      const values = (await results[newValuesOf(layer)]!.read()) as Float32Array;
+      for (const { row, at, count, source } of written) this.cache.write(layer, row, at, count, { keys, values, source, length });
+    }
+    const logits = Float32Array.from((await results['logits']!.read()) as Float32Array);
+    for (const tensor of [...passing, ...Object.values(results)]) tensor.dispose();
+    const width = logits.length / shape.chosen;
+    return Array.from({ length: shape.chosen }, (_, index) => logits.subarray(index * width, (index + 1) * width));
+  }
+
+  async #parameter(name: string): Promise<Tensor> {
+    const known = this.#parameters.get(name);
+    // A tensor that wraps the numbers follows their training; a copy on a device does not.
+    if (known?.location === 'cpu') return known;
+    known?.dispose();
+    const { data, shape } = this.#request.model.parameters.get(name)!;
+    const tensor = await this.#request.engine.upload(data, shape, 'float32');
+    this.#parameters.set(name, tensor);
+    return tensor;
+  }
+}
+
+interface Feeds { readonly inputIds: Int32Array; readonly positions: Int32Array; readonly chosen: Int32Array; readonly lengths: Int32Array; readonly first: number }
+interface Written { readonly row: number; readonly at: number; readonly count: number; readonly source: number }

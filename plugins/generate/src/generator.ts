@@ -1,0 +1,140 @@
+// The service GENERATOR: from a request to pieces of text. One scheduler a model decodes everything that is asked of it at the same time.
+import type { ChosenToken, DecodeSession, FinishReason, GenerateRequest, GenerationOptions, Logger, Model, TextGenerator, TextPiece, TextRequest, TextResult } from '@lmflow/sdk';
+import { contextInvalid, promptEmpty, promptTooLong, streamingBeams } from './errors.ts';
+import { Chooser } from './sampling/chooser.ts';
+import { Scheduler } from './scheduler.ts';
+import { settle, type Settings } from './settings.ts';
+import { PieceQueue } from './stream.ts';
+import { Answer } from './text/answer.ts';
+
+export interface GeneratorSetup {
+  /** Asks the hook onGenerate. */
+  readonly open: (request: GenerateRequest) => Promise<DecodeSession>;
+  /** The section `generate`: defaults of every request. */
+  readonly defaults: GenerationOptions;
+  readonly maxBatchSize: number;
+  readonly contextLength: number | undefined;
+  readonly log: Logger;
+}
+
+/** A request with everything decided. */
+interface Prepared { readonly model: Model; readonly prompt: Int32Array; readonly settings: Settings; readonly room: number; readonly signal: AbortSignal | undefined }
+
+interface Gathered { text: string; readonly tokens: ChosenToken[]; finishReason: FinishReason }
+
+export class Generator implements TextGenerator {
+  readonly #setup: GeneratorSetup;
+  readonly #schedulers = new Map<Model, Scheduler>();
+  readonly #warned = new WeakSet<Model>();
+
+  constructor(setup: GeneratorSetup) {
+    this.#setup = setup;
+  }
+
+  encodePrompt({ model, prompt, tools }: Pick<TextRequest, 'model' | 'prompt' | 'tools'>): Int32Array {
+    if (prompt instanceof Int32Array) return prompt;
+    const { tokenizer } = model;
+    if (typeof prompt === 'string') return this.#encodeText(model, prompt);
+    return tokenizer.encode(tokenizer.render(prompt, { addGenerationPrompt: true, ...(tools ? { tools } : {}) })).ids;
+  }
+
+  async inference(request: TextRequest): Promise<TextResult[]> {
+    const prepared = this.#prepare(request);
+    if (prepared.settings.numBeams > 1) throw streamingBeams();
+    const results = Array.from({ length: prepared.settings.numReturnSequences }, (): Gathered => ({ text: '', tokens: [], finishReason: 'length' }));
+    for await (const { index, text, tokens, finishReason } of this.#stream(prepared)) {
+      const result = results[index]!;
+      result.text += text;
+      result.tokens.push(...tokens);
+      if (finishReason) result.finishReason = finishReason;
+    }
+    return results.map((result) => ({ ...result, ids: Int32Array.from(result.tokens, ({ id }) => id), promptTokens: prepared.prompt.length }));
+  }
+
+  async *streamInference(request: TextRequest): AsyncGenerator<TextPiece> {
+    const prepared = this.#prepare(request);
+    if (prepared.settings.numBeams > 1) throw streamingBeams();
+    yield* this.#stream(prepared);
+  }
+
+  async dispose(): Promise<void> {
+    const schedulers = [...this.#schedulers.values()];
+    this.#schedulers.clear();
+    for (const scheduler of schedulers) await scheduler.dispose();
+  }
+
+  async *#stream({ model, prompt, settings, room, signal }: Prepared): AsyncGenerator<TextPiece> {
+    const queue = new PieceQueue<TextPiece>();
+    const scheduler = this.#schedulerOf(model);
+    const open = new Set<number>();
+    const finish = (index: number, piece: TextPiece): void => { if (open.delete(index)) queue.push(piece); };
+    const answers = Array.from({ length: settings.numReturnSequences }, (_, index) => new Answer(model.tokenizer, prompt, settings, index));
+    const limited = { ...settings, maxNewTokens: Math.min(settings.maxNewTokens, room) };
+    const abort = (): void => { answers.forEach((answer, index) => { finish(index, answer.end('abort')); }); };
+    answers.forEach((answer, index) => {
+      open.add(index);
+      const chooser = new Chooser(limited, prompt, index);
+      let told = 0;
+      const onTokens = (): void => {
+        while (told < chooser.choices.length && open.has(index)) {
+          const piece = answer.push(chooser.choices[told++]!);
+          if (piece) queue.push(piece);
+          if (answer.stopped) finish(index, answer.end('stop'));
+        }
+        if (chooser.ended) finish(index, answer.end(chooser.atEnd ? 'stop' : 'length'));
+      };
+      if (signal?.aborted !== true) scheduler.submit({ prompt, chooser, onTokens, wanted: () => open.has(index), onFailure: (error) => { queue.fail(error); } });
+    });
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      for (let left = answers.length; left > 0;) {
+        const piece = await queue.next();
+        if (piece.finishReason) left -= 1;
+        yield piece;
+      }
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      open.clear();
+    }
+  }
+
+  #prepare({ model, options = {}, signal, ...request }: TextRequest): Prepared {
+    const context = this.#contextOf(model);
+    let prompt = this.encodePrompt({ model, ...request });
+    if (prompt.length === 0) throw promptEmpty();
+    const { settings, ignored } = settle(model, prompt.length, options, this.#setup.defaults);
+    if (ignored.length > 0 && !this.#warned.has(model)) {
+      this.#warned.add(model);
+      this.#setup.log.warn(`generation_config.json of ${model.source}: ${ignored.join(', ')} ${ignored.length > 1 ? 'are' : 'is'} not supported and left out`);
+    }
+    if (prompt.length >= context) {
+      if (settings.truncation === 'error') throw promptTooLong(prompt.length, context);
+      const kept = Math.max(1, context - (settings.maxNewTokens === Infinity ? Math.ceil(context / 4) : settings.maxNewTokens));
+      this.#setup.log.warn(`the prompt has ${prompt.length} tokens, the context is ${context}: only its last ${kept} tokens are read`);
+      prompt = prompt.slice(-kept);
+    }
+    return { model, prompt, settings, room: context - prompt.length, signal };
+  }
+
+  #schedulerOf(model: Model): Scheduler {
+    const known = this.#schedulers.get(model);
+    if (known) return known;
+    const made = new Scheduler(() => this.#setup.open({ model, contextLength: this.#contextOf(model) }), this.#setup.maxBatchSize);
+    this.#schedulers.set(model, made);
+    return made;
+  }
+
+  #contextOf({ architecture: { maxPositions, rope } }: Model): number {
+    const { contextLength = maxPositions } = this.#setup;
+    if (!rope && contextLength > maxPositions) throw contextInvalid(contextLength, maxPositions);
+    return contextLength;
+  }
+
+  // As the tokenizer adds BOS; a text of nothing begins with it too.
+  #encodeText({ tokenizer }: Model, text: string): Int32Array {
+    const { ids } = tokenizer.encode(text, { addSpecialTokens: true });
+    const whole = tokenizer.addsEos && ids.at(-1) === tokenizer.eosId ? ids.slice(0, -1) : ids;
+    return whole.length === 0 && tokenizer.bosId !== undefined ? Int32Array.of(tokenizer.bosId) : whole;
+  }
+}

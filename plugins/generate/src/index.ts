@@ -1,0 +1,54 @@
+// Text from a model: the service GENERATOR, plain decoding behind the hook onGenerate, and the commands generate and chat.
+import { createRequire } from 'node:module';
+import { ENGINE, GENERATOR, Stage, definePlugin, type Model } from '@lmflow/sdk';
+import { StepRunner } from './decode/runner.ts';
+import { CachedSession } from './decode/session.ts';
+import { UncachedSession } from './decode/uncached.ts';
+import { nobodyDecodes } from './errors.ts';
+import { Generator } from './generator.ts';
+import { aliases, schema, unsupported } from './options.ts';
+
+export { generationOptions, type GenerateOptions } from './options.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+const name = '@lmflow/plugin-generate';
+
+const generate = definePlugin({
+  name,
+  version,
+  sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-models'],
+  options: { section: 'generate', schema, aliases, unsupported },
+  apply(context) {
+    const { hooks, resolve } = context;
+    // Their parameters, if any, never change: they are constants of the programs.
+    const frozen = new WeakSet<Model>();
+
+    hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
+      if (purpose === 'inference') frozen.add(model);
+      return model;
+    });
+
+    hooks.onGenerate.tapPromise({ name, stage: Stage.Late }, async ({ model, contextLength }) => {
+      const mode = frozen.has(model) || model.parameters.size === 0 ? 'inference' : 'evaluation';
+      const runner = new StepRunner({ engine: resolve(ENGINE), model, mode, contextLength });
+      if (!context.options.useCache) return new UncachedSession(runner);
+      const scaling = model.architecture.rope?.scaling.type;
+      return new CachedSession(runner, scaling === 'dynamic' || scaling === 'longrope');
+    });
+
+    context.provide(GENERATOR, () => {
+      const { maxBatchSize, contextLength, useCache: _useCache, ...defaults } = context.options;
+      return new Generator({
+        maxBatchSize, contextLength, defaults, log: context.log,
+        open: async (request) => {
+          const session = await hooks.onGenerate.promise(request);
+          if (!session) throw nobodyDecodes();
+          return session;
+        },
+      });
+    });
+  },
+});
+
+export default generate;

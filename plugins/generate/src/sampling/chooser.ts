@@ -1,0 +1,86 @@
+// Chooses the tokens of one sequence: rules and penalties, then the likeliest or a draw. Draw i of a sequence depends on seed, sequence and i alone.
+import { randomStream, type RandomStream, type TokenChooser, type TokenScore } from '@lmflow/sdk';
+import type { Settings } from '../settings.ts';
+import { argmax, draw, minP, softmax, temperature, topK, topP } from './filters.ts';
+import { ban, logitBias, noRepeatNgram, presencePenalty, repetitionPenalty } from './penalties.ts';
+import { likeliest, logSum } from './scores.ts';
+
+/** A chosen token with its scores. */
+export interface Choice extends TokenScore { readonly top?: readonly TokenScore[] }
+
+export class Chooser implements TokenChooser {
+  /** What was chosen, in order. */
+  readonly choices: Choice[] = [];
+  readonly #settings: Settings;
+  readonly #ids: number[];
+  readonly #seen: Set<number>;
+  readonly #counts = new Map<number, number>();
+  readonly #random: RandomStream;
+  readonly #ends: ReadonlySet<number>;
+  readonly #plain: boolean;
+  #ended = false;
+
+  /** `index`: which of the sequences of one request. */
+  constructor(settings: Settings, prompt: Int32Array, index: number) {
+    this.#settings = settings;
+    this.#ids = [...prompt];
+    this.#seen = new Set(prompt);
+    this.#random = randomStream(settings.seed, 'generate', index);
+    this.#ends = new Set(settings.eosTokenId);
+    const { repetitionPenalty: repetition, presencePenalty: presence, frequencyPenalty: frequency, noRepeatNgramSize, logitBias: bias } = settings;
+    this.#plain = repetition === 1 && presence === 0 && frequency === 0 && noRepeatNgramSize === 0 && bias.size === 0;
+  }
+
+  get ended(): boolean { return this.#ended || this.choices.length >= this.#settings.maxNewTokens; }
+
+  /** Whether the last token was one that ends the text. */
+  get atEnd(): boolean { return this.#ended; }
+
+  choose(logits: Float32Array): number {
+    const { doSample, minNewTokens } = this.#settings;
+    const place = this.choices.length;
+    const token = doSample ? draw(this.probabilities(logits), this.#random.uniform(place))
+      : argmax(this.#plain && place >= minNewTokens ? logits : this.#processed(logits, []));
+    this.take(token, logits);
+    return token;
+  }
+
+  probabilities(logits: Float32Array, ahead: readonly number[] = []): Float64Array {
+    const processed = this.#processed(logits, ahead);
+    const settings = this.#settings;
+    if (!settings.doSample) return new Float64Array(processed.length).fill(1, argmax(processed), argmax(processed) + 1);
+    temperature(processed, settings.temperature);
+    topK(processed, settings.topK);
+    topP(processed, settings.topP);
+    minP(processed, settings.minP);
+    return softmax(processed);
+  }
+
+  take(token: number, logits: Float32Array): void {
+    const { logprobs } = this.#settings;
+    const normalizer = logSum(logits);
+    this.choices.push({ id: token, logprob: logits[token]! - normalizer, ...(logprobs === undefined ? {} : { top: likeliest(logits, logprobs, normalizer) }) });
+    this.#ids.push(token);
+    this.#seen.add(token);
+    this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1);
+    if (this.#ends.has(token)) this.#ended = true;
+  }
+
+  #processed(logits: Float32Array, ahead: readonly number[]): Float64Array {
+    const { repetitionPenalty: repetition, presencePenalty: presence, frequencyPenalty: frequency, noRepeatNgramSize, logitBias: bias, minNewTokens } = this.#settings;
+    const result = Float64Array.from(logits);
+    logitBias(result, bias);
+    if (repetition !== 1) repetitionPenalty(result, ahead.length === 0 ? this.#seen : new Set([...this.#seen, ...ahead]), repetition);
+    if (presence !== 0 || frequency !== 0) presencePenalty(result, this.#countsWith(ahead), presence, frequency);
+    if (noRepeatNgramSize > 0) noRepeatNgram(result, [...this.#ids, ...ahead], noRepeatNgramSize);
+    if (this.choices.length + ahead.length < minNewTokens) ban(result, this.#ends);
+    return result;
+  }
+
+  #countsWith(ahead: readonly number[]): ReadonlyMap<number, number> {
+    if (ahead.length === 0) return this.#counts;
+    const counts = new Map(this.#counts);
+    for (const id of ahead) counts.set(id, (counts.get(id) ?? 0) + 1);
+    return counts;
+  }
+}

@@ -1,0 +1,82 @@
+// Decodes the sequences of one model together: those that wait come in as places get free, and one loop makes the steps.
+// It hands the event loop a turn between steps.
+import { setImmediate } from 'node:timers/promises';
+import type { DecodeSession, TokenChooser } from '@lmflow/sdk';
+
+/** A sequence as the scheduler sees it. */
+export interface Sequence {
+  readonly prompt: Int32Array;
+  readonly chooser: TokenChooser;
+  /** Whether it goes on; asked before every step. */
+  readonly wanted: () => boolean;
+  /** New tokens, in order. */
+  readonly onTokens: (tokens: readonly number[]) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class Scheduler {
+  readonly #open: () => Promise<DecodeSession>;
+  readonly #places: number;
+  #waiting: Sequence[] = [];
+  readonly #running = new Map<number, Sequence>();
+  #session: DecodeSession | undefined;
+  #loop: Promise<void> | undefined;
+
+  /** `open` makes the session at the first sequence; `places` is how many are decoded at once. */
+  constructor(open: () => Promise<DecodeSession>, places: number) {
+    this.#open = open;
+    this.#places = places;
+  }
+
+  /** Adds a sequence; it is dropped when it is not wanted any more. */
+  submit(sequence: Sequence): void {
+    this.#waiting.push(sequence);
+    this.#loop ??= this.#run().finally(() => { this.#loop = undefined; });
+  }
+
+  /** Ends what runs and frees the session. */
+  async dispose(): Promise<void> {
+    this.#waiting = [];
+    this.#running.clear();
+    await this.#loop;
+    await this.#session?.dispose();
+    this.#session = undefined;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      // Calls made in one go are decoded together from the first step on.
+      await setImmediate();
+      const session = this.#session ??= await this.#open();
+      while (this.#admit(session)) {
+        const tokens = await session.step();
+        for (const [handle, chosen] of tokens) this.#running.get(handle)?.onTokens(chosen);
+        await setImmediate();
+      }
+    } catch (error) {
+      await this.#fail(error);
+    }
+  }
+
+  /** Drops sequences that are over and lets waiting ones in; says whether there is anything to do. */
+  #admit(session: DecodeSession): boolean {
+    for (const [handle, sequence] of this.#running) {
+      if (sequence.wanted()) continue;
+      this.#running.delete(handle);
+      session.remove(handle);
+    }
+    this.#waiting = this.#waiting.filter((sequence) => sequence.wanted());
+    for (const sequence of this.#waiting.splice(0, this.#places - this.#running.size)) this.#running.set(session.add(sequence.prompt, sequence.chooser), sequence);
+    return this.#running.size > 0;
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    const failed = [...this.#running.values(), ...this.#waiting];
+    this.#running.clear();
+    this.#waiting = [];
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.dispose().catch(() => undefined);
+    for (const sequence of failed) sequence.onFailure(error);
+  }
+}

@@ -1,0 +1,11 @@
+// Everything that generating text needs: models, adapters, decoding.
+import { definePreset } from '@lmflow/sdk';
+import engineOnnx from '@lmflow/plugin-engine-onnx';
+import models from '@lmflow/plugin-models';
+import lora from '@lmflow/plugin-lora';
+import generate from '@lmflow/plugin-generate';
+
+export default definePreset({
+  name: '@lmflow/preset-inference',
+  plugins: [engineOnnx, models, lora, generate],
+});
