@@ -56,7 +56,7 @@ export function compileModel({ graph, nodes, names }: Flat, lowerings: Lowerings
   const outputs = nameOutputs(emit, graph);
   const lastWord = inPlace && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
   if (lastWord) outputs.unshift(emitLastWord(emit));
-  return { lastWord, model: encodeModel({ name, node: emit.nodes, initializer: emit.initializers, input: inputs, output: outputs }), fed };
+  return { lastWord, model: encodeModel({ name, node: forExecution(emit.nodes), initializer: emit.initializers, input: inputs, output: outputs }), fed };
 }
 
 function countUses(graph: Graph, nodes: readonly Node[]): Map<Value, number> {
@@ -98,6 +98,13 @@ function initializer(name: string, weight: WeightSource): TensorProto {
     { key: 'length', value: String(length) },
   ];
   return { ...type, externalData, dataLocation: 1 };
+}
+
+// The runtime visits nodes depth first from those nobody consumes, the last of the model first. Nodes in reverse make it run what was built
+// first (the loss, then the gradients of the last layer) first and everything else no earlier than it is needed. In their own order all
+// gradients of parameters would be computed at the very end, with everything they need kept until then.
+function forExecution(nodes: readonly NodeProto[]): NodeProto[] {
+  return [...nodes].reverse();
 }
 
 // Renames the tensors that are outputs; what cannot be renamed (an input, a constant, a second name of one tensor) is copied.

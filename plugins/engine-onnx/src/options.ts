@@ -6,7 +6,8 @@ export const schema = z.object({
   halfWeights: z.enum(['cached', 'cast']).default('cached')
     .describe('Frozen float16/bfloat16 weights: "cached" converts them once into float32 files that every program maps, "cast" converts them at every use (half the memory, slower)'),
   cacheDir: z.string().optional().describe('Where converted weights are kept; $LMFLOW_CACHE/weights or ~/.cache/lmflow/weights by default'),
-  graphOptimization: z.enum(['disabled', 'basic', 'extended', 'all']).default('all').describe('Level of ONNX Runtime\'s graph optimizations'),
+  graphOptimization: z.enum(['disabled', 'basic', 'extended', 'all']).default('disabled')
+    .describe('ONNX Runtime\'s own graph optimizations: programs come optimized, and these change the order of execution, which costs memory'),
   prepack: z.boolean().default(false).describe('Let the runtime keep weights a second time in a layout of its own: a little faster on small batches, twice the memory'),
   arena: z.boolean().default(true).describe('Keep freed memory for the next run'),
   memoryPattern: z.boolean().default(false).describe('Let the runtime plan the memory of a run as one block: up to 3% faster, half as much memory again'),

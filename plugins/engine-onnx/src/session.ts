@@ -10,7 +10,7 @@ export interface SessionSettings {
   readonly arena: boolean;
   readonly memoryPattern: boolean;
   readonly logLevel: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
-  /** Leave the Casts of 16-bit weights in the program, one for each use: neither folded into private float32 copies nor merged. */
+  /** Leave the Casts of 16-bit weights in the program, one for each use: neither folded into private float32 copies nor merged, at any level. */
   readonly keepCasts: boolean;
   /** What locations of weights are relative to. */
   readonly externalFolder: string;

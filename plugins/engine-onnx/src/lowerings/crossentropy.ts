@@ -21,24 +21,44 @@ export const crossEntropy: Readonly<Record<string, LoweringEntry>> = {
     const losses: string[] = [];
     const ofHidden: string[] = [];
     let ofWeight: string | undefined;
+    let done: string | undefined;
     for (let from = 0; from < count; from += chunk) {
       const index = emit.one('Slice', [rows, emit.ints([from]), emit.ints([Math.min(count, from + chunk)])]);
-      const part = emitChunk(emit, head, index, ofWeight);
+      const part = emitChunk(emit, head, after(emit, index, done), ofWeight);
       losses.push(part.loss);
       if (part.ofHidden) ofHidden.push(part.ofHidden);
       ofWeight = part.ofWeight;
+      done = zeroOnceDone(emit, part);
     }
     emit.set(loss, losses.length === 1 ? losses[0]! : emit.one('Sum', losses));
-    if (head.byHidden) emit.set(byHidden, spread(emit, rows, ofHidden, [count, width]));
+    if (head.byHidden) emit.set(byHidden, spread(emit, after(emit, rows, done), ofHidden, [count, width]));
     if (head.byWeight) emit.set(byWeight, withoutOwn(emit, head, rows, ofWeight!));
   }, (node) => node.inputs[0]!.shape[0]! > 0),
 };
+
+interface Chunk { readonly loss: string; readonly ofHidden?: string; readonly ofWeight?: string }
+
+/**
+ * An int64 zero that exists only when a chunk is done. Added to the next chunk's indices it keeps the runtime from starting that one
+ * before this one's logits are forgotten: it would compute the losses of all chunks first and keep all probabilities for the gradients.
+ */
+function zeroOnceDone(emit: Emitter, { loss, ofHidden, ofWeight }: Chunk): string {
+  const firstRow = ofWeight && emit.one('Slice', [ofWeight, emit.ints([0]), emit.ints([1])]);
+  const sums = [ofHidden, firstRow].flatMap((tensor) => (tensor ? [emit.one('ReduceSum', [tensor, emit.ints([0, 1])], { attributes: { keepdims: 0 } })] : []));
+  const odd = emit.one('IsNaN', [sums.length > 0 ? emit.one('Sum', [loss, ...sums]) : loss]);
+  const flag = emit.one('Cast', [odd], { attributes: { to: ELEMENT_TYPES.int64 } });
+  return emit.one('Mul', [flag, emit.constant(BigInt64Array.of(0n), [], 'int64')]);
+}
+
+function after(emit: Emitter, indices: string, zero: string | undefined): string {
+  return zero ? emit.one('Add', [indices, zero]) : indices;
+}
 
 /**
  * The rows `index`: their loss, d loss / d hidden = P W - W[label], and `sofar` + P^T hidden, with P the probabilities.
  * log sum exp is taken where the probability is largest, max - log P(max), so that it neither overflows nor loses digits.
  */
-function emitChunk(emit: Emitter, head: Head, index: string, sofar: string | undefined): { loss: string; ofHidden?: string; ofWeight?: string } {
+function emitChunk(emit: Emitter, head: Head, index: string, sofar: string | undefined): Chunk {
   const target = emit.one('Gather', [head.labels, index]);
   const hidden = emit.one('Gather', [head.hidden, index]);
   const logits = emit.one('Gemm', [hidden, head.weight], { attributes: { transB: 1 } });

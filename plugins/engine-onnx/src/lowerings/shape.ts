@@ -44,7 +44,9 @@ export const shape: Readonly<Record<string, LoweringEntry>> = {
     set(emit, node, emit.one('Expand', [emit.tensor(node.inputs[0]!), emit.ints(node.attributes.shape)]));
   }),
   cast: entry<{ readonly dtype: DType }>((emit, node) => {
-    set(emit, node, emit.one('Cast', emit.tensors(node.inputs), { attributes: { to: ELEMENT_TYPES[node.attributes.dtype] } }));
+    // A cast of a weight takes less time than keeping its result takes memory.
+    const again = node.inputs[0]!.source.kind === 'weight';
+    set(emit, node, emit.one('Cast', emit.tensors(node.inputs), { attributes: { to: ELEMENT_TYPES[node.attributes.dtype] }, again }));
   }),
   sum: reduction('ReduceSum'),
   max: reduction('ReduceMax'),

@@ -7,6 +7,8 @@ export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
   /** `com.microsoft` for ONNX Runtime's own operators. */
   readonly domain?: string;
+  /** Compute it again, even where the same was computed before. */
+  readonly again?: boolean;
 }
 
 export class Emitter {
@@ -15,6 +17,7 @@ export class Emitter {
   readonly #tensors = new Map<Value, string>();
   readonly #constants = new Map<string, { readonly bytes: Uint8Array; readonly name: string }[]>();
   readonly #uses: ReadonlyMap<Value, number>;
+  readonly #emitted = new Map<string, string[]>();
   #prefix = '';
   #count = 0;
 
@@ -50,15 +53,22 @@ export class Emitter {
     return (this.#uses.get(value) ?? 0) > 0;
   }
 
-  /** Emits a node and gives the names of its outputs; an empty input name means the optional input is absent. */
+  /**
+   * Emits a node and gives the names of its outputs; an empty input name means the optional input is absent. The same computation of the
+   * same tensors is emitted once, unless `options.again` asks for a second one.
+   */
   many(opType: string, input: readonly string[], outputs: number | readonly boolean[], options: NodeOptions = {}): string[] {
     const wanted = typeof outputs === 'number' ? new Array<boolean>(outputs).fill(true) : outputs;
+    const key = JSON.stringify([opType, options.domain, input, wanted, options.attributes]);
+    const known = options.again ? undefined : this.#emitted.get(key);
+    if (known) return known;
     const id = this.#count++;
     const output = wanted.map((used, index) => (used ? `${this.#prefix}#${id}${index > 0 ? `.${index}` : ''}` : ''));
     while (output.at(-1) === '') output.pop();
     const node: NodeProto = { name: `${this.#prefix}#${id}`, opType, input: [...input], output, attribute: attributes(options.attributes ?? {}) };
     if (options.domain) node.domain = options.domain;
     this.nodes.push(node);
+    this.#emitted.set(key, output);
     return output;
   }
 
