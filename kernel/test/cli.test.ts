@@ -30,6 +30,7 @@ export default () => ({
       name: 'show', summary: 'shows what it got', usage: '[words]', sections: ['demo'], examples: ['lmflow show --demo-size 3'],
       options: z.object({ loud: z.boolean().default(false).describe('in capitals') }),
       async run({ options, positionals, config }) {
+        await context.hooks.onStep.promise({});
         context.log.info('size ' + config.demo.size);
         context.log.warn('careful');
         context.log.event('shown', { size: config.demo.size, loud: options.loud, positionals }, options.loud ? 'SHOWN' : 'shown');
@@ -48,6 +49,7 @@ export default () => ({
 
 const { folder, remove } = project({ 'lmflow.config.mjs': 'export default { plugins: ["./demo.mjs"], model: "m", demo: { mode: "fast", hubToken: "hf_123" } };', 'demo.mjs': demo });
 const bare = project({});
+process.env['LMFLOW_CACHE'] = join(bare.folder, '.cache'); // times of the last command
 test.after(() => {
   remove();
   bare.remove();
@@ -166,6 +168,14 @@ test('inspect: values with origin, secrets covered, taps in order', async () => 
   const report = JSON.parse((await lmflow(['inspect', '--json'])).out) as { settings: { key: string; value: unknown; origin: string }[]; hooks: object };
   assert.equal(report.settings.find(({ key }) => key === 'model'), { key: 'model', value: 'm', origin: 'lmflow.config.mjs' });
   assert.equal(report.hooks, { onStep: [{ plugin: 'demo', stage: 0 }], onDoctor: [{ plugin: 'demo', stage: 0 }] });
+});
+
+test('inspect: what taps cost in the last command of the folder', async () => {
+  await lmflow(['show']);
+  assert.match((await lmflow(['inspect'])).out, /times of taps in the last show \(20.*\)\n +demo onStep +\d+\.\d ms in 1 call\n/);
+  const { lastRun } = JSON.parse((await lmflow(['inspect', '--json'])).out) as { lastRun: { command: string } };
+  assert.is(lastRun.command, 'show');
+  assert.not.match((await lmflow(['inspect'], bare.folder)).out, /times of taps/);
 });
 
 test('doctor: machine, configuration, engine, and what plugins add', async () => {

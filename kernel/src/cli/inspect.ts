@@ -1,7 +1,9 @@
-// `lmflow inspect`: the resolved configuration with origins, the order of taps, and what taps cost.
+// `lmflow inspect`: the resolved configuration with origins, the order of taps, and what they cost in the last command.
 import { shown } from '../errors/shown.ts';
 import type { Kernel } from '../kernel.ts';
+import type { TapTime } from '../hooks.ts';
 import type { KernelReport } from '../types.ts';
+import type { LastRun } from './lastrun.ts';
 
 const secret = /(^|\.)(\w*(apiKey|password|secret)|hubToken|authToken|accessToken|hfToken)$/i;
 
@@ -12,7 +14,7 @@ export function safeReport(kernel: Kernel): KernelReport {
 }
 
 /** The same for people. */
-export function printInspection(kernel: Kernel): void {
+export function printInspection(kernel: Kernel, last: LastRun | undefined): void {
   const { log } = kernel;
   const report = safeReport(kernel);
   const values = report.settings.map(({ key, value, origin }) => ({ key, value: shown(value), origin }));
@@ -25,11 +27,10 @@ export function printInspection(kernel: Kernel): void {
   ]);
   const hooks = Object.entries(report.hooks);
   if (hooks.length > 0) log.table('taps, in the order they run', hooks.map(([hook, taps]) => [hook, taps.map(({ plugin, stage }) => (stage === 0 ? plugin : `${plugin} (stage ${stage})`)).join(', ')]));
-  printTimes(kernel, (title, rows) => { log.table(title, rows); });
+  if (last) printTimes(`times of taps in the last ${last.command} (${last.ended})`, last.times, (title, rows) => { log.table(title, rows); });
 }
 
 /** Times per plugin and hook, where any tap ran. */
-export function printTimes(kernel: Kernel, print: (title: string, rows: readonly (readonly [string, string])[]) => void): void {
-  const { times } = kernel.inspect();
-  if (times.length > 0) print('times of taps', times.map(({ plugin, hook, calls, milliseconds }) => [`${plugin} ${hook}`, `${milliseconds.toFixed(1)} ms in ${calls} call${calls === 1 ? '' : 's'}`]));
+export function printTimes(title: string, times: readonly TapTime[], print: (title: string, rows: readonly (readonly [string, string])[]) => void): void {
+  if (times.length > 0) print(title, times.map(({ plugin, hook, calls, milliseconds }) => [`${plugin} ${hook}`, `${milliseconds.toFixed(1)} ms in ${calls} call${calls === 1 ? '' : 's'}`]));
 }

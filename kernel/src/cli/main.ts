@@ -132,8 +132,10 @@ async function runReport(session: Session, name: 'plugins' | 'inspect'): Promise
     else printPlugins(kernel);
   } else {
     const { safeReport, printInspection } = await import('./inspect.ts');
-    if (session.globals.json) session.stdout.write(`${JSON.stringify(safeReport(kernel), null, 2)}\n`);
-    else printInspection(kernel);
+    const { lastRun } = await import('./lastrun.ts');
+    const last = lastRun(session.cwd);
+    if (session.globals.json) session.stdout.write(`${JSON.stringify({ ...safeReport(kernel), lastRun: last }, null, 2)}\n`);
+    else printInspection(kernel, last);
   }
   await kernel.close();
   return ExitCode.Ok;
@@ -161,9 +163,11 @@ async function runCommand(session: Session, name: string): Promise<number> {
   } finally {
     interrupt.stop();
   }
+  const { rememberRun } = await import('./lastrun.ts');
+  rememberRun(session.cwd, { command: name, ended: new Date().toISOString(), times: kernel.inspect().times });
   if (globals.verbose) {
     const { printTimes } = await import('./inspect.ts');
-    printTimes(kernel, (title, rows) => { for (const [left, right] of [[title, ''] as const, ...rows]) log.debug(`${left}  ${right}`); });
+    printTimes('times of taps', kernel.inspect().times, (title, rows) => { for (const [left, right] of [[title, ''] as const, ...rows]) log.debug(`${left}  ${right}`); });
   }
   await kernel.close();
   return interrupt.exitCode() ?? exitCode;
