@@ -1,0 +1,49 @@
+// The HTTP thread's side of the jobs: starts them on the main thread and gives their events as they come.
+import type { Job, JobEvent, ToMain } from '../messages.ts';
+
+export class Link {
+  readonly #say: (message: ToMain) => void;
+  readonly #listeners = new Map<number, (event: JobEvent) => void>();
+  #next = 1;
+
+  constructor(say: (message: ToMain) => void) {
+    this.#say = say;
+  }
+
+  /** An event from the main thread. Those of a job that was left are dropped. */
+  deliver(id: number, event: JobEvent): void {
+    this.#listeners.get(id)?.(event);
+  }
+
+  log(level: 'debug' | 'warn' | 'error', text: string): void {
+    this.#say({ kind: 'log', level, text });
+  }
+
+  /** Runs a job. Throws the signal's reason when it is aborted, which stops the generation; leaving the loop early stops it too. */
+  async *run(job: Job, signal: AbortSignal): AsyncGenerator<JobEvent, void> {
+    signal.throwIfAborted();
+    const id = this.#next++;
+    const events: JobEvent[] = [];
+    let wake = (): void => undefined;
+    let finished = false;
+    const woken = (): void => { wake(); };
+    this.#listeners.set(id, (event) => { events.push(event); wake(); });
+    signal.addEventListener('abort', woken);
+    this.#say({ kind: 'start', id, job });
+    try {
+      while (!finished) {
+        if (events.length === 0) await new Promise<void>((resolve) => { wake = resolve; });
+        signal.throwIfAborted();
+        for (const event of events.splice(0)) {
+          finished = event.kind === 'done' || event.kind === 'refused' || event.kind === 'failed';
+          yield event;
+          signal.throwIfAborted();
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', woken);
+      this.#listeners.delete(id);
+      if (!finished) this.#say({ kind: 'abort', id });
+    }
+  }
+}

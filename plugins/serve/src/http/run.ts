@@ -1,0 +1,127 @@
+// Runs a request's jobs from the queue to the answer, streamed or whole. What the chunks look like is the endpoint's business.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Job, PieceEvent } from '../messages.ts';
+import type { Server } from './app.ts';
+import { broken, clientGone, Failure, invalid, shuttingDown, tookTooLong } from './failure.ts';
+import { Stream } from './stream.ts';
+
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+}
+
+/** How an endpoint writes its answer. `choice` counts over prompts and samples. */
+export interface Answer {
+  /** Takes a piece; gives chunks to stream. */
+  piece(choice: number, event: PieceEvent): object[];
+  /** Chunks before the first piece. */
+  begin(): object[];
+  /** The chunk with the usage. */
+  usage(usage: Usage): object;
+  /** The whole answer. */
+  whole(usage: Usage): object;
+}
+
+export interface Plan {
+  readonly jobs: readonly Job[];
+  /** Samples of each job. */
+  readonly n: number;
+  readonly stream: boolean;
+  readonly includeUsage: boolean;
+  readonly answer: Answer;
+  readonly user?: string;
+}
+
+/** Answers a planned request; throws a Failure as long as nothing was sent. */
+export async function answer(server: Server, request: FastifyRequest, reply: FastifyReply, plan: Plan): Promise<void> {
+  const { options, turns } = server;
+  const { jobs, n } = plan;
+  const weight = jobs.length * n;
+  if (weight > options.maxConcurrent) {
+    throw invalid(`${weight} choices were asked for (prompts times n), this server decodes ${options.maxConcurrent} at once`, jobs.length > 1 ? 'prompt' : 'n', 'invalid_value');
+  }
+  const controller = new AbortController();
+  const { signal } = controller;
+  const timer = setTimeout(() => { controller.abort(tookTooLong(options.requestTimeout)); }, options.requestTimeout * 1000);
+  const gone = (): void => { if (!reply.raw.writableFinished) controller.abort(clientGone()); };
+  reply.raw.once('close', gone);
+  server.active.add(controller);
+  const start = performance.now();
+  let release: (() => void) | undefined;
+  try {
+    release = await turns.take(weight, signal);
+    server.count.waited({}, (performance.now() - start) / 1000);
+    const stream = plan.stream ? new Stream(reply) : undefined;
+    await decode(server, plan, signal, stream, start).then(async (usage) => {
+      server.link.log('debug', `${request.id} ${jobs[0]!.model}${plan.user === undefined ? '' : ` user ${JSON.stringify(plan.user)}`}: ${usage.prompt_tokens} + ${usage.completion_tokens} tokens in ${Math.round(performance.now() - start)} ms`);
+      if (!stream) return void reply.send(plan.answer.whole(usage));
+      if (plan.includeUsage) await stream.send(plan.answer.usage(usage));
+      stream.end();
+    }, (error: unknown) => {
+      const failure = toFailure(error);
+      if (!stream?.started) throw failure;
+      if (failure.status >= 500) server.link.log('warn', `${request.id}: ${failure.message}`);
+      stream.fail(failure.body);
+    });
+  } finally {
+    clearTimeout(timer);
+    reply.raw.off('close', gone);
+    server.active.delete(controller);
+    release?.();
+  }
+}
+
+async function decode(server: Server, plan: Plan, signal: AbortSignal, stream: Stream | undefined, start: number): Promise<Usage> {
+  const { jobs, n, answer } = plan;
+  const { count } = server;
+  let promptTokens = 0;
+  let completionTokens = 0;
+  let waiting = jobs.length;
+  let firstToken = true;
+  // one that fails stops the others
+  const controller = new AbortController();
+  const all = AbortSignal.any([signal, controller.signal]);
+  const early: object[][] = [];
+  const send = async (chunks: object[]): Promise<void> => {
+    if (!stream || chunks.length === 0) return;
+    // headers go out when every prompt was accepted: until then an error has its own status
+    if (waiting > 0) early.push(chunks);
+    else await stream.sendAll(chunks, signal);
+  };
+  const results = await Promise.allSettled(jobs.map(async (job, place) => {
+    try {
+      for await (const event of server.link.run(job, all)) {
+        if (event.kind === 'refused') throw invalid(event.message, event.parameter, event.code);
+        if (event.kind === 'failed') throw broken(event.message);
+        if (event.kind === 'started') {
+          promptTokens += event.promptTokens;
+          count.tokens({ kind: 'prompt' }, event.promptTokens);
+          if (--waiting === 0) await send([...answer.begin(), ...early.splice(0).flat()]);
+        }
+        if (event.kind === 'piece') {
+          if (firstToken) count.firstToken({}, (performance.now() - start) / 1000);
+          firstToken = false;
+          completionTokens += event.tokens;
+          count.tokens({ kind: 'completion' }, event.tokens);
+          await send(answer.piece(place * n + event.index, event));
+        }
+      }
+    } catch (error) {
+      controller.abort(error);
+      throw error;
+    }
+  }));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw signal.aborted ? signal.reason : controller.signal.reason;
+  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: promptTokens + completionTokens };
+}
+
+/** Stops everything that runs: the time after a shutdown is over. */
+export function abortAll(active: Iterable<AbortController>): void {
+  for (const controller of active) controller.abort(shuttingDown());
+}
+
+function toFailure(error: unknown): Failure {
+  return error instanceof Failure ? error : broken('the request failed');
+}

@@ -1,0 +1,55 @@
+// `lmflow serve`: a model over HTTP, with the API of OpenAI and a chat page.
+import { createRequire } from 'node:module';
+import { basename } from 'node:path';
+import { GENERATOR, MODELS, definePlugin, type CommandInvocation } from '@lmflow/sdk';
+import { modelMissing } from './errors.ts';
+import { startServer } from './host.ts';
+import { serveOptions } from './options.ts';
+
+export { startServer, type RunningServer, type ServerRequest } from './host.ts';
+export { serveOptions, type ServeOptions } from './options.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+const name = '@lmflow/plugin-serve';
+
+const serve = definePlugin({
+  name,
+  version,
+  sdk: '^1.0.0',
+  options: { section: 'serve', schema: serveOptions },
+  apply(context) {
+    const { resolve, log } = context;
+    context.command({
+      name: 'serve',
+      summary: 'Serves a model over HTTP: the API of OpenAI, and a chat page.',
+      sections: ['model', 'serve'],
+      examples: ['lmflow serve --model out/my-model', 'LMFLOW_API_KEY=secret lmflow serve --model out/my-model --serve-port 9000'],
+      run: async ({ config, signal }: CommandInvocation) => {
+        if (config.model === undefined) throw modelMissing();
+        const apiKey = context.options.apiKey ?? (process.env['LMFLOW_API_KEY'] || undefined);
+        const options = { ...context.options, ...(apiKey === undefined ? {} : { apiKey }) };
+        const generator = resolve(GENERATOR);
+        const model = await resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
+        const id = options.modelName ?? basename(config.model.replace(/[/\\]+$/, ''));
+        if (!isLoopback(options.host) && apiKey === undefined) log.warn(`serving on ${options.host} without an API key: whoever reaches this address can use the model`);
+        const server = await startServer({ generator, models: new Map([[id, model]]), options, log, version });
+        log.event('serving', { url: server.url, model: id }, `serving ${id} at ${server.url}${options.chatPage ? '/ (chat page)' : ''}, API at ${server.url}/v1; Ctrl-C ends`);
+        const stop = (): void => { void server.stop().catch(() => undefined); };
+        if (signal.aborted) stop();
+        signal.addEventListener('abort', stop, { once: true });
+        try {
+          await server.ended;
+        } finally {
+          signal.removeEventListener('abort', stop);
+        }
+        return 0;
+      },
+    });
+  },
+});
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+export default serve;

@@ -1,0 +1,69 @@
+// Runs the jobs of the HTTP thread on the main thread, where model and engine are.
+import { isLMFlowError, type GenerationOptions, type Logger, type Model, type TextGenerator } from '@lmflow/sdk';
+import type { Job, JobEvent } from './messages.ts';
+import type { ServeOptions } from './options.ts';
+import { scored } from './scores.ts';
+
+export interface JobRunner {
+  readonly generator: TextGenerator;
+  readonly models: ReadonlyMap<string, Model>;
+  readonly options: Pick<ServeOptions, 'maxPromptTokens' | 'maxTokens'>;
+  readonly log: Logger;
+}
+
+/** Runs one job, telling what becomes of it; never rejects. */
+export async function runJob(runner: JobRunner, job: Job, signal: AbortSignal, tell: (event: JobEvent) => void): Promise<void> {
+  const { generator, log } = runner;
+  const model = runner.models.get(job.model)!;
+  try {
+    const prompt = encode(generator, model, job);
+    if (!(prompt instanceof Int32Array)) return tell(prompt);
+    const options = withinLimits(runner, model, prompt.length, job.options);
+    if ('kind' in options) return tell(options);
+    tell({ kind: 'started', promptTokens: prompt.length });
+    const last = new Map<number, number>();
+    for await (const { index, text, tokens, finishReason } of generator.streamInference({ model, prompt, options, signal })) {
+      const scores = options.logprobs === undefined ? undefined : scored(model.tokenizer, tokens, last.get(index) ?? prompt.at(-1));
+      if (tokens.length > 0) last.set(index, tokens.at(-1)!.id);
+      tell({ kind: 'piece', index, text, tokens: tokens.length, ...(scores ? { scores } : {}), ...(finishReason ? { finishReason } : {}) });
+      // lets messages (an abort) in, however the generator waits
+      await new Promise((resolve) => { setImmediate(resolve); });
+      if (signal.aborted) break;
+    }
+    tell({ kind: 'done' });
+  } catch (error) {
+    if (signal.aborted) return tell({ kind: 'done' });
+    log.error(`a generation failed: ${error instanceof Error ? error.message : String(error)}`);
+    if (error instanceof Error && error.stack !== undefined) log.debug(error.stack);
+    tell({ kind: 'failed', message: isLMFlowError(error) ? `the generation failed (${error.code})` : 'the generation failed' });
+  }
+}
+
+function encode(generator: TextGenerator, model: Model, { prompt, tools }: Job): Int32Array | JobEvent {
+  const ids = Array.isArray(prompt) && typeof prompt[0] === 'number' ? (prompt as readonly number[]) : undefined;
+  const size = model.architecture.vocabularySize;
+  const wrong = ids?.find((id) => id < 0 || id >= size);
+  if (wrong !== undefined) return { kind: 'refused', code: 'invalid_value', parameter: 'prompt', message: `'prompt' has the token id ${wrong}, but the vocabulary has ${size} tokens` };
+  try {
+    const given = ids ? Int32Array.from(ids) : (prompt as string);
+    const encoded = generator.encodePrompt({ model, prompt: given, ...(tools ? { tools } : {}) });
+    if (encoded.length > 0) return encoded;
+    return { kind: 'refused', code: 'invalid_value', parameter: 'prompt', message: "'prompt' has no tokens" };
+  } catch (error) {
+    if (isLMFlowError(error)) return { kind: 'refused', code: error.code, message: [error.message, error.hint].filter(Boolean).join('. ') };
+    throw error;
+  }
+}
+
+/** Options with maxNewTokens decided, or why they are refused. */
+function withinLimits({ options: limits }: JobRunner, model: Model, length: number, options: GenerationOptions): GenerationOptions | (JobEvent & { kind: 'refused' }) {
+  const context = model.architecture.maxPositions;
+  const refused = (message: string, parameter: string): JobEvent & { kind: 'refused' } => ({ kind: 'refused', code: 'context_length_exceeded', message, parameter });
+  if (limits.maxPromptTokens !== undefined && length > limits.maxPromptTokens) return refused(`the prompt has ${length} tokens, this server takes at most ${limits.maxPromptTokens}`, 'prompt');
+  if (length >= context) return refused(`this model's context is ${context} tokens, but the prompt has ${length}`, 'prompt');
+  const most = Math.min(context - length, limits.maxTokens ?? Infinity);
+  const asked = options.maxNewTokens ?? most;
+  if (asked <= most) return { ...options, maxNewTokens: asked };
+  if (limits.maxTokens !== undefined && asked > limits.maxTokens) return refused(`${asked} tokens were asked for, this server gives at most ${limits.maxTokens}`, 'max_tokens');
+  return refused(`this model's context is ${context} tokens, but the prompt has ${length} and ${asked} more were asked for`, 'max_tokens');
+}

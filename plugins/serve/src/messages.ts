@@ -1,0 +1,67 @@
+// What the main thread (which computes) and the HTTP thread (which listens) say to each other. Everything here can be cloned.
+import type { ChatMessage, GenerationOptions } from '@lmflow/sdk';
+import type { ServeOptions } from './options.ts';
+
+/** What the HTTP thread knows of a model. */
+export interface ModelInfo {
+  readonly id: string;
+  /** Unix seconds. */
+  readonly created: number;
+  readonly contextLength: number;
+  /** How the chat template writes tool calls, where it does in a way that can be read back. */
+  readonly toolFormat?: 'hermes';
+}
+
+/** Given to the HTTP thread when it starts. */
+export interface ThreadSettings {
+  readonly options: ServeOptions;
+  readonly models: readonly ModelInfo[];
+  readonly version: string;
+}
+
+/** One prompt to be continued. */
+export interface Job {
+  readonly model: string;
+  readonly prompt: string | readonly number[] | readonly ChatMessage[];
+  readonly tools?: readonly unknown[];
+  /** Without maxNewTokens: what the context has left. */
+  readonly options: GenerationOptions;
+}
+
+/** A token as text, with its log-probability. */
+export interface ScoredToken {
+  readonly text: string;
+  readonly logprob: number;
+  readonly top: readonly { readonly text: string; readonly logprob: number }[];
+}
+
+export interface PieceEvent {
+  readonly kind: 'piece';
+  readonly index: number;
+  readonly text: string;
+  readonly tokens: number;
+  /** Only where log-probabilities were asked for. */
+  readonly scores?: readonly ScoredToken[];
+  readonly finishReason?: 'stop' | 'length' | 'abort';
+}
+
+/** What becomes of a job: `started`, pieces, `done`; or it ends with `refused` (the client's fault) or `failed`. */
+export type JobEvent =
+  | { readonly kind: 'started'; readonly promptTokens: number }
+  | PieceEvent
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly message: string; readonly code: string; readonly parameter?: string }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export type ToThread =
+  | { readonly kind: 'event'; readonly id: number; readonly event: JobEvent }
+  /** Finish what runs, then close. */
+  | { readonly kind: 'stop' };
+
+export type ToMain =
+  | { readonly kind: 'listening'; readonly url: string }
+  | { readonly kind: 'cannot-listen'; readonly why: string }
+  | { readonly kind: 'start'; readonly id: number; readonly job: Job }
+  | { readonly kind: 'abort'; readonly id: number }
+  | { readonly kind: 'log'; readonly level: 'debug' | 'warn' | 'error'; readonly text: string }
+  | { readonly kind: 'closed' };

@@ -1,0 +1,32 @@
+// The section `serve` of the configuration.
+import { z } from 'zod';
+
+const seconds = (): z.ZodNumber => z.number().positive().max(86_400);
+
+export const serveOptions = z.object({
+  host: z.string().min(1).default('127.0.0.1').describe('Address to listen on. Anything but a loopback address lets others in: set an API key then.'),
+  port: z.int().min(0).max(65_535).default(8000).describe('Port to listen on; 0 takes any free one.'),
+  modelName: z.string().min(1).optional().describe('Name that clients give as "model"; by default the last part of the key model.'),
+  apiKey: z.string().min(1).optional().describe('Clients must send it as a bearer token. The environment variable LMFLOW_API_KEY sets it too.'),
+  allowedHosts: z.array(z.string()).default([]).describe('Host names, besides localhost and IP addresses, that requests may be addressed to (against DNS rebinding).'),
+  allowedOrigins: z.array(z.string()).default([]).describe('Web pages of other origins that may call the server, e.g. https://app.example; "*" for all.'),
+  chatPage: z.boolean().default(true).describe('Serve a chat page at /.'),
+  maxConcurrent: z.int().min(1).default(8).describe('Sequences decoded at the same time (prompts times n); other requests wait in order.'),
+  maxQueue: z.int().min(0).default(64).describe('Requests that may wait; further ones get 429 with Retry-After.'),
+  maxConnections: z.int().min(1).default(1024).describe('Open connections; further ones are refused.'),
+  maxBodyBytes: z.int().min(1024).default(1_048_576).describe('Largest request body in bytes.'),
+  maxPromptTokens: z.int().min(1).optional().describe('Longest prompt in tokens; by default what the context of the model holds.'),
+  maxTokens: z.int().min(1).optional().describe('Most tokens a client may ask for in one choice; by default what the context has left.'),
+  headersTimeout: seconds().default(10).describe('Seconds a client has to send the headers of a request.'),
+  bodyTimeout: seconds().default(30).describe('Seconds a client has to send a whole request.'),
+  requestTimeout: seconds().default(600).describe('Seconds a request may take in all, waiting included.'),
+  shutdownTimeout: seconds().default(30).describe('Seconds that running requests have to finish after Ctrl-C.'),
+});
+
+export type ServeOptions = z.output<typeof serveOptions>;
+
+declare module '@lmflow/sdk' {
+  interface ConfigSections {
+    serve?: z.input<typeof serveOptions>;
+  }
+}

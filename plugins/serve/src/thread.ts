@@ -1,0 +1,35 @@
+// The HTTP thread. Does nothing where it is imported by anything but host.ts.
+import { parentPort, workerData } from 'node:worker_threads';
+import { closeServer, createServer } from './http/app.ts';
+import { Link } from './http/link.ts';
+import type { ThreadSettings, ToMain, ToThread } from './messages.ts';
+
+const port = parentPort;
+if (port !== null && isSettings(workerData)) await serve(workerData, (message) => { port.postMessage(message); });
+
+async function serve(settings: ThreadSettings, say: (message: ToMain) => void): Promise<void> {
+  const link = new Link(say);
+  const server = createServer(settings, link);
+  let stopping = false;
+  port!.on('message', (message: ToThread) => {
+    if (message.kind === 'event') return link.deliver(message.id, message.event);
+    if (stopping) return;
+    stopping = true;
+    void closeServer(server).catch((error: unknown) => { link.log('error', String(error)); }).then(end);
+  });
+  const end = (): void => { say({ kind: 'closed' }); port!.close(); };
+  const { host, port: number } = settings.options;
+  try {
+    await server.app.listen({ host, port: number });
+  } catch (error) {
+    say({ kind: 'cannot-listen', why: error instanceof Error ? error.message : String(error) });
+    port!.close();
+    return;
+  }
+  const bound = server.app.server.address() as { port: number };
+  say({ kind: 'listening', url: `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}` });
+}
+
+function isSettings(data: unknown): data is ThreadSettings {
+  return typeof data === 'object' && data !== null && 'options' in data && 'models' in data;
+}
