@@ -20,7 +20,7 @@ const positionInterpolation = definePlugin({
   apply(context) {
     // Early: the model that other plugins get has its final architecture.
     context.hooks.onModelLoad.tap({ name, stage: Stage.Early }, (model, { role }) => {
-      if (role !== 'policy' && role !== 'reference') return model;
+      if (!context.options.enabled || (role !== 'policy' && role !== 'reference')) return model;
       const { options, log } = context;
       const stretched = stretch(model.source, model.architecture, options);
       if (!stretched) {

@@ -6,6 +6,7 @@ export const KINDS = ['linear', 'ntk', 'dynamic', 'yarn', 'llama3'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export const positionInterpolationOptions = z.object({
+  enabled: z.boolean().default(true).describe('false: positions as the checkpoint has them.'),
   type: z.enum(KINDS).default('linear').describe('linear: positions divided by the factor (Chen et al. 2023). ntk: a larger base, fixed. dynamic: a base that grows with the sequence. yarn: Peng et al. 2023. llama3: as Llama 3.1.'),
   factor: z.number().gt(1).default(4).describe('How many times longer than the original length sequences can be.'),
   originalMaxPositions: z.int().positive().optional().describe('Length the checkpoint was trained for (default: that of its config.json).'),
@@ -27,5 +28,5 @@ export const OWN: Readonly<Partial<Record<keyof PositionInterpolationOptions, Ki
 export const aliases = { ropeType: 'type', scalingFactor: 'factor', originalMaxPositionEmbeddings: 'originalMaxPositions' } as const;
 
 declare module '@lmflow/sdk' {
-  interface ConfigSections { positionInterpolation?: z.input<typeof positionInterpolationOptions> | true }
+  interface ConfigSections { positionInterpolation?: z.input<typeof positionInterpolationOptions> | boolean }
 }

@@ -92,6 +92,7 @@ test('what cannot be meant is refused', async () => {
   assert.is(await code(scaled, { type: 'yarn' }), 'LMFLOW_POSITIONS_STRETCHED');
   assert.is(await code(scaled, { type: 'ntk' }), 'LMFLOW_POSITIONS_STRETCHED');
   assert.is(await code(scaled, { type: 'linear', factor: 2 }), 'loaded');
+  assert.is(await code(scaled, { enabled: false }), 'loaded');
   assert.is(await code(folderOf(LLAMA), { type: 'linear', betaFast: 3 }), 'LMFLOW_POSITIONS_OPTION');
   assert.is(await code(folderOf(LLAMA), { type: 'llama3', lowFreqFactor: 4 }), 'LMFLOW_POSITIONS_OPTION');
   assert.is(await code(folderOf({ architectures: ['GPT2LMHeadModel'], model_type: 'gpt2', n_embd: 8, n_layer: 1, n_head: 2, n_positions: 16, vocab_size: 4 }), {}), 'LMFLOW_POSITIONS_NOT_ROTARY');
