@@ -26,6 +26,8 @@ export interface Step {
   /** `evaluation` in onBatch while evaluating: nothing is learned, and control is not looked at. */
   readonly mode: 'training' | 'evaluation';
   readonly batches: readonly Batch[];
+  /** While training: loss and summed gradients of a micro-batch, in a program of its own that is traced anew, for checks. Nothing is updated. */
+  readonly gradients?: (batch: Batch) => Promise<{ readonly loss: number; readonly gradients: ReadonlyMap<string, Float32Array> }>;
   /** After the update: mean loss, norm of the gradient before clipping, learning rate of this step, seconds. */
   loss?: number;
   gradientNorm?: number;

@@ -90,10 +90,11 @@ export async function trainingLoop(run: Run): Promise<LoopEnd> {
   return 'finished';
 }
 
-function makeStep({ request: { model, train }, settings: { totalSteps }, order, collating }: Run, number: number): Step {
+function makeStep({ request: { model, train }, settings: { totalSteps }, order, collating, programs }: Run, number: number): Step {
   const batches: Batch[] = order.microBatches(number).map((indices) => collate(indices.map((index) => train.get(index)), collating));
   const control = { stop: false, save: false, evaluate: false, log: false };
-  return { number, totalSteps, epoch: order.epochAfter(number), model, control, mode: 'training', batches };
+  const gradients: Step['gradients'] = (batch) => programs.aside({ batch, step: number, micro: 0 });
+  return { number, totalSteps, epoch: order.epochAfter(number), model, control, mode: 'training', batches, gradients };
 }
 
 function checkFinite({ checkpoint }: Run, { number, loss, gradientNorm }: Step): void {

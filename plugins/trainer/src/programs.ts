@@ -70,6 +70,16 @@ export class Programs {
     return result;
   }
 
+  /** Runs a micro-batch for training in a program of its own, traced from the building functions as they are now, and forgets it. */
+  async aside(micro: MicroBatch): Promise<ProgramResult> {
+    const programs = new Programs(this.#request);
+    try {
+      return await programs.run('training', micro);
+    } finally {
+      await programs.dispose();
+    }
+  }
+
   /** After an update: parameters that the engine holds a copy of are uploaded again before the next run. */
   parametersChanged(): void {
     for (const [name, tensor] of this.#parameters) {

@@ -1,0 +1,54 @@
+// QLoRA (Dettmers et al. 2023): the frozen linears of the blocks in 4 bits, in memory and in both directions of a training step.
+import { createRequire } from 'node:module';
+import { definePlugin, isLMFlowError, Stage, type LinearLayer, type Model } from '@lmflow/sdk';
+import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
+import { lowerMatMulNf4 } from './lowering.ts';
+import { matMulNf4Op } from './op.ts';
+import { aliases, qloraOptions, unsupported } from './options.ts';
+import { quantizeModel, refuseTrained } from './wrap.ts';
+
+export { dequantize, quantize, type Quantized, type QuantType } from './codes.ts';
+export { dequantizeScales, quantizeScales, type QuantizedScales } from './scales.ts';
+export { matMulNf4, matMulNf4Op, type MatMulNf4Attributes, type PackedWeight } from './op.ts';
+export { qloraOptions, type QloraOptions } from './options.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+const name = '@lmflow/plugin-qlora';
+/** After every plugin that declares parameters. */
+const LAST = 2 * Stage.Late;
+
+const qlora = definePlugin({
+  name,
+  version,
+  sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-models'],
+  options: { section: 'qlora', schema: qloraOptions, aliases, unsupported },
+  apply(context) {
+    const { hooks } = context;
+    const quantized = new WeakMap<Model, readonly LinearLayer[]>();
+
+    // Before adapters are made, so that what wraps these functions later stands on 4 bits.
+    hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model) => {
+      registerLowering();
+      quantized.set(model, await quantizeModel(model, context.options, name, context.log));
+      return model;
+    });
+
+    hooks.onModelLoad.tap({ name, stage: LAST }, (model) => {
+      const layers = quantized.get(model);
+      if (layers) refuseTrained(model, layers);
+      return model;
+    });
+
+    /** Another engine than onnx has no such service: it decomposes the op. */
+    function registerLowering(): void {
+      try {
+        context.resolve(LOWERINGS).register(matMulNf4Op.name, lowerMatMulNf4);
+      } catch (error) {
+        if (!isLMFlowError(error) || error.code !== 'LMFLOW_TOKEN_MISSING') throw error;
+      }
+    }
+  },
+});
+
+export default qlora;

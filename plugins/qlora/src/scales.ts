@@ -1,0 +1,62 @@
+// Double quantization (Dettmers et al. 2023, section 3): the blocks' scales themselves in 8 bits, blocks of 256, around their mean.
+
+/** Scales that share a second scale. */
+export const SCALE_BLOCK = 256;
+
+/** Dynamic 8-bit numbers (Dettmers 2015), ascending: 7 decades of magnitude, the fraction finer the larger it is. */
+export const DYNAMIC = dynamicMap();
+
+function dynamicMap(): Float32Array {
+  const numbers = [0, 1];
+  for (let decade = 0; decade < 7; decade++) {
+    const edges = evenly(0.1, 1, 2 ** decade + 1);
+    const factor = Math.fround(10 ** (decade - 6));
+    for (let index = 0; index + 1 < edges.length; index++) {
+      const number = Math.fround(factor * Math.fround(Math.fround(edges[index]! + edges[index + 1]!) / 2));
+      numbers.push(number, -number);
+    }
+  }
+  return Float32Array.from(numbers).sort();
+}
+
+/** As torch.linspace in float32: counted from the nearer end. */
+function evenly(from: number, to: number, count: number): Float32Array {
+  const step = Math.fround((Math.fround(to) - Math.fround(from)) / (count - 1));
+  return Float32Array.from({ length: count }, (_, index) => (index < count / 2 ? Math.fround(from) + step * index : Math.fround(to) - step * (count - 1 - index)));
+}
+
+export interface QuantizedScales {
+  /** Indices into DYNAMIC, one a scale. */
+  readonly codes: Uint8Array;
+  /** Largest magnitude of each block of 256, after the mean was taken off. */
+  readonly scales: Float32Array;
+  readonly mean: number;
+}
+
+/** Quantizes scales to 8 bits. */
+export function quantizeScales(scales: Float32Array): QuantizedScales {
+  const mean = Math.fround(scales.reduce((sum, scale) => sum + scale, 0) / scales.length);
+  const codes = new Uint8Array(scales.length);
+  const outer = new Float32Array(Math.ceil(scales.length / SCALE_BLOCK));
+  for (let block = 0; block < outer.length; block++) {
+    const centred = Float32Array.from(scales.subarray(block * SCALE_BLOCK, (block + 1) * SCALE_BLOCK), (scale) => scale - mean);
+    const largest = centred.reduce((sofar, number) => Math.max(sofar, Math.abs(number)), 0);
+    outer[block] = largest;
+    centred.forEach((number, index) => { codes[block * SCALE_BLOCK + index] = nearest(largest > 0 ? Math.fround(number / largest) : 0); });
+  }
+  return { codes, scales: outer, mean };
+}
+
+/** The float32 scales that the 8 bits stand for. */
+export function dequantizeScales({ codes, scales, mean }: QuantizedScales): Float32Array {
+  return Float32Array.from(codes, (code, index) => Math.fround(DYNAMIC[code]! * scales[Math.floor(index / SCALE_BLOCK)]!) + mean);
+}
+
+function nearest(number: number): number {
+  let [low, high] = [0, DYNAMIC.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (DYNAMIC[middle]! <= number) low = middle; else high = middle;
+  }
+  return number > Math.fround((DYNAMIC[low]! + DYNAMIC[high]!) / 2) ? high : low;
+}

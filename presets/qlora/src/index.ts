@@ -1,0 +1,15 @@
+// LoRA adapters on a base whose linears are kept in 4 bits.
+import { definePreset } from '@lmflow/sdk';
+import engineOnnx from '@lmflow/plugin-engine-onnx';
+import models from '@lmflow/plugin-models';
+import datasets from '@lmflow/plugin-datasets';
+import trainer from '@lmflow/plugin-trainer';
+import qlora from '@lmflow/plugin-qlora';
+import lora from '@lmflow/plugin-lora';
+import finetune from '@lmflow/plugin-finetune';
+
+export default definePreset({
+  name: '@lmflow/preset-qlora',
+  plugins: [engineOnnx, models, datasets, trainer, qlora, lora, finetune],
+  config: { learningRate: 2e-4, lrSchedulerType: 'cosine', warmupSteps: 0.03 },
+});
