@@ -1,0 +1,71 @@
+// The frozen linears of the blocks computed in int8, forward and input gradient, with a scale for every row of activations.
+import { createRequire } from 'node:module';
+import { definePlugin, isLMFlowError, Stage, type Model } from '@lmflow/sdk';
+import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
+import { compareWithFloat, type Agreement } from './check.ts';
+import { lowerMatMulInt8 } from './lowering.ts';
+import { matMulInt8Op } from './op.ts';
+import { aliases, int8Options, unsupported } from './options.ts';
+import { computeInInt8, refuseTrained, type Switch } from './wrap.ts';
+
+export { matMulInt8, matMulInt8Op, type Direction } from './op.ts';
+export { int8Options, type Int8Options } from './options.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+const name = '@lmflow/plugin-int8-compute';
+/** After every plugin that declares parameters. */
+const LAST = 2 * Stage.Late;
+
+const int8Compute = definePlugin({
+  name,
+  version,
+  sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-models'],
+  options: { section: 'int8Compute', schema: int8Options, aliases, unsupported },
+  apply(context) {
+    const { hooks } = context;
+    const ways = new WeakMap<Model, Switch>();
+    const checked = new WeakSet<Model>();
+
+    hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model, { purpose }) => {
+      if (purpose !== 'training') return model; // what is trained comes out as usual, and is used in float32
+      registerLowering();
+      ways.set(model, await computeInInt8(model, context.options, name, context.log));
+      return model;
+    });
+
+    hooks.onModelLoad.tap({ name, stage: LAST }, (model) => {
+      const way = ways.get(model);
+      if (way) refuseTrained(model, way.layers);
+      return model;
+    });
+
+    // Last, so that the batch is what the step trains on.
+    hooks.onBatch.tapPromise({ name, stage: LAST }, async (batch, { model, mode, gradients }) => {
+      const way = ways.get(model);
+      if (!way || !gradients || mode !== 'training' || !context.options.selfCheck || checked.has(model)) return batch;
+      checked.add(model);
+      report(await compareWithFloat(batch, gradients, way));
+      return batch;
+    });
+
+    function report(found: Agreement): void {
+      const { cosine, relativeError, loss, floatLoss } = found;
+      if (cosine === undefined) return context.log.warn('int8-compute: the first step has no gradient, so int8 could not be compared with float32');
+      const text = `int8-compute: first step against float32: cosine of the gradients ${cosine.toFixed(5)}, relative error ${(100 * relativeError).toFixed(1)}%, loss ${loss.toPrecision(6)} (${floatLoss.toPrecision(6)})`;
+      context.log.event('int8-compute-check', { cosine, relativeError, loss, floatLoss }, text);
+      if (cosine < context.options.minCosine) context.log.warn(`int8-compute: that is less than ${context.options.minCosine}: name layers with wide activations (often down_proj) in int8Compute.exclude`);
+    }
+
+    /** Another engine than onnx has no such service: it decomposes the op, in float32. */
+    function registerLowering(): void {
+      try {
+        context.resolve(LOWERINGS).register(matMulInt8Op.name, lowerMatMulInt8);
+      } catch (error) {
+        if (!isLMFlowError(error) || error.code !== 'LMFLOW_TOKEN_MISSING') throw error;
+      }
+    }
+  },
+});
+
+export default int8Compute;
