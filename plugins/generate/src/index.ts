@@ -1,7 +1,9 @@
 // Text from a model: the service GENERATOR, plain decoding behind the hook onGenerate, and the commands generate and chat.
 import { createRequire } from 'node:module';
+import { chatCommand } from './commands/chat.ts';
+import { generateCommand } from './commands/generate.ts';
 import { ENGINE, GENERATOR, Stage, definePlugin, type Model } from '@lmflow/sdk';
-import { StepRunner } from './decode/runner.ts';
+import { StepRunner, STRETCHING } from './decode/runner.ts';
 import { CachedSession } from './decode/session.ts';
 import { UncachedSession } from './decode/uncached.ts';
 import { nobodyDecodes } from './errors.ts';
@@ -33,12 +35,14 @@ const generate = definePlugin({
       const mode = frozen.has(model) || model.parameters.size === 0 ? 'inference' : 'evaluation';
       const runner = new StepRunner({ engine: resolve(ENGINE), model, mode, contextLength });
       if (!context.options.useCache) return new UncachedSession(runner);
-      const scaling = model.architecture.rope?.scaling.type;
-      return new CachedSession(runner, scaling === 'dynamic' || scaling === 'longrope');
+      return new CachedSession(runner, STRETCHING.includes(model.architecture.rope?.scaling.type ?? ''));
     });
 
+    context.command(generateCommand(context));
+    context.command(chatCommand(context));
+
     context.provide(GENERATOR, () => {
-      const { maxBatchSize, contextLength, useCache: _useCache, ...defaults } = context.options;
+      const { maxBatchSize, contextLength, useCache: _useCache, chatTemplate: _template, ...defaults } = context.options;
       return new Generator({
         maxBatchSize, contextLength, defaults, log: context.log,
         open: async (request) => {

@@ -45,6 +45,7 @@ export const unsupported = {
 export const schema = generationOptions.extend({
   maxBatchSize: whole.min(1).default(16).describe('Sequences decoded together; more wait.'),
   contextLength: whole.min(2).optional().describe("Most tokens of prompt and answer together; by default the checkpoint's positions. Rotary models may be taken further."),
+  chatTemplate: z.string().optional().describe("Chat template of the commands: a .jinja file, or its source. By default the adapter's, else the model's own."),
   useCache: z.boolean().default(true).describe('Keep keys and values of earlier tokens. Without, every token is computed from all before it: slow, to check the cache.'),
 });
 

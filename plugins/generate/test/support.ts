@@ -1,5 +1,6 @@
 // Kernels with real models for the tests of this plugin.
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestKernel } from 'lmflow/testing';
 import { GENERATOR, MODELS, type Model, type TextGenerator } from '@lmflow/sdk';
@@ -13,7 +14,7 @@ export const STORIES = join(shared, 'models', 'stories260k');
 /** Whether the real model is there; says so where it is not. */
 export function hasStories(): boolean {
   if (existsSync(STORIES)) return true;
-  console.error('skipped: no ../shared');
+  process.stderr.write('skipped: no ../shared\n');
   return false;
 }
 
@@ -35,3 +36,30 @@ export async function withModel<T>(source: string, config: Record<string, unknow
     await kernel.close();
   }
 }
+
+/** A copy of a family's folder with a tokenizer of 96 made-up words: the fixtures speak in token ids. */
+export function familyFolder(family: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `lmflow-${family}-`));
+  cpSync(join(FAMILIES, family), folder, { recursive: true });
+  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null,
+    pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null, model: { type: 'WordLevel', vocab, unk_token: 't0' } }));
+  writeFileSync(join(folder, 'tokenizer_config.json'), '{}');
+  return folder;
+}
+
+export interface Case { readonly prompt: readonly number[]; readonly ids: readonly number[]; readonly logprobs: readonly number[] }
+export interface ProcessedCase { readonly prompt: readonly number[]; readonly options: Readonly<Record<string, unknown>>; readonly ids: readonly number[] }
+export interface BeamCase {
+  readonly family: string;
+  readonly prompt: readonly number[];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly eos: readonly number[];
+  readonly ids: readonly (readonly number[])[];
+  readonly scores: readonly number[];
+}
+
+/** What transformers generates (reference/generation.py). */
+export const reference = JSON.parse(readFileSync(join(import.meta.dirname, 'fixtures', 'generation.json'), 'utf8')) as {
+  readonly greedy: Readonly<Record<string, readonly Case[]>>; readonly processed: readonly ProcessedCase[]; readonly beams: readonly BeamCase[];
+};

@@ -4,6 +4,9 @@ import { batchBucket, cacheBucket, lengthBucket } from './buckets.ts';
 import { KeyValueCache } from './cache.ts';
 import { keysOf, newKeysOf, newValuesOf, StepPrograms, valuesOf, type StepShape } from './programs.ts';
 
+/** Kinds of rope whose angles depend on how long the sequence is. */
+export const STRETCHING: readonly string[] = ['dynamic', 'longrope'];
+
 /** Some tokens of one row of the cache. */
 export interface RowTokens {
   readonly row: number;
@@ -74,10 +77,9 @@ export class StepRunner {
 
   // Kinds of rope that stretch with the sequence are read at its very length; a bucket does for all others.
   #contextOf(size: number, length: number, reached: number): number {
-    const { model: { architecture }, contextLength } = this.#request;
-    const kind = architecture.rope?.scaling.type;
-    const stretches = size === 0 && (kind === 'dynamic' || kind === 'longrope') && reached > architecture.maxPositions;
-    return stretches ? reached : Math.min(Math.max(contextLength, size), size + length);
+    const { model: { architecture: { rope } }, contextLength } = this.#request;
+    if (size === 0 && rope && STRETCHING.includes(rope.scaling.type)) return reached;
+    return Math.min(Math.max(contextLength, size), size + length);
   }
 
   async #run(shape: StepShape, feeds: Feeds, written: readonly Written[]): Promise<Float32Array[]> {

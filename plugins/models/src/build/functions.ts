@@ -73,7 +73,8 @@ export function buildingFunctions(blueprint: Blueprint): BuildingFunctions {
       return concat([turned, slice(x, [0, 0, 0, rotated], [batch, length, heads, width])], 3);
     },
 
-    ropeTables: (trace) => ropeTables(trace.model.architecture.rope!, { length: trace.contextLength ?? trace.length, maxPositions: architecture.maxPositions }),
+    ropeTables: (trace) => ropeTables(trace.model.architecture.rope!,
+      { length: trace.contextLength ?? trace.length, maxPositions: architecture.maxPositions }, trace.cache?.layer(0) !== undefined),
 
     mlp(trace, x, layer) {
       const { build } = trace.model;

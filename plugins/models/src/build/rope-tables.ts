@@ -77,6 +77,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
+const LENGTH_DEPENDENT: ReadonlySet<string> = new Set(['dynamic', 'longrope']);
+
 function yarnAttention(rope: RopeConfig, factor: number): number {
   const { attention_factor: given, mscale, mscale_all_dim: all } = rope.scaling as { attention_factor?: number; mscale?: number; mscale_all_dim?: number };
   const scale = (weight: number): number => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1);
@@ -89,12 +91,17 @@ export function ropeFrequencies(rope: RopeConfig, lengths: Lengths): Frequencies
   return KINDS[rope.scaling.type]!(rope, lengths);
 }
 
-/** Tables [length, dimensions / 2] for positions 0 .. length - 1. */
-export function ropeTables(rope: RopeConfig, lengths: Lengths): RopeTables {
-  const { inverse, attention } = ropeFrequencies(rope, lengths);
+/**
+ * Tables [length, dimensions / 2] for positions 0 .. length - 1. `growing`: each position as the last of a sequence, which is how tokens are
+ * decoded one by one (kinds that depend on the length turn each by its own).
+ */
+export function ropeTables(rope: RopeConfig, lengths: Lengths, growing = false): RopeTables {
+  const own = growing && LENGTH_DEPENDENT.has(rope.scaling.type);
+  let { inverse, attention } = ropeFrequencies(rope, lengths);
   const pairs = inverse.length;
   const [cos, sin] = [new Float32Array(lengths.length * pairs), new Float32Array(lengths.length * pairs)];
   for (let position = 0; position < lengths.length; position++) {
+    if (own) ({ inverse, attention } = ropeFrequencies(rope, { ...lengths, length: position + 1 }));
     for (let pair = 0; pair < pairs; pair++) {
       const angle = f(position * inverse[pair]!);
       cos[position * pairs + pair] = f(Math.cos(angle)) * attention;

@@ -1,0 +1,134 @@
+// `lmflow chat`: a conversation in the terminal.
+import { writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { GENERATOR, MODELS, isLMFlowError, type CommandInvocation, type CommandSpec, type GenerationOptions, type Logger, type Model, type PluginContext, type TextGenerator } from '@lmflow/sdk';
+import { z } from 'zod';
+import { modelMissing } from '../errors.ts';
+import { generationOptions } from '../options.ts';
+import { Conversation } from './conversation.ts';
+import { settleTemplate } from './template.ts';
+
+const flags = generationOptions.omit({ truncation: true, numBeams: true, numReturnSequences: true, lengthPenalty: true, earlyStopping: true })
+  .extend({ system: z.string().optional().describe('The system message.') });
+
+/** What a chat needs of the world. */
+export interface ChatSetup {
+  readonly generator: TextGenerator;
+  readonly model: Model;
+  readonly contextLength: number;
+  readonly options: GenerationOptions;
+  readonly system: string | undefined;
+  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly output: NodeJS.WritableStream;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+const HELP = '/reset forgets the conversation, /system TEXT sets the system message, /save FILE writes the conversation, /exit ends';
+
+/** The command. */
+export function chatCommand(context: PluginContext<{ readonly chatTemplate?: string | undefined; readonly contextLength?: number | undefined }>): CommandSpec {
+  return {
+    name: 'chat',
+    summary: 'Talks with a model in the terminal.',
+    options: flags,
+    sections: ['model', 'generate', 'lora'],
+    examples: ['lmflow chat --preset inference --model org/model --lora-adapter out'],
+    async run({ config, options: own, signal }: CommandInvocation) {
+      if (config.model === undefined) throw modelMissing('chat');
+      const { system, ...options } = own as z.output<typeof flags>;
+      const model = await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
+      context.log.info(`${model.source}, chat template: ${settleTemplate(model, config, context.options.chatTemplate)}\n${HELP}`);
+      await runChat({
+        model, system, signal, log: context.log, generator: context.resolve(GENERATOR), input: process.stdin, output: process.stdout,
+        contextLength: context.options.contextLength ?? model.architecture.maxPositions, options: options,
+      });
+      return undefined;
+    },
+  };
+}
+
+/** Reads lines and answers them until the input ends, /exit, or the signal. */
+export async function runChat(setup: ChatSetup): Promise<void> {
+  const { input, output, log, signal } = setup;
+  const conversation = new Conversation(setup.system);
+  const lines = createInterface({ input, ...(input.isTTY ? { output, terminal: true } : {}), prompt: '> ' });
+  let answering: AbortController | undefined;
+  const stop = (): void => { lines.close(); answering?.abort(); };
+  // On a terminal Ctrl-C stops the answer, and between answers the chat.
+  lines.on('SIGINT', () => { if (answering) answering.abort(); else stop(); });
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    if (input.isTTY) lines.prompt();
+    for await (const line of lines) {
+      const text = line.trim();
+      if (text === '/exit' || text === '/quit') break;
+      if (text.startsWith('/')) obey(text, conversation, log);
+      else if (text !== '') {
+        answering = new AbortController();
+        await answer(setup, conversation, text, answering.signal);
+        answering = undefined;
+      }
+      if (signal.aborted) break;
+      if (input.isTTY) lines.prompt();
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    lines.close();
+  }
+}
+
+async function answer(setup: ChatSetup, conversation: Conversation, question: string, signal: AbortSignal): Promise<void> {
+  const { generator, model, options, output, log, contextLength } = setup;
+  conversation.say('user', question);
+  try {
+    const reserve = Math.min(options.maxNewTokens ?? 256, Math.floor(contextLength / 4));
+    const dropped = conversation.shorten((messages) => generator.encodePrompt({ model, prompt: messages }).length + reserve <= contextLength);
+    if (dropped > 0) log.warn(`the conversation does not fit into the context of ${contextLength} tokens: the oldest ${dropped} messages are left out`);
+    const started = performance.now();
+    let [first, count, text] = [0, 0, ''];
+    for await (const piece of generator.streamInference({ model, prompt: conversation.messages, options, signal })) {
+      if (count === 0) first = performance.now();
+      count += piece.tokens.length;
+      text += piece.text;
+      output.write(piece.text);
+    }
+    output.write('\n');
+    const seconds = (performance.now() - first) / 1000;
+    if (count > 1) log.event('chat', { tokens: count, tokensPerSecond: (count - 1) / seconds, firstToken: (first - started) / 1000 }, `[${count} tokens, ${((count - 1) / seconds).toFixed(1)} tokens/s, the first after ${((first - started) / 1000).toFixed(2)} s]`);
+    conversation.say('assistant', text);
+  } catch (error) {
+    if (!isLMFlowError(error)) throw error;
+    conversation.unsay();
+    log.error([error.message, error.hint].filter(Boolean).join(' '));
+  }
+}
+
+function obey(line: string, conversation: Conversation, log: Logger): void {
+  const [command = '', ...words] = line.split(/\s+/);
+  const rest = words.join(' ');
+  switch (command) {
+    case '/reset':
+      conversation.reset();
+      log.info('the conversation is forgotten');
+      break;
+    case '/system':
+      conversation.system = rest === '' ? undefined : rest;
+      log.info(rest === '' ? 'no system message' : 'the system message is set');
+      break;
+    case '/save':
+      save(rest, conversation, log);
+      break;
+    default: log.info(HELP);
+  }
+}
+
+function save(file: string, { messages }: Conversation, log: Logger): void {
+  if (file === '') return log.error('/save needs a file');
+  try {
+    writeFileSync(file, `${JSON.stringify({ messages }, undefined, 2)}\n`);
+    log.info(`the conversation is in ${file}`);
+  } catch (error) {
+    log.error(error instanceof Error ? error.message : String(error));
+  }
+}

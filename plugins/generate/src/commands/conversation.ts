@@ -1,0 +1,35 @@
+// The turns of a chat, and what of them fits into the context.
+import type { ChatMessage } from '@lmflow/sdk';
+
+export class Conversation {
+  system: string | undefined;
+  #turns: ChatMessage[] = [];
+
+  constructor(system: string | undefined) {
+    this.system = system;
+  }
+
+  get messages(): readonly ChatMessage[] {
+    return [...(this.system === undefined ? [] : [{ role: 'system', content: this.system }]), ...this.#turns];
+  }
+
+  say(role: 'user' | 'assistant', content: string): void {
+    this.#turns.push({ role, content });
+  }
+
+  /** Takes the last turn back, where nothing came of it. */
+  unsay(): void {
+    this.#turns.pop();
+  }
+
+  reset(): void {
+    this.#turns = [];
+  }
+
+  /** Drops the oldest turns (a question with its answer) until `fits` says so; gives how many messages. The last question stays. */
+  shorten(fits: (messages: readonly ChatMessage[]) => boolean): number {
+    const before = this.#turns.length;
+    while (this.#turns.length > 1 && !fits(this.messages)) this.#turns = this.#turns.slice(this.#turns[1]?.role === 'assistant' ? 2 : 1);
+    return before - this.#turns.length;
+  }
+}

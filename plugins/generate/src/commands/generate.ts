@@ -1,0 +1,123 @@
+// `lmflow generate`: prompts in, text or lines of JSON out.
+import { createWriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import { MODELS, type CommandInvocation, type CommandSpec, type Model, type PluginContext, type TextGenerator, type TextRequest, type TextResult } from '@lmflow/sdk';
+import { GENERATOR } from '@lmflow/sdk';
+import { z } from 'zod';
+import { modelMissing } from '../errors.ts';
+import { generationOptions } from '../options.ts';
+import { collectPrompts, type Prompt } from './prompts.ts';
+import { settleTemplate } from './template.ts';
+
+declare module '@lmflow/sdk' {
+  interface CommandResults { generate: readonly (readonly TextResult[])[] }
+}
+
+// `truncation` is a flag of the data's; for generation it is --generate-truncation.
+const flags = generationOptions.omit({ truncation: true }).extend({
+  prompts: z.string().optional().describe('File of prompts: one a line, or .jsonl/.json with texts, {"prompt"} or {"messages"}.'),
+  chat: z.boolean().default(false).describe('Prompts are messages of a user, written with the chat template.'),
+  system: z.string().optional().describe('With --chat: the system message.'),
+  format: z.enum(['text', 'jsonl']).default('text').describe('text, or a line of JSON for each prompt.'),
+  output: z.string().optional().describe('File to write to, in place of the terminal.'),
+  logprobs: z.number().int().min(0).optional().describe('With jsonl: log-probability of each token and of so many of the likeliest.'),
+  stream: z.boolean().optional().describe('Show text as it comes; by default where one prompt is answered on a terminal.'),
+});
+
+type Flags = z.output<typeof flags>;
+
+/** Where text goes. */
+interface Sink { write(text: string): void; end(): Promise<void> }
+
+/** The command. */
+export function generateCommand(context: PluginContext<{ readonly chatTemplate?: string | undefined }>): CommandSpec {
+  return {
+    name: 'generate',
+    summary: 'Continues prompts, or answers them with --chat.',
+    usage: '[prompt...]',
+    options: flags,
+    sections: ['model', 'generate', 'lora'],
+    examples: [
+      'lmflow generate --preset inference --model org/model "Once upon a time" --max-new-tokens 100 --temperature 0.8',
+      'lmflow generate --preset inference --model org/model --lora-adapter out --chat --prompts questions.txt --format jsonl --output answers.jsonl',
+    ],
+    async run(invocation: CommandInvocation) {
+      const { config, signal, positionals } = invocation;
+      const own = invocation.options as Flags;
+      if (config.model === undefined) throw modelMissing('generate');
+      const { prompts: file, chat, system, format, output, stream, ...options } = own;
+      const prompts = await collectPrompts({ positionals, file, input: process.stdin });
+      const model = await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
+      if (chat || prompts.some((prompt) => typeof prompt !== 'string')) context.log.debug(`chat template: ${settleTemplate(model, config, context.options.chatTemplate)}`);
+      const requests = prompts.map((prompt): TextRequest => ({
+        model, signal, prompt: asked(prompt, chat, system), options: { seed: config.seed ?? 42, ...options },
+      }));
+      const generator = context.resolve(GENERATOR);
+      const sink = openSink(output);
+      const streamed = requests.length === 1 && format === 'text' && (options.numBeams ?? 1) === 1 && (options.numReturnSequences ?? 1) === 1 && (stream ?? (output === undefined && process.stdout.isTTY));
+      try {
+        const results = streamed ? [await streamOne(generator, requests[0]!, sink)] : await answerAll({ generator, model, requests, prompts, format, sink, logprobs: options.logprobs });
+        for (const [index, list] of results.entries()) context.log.event('generation', { prompt: prompts[index], results: list.map(plain) });
+        return { result: results, exitCode: signal.aborted ? 130 : 0 };
+      } finally {
+        await sink.end();
+      }
+    },
+  };
+}
+
+function asked(prompt: Prompt, chat: boolean, system: string | undefined): Prompt {
+  if (typeof prompt !== 'string' || !chat) return prompt;
+  return [...(system === undefined ? [] : [{ role: 'system', content: system }]), { role: 'user', content: prompt }];
+}
+
+async function streamOne(generator: TextGenerator, request: TextRequest, sink: Sink): Promise<readonly TextResult[]> {
+  const result = { text: '', tokens: [] as TextResult['tokens'][number][], finishReason: 'length' as TextResult['finishReason'] };
+  for await (const { text, tokens, finishReason } of generator.streamInference(request)) {
+    sink.write(text);
+    result.text += text;
+    result.tokens.push(...tokens);
+    if (finishReason) result.finishReason = finishReason;
+  }
+  sink.write('\n');
+  return [{ ...result, ids: Int32Array.from(result.tokens, ({ id }) => id), promptTokens: generator.encodePrompt(request).length }];
+}
+
+interface Work {
+  readonly generator: TextGenerator;
+  readonly model: Model;
+  readonly requests: readonly TextRequest[];
+  readonly prompts: readonly Prompt[];
+  readonly format: 'text' | 'jsonl';
+  readonly sink: Sink;
+  readonly logprobs: number | undefined;
+}
+
+/** All prompts together; answers are written in order, each as soon as those before it are. */
+async function answerAll({ generator, requests, prompts, format, sink, logprobs }: Work): Promise<readonly (readonly TextResult[])[]> {
+  const running = requests.map((request) => generator.inference(request));
+  running.forEach((one) => { one.catch(() => undefined); });
+  const results: (readonly TextResult[])[] = [];
+  for (const [index, one] of running.entries()) {
+    const list = await one;
+    results.push(list);
+    for (const result of list) sink.write(format === 'text' ? `${result.text}\n` : `${JSON.stringify(line(prompts[index]!, result, logprobs))}\n`);
+  }
+  return results;
+}
+
+function line(prompt: Prompt, result: TextResult, logprobs: number | undefined): Record<string, unknown> {
+  return { ...(typeof prompt === 'string' ? { prompt } : { messages: prompt }), ...plain(result), ...(logprobs === undefined ? {} : { tokens: result.tokens }) };
+}
+
+function plain({ text, finishReason, promptTokens, ids, score }: TextResult): Record<string, unknown> {
+  return { text, finishReason, promptTokens, newTokens: ids.length, ...(score === undefined ? {} : { score }) };
+}
+
+function openSink(file: string | undefined): Sink {
+  if (file === undefined) return { write: (text) => { process.stdout.write(text); }, end: async () => undefined };
+  const stream = createWriteStream(file);
+  const done = finished(stream);
+  done.catch(() => undefined);
+  return { write: (text) => { stream.write(text); }, end: async () => { stream.end(); await done; } };
+}

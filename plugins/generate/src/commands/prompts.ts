@@ -1,0 +1,63 @@
+// The prompts of `lmflow generate`: words of the command line, a file, or what is piped in.
+import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import type { ChatMessage } from '@lmflow/sdk';
+import { promptMissing, promptsInvalid } from '../errors.ts';
+
+export type Prompt = string | readonly ChatMessage[];
+
+export interface PromptSources {
+  readonly positionals: readonly string[];
+  /** A file: .jsonl or .json with prompts, anything else one prompt a line. */
+  readonly file: string | undefined;
+  readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+}
+
+/** Collects prompts; throws LMFLOW_GENERATE_PROMPT_MISSING and LMFLOW_GENERATE_PROMPTS_INVALID. */
+export async function collectPrompts({ positionals, file, input }: PromptSources): Promise<Prompt[]> {
+  const piped = positionals.length === 0 && file === undefined ? input.isTTY !== true : positionals.includes('-');
+  const prompts: Prompt[] = positionals.filter((word) => word !== '-');
+  if (file !== undefined) prompts.push(...readPrompts(file));
+  if (piped) {
+    const given = (await text(input)).replace(/\r?\n$/, '');
+    if (given !== '') prompts.push(given);
+  }
+  if (prompts.length === 0) throw promptMissing();
+  return prompts;
+}
+
+function readPrompts(file: string): Prompt[] {
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
+  } catch (cause) {
+    throw promptsInvalid(file, 'cannot be read', cause);
+  }
+  const lines = content.split(/\r?\n/).map((line, index) => ({ line, where: `line ${index + 1}` })).filter(({ line }) => line.trim() !== '');
+  if (/\.jsonl$/i.test(file)) return lines.map(({ line, where }) => promptOf(parse(line, file, where), file, where));
+  if (!/\.json$/i.test(file)) return lines.map(({ line }) => line);
+  const list = parse(content, file, 'the file');
+  if (!Array.isArray(list)) throw promptsInvalid(file, 'is not a list of prompts');
+  return list.map((entry, index) => promptOf(entry, file, `entry ${index + 1}`));
+}
+
+function parse(json: string, file: string, where: string): unknown {
+  try {
+    return JSON.parse(json) as unknown;
+  } catch (cause) {
+    throw promptsInvalid(file, `${where} is not JSON`, cause);
+  }
+}
+
+function promptOf(entry: unknown, file: string, where: string): Prompt {
+  if (typeof entry === 'string') return entry;
+  const { prompt, messages } = (entry ?? {}) as { readonly prompt?: unknown; readonly messages?: unknown };
+  if (typeof prompt === 'string') return prompt;
+  if (Array.isArray(messages) && messages.length > 0 && messages.every(isMessage)) return messages;
+  throw promptsInvalid(file, `${where} is neither a text nor an object with "prompt" or "messages"`);
+}
+
+function isMessage(message: unknown): message is ChatMessage {
+  const { role, content } = (message ?? {}) as Partial<ChatMessage>;
+  return typeof role === 'string' && typeof content === 'string';
+}
