@@ -1,14 +1,22 @@
 // The errors of the serve command, one builder each. What goes to HTTP clients is in http/failure.ts.
 import { LMFlowError } from '@lmflow/sdk';
 
+/** `lmflow serve` without a model. */
 export function modelMissing(): LMFlowError {
-  return new LMFlowError('LMFLOW_SETTING_MISSING', 'serve needs a model: "model" is not set', { hint: "Say --model out/my-model, or model: 'out/my-model' in lmflow.config.ts." });
+  return new LMFlowError('LMFLOW_SERVE_MODEL_MISSING', 'serve needs a model: "model" is not set', { hint: "Say --model out/my-model, or model: 'out/my-model' in lmflow.config.ts." });
 }
 
+/** The address is taken, not ours, or not allowed. */
 export function cannotListen(host: string, port: number, why: string): LMFlowError {
   return new LMFlowError('LMFLOW_SERVE_LISTEN', `cannot listen on ${host}:${port}: ${why}`, { hint: 'Choose another serve.port (0 takes any free one) or serve.host.' });
 }
 
+/** The thread that speaks HTTP ended without being asked to. */
 export function threadEnded(why: string, cause?: unknown): LMFlowError {
   return new LMFlowError('LMFLOW_SERVE_THREAD', `the HTTP thread ended: ${why}`, { cause });
+}
+
+/** A chat template that cannot be read. */
+export function templateUnreadable(file: string, cause: unknown): LMFlowError {
+  return new LMFlowError('LMFLOW_SERVE_TEMPLATE', `${file}: the chat template cannot be read`, { cause });
 }

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Logger, Model, TextGenerator } from '@lmflow/sdk';
 import { cannotListen, threadEnded } from './errors.ts';
-import { runJob, type JobRunner } from './jobs.ts';
+import { contextLength, runJob, type JobRunner } from './jobs.ts';
 import type { ModelInfo, ThreadSettings, ToMain, ToThread } from './messages.ts';
 import type { ServeOptions } from './options.ts';
 import { toolFormat } from './toolformat.ts';
@@ -17,6 +17,8 @@ export interface ServerRequest {
   readonly options: ServeOptions;
   readonly log: Logger;
   readonly version: string;
+  /** The section `generate` of the configuration, where the generator has one. */
+  readonly section?: Readonly<Record<string, unknown>>;
 }
 
 export interface RunningServer {
@@ -29,10 +31,10 @@ export interface RunningServer {
 }
 
 /** Starts serving; resolves once it listens. Throws LMFLOW_SERVE_LISTEN. */
-export async function startServer({ generator, models, options, log, version }: ServerRequest): Promise<RunningServer> {
-  const settings: ThreadSettings = { options, version, models: [...models].map(([id, model]) => describe(id, model)) };
+export async function startServer({ generator, models, options, log, version, section = {} }: ServerRequest): Promise<RunningServer> {
+  const settings: ThreadSettings = { options, version, models: [...models].map(([id, model]) => describe(id, model, section)) };
   const worker = startThread(settings);
-  const runner: JobRunner = { generator, models, options, log };
+  const runner: JobRunner = { generator, models, options, log, section };
   const running = new Map<number, AbortController>();
   const say = (message: ToThread): void => { worker.postMessage(message); };
   let closed = false;
@@ -76,9 +78,9 @@ export async function startServer({ generator, models, options, log, version }: 
   return { url, ended, stop };
 }
 
-function describe(id: string, model: Model): ModelInfo {
+function describe(id: string, model: Model, section: Readonly<Record<string, unknown>>): ModelInfo {
   const format = toolFormat(model.tokenizer.chatTemplate);
-  return { id, created: Math.floor(Date.now() / 1000), contextLength: model.architecture.maxPositions, ...(format ? { toolFormat: format } : {}) };
+  return { id, created: Math.floor(Date.now() / 1000), contextLength: contextLength(model, section), ...(format ? { toolFormat: format } : {}) };
 }
 
 function startThread(workerData: ThreadSettings): Worker {

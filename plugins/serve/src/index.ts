@@ -5,6 +5,7 @@ import { GENERATOR, MODELS, definePlugin, type CommandInvocation } from '@lmflow
 import { modelMissing } from './errors.ts';
 import { startServer } from './host.ts';
 import { serveOptions } from './options.ts';
+import { settleTemplate } from './template.ts';
 
 export { startServer, type RunningServer, type ServerRequest } from './host.ts';
 export { serveOptions, type ServeOptions } from './options.ts';
@@ -30,9 +31,10 @@ const serve = definePlugin({
         const options = { ...context.options, ...(apiKey === undefined ? {} : { apiKey }) };
         const generator = resolve(GENERATOR);
         const model = await resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
+        settleTemplate(model, config);
         const id = options.modelName ?? basename(config.model.replace(/[/\\]+$/, ''));
         if (!isLoopback(options.host) && apiKey === undefined) log.warn(`serving on ${options.host} without an API key: whoever reaches this address can use the model`);
-        const server = await startServer({ generator, models: new Map([[id, model]]), options, log, version });
+        const server = await startServer({ generator, models: new Map([[id, model]]), options, log, version, section: (config['generate'] ?? {}) });
         log.event('serving', { url: server.url, model: id }, `serving ${id} at ${server.url}${options.chatPage ? '/ (chat page)' : ''}, API at ${server.url}/v1; Ctrl-C ends`);
         const stop = (): void => { void server.stop().catch(() => undefined); };
         if (signal.aborted) stop();

@@ -8,6 +8,8 @@ export interface JobRunner {
   readonly generator: TextGenerator;
   readonly models: ReadonlyMap<string, Model>;
   readonly options: Pick<ServeOptions, 'maxPromptTokens' | 'maxTokens'>;
+  /** The section `generate` of the configuration: its settings are defaults of the generator, which are not overruled here. */
+  readonly section: Readonly<Record<string, unknown>>;
   readonly log: Logger;
 }
 
@@ -18,8 +20,10 @@ export async function runJob(runner: JobRunner, job: Job, signal: AbortSignal, t
   try {
     const prompt = encode(generator, model, job);
     if (!(prompt instanceof Int32Array)) return tell(prompt);
-    const options = withinLimits(runner, model, prompt.length, job.options);
-    if ('kind' in options) return tell(options);
+    const limited = withinLimits(runner, model, prompt.length, job.options);
+    if ('kind' in limited) return tell(limited);
+    // OpenAI's default is to draw among all tokens
+    const options = { ...(model.generationConfig?.['top_k'] === undefined && runner.section['topK'] === undefined ? { topK: 0 } : {}), ...limited };
     tell({ kind: 'started', promptTokens: prompt.length });
     const last = new Map<number, number>();
     for await (const { index, text, tokens, finishReason } of generator.streamInference({ model, prompt, options, signal })) {
@@ -39,6 +43,12 @@ export async function runJob(runner: JobRunner, job: Job, signal: AbortSignal, t
   }
 }
 
+/** Most tokens of prompt and answer together, as the generator has it. */
+export function contextLength(model: Model, section: Readonly<Record<string, unknown>>): number {
+  const set = section['contextLength'];
+  return typeof set === 'number' ? set : model.architecture.maxPositions;
+}
+
 function encode(generator: TextGenerator, model: Model, { prompt, tools }: Job): Int32Array | JobEvent {
   const ids = Array.isArray(prompt) && typeof prompt[0] === 'number' ? (prompt as readonly number[]) : undefined;
   const size = model.architecture.vocabularySize;
@@ -56,12 +66,15 @@ function encode(generator: TextGenerator, model: Model, { prompt, tools }: Job):
 }
 
 /** Options with maxNewTokens decided, or why they are refused. */
-function withinLimits({ options: limits }: JobRunner, model: Model, length: number, options: GenerationOptions): GenerationOptions | (JobEvent & { kind: 'refused' }) {
-  const context = model.architecture.maxPositions;
+function withinLimits({ options: limits, section }: JobRunner, model: Model, length: number, options: GenerationOptions): GenerationOptions | (JobEvent & { kind: 'refused' }) {
+  const context = contextLength(model, section);
   const refused = (message: string, parameter: string): JobEvent & { kind: 'refused' } => ({ kind: 'refused', code: 'context_length_exceeded', message, parameter });
   if (limits.maxPromptTokens !== undefined && length > limits.maxPromptTokens) return refused(`the prompt has ${length} tokens, this server takes at most ${limits.maxPromptTokens}`, 'prompt');
   if (length >= context) return refused(`this model's context is ${context} tokens, but the prompt has ${length}`, 'prompt');
   const most = Math.min(context - length, limits.maxTokens ?? Infinity);
+  const size = model.architecture.vocabularySize;
+  const unknown = Object.keys(options.logitBias ?? {}).find((id) => Number(id) >= size);
+  if (unknown !== undefined) return { kind: 'refused', code: 'invalid_value', parameter: 'logit_bias', message: `'logit_bias' has the token id ${unknown}, but the vocabulary has ${size} tokens` };
   const asked = options.maxNewTokens ?? most;
   if (asked <= most) return { ...options, maxNewTokens: asked };
   if (limits.maxTokens !== undefined && asked > limits.maxTokens) return refused(`${asked} tokens were asked for, this server gives at most ${limits.maxTokens}`, 'max_tokens');

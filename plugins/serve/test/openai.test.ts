@@ -43,10 +43,11 @@ test('parameters arrive at the generator', served({}, async (client, { generator
   await client.completions.create({ model: 'fake', prompt: 'x', temperature: 0.5, top_p: 0.9, presence_penalty: 1, frequency_penalty: -1, seed: 7, stop: ['a', 'b'], logit_bias: { 5: -100 }, user: 'me', ...{ top_k: 3, min_p: 0.1, repetition_penalty: 1.1, min_tokens: 2 } });
   assert.equal(generator.seen[0]!.options, {
     maxNewTokens: 16, doSample: true, temperature: 0.5, topP: 0.9, topK: 3, minP: 0.1, repetitionPenalty: 1.1, presencePenalty: 1, frequencyPenalty: -1,
-    minNewTokens: 2, numReturnSequences: 1, seed: 7, stop: ['a', 'b'], logitBias: { 5: -100 },
+    minNewTokens: 2, numReturnSequences: 1, numBeams: 1, seed: 7, stop: ['a', 'b'], logitBias: { 5: -100 },
   });
   await client.completions.create({ model: 'fake', prompt: 'x', temperature: 0 });
   assert.is(generator.seen[1]!.options.doSample, false);
+  assert.is(generator.seen[1]!.options.topK, 0);
   await client.completions.create({ model: 'fake', prompt: 'x' });
   assert.is.not(generator.seen[1]!.options.seed, generator.seen[2]!.options.seed);
 }));
@@ -120,6 +121,7 @@ test('errors have the shape of OpenAI and name the parameter', served({ maxToken
     [() => create({ prompt: undefined }), 400, 'missing_required_parameter', 'prompt'],
     [() => create({ prompt: '' }), 400, 'invalid_value', 'prompt'],
     [() => create({ prompt: [70_000] }), 400, 'invalid_value', 'prompt'],
+    [() => create({ logit_bias: { 65536: 1 } }), 400, 'invalid_value', 'logit_bias'],
     [() => create({ n: 9 }), 400, 'invalid_value', 'n'],
     [() => create({ max_tokens: 101 }), 400, 'context_length_exceeded', 'max_tokens'],
     [() => create({ prompt: 'x'.repeat(51) }), 400, 'context_length_exceeded', 'prompt'],

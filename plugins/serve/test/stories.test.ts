@@ -1,0 +1,85 @@
+// The whole way with a real model: the official client, the server, the generator, stories260k.
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import OpenAI from 'openai';
+import { createTestKernel } from 'lmflow/testing';
+import inference from '@lmflow/preset-inference';
+import serve from '@lmflow/plugin-serve';
+
+const folder = resolve(import.meta.dirname, '../../../../shared/models/stories260k');
+
+const story = `Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball. She wanted to play with it, but it was too high.
+Lily's mom said, "Lily, let's go to the park." Lily was sad and didn't know what to do. She said, "I want to play with your ball, but I can't find it."
+Lily was sad and didn't know what to do. She said, "I'm sorry, Lily. I didn't know what to do."
+Lily didn't want to help her mom, so`;
+
+const template = '{% for message in messages %}{{ message.content }} {% endfor %}';
+
+async function withStories(work: (client: OpenAI, url: string) => Promise<void>): Promise<void> {
+  const { kernel, log } = await createTestKernel({ presets: [inference], plugins: [serve], config: { model: folder, serve: { port: 0 }, generate: { chatTemplate: template } } });
+  const controller = new AbortController();
+  const run = kernel.run('serve', { signal: controller.signal });
+  let over = false;
+  const ended = (): void => { over = true; };
+  run.then(ended, ended);
+  try {
+    for (let tries = 0; tries < 3000 && !over && log.texts('event').length === 0; tries++) await new Promise((wake) => { setTimeout(wake, 20); });
+    if (over) await run;
+    const { url } = log.said.find(({ data }) => data?.['type'] === 'serving')!.data as { url: string };
+    await work(new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 }), url);
+  } finally {
+    controller.abort();
+    await run;
+    await kernel.close();
+  }
+}
+
+if (!existsSync(folder)) console.log('skipped: no ../shared');
+else {
+  test('stories260k through the official client', () => withStories(async (client, url) => {
+    const model = 'stories260k';
+    const greedy = { model, temperature: 0 } as const;
+    const streamed = async (prompt: string, tokens: number): Promise<string> => {
+      let text = '';
+      for await (const { choices: [choice] } of await client.completions.create({ ...greedy, prompt, max_tokens: tokens, stream: true })) text += choice!.text;
+      return text;
+    };
+    const whole = async (prompt: string, tokens: number): Promise<string> => (await client.completions.create({ ...greedy, prompt, max_tokens: tokens })).choices[0]!.text;
+    assert.is(await whole('', 199), story);
+    // streamed and whole, long and short prompts, decoded together
+    const prompts = ['', 'Once upon a time', 'Lily', 'The big red ball was in the park and'];
+    const alone = [];
+    for (const prompt of prompts) alone.push(await whole(prompt, 40));
+    const together = await Promise.all(prompts.flatMap((prompt) => [streamed(prompt, 40), whole(prompt, 40)]));
+    assert.equal(together, alone.flatMap((text) => [text, text]));
+
+    const { choices: [first], usage } = await client.completions.create({ ...greedy, prompt: 'Once upon a time', max_tokens: 5, logprobs: 3 });
+    assert.is(first!.logprobs!.tokens!.join(''), first!.text);
+    assert.equal(usage, { prompt_tokens: 5, completion_tokens: 5, total_tokens: 10 });
+    first!.logprobs!.token_logprobs!.forEach((logprob, index) => { assert.is(logprob, Math.max(...Object.values(first!.logprobs!.top_logprobs![index]!))); });
+
+    const sample = (seed: number): Promise<string[]> => client.completions.create({ model, prompt: 'Once', max_tokens: 20, n: 3, seed }).then(({ choices }) => choices.map(({ text }) => text));
+    const [one, same, other] = [await sample(5), await sample(5), await sample(6)];
+    assert.equal(one, same);
+    assert.not.equal(one, other);
+    assert.is(new Set(one).size, 3);
+
+    const stopped = await client.completions.create({ ...greedy, prompt: '', max_tokens: 100, stop: ['park', 'never'] });
+    assert.is(stopped.choices[0]!.text, story.slice(0, story.indexOf('park')));
+    assert.is(stopped.choices[0]!.finish_reason, 'stop');
+
+    const chat = await client.chat.completions.create({ ...greedy, messages: [{ role: 'user', content: 'Once upon a time' }], max_tokens: 10 });
+    assert.ok(chat.choices[0]!.message.content!.length > 10);
+    const long = await client.completions.create({ ...greedy, prompt: 'Once upon a time '.repeat(200) }).catch((error: unknown) => error);
+    assert.is((long as { code?: string }).code, 'context_length_exceeded');
+
+    for await (const _ of await client.completions.create({ ...greedy, prompt: '', max_tokens: 400, stream: true })) break;
+    const health = async (): Promise<{ running: number }> => await (await fetch(`${url}/health`)).json() as { running: number };
+    for (let tries = 0; tries < 100 && (await health()).running > 0; tries++) await new Promise((wake) => { setTimeout(wake, 20); });
+    assert.is((await health()).running, 0);
+  }));
+}
+
+test.run();
