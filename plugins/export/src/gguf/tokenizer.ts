@@ -48,7 +48,7 @@ function readVocabulary({ source, architecture }: Model, json: Json): Vocabulary
     tokens[id] = token;
     kinds[id] = KIND.normal;
   }
-  for (const { id, content, special } of json['added_tokens'] as { id: number; content: string; special: boolean }[]) {
+  for (const { id, content, special } of (json['added_tokens'] ?? []) as { id: number; content: string; special: boolean }[]) {
     tokens[id] = content;
     kinds[id] = special ? (content === bpe['unk_token'] ? KIND.unknown : KIND.control) : KIND.userDefined;
   }
