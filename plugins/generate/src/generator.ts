@@ -1,5 +1,7 @@
 // The service GENERATOR: from a request to pieces of text. One scheduler a model decodes everything that is asked of it at the same time.
 import type { ChosenToken, DecodeSession, FinishReason, GenerateRequest, GenerationOptions, Logger, Model, TextGenerator, TextPiece, TextRequest, TextResult } from '@lmflow/sdk';
+import { decodeBeams } from './beam/decode.ts';
+import type { StepRunner } from './decode/runner.ts';
 import { contextInvalid, promptEmpty, promptTooLong, streamingBeams } from './errors.ts';
 import { Chooser } from './sampling/chooser.ts';
 import { Scheduler } from './scheduler.ts';
@@ -10,6 +12,8 @@ import { Answer } from './text/answer.ts';
 export interface GeneratorSetup {
   /** Asks the hook onGenerate. */
   readonly open: (request: GenerateRequest) => Promise<DecodeSession>;
+  /** A runner for beam search, which does without the hook: its beams are copied and reordered. */
+  readonly openRunner: (request: GenerateRequest) => StepRunner;
   /** The section `generate`: defaults of every request. */
   readonly defaults: GenerationOptions;
   readonly maxBatchSize: number;
@@ -25,6 +29,7 @@ interface Gathered { text: string; readonly tokens: ChosenToken[]; finishReason:
 export class Generator implements TextGenerator {
   readonly #setup: GeneratorSetup;
   readonly #schedulers = new Map<Model, Scheduler>();
+  readonly #searches = new Map<Model, { readonly runner: StepRunner; readonly last: Promise<unknown> }>();
   readonly #warned = new WeakSet<Model>();
 
   constructor(setup: GeneratorSetup) {
@@ -40,7 +45,7 @@ export class Generator implements TextGenerator {
 
   async inference(request: TextRequest): Promise<TextResult[]> {
     const prepared = this.#prepare(request);
-    if (prepared.settings.numBeams > 1) throw streamingBeams();
+    if (prepared.settings.numBeams > 1) return this.#beams(prepared);
     const results = Array.from({ length: prepared.settings.numReturnSequences }, (): Gathered => ({ text: '', tokens: [], finishReason: 'length' }));
     for await (const { index, text, tokens, finishReason } of this.#stream(prepared)) {
       const result = results[index]!;
@@ -57,7 +62,31 @@ export class Generator implements TextGenerator {
     yield* this.#stream(prepared);
   }
 
+  /** One search after the other on a model. */
+  async #beams({ model, prompt, settings, room, signal }: Prepared): Promise<TextResult[]> {
+    const limited = { ...settings, maxNewTokens: Math.min(settings.maxNewTokens, room) };
+    const { runner, last } = this.#searches.get(model) ?? { runner: this.#setup.openRunner({ model, contextLength: this.#contextOf(model) }), last: Promise.resolve() };
+    const search = last.then(() => decodeBeams(runner, prompt, limited, signal));
+    this.#searches.set(model, { runner, last: search.catch(() => undefined) });
+    const { beams, aborted } = await search;
+    return beams.map(({ choices, score }, index) => {
+      const answer = new Answer(model.tokenizer, prompt, settings, index);
+      const pieces: TextPiece[] = [];
+      for (const choice of choices) if (!answer.stopped) pieces.push(...[answer.push(choice) ?? []].flat());
+      const ended = answer.stopped || settings.eosTokenId.includes(choices.at(-1)?.id ?? -1);
+      pieces.push(answer.end(ended ? 'stop' : aborted ? 'abort' : 'length'));
+      const tokens = pieces.flatMap((piece) => piece.tokens);
+      return {
+        text: pieces.map(({ text }) => text).join(''), tokens, ids: Int32Array.from(tokens, ({ id }) => id), promptTokens: prompt.length, score, finishReason: pieces.at(-1)!.finishReason!,
+      };
+    });
+  }
+
   async dispose(): Promise<void> {
+    for (const { runner, last } of this.#searches.values()) {
+      await last;
+      await runner.dispose();
+    }
     const schedulers = [...this.#schedulers.values()];
     this.#schedulers.clear();
     for (const scheduler of schedulers) await scheduler.dispose();

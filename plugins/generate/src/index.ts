@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { chatCommand } from './commands/chat.ts';
 import { generateCommand } from './commands/generate.ts';
-import { ENGINE, GENERATOR, Stage, definePlugin, type Model } from '@lmflow/sdk';
+import { ENGINE, GENERATOR, Stage, definePlugin, type GenerateRequest, type Model } from '@lmflow/sdk';
 import { StepRunner, STRETCHING } from './decode/runner.ts';
 import { CachedSession } from './decode/session.ts';
 import { UncachedSession } from './decode/uncached.ts';
@@ -31,11 +31,15 @@ const generate = definePlugin({
       return model;
     });
 
-    hooks.onGenerate.tapPromise({ name, stage: Stage.Late }, async ({ model, contextLength }) => {
+    const openRunner = ({ model, contextLength }: GenerateRequest): StepRunner => {
       const mode = frozen.has(model) || model.parameters.size === 0 ? 'inference' : 'evaluation';
-      const runner = new StepRunner({ engine: resolve(ENGINE), model, mode, contextLength });
+      return new StepRunner({ engine: resolve(ENGINE), model, mode, contextLength });
+    };
+
+    hooks.onGenerate.tapPromise({ name, stage: Stage.Late }, async (request) => {
+      const runner = openRunner(request);
       if (!context.options.useCache) return new UncachedSession(runner);
-      return new CachedSession(runner, STRETCHING.includes(model.architecture.rope?.scaling.type ?? ''));
+      return new CachedSession(runner, STRETCHING.includes(request.model.architecture.rope?.scaling.type ?? ''));
     });
 
     context.command(generateCommand(context));
@@ -44,7 +48,7 @@ const generate = definePlugin({
     context.provide(GENERATOR, () => {
       const { maxBatchSize, contextLength, useCache: _useCache, chatTemplate: _template, ...defaults } = context.options;
       return new Generator({
-        maxBatchSize, contextLength, defaults, log: context.log,
+        maxBatchSize, contextLength, defaults, openRunner, log: context.log,
         open: async (request) => {
           const session = await hooks.onGenerate.promise(request);
           if (!session) throw nobodyDecodes();

@@ -2,7 +2,7 @@
 import { randomStream, type RandomStream, type TokenChooser, type TokenScore } from '@lmflow/sdk';
 import type { Settings } from '../settings.ts';
 import { argmax, draw, minP, softmax, temperature, topK, topP } from './filters.ts';
-import { ban, logitBias, noRepeatNgram, presencePenalty, repetitionPenalty } from './penalties.ts';
+import { applyRules, changesNothing, historyOf } from './rules.ts';
 import { likeliest, logSum } from './scores.ts';
 
 /** A chosen token with its scores. */
@@ -27,8 +27,7 @@ export class Chooser implements TokenChooser {
     this.#seen = new Set(prompt);
     this.#random = randomStream(settings.seed, 'generate', index);
     this.#ends = new Set(settings.eosTokenId);
-    const { repetitionPenalty: repetition, presencePenalty: presence, frequencyPenalty: frequency, noRepeatNgramSize, logitBias: bias } = settings;
-    this.#plain = repetition === 1 && presence === 0 && frequency === 0 && noRepeatNgramSize === 0 && bias.size === 0;
+    this.#plain = changesNothing(settings);
   }
 
   get ended(): boolean { return this.#ended || this.choices.length >= this.#settings.maxNewTokens; }
@@ -67,20 +66,10 @@ export class Chooser implements TokenChooser {
   }
 
   #processed(logits: Float32Array, ahead: readonly number[]): Float64Array {
-    const { repetitionPenalty: repetition, presencePenalty: presence, frequencyPenalty: frequency, noRepeatNgramSize, logitBias: bias, minNewTokens } = this.#settings;
     const result = Float64Array.from(logits);
-    logitBias(result, bias);
-    if (repetition !== 1) repetitionPenalty(result, ahead.length === 0 ? this.#seen : new Set([...this.#seen, ...ahead]), repetition);
-    if (presence !== 0 || frequency !== 0) presencePenalty(result, this.#countsWith(ahead), presence, frequency);
-    if (noRepeatNgramSize > 0) noRepeatNgram(result, [...this.#ids, ...ahead], noRepeatNgramSize);
-    if (this.choices.length + ahead.length < minNewTokens) ban(result, this.#ends);
+    const newTokens = this.choices.length + ahead.length;
+    if (ahead.length === 0) applyRules(result, this.#settings, { ids: this.#ids, seen: this.#seen, counts: this.#counts, newTokens });
+    else applyRules(result, this.#settings, historyOf([...this.#ids, ...ahead], newTokens));
     return result;
-  }
-
-  #countsWith(ahead: readonly number[]): ReadonlyMap<number, number> {
-    if (ahead.length === 0) return this.#counts;
-    const counts = new Map(this.#counts);
-    for (const id of ahead) counts.set(id, (counts.get(id) ?? 0) + 1);
-    return counts;
   }
 }

@@ -1,0 +1,75 @@
+// Beam search as transformers 5.18 does it (GenerationMixin._beam_search): which beams go on and which have ended, from logits. No model here.
+import type { Choice } from '../sampling/chooser.ts';
+import { applyRules, historyOf } from '../sampling/rules.ts';
+import { likeliest, logSum } from '../sampling/scores.ts';
+import type { Settings } from '../settings.ts';
+
+/** A hypothesis. */
+export interface Beam {
+  readonly ids: readonly number[];
+  readonly choices: readonly Choice[];
+  /** Sum of log-probabilities; of a beam that has ended, divided by its length to the power of lengthPenalty. */
+  readonly score: number;
+  /** Place among the beams before. */
+  readonly parent: number;
+}
+
+export class BeamSearch {
+  /** Beams that go on, best first. */
+  running: readonly Beam[];
+  /** Beams that have ended, best first. */
+  finished: readonly Beam[] = [];
+  done = false;
+  readonly #settings: Settings;
+  readonly #ends: ReadonlySet<number>;
+
+  constructor(settings: Settings, prompt: Int32Array) {
+    this.#settings = settings;
+    this.#ends = new Set(settings.eosTokenId);
+    this.running = [{ ids: [...prompt], choices: [], score: 0, parent: 0 }];
+  }
+
+  /** Takes the logits of every running beam. */
+  advance(logits: readonly Float32Array[]): void {
+    const { numBeams, lengthPenalty, maxNewTokens, earlyStopping } = this.#settings;
+    const newTokens = this.running[0]!.choices.length + 1;
+    const candidates = this.#candidates(logits, Math.max(2, 1 + this.#ends.size) * numBeams);
+    const atLimit = newTokens >= maxNewTokens;
+    const ends = ({ ids }: Beam): boolean => atLimit || this.#ends.has(ids.at(-1)!);
+    const full = this.finished.length === numBeams && earlyStopping === true;
+    // Only the best numBeams may end; the others are there so that enough go on.
+    const ended = full ? [] : candidates.slice(0, numBeams).filter(ends).map((beam) => ({ ...beam, score: beam.score / newTokens ** lengthPenalty }));
+    this.finished = [...this.finished, ...ended].sort((a, b) => b.score - a.score).slice(0, numBeams);
+    this.running = candidates.filter((beam) => !ends(beam)).slice(0, numBeams);
+    this.done = this.running.length === 0 || !this.#mayImprove(newTokens);
+  }
+
+  /** The best so far, for the end. */
+  best(count: number): readonly Beam[] {
+    const { lengthPenalty } = this.#settings;
+    const open = this.running.map((beam) => ({ ...beam, score: beam.score / Math.max(1, beam.choices.length) ** lengthPenalty }));
+    return [...this.finished, ...open].slice(0, count);
+  }
+
+  #candidates(logits: readonly Float32Array[], count: number): Beam[] {
+    const { logprobs } = this.#settings;
+    const found = this.running.flatMap((beam, parent) => {
+      const raw = logits[parent]!;
+      const normalizer = logSum(raw);
+      const scores = Float64Array.from(raw, (logit) => logit - normalizer);
+      applyRules(scores, this.#settings, historyOf(beam.ids, beam.choices.length));
+      const top = logprobs === undefined ? {} : { top: likeliest(raw, logprobs, normalizer) };
+      return likeliest(scores, count, 0).filter(({ logprob }) => logprob > -Infinity).map(({ id, logprob }) => ({ id, parent, beam, score: beam.score + logprob, choice: { id, logprob: raw[id]! - normalizer, ...top } }));
+    });
+    found.sort((a, b) => b.score - a.score || a.parent - b.parent || a.id - b.id);
+    return found.slice(0, count).map(({ id, parent, beam, score, choice }) => ({ ids: [...beam.ids, id], choices: [...beam.choices, choice], score, parent }));
+  }
+
+  #mayImprove(newTokens: number): boolean {
+    const { numBeams, lengthPenalty, maxNewTokens, earlyStopping } = this.#settings;
+    if (this.finished.length < numBeams) return true;
+    if (earlyStopping === true) return false;
+    const length = earlyStopping === 'never' && lengthPenalty > 0 ? maxNewTokens : newTokens;
+    return this.running[0]!.score / length ** lengthPenalty > this.finished.at(-1)!.score;
+  }
+}
