@@ -173,8 +173,8 @@ export interface Adapter {
   readonly parameters: readonly Parameter[];
   /** Files of the adapter: config as JSON and tensors by their PEFT names. */
   save(): { readonly config: Readonly<Record<string, unknown>>; readonly tensors: ReadonlyMap<string, { shape: Shape; data: Float32Array }> };
-  /** What merging adds to a base weight, in float32 and the file's layout, or undefined where it leaves it alone. */
-  delta(weight: string): Float32Array | undefined;
+  /** What merging adds to a base weight (`base`: its numbers), in float32 and the file's layout, or undefined where it leaves it alone. */
+  delta(weight: string, base: Float32Array): Float32Array | undefined;
 }
 
 export interface Model {

@@ -29,7 +29,7 @@ for (const kind of readdirSync(join(FIXTURES, 'adapters', 'llama'))) {
       for (const key of ['r', 'lora_alpha', 'rank_pattern', 'alpha_pattern', 'peft_type', 'task_type', 'bias', 'fan_in_fan_out', 'modules_to_save']) {
         assert.equal(config[key], original[key], key);
       }
-      assert.is(config['use_rslora'] ?? false, original['use_rslora'] ?? false);
+      for (const key of ['use_rslora', 'use_dora']) assert.is(config[key] ?? false, original[key] ?? false, key);
       assert.equal(config['target_modules'], [...original['target_modules'] as string[]].sort());
     });
   });

@@ -68,7 +68,7 @@ export async function gradientFigures(family: string): Promise<{ readonly lossDi
 interface Run {
   readonly train: readonly { readonly input_ids: readonly number[]; readonly labels: readonly number[] }[];
   readonly order: readonly (readonly number[])[];
-  readonly settings: { readonly learning_rate: number; readonly weight_decay: number; readonly warmup_steps: number; readonly max_grad_norm: number };
+  readonly settings: { readonly learning_rate: number; readonly weight_decay: number; readonly warmup_steps: number; readonly max_grad_norm: number; readonly loraplus_lr_ratio?: number };
 }
 
 export interface StepFigures {
@@ -82,7 +82,7 @@ export interface StepFigures {
 }
 
 /** Twenty optimizer steps through the product's own training loop against PyTorch (+ PEFT). */
-export async function stepFigures(family: string, method: 'lora' | 'full'): Promise<StepFigures> {
+export async function stepFigures(family: string, method: 'lora' | 'dora' | 'loraplus' | 'full'): Promise<StepFigures> {
   const path = ['steps', family, method] as const;
   const { settings, ...run } = json<Run>(...path, 'run.json');
   const expected = json<{ loss: number[]; grad_norm: number[]; learning_rate: number[] }>(...path, 'reference.json');
@@ -90,9 +90,9 @@ export async function stepFigures(family: string, method: 'lora' | 'full'): Prom
   const config = {
     outputDir: mkdtempSync(join(tmpdir(), 'lmflow-steps-')), perDeviceTrainBatchSize: 2, maxSteps: expected.loss.length, trainSamplingStrategy: 'sequential',
     learningRate: settings.learning_rate, weightDecay: settings.weight_decay, lrSchedulerType: 'linear', warmupSteps: settings.warmup_steps,
-    maxGradNorm: settings.max_grad_norm, loggingSteps: 1, saveStrategy: 'no', ...(method === 'lora' ? { lora: { adapter: join(FIXTURES, ...path, 'initial') } } : {}),
+    maxGradNorm: settings.max_grad_norm, loggingSteps: 1, saveStrategy: 'no', ...(method === 'full' ? {} : { lora: { adapter: join(FIXTURES, ...path, 'initial'), loraplusLrRatio: settings.loraplus_lr_ratio ?? 1 } }),
   };
-  return withKernel(method === 'lora' ? 'lora' : 'finetune', config, async (kernel) => {
+  return withKernel(method === 'full' ? 'finetune' : 'lora', config, async (kernel) => {
     const model = await load(kernel, modelFolder(family), 'training');
     const { log } = await kernel.resolve(TRAINER).fit({ model, train: inOrder(run), objective: kernel.resolve(LANGUAGE_MODELING) });
     const steps = log.filter((entry) => 'grad_norm' in entry);

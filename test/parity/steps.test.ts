@@ -1,10 +1,14 @@
 // Twenty optimizer steps through the product's own training loop against PyTorch (+ PEFT).
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { FIXTURES } from './family.ts';
 import { stepFigures } from './figures.ts';
 
 for (const family of ['llama', 'qwen2', 'gpt2']) {
-  for (const method of ['lora', 'full'] as const) {
+  for (const method of ['lora', 'full', 'dora', 'loraplus'] as const) {
+    if (!existsSync(join(FIXTURES, 'steps', family, method))) continue;
     test(`${family}, ${method}: 20 steps as PyTorch takes them`, async () => {
       const { steps, loss, gradientNorm, learningRate, logits } = await stepFigures(family, method);
       assert.is(steps, 20);

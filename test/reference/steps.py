@@ -1,8 +1,9 @@
 """Writes test/fixtures/steps/<family>/{lora,full} (20 steps by PyTorch + PEFT from the models of families.py)
 and test/fixtures/adapters/llama/<name> (adapters as PEFT saves them, with non-zero B, and the logits they give).
-Usage: python steps.py (after families.py)"""
+Usage: python steps.py [METHOD or ADAPTER...] (after families.py)"""
 import json
 import shutil
+import sys
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -60,23 +61,26 @@ def fresh(folder):
     return folder
 
 
-def steps(family):
-    folder = fresh(FIXTURES / "steps" / family)
+def steps(family, only=None):
+    folder = FIXTURES / "steps" / family
     pool, order = samples()
     lora = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": LINEARS[family]}
     if family == "gpt2":
         lora["fan_in_fan_out"] = True
     for method, settings in (("lora", {"learning_rate": 1e-2, **COMMON, "lora": lora}),
+                             ("dora", {"learning_rate": 1e-2, **COMMON, "lora": {**lora, "use_dora": True}}),
+                             ("loraplus", {"learning_rate": 2e-3, **COMMON, "loraplus_lr_ratio": 8, "lora": lora}),
                              ("full", {"learning_rate": 1e-3, **COMMON, "lora": None})):
+        if only and method not in only:
+            continue
         torch.manual_seed(COMMON["seed"])
         model = load_model(MODELS / family)
-        place = folder / method
-        place.mkdir()
-        if method == "lora":
-            model = with_lora(model, lora)
+        place = fresh(folder / method)
+        if settings["lora"]:
+            model = with_lora(model, settings["lora"])
             save_adapter(model, place / "initial")
         history = list(train(model, pool, order, with_defaults(settings)))
-        if method == "lora":
+        if settings["lora"]:
             save_adapter(model, place / "final")
         write_json(place / "run.json", {"train": pool, "order": order, "settings": settings})
         save_file(logits_of(model, pad([pool[i] for i in order[0]])), place / "reference.safetensors")
@@ -94,6 +98,7 @@ ADAPTERS = {
                      rank_pattern={"layers.1.self_attn.q_proj": 2, "v_proj": 6},
                      alpha_pattern={"layers.0.self_attn.q_proj": 12, "v_proj": 3}),
     "rslora": dict(r=8, lora_alpha=4, target_modules=["q_proj", "v_proj"], use_rslora=True),
+    "dora": dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj", "down_proj"], use_dora=True),
     "head": dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], modules_to_save=["lm_head"]),
 }
 
@@ -105,7 +110,9 @@ def adapter(name, config):
     model = get_peft_model(load_model(MODELS / "llama"), LoraConfig(task_type="CAUSAL_LM", **config))
     with torch.no_grad():
         for key, p in model.named_parameters():
-            if "lora_" in key:
+            if "lora_magnitude_vector" in key:
+                p.mul_(1 + 0.3 * torch.randn_like(p))
+            elif "lora_" in key:
                 p.normal_(0, 0.3)
             elif "modules_to_save" in key:
                 p.add_(0.1 * torch.randn_like(p))
@@ -120,7 +127,9 @@ def adapter(name, config):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    only = sys.argv[1:]
     for family in LINEARS:
-        steps(family)
+        steps(family, only)
     for name, config in ADAPTERS.items():
-        adapter(name, config)
+        if not only or name in only:
+            adapter(name, config)

@@ -1,7 +1,8 @@
 // The adapter itself: its matrices, how they are initialised, what they add to a weight, and how PEFT names them. No graph here: see project.ts.
 import { randomStream, type Adapter, type LinearLayer, type Model, type Parameter } from '@lmflow/sdk';
+import { rowNorms, scaledDelta } from './dora.ts';
 import { adapterConfig } from './peft.ts';
-import type { LoraOptions } from './options.ts';
+import { loraPlus, type LoraOptions } from './options.ts';
 import { byPattern } from './targets.ts';
 
 /** The two matrices of one linear: y += scale (x A^T) B^T. */
@@ -13,6 +14,8 @@ export interface LoraPair {
   readonly a: Parameter;
   /** [outFeatures, rank] */
   readonly b: Parameter;
+  /** [outFeatures]: the norms of the rows (DoRA). */
+  readonly magnitude?: Parameter;
 }
 
 /** Options with everything decided: what adapter_config.json holds. */
@@ -34,7 +37,7 @@ export class LoraAdapter implements Adapter {
   }
 
   get parameters(): readonly Parameter[] {
-    return [...[...this.pairs.values()].flatMap(({ a, b }) => [a, b]), ...this.#whole];
+    return [...[...this.pairs.values()].flatMap(({ a, b, magnitude }) => [a, b, ...(magnitude ? [magnitude] : [])]), ...this.#whole];
   }
 
   save(): ReturnType<Adapter['save']> {
@@ -42,20 +45,30 @@ export class LoraAdapter implements Adapter {
     return { config: adapterConfig(this.#model, [...this.pairs.values()].map(({ layer }) => layer), this.#options), tensors };
   }
 
-  delta(weight: string): Float32Array | undefined {
+  delta(weight: string, base: Float32Array): Float32Array | undefined {
     const pair = [...this.pairs.values()].find(({ layer }) => layer.weight === weight);
     if (!pair) return undefined;
-    const { layer: { inFeatures, outFeatures, layout }, rank, scale, a, b } = pair;
-    const result = new Float32Array(inFeatures * outFeatures);
-    for (let out = 0; out < outFeatures; out++) for (let k = 0; k < rank; k++) {
-      const factor = scale * b.data[out * rank + k]!;
-      for (let input = 0; input < inFeatures; input++) {
-        const place = layout === 'out-in' ? out * inFeatures + input : input * outFeatures + out;
-        result[place]! += factor * a.data[k * inFeatures + input]!;
-      }
-    }
-    return result;
+    const update = updateOf(pair);
+    return pair.magnitude ? scaledDelta(pair, base, update) : update;
   }
+
+  /** Sets DoRA's magnitudes to the norms of the weights as they are: training starts from the base model. */
+  async measure(): Promise<void> {
+    for (const pair of this.pairs.values()) pair.magnitude?.data.set(rowNorms(pair.layer, await this.#model.read(pair.layer.weight), updateOf(pair)));
+  }
+}
+
+/** scale B A in the file's layout. */
+function updateOf({ layer: { inFeatures, outFeatures, layout }, rank, scale, a, b }: LoraPair): Float32Array {
+  const result = new Float32Array(inFeatures * outFeatures);
+  for (let out = 0; out < outFeatures; out++) for (let k = 0; k < rank; k++) {
+    const factor = scale * b.data[out * rank + k]!;
+    for (let input = 0; input < inFeatures; input++) {
+      const place = layout === 'out-in' ? out * inFeatures + input : input * outFeatures + out;
+      result[place]! += factor * a.data[k * inFeatures + input]!;
+    }
+  }
+  return result;
 }
 
 function makePair(layer: LinearLayer, options: DecidedOptions, seed: number): LoraPair {
@@ -70,8 +83,10 @@ function makePair(layer: LinearLayer, options: DecidedOptions, seed: number): Lo
   const parameter = (part: string, shape: readonly [number, number], draw: (index: number) => number): Parameter => ({
     name: `${name}.lora_${part}.weight`, shape, decay: true, data: Float32Array.from({ length: shape[0] * shape[1] }, (_, index) => draw(index)),
   });
+  const faster = loraPlus(options);
   return {
     layer, rank, scale: alpha / (options.useRslora ? Math.sqrt(rank) : rank),
-    a: parameter('A', [rank, inFeatures], drawA), b: parameter('B', [outFeatures, rank], drawB),
+    a: parameter('A', [rank, inFeatures], drawA), b: { ...parameter('B', [outFeatures, rank], drawB), ...faster },
+    ...(options.useDora ? { magnitude: { name: `${name}.lora_magnitude_vector`, shape: [outFeatures], decay: true, data: new Float32Array(outFeatures), ...faster } } : {}),
   };
 }

@@ -25,7 +25,7 @@ export function adapterInvalid(file: string, what: string): LMFlowError {
 
 export function adapterUnsupported(file: string, key: string, value: unknown): LMFlowError {
   return new LMFlowError('LMFLOW_ADAPTER_UNSUPPORTED', `${file}: ${key} = ${JSON.stringify(value)} is not supported`,
-    { hint: 'Supported are plain LoRA and rsLoRA adapters for causal language models, with modules_to_save.' });
+    { hint: 'Supported are LoRA, rsLoRA and DoRA adapters for causal language models, with modules_to_save.' });
 }
 
 export function adapterDoesNotFit(file: string, what: string): LMFlowError {

@@ -2,7 +2,7 @@
 import type { LinearLayer, Model, Parameter } from '@lmflow/sdk';
 import { LoraAdapter } from './adapter.ts';
 import { adapterDoesNotFit, unknownModule } from './errors.ts';
-import { loraOptions, type LoraOptions } from './options.ts';
+import { loraOptions, loraPlus, type LoraOptions } from './options.ts';
 import { readAdapter, TENSOR_FILE, type AdapterTensors } from './peft.ts';
 import { targetLinears } from './targets.ts';
 
@@ -19,8 +19,9 @@ export async function loadAdapter(model: Model, options: LoraOptions, seed: numb
   const merged = { ...options, ...existing?.options };
   const decided = { ...merged, loraAlpha: merged.loraAlpha ?? 2 * merged.r };
   const layers = existing ? adaptedLinears(model, existing.tensors, options.adapter!) : targetLinears(model.linears, decided);
-  const adapter = new LoraAdapter(model, layers, await wholeModules(model, decided.modulesToSave), decided, seed);
+  const adapter = new LoraAdapter(model, layers, await wholeModules(model, decided), decided, seed);
   if (existing) assign(adapter.parameters, existing.tensors, `${options.adapter}/${TENSOR_FILE}`);
+  else await adapter.measure();
   return { adapter, dropout: decided.loraDropout, overruled: existing ? overruledBy(existing.options, options) : [] };
 }
 
@@ -57,8 +58,8 @@ function adaptedLinears(model: Model, tensors: AdapterTensors, folder: string): 
 }
 
 /** The weights of modules that are trained whole, as parameters that replace them in the graph. */
-async function wholeModules(model: Model, modules: readonly string[]): Promise<Parameter[]> {
-  const chosen = modules.flatMap((module) => {
+async function wholeModules(model: Model, options: LoraOptions): Promise<Parameter[]> {
+  const chosen = options.modulesToSave.flatMap((module) => {
     const names = [...model.weights.keys()].filter((name) => {
       const path = name.replace(/\.(weight|bias)$/, '');
       return path === module || path.endsWith(`.${module}`);
@@ -68,6 +69,6 @@ async function wholeModules(model: Model, modules: readonly string[]): Promise<P
   });
   return Promise.all([...new Set(chosen)].map(async (name) => {
     const { shape } = model.weights.get(name)!;
-    return { name, shape, data: await model.read(name), decay: shape.length > 1 };
+    return { name, shape, data: await model.read(name), decay: shape.length > 1, ...(shape.length > 1 ? {} : loraPlus(options)) };
   }));
 }

@@ -12,6 +12,8 @@ export const loraOptions = z.object({
   excludeModules: z.union([z.string(), z.array(z.string())]).optional().describe('Modules to leave out: a list of names, or one regular expression.'),
   layersToTransform: z.array(z.number().int().nonnegative()).optional().describe('Only these blocks (0 is the first).'),
   useRslora: z.boolean().default(false).describe('Scale by loraAlpha / sqrt(r) (rank-stabilised LoRA).'),
+  useDora: z.boolean().default(false).describe('Train a magnitude for each output beside the low-rank direction (DoRA).'),
+  loraplusLrRatio: z.number().positive().default(1).describe('Learning rate of B and of vectors as a multiple of that of A (LoRA+).'),
   modulesToSave: z.array(z.string()).default([]).describe('Modules trained and saved whole beside the adapter, e.g. embed_tokens, lm_head.'),
   rankPattern: pattern.default({}).describe('Ranks of single modules: { "layers.0.self_attn.q_proj": 16 }; keys are names or regular expressions matched at the end of the path.'),
   alphaPattern: pattern.default({}).describe('loraAlpha of single modules, as rankPattern.'),
@@ -23,14 +25,19 @@ export const loraOptions = z.object({
 export type LoraOptions = z.output<typeof loraOptions>;
 
 export const aliases = {
-  alpha: 'loraAlpha', dropout: 'loraDropout', targets: 'targetModules', target: 'targetModules', rsLora: 'useRslora', rslora: 'useRslora',
+  alpha: 'loraAlpha', dropout: 'loraDropout', targets: 'targetModules', target: 'targetModules', rsLora: 'useRslora', dora: 'useDora', loraPlusLrRatio: 'loraplusLrRatio', rslora: 'useRslora',
   rank: 'r', adapterNameOrPath: 'adapter', layers: 'layersToTransform',
 };
+
+/** LoRA+ (Hayou et al. 2024): what B and vectors carry, as PEFT's create_loraplus_optimizer groups them. */
+export function loraPlus({ loraplusLrRatio }: LoraOptions): { readonly learningRateScale?: number } {
+  return loraplusLrRatio === 1 ? {} : { learningRateScale: loraplusLrRatio };
+}
 
 const later = 'it is not part of this plugin yet';
 
 export const unsupported = {
-  useDora: `DoRA: ${later}`, bias: 'only "none": biases stay frozen (train a module whole with modulesToSave)', loraBias: later, fanInFanOut: 'it is known from the architecture and written for PEFT by itself',
+  bias: 'only "none": biases stay frozen (train a module whole with modulesToSave)', loraBias: later, fanInFanOut: 'it is known from the architecture and written for PEFT by itself',
   taskType: 'it is always CAUSAL_LM', inferenceMode: 'it follows from the command', layersPattern: 'use layersToTransform or a regular expression in targetModules',
   loftqConfig: later, evaConfig: later, cordaConfig: later, megatronConfig: 'Megatron is not supported', megatronCore: 'Megatron is not supported',
   trainableTokenIndices: later, targetParameters: later, layerReplication: later, useQalora: later, qaloraGroupSize: later, useBdlora: later,

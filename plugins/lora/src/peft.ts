@@ -12,7 +12,7 @@ export const TENSOR_FILE = 'adapter_model.safetensors';
 
 export type AdapterTensors = ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
 
-/** The content of adapter_config.json. Only keys of PEFT's first releases (and use_rslora where it is on): later ones make old versions fail. */
+/** The content of adapter_config.json. Only keys of PEFT's first releases (and use_rslora, use_dora where they are on): later ones make old versions fail. */
 export function adapterConfig(model: Model, layers: readonly LinearLayer[], options: DecidedOptions): Record<string, unknown> {
   const config: Record<string, unknown> = {
     alpha_pattern: options.alphaPattern, auto_mapping: null, base_model_name_or_path: model.source, bias: 'none',
@@ -21,6 +21,7 @@ export function adapterConfig(model: Model, layers: readonly LinearLayer[], opti
     modules_to_save: options.modulesToSave.length > 0 ? options.modulesToSave : null, peft_type: 'LORA', r: options.r,
     rank_pattern: options.rankPattern, revision: model.revision ?? null, target_modules: targetNames(model, layers), task_type: 'CAUSAL_LM',
   };
+  if (options.useDora) config['use_dora'] = true;
   if (options.useRslora) config['use_rslora'] = true;
   return config;
 }
@@ -43,7 +44,8 @@ export async function readAdapter(folder: string): Promise<{ readonly options: P
     tensors: new Map([...tensors].map(([name, tensor]) => [plainName(name), tensor])),
     options: {
       r: config['r'] as number, loraAlpha: config['lora_alpha'] as number, loraDropout: (config['lora_dropout'] as number | undefined) ?? 0,
-      useRslora: config['use_rslora'] === true, modulesToSave: (config['modules_to_save'] as string[] | null | undefined) ?? [],
+      useRslora: config['use_rslora'] === true, useDora: config['use_dora'] === true,
+      modulesToSave: (config['modules_to_save'] as string[] | null | undefined) ?? [],
       rankPattern: (config['rank_pattern'] as Record<string, number> | undefined) ?? {}, alphaPattern: (config['alpha_pattern'] as Record<string, number> | undefined) ?? {},
     },
   };
@@ -51,7 +53,7 @@ export async function readAdapter(folder: string): Promise<{ readonly options: P
 
 // `.default.` is the adapter's name inside PEFT, which some tools leave in files.
 function plainName(name: string): string {
-  return name.replace(/^base_model\.model\./, '').replace(/\.lora_([AB])\.default\./, '.lora_$1.').replace(/\.modules_to_save(?:\.default)?\./, '.');
+  return name.replace(/^base_model\.model\./, '').replace(/\.lora_([AB])\.default\./, '.lora_$1.').replace(/\.lora_magnitude_vector\.default(?:\.weight)?$/, '.lora_magnitude_vector').replace(/\.modules_to_save(?:\.default)?\./, '.');
 }
 
 async function readConfig(file: string): Promise<Record<string, unknown>> {
@@ -65,7 +67,7 @@ async function readConfig(file: string): Promise<Record<string, unknown>> {
 
 const REFUSED: Readonly<Record<string, (value: unknown) => boolean>> = {
   peft_type: (value) => value !== 'LORA',
-  use_dora: Boolean, use_qalora: Boolean, use_bdlora: Boolean, lora_bias: Boolean, layer_replication: Boolean, alora_invocation_tokens: Boolean, arrow_config: Boolean,
+  use_qalora: Boolean, use_bdlora: Boolean, lora_bias: Boolean, layer_replication: Boolean, alora_invocation_tokens: Boolean, arrow_config: Boolean,
   bias: (value) => value !== undefined && value !== 'none',
   trainable_token_indices: Boolean,
   target_parameters: (value) => Array.isArray(value) && value.length > 0,

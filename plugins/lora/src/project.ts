@@ -1,7 +1,8 @@
 // Adds the adapters to the model's linears. Linears that share an input share one product with their A matrices.
 import type { LinearLayer, Model, Parameter, Trace } from '@lmflow/sdk';
-import { add, cast, concat, matMul, mul, slice, type Value } from '@lmflow/sdk/graph';
+import { add, cast, concat, matMul, mul, slice, sub, type Value } from '@lmflow/sdk/graph';
 import type { LoraAdapter, LoraPair } from './adapter.ts';
+import { magnitudeScale, scaled } from './dora.ts';
 
 /** Wraps `model.build.project`: y += scale (dropout(x) A^T) B^T for every adapted linear. */
 export function addAdapters(model: Model, adapter: LoraAdapter, dropout: number): void {
@@ -13,11 +14,22 @@ export function addAdapters(model: Model, adapter: LoraAdapter, dropout: number)
     const active = trace.mode === 'training' && dropout > 0;
     const lows = active ? adapted.map(({ pair }) => down(trace, dropped(trace, x, pair.layer, dropout), [pair])[0]!) : down(trace, x, adapted.map(({ pair }) => pair));
     adapted.forEach(({ index, pair }, place) => {
-      const update = matMul(mul(lows[place]!, pair.scale), parameterValue(trace, pair.b), { transposeB: true });
-      results[index] = add(results[index]!, update);
+      const b = parameterValue(trace, pair.b);
+      const update = matMul(mul(lows[place]!, pair.scale), b, { transposeB: true });
+      results[index] = pair.magnitude ? decomposed(trace, pair, { result: results[index]!, update, b, droppedX: active ? dropped(trace, x, pair.layer, dropout) : undefined }) : add(results[index]!, update);
     });
     return results;
   };
+}
+
+interface Decomposition { readonly result: Value; readonly update: Value; readonly b: Value; readonly droppedX: Value | undefined }
+
+/** DoRA: with dropout, what the magnitude changes of the frozen product sees the dropped input too, as in PEFT. */
+function decomposed(trace: Trace, pair: LoraPair, { result, update, b, droppedX }: Decomposition): Value {
+  const { build } = trace.model;
+  const factor = magnitudeScale(trace, pair, [parameterValue(trace, pair.a), b, parameterValue(trace, pair.magnitude!)]);
+  if (!droppedX) return scaled(factor, result, update, pair.layer.bias === undefined ? undefined : build.weight(trace, pair.layer.bias));
+  return add(result, add(mul(build.matmul(trace, droppedX, pair.layer), sub(factor, 1)), mul(update, factor)));
 }
 
 /** x A^T for each pair, [rows, rank]. */

@@ -1,7 +1,7 @@
 // Targets, ranks by pattern, the adapted linears, merging, and the files.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { interpret, ndarray } from '@lmflow/sdk/graph';
+import { grad, interpret, ndarray, sum } from '@lmflow/sdk/graph';
 import { loadAdapter } from '../src/load.ts';
 import { addAdapters } from '../src/project.ts';
 import { byPattern, targetLinears } from '../src/targets.ts';
@@ -52,17 +52,18 @@ test('a fresh adapter changes nothing, the same seed gives the same numbers, and
   assert.is((await loadAdapter(tinyModel(), options({ loraAlpha: 4, r: 16, useRslora: true }), 1)).adapter.pairs.get(LINEARS[0]!.name)!.scale, 1);
 });
 
-test('adapted linears equal linears with the merged weight, for both layouts and shared inputs', async () => {
+for (const useDora of [false, true]) test(`adapted linears equal linears with the merged weight, for both layouts and shared inputs${useDora ? ', with DoRA' : ''}`, async () => {
   const model = tinyModel();
-  const { adapter } = await loadAdapter(model, options({ r: 2, initLoraWeights: false, rankPattern: { k_proj: 3 } }), 7);
+  const { adapter } = await loadAdapter(model, options({ r: 2, initLoraWeights: false, rankPattern: { k_proj: 3 }, useDora }), 7);
+  for (const { magnitude } of adapter.pairs.values()) magnitude?.data.forEach((norm, index) => { magnitude.data[index] = norm * (1 + 0.1 * index); });
   addAdapters(model, adapter, 0);
   const layers = LINEARS.slice(0, 4);
   const adapted = trace(model, 'inference');
   model.build.project(adapted, adapted.x, layers).forEach((y, index) => { adapted.graph.output(String(index), y); });
   const merged = tinyModel();
   for (const { weight } of layers) {
-    const delta = adapter.delta(weight)!;
     const source = merged.weights.get(weight) as { data: Float32Array };
+    const delta = adapter.delta(weight, source.data)!;
     source.data.forEach((number, place) => { source.data[place] = number + delta[place]!; });
   }
   const plain = trace(merged, 'inference');
@@ -71,9 +72,65 @@ test('adapted linears equal linears with the merged weight, for both layouts and
   const [found, expected] = [interpret(adapted.graph, { x }), interpret(plain.graph, { x })];
   for (const key of ['0', '1', '2', '3']) {
     assert.equal(found[key]!.shape, expected[key]!.shape);
-    found[key]!.data.forEach((number, index) => { assert.ok(Math.abs(number - expected[key]!.data[index]!) < 1e-6, `${key}: ${number} and ${expected[key]!.data[index]!}`); });
+    found[key]!.data.forEach((number, index) => { assert.ok(Math.abs(number - expected[key]!.data[index]!) < 3e-6, `${key}: ${number} and ${expected[key]!.data[index]!}`); });
   }
-  assert.is(adapter.delta('lm_head.weight'), undefined);
+  assert.is(adapter.delta('lm_head.weight', new Float32Array(48)), undefined);
+});
+
+test('DoRA starts from the base model, and its norm is a constant to the gradient', async () => {
+  const model = tinyModel();
+  const { adapter } = await loadAdapter(model, options({ r: 2, useDora: true }), 7);
+  const pair = adapter.pairs.get(LINEARS[0]!.name)!;
+  const weight = await model.read(LINEARS[0]!.weight);
+  pair.magnitude!.data.forEach((norm, out) => { assert.ok(Math.abs(norm - Math.hypot(...weight.subarray(6 * out, 6 * out + 6))) < 1e-6); });
+  addAdapters(model, adapter, 0);
+  const { graph, ...rest } = trace(model, 'training');
+  const [y] = model.build.project({ ...rest, graph }, rest.x, [LINEARS[0]!]);
+  const inputs = [pair.magnitude!, pair.b].map(({ name }) => graph.inputs.get(`parameter:${name}`)!);
+  grad(sum(y!), inputs).forEach((value, index) => { graph.output(String(index), value); });
+  const given = Object.fromEntries([pair.a, pair.b, pair.magnitude!].map(({ name, shape, data }) => [`parameter:${name}`, ndarray(shape, data)]));
+  const x = ndarray([5, 6], Array.from({ length: 30 }, (_, index) => Math.cos(index)));
+  const found = interpret(graph, { x, ...given });
+  // B is zero: d/dm = sum of x W^T / |W|; d/dB = (m / |W|) scale sum of x A^T, as without DoRA.
+  for (let out = 0; out < 4; out++) {
+    const products = Array.from({ length: 5 }, (_, row) => Array.from({ length: 6 }, (_, k) => x.data[6 * row + k]! * weight[6 * out + k]!).reduce((a, b) => a + b));
+    assert.ok(Math.abs(found['0']!.data[out]! - products.reduce((a, b) => a + b) / pair.magnitude!.data[out]!) < 1e-5);
+    for (let k = 0; k < 2; k++) {
+      let low = 0;
+      for (let row = 0; row < 5; row++) for (let i = 0; i < 6; i++) low += x.data[6 * row + i]! * pair.a.data[6 * k + i]!;
+      assert.ok(Math.abs(found['1']!.data[2 * out + k]! - pair.scale * low) < 1e-5);
+    }
+  }
+});
+
+test('with dropout, DoRA scales the frozen product of the dropped input, as PEFT does', async () => {
+  const model = tinyModel();
+  const { adapter } = await loadAdapter(model, options({ r: 2, useDora: true, initLoraWeights: false }), 7);
+  const { a, b, magnitude, scale } = adapter.pairs.get(LINEARS[0]!.name)!;
+  const norms = magnitude!.data.slice();
+  magnitude!.data.forEach((norm, out) => { magnitude!.data[out] = norm * (1.5 + out); });
+  addAdapters(model, adapter, 0.5);
+  const training = trace(model, 'training');
+  training.graph.output('y', model.build.project(training, training.x, [LINEARS[0]!])[0]!);
+  const x = Float32Array.from({ length: 30 }, (_, index) => Math.cos(index));
+  const mask = x.map((_, index) => (index % 3 === 0 ? 0 : 1));
+  const given = Object.fromEntries([a, b, magnitude!].map(({ name, shape, data }) => [`parameter:${name}`, ndarray(shape, data)]));
+  const found = interpret(training.graph, { ...given, x: ndarray([5, 6], x), [`${LINEARS[0]!.name}.lora_dropout`]: ndarray([5, 6], mask) })['y']!;
+  const weight = await model.read(LINEARS[0]!.weight);
+  const product = (row: number, numbers: ArrayLike<number>, at: number, drop: boolean): number =>
+    Array.from({ length: 6 }, (_, k) => x[6 * row + k]! * (drop ? 2 * mask[6 * row + k]! : 1) * numbers[at + k]!).reduce((one, other) => one + other);
+  for (let row = 0; row < 5; row++) for (let out = 0; out < 4; out++) {
+    const factor = magnitude!.data[out]! / norms[out]!;
+    const update = scale * (b.data[2 * out]! * product(row, a.data, 0, true) + b.data[2 * out + 1]! * product(row, a.data, 6, true));
+    const expected = product(row, weight, 6 * out, false) + (factor - 1) * product(row, weight, 6 * out, true) + factor * update;
+    assert.ok(Math.abs(found.data[4 * row + out]! - expected) < 1e-4, `${found.data[4 * row + out]!} and ${expected}`);
+  }
+});
+
+test('LoRA+ is a rate of its own for B and for vectors', async () => {
+  const { adapter } = await loadAdapter(tinyModel(), options({ useDora: true, loraplusLrRatio: 16 }), 1);
+  for (const { name, learningRateScale } of adapter.parameters) assert.is(learningRateScale, name.includes('lora_A') ? undefined : 16, name);
+  assert.equal((await loadAdapter(tinyModel(), options(), 1)).adapter.parameters.map(({ learningRateScale }) => learningRateScale).filter(Boolean), []);
 });
 
 test('dropout drops the input of the adapter only, and only in training', async () => {
@@ -105,6 +162,7 @@ test('the saved config has only keys that old PEFT versions accept, and names mo
   assert.equal(all['target_modules'], ['c_fc', 'k_proj', 'q_proj']);
   assert.equal((await save({ targetModules: ['q_proj'], layersToTransform: [1] }))['target_modules'], ['model.layers.1.self_attn.q_proj']);
   assert.is((await save({ useRslora: true }))['use_rslora'], true);
+  assert.is((await save({ useDora: true }))['use_dora'], true);
 });
 
 test('modulesToSave are trained whole and saved beside the adapter', async () => {

@@ -21,7 +21,7 @@ const cases: Record<string, Case> = {
   'no rank': { config: { peft_type: 'LORA', lora_alpha: 4 }, code: 'LMFLOW_ADAPTER_INVALID', says: '"r"' },
   'alpha is text': { config: { ...good.config, lora_alpha: '4' }, code: 'LMFLOW_ADAPTER_INVALID', says: '"lora_alpha"' },
   'another method': { config: { ...good.config, peft_type: 'LOHA' }, code: 'LMFLOW_ADAPTER_UNSUPPORTED', says: '"LOHA"' },
-  'DoRA': { config: { ...good.config, use_dora: true }, code: 'LMFLOW_ADAPTER_UNSUPPORTED', says: 'use_dora' },
+  'QALoRA': { config: { ...good.config, use_qalora: true }, code: 'LMFLOW_ADAPTER_UNSUPPORTED', says: 'use_qalora' },
   'trained biases': { config: { ...good.config, bias: 'all' }, code: 'LMFLOW_ADAPTER_UNSUPPORTED', says: '"all"' },
   'no tensors': { tensors: {}, raw: Buffer.alloc(0), code: 'LMFLOW_SAFETENSORS_', says: 'adapter_model.safetensors' },
   'rank of the file differs': { config: { ...good.config, r: 3 }, code: 'LMFLOW_ADAPTER_MISMATCH', says: '[2, 6], the model needs [3, 6]' },

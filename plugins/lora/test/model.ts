@@ -20,8 +20,10 @@ export function tinyModel(): Model {
   }));
   const project: BuildingFunctions['project'] = ({ graph }, x, layers) =>
     layers.map(({ weight, layout }) => matMul(x, graph.weight(weight, weights.get(weight)!), { transposeB: layout === 'out-in' }));
+  const weight: BuildingFunctions['weight'] = ({ graph }, name) => graph.weight(name, weights.get(name)!);
+  const matmul: BuildingFunctions['matmul'] = ({ graph }, x, layer) => matMul(x, graph.weight(layer.weight, weights.get(layer.weight)!), { transposeB: layer.layout === 'out-in' });
   return {
-    source: 'org/base', linears: LINEARS, weights, parameters: new Map(), build: { project },
+    source: 'org/base', linears: LINEARS, weights, parameters: new Map(), build: { project, weight, matmul },
     read: (name: string) => Promise.resolve(Float32Array.from(weights.get(name)!.data)),
   } as unknown as Model;
 }

@@ -21,7 +21,8 @@ function* tensors(model: Model, mergeAdapter: boolean): Generator<readonly [stri
     const parameter = model.parameters.get(name);
     const base = async (): Promise<Float32Array> => parameter?.data ?? model.read(name);
     const merged = async (): Promise<Float32Array> => {
-      const [numbers, delta] = [await base(), model.adapter?.delta(name)];
+      const numbers = await base();
+      const delta = model.adapter?.delta(name, numbers);
       return delta ? numbers.map((number, index) => number + delta[index]!) : numbers;
     };
     yield [name, { shape: parameter?.shape ?? shape, data: mergeAdapter ? merged : base }];

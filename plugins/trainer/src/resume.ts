@@ -30,7 +30,7 @@ const NOT_COMPARED = new Set([
 /** The facts of this run. */
 export function resumeFacts({ model, train, objective, description }: FitRequest, settings: RunSettings, engine: Engine, base: string): ResumeFacts {
   const { options, seed, totalSteps, warmupSteps } = settings;
-  const shapes = [...model.parameters.values()].map(({ name, shape }) => `${name}[${shape.join()}]`).join();
+  const shapes = [...model.parameters.values()].map(({ name, shape, learningRateScale }) => `${name}[${shape.join()}]${learningRateScale === undefined ? '' : ` x ${learningRateScale}`}`).join();
   const { base_model_name_or_path: _source, ...adapter } = model.adapter?.save().config ?? {};
   return asJson({
     exact: {
