@@ -22,8 +22,7 @@ export async function runJob(runner: JobRunner, job: Job, signal: AbortSignal, t
     if (!(prompt instanceof Int32Array)) return tell(prompt);
     const limited = withinLimits(runner, model, prompt.length, job.options);
     if ('kind' in limited) return tell(limited);
-    // OpenAI's default is to draw among all tokens
-    const options = { ...(model.generationConfig?.['top_k'] === undefined && runner.section['topK'] === undefined ? { topK: 0 } : {}), ...limited };
+    const options = { ...defaults(model, runner.section), ...limited };
     tell({ kind: 'started', promptTokens: prompt.length });
     const last = new Map<number, number>();
     for await (const { index, text, tokens, finishReason } of generator.streamInference({ model, prompt, options, signal })) {
@@ -47,6 +46,14 @@ export async function runJob(runner: JobRunner, job: Job, signal: AbortSignal, t
 export function contextLength(model: Model, section: Readonly<Record<string, unknown>>): number {
   const set = section['contextLength'];
   return typeof set === 'number' ? set : model.architecture.maxPositions;
+}
+
+/** OpenAI's default, to draw among all tokens, where neither configuration nor checkpoint says anything. */
+function defaults({ generationConfig = {} }: Model, section: JobRunner['section']): GenerationOptions {
+  return {
+    ...(generationConfig['top_k'] === undefined && section['topK'] === undefined ? { topK: 0 } : {}),
+    ...(generationConfig['do_sample'] === undefined && section['doSample'] === undefined ? { doSample: true } : {}),
+  };
 }
 
 function encode(generator: TextGenerator, model: Model, { prompt, tools }: Job): Int32Array | JobEvent {

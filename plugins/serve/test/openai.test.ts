@@ -49,6 +49,7 @@ test('parameters arrive at the generator', served({}, async (client, { generator
   assert.is(generator.seen[1]!.options.doSample, false);
   assert.is(generator.seen[1]!.options.topK, 0);
   await client.completions.create({ model: 'fake', prompt: 'x' });
+  assert.is(generator.seen[2]!.options.doSample, true);
   assert.is.not(generator.seen[1]!.options.seed, generator.seen[2]!.options.seed);
 }));
 

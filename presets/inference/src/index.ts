@@ -1,11 +1,12 @@
-// Everything that generating text needs: models, adapters, decoding.
+// Everything that generating text needs: models, adapters, decoding; and serving it.
 import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import models from '@lmflow/plugin-models';
 import lora from '@lmflow/plugin-lora';
 import generate from '@lmflow/plugin-generate';
+import serve from '@lmflow/plugin-serve';
 
 export default definePreset({
   name: '@lmflow/preset-inference',
-  plugins: [engineOnnx, models, lora, generate],
+  plugins: [engineOnnx, models, lora, generate, serve],
 });

@@ -64,7 +64,7 @@ export function generationOptions(body: Shared, maxNewTokens: number | undefined
   const { temperature, stop, logit_bias: bias, seed } = body;
   const set: Partial<Record<keyof GenerationOptions, unknown>> = {
     maxNewTokens, logprobs,
-    doSample: temperature !== 0,
+    doSample: temperature === 0 ? false : [temperature, body.top_p, body.top_k, body.min_p].some((value) => value !== undefined) ? true : undefined,
     temperature: temperature === 0 ? undefined : temperature,
     topP: body.top_p, topK: body.top_k === undefined ? undefined : Math.max(0, body.top_k), minP: body.min_p,
     repetitionPenalty: body.repetition_penalty, presencePenalty: body.presence_penalty, frequencyPenalty: body.frequency_penalty,
