@@ -1,5 +1,5 @@
 // Our side of the benchmark: the product's own training loop, held before each step until a line {"command":"step"} arrives on stdin.
-// Speaks the protocol of peer.py. Usage: ours.ts MODEL lora|full LENGTH
+// Speaks the protocol of peer.py. Usage: ours.ts MODEL lora|qlora|int8|full LENGTH
 import { createInterface } from 'node:readline';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,9 @@ import { createKernel } from 'lmflow';
 import { definePlugin, LANGUAGE_MODELING, MODELS, randomStream, TRAINER, type Sample, type Samples } from '@lmflow/sdk';
 import { z } from 'zod';
 import finetune from '@lmflow/preset-finetune';
+import int8Compute from '@lmflow/plugin-int8-compute';
 import lora from '@lmflow/preset-lora';
+import qlora from '@lmflow/preset-qlora';
 
 const started = performance.now();
 const [model = '', method = 'lora', lengthText = '512'] = process.argv.slice(2);
@@ -34,7 +36,7 @@ const turns = definePlugin({
 });
 
 const kernel = await createKernel({
-  presets: [method === 'lora' ? lora : finetune], plugins: [turns], model, outputDir: mkdtempSync(join(tmpdir(), 'lmflow-bench-')),
+  presets: [{ lora, qlora, int8: lora }[method] ?? finetune], plugins: [turns, method === 'int8' && int8Compute({ selfCheck: false })], model, outputDir: mkdtempSync(join(tmpdir(), 'lmflow-bench-')),
   perDeviceTrainBatchSize: 1, maxSteps: 1000, saveStrategy: 'no', evalStrategy: 'no', loggingSteps: 1000,
 });
 const loaded = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'training', source: model });

@@ -71,6 +71,7 @@ test('the self-check warns below minCosine, and can be switched off; excluded la
   const [strict, off, allButOne] = [await run(config, { minCosine: 1 }), await run(config, { selfCheck: false }), await run(config, { exclude: ['.*_proj(?<!\\.1\\.mlp\\.down_proj)'] })];
   assert.is(strict.warnings.length, 1);
   assert.is(off.cosine, undefined);
+  assert.equal(off.losses, strict.losses, 'the check changes nothing');
   assert.ok(allButOne.cosine! > strict.cosine!, `${allButOne.cosine} ${strict.cosine}`);
 });
 
