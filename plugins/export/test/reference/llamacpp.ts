@@ -66,6 +66,13 @@ async function greedy(kernel: Kernel, model: Model, ids: readonly number[], coun
 
 const same = (a: readonly number[], b: readonly number[]): number => { const index = a.findIndex((id, place) => id !== b[place]); return index < 0 ? a.length : index; };
 
+/** How much likelier we find our token than theirs, beside the spread of the logits. */
+async function gap(kernel: Kernel, model: Model, ids: readonly number[], our: number, their: number): Promise<string> {
+  const row = (await logits(kernel, model, ids, 1)).slice(-model.architecture.vocabularySize);
+  const deviation = Math.sqrt(row.reduce((sum, logit) => sum + logit * logit, 0) / row.length - (row.reduce((sum, logit) => sum + logit, 0) / row.length) ** 2);
+  return `our logits of the two differ by ${(row[our]! - row[their]!).toFixed(3)}, deviation of all ${deviation.toFixed(1)}`;
+}
+
 async function compare(name: string, folder: string, ids: readonly number[], count: number, texts: readonly string[], quantizations: readonly string[]): Promise<void> {
   const outputDir = scratch('gguf');
   await withKernel({ model: folder, outputDir }, async (kernel) => {
@@ -74,12 +81,15 @@ async function compare(name: string, folder: string, ids: readonly number[], cou
     for (const quantization of quantizations) {
       const { result } = await kernel.run('export', { options: { format: 'gguf', quantization } });
       const path = join(outputDir, result.files[0]!);
-      const ours = await greedy(kernel, quantization === 'f32' ? model : await dequantized(model, path), ids, count);
+      const reference = quantization === 'f32' ? model : await dequantized(model, path);
+      const ours = await greedy(kernel, reference, ids, count);
       let line: string;
       try {
         const theirs = llamaCpp(path, ids, count, texts);
         const tokenized = encoded.filter((expected, index) => expected.join() === theirs.texts[index]!.join()).length;
-        line = `${same(theirs.found, ours)} of ${ours.length} greedy tokens the same, ${tokenized} of ${texts.length} texts the same`;
+        const agreed = same(ours, theirs.found);
+        const tie = agreed < ours.length ? ` (then ${await gap(kernel, reference, [...ids, ...ours.slice(0, agreed)], ours[agreed]!, theirs.found[agreed]!)})` : '';
+        line = `${agreed} of ${ours.length} greedy tokens the same${tie}, ${tokenized} of ${texts.length} texts the same`;
       } catch (error) {
         line = `llama.cpp fails: ${(error as Error).message.slice(0, 200)}`;
       }
