@@ -20,6 +20,7 @@ export function counters(turns: Turns): Counters {
   metrics.gauge('lmflow_requests_running', 'Requests whose turn it is.', () => turns.requests);
   metrics.gauge('lmflow_sequences_running', 'Sequences being decoded.', () => turns.running);
   metrics.gauge('process_resident_memory_bytes', 'Resident memory of the process.', () => process.memoryUsage.rss());
+  metrics.gauge('lmflow_http_heap_bytes', 'Heap in use in the HTTP thread.', () => process.memoryUsage().heapUsed);
   return {
     requests: metrics.counter('lmflow_http_requests_total', 'Answers by route and status; 499: the client went away.'),
     tokens: metrics.counter('lmflow_tokens_total', 'Tokens read (prompt) and written (completion).'),
