@@ -30,7 +30,7 @@ export const newKeysOf = (layer: number): string => `new.keys.${layer}`;
 export const newValuesOf = (layer: number): string => `new.values.${layer}`;
 
 /** Programs that are kept. */
-const KEPT = 24;
+const KEPT = 12;
 
 export class StepPrograms {
   readonly #engine: Engine;
