@@ -33,7 +33,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a misspelt key in a section': { config: { lora: { rr: 8 } }, code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /"lora.rr".*did you mean "r"/s },
   'a section\'s key outside of it': { config: { loraAlpha: 8 }, code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /lora: \{ loraAlpha: \.\.\. \}/ },
   'a flat key inside a section': { config: { lora: { learningRate: 1 } }, code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /top level/ },
-  'the section of a plugin that is not loaded': { config: { qlora: { bits: 4 } }, plugins: [trainer()], code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /load the plugin/ },
+  'the section of a plugin that is not loaded': { config: { galore: { rank: 4 } }, plugins: [trainer()], code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /load the plugin/ },
   'the section of a plugin that is installed, but not loaded': { config: { engineOnnx: { threads: 1 } }, plugins: [trainer()], code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /"engine-onnx", which is installed but not loaded/ },
   'a refused name': { config: { tf32: true }, code: 'LMFLOW_OPTION_UNSUPPORTED', says: /"tf32" \(from createKernel\(\)\).*TF32 cores/ },
   'a refused name in a section': { config: { lora: { useDora: true } }, code: 'LMFLOW_OPTION_UNSUPPORTED', says: /"lora.useDora".*plugin of its own/ },
