@@ -23,8 +23,9 @@ export function faults({ folder, manifest }, files) {
   const listed = new Set(files);
   const wanted = ['package.json', 'README.md', ...targets(manifest)];
   const missing = wanted.filter((path) => !listed.has(path)).map((path) => `${path} is not in the tarball`);
+  // `page` is what a package shows in a browser, as it is.
   const extra = files
-    .filter((path) => !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$|^(dist|bin)\//.test(path) || /\.test\.|\.map$/.test(path))
+    .filter((path) => !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$|^(dist|bin|page)\//.test(path) || /\.test\.|\.map$/.test(path))
     .map((path) => `${path} should not be in the tarball`);
   return [...missing, ...extra, ...metadata(folder, manifest)].map((fault) => `${manifest.name}: ${fault}`);
 }
