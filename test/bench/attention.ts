@@ -1,6 +1,6 @@
 // Memory and time of one attention layer, forward and backward, against the length: flash attention beside the plain one, which keeps its
 // probabilities. Each memory figure is that of a process of its own; times are those of interleaved runs. Usage:
-//   node --conditions=lmflow-source --import tsx test/bench/attention.ts [LENGTH...] [--svg FILE]
+//   node --conditions=lmflow-source --import tsx test/bench/attention.ts [LENGTH...] [--svg FILE] [--pairs N] [--timed LONGEST]
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -17,7 +17,7 @@ type Kind = (typeof KINDS)[number];
 /** Beyond these lengths a kind is not run: the plain one would need more memory than small machines have. */
 const LONGEST: Readonly<Record<Kind, number>> = { flash: Infinity, plain: 8192 };
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { svg: { type: 'string' }, memory: { type: 'string' }, pairs: { type: 'string', default: '5' } } });
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { svg: { type: 'string' }, memory: { type: 'string' }, pairs: { type: 'string', default: '5' }, timed: { type: 'string', default: '8192' } } });
 
 /** Compiles the layer with its gradients; gives a function that runs it. */
 async function layer(engine: Engine, kind: Kind, length: number): Promise<() => Promise<void>> {
@@ -71,16 +71,18 @@ const lengths = positionals.length > 0 ? positionals.map(Number) : [512, 1024, 2
 const measured: Record<Kind, (readonly [number, number])[]> = { flash: [], plain: [] };
 const shown = (number: number | undefined, places = 0): string => (number === undefined ? '-' : number.toFixed(places));
 process.stdout.write(`one layer, ${heads} heads on ${groups} key heads of ${width}, forward and backward\n\n| length | flash MB | plain MB | flash us/token | plain us/token | plain / flash |\n|---|---|---|---|---|---|\n`);
+// All memory before any time: a child begins with the peak of the process that it is forked from.
 for (const length of lengths) {
-  const mb: Partial<Record<Kind, number>> = {};
   for (const kind of KINDS.filter((one) => length <= LONGEST[one])) {
     const child = spawnSync(process.execPath, [...process.execArgv, import.meta.filename, '--memory', `${kind},${length}`], { encoding: 'utf8' });
-    mb[kind] = Number(child.stdout);
-    measured[kind].push([length, mb[kind]]);
+    measured[kind].push([length, Number(child.stdout)]);
   }
-  const taken = await times(engine, length);
-  const ratio = taken.flash && taken.plain && taken.plain / taken.flash;
-  process.stdout.write(`| ${length} | ${shown(mb.flash)} | ${shown(mb.plain)} | ${shown(taken.flash, 1)} | ${shown(taken.plain, 1)} | ${shown(ratio, 2)} |\n`);
 }
 if (values.svg) writeFileSync(values.svg, plot('Memory of one attention layer (MB)', 'tokens', Object.entries(measured)));
+for (const length of lengths) {
+  const [flash, plain] = KINDS.map((kind) => measured[kind].find(([at]) => at === length)?.[1]);
+  const taken = length <= Number(values.timed) ? await times(engine, length) : {};
+  const ratio = taken.flash && taken.plain && taken.plain / taken.flash;
+  process.stdout.write(`| ${length} | ${shown(flash)} | ${shown(plain)} | ${shown(taken.flash, 1)} | ${shown(taken.plain, 1)} | ${shown(ratio, 2)} |\n`);
+}
 await kernel.close();
