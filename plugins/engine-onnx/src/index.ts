@@ -1,4 +1,5 @@
 // @lmflow/plugin-engine-onnx: the default compute engine. Provides ENGINE; takes lowerings of other plugins' ops through LOWERINGS.
+import { createRequire } from 'node:module';
 import { definePlugin, ENGINE } from '@lmflow/sdk';
 import { OnnxEngine } from './engine.ts';
 import { engineUnknown } from './errors.ts';
@@ -11,9 +12,11 @@ export type { Emitter, NodeOptions } from './onnx/emitter.ts';
 export type { AttributeValue } from './onnx/attributes.ts';
 export type { EngineOptions, EngineOptionsInput } from './options.ts';
 
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
 export default definePlugin({
   name: '@lmflow/plugin-engine-onnx',
-  version: '0.1.0',
+  version,
   sdk: '^1.0.0',
   options: { section: 'engineOnnx', schema },
   apply(context) {
