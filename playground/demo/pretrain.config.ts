@@ -12,7 +12,7 @@ export default defineConfig({
   packing: true,
   blockSize: 256,
   perDeviceTrainBatchSize: 8,
-  maxSteps: 500,
+  maxSteps: 900,
   learningRate: 3e-3,
   warmupSteps: 30,
   weightDecay: 0.01,
