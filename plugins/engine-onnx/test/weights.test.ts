@@ -11,7 +11,6 @@ import { OnnxEngine } from '../src/engine.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
 import { schema } from '../src/options.ts';
 import { HalfWeights } from '../src/weights/half.ts';
-import { widener } from '../src/weights/widen.ts';
 import { below, Case, check, engine, engineWith, normal, random, runOnce } from './support.ts';
 
 const weights = suite('weights');
@@ -76,13 +75,27 @@ weights('a missing or short file is an error with its name', async () => {
   }
 });
 
-weights('16-bit numbers become the same float32 numbers', () => {
+weights('every 16-bit number becomes the same float32 number', async () => {
   const all = Uint16Array.from({ length: 1 << 16 }, (_, bits) => bits);
-  for (const [dtype, reference] of [['float16', fromFloat16], ['bfloat16', fromBfloat16]] as const) {
-    const wide = new Float32Array(1 << 16);
-    widener(dtype)(all, wide);
-    const expected = reference(all);
-    wide.forEach((number, index) => { if (!Object.is(number, expected[index]) && !Number.isNaN(number)) assert.unreachable(`${dtype} ${index}`); });
+  const view = new DataView(new ArrayBuffer(4));
+  const reference = {
+    bfloat16: (bits: number): number => { view.setUint32(0, bits * 65536); return view.getFloat32(0); },
+    float16: (bits: number): number => { // IEEE 754 binary16
+      const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+      if (exponent === 31) return fraction ? NaN : sign * Infinity;
+      return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+    },
+  };
+  for (const dtype of ['float16', 'bfloat16'] as const) {
+    const path = join(folder, `all-${dtype}`);
+    writeFileSync(path, all);
+    const half = new HalfWeights({ halfWeights: 'cached', cacheDir });
+    const file = half.widened({ kind: 'file', path, offset: 0, byteLength: all.byteLength, dtype, shape: [1 << 16] })!;
+    await half.convert();
+    const bytes = readFileSync(file.path);
+    const wide = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+    assert.is(wide.length, all.length);
+    wide.forEach((number, bits) => { if (!Object.is(number, reference[dtype](bits))) assert.unreachable(`${dtype} ${bits}: ${number}`); });
   }
 });
 

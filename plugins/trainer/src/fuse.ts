@@ -1,5 +1,5 @@
-// Turns an elementwise tensor program into one JavaScript loop over flat arrays, written in place. On the CPU this is twice as fast as
-// running the same program in the engine (one pass over memory, no copies of the results); scalars are computed once, in float64.
+// Turns an elementwise tensor program into one JavaScript loop over flat arrays, written in place: one pass
+// over memory, no copies of the results; scalars are computed once, in float64.
 import type { Graph, Value } from '@lmflow/sdk/graph';
 import { reachableNodes } from './reachable.ts';
 

@@ -6,10 +6,10 @@ import { mkdir, open, rename, rm, writeFile, type FileHandle } from 'node:fs/pro
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Logger } from '@lmflow/sdk';
+import { fromBfloat16, fromFloat16 } from '@lmflow/sdk/formats';
 import { sizeOf, type FileWeight, type WeightSource } from '@lmflow/sdk/graph';
 import { weightUnreadable } from '../errors.ts';
 import { fileFacts } from './external.ts';
-import { widener } from './widen.ts';
 
 export interface HalfOptions {
   readonly halfWeights: 'cached' | 'cast';
@@ -87,7 +87,7 @@ async function widenInto({ from, to }: Conversion): Promise<void> {
 }
 
 async function widen(source: FileHandle, target: FileHandle, { offset, byteLength, dtype }: FileWeight): Promise<void> {
-  const convert = widener(dtype as 'float16' | 'bfloat16');
+  const convert = dtype === 'bfloat16' ? fromBfloat16 : fromFloat16;
   const halves = new Uint16Array(PIECE / 2);
   const singles = new Float32Array(PIECE / 2);
   for (let done = 0; done < byteLength; done += PIECE) {
