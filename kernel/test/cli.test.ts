@@ -100,6 +100,27 @@ test('a command gets flags, own flags and arguments; its number is the exit code
   assert.is((await lmflow(['show', '--demo-size', '99'])).code, 9);
 });
 
+test('a command that nothing loaded has is found in an installed preset that brings it', async () => {
+  const preset = "export default { name: 'lmflow-preset-greeting', plugins: [{ name: 'lmflow-plugin-hello', version: '1.0.0', sdk: '^1.0.0', apply(context) { context.command({ name: 'hello', summary: 'greets', async run({ config }) { context.log.info('hello from ' + config.model); } }); } }] };";
+  const files = {
+    'node_modules/lmflow-preset-greeting/package.json': JSON.stringify({ name: 'lmflow-preset-greeting', version: '1.0.0', type: 'module', exports: './index.js', description: 'greets', lmflow: { commands: ['hello'] } }),
+    'node_modules/lmflow-preset-greeting/index.js': preset,
+  };
+  const installed = project({ ...files, 'lmflow.config.mjs': 'export default { plugins: ["./demo.mjs"], model: "m" };', 'demo.mjs': demo });
+  try {
+    const { code, out } = await lmflow(['hello'], installed.folder);
+    assert.is(code, 0);
+    assert.match(out, /hello from m/);
+    assert.match((await lmflow(['hello', '--help'], installed.folder)).out, /lmflow hello: greets/);
+    assert.match((await lmflow(['--help'], installed.folder)).out, /greeting +greets \(lmflow hello\)/);
+    assert.is((await lmflow(['show'], installed.folder)).code, 0);
+    assert.not.match((await lmflow(['plugins'], installed.folder)).out, /hello/, 'it is not loaded for other commands');
+    assert.is((await lmflow(['hullo'], installed.folder)).code, 2);
+  } finally {
+    installed.remove();
+  }
+});
+
 test('--json: events on stdout, lines for people on stderr', async () => {
   const { out, err } = await lmflow(['show', 'a', '--json']);
   assert.equal(JSON.parse(out), { type: 'shown', size: 8, loud: false, positionals: ['a'] });
@@ -145,10 +166,10 @@ test('a bug: code 1, says so, with its stack', async () => {
 
 test('nothing loaded: says what to do', async () => {
   const { folder: empty, remove: clean } = project({ 'lmflow.config.json': '{ "presets": [] , "plugins": ["./p.mjs"] }', 'p.mjs': pluginModule('p') });
-  const { code, err } = await lmflow(['finetune'], empty);
+  const { code, err } = await lmflow(['tune'], empty);
   clean();
   assert.is(code, 2);
-  assert.match(err, /no command "finetune"/);
+  assert.match(err, /no command "tune"/);
 });
 
 test('plugins, for people and as JSON', async () => {

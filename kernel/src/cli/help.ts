@@ -28,7 +28,7 @@ export function overview(kernel: Kernel | undefined, presets: readonly Installed
     'Usage: lmflow <command> [--preset NAME] [flags]',
     ...section(`Commands${loaded ? ` (of ${loaded})` : ''}`, commands, width),
     ...section('Built in', builtInHelp, width),
-    ...section('Presets that are installed', presets.map(({ name, description }) => [name, description] as const), width),
+    ...section('Presets that are installed', presets.map(({ name, description, commands: brought }) => [name, brought.length > 0 ? `${description} (lmflow ${brought.join(', ')})` : description] as const), width),
     ...section('Flags of every command', globalHelp, width),
     '',
     kernel?.configFile === undefined ? 'No config file here: name a preset, or write one with lmflow init.' : `Config file: ${kernel.configFile}`,

@@ -1,4 +1,4 @@
-// Presets that are installed where the project or lmflow itself can find them, for help.
+// Presets that are installed where the project or lmflow itself can find them: for help, and for commands that nothing loaded has.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ownDirectory } from '../plugins/packages.ts';
@@ -7,6 +7,8 @@ export interface InstalledPreset {
   /** Short where it is one of ours: `lora`. */
   readonly name: string;
   readonly description: string;
+  /** Commands that its package.json says it brings (`"lmflow": { "commands": [...] }`). */
+  readonly commands: readonly string[];
 }
 
 /** Packages named `@lmflow/preset-*` or `lmflow-preset-*` in node_modules above `cwd` and above lmflow. */
@@ -35,8 +37,9 @@ function matching(folder: string, prefix: string): string[] {
 
 function read(folder: string): InstalledPreset | undefined {
   try {
-    const { name, description = '' } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string; description?: string };
-    return { name: name.replace(/^(@lmflow\/|lmflow-)preset-/, ''), description };
+    const { name, description = '', lmflow } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string; description?: string; lmflow?: { commands?: unknown } };
+    const commands = Array.isArray(lmflow?.commands) ? lmflow.commands.filter((command) => typeof command === 'string') : [];
+    return { name: name.replace(/^(@lmflow\/|lmflow-)preset-/, ''), description, commands };
   } catch {
     return undefined;
   }

@@ -63,10 +63,18 @@ async function dispatch(session: Session): Promise<number> {
   }
 }
 
-/** Plugins applied, flags not yet read. */
-async function loadFor({ globals, log, cwd }: Session): Promise<Kernel> {
+/** Plugins applied, flags not yet read. Where nothing that is loaded has the command, an installed preset that brings it is loaded too. */
+async function loadFor({ globals, log, cwd }: Session, command?: string): Promise<Kernel> {
   const { loadKernel } = await import('../index.ts');
-  return await loadKernel(undefined, { cwd, log, preset: globals.presets, plugin: globals.plugins, fallbackPreset, ...(globals.config === undefined ? {} : { configFile: globals.config }) });
+  const withPresets = (presets: readonly string[]): Promise<Kernel> =>
+    loadKernel(undefined, { cwd, log, preset: presets, plugin: globals.plugins, fallbackPreset, ...(globals.config === undefined ? {} : { configFile: globals.config }) });
+  const kernel = await withPresets(globals.presets);
+  if (command === undefined || kernel.commands.has(command)) return kernel;
+  const { installedPresets } = await import('./installed.ts');
+  const bringing = installedPresets(cwd).find(({ commands }) => commands.includes(command));
+  if (!bringing) return kernel;
+  log.debug(`the preset ${bringing.name} is loaded for its command ${command}`);
+  return await withPresets([...globals.presets, bringing.name]);
 }
 
 async function help(session: Session, command: string | undefined): Promise<number> {
@@ -77,7 +85,7 @@ async function help(session: Session, command: string | undefined): Promise<numb
       stdout.write(texts.builtInUsage(command, width));
       return ExitCode.Ok;
     }
-    const kernel = await loadFor(session);
+    const kernel = await loadFor(session, command);
     const contributed = kernel.commands.get(command);
     if (!contributed) throw kernel.unknownCommand(command);
     stdout.write(texts.commandHelp(contributed, kernel, width));
@@ -143,7 +151,7 @@ async function runReport(session: Session, name: 'plugins' | 'inspect'): Promise
 
 async function runCommand(session: Session, name: string): Promise<number> {
   const { log, line, globals } = session;
-  const kernel = await loadFor(session);
+  const kernel = await loadFor(session, name);
   const command = kernel.commands.get(name);
   if (!command) throw kernel.unknownCommand(name);
   const { readFlags } = await import('../settings/flags.ts');

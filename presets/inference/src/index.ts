@@ -1,12 +1,13 @@
-// Everything that generating text needs: models, adapters, decoding; and serving it.
+// What one does with a model: generate text, serve it, merge its adapter, export it.
 import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import models from '@lmflow/plugin-models';
 import lora from '@lmflow/plugin-lora';
 import generate from '@lmflow/plugin-generate';
 import serve from '@lmflow/plugin-serve';
+import exportModel from '@lmflow/plugin-export';
 
 export default definePreset({
   name: '@lmflow/preset-inference',
-  plugins: [engineOnnx, models, lora, generate, serve],
+  plugins: [engineOnnx, models, lora, generate, serve, exportModel],
 });
