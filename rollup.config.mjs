@@ -2,7 +2,7 @@
 // dist/<entry>.d.ts. Entries of a package share chunks, so a class is the same class from '.' and from './graph'.
 // All packages go through rollup together (one TypeScript program, seconds instead of a minute); nothing is shared
 // between packages, since their imports of each other are external. It is not the type check: npm run typecheck is.
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { dts } from 'rollup-plugin-dts';
 import esbuild from 'rollup-plugin-esbuild';
@@ -49,8 +49,12 @@ function chunkName(root, extension) {
   };
 }
 
+// npm packs only the LICENSE that lies in a package's own folder.
 function clean() {
-  for (const folder of folders) rmSync(`${folder}/dist`, { recursive: true, force: true });
+  for (const folder of folders) {
+    rmSync(`${folder}/dist`, { recursive: true, force: true });
+    copyFileSync('LICENSE', `${folder}/LICENSE`);
+  }
 }
 
 // rollup-plugin-dts makes a program for each directory of entries; given .d.ts files it needs none.

@@ -23,6 +23,7 @@ try {
   step('import', importAll);
   step('types', checkTypes);
   step('finetune', runFinetune);
+  step('generate', runInference);
   console.log(`${packages.length} packages, ${exported.length} entries`);
 } catch (error) {
   console.error(`packaging: ${error.message}\n${error.stdout ?? ''}`);
@@ -124,4 +125,16 @@ export default defineConfig({
   if (!(losses.length === 8 && losses[7] < losses[0])) throw new Error(`the finetune did not learn: losses ${losses.join(', ')}`);
   const { r } = JSON.parse(readFileSync(join(project, 'out/adapter_config.json'), 'utf8'));
   if (r !== 4 || statSync(join(project, 'out/adapter_model.safetensors')).size < 1000) throw new Error('the adapter is not what the config asked for');
+}
+
+// Commands of a preset that no configuration names: a whole model is trained, speaks, and is exported.
+function runInference() {
+  const lmflow = (...words) => command('npx', ['lmflow', ...words], join(project, 'whole'));
+  mkdirSync(join(project, 'whole'));
+  writeFileSync(join(project, 'whole/lmflow.config.json'), '{}'); // or the one above is found
+  lmflow('finetune', '--model', '../model', '--from-scratch', '--dataset', '../data.json', '--output-dir', 'out', '--max-steps', '4', '--per-device-train-batch-size', '4');
+  const [answer] = lmflow('generate', '--model', 'out', 'what is a cat', '--max-new-tokens', '5', '--format', 'jsonl').trim().split('\n').map((line) => JSON.parse(line));
+  if (!(answer.newTokens >= 1)) throw new Error(`nothing was generated: ${JSON.stringify(answer)}`);
+  lmflow('export', '--model', 'out', '--format', 'safetensors', '--output-dir', 'exported');
+  if (statSync(join(project, 'whole/exported/model.safetensors')).size < 1000) throw new Error('the exported model is empty');
 }

@@ -21,7 +21,7 @@ export function specifiers({ name, exports }) {
 /** What is wrong with a package: lines of text, none when all is well. `files` are the paths in its tarball. */
 export function faults({ folder, manifest }, files) {
   const listed = new Set(files);
-  const wanted = ['package.json', 'README.md', ...targets(manifest)];
+  const wanted = ['package.json', 'README.md', 'LICENSE', ...targets(manifest)];
   const missing = wanted.filter((path) => !listed.has(path)).map((path) => `${path} is not in the tarball`);
   // `page` is what a package shows in a browser, as it is.
   const extra = files
