@@ -25,7 +25,7 @@ export async function readModel(request: FolderRequest, families: ModelFamilies,
   const { folder, source, role, revision } = request;
   const path = join(folder, 'config.json');
   const config = await readJsonObject(path);
-  if (!config) throw modelNotFound(source, `${folder} has no config.json (it has ${(await readdir(folder)).join(', ') || 'no files'})`);
+  if (!config) throw await notAModel(source, folder);
   const reader = new ConfigReader(path, config);
   const generationConfig = await readJsonObject(join(folder, 'generation_config.json'));
   let blueprint = readBlueprint(reader, families);
@@ -77,4 +77,11 @@ function fallbackIds(config: Readonly<Record<string, unknown>>, eosIds: readonly
   const [eosId] = [...idsOf(config['eos_token_id']), ...eosIds];
   const [padId] = idsOf(config['pad_token_id']);
   return { ...(bosId === undefined ? {} : { bosId }), ...(eosId === undefined ? {} : { eosId }), ...(padId === undefined ? {} : { padId }) };
+}
+
+/** The error for a folder without config.json; an adapter is often taken for a model. */
+async function notAModel(source: string, folder: string): Promise<Error> {
+  const adapter = await readJsonObject(join(folder, 'adapter_config.json'));
+  const hint = adapter && `It is an adapter: name its base as the model (${String(adapter['base_model_name_or_path'] ?? 'adapter_config.json does not say which')}), and this folder as the adapter (--lora-adapter ${source}).`;
+  return modelNotFound(source, `${folder} has no config.json (it has ${(await readdir(folder)).join(', ') || 'no files'})`, hint);
 }

@@ -30,6 +30,7 @@ const Q = 'model.layers.0.self_attn.q_proj.weight';
 
 const cases: readonly Case[] = [
   { what: 'no config.json', break: remove('config.json'), code: 'LMFLOW_MODEL_NOT_FOUND', message: /has no config\.json \(it has .*model\.safetensors/ },
+  { what: 'an adapter instead of a model', break: both(remove('config.json'), write('adapter_config.json', '{"base_model_name_or_path": "some/base"}')), code: 'LMFLOW_MODEL_NOT_FOUND', message: /has no config\.json/, hint: /base as the model \(some\/base\).*--lora-adapter/ },
   { what: 'config.json that is no JSON', break: write('config.json', '{"model_type": "llama",'), code: 'LMFLOW_MODEL_FILE_INVALID', message: /config\.json is not JSON/ },
   { what: 'config.json that is a list', break: write('config.json', '[]'), code: 'LMFLOW_MODEL_FILE_INVALID', message: /config\.json must be a JSON object/ },
   { what: 'config.json that is a folder', break: both(remove('config.json'), write('config.json/x', '')), code: 'LMFLOW_MODEL_FILE_INVALID', message: /config\.json cannot be read/ },
