@@ -82,6 +82,7 @@ function fallbackIds(config: Readonly<Record<string, unknown>>, eosIds: readonly
 /** The error for a folder without config.json; an adapter is often taken for a model. */
 async function notAModel(source: string, folder: string): Promise<Error> {
   const adapter = await readJsonObject(join(folder, 'adapter_config.json'));
-  const hint = adapter && `It is an adapter: name its base as the model (${String(adapter['base_model_name_or_path'] ?? 'adapter_config.json does not say which')}), and this folder as the adapter (--lora-adapter ${source}).`;
+  const base = typeof adapter?.['base_model_name_or_path'] === 'string' ? adapter['base_model_name_or_path'] : 'adapter_config.json does not say which';
+  const hint = adapter && `It is an adapter: name its base as the model (${base}), and this folder as the adapter (--lora-adapter ${source}).`;
   return modelNotFound(source, `${folder} has no config.json (it has ${(await readdir(folder)).join(', ') || 'no files'})`, hint);
 }
