@@ -165,6 +165,8 @@ export interface BuildingFunctions {
   /** A weight's value: graph input where it is trained, constant in a file where it is frozen. */
   weight: (trace: Trace, name: string) => Value;
   head: (trace: Trace, hidden: Value) => HeadOutput;
+  /** Logits [rows, vocabularySize] of rows of the head's hidden states. For inference alone: losses multiply by the head's weight in chunks. */
+  logits: (trace: Trace, output: HeadOutput) => Value;
 }
 
 /** The part of an adapter that saving and merging need. */

@@ -13,6 +13,8 @@ export interface Compiled {
   readonly model: Uint8Array;
   /** Weights in memory, fed at every run (in place) rather than copied into the model: ONNX input name -> weight. */
   readonly fed: ReadonlyMap<string, MemoryWeight>;
+  /** Whether a kernel needs prepacked weights (see Emitter.needPrepacking). */
+  readonly prepack: boolean;
   /** Whether the model has the output LAST_WORD. */
   readonly lastWord: boolean;
 }
@@ -56,7 +58,7 @@ export function compileModel({ graph, nodes, names }: Flat, lowerings: Lowerings
   const outputs = nameOutputs(emit, graph);
   const lastWord = inPlace && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
   if (lastWord) outputs.unshift(emitLastWord(emit));
-  return { lastWord, model: encodeModel({ name, node: forExecution(emit.nodes), initializer: emit.initializers, input: inputs, output: outputs }), fed };
+  return { lastWord, prepack: emit.prepack, model: encodeModel({ name, node: forExecution(emit.nodes), initializer: emit.initializers, input: inputs, output: outputs }), fed };
 }
 
 function countUses(graph: Graph, nodes: readonly Node[]): Map<Value, number> {

@@ -59,12 +59,12 @@ export class OnnxEngine implements Engine {
     await half.convert();
     const files = fileWeights(flat.graph);
     checkFiles(files);
-    const { model, fed, lastWord } = compileModel(flat, lowerings, name, this.device === 'cpu');
+    const { model, fed, lastWord, prepack } = compileModel(flat, lowerings, name, this.device === 'cpu');
     const tensors: Record<string, RuntimeTensor> = {};
     for (const [input, { data, shape, dtype }] of fed) tensors[input] = wrap(runtime, data, shape, dtype).native;
     const folder = profile ? new ProfileFolder() : undefined;
     try {
-      const session = await createSession(runtime, model, this.#settings(externalRoot(files), folder));
+      const session = await createSession(runtime, model, this.#settings(externalRoot(files), prepack, folder));
       const program = new OnnxProgram(name, session, {
         inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs), fed: tensors, origins: flat.origins,
         profile: folder, inPlace: lastWord ? runtime : undefined, onDispose: (done) => { this.#programs.delete(done); },
@@ -85,10 +85,10 @@ export class OnnxEngine implements Engine {
     await Promise.all([...this.#programs].map((program) => program.dispose()));
   }
 
-  #settings(externalFolder: string, profile: ProfileFolder | undefined): SessionSettings {
+  #settings(externalFolder: string, prepack: boolean, profile: ProfileFolder | undefined): SessionSettings {
     const { options } = this.#setup;
     return {
-      ...options, device: this.device, threads: this.threads, keepCasts: options.halfWeights === 'cast', externalFolder,
+      ...options, prepack: options.prepack || prepack, device: this.device, threads: this.threads, keepCasts: options.halfWeights === 'cast', externalFolder,
       ...(profile ? { profile: profile.prefix } : {}),
     };
   }

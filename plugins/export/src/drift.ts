@@ -1,6 +1,6 @@
 // How far two models' logits are apart: both are run by the engine on the same tokens. For what merging in float32 costs.
 import { forward, randomStream, type Engine, type Model, type Tensor, type Trace } from '@lmflow/sdk';
-import { Graph, matMul, type Value } from '@lmflow/sdk/graph';
+import { Graph, type Value } from '@lmflow/sdk/graph';
 
 export interface Drift {
   /** Positions compared. */
@@ -54,8 +54,7 @@ export async function logitsOf(engine: Engine, model: Model, ids: Int32Array): P
     graph, model, batchSize: 1, length: ids.length, mode: 'inference', input, positions: input('positions'),
     dropoutMask: (_site, shape) => graph.constant(new Uint8Array(shape.reduce((a, b) => a * b, 1)).fill(1), shape, 'uint8'),
   };
-  const { hidden, weight } = forward(trace);
-  graph.output('logits', matMul(hidden, weight, { transposeB: true }));
+  graph.output('logits', model.build.logits(trace, forward(trace)));
   const program = await engine.compile(graph, { name: 'logits' });
   const tensors: Record<string, Tensor> = {};
   for (const [name, { shape, dtype }] of graph.inputs) {

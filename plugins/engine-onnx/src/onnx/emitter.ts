@@ -18,6 +18,7 @@ export class Emitter {
   readonly #constants = new Map<string, { readonly bytes: Uint8Array; readonly name: string }[]>();
   readonly #uses: ReadonlyMap<Value, number>;
   readonly #emitted = new Map<string, string[]>();
+  #prepack = false;
   #prefix = '';
   #count = 0;
 
@@ -70,6 +71,15 @@ export class Emitter {
     this.nodes.push(node);
     this.#emitted.set(key, output);
     return output;
+  }
+
+  /** Says that a kernel of this program is slow unless the runtime keeps weights in a layout of its own, whatever `engineOnnx.prepack` says. */
+  needPrepacking(): void {
+    this.#prepack = true;
+  }
+
+  get prepack(): boolean {
+    return this.#prepack;
   }
 
   /** Emits a node with one output. */

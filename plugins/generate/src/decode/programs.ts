@@ -2,7 +2,7 @@
 // recently used are let go. The model is traced with the building functions of training; attention is given the cache.
 import type { AttentionCache, Engine, Model, Program, Trace } from '@lmflow/sdk';
 import { forward } from '@lmflow/sdk';
-import { Graph, gather, matMul, transpose, type Value } from '@lmflow/sdk/graph';
+import { Graph, gather, transpose, type Value } from '@lmflow/sdk/graph';
 
 /** What a step program is compiled for. */
 export interface StepShape {
@@ -102,6 +102,6 @@ export function stepGraph(model: Model, { batch, length, cache, context, chosen 
     dropoutMask: () => { throw new Error('there is no dropout in inference'); },
   };
   const { hidden, weight } = forward(trace);
-  graph.output('logits', matMul(gather(hidden, graph.input('chosen', 'int32', [chosen])), weight, { transposeB: true }));
+  graph.output('logits', model.build.logits(trace, { hidden: gather(hidden, graph.input('chosen', 'int32', [chosen])), weight }));
   return graph;
 }

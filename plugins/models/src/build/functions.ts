@@ -109,6 +109,8 @@ export function buildingFunctions(blueprint: Blueprint): BuildingFunctions {
         weight: build.weight(trace, `${architecture.tiedEmbeddings ? names.embedding : names.head}.weight`),
       };
     },
+
+    logits: (_trace, { hidden, weight }) => matMul(hidden, weight, { transposeB: true }),
   };
 }
 
