@@ -70,6 +70,8 @@ export interface GenerationOptions {
 
 export interface TextRequest {
   readonly model: Model;
+  /** One of `model.adapters`: this request is answered with it. Requests with different adapters run at the same time. */
+  readonly adapter?: string;
   /** Text (special tokens are added as the tokenizer does), ids, or messages for the chat template. */
   readonly prompt: string | Int32Array | readonly ChatMessage[];
   readonly tools?: readonly unknown[];
@@ -121,5 +123,5 @@ export interface TextGenerator {
   /** Pieces as they come; leaving the loop early frees the sequence. */
   streamInference(request: TextRequest): AsyncIterable<TextPiece>;
   /** Token ids of a request's prompt, as they would be fed. */
-  encodePrompt(request: Pick<TextRequest, 'model' | 'prompt' | 'tools'>): Int32Array;
+  encodePrompt(request: Pick<TextRequest, 'model' | 'adapter' | 'prompt' | 'tools'>): Int32Array;
 }

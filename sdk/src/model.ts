@@ -173,6 +173,8 @@ export interface BuildingFunctions {
 export interface Adapter {
   readonly name: string;
   readonly parameters: readonly Parameter[];
+  /** Adapters of one model with equal signatures make the same programs, which are fed their parameters. */
+  readonly signature: string;
   /** Files of the adapter: config as JSON and tensors by their PEFT names. */
   save(): { readonly config: Readonly<Record<string, unknown>>; readonly tensors: ReadonlyMap<string, { shape: Shape; data: Float32Array }> };
   /** What merging adds to a base weight (`base`: its numbers), in float32 and the file's layout, or undefined where it leaves it alone. */
@@ -200,6 +202,10 @@ export interface Model {
   /** Trainable tensors by name. A parameter named like a weight replaces it in the graph. */
   readonly parameters: Map<string, Parameter>;
   adapter?: Adapter;
+  /** This model with another adapter each, by name, for inference: a view that has parameters (fed) and adapter of its own and shares everything else. */
+  adapters?: ReadonlyMap<string, Model>;
+  /** Of such a view: the model it is a view of. */
+  readonly base?: Model;
   build: BuildingFunctions;
   /** Reads a weight as float32 (converting 16-bit formats), row-major in the file's layout. */
   read(name: string): Promise<Float32Array>;

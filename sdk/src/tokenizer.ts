@@ -44,6 +44,8 @@ export interface Tokenizer {
   render(messages: readonly ChatMessage[], options?: RenderOptions): string;
   /** Hash of everything that decides its ids and what templates are given (special tokens); not of `chatTemplate`: for caches. */
   readonly fingerprint: string;
+  /** The same tokenizer (its vocabulary is shared) with a chat template that can be set apart. */
+  clone(): Tokenizer;
   /** Files to write beside a saved model: name -> content (tokenizer.json, tokenizer_config.json, chat_template.jinja, ...). */
   files(): Promise<ReadonlyMap<string, Uint8Array>>;
 }

@@ -17,6 +17,12 @@ export function optionInvalid(key: string, value: unknown, wanted: string): LMFl
   return new LMFlowError('LMFLOW_GENERATE_OPTION_INVALID', `${key} = ${JSON.stringify(value)}: ${wanted}`);
 }
 
+/** A request names an adapter that was not loaded. */
+export function adapterUnknown(name: string, known: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_GENERATE_ADAPTER_UNKNOWN', `the model has no adapter "${name}"`,
+    { hint: known.length > 0 ? `There are ${known.join(', ')}.` : `Load it by name: --lora-adapters ${name}=FOLDER, or lora.adapters in lmflow.config.ts.` });
+}
+
 /** Beam search was asked to stream. */
 export function streamingBeams(): LMFlowError {
   return new LMFlowError('LMFLOW_GENERATE_STREAM_BEAMS', 'numBeams > 1 cannot be streamed: which beam wins is known at the end',
@@ -43,6 +49,11 @@ export function modelMissing(command: string): LMFlowError {
 export function promptMissing(): LMFlowError {
   return new LMFlowError('LMFLOW_GENERATE_PROMPT_MISSING', 'there is nothing to continue: no prompt was given',
     { hint: 'lmflow generate "Once upon a time", or --prompts file.txt, or pipe text into it.' });
+}
+
+/** A chat template that cannot be read. */
+export function templateUnreadable(file: string, cause: unknown): LMFlowError {
+  return new LMFlowError('LMFLOW_GENERATE_TEMPLATE', `${file}: the chat template cannot be read`, { cause, hint: 'generate.chatTemplate is a file, or the template itself.' });
 }
 
 /** A file of prompts that cannot be read. */

@@ -1,5 +1,6 @@
 // The service GENERATOR: from a request to pieces of text. One scheduler a model decodes everything that is asked of it at the same time.
 import type { ChosenToken, DecodeSession, FinishReason, GenerateRequest, GenerationOptions, Logger, Model, TextGenerator, TextPiece, TextRequest, TextResult } from '@lmflow/sdk';
+import { adapted } from './adapted.ts';
 import { decodeBeams } from './beam/decode.ts';
 import type { StepRunner } from './decode/runner.ts';
 import { contextInvalid, promptEmpty, promptTooLong, streamingBeams } from './errors.ts';
@@ -36,8 +37,9 @@ export class Generator implements TextGenerator {
     this.#setup = setup;
   }
 
-  encodePrompt({ model, prompt, tools }: Pick<TextRequest, 'model' | 'prompt' | 'tools'>): Int32Array {
+  encodePrompt({ model: base, adapter, prompt, tools }: Pick<TextRequest, 'model' | 'adapter' | 'prompt' | 'tools'>): Int32Array {
     if (prompt instanceof Int32Array) return prompt;
+    const model = adapted(base, adapter);
     const { tokenizer } = model;
     if (typeof prompt === 'string') return this.#encodeText(model, prompt);
     return tokenizer.encode(tokenizer.render(prompt, { addGenerationPrompt: true, ...(tools ? { tools } : {}) })).ids;
@@ -128,7 +130,8 @@ export class Generator implements TextGenerator {
     }
   }
 
-  #prepare({ model, options = {}, signal, ...request }: TextRequest): Prepared {
+  #prepare({ model: base, adapter, options = {}, signal, ...request }: TextRequest): Prepared {
+    const model = adapted(base, adapter);
     const context = this.#contextOf(model);
     let prompt = this.encodePrompt({ model, ...request });
     if (prompt.length === 0) throw promptEmpty();

@@ -3,12 +3,14 @@ import { createRequire } from 'node:module';
 import { chatCommand } from './commands/chat.ts';
 import { generateCommand } from './commands/generate.ts';
 import { ENGINE, GENERATOR, Stage, definePlugin, type GenerateRequest, type Model } from '@lmflow/sdk';
+import { StepPrograms } from './decode/programs.ts';
 import { StepRunner, STRETCHING } from './decode/runner.ts';
 import { CachedSession } from './decode/session.ts';
 import { UncachedSession } from './decode/uncached.ts';
 import { nobodyDecodes } from './errors.ts';
 import { Generator } from './generator.ts';
 import { aliases, schema, unsupported } from './options.ts';
+import { setTemplate } from './template.ts';
 
 export { generationOptions, type GenerateOptions } from './options.ts';
 
@@ -27,14 +29,25 @@ const generate = definePlugin({
     const frozen = new WeakSet<Model>();
 
     hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
-      if (purpose === 'inference') frozen.add(model);
+      if (purpose !== 'inference') return model;
+      frozen.add(model);
+      if (context.options.chatTemplate !== undefined) setTemplate(model, context.options.chatTemplate);
       return model;
     });
 
-    const openRunner = ({ model, contextLength }: GenerateRequest): StepRunner => {
+    // Views with adapters of one shape have the same programs: their parameters are fed.
+    const programs = new WeakMap<Model, Map<string, StepPrograms>>();
+    const programsOf = (model: Model): StepPrograms => {
+      const [of, key] = model.base ? [model.base, model.adapter?.signature ?? ''] : [model, ''];
+      const known = programs.get(of) ?? new Map<string, StepPrograms>();
+      programs.set(of, known);
       const mode = frozen.has(model) || model.parameters.size === 0 ? 'inference' : 'evaluation';
-      return new StepRunner({ engine: resolve(ENGINE), model, mode, contextLength });
+      const own = known.get(key) ?? new StepPrograms(resolve(ENGINE), model, mode);
+      known.set(key, own);
+      return own.share();
     };
+
+    const openRunner = ({ model, contextLength }: GenerateRequest): StepRunner => new StepRunner({ engine: resolve(ENGINE), model, contextLength, programs: programsOf(model) });
 
     hooks.onGenerate.tapPromise({ name, stage: Stage.Late }, async (request) => {
       const runner = openRunner(request);

@@ -40,6 +40,15 @@ export class LoraAdapter implements Adapter {
     return [...[...this.pairs.values()].flatMap(({ a, b, magnitude }) => [a, b, ...(magnitude ? [magnitude] : [])]), ...this.#whole];
   }
 
+  get signature(): string {
+    return JSON.stringify([...this.pairs.values()].map(({ layer: { name }, rank, scale, magnitude }) => [name, rank, scale, magnitude !== undefined]).concat(this.#whole.map(({ name }) => [name])));
+  }
+
+  /** Dropout on the inputs of the matrices while training. */
+  get dropout(): number {
+    return this.#options.loraDropout;
+  }
+
   save(): ReturnType<Adapter['save']> {
     const tensors = new Map(this.parameters.map(({ name, shape, data }) => [`base_model.model.${name}`, { shape, data }]));
     return { config: adapterConfig(this.#model, [...this.pairs.values()].map(({ layer }) => layer), this.#options), tensors };

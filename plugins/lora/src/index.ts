@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { definePlugin } from '@lmflow/sdk';
 import { LoraAdapter } from './adapter.ts';
 import { assign, loadAdapter } from './load.ts';
+import { loadNamed, takeTemplate } from './named.ts';
 import { aliases, loraOptions, unsupported } from './options.ts';
 import { CONFIG_FILE, readAdapter, TENSOR_FILE } from './peft.ts';
 import { addAdapters } from './project.ts';
@@ -21,10 +22,17 @@ const lora = definePlugin({
   options: { section: 'lora', schema: loraOptions, aliases, unsupported },
   apply(context) {
     context.hooks.onModelLoad.tapPromise('@lmflow/plugin-lora', async (model, { role, purpose }) => {
-      if (role !== 'policy' || (purpose === 'inference' && context.options.adapter === undefined)) return model;
-      const { adapter, dropout, overruled } = await loadAdapter(model, context.options, context.config.seed ?? 42);
-      if (overruled.length > 0) context.log.warn(`lora.adapter: the adapter's own settings are used instead of lora.${overruled.join(', lora.')}`);
-      addAdapters(model, adapter, dropout);
+      const { options, log, config: { seed = 42 } } = context;
+      if (role !== 'policy') return model;
+      addAdapters(model);
+      if (purpose === 'inference') {
+        const named = await loadNamed(model, options, seed);
+        if (named.size > 0) model.adapters = named;
+        if (options.adapter === undefined) return model;
+        await takeTemplate(options.adapter, model.tokenizer);
+      }
+      const { adapter, overruled } = await loadAdapter(model, options, seed);
+      if (overruled.length > 0) log.warn(`lora.adapter: the adapter's own settings are used instead of lora.${overruled.join(', lora.')}`);
       for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
       model.adapter = adapter;
       return model;

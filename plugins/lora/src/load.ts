@@ -8,7 +8,6 @@ import { targetLinears } from './targets.ts';
 
 export interface LoadedAdapter {
   readonly adapter: LoraAdapter;
-  readonly dropout: number;
   /** Options that were set to something else than what the existing adapter has, which decides. */
   readonly overruled: readonly string[];
 }
@@ -22,7 +21,7 @@ export async function loadAdapter(model: Model, options: LoraOptions, seed: numb
   const adapter = new LoraAdapter(model, layers, await wholeModules(model, decided), decided, seed);
   if (existing) assign(adapter.parameters, existing.tensors, `${options.adapter}/${TENSOR_FILE}`);
   else await adapter.measure();
-  return { adapter, dropout: decided.loraDropout, overruled: existing ? overruledBy(existing.options, options) : [] };
+  return { adapter, overruled: existing ? overruledBy(existing.options, options) : [] };
 }
 
 function overruledBy(existing: Partial<LoraOptions>, options: LoraOptions): string[] {

@@ -20,6 +20,8 @@ export const loraOptions = z.object({
   initLoraWeights: z.union([z.boolean(), z.literal('gaussian')]).default(true)
     .describe('true: A uniform as PEFT does, B zero. "gaussian": A normal with deviation 1 / r, B zero. false: both random, for tests.'),
   adapter: z.string().optional().describe('Folder of an existing PEFT adapter to continue from; its own settings (rank, alpha, dropout, modules) are used.'),
+  adapters: z.union([z.record(z.string().min(1), z.string().min(1)), z.array(z.string().regex(/^[^=]+=.+$/, 'must be name=folder'))]).default({})
+    .describe('For inference: PEFT adapters by name, of which each request picks one: { poet: "out/poet" }, or a list of name=folder.'),
 });
 
 export type LoraOptions = z.output<typeof loraOptions>;
@@ -32,6 +34,12 @@ export const aliases = {
 /** LoRA+ (Hayou et al. 2024): what B and vectors carry, as PEFT's create_loraplus_optimizer groups them. */
 export function loraPlus({ loraplusLrRatio }: LoraOptions): { readonly learningRateScale?: number } {
   return loraplusLrRatio === 1 ? {} : { learningRateScale: loraplusLrRatio };
+}
+
+/** `adapters` as pairs of name and folder. */
+export function namedAdapters({ adapters }: LoraOptions): [string, string][] {
+  if (!Array.isArray(adapters)) return Object.entries(adapters);
+  return adapters.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]);
 }
 
 const later = 'it is not part of this plugin yet';

@@ -1,14 +1,17 @@
-// Adds the adapters to the model's linears. Linears that share an input share one product with their A matrices.
+// Adds the traced model's adapter to the model's linears. Linears that share an input share one product with their A matrices.
 import type { LinearLayer, Model, Parameter, Trace } from '@lmflow/sdk';
 import { add, cast, concat, matMul, mul, slice, sub, type Value } from '@lmflow/sdk/graph';
-import type { LoraAdapter, LoraPair } from './adapter.ts';
+import { LoraAdapter, type LoraPair } from './adapter.ts';
 import { magnitudeScale, scaled } from './dora.ts';
 
-/** Wraps `model.build.project`: y += scale (dropout(x) A^T) B^T for every adapted linear. */
-export function addAdapters(model: Model, adapter: LoraAdapter, dropout: number): void {
+/** Wraps `model.build.project`: y += scale (dropout(x) A^T) B^T for every linear that the adapter of the traced model (or view of it) adapts. */
+export function addAdapters(model: Model): void {
   const inner = model.build.project;
   model.build.project = (trace, x, layers) => {
     const results = inner(trace, x, layers);
+    const { adapter } = trace.model;
+    if (!(adapter instanceof LoraAdapter)) return results;
+    const { dropout } = adapter;
     const adapted = layers.flatMap((layer, index) => { const pair = adapter.pairs.get(layer.name); return pair ? [{ index, pair }] : []; });
     if (adapted.length === 0) return results;
     const active = trace.mode === 'training' && dropout > 0;

@@ -56,7 +56,8 @@ for (const useDora of [false, true]) test(`adapted linears equal linears with th
   const model = tinyModel();
   const { adapter } = await loadAdapter(model, options({ r: 2, initLoraWeights: false, rankPattern: { k_proj: 3 }, useDora }), 7);
   for (const { magnitude } of adapter.pairs.values()) magnitude?.data.forEach((norm, index) => { magnitude.data[index] = norm * (1 + 0.1 * index); });
-  addAdapters(model, adapter, 0);
+  model.adapter = adapter;
+  addAdapters(model);
   const layers = LINEARS.slice(0, 4);
   const adapted = trace(model, 'inference');
   model.build.project(adapted, adapted.x, layers).forEach((y, index) => { adapted.graph.output(String(index), y); });
@@ -83,7 +84,8 @@ test('DoRA starts from the base model, and its norm is a constant to the gradien
   const pair = adapter.pairs.get(LINEARS[0]!.name)!;
   const weight = await model.read(LINEARS[0]!.weight);
   pair.magnitude!.data.forEach((norm, out) => { assert.ok(Math.abs(norm - Math.hypot(...weight.subarray(6 * out, 6 * out + 6))) < 1e-6); });
-  addAdapters(model, adapter, 0);
+  model.adapter = adapter;
+  addAdapters(model);
   const { graph, ...rest } = trace(model, 'training');
   const [y] = model.build.project({ ...rest, graph }, rest.x, [LINEARS[0]!]);
   const inputs = [pair.magnitude!, pair.b].map(({ name }) => graph.inputs.get(`parameter:${name}`)!);
@@ -105,11 +107,12 @@ test('DoRA starts from the base model, and its norm is a constant to the gradien
 
 test('with dropout, DoRA scales the frozen product of the dropped input, as PEFT does', async () => {
   const model = tinyModel();
-  const { adapter } = await loadAdapter(model, options({ r: 2, useDora: true, initLoraWeights: false }), 7);
+  const { adapter } = await loadAdapter(model, options({ loraDropout: 0.5, r: 2, useDora: true, initLoraWeights: false }), 7);
   const { a, b, magnitude, scale } = adapter.pairs.get(LINEARS[0]!.name)!;
   const norms = magnitude!.data.slice();
   magnitude!.data.forEach((norm, out) => { magnitude!.data[out] = norm * (1.5 + out); });
-  addAdapters(model, adapter, 0.5);
+  model.adapter = adapter;
+  addAdapters(model);
   const training = trace(model, 'training');
   training.graph.output('y', model.build.project(training, training.x, [LINEARS[0]!])[0]!);
   const x = Float32Array.from({ length: 30 }, (_, index) => Math.cos(index));
@@ -135,8 +138,9 @@ test('LoRA+ is a rate of its own for B and for vectors', async () => {
 
 test('dropout drops the input of the adapter only, and only in training', async () => {
   const model = tinyModel();
-  const { adapter } = await loadAdapter(model, options({ initLoraWeights: false }), 7);
-  addAdapters(model, adapter, 0.5);
+  const { adapter } = await loadAdapter(model, options({ loraDropout: 0.5, initLoraWeights: false }), 7);
+  model.adapter = adapter;
+  addAdapters(model);
   const training = trace(model, 'training');
   const [y] = model.build.project(training, training.x, [LINEARS[0]!]);
   training.graph.output('y', y!);

@@ -123,7 +123,7 @@ test('an adapter is merged where asked for', async () => {
   const model = await loadFolder(await modelFolder('llama'));
   const name = 'model.layers.0.self_attn.q_proj.weight';
   const adapter: Adapter = {
-    name: 'one', parameters: [], save: () => ({ config: {}, tensors: new Map() }),
+    name: 'one', parameters: [], signature: '', save: () => ({ config: {}, tensors: new Map() }),
     delta: (weight) => (weight === name ? new Float32Array(1024).fill(1) : undefined),
   };
   model.adapter = adapter;

@@ -32,7 +32,7 @@ export interface RunningServer {
 
 /** Starts serving; resolves once it listens. Throws LMFLOW_SERVE_LISTEN. */
 export async function startServer({ generator, models, options, log, version, section = {} }: ServerRequest): Promise<RunningServer> {
-  const settings: ThreadSettings = { options, version, models: [...models].map(([id, model]) => describe(id, model, section)) };
+  const settings: ThreadSettings = { options, version, models: [...models].map(([id, model]) => describe(id, model, models, section)) };
   const worker = startThread(settings);
   const runner: JobRunner = { generator, models, options, log, section };
   const running = new Map<number, AbortController>();
@@ -78,9 +78,10 @@ export async function startServer({ generator, models, options, log, version, se
   return { url, ended, stop };
 }
 
-function describe(id: string, model: Model, section: Readonly<Record<string, unknown>>): ModelInfo {
+function describe(id: string, model: Model, models: ReadonlyMap<string, Model>, section: Readonly<Record<string, unknown>>): ModelInfo {
+  const parent = [...models].find(([, other]) => other === model.base)?.[0];
   const format = toolFormat(model.tokenizer.chatTemplate);
-  return { id, created: Math.floor(Date.now() / 1000), contextLength: contextLength(model, section), ...(format ? { toolFormat: format } : {}) };
+  return { id, created: Math.floor(Date.now() / 1000), contextLength: contextLength(model, section), ...(format ? { toolFormat: format } : {}), ...(parent === undefined ? {} : { parent }) };
 }
 
 function startThread(workerData: ThreadSettings): Worker {

@@ -2,10 +2,9 @@
 import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import { GENERATOR, MODELS, definePlugin, type CommandInvocation } from '@lmflow/sdk';
-import { modelMissing } from './errors.ts';
+import { modelMissing, nameTaken } from './errors.ts';
 import { startServer } from './host.ts';
 import { serveOptions } from './options.ts';
-import { settleTemplate } from './template.ts';
 
 export { startServer, type RunningServer, type ServerRequest } from './host.ts';
 export { serveOptions, type ServeOptions } from './options.ts';
@@ -23,19 +22,19 @@ const serve = definePlugin({
     context.command({
       name: 'serve',
       summary: 'Serves a model over HTTP: the API of OpenAI, and a chat page.',
-      sections: ['model', 'serve'],
-      examples: ['lmflow serve --model out/my-model', 'LMFLOW_API_KEY=secret lmflow serve --model out/my-model --serve-port 9000'],
+      sections: ['model', 'serve', 'lora'],
+      examples: ['lmflow serve --model out/my-model', 'lmflow serve --model org/model --lora-adapters poet=out/poet,chef=out/chef', 'LMFLOW_API_KEY=secret lmflow serve --model out/my-model --serve-port 9000'],
       run: async ({ config, signal }: CommandInvocation) => {
         if (config.model === undefined) throw modelMissing();
         const apiKey = context.options.apiKey ?? (process.env['LMFLOW_API_KEY'] || undefined);
         const options = { ...context.options, ...(apiKey === undefined ? {} : { apiKey }) };
         const generator = resolve(GENERATOR);
         const model = await resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
-        settleTemplate(model, config);
         const id = options.modelName ?? basename(config.model.replace(/[/\\]+$/, ''));
         if (!isLoopback(options.host) && apiKey === undefined) log.warn(`serving on ${options.host} without an API key: whoever reaches this address can use the model`);
-        const server = await startServer({ generator, models: new Map([[id, model]]), options, log, version, section: (config['generate'] ?? {}) });
-        log.event('serving', { url: server.url, model: id }, `serving ${id} at ${server.url}${options.chatPage ? '/ (chat page)' : ''}, API at ${server.url}/v1; Ctrl-C ends`);
+        if (model.adapters?.has(id)) throw nameTaken(id);
+        const server = await startServer({ generator, models: new Map([[id, model], ...model.adapters ?? []]), options, log, version, section: (config['generate'] ?? {}) });
+        log.event('serving', { url: server.url, model: id, adapters: [...model.adapters?.keys() ?? []] }, `serving ${[id, ...model.adapters?.keys() ?? []].join(', ')} at ${server.url}${options.chatPage ? '/ (chat page)' : ''}, API at ${server.url}/v1; Ctrl-C ends`);
         const stop = (): void => { void server.stop().catch(() => undefined); };
         if (signal.aborted) stop();
         signal.addEventListener('abort', stop, { once: true });

@@ -8,6 +8,8 @@ export interface ModelInfo {
   /** Unix seconds. */
   readonly created: number;
   readonly contextLength: number;
+  /** Of an adapter: the model it belongs to. */
+  readonly parent?: string;
   /** How the chat template writes tool calls, where it does in a way that can be read back. */
   readonly toolFormat?: 'hermes';
 }

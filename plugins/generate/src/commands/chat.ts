@@ -3,13 +3,17 @@ import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { GENERATOR, MODELS, isLMFlowError, type CommandInvocation, type CommandSpec, type GenerationOptions, type Logger, type Model, type PluginContext, type TextGenerator } from '@lmflow/sdk';
 import { z } from 'zod';
+import { adapted } from '../adapted.ts';
 import { modelMissing } from '../errors.ts';
 import { generationOptions } from '../options.ts';
 import { Conversation } from './conversation.ts';
-import { settleTemplate } from './template.ts';
+import { templateName } from '../template.ts';
 
 const flags = generationOptions.omit({ truncation: true, numBeams: true, numReturnSequences: true, lengthPenalty: true, earlyStopping: true })
-  .extend({ system: z.string().optional().describe('The system message.') });
+  .extend({
+    system: z.string().optional().describe('The system message.'),
+    adapter: z.string().optional().describe('Name of one of lora.adapters to begin with.'),
+  });
 
 /** What a chat needs of the world. */
 export interface ChatSetup {
@@ -18,29 +22,31 @@ export interface ChatSetup {
   readonly contextLength: number;
   readonly options: GenerationOptions;
   readonly system: string | undefined;
+  /** Name of the adapter to begin with. */
+  readonly adapter?: string | undefined;
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly output: NodeJS.WritableStream;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
-const HELP = '/reset forgets the conversation, /system TEXT sets the system message, /save FILE writes the conversation, /exit ends';
+const HELP = '/reset forgets the conversation, /system TEXT sets the system message, /save FILE writes the conversation, /adapter NAME answers with another of lora.adapters (without a name: with none), /exit ends';
 
 /** The command. */
-export function chatCommand(context: PluginContext<{ readonly chatTemplate?: string | undefined; readonly contextLength?: number | undefined }>): CommandSpec {
+export function chatCommand(context: PluginContext<{ readonly contextLength?: number | undefined }>): CommandSpec {
   return {
     name: 'chat',
     summary: 'Talks with a model in the terminal.',
     options: flags,
     sections: ['model', 'generate', 'lora'],
-    examples: ['lmflow chat --preset inference --model org/model --lora-adapter out'],
+    examples: ['lmflow chat --preset inference --model org/model --lora-adapter out', 'lmflow chat --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet'],
     async run({ config, options: own, signal }: CommandInvocation) {
       if (config.model === undefined) throw modelMissing('chat');
-      const { system, ...options } = own as z.output<typeof flags>;
+      const { system, adapter, ...options } = own as z.output<typeof flags>;
       const model = await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
-      context.log.info(`${model.source}, chat template: ${settleTemplate(model, config, context.options.chatTemplate)}\n${HELP}`);
+      context.log.info(`${model.source}, chat template: ${templateName(adapted(model, adapter))}\n${HELP}`);
       await runChat({
-        model, system, signal, log: context.log, generator: context.resolve(GENERATOR), input: process.stdin, output: process.stdout,
+        model, system, adapter, signal, log: context.log, generator: context.resolve(GENERATOR), input: process.stdin, output: process.stdout,
         contextLength: context.options.contextLength ?? model.architecture.maxPositions, options: options,
       });
       return undefined;
@@ -50,8 +56,8 @@ export function chatCommand(context: PluginContext<{ readonly chatTemplate?: str
 
 /** Reads lines and answers them until the input ends, /exit, or the signal. */
 export async function runChat(setup: ChatSetup): Promise<void> {
-  const { input, output, log, signal } = setup;
-  const conversation = new Conversation(setup.system);
+  const { input, output, signal } = setup;
+  const conversation = new Conversation(setup.system, setup.adapter);
   const lines = createInterface({ input, ...(input.isTTY ? { output, terminal: true } : {}), prompt: '> ' });
   let answering: AbortController | undefined;
   const stop = (): void => { lines.close(); answering?.abort(); };
@@ -63,7 +69,7 @@ export async function runChat(setup: ChatSetup): Promise<void> {
     for await (const line of lines) {
       const text = line.trim();
       if (text === '/exit' || text === '/quit') break;
-      if (text.startsWith('/')) obey(text, conversation, log);
+      if (text.startsWith('/')) obey(text, conversation, setup);
       else if (text !== '') {
         answering = new AbortController();
         await answer(setup, conversation, text, answering.signal);
@@ -81,13 +87,14 @@ export async function runChat(setup: ChatSetup): Promise<void> {
 async function answer(setup: ChatSetup, conversation: Conversation, question: string, signal: AbortSignal): Promise<void> {
   const { generator, model, options, output, log, contextLength } = setup;
   conversation.say('user', question);
+  const asked = { model, ...(conversation.adapter === undefined ? {} : { adapter: conversation.adapter }) };
   try {
     const reserve = Math.min(options.maxNewTokens ?? 256, Math.floor(contextLength / 4));
-    const dropped = conversation.shorten((messages) => generator.encodePrompt({ model, prompt: messages }).length + reserve <= contextLength);
+    const dropped = conversation.shorten((messages) => generator.encodePrompt({ ...asked, prompt: messages }).length + reserve <= contextLength);
     if (dropped > 0) log.warn(`the conversation does not fit into the context of ${contextLength} tokens: the oldest ${dropped} messages are left out`);
     const started = performance.now();
     let [first, count, text] = [0, 0, ''];
-    for await (const piece of generator.streamInference({ model, prompt: conversation.messages, options, signal })) {
+    for await (const piece of generator.streamInference({ ...asked, prompt: conversation.messages, options, signal })) {
       if (count === 0) first = performance.now();
       count += piece.tokens.length;
       text += piece.text;
@@ -104,7 +111,7 @@ async function answer(setup: ChatSetup, conversation: Conversation, question: st
   }
 }
 
-function obey(line: string, conversation: Conversation, log: Logger): void {
+function obey(line: string, conversation: Conversation, { model, log }: ChatSetup): void {
   const [command = '', ...words] = line.split(/\s+/);
   const rest = words.join(' ');
   switch (command) {
@@ -116,11 +123,21 @@ function obey(line: string, conversation: Conversation, log: Logger): void {
       conversation.system = rest === '' ? undefined : rest;
       log.info(rest === '' ? 'no system message' : 'the system message is set');
       break;
+    case '/adapter':
+      pick(rest, conversation, model, log);
+      break;
     case '/save':
       save(rest, conversation, log);
       break;
     default: log.info(HELP);
   }
+}
+
+function pick(name: string, conversation: Conversation, model: Model, log: Logger): void {
+  const known = [...model.adapters?.keys() ?? []];
+  if (name !== '' && !known.includes(name)) return log.error(`there is no adapter "${name}"; ${known.length > 0 ? `there are ${known.join(', ')}` : 'none is loaded (lora.adapters)'}`);
+  conversation.adapter = name === '' ? undefined : name;
+  log.info(name === '' ? 'no adapter' : `answers come from ${name}`);
 }
 
 function save(file: string, { messages }: Conversation, log: Logger): void {

@@ -3,10 +3,13 @@ import type { ChatMessage } from '@lmflow/sdk';
 
 export class Conversation {
   system: string | undefined;
+  /** Who answers: the name of an adapter, or the model alone. */
+  adapter: string | undefined;
   #turns: ChatMessage[] = [];
 
-  constructor(system: string | undefined) {
+  constructor(system: string | undefined, adapter?: string) {
     this.system = system;
+    this.adapter = adapter;
   }
 
   get messages(): readonly ChatMessage[] {

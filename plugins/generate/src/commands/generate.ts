@@ -4,10 +4,11 @@ import { finished } from 'node:stream/promises';
 import { MODELS, type CommandInvocation, type CommandSpec, type Model, type PluginContext, type TextGenerator, type TextRequest, type TextResult } from '@lmflow/sdk';
 import { GENERATOR } from '@lmflow/sdk';
 import { z } from 'zod';
+import { adapted } from '../adapted.ts';
 import { modelMissing } from '../errors.ts';
 import { generationOptions } from '../options.ts';
 import { collectPrompts, type Prompt } from './prompts.ts';
-import { settleTemplate } from './template.ts';
+import { templateName } from '../template.ts';
 
 declare module '@lmflow/sdk' {
   interface CommandResults { generate: readonly (readonly TextResult[])[] }
@@ -18,6 +19,7 @@ const flags = generationOptions.omit({ truncation: true }).extend({
   prompts: z.string().optional().describe('File of prompts: one a line, or .jsonl/.json with texts, {"prompt"} or {"messages"}.'),
   chat: z.boolean().default(false).describe('Prompts are messages of a user, written with the chat template.'),
   system: z.string().optional().describe('With --chat: the system message.'),
+  adapter: z.string().optional().describe('Name of one of lora.adapters to answer with.'),
   format: z.enum(['text', 'jsonl']).default('text').describe('text, or a line of JSON for each prompt.'),
   output: z.string().optional().describe('File to write to, in place of the terminal.'),
   logprobs: z.number().int().min(0).optional().describe('With jsonl: log-probability of each token and of so many of the likeliest.'),
@@ -30,7 +32,7 @@ type Flags = z.output<typeof flags>;
 interface Sink { write(text: string): void; end(): Promise<void> }
 
 /** The command. */
-export function generateCommand(context: PluginContext<{ readonly chatTemplate?: string | undefined }>): CommandSpec {
+export function generateCommand(context: PluginContext): CommandSpec {
   return {
     name: 'generate',
     summary: 'Continues prompts, or answers them with --chat.',
@@ -40,17 +42,18 @@ export function generateCommand(context: PluginContext<{ readonly chatTemplate?:
     examples: [
       'lmflow generate --preset inference --model org/model "Once upon a time" --max-new-tokens 100 --temperature 0.8',
       'lmflow generate --preset inference --model org/model --lora-adapter out --chat --prompts questions.txt --format jsonl --output answers.jsonl',
+      'lmflow generate --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet "The sea"',
     ],
     async run(invocation: CommandInvocation) {
       const { config, signal, positionals } = invocation;
       const own = invocation.options as Flags;
       if (config.model === undefined) throw modelMissing('generate');
-      const { prompts: file, chat, system, format, output, stream, ...options } = own;
+      const { prompts: file, chat, system, adapter, format, output, stream, ...options } = own;
       const prompts = await collectPrompts({ positionals, file, input: process.stdin });
       const model = await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
-      if (chat || prompts.some((prompt) => typeof prompt !== 'string')) context.log.debug(`chat template: ${settleTemplate(model, config, context.options.chatTemplate)}`);
+      if (chat || prompts.some((prompt) => typeof prompt !== 'string')) context.log.debug(`chat template: ${templateName(adapted(model, adapter))}`);
       const requests = prompts.map((prompt): TextRequest => ({
-        model, signal, prompt: asked(prompt, chat, system), options: { seed: config.seed ?? 42, ...options },
+        model, signal, ...(adapter === undefined ? {} : { adapter }), prompt: asked(prompt, chat, system), options: { seed: config.seed ?? 42, ...options },
       }));
       const generator = context.resolve(GENERATOR);
       const sink = openSink(output);

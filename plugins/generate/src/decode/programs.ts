@@ -37,6 +37,7 @@ export class StepPrograms {
   readonly #model: Model;
   readonly #mode: Trace['mode'];
   readonly #kept = new Map<string, Promise<StepProgram>>();
+  #users = 0;
 
   constructor(engine: Engine, model: Model, mode: Trace['mode']) {
     this.#engine = engine;
@@ -54,7 +55,14 @@ export class StepPrograms {
     return program;
   }
 
+  /** Counts one more who uses and disposes them. */
+  share(): this {
+    this.#users += 1;
+    return this;
+  }
+
   async dispose(): Promise<void> {
+    if (--this.#users > 0) return;
     const kept = [...this.#kept.values()];
     this.#kept.clear();
     for (const entry of kept) await (await entry.catch(() => undefined))?.program.dispose();

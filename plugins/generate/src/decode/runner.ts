@@ -1,8 +1,8 @@
 // Runs step programs on rows of the cache and writes the new keys and values back. It knows no sequences: see session.ts and ../beam.
-import type { Engine, Model, Tensor, Trace } from '@lmflow/sdk';
+import type { Engine, Model, Tensor } from '@lmflow/sdk';
 import { batchBucket, cacheBucket, lengthBucket } from './buckets.ts';
 import { KeyValueCache } from './cache.ts';
-import { keysOf, newKeysOf, newValuesOf, StepPrograms, valuesOf, type StepShape } from './programs.ts';
+import { keysOf, newKeysOf, newValuesOf, valuesOf, type StepPrograms, type StepShape } from './programs.ts';
 
 /** Kinds of rope whose angles depend on how long the sequence is. */
 export const STRETCHING: readonly string[] = ['dynamic', 'longrope'];
@@ -18,7 +18,8 @@ export interface RowTokens {
 export interface RunnerRequest {
   readonly engine: Engine;
   readonly model: Model;
-  readonly mode: Trace['mode'];
+  /** Of the model, or shared with others whose programs are the same. */
+  readonly programs: StepPrograms;
   /** Most tokens of a sequence. */
   readonly contextLength: number;
 }
@@ -32,7 +33,7 @@ export class StepRunner {
   constructor(request: RunnerRequest) {
     this.#request = request;
     this.cache = new KeyValueCache(request.model.architecture);
-    this.#programs = new StepPrograms(request.engine, request.model, request.mode);
+    this.#programs = request.programs;
   }
 
   /** Makes room for rows of some length; `used` says how many places of each row hold something. */

@@ -164,6 +164,16 @@ class HuggingFaceTokenizer implements Tokenizer {
     return template.render(messages, options, this.#templateVariables());
   }
 
+  clone(): Tokenizer {
+    const copy = new HuggingFaceTokenizer(this.#start);
+    copy.addsBos = this.addsBos;
+    copy.addsEos = this.addsEos;
+    copy.chatTemplate = this.chatTemplate;
+    copy.chatTemplateOrigin = this.chatTemplateOrigin;
+    copy.#encoder = this.#encoder ??= new SynchronousEncoder(this.#start.json);
+    return copy;
+  }
+
   async files(): Promise<ReadonlyMap<string, Uint8Array>> {
     const { files, json } = this.#start;
     return savedFiles(files, { json, chatTemplate: this.#chatTemplate, own: this.chatTemplateOrigin === 'tokenizer' });

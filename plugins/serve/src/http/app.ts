@@ -70,7 +70,7 @@ function guard({ app, options, count }: Server): void {
 
 function routes(server: Server, models: readonly ModelInfo[], version: string): void {
   const { app, options, turns, link, count } = server;
-  const listed = (info: ModelInfo): object => ({ id: info.id, object: 'model', created: info.created, owned_by: 'lmflow', context_length: info.contextLength });
+  const listed = (info: ModelInfo): object => ({ id: info.id, object: 'model', created: info.created, owned_by: 'lmflow', context_length: info.contextLength, ...(info.parent === undefined ? {} : { parent: info.parent }) });
   const find = (name: string): ModelInfo => {
     const found = models.find(({ id }) => id === name);
     if (!found) throw modelNotFound(name);

@@ -1,0 +1,38 @@
+// Adapters by name on one model: for each a view of the model that shares weights and building functions and has an adapter of its own.
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Adapter, Model, Tokenizer } from '@lmflow/sdk';
+import { loadAdapter } from './load.ts';
+import { namedAdapters, type LoraOptions } from './options.ts';
+
+/** Reads the adapters of `options.adapters`; throws as `lora.adapter` does. */
+export async function loadNamed(model: Model, options: LoraOptions, seed: number): Promise<ReadonlyMap<string, Model>> {
+  const views = new Map<string, Model>();
+  for (const [name, folder] of namedAdapters(options)) {
+    const { adapter } = await loadAdapter(model, { ...options, adapter: folder }, seed);
+    const tokenizer = templateOf(folder) === undefined ? model.tokenizer : model.tokenizer.clone();
+    await takeTemplate(folder, tokenizer);
+    views.set(name, viewOf(model, adapter, tokenizer));
+  }
+  return views;
+}
+
+/** What later plugins change in the model is seen through the view. */
+function viewOf(model: Model, adapter: Adapter, tokenizer: Tokenizer): Model {
+  const own = { base: model, adapter, tokenizer, parameters: new Map(adapter.parameters.map((parameter) => [parameter.name, parameter])), adapters: undefined };
+  return Object.assign(Object.create(model) as Model, own);
+}
+
+/** Sets the chat template that an adapter was trained with, where its folder has one. */
+export async function takeTemplate(folder: string, tokenizer: Tokenizer): Promise<void> {
+  const file = templateOf(folder);
+  if (file === undefined) return;
+  tokenizer.chatTemplate = await readFile(file, 'utf8');
+  tokenizer.chatTemplateOrigin = file;
+}
+
+function templateOf(folder: string): string | undefined {
+  const file = join(folder, 'chat_template.jinja');
+  return existsSync(file) ? file : undefined;
+}
