@@ -1,14 +1,8 @@
 // The whole way with a real model: the official client, the server, the generator, stories260k.
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import OpenAI from 'openai';
-import { createTestKernel } from 'lmflow/testing';
-import inference from '@lmflow/preset-inference';
-import serve from '@lmflow/plugin-serve';
-
-const folder = resolve(import.meta.dirname, '../../../../shared/models/stories260k');
+import { hasStories, makeAdapter, withStories } from './stories.ts';
 
 const story = `Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball. She wanted to play with it, but it was too high.
 Lily's mom said, "Lily, let's go to the park." Lily was sad and didn't know what to do. She said, "I want to play with your ball, but I can't find it."
@@ -17,28 +11,11 @@ Lily didn't want to help her mom, so`;
 
 const template = '{% for message in messages %}{{ message.content }} {% endfor %}';
 
-async function withStories(work: (client: OpenAI, url: string) => Promise<void>): Promise<void> {
-  const { kernel, log } = await createTestKernel({ presets: [inference], plugins: [serve], config: { model: folder, serve: { port: 0 }, generate: { chatTemplate: template } } });
-  const controller = new AbortController();
-  const run = kernel.run('serve', { signal: controller.signal });
-  let over = false;
-  const ended = (): void => { over = true; };
-  run.then(ended, ended);
-  try {
-    for (let tries = 0; tries < 3000 && !over && log.texts('event').length === 0; tries++) await new Promise((wake) => { setTimeout(wake, 20); });
-    if (over) await run;
-    const { url } = log.said.find(({ data }) => data?.['type'] === 'serving')!.data as { url: string };
-    await work(new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 }), url);
-  } finally {
-    controller.abort();
-    await run;
-    await kernel.close();
-  }
-}
+const served = (config: Record<string, unknown>, work: (client: OpenAI, url: string) => Promise<void>): Promise<void> =>
+  withStories({ generate: { chatTemplate: template }, ...config }, (url) => work(new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 }), url));
 
-if (!existsSync(folder)) console.log('skipped: no ../shared');
-else {
-  test('stories260k through the official client', () => withStories(async (client, url) => {
+if (hasStories()) {
+  test('stories260k through the official client', () => served({}, async (client, url) => {
     const model = 'stories260k';
     const greedy = { model, temperature: 0 } as const;
     const streamed = async (prompt: string, tokens: number): Promise<string> => {
@@ -80,6 +57,31 @@ else {
     for (let tries = 0; tries < 100 && (await health()).running > 0; tries++) await new Promise((wake) => { setTimeout(wake, 20); });
     assert.is((await health()).running, 0);
   }));
+
+  test('adapters are models, and answer at the same time as the base', async () => {
+    const adapters = { poet: await makeAdapter('poet', 1), chef: await makeAdapter('chef', 2) };
+    await served({ lora: { adapters } }, async (client) => {
+      const names = ['stories260k', 'poet', 'chef'];
+      const { data } = await client.models.list();
+      assert.equal(data.map((one) => [one.id, (one as { parent?: string }).parent]), [['stories260k', undefined], ['poet', 'stories260k'], ['chef', 'stories260k']]);
+      const prompts = ['', 'Once upon a time', 'Lily and Tom'];
+      const ask = async (model: string, prompt: string): Promise<string> => {
+        const { choices: [choice], model: by } = await client.completions.create({ model, prompt, temperature: 0, max_tokens: 30 });
+        assert.is(by, model);
+        return choice!.text;
+      };
+      const pairs = names.flatMap((name) => prompts.map((prompt) => [name, prompt] as const));
+      const alone: string[] = [];
+      for (const [name, prompt] of pairs) alone.push(await ask(name, prompt));
+      assert.ok(story.startsWith(alone[0]!));
+      assert.ok(new Set(alone).size >= 8, 'the adapters answer differently');
+      assert.equal(await Promise.all([...pairs, ...pairs].map(([name, prompt]) => ask(name, prompt))), [...alone, ...alone]);
+      const unknown = await client.completions.create({ model: 'cook', prompt: 'x' }).catch((error: unknown) => error as { status: number; code: string; param: string });
+      assert.equal([(unknown as { status: number }).status, (unknown as { code: string }).code, (unknown as { param: string }).param], [404, 'model_not_found', 'model']);
+    });
+    const error = await served({ lora: { adapters: { stories260k: adapters.poet } } }, async () => undefined).catch((failure: unknown) => failure as { code: string });
+    assert.is((error as { code: string }).code, 'LMFLOW_SERVE_NAME_TAKEN');
+  });
 }
 
 test.run();
