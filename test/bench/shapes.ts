@@ -32,15 +32,14 @@ export function blockLinears({ hidden, heads, keyValueHeads, intermediate }: Sha
 /** Writes the checkpoint once; gives its folder. */
 export async function checkpoint(name: string, cache: string): Promise<string> {
   const shape = SHAPES[name]!;
-  const folder = join(cache, name);
+  const folder = join(cache, `${name}-2`); // 2: with a tokenizer that every format has
   if (existsSync(folder)) return folder;
   const aside = `${folder}.part`;
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside, { recursive: true });
   await writeCheckpoint(aside, tensors(shape));
   writeFileSync(join(aside, 'config.json'), JSON.stringify(config(shape), undefined, 2));
-  writeFileSync(join(aside, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null, pre_tokenizer: { type: 'Whitespace' },
-    post_processor: null, decoder: null, model: { type: 'WordLevel', vocab: { '<s>': 0, '</s>': 1, '<unk>': 2 }, unk_token: '<unk>' } }));
+  writeFileSync(join(aside, 'tokenizer.json'), JSON.stringify(tokenizer(shape.vocabulary)));
   writeFileSync(join(aside, 'tokenizer_config.json'), JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }));
   renameSync(aside, folder);
   return folder;
@@ -51,6 +50,20 @@ function config(shape: Shape): Record<string, unknown> {
     architectures: ['LlamaForCausalLM'], model_type: 'llama', hidden_size: shape.hidden, intermediate_size: shape.intermediate, num_hidden_layers: shape.layers,
     num_attention_heads: shape.heads, num_key_value_heads: shape.keyValueHeads, head_dim: shape.hidden / shape.heads, vocab_size: shape.vocabulary, max_position_embeddings: 2048,
     rms_norm_eps: 1e-5, rope_theta: 10000, tie_word_embeddings: shape.tied, hidden_act: 'silu', bos_token_id: 0, eos_token_id: 1, torch_dtype: shape.dtype,
+  };
+}
+
+/** Byte-level BPE whose tokens are two specials, the bytes and pairs of bytes: of any size, and every reader knows its kind. */
+function tokenizer(size: number): Record<string, unknown> {
+  const printable = (byte: number): boolean => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
+  let others = 0;
+  const bytes = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : 256 + others++));
+  const merges = Array.from({ length: Math.min(size - 258, 1 << 16) }, (_, index): [string, string] => [bytes[index >> 8]!, bytes[index & 255]!]);
+  const special = (id: number, content: string): Record<string, unknown> => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true });
+  return {
+    version: '1.0', truncation: null, padding: null, added_tokens: [special(0, '<s>'), special(1, '</s>')], normalizer: null, post_processor: null,
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true }, decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: { type: 'BPE', dropout: null, unk_token: null, fuse_unk: false, byte_fallback: false, ignore_merges: false, vocab: Object.fromEntries(['<s>', '</s>', ...bytes, ...merges.map((pair) => pair.join(''))].map((token, id) => [token, id])), merges },
   };
 }
 

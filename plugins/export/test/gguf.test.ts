@@ -7,6 +7,7 @@ import { readSafetensors, type TensorFile } from '@lmflow/sdk/formats';
 import { typeFor } from '../src/gguf/quantization.ts';
 import { preTokenizerName } from '../src/gguf/pretokenizers.ts';
 import { FIXTURES, failure, modelFolder, scratch, tokenizerJson, withKernel } from './folders.ts';
+import { text, writeGguf } from '../src/gguf/file.ts';
 import { llamaName, readGguf, type ReadGguf } from './reader.ts';
 import { wideLlama } from './wide.ts';
 
@@ -43,6 +44,15 @@ function halves(data: Float32Array, rows: number, headDim: number): Float32Array
 async function checkpoint(folder: string): Promise<TensorFile> {
   return readSafetensors(join(folder, 'model.safetensors'));
 }
+
+test('a vocabulary larger than the first buffer', async () => {
+  const path = join(scratch('gguf'), 'large.gguf');
+  const values = Array.from({ length: 60_000 }, (_, index) => `token ${index}`);
+  await writeGguf(path, new Map([['general.architecture', text('llama')], ['tokenizer.ggml.tokens', { list: 'string', values }], ['after', text('x'.repeat(1 << 17))]]), []);
+  const { metadata } = readGguf(readFileSync(path));
+  assert.equal(metadata.get('tokenizer.ggml.tokens'), values);
+  assert.is(metadata.get('after'), 'x'.repeat(1 << 17));
+});
 
 const families = { llama: 'llama', 'llama-tied': 'llama', 'llama-linear': 'llama', 'llama-yarn': 'llama', 'llama-llama3': 'llama', mistral: 'llama', qwen2: 'qwen2', qwen3: 'qwen3' };
 for (const [family, architecture] of Object.entries(families)) {

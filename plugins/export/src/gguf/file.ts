@@ -95,7 +95,8 @@ class Bytes {
   length = 0;
 
   raw(bytes: Uint8Array): void {
-    this.#buffer.set(bytes, this.#advance(bytes.length));
+    const place = this.#advance(bytes.length); // first: it may take a larger buffer
+    this.#buffer.set(bytes, place);
   }
 
   number(type: 'uint32' | 'int32' | 'float32', value: number): void {
