@@ -7,7 +7,7 @@ import { readSafetensors, type TensorFile } from '@lmflow/sdk/formats';
 import { typeFor } from '../src/gguf/quantization.ts';
 import { preTokenizerName } from '../src/gguf/pretokenizers.ts';
 import { FIXTURES, failure, modelFolder, scratch, tokenizerJson, withKernel } from './folders.ts';
-import { text, writeGguf } from '../src/gguf/file.ts';
+import { text, writeGguf, type List, type Scalar } from '../src/gguf/file.ts';
 import { llamaName, readGguf, type ReadGguf } from './reader.ts';
 import { wideLlama } from './wide.ts';
 
@@ -48,7 +48,7 @@ async function checkpoint(folder: string): Promise<TensorFile> {
 test('a vocabulary larger than the first buffer', async () => {
   const path = join(scratch('gguf'), 'large.gguf');
   const values = Array.from({ length: 60_000 }, (_, index) => `token ${index}`);
-  await writeGguf(path, new Map([['general.architecture', text('llama')], ['tokenizer.ggml.tokens', { list: 'string', values }], ['after', text('x'.repeat(1 << 17))]]), []);
+  await writeGguf(path, new Map<string, Scalar | List>([['general.architecture', text('llama')], ['tokenizer.ggml.tokens', { list: 'string', values }], ['after', text('x'.repeat(1 << 17))]]), []);
   const { metadata } = readGguf(readFileSync(path));
   assert.equal(metadata.get('tokenizer.ggml.tokens'), values);
   assert.is(metadata.get('after'), 'x'.repeat(1 << 17));
