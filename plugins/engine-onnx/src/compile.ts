@@ -39,13 +39,23 @@ const EMBEDDED_BYTES = 1 << 16;
  * Lowers every node and encodes the model. `name` is for messages; `inPlace` says that outputs are written where the caller wants them.
  * Throws LMFLOW_ENGINE_COMPILE_FAILED naming the node.
  */
-export function compileModel({ graph, nodes, names }: Flat, lowerings: Lowerings, name: string, inPlace = false): Compiled {
-  const uses = countUses(graph, nodes);
-  const { absorbed, fused } = planFusions(nodes, graph, uses);
-  const emit = new Emitter(uses);
+export function compileModel(flat: Flat, lowerings: Lowerings, name: string, inPlace = false): Compiled {
+  const { graph, nodes } = flat;
+  const emit = new Emitter(countUses(flat));
   const fed = new Map<string, MemoryWeight>();
   const inputs = [...graph.inputs].map(([input, value]) => { emit.set(value, inputName(input)); return valueInfo(inputName(input), value); });
   for (const value of leaves(graph, nodes)) emitLeaf(emit, value, fed, inputs);
+  lowerNodes(emit, flat, lowerings, name);
+  nameOutputs(emit, graph, outputName);
+  const outputs = [...graph.outputs].map(([output, value]) => valueInfo(outputName(output), value));
+  const lastWord = inPlace && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
+  if (lastWord) outputs.unshift(emitLastWord(emit));
+  return { lastWord, prepack: emit.prepack, model: encodeModel({ name, node: forExecution(emit.nodes), initializer: emit.initializers, input: inputs, output: outputs }), fed };
+}
+
+/** Emits every node. Throws LMFLOW_ENGINE_COMPILE_FAILED naming the node. */
+export function lowerNodes(emit: Emitter, { graph, nodes, names }: Flat, lowerings: Lowerings, name: string): void {
+  const { absorbed, fused } = planFusions(nodes, graph, emit.uses);
   for (const node of nodes) {
     if (absorbed.has(node)) continue;
     const ours = names.get(node) ?? node.name;
@@ -55,13 +65,10 @@ export function compileModel({ graph, nodes, names }: Flat, lowerings: Lowerings
       throw error instanceof LMFlowError ? error : compileFailed(name, `${ours} (${node.op.name})`, error);
     }
   }
-  const outputs = nameOutputs(emit, graph);
-  const lastWord = inPlace && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
-  if (lastWord) outputs.unshift(emitLastWord(emit));
-  return { lastWord, prepack: emit.prepack, model: encodeModel({ name, node: forExecution(emit.nodes), initializer: emit.initializers, input: inputs, output: outputs }), fed };
 }
 
-function countUses(graph: Graph, nodes: readonly Node[]): Map<Value, number> {
+/** How often each value is read, as an output too. */
+export function countUses({ graph, nodes }: Flat): Map<Value, number> {
   const uses = new Map<Value, number>();
   const count = (value: Value): void => { uses.set(value, (uses.get(value) ?? 0) + 1); };
   for (const node of nodes) node.inputs.forEach(count);
@@ -69,7 +76,8 @@ function countUses(graph: Graph, nodes: readonly Node[]): Map<Value, number> {
   return uses;
 }
 
-function leaves(graph: Graph, nodes: readonly Node[]): Set<Value> {
+/** The constants and weights that are read. */
+export function leaves(graph: Graph, nodes: readonly Node[]): Set<Value> {
   const used = [...nodes.flatMap((node) => node.inputs), ...graph.outputs.values()];
   return new Set(used.filter(({ source }) => source.kind === 'constant' || source.kind === 'weight'));
 }
@@ -109,21 +117,20 @@ function forExecution(nodes: readonly NodeProto[]): NodeProto[] {
   return [...nodes].reverse();
 }
 
-// Renames the tensors that are outputs; what cannot be renamed (an input, a constant, a second name of one tensor) is copied.
-function nameOutputs(emit: Emitter, graph: Graph): ValueInfoProto[] {
+/** Renames the tensors that are outputs; what cannot be renamed (an input, a constant, a second name of one tensor) is copied. */
+export function nameOutputs(emit: Emitter, graph: Graph, nameOf: (output: string) => string): void {
   const made = new Set(emit.nodes.flatMap((node) => node.output));
   const renamed = new Map<string, string>();
   for (const [name, value] of graph.outputs) {
     const tensor = emit.tensor(value);
-    if (made.has(tensor) && !renamed.has(tensor)) renamed.set(tensor, outputName(name));
-    else emit.nodes.push(identity(tensor, outputName(name)));
+    if (made.has(tensor) && !renamed.has(tensor)) renamed.set(tensor, nameOf(name));
+    else emit.nodes.push(identity(tensor, nameOf(name)));
   }
   const rename = (tensor: string): string => renamed.get(tensor) ?? tensor;
   for (const node of emit.nodes) {
     node.input = node.input.map(rename);
     node.output = node.output.map(rename);
   }
-  return [...graph.outputs].map(([name, value]) => valueInfo(outputName(name), value));
 }
 
 function emitLastWord(emit: Emitter): ValueInfoProto {

@@ -51,6 +51,11 @@ export function weightUnreadable(path: string, cause: unknown): LMFlowError {
   return new LMFlowError('LMFLOW_ENGINE_WEIGHT_UNREADABLE', `the weights in ${path} cannot be read: ${textOf(cause)}`, { cause });
 }
 
+/** A size that is to be free is written down as a number. */
+export function sizeFixed(model: string, node: string, number: number): LMFlowError {
+  return new LMFlowError('LMFLOW_ENGINE_SIZE_FIXED', `the model "${model}" cannot have free sizes: the node ${node} has one as the number ${number}`, { hint: 'A lowering or a building function writes a size down in a way that cannot be computed at run time; leave its plugin out.' });
+}
+
 /** A cause in one line. */
 export function textOf(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);

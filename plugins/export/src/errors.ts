@@ -35,8 +35,13 @@ export function sizeInvalid(text: string): LMFlowError {
 }
 
 /** There is no such export format. */
-export function formatUnknown(format: string, known: readonly string[], reason: string | undefined): LMFlowError {
-  return new LMFlowError('LMFLOW_EXPORT_FORMAT', `--format ${format} is not ${reason === undefined ? 'known' : `supported: ${reason}`}; formats are ${known.join(', ')}`);
+export function formatUnknown(format: string, known: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_EXPORT_FORMAT', `--format ${format} is not known; formats are ${known.join(', ')}`);
+}
+
+/** The numbers asked for are another format's. */
+export function quantizationOfOtherFormat(quantization: string, format: string, known: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_EXPORT_FLAG', `--format ${format} has no --quantization ${quantization}; it has ${known.join(', ')}`);
 }
 
 /** A flag belongs to another format. */
@@ -88,4 +93,14 @@ export function ggufPreTokenizer(source: string, found: string, known: readonly 
 /** A number does not fit the chosen precision. */
 export function ggufRange(tensor: string, value: number): LMFlowError {
   return new LMFlowError('LMFLOW_GGUF_RANGE', `the tensor ${tensor} has the number ${value}, which float16 cannot hold`, { hint: 'Export with --quantization f32.' });
+}
+
+/** A model cannot be computed by an ONNX model of free sizes as it is computed here. */
+export function onnxUnsupported(source: string, what: string): LMFlowError {
+  return new LMFlowError('LMFLOW_ONNX_UNSUPPORTED', `${source} cannot be exported as ONNX: ${what}`, { hint: 'Export it as safetensors.' });
+}
+
+/** The graph depends on the sizes that are to be free in a way that cannot be computed at run time. */
+export function onnxAmbiguous(source: string): LMFlowError {
+  return new LMFlowError('LMFLOW_ONNX_AMBIGUOUS', `${source} cannot be exported as ONNX: traced for other lengths, its graph is another one`, { hint: 'A plugin that wraps building functions has written a length down as a number; leave it out.' });
 }

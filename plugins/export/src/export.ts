@@ -2,18 +2,24 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
 import { writeFile } from 'node:fs/promises';
-import { MODEL_WRITER, type CommandInvocation, type Logger, type Model, type Resolve } from '@lmflow/sdk';
+import { MODELS, MODEL_WRITER, type CommandInvocation, type Logger, type Model, type Resolve } from '@lmflow/sdk';
 import { writeSafetensors } from '@lmflow/sdk/formats';
+import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
 import { z } from 'zod';
-import { adapterMissing, flagOfOtherFormat, formatUnknown, outputUnwritable } from './errors.ts';
+import { adapterMissing, flagOfOtherFormat, formatUnknown, outputUnwritable, quantizationOfOtherFormat } from './errors.ts';
 import { exportGguf } from './gguf/export.ts';
 import { QUANTIZATIONS, type Quantization } from './gguf/quantization.ts';
 import { configuredModel, configuredOutput, withSignal, type Services } from './merge.ts';
+import { exportOnnx, ONNX_NUMBERS, type OnnxNumbers } from './onnx/export.ts';
 import { isSystemError, parseSize, sizeText, writeFolder } from './output.ts';
 
+const isGguf = (name: string): name is Quantization => (QUANTIZATIONS as readonly string[]).includes(name);
+
 export const exportOptions = z.object({
-  format: z.string().default('safetensors').describe('safetensors (a Hugging Face folder, float32), peft (the adapter alone), gguf (one file for llama.cpp)'),
-  quantization: z.enum(QUANTIZATIONS).optional().describe('Numbers of a GGUF file (default f16)'),
+  format: z.string().default('safetensors').describe('safetensors (a Hugging Face folder, float32), peft (the adapter alone), gguf (one file for llama.cpp), onnx (a folder for transformers.js)'),
+  quantization: z.enum([...QUANTIZATIONS, ...Object.keys(ONNX_NUMBERS).filter((name) => !isGguf(name))]).optional()
+    .describe(`Numbers of a GGUF file (${QUANTIZATIONS.join(', ')}; default f16) or an ONNX model (${Object.keys(ONNX_NUMBERS).join(', ')}; default f32)`),
+  contextLength: z.int().min(1).optional().describe("Positions that an ONNX model can be given; by default the checkpoint's"),
   maxShardSize: z.string().optional().describe('Largest safetensors file; a larger model is split (default 5GB)'),
 });
 
@@ -50,7 +56,7 @@ const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>
   },
 
   gguf: async ({ model, outputDir, options, log, signal }) => {
-    const quantization: Quantization = options.quantization ?? 'f16';
+    const quantization = (options.quantization ?? 'f16') as Quantization;
     const name = basename(resolvePath(model.source));
     const file = `${name}-${quantization.toUpperCase()}.gguf`;
     await mkdir(outputDir, { recursive: true });
@@ -58,17 +64,28 @@ const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>
     log.info(`${join(outputDir, file)}: ${sizeText(bytes)}`);
     return [file];
   },
+
+  onnx: async ({ model, outputDir, options, resolve, signal }) => {
+    const numbers = (options.quantization ?? 'f32') as OnnxNumbers;
+    // As a reference, so that adapters leave it alone: what they add is added to the weights.
+    const base = model.adapter ? await resolve(MODELS).load({ role: 'reference', purpose: 'inference', source: model.source, signal }) : model;
+    return writeFolder(outputDir, (directory) => exportOnnx({ model, base, lowerings: resolve(LOWERINGS), directory, numbers, contextLength: options.contextLength, signal }));
+  },
 };
 
-const LATER: Readonly<Record<string, string>> = { onnx: 'programs here have fixed shapes, and this format needs free ones' };
+/** What numbers can be in each format. */
+const NUMBERS: Readonly<Record<string, readonly string[]>> = { gguf: QUANTIZATIONS, onnx: Object.keys(ONNX_NUMBERS) };
 
 /** Loads and writes. */
 export async function exportModel({ resolve, log }: Services, { config, options: given, signal }: CommandInvocation): Promise<ExportResult> {
   const options = given as z.output<typeof exportOptions>;
   const { format } = options;
   const write = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
-  if (!write) throw formatUnknown(format, Object.keys(FORMATS), LATER[format]);
-  if (options.quantization !== undefined && format !== 'gguf') throw flagOfOtherFormat('quantization', format, 'gguf');
+  if (!write) throw formatUnknown(format, Object.keys(FORMATS));
+  const { quantization } = options;
+  if (quantization !== undefined && !NUMBERS[format]) throw flagOfOtherFormat('quantization', format, 'gguf or onnx');
+  if (quantization !== undefined && !NUMBERS[format]!.includes(quantization)) throw quantizationOfOtherFormat(quantization, format, NUMBERS[format]!);
+  if (options.contextLength !== undefined && format !== 'onnx') throw flagOfOtherFormat('context-length', format, 'onnx');
   if (options.maxShardSize !== undefined && format !== 'safetensors') throw flagOfOtherFormat('max-shard-size', format, 'safetensors');
   const outputDir = configuredOutput('export', config);
   const model = await configuredModel('export', resolve, config, signal);

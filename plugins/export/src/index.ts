@@ -1,4 +1,4 @@
-// Models for others: adapters merged into their base, delta weights, and exports as safetensors, PEFT and GGUF. Three commands, no hooks.
+// Models for others: adapters merged into their base, delta weights, and exports as safetensors, PEFT, GGUF and ONNX. Three commands, no hooks.
 import { createRequire } from 'node:module';
 import { definePlugin } from '@lmflow/sdk';
 import { delta, deltaOptions, type DeltaResult } from './delta.ts';
@@ -41,10 +41,10 @@ export default definePlugin({
     });
     context.command({
       name: 'export',
-      summary: 'Writes the model as safetensors, PEFT adapter or GGUF file.',
+      summary: 'Writes the model as safetensors, PEFT adapter, GGUF file or ONNX folder.',
       options: exportOptions,
       sections: ['model', 'outputDir', 'lora'],
-      examples: ['lmflow export --model merged --format gguf --quantization q4_k_m --output-dir gguf'],
+      examples: ['lmflow export --model merged --format gguf --quantization q4_k_m --output-dir gguf', 'lmflow export --model merged --format onnx --output-dir onnx'],
       run: async (invocation) => ({ result: await exportModel(context, invocation) }),
     });
   },

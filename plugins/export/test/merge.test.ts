@@ -65,7 +65,6 @@ test('what cannot be done is refused by name, and leaves nothing behind', async 
   assert.is(await code({ model }, 'merge'), 'LMFLOW_SETTING_MISSING');
   assert.is(await code({ model, outputDir }, 'merge'), 'LMFLOW_EXPORT_NO_ADAPTER');
   assert.is(await code({ model, outputDir }, 'export', { format: 'peft' }), 'LMFLOW_EXPORT_NO_ADAPTER');
-  assert.is(await code({ model, outputDir }, 'export', { format: 'onnx' }), 'LMFLOW_EXPORT_FORMAT');
   assert.is(await code({ model, outputDir }, 'export', { format: 'ggml' }), 'LMFLOW_EXPORT_FORMAT');
   assert.is(await code({ model, outputDir }, 'export', { quantization: 'q4_0' }), 'LMFLOW_EXPORT_FLAG');
   assert.is(await code({ model, outputDir }, 'export', { format: 'gguf', maxShardSize: '1GB' }), 'LMFLOW_EXPORT_FLAG');

@@ -15,9 +15,9 @@ function reduction(opType: string): LoweringEntry {
   });
 }
 
-/** Emits a Reshape to a static shape. */
+/** Emits a Reshape. */
 export function reshapeTo(emit: Emitter, x: string, shape: Shape): string {
-  return emit.one('Reshape', [x, emit.ints(shape)], shape.includes(0) ? { attributes: { allowzero: 1 } } : {});
+  return emit.one('Reshape', [x, emit.target(shape)], shape.includes(0) ? { attributes: { allowzero: 1 } } : {});
 }
 
 const set = <A extends Attributes>(emit: Emitter, node: Node<A>, tensor: string): void => emit.set(node.outputs[0]!, tensor);

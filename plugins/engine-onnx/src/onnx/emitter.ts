@@ -1,6 +1,7 @@
 // Collects the ONNX nodes and initializers of one program. Lowerings write through it; tensors are names (strings) here.
 import { sizeOf, type DType, type Node, type Shape, type TypedArray, type Value } from '@lmflow/sdk/graph';
 import { attributes, type AttributeValue } from './attributes.ts';
+import type { FreeSizes } from './free.ts';
 import { ELEMENT_TYPES, type NodeProto, type TensorProto } from './schema.ts';
 
 export interface NodeOptions {
@@ -14,17 +15,19 @@ export interface NodeOptions {
 export class Emitter {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
+  readonly uses: ReadonlyMap<Value, number>;
   readonly #tensors = new Map<Value, string>();
   readonly #constants = new Map<string, { readonly bytes: Uint8Array; readonly name: string }[]>();
-  readonly #uses: ReadonlyMap<Value, number>;
   readonly #emitted = new Map<string, string[]>();
   #prepack = false;
+  readonly #free: FreeSizes | undefined;
   #prefix = '';
   #count = 0;
 
-  /** `uses` counts the consumers of every live value, the program's outputs included. */
-  constructor(uses: ReadonlyMap<Value, number>) {
-    this.#uses = uses;
+  /** `uses` counts the consumers of every live value, the program's outputs included; `free` says which sizes are known at run time only. */
+  constructor(uses: ReadonlyMap<Value, number>, free?: FreeSizes) {
+    this.uses = uses;
+    this.#free = free;
   }
 
   /** Everything emitted by `emit` is named after `name`, so that an error of the runtime leads back to it. */
@@ -51,7 +54,7 @@ export class Emitter {
 
   /** Whether anybody reads the value. */
   used(value: Value): boolean {
-    return (this.#uses.get(value) ?? 0) > 0;
+    return (this.uses.get(value) ?? 0) > 0;
   }
 
   /**
@@ -110,8 +113,13 @@ export class Emitter {
     return this.constant(Float32Array.of(number), [], 'float32');
   }
 
-  /** An int64 list, as shapes, axes and bounds are given to ONNX. */
+  /** An int64 list, as shapes, axes and bounds are given to ONNX. Free sizes among them are computed at run time. */
   ints(numbers: readonly number[]): string {
-    return this.constant(BigInt64Array.from(numbers, BigInt), [numbers.length], 'int64');
+    return this.#free?.list(this, numbers) ?? this.constant(BigInt64Array.from(numbers, BigInt), [numbers.length], 'int64');
+  }
+
+  /** The shape to reshape to, where one free size can be left to the runtime. */
+  target(shape: Shape): string {
+    return this.ints(this.#free?.leaveOne(shape) ?? shape);
   }
 }

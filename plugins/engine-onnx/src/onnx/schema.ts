@@ -36,7 +36,10 @@ export interface NodeProto {
   attribute: AttributeProto[];
 }
 
-export interface TensorTypeProto { tensorType: { elemType: number; shape?: { dim: readonly { dimValue: number }[] } } }
+/** A size, or the name of one that is known at run time only. */
+export type DimensionProto = { dimValue: number } | { dimParam: string };
+
+export interface TensorTypeProto { tensorType: { elemType: number; shape?: { dim: readonly DimensionProto[] } } }
 
 export interface ValueInfoProto {
   name: string;
@@ -79,7 +82,7 @@ const messages = {
   SequenceTypeProto: { elemType: one(1, 'TypeProto') },
   TensorTypeProto: { elemType: one(1, 'int32'), shape: one(2, 'TensorShapeProto') },
   TensorShapeProto: { dim: many(1, 'DimensionProto') },
-  DimensionProto: { dimValue: one(1, 'int64') },
+  DimensionProto: { dimValue: one(1, 'int64'), dimParam: one(2, 'string') },
 } satisfies Record<string, Record<string, Field>>;
 
 const OPSET = 21;

@@ -1,0 +1,104 @@
+// An ONNX model for other programs rather than a session here: inputs and outputs keep their names, sizes may be free, nodes are in order, and
+// weights are listed, so that whoever writes the file says where their bytes lie.
+import type { Graph, Node, Shape, DType, WeightSource } from '@lmflow/sdk/graph';
+import { countUses, leaves, lowerNodes, nameOutputs } from './compile.ts';
+import { sizeFixed } from './errors.ts';
+import { flatten } from './flatten.ts';
+import type { Lowerings } from './lowerings/lowering.ts';
+import { rotary } from './lowerings/rope.ts';
+import { Emitter } from './onnx/emitter.ts';
+import { FreeSizes, type FreeSize } from './onnx/free.ts';
+import { ELEMENT_TYPES, encodeModel, type NodeProto, type TensorProto, type ValueInfoProto } from './onnx/schema.ts';
+
+/** Numbers that may lie in a file beside the model. */
+export interface PortableTensor {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** A weight of the graph, or a constant's bytes. */
+  readonly source: WeightSource | Uint8Array;
+}
+
+/** Where a tensor's bytes lie: a file's name, relative to the model's. */
+export interface ExternalPlace { readonly location: string; readonly offset: number; readonly length: number }
+
+export interface PortableModel {
+  readonly tensors: readonly PortableTensor[];
+  /** Bytes of the model; tensors without a place are put into it and must be constants. */
+  encode(places: ReadonlyMap<string, ExternalPlace>): Uint8Array;
+}
+
+export interface PortableRequest {
+  readonly name: string;
+  readonly lowerings: Lowerings;
+  readonly free: readonly FreeSize[];
+}
+
+/** Lowers a graph traced with stand-ins for its free sizes. Throws LMFLOW_ENGINE_SIZE_FIXED naming the node where one is left. */
+export function portableModel(graph: Graph, { name, lowerings, free: sizes }: PortableRequest): PortableModel {
+  const table = withoutLengths(lowerings);
+  const flat = flatten(graph, table);
+  const free = new FreeSizes(sizes);
+  const emit = new Emitter(countUses(flat), free);
+  const tensors: PortableTensor[] = [];
+  for (const [input, value] of flat.graph.inputs) emit.set(value, input);
+  for (const value of leaves(flat.graph, flat.nodes)) {
+    const { source, shape, dtype } = value;
+    if (source.kind === 'constant') emit.set(value, emit.constant(source.data, shape, dtype));
+    if (source.kind !== 'weight') continue;
+    emit.set(value, source.name);
+    tensors.push({ name: source.name, dtype, shape, source: source.weight });
+  }
+  lowerNodes(emit, flat, table, name);
+  nameOutputs(emit, flat.graph, (output) => output);
+  const outputs = [...flat.graph.outputs.keys()];
+  const node = withoutDead(withoutDoubleReshapes(emit.nodes), outputs);
+  const constants = emit.initializers.filter((constant) => node.some(({ input }) => input.includes(constant.name!)));
+  const [left] = free.leftovers(node, constants);
+  if (left) throw sizeFixed(name, left.where, left.number);
+  const info = (values: Graph['inputs']): ValueInfoProto[] => [...values].map(([value, { dtype, shape }]) =>
+    ({ name: value, type: { tensorType: { elemType: ELEMENT_TYPES[dtype], shape: { dim: shape.map((size) => free.dimension(size)) } } } }));
+  for (const { name: constant, dims, dataType, rawData } of constants) tensors.push({ name: constant!, dtype: dtypeOf(dataType), shape: dims, source: rawData! });
+  return {
+    tensors,
+    encode: (places) => encodeModel({ name, node, initializer: tensors.map((tensor) => initializer(tensor, places.get(tensor.name))), input: info(flat.graph.inputs), output: info(flat.graph.outputs) }),
+  };
+}
+
+/** Where lengths are free, the runtime says that a sequence is longer than the rotary tables. */
+function withoutLengths(lowerings: Lowerings): Lowerings {
+  const { lower } = rotary['rope']!;
+  return { register: (op, lowering) => { lowerings.register(op, lowering); }, find: (node: Node) => (node.op.name === 'rope' ? lower : lowerings.find(node)) };
+}
+
+function initializer({ name, dtype, shape, source }: PortableTensor, place: ExternalPlace | undefined): TensorProto {
+  const type = { name, dims: shape, dataType: ELEMENT_TYPES[dtype] };
+  if (place) return { ...type, dataLocation: 1, externalData: Object.entries(place).map(([key, value]) => ({ key, value: String(value) })) };
+  if (!(source instanceof Uint8Array)) throw new Error(`the weight ${name} has no place`);
+  return { ...type, rawData: source };
+}
+
+// A change of shape of a change of shape is one.
+function withoutDoubleReshapes(nodes: readonly NodeProto[]): NodeProto[] {
+  const sources = new Map<string, string>();
+  return nodes.map((node) => {
+    if (node.opType !== 'Reshape') return node;
+    const [x, shape] = node.input as [string, string];
+    const source = sources.get(x) ?? x;
+    sources.set(node.output[0]!, source);
+    return { ...node, input: [source, shape] };
+  });
+}
+
+function withoutDead(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
+  const needed = new Set(outputs);
+  return nodes.reduceRight<NodeProto[]>((kept, node) => {
+    if (!node.output.some((output) => needed.has(output))) return kept;
+    node.input.forEach((input) => needed.add(input));
+    return [...kept, node];
+  }, []).reverse();
+}
+
+function dtypeOf(elementType: number): DType {
+  return (Object.keys(ELEMENT_TYPES) as DType[]).find((dtype) => ELEMENT_TYPES[dtype] === elementType)!;
+}

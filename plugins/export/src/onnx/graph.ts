@@ -1,0 +1,79 @@
+// One step of a decoder as other programs run it, traced with the model's own building functions: token ids, mask, positions and the keys and
+// values of the tokens before go in; logits and keys and values of all tokens come out. Only attention is wrapped.
+import { forward, type BuildingFunctions, type Model, type Trace } from '@lmflow/sdk';
+import { add, cast, Graph, greater, lessOrEqual, logicalAnd, reshape, where, type Value } from '@lmflow/sdk/graph';
+import type { FreeSize } from '@lmflow/plugin-engine-onnx';
+import { carriedAttention, lastRows, places } from './ops.ts';
+
+/** Sizes of a trace; `total` is past + length, `kept` the tokens of a sequence whose logits are computed. */
+export interface Sizes {
+  readonly batch: number;
+  readonly length: number;
+  readonly past: number;
+  readonly kept: number;
+}
+
+export const keysOf = (layer: number): string => `past_key_values.${layer}.key`;
+export const valuesOf = (layer: number): string => `past_key_values.${layer}.value`;
+
+/** Where a program finds the sizes at run time, and what they are called. */
+export function freeSizes({ batch, length, past, kept }: Sizes): FreeSize[] {
+  return [
+    { name: 'batch_size', stand: batch, input: 'input_ids', axis: 0 },
+    { name: 'sequence_length', stand: length, input: 'input_ids', axis: 1 },
+    { name: 'past_sequence_length', stand: past, input: keysOf(0), axis: 2 },
+    { name: 'total_sequence_length', stand: past + length, input: 'attention_mask', axis: 1 },
+    { name: 'num_logits', stand: kept },
+  ];
+}
+
+/** Added to the scores of keys that a query must not see. Finite, so that a row that sees nothing (padding) stays finite. */
+const HIDDEN = -1e30;
+
+/** The graph of a step; rotary tables are made for positions below `contextLength`. */
+export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Graph {
+  const graph = new Graph();
+  const { batch, length, past, kept } = sizes;
+  const { numKeyValueHeads, headDim, hiddenSize, vocabularySize } = model.architecture;
+  const ids = cast(graph.input('input_ids', 'int64', [batch, length]), 'int32');
+  const mask = graph.input('attention_mask', 'int64', [batch, past + length]);
+  const positions = cast(graph.input('position_ids', 'int64', [batch, length]), 'int32');
+  const count = graph.input('num_logits_to_keep', 'int64', []);
+  const biasOf = biases(graph, mask, sizes);
+  const present: [string, Value][] = [];
+  const attention: BuildingFunctions['attention'] = (_trace, { q, k, v, layer, window }) => {
+    const before = (name: string): Value => graph.input(name, 'float32', [batch, numKeyValueHeads, past, headDim]);
+    const [seen, keys, values] = carriedAttention({ q, k, v, keys: before(keysOf(layer)), values: before(valuesOf(layer)), bias: biasOf(window) });
+    present.push([`present.${layer}.key`, keys!], [`present.${layer}.value`, values!]);
+    return seen!;
+  };
+  const trace: Trace = {
+    graph, model: { ...model, build: { ...model.build, attention } }, batchSize: batch, length, contextLength, mode: 'inference', positions,
+    input: (name) => { if (name === 'inputIds') return ids; throw new Error(`an exported model has no input "${name}"`); },
+    dropoutMask: () => { throw new Error('there is no dropout in inference'); },
+  };
+  const { hidden, weight } = forward(trace);
+  const rows = reshape(lastRows(reshape(hidden, [batch, length, hiddenSize]), count, kept), [batch * kept, hiddenSize]);
+  graph.output('logits', reshape(model.build.logits(trace, { hidden: rows, weight }), [batch, kept, vocabularySize]));
+  for (const [name, value] of present) graph.output(name, value);
+  return graph;
+}
+
+/** What is added to the scores of each window's layers, [batch, 1, length, past + length]: the mask, and that nobody looks ahead. */
+function biases(graph: Graph, mask: Value, { batch, length, past }: Sizes): (window: number | undefined) => Value {
+  const total = past + length;
+  const known = new Map<number | undefined, Value>();
+  const build = (window: number | undefined): Value => {
+    const keys = reshape(places(graph, { from: 0, to: total }), [1, 1, 1, total]);
+    const queries = reshape(places(graph, { from: past, to: total }), [1, 1, length, 1]);
+    const causal = lessOrEqual(keys, queries);
+    const near = window === undefined ? causal : logicalAnd(causal, greater(keys, add(queries, -window)));
+    const filled = reshape(greater(cast(mask, 'int32'), 0), [batch, 1, 1, total]);
+    return where(logicalAnd(near, filled), 0, HIDDEN);
+  };
+  return (window) => {
+    const bias = known.get(window) ?? build(window);
+    known.set(window, bias);
+    return bias;
+  };
+}
