@@ -2,7 +2,7 @@
 // recently used are let go. The model is traced with the building functions of training; attention is given the cache.
 import type { AttentionCache, Engine, Model, Program, Trace } from '@lmflow/sdk';
 import { forward } from '@lmflow/sdk';
-import { Graph, gather, transpose, type Value } from '@lmflow/sdk/graph';
+import { BYTES, Graph, gather, sizeOf, transpose, type Value } from '@lmflow/sdk/graph';
 
 /** What a step program is compiled for. */
 export interface StepShape {
@@ -29,20 +29,24 @@ export const valuesOf = (layer: number): string => `values.${layer}`;
 export const newKeysOf = (layer: number): string => `new.keys.${layer}`;
 export const newValuesOf = (layer: number): string => `new.values.${layer}`;
 
-/** Programs that are kept. */
-const KEPT = 12;
+/** Weights that kept programs may map, in bytes: each maps all of them. A small model keeps every shape that a mixed load needs, or they would be made again and again. */
+const MAPPED_BYTES = 4e9;
+const [FEWEST, MOST] = [6, 48];
 
 export class StepPrograms {
   readonly #engine: Engine;
   readonly #model: Model;
   readonly #mode: Trace['mode'];
   readonly #kept = new Map<string, Promise<StepProgram>>();
+  readonly #most: number;
   #users = 0;
 
   constructor(engine: Engine, model: Model, mode: Trace['mode']) {
     this.#engine = engine;
     this.#model = model;
     this.#mode = mode;
+    const bytes = [...model.weights.values()].reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * BYTES[dtype], 0);
+    this.#most = Math.min(MOST, Math.max(FEWEST, Math.floor(MAPPED_BYTES / bytes)));
   }
 
   async get(shape: StepShape): Promise<StepProgram> {
@@ -78,7 +82,7 @@ export class StepPrograms {
 
   async #makeRoom(): Promise<void> {
     for (const [key, entry] of this.#kept) {
-      if (this.#kept.size <= KEPT) return;
+      if (this.#kept.size <= this.#most) return;
       this.#kept.delete(key);
       await (await entry.catch(() => undefined))?.program.dispose();
     }
