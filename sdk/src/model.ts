@@ -102,12 +102,14 @@ export interface Trace {
 
 /** Keys and values of the tokens before these in one layer: place j of a row holds its token of position j. Each row has its own number of them. */
 export interface LayerCache {
-  /** [batchSize, numKeyValueHeads, headDim, size]: transposed, as products with queries want them. */
-  readonly keys: Value;
   /** [batchSize, numKeyValueHeads, size, headDim] */
+  readonly keys: Value;
+  /** Like keys. */
   readonly values: Value;
   /** int32 [batchSize]: places that are filled; the others hold anything finite. */
   readonly lengths: Value;
+  /** Set in a decoding step, of one new token a row: attention gives it keys and values with the new token in them, the cache of the next step. */
+  readonly update?: (keys: Value, values: Value) => void;
 }
 
 /** The tokens before these, and who keeps these for the tokens after. */

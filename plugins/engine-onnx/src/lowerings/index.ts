@@ -1,6 +1,7 @@
 // The table of lowerings by op name.
 import type { Node } from '@lmflow/sdk/graph';
 import { crossEntropy } from './crossentropy.ts';
+import { decoding } from './decode.ts';
 import { elementwise } from './elementwise.ts';
 import { lookup } from './gather.ts';
 import { entry, type Lowering, type LoweringEntry, type Lowerings } from './lowering.ts';
@@ -9,7 +10,7 @@ import { normalisation } from './norm.ts';
 import { rotary } from './rope.ts';
 import { shape } from './shape.ts';
 
-const builtin: Readonly<Record<string, LoweringEntry>> = { ...elementwise, ...shape, ...matmul, ...normalisation, ...lookup, ...rotary, ...crossEntropy };
+const builtin: Readonly<Record<string, LoweringEntry>> = { ...elementwise, ...shape, ...matmul, ...normalisation, ...lookup, ...rotary, ...decoding, ...crossEntropy };
 
 /** A table that starts with the engine's own lowerings. */
 export function createLowerings(): Lowerings {

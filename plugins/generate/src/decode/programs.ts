@@ -24,10 +24,13 @@ export interface StepProgram {
   readonly parameters: readonly string[];
 }
 
-export const keysOf = (layer: number): string => `keys.${layer}`;
-export const valuesOf = (layer: number): string => `values.${layer}`;
-export const newKeysOf = (layer: number): string => `new.keys.${layer}`;
-export const newValuesOf = (layer: number): string => `new.values.${layer}`;
+/** Names of a layer's cache, as input and (in a program of one token a row) as output: its keys, its values. */
+export const cacheNames = (layer: number): readonly [keys: string, values: string] => [`keys.${layer}`, `values.${layer}`];
+/** Names of the new tokens' keys and values, outputs of a program of several tokens. */
+export const newNames = (layer: number): readonly [keys: string, values: string] => [`new.keys.${layer}`, `new.values.${layer}`];
+
+/** Whether a program puts its tokens into the cache itself. */
+export const updatesCache = ({ length, cache }: StepShape): boolean => length === 1 && cache > 0;
 
 /** Weights that kept programs may map, in bytes: each maps all of them. A small model keeps every shape that a mixed load needs, or they would be made again and again. */
 const MAPPED_BYTES = 4e9;
@@ -91,21 +94,23 @@ export class StepPrograms {
 
 /**
  * Inputs: inputIds and positions [batch, length], chosen [chosen] (rows of the flattened batch whose logits are wanted), and with a cache lengths
- * [batch] and keys and values by layer. Outputs: logits [chosen, vocabulary], new keys [batch, heads, headDim, length] and values by layer.
+ * [batch] and keys and values [batch, heads, cache, headDim] by layer. Outputs: logits [chosen, vocabulary], and by layer the new tokens' keys and
+ * values [batch, heads, length, headDim], or with one token a row the cache with it.
  */
-export function stepGraph(model: Model, { batch, length, cache, context, chosen }: StepShape, mode: Trace['mode']): Graph {
+export function stepGraph(model: Model, shape: StepShape, mode: Trace['mode']): Graph {
+  const { batch, length, cache, context, chosen } = shape;
   const graph = new Graph();
   const { numKeyValueHeads: heads, headDim } = model.architecture;
   const positions = graph.input('positions', 'int32', [batch, length]);
   const earlier: AttentionCache = {
-    layer: (layer) => (cache === 0 ? undefined : {
-      keys: graph.input(keysOf(layer), 'float32', [batch, heads, headDim, cache]),
-      values: graph.input(valuesOf(layer), 'float32', [batch, heads, cache, headDim]),
-      lengths: graph.input('lengths', 'int32', [batch]),
-    }),
-    keep: (layer, k, v) => {
-      graph.output(newKeysOf(layer), transpose(k, [0, 2, 3, 1]));
-      graph.output(newValuesOf(layer), transpose(v, [0, 2, 1, 3]));
+    layer: (layer) => {
+      if (cache === 0) return undefined;
+      const [keys, values] = cacheNames(layer).map((name) => graph.input(name, 'float32', [batch, heads, cache, headDim])) as [Value, Value];
+      const lengths = graph.input('lengths', 'int32', [batch]);
+      return updatesCache(shape) ? { keys, values, lengths, update: (...updated) => { cacheNames(layer).forEach((name, index) => graph.output(name, updated[index]!)); } } : { keys, values, lengths };
+    },
+    keep: (layer, ...tokens) => {
+      if (!updatesCache(shape)) newNames(layer).forEach((name, index) => graph.output(name, transpose(tokens[index]!, [0, 2, 1, 3])));
     },
   };
   const trace: Trace = {

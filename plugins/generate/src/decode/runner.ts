@@ -1,8 +1,8 @@
 // Runs step programs on rows of the cache and writes the new keys and values back. It knows no sequences: see session.ts and ../beam.
-import type { Engine, Model, Tensor } from '@lmflow/sdk';
+import type { Engine, Model, Tensor, TensorMap } from '@lmflow/sdk';
 import { batchBucket, cacheBucket, lengthBucket } from './buckets.ts';
 import { KeyValueCache } from './cache.ts';
-import { keysOf, newKeysOf, newValuesOf, valuesOf, type StepPrograms, type StepShape } from './programs.ts';
+import { cacheNames, newNames, updatesCache, type StepPrograms, type StepShape } from './programs.ts';
 
 /** Kinds of rope whose angles depend on how long the sequence is. */
 export const STRETCHING: readonly string[] = ['dynamic', 'longrope'];
@@ -54,10 +54,13 @@ export class StepRunner {
     return logits!;
   }
 
-  /** One token for each of some rows; gives the logits of each. Rows between them are computed along. */
-  async step(rows: readonly RowTokens[]): Promise<Float32Array[]> {
+  /**
+   * One token for each of some rows; gives the logits of each. Rows between them are computed along: `filled` says how many places they use, and
+   * the next one gets something.
+   */
+  async step(rows: readonly RowTokens[], filled: (row: number) => number = () => 0): Promise<Float32Array[]> {
     const batch = Math.min(this.cache.rows, batchBucket(1 + Math.max(...rows.map(({ row }) => row))));
-    const [inputIds, positions, lengths] = [new Int32Array(batch), new Int32Array(batch), new Int32Array(batch)];
+    const [inputIds, positions, lengths] = [new Int32Array(batch), new Int32Array(batch), Int32Array.from({ length: batch }, (_, row) => filled(row))];
     for (const { row, ids, at } of rows) {
       inputIds[row] = ids[0]!;
       positions[row] = lengths[row] = at;
@@ -94,18 +97,28 @@ export class StepRunner {
     };
     if (shape.cache > 0) inputs['lengths'] = await engine.upload(feeds.lengths, [batch], 'int32');
     const passing = Object.values(inputs);
-    if (shape.cache > 0) (await this.cache.tensors(engine, feeds.first, batch)).forEach((tensor, index) => { inputs[(index % 2 === 0 ? keysOf : valuesOf)(index >> 1)] = tensor; });
+    const names = Array.from({ length: model.architecture.numLayers }, (_, layer) => cacheNames(layer)).flat();
+    const caches = shape.cache > 0 ? await this.cache.tensors(engine, feeds.first, batch) : [];
+    caches.forEach((tensor, index) => { inputs[names[index]!] = tensor; });
     for (const name of parameters) inputs[`parameter:${name}`] = await this.#parameter(name);
-    const results = await program.run(inputs);
-    for (let layer = 0; layer < model.architecture.numLayers; layer++) {
-      const keys = (await results[newKeysOf(layer)]!.read()) as Float32Array;
-      const values = (await results[newValuesOf(layer)]!.read()) as Float32Array;
-      for (const { row, at, count, source } of written) this.cache.write(layer, row, at, count, { keys, values, source, length });
-    }
-    const logits = Float32Array.from((await results['logits']!.read()) as Float32Array);
-    for (const tensor of [...passing, ...Object.values(results)]) tensor.dispose();
+    const inPlace = updatesCache(shape) && caches[0]!.location === 'cpu';
+    const results = await program.run(inputs, inPlace ? Object.fromEntries(names.map((name, index) => [name, caches[index]!])) : {});
+    if (!inPlace) await this.#keep(shape, results, feeds.first, written);
+    const logits = ((await results['logits']!.read()) as Float32Array).slice();
+    for (const tensor of [...passing, ...Object.values(results)]) if (!caches.includes(tensor)) tensor.dispose();
     const width = logits.length / shape.chosen;
     return Array.from({ length: shape.chosen }, (_, index) => logits.subarray(index * width, (index + 1) * width));
+  }
+
+  /** Puts what a program gives beside its logits into the cache. */
+  async #keep(shape: StepShape, results: TensorMap, first: number, written: readonly Written[]): Promise<void> {
+    const { numLayers } = this.#request.model.architecture;
+    for (let layer = 0; layer < numLayers; layer++) for (const kind of [0, 1] as const) {
+      const index = 2 * layer + kind;
+      const numbers = (await results[(updatesCache(shape) ? cacheNames : newNames)(layer)[kind]]!.read()) as Float32Array;
+      if (updatesCache(shape)) this.cache.replace(index, first, numbers);
+      else for (const { row, at, count, source } of written) this.cache.write(index, row, at, count, { numbers, length: shape.length }, source);
+    }
   }
 
   async #parameter(name: string): Promise<Tensor> {

@@ -53,7 +53,7 @@ export class CachedSession implements DecodeSession {
     const waiting = rows.find((row) => !running.includes(row));
     if (waiting) await this.#read(waiting, results);
     if (running.length > 0) {
-      const logits = await this.#runner.step(running.map((row) => ({ row: rows.indexOf(row), ids: [row.ids[row.cached]!], at: row.cached })));
+      const logits = await this.#runner.step(running.map((row) => ({ row: rows.indexOf(row), ids: [row.ids[row.cached]!], at: row.cached })), (index) => rows[index]?.cached ?? 0);
       running.forEach((row, index) => {
         row.cached += 1;
         this.#choose(row, logits[index]!, results);

@@ -1,7 +1,7 @@
 // The building functions of every family: pre-norm decoder blocks over the graph. They call each other only through `model.build`, so that
 // plugins can wrap any of them. Dropout rates in config.json are not applied: finetuning runs without, as is usual.
 import { didYouMean, type BuildingFunctions, type Trace } from '@lmflow/sdk';
-import { add, attention, cachedAttention, cast, concat, gather, layerNorm, matMul, mul, reshape, rmsNorm, rope, slice, swiglu, type Value } from '@lmflow/sdk/graph';
+import { add, attention, cachedAttention, cast, concat, decodeAttention, gather, layerNorm, matMul, mul, reshape, rmsNorm, rope, slice, swiglu, type Value } from '@lmflow/sdk/graph';
 import type { Blueprint } from '../architecture/blueprint.ts';
 import { ACTIVATIONS } from '../architecture/activation.ts';
 import { tooLong, weightUnknown } from '../errors.ts';
@@ -61,8 +61,13 @@ export function buildingFunctions(blueprint: Blueprint): BuildingFunctions {
       return family.norm === 'rms' ? rmsNorm(x, weight, normEpsilon) : layerNorm(x, weight, build.weight(trace, `${name}.bias`), normEpsilon);
     },
 
-    attention: (_trace, { q, k, v, positions, segments, window, cache }) =>
-      (cache ? cachedAttention({ q, k, v, positions, window, cache }) : attention({ q, k, v, segments, window })),
+    attention(_trace, { q, k, v, positions, segments, window, cache }) {
+      if (!cache) return attention({ q, k, v, segments, window });
+      if (!cache.update) return cachedAttention({ q, k, v, positions, window, cache });
+      const { result, keys, values } = decodeAttention({ q, k, v, window, cache });
+      cache.update(keys, values);
+      return result;
+    },
 
     rope(trace, x) {
       const { cos, sin } = tablesOf(trace);

@@ -20,7 +20,7 @@ export interface CachedAttentionOptions {
   readonly v: Value;
   /** int32 [B, T] */
   readonly positions: Value;
-  /** keys [B, Hkv, D, C], values [B, Hkv, C, D]; place j holds the token of position j, where j is below the row's int32 length [B]. */
+  /** keys and values [B, Hkv, C, D]; place j holds the token of position j, where j is below the row's int32 length [B]. */
   readonly cache: { readonly keys: Value; readonly values: Value; readonly lengths: Value };
   /** A query sees itself and window - 1 tokens before it. */
   readonly window?: number | undefined;
@@ -35,8 +35,8 @@ export function cachedAttention({ q, k, v, positions, cache, window, scale }: Ca
   const size = cache.values.shape[2]!;
   const shared = heads / groups;
   const fits = q.shape.length === 4 && sameShape(k.shape, [batch, length, groups, width]) && sameShape(k.shape, v.shape) && Number.isInteger(shared)
-    && sameShape(cache.keys.shape, [batch, groups, width, size]) && sameShape(cache.values.shape, [batch, groups, size, width]) && sameShape(cache.lengths.shape, [batch]);
-  if (!fits) throw opTypesDoNotFit('cachedAttention', [q, k, v, cache.keys, cache.values, cache.lengths], 'takes q [B, T, H, D], k and v [B, T, Hkv, D], keys [B, Hkv, D, C], values [B, Hkv, C, D] and lengths [B]');
+    && sameShape(cache.keys.shape, [batch, groups, size, width]) && sameShape(cache.values.shape, [batch, groups, size, width]) && sameShape(cache.lengths.shape, [batch]);
+  if (!fits) throw opTypesDoNotFit('cachedAttention', [q, k, v, cache.keys, cache.values, cache.lengths], 'takes q [B, T, H, D], k and v [B, T, Hkv, D], keys and values [B, Hkv, C, D] and lengths [B]');
   if (window !== undefined && !(window >= 1)) throw graphError('cachedAttention', `window (${window}) is at least 1`);
 
   // Query heads that share a key head become rows of one product: [B, Hkv, T x G, D].
@@ -46,7 +46,7 @@ export function cachedAttention({ q, k, v, positions, cache, window, scale }: Ca
   const perHead = (x: Value): Value => (length === 1 ? reshape(x, [batch, groups, 1, width]) : transpose(x, [0, 2, 1, 3]));
   const [keys, values] = [perHead(k), perHead(v)];
 
-  const earlier = add(matMul(rows, cache.keys), cacheMask({ lengths: cache.lengths, positions, size, window, shared }));
+  const earlier = add(matMul(rows, cache.keys, { transposeB: true }), cacheMask({ lengths: cache.lengths, positions, size, window, shared }));
   const among = matMul(rows, keys, { transposeB: true });
   const own = length === 1 ? among : add(among, causalMask({ scores: among, length, shared, window }));
   const probabilities = softmax(concat([earlier, own], 3));

@@ -5,6 +5,7 @@ export * from './cached.ts';
 export { abs, absOp, cos, cosOp, erf, erfOp, exp, expOp, log, logOp, neg, negOp, reciprocal, reciprocalOp, sigmoid, sigmoidOp, silu, siluOp, sin, sinOp, sqrt, sqrtOp, tanh, tanhOp } from './unary.ts';
 export { add, addOp, allFloat, div, divOp, inferBroadcast, maximum, maximumOp, minimum, minimumOp, mul, mulOp, sub, subOp, unbroadcast, type Operand } from './binary.ts';
 export * from './crossentropy.ts';
+export * from './decode.ts';
 export * from './gather.ts';
 export * from './logic.ts';
 export * from './matmul.ts';
