@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
-  add, applyOp, attendOp, attention, broadcastShapes, broadcastTo, cast, concat, defineOp, describe, equal, gather, gelu, grad, Graph, greater, layerNorm, less, linearCrossEntropy, logicalAnd, logicalNot,
+  add, applyOp, attendOp, attention, broadcastShapes, broadcastTo, cast, concat, decodeAttention, defineOp, describe, equal, gather, gelu, grad, Graph, greater, layerNorm, less, linearCrossEntropy, logicalAnd, logicalNot,
   matMul, max, mul, neg, pad, reshape, rmsNorm, rope, scatterAdd, sign, slice, softmax, sum, swiglu, takeLast, transpose, where, type DType, type Value,
 } from '@lmflow/sdk/graph';
 
@@ -57,6 +57,7 @@ const refusals: readonly (readonly [op: string, build: () => unknown, types: str
   ['attend', () => applyOp(attendOp, [float(3), float(3), float(3)], {}), 'float32[3], float32[3], float32[3]'],
   ['attention', () => attention({ q: head(1, 4, 3, 2), k: head(1, 4, 2, 2), v: head(1, 4, 2, 2) }), 'float32[1, 4, 3, 2], float32[1, 4, 2, 2], float32[1, 4, 2, 2]'],
   ['attention', () => attention({ q: head(1, 4, 2, 2), k: head(1, 4, 2, 2), v: head(1, 4, 2, 2), segments: int(4) }), 'float32[1, 4, 2, 2], float32[1, 4, 2, 2], float32[1, 4, 2, 2], int32[4]'],
+  ['decodeAttention', () => decodeAttention({ q: head(1, 2, 2, 2), k: head(1, 2, 1, 2), v: head(1, 2, 1, 2), cache: { keys: head(1, 1, 4, 2), values: head(1, 1, 4, 2), lengths: int(1) } }), 'float32[1, 2, 2, 2], float32[1, 2, 1, 2], float32[1, 2, 1, 2], float32[1, 1, 4, 2], float32[1, 1, 4, 2], int32[1]'],
   ['linearCrossEntropy', () => linearCrossEntropy(float(3, 2), float(4, 3), int(3)), 'float32[3, 2], float32[4, 3], int32[3]'],
   ['linearCrossEntropy', () => linearCrossEntropy(float(3, 2), float(4, 2), int(4)), 'float32[3, 2], float32[4, 2], int32[4]'],
 ];

@@ -153,6 +153,15 @@ for (const packed of [false, true]) {
   });
 }
 
+each('decodeAttention', (test) => {
+  const [batch, groups, shared, width, size] = [test.size(3), test.size(2), test.size(3), test.next() < 0.8 ? 8 * test.size(3) : 3, 1 + test.size(9)];
+  const [q, ...tokens] = [groups * shared, groups, groups].map((heads) => test.input([batch, 1, heads, width])) as [Value, Value, Value];
+  const [keys, values] = [0, 1].map(() => test.input([batch, groups, size, width])) as [Value, Value];
+  const cache = { keys, values, lengths: test.input([batch], 'int32', below(size)) };
+  const { result } = sdk.decodeAttention({ q, k: tokens[0], v: tokens[1], cache, window: test.next() < 0.5 ? 3 : undefined });
+  test.finish([result]);
+}, 12);
+
 const labelled: Readonly<Record<string, (row: number, test: Case) => boolean>> = {
   none: () => false, one: (row) => row === 3, some: (_row, test) => test.next() < 0.5, all: () => true,
 };

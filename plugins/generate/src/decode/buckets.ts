@@ -10,9 +10,14 @@ export function lengthBucket(tokens: number): number {
   return bucket(tokens, 8);
 }
 
-/** Places of a cache: 64, 128, 192, 256, 384, 512, 768, ...; never more than are needed for `limit` tokens. */
+/**
+ * Places of a cache: 256, 1024, 4096, ...; never more than are needed for `limit` tokens. Far apart, since a step reads only the places that are
+ * filled, and memory that nobody wrote to is not there.
+ */
 export function cacheBucket(places: number, limit: number): number {
-  return Math.min(Math.max(places, limit), places <= 64 ? 64 : bucket(places, 128));
+  let size = 256;
+  while (size < places) size *= 4;
+  return Math.min(Math.max(places, limit), size);
 }
 
 // Powers of two and the numbers half-way between them, times `unit`.

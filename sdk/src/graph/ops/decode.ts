@@ -18,7 +18,8 @@ export type DecodeAttentionAttributes = { readonly window: number; readonly scal
 
 /**
  * Inputs q [B, 1, H, D], k and v [B, 1, Hkv, D], keys and values [B, Hkv, C, D], int32 lengths [B]: place j holds the token of position j, for
- * j below the row's length, which is below C. Outputs: the result, like q, and keys and values with the new token at the place `length`.
+ * j below the row's length, which is below C. Outputs: the result, like q, and keys and values with the new token at the place `length`
+ * (places after it hold anything finite).
  */
 export const decodeAttentionOp = defineOp<DecodeAttentionAttributes>({
   name: 'decodeAttention',

@@ -1,6 +1,6 @@
 // Cases of the ops that language models are made of: matMul, norms, rope, attention, linear cross-entropy.
 import {
-  attendOp, attention, layerNormOp, linearCrossEntropyOp, matMulOp, rmsNormOp, ropeOp,
+  attendOp, attention, decodeAttention, decodeAttentionOp, layerNormOp, lessOrEqual, linearCrossEntropyOp, matMulOp, reshape, rmsNormOp, ropeOp, where,
   type Attributes, type AttentionOptions, type OpDefinition, type Shape,
 } from '../../graph/index.ts';
 import { draws, type TestInput, type TestInputs } from '../inputs.ts';
@@ -50,6 +50,11 @@ function attentionCase({ sizes: [batch, length, heads, groups, width], options =
   };
 }
 
+/** [batch, heads, groups, dimensions of a head, places], lengths, window */
+const steps: readonly (readonly [readonly [number, number, number, number, number], readonly number[], number])[] = [
+  [[1, 1, 1, 2, 1], [0], 0], [[1, 2, 2, 3, 4], [2], 0], [[2, 4, 2, 2, 5], [0, 4], 0], [[2, 2, 1, 8, 6], [5, 3], 2], [[3, 4, 2, 8, 7], [0, 6, 2], 3], [[1, 6, 3, 16, 9], [8], 1],
+];
+
 const labels = (...values: number[]): TestInput => ({ shape: [values.length], dtype: 'int32', values });
 
 export const layers: readonly OpCheck[] = [
@@ -61,6 +66,19 @@ export const layers: readonly OpCheck[] = [
       x: { shape: [batch, length, heads, width] },
       cos: { shape: [positions, width / 2], differentiate: false }, sin: { shape: [positions, width / 2], differentiate: false },
       positions: { shape: [batch, length], dtype: 'int32', range: [0, positions - 1] },
+    },
+  }))),
+  check(decodeAttentionOp, steps.map(([[batch, heads, groups, width, size], lengths, window]) => ({
+    name: `window ${window}`,
+    inputs: {
+      q: { shape: [batch, 1, heads, width] }, k: { shape: [batch, 1, groups, width] }, v: { shape: [batch, 1, groups, width] },
+      keys: { shape: [batch, groups, size, width] }, values: { shape: [batch, groups, size, width] }, lengths: { shape: [batch], dtype: 'int32', values: lengths },
+    },
+    // What lies in places after the new token does not matter.
+    build: ({ q, k, v, keys, values, lengths: ends }) => {
+      const step = decodeAttention({ q: q!, k: k!, v: v!, cache: { keys: keys!, values: values!, lengths: ends! }, window, scale: 0.6 });
+      const filled = lessOrEqual(q!.graph.constant(Int32Array.from({ length: size }, (_, place) => place), [1, 1, size, 1], 'int32'), reshape(ends!, [batch, 1, 1, 1]));
+      return [step.result, ...[step.keys, step.values].map((cache) => where(filled, cache, 0))];
     },
   }))),
   check(attendOp, [
