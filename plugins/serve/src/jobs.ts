@@ -18,7 +18,7 @@ export async function runJob(runner: JobRunner, job: Job, signal: AbortSignal, t
   const { generator, log } = runner;
   const model = runner.models.get(job.model)!;
   try {
-    const prompt = encode(generator, model, job);
+    const prompt = farTooLong(runner, model, job.prompt) ?? encode(generator, model, job);
     if (!(prompt instanceof Int32Array)) return tell(prompt);
     const limited = withinLimits(runner, model, prompt.length, job.options);
     if ('kind' in limited) return tell(limited);
@@ -55,6 +55,19 @@ function defaults({ generationConfig = {} }: Model, section: JobRunner['section'
     ...(generationConfig['do_sample'] === undefined && section['doSample'] === undefined ? { doSample: true } : {}),
   };
 }
+
+/** A text that cannot fit is refused by its beginning: to tokenize a megabyte takes seconds, in which nobody else's tokens are computed. */
+function farTooLong({ options, section }: JobRunner, model: Model, prompt: Job['prompt']): JobEvent | undefined {
+  const most = Math.min(options.maxPromptTokens ?? Infinity, contextLength(model, section) - 1);
+  const text = typeof prompt === 'string' ? prompt : prompt.map((part) => (typeof part === 'number' ? '' : part.content)).join('\n');
+  // few texts have more characters a token; where it is cut there can be some tokens more than in the whole
+  const beginning = text.slice(0, 16 * (most + MARGIN));
+  if (beginning.length === text.length) return undefined;
+  const tokens = model.tokenizer.encode(beginning).ids.length;
+  return tokens > most + MARGIN ? { kind: 'refused', code: 'context_length_exceeded', parameter: 'prompt', message: `the prompt has more than ${most} tokens, which is the most it can have here` } : undefined;
+}
+
+const MARGIN = 64;
 
 function encode(generator: TextGenerator, model: Model, { prompt, tools }: Job): Int32Array | JobEvent {
   const ids = Array.isArray(prompt) && typeof prompt[0] === 'number' ? (prompt as readonly number[]) : undefined;

@@ -20,7 +20,8 @@ async function serve(settings: ThreadSettings, say: (message: ToMain) => void): 
   const end = (): void => { say({ kind: 'closed' }); port!.close(); };
   const { host, port: number } = settings.options;
   try {
-    await server.app.listen({ host, port: number });
+    // a short line at the door would turn normal clients away while others come by the thousand
+    await server.app.listen({ host, port: number, backlog: 4096 });
   } catch (error) {
     say({ kind: 'cannot-listen', why: error instanceof Error ? error.message : String(error) });
     port!.close();

@@ -8,7 +8,7 @@ import { serveOptions, startServer, type RunningServer, type ServeOptions } from
 export const HERMES = '{%- if tools %}<tool_call>\n{"name": <name>, "arguments": <args>}\n</tool_call>{%- endif %}';
 
 export function fakeModel(chatTemplate?: string, maxPositions = 1024): Model {
-  const tokenizer: Partial<Tokenizer> = { vocabularySize: 65_536, chatTemplate, decode: (ids) => String.fromCharCode(...Array.from(ids)) };
+  const tokenizer: Partial<Tokenizer> = { vocabularySize: 65_536, chatTemplate, encode: (text) => ({ ids: Int32Array.from(text, (character) => character.charCodeAt(0)), offsets: new Int32Array() }), decode: (ids) => String.fromCharCode(...Array.from(ids)) };
   return { source: 'fake', folder: '', tokenizer, architecture: { maxPositions, vocabularySize: 65_536 } } as unknown as Model;
 }
 

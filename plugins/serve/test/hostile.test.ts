@@ -120,14 +120,21 @@ test('slow loris and 500 idle connections are cut off, others are served meanwhi
   await serves(url);
 }));
 
-test('connections over the limit are refused', () => withServer({ maxConnections: 5 }, async ({ url }) => {
+test('over the limit of connections, those that ask for nothing go first, those with a request stay', () => withServer({ maxConnections: 5 }, async ({ url, generator }) => {
   const held = await Promise.all(Array.from({ length: 5 }, () => open(url, '')));
-  const refused = await open(url, 'GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n');
-  await sleep(200);
-  assert.is(refused.said, '');
-  for (const socket of held) socket.destroy();
-  await sleep(100);
+  const half = await open(url, 'POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{');
   await serves(url);
+  await sleep(100);
+  assert.ok(held[0]!.closed && held[1]!.closed && !held[4]!.closed, 'the oldest make room');
+  generator.step = 10;
+  const body = JSON.stringify({ model: 'fake', prompt: 'abcdefghij'.repeat(8), max_tokens: 80 });
+  const busy = await Promise.all(Array.from({ length: 4 }, () => open(url, `POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`)));
+  await sleep(200);
+  const more = await Promise.all(Array.from({ length: 20 }, () => open(url, '')));
+  await sleep(200);
+  assert.ok(half.closed && more.slice(0, 19).every(({ closed }) => closed), 'one place is left for those that ask for nothing');
+  for (let tries = 0; tries < 800 && busy.some(({ said }) => !said.includes('jihgfedcba')); tries++) await sleep(20);
+  for (const { said } of busy) assert.match(said, /^HTTP\/1.1 200/);
 }));
 
 test('rubbish instead of HTTP', () => withServer({}, async ({ url }) => {

@@ -4,6 +4,7 @@ import type { ModelInfo, ThreadSettings } from '../messages.ts';
 import type { ServeOptions } from '../options.ts';
 import { planChat } from './chat.ts';
 import { planCompletion } from './completions.ts';
+import { Connections } from './connections.ts';
 import { Failure, invalid, modelNotFound, noSuchPath, shuttingDown } from './failure.ts';
 import { checkHost, checkKey, checkOrigin } from './guard.ts';
 import type { Link } from './link.ts';
@@ -38,10 +39,14 @@ export function createServer({ options, models, version }: ThreadSettings, link:
       socket.end(`HTTP/1.1 ${slow ? '408 Request Timeout' : '400 Bad Request'}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`, () => { socket.destroy(); });
     },
   });
-  app.server.maxConnections = options.maxConnections;
   app.removeContentTypeParser('text/plain');
   const turns = new Turns(options.maxConcurrent, options.maxQueue);
-  const server: Server = { app, options, link, turns, count: counters(turns), active: new Set(), closing: false };
+  const connections = new Connections(app.server, options.maxConnections);
+  app.addHook('preHandler', async ({ raw: { socket } }, reply) => {
+    connections.busy(socket);
+    reply.raw.once('close', () => { connections.done(socket); });
+  });
+  const server: Server = { app, options, link, turns, count: counters(turns, connections), active: new Set(), closing: false };
   guard(server);
   routes(server, models, version);
   return server;

@@ -1,5 +1,6 @@
 // The figures of /metrics by name.
 import { Metrics } from './metrics.ts';
+import type { Connections } from './connections.ts';
 import type { Turns } from './turns.ts';
 
 type Add = ReturnType<Metrics['counter']>;
@@ -14,11 +15,12 @@ export interface Counters {
   text(): string;
 }
 
-export function counters(turns: Turns): Counters {
+export function counters(turns: Turns, connections: Connections): Counters {
   const metrics = new Metrics();
   metrics.gauge('lmflow_requests_waiting', 'Requests that wait for their turn.', () => turns.waiting);
   metrics.gauge('lmflow_requests_running', 'Requests whose turn it is.', () => turns.requests);
   metrics.gauge('lmflow_sequences_running', 'Sequences being decoded.', () => turns.running);
+  metrics.gauge('lmflow_http_connections', 'Open connections.', () => connections.open);
   metrics.gauge('process_resident_memory_bytes', 'Resident memory of the process.', () => process.memoryUsage.rss());
   metrics.gauge('lmflow_http_heap_bytes', 'Heap in use in the HTTP thread.', () => process.memoryUsage().heapUsed);
   return {
