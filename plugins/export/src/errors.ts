@@ -91,8 +91,8 @@ export function ggufPreTokenizer(source: string, found: string, known: readonly 
 }
 
 /** A number does not fit the chosen precision. */
-export function ggufRange(tensor: string, value: number): LMFlowError {
-  return new LMFlowError('LMFLOW_GGUF_RANGE', `the tensor ${tensor} has the number ${value}, which float16 cannot hold`, { hint: 'Export with --quantization f32.' });
+export function outOfRange(tensor: string, value: number): LMFlowError {
+  return new LMFlowError('LMFLOW_EXPORT_RANGE', `the tensor ${tensor} has the number ${value}, which float16 cannot hold`, { hint: 'Export with --quantization f32.' });
 }
 
 /** A model cannot be computed by an ONNX model of free sizes as it is computed here. */

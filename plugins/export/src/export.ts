@@ -10,7 +10,8 @@ import { adapterMissing, flagOfOtherFormat, formatUnknown, outputUnwritable, qua
 import { exportGguf } from './gguf/export.ts';
 import { QUANTIZATIONS, type Quantization } from './gguf/quantization.ts';
 import { configuredModel, configuredOutput, withSignal, type Services } from './merge.ts';
-import { exportOnnx, ONNX_NUMBERS, type OnnxNumbers } from './onnx/export.ts';
+import { exportOnnx } from './onnx/export.ts';
+import { ONNX_NUMBERS, type OnnxNumbers } from './onnx/numbers.ts';
 import { isSystemError, parseSize, sizeText, writeFolder } from './output.ts';
 
 const isGguf = (name: string): name is Quantization => (QUANTIZATIONS as readonly string[]).includes(name);

@@ -1,7 +1,6 @@
 // A model as one GGUF file: metadata, tokenizer, and every tensor under llama.cpp's name, in its layout and in the type asked for.
-import type { LinearLayer, Logger, Model } from '@lmflow/sdk';
-import { ggufRange } from '../errors.ts';
-import { readMerged } from '../weights.ts';
+import type { Logger, Model } from '@lmflow/sdk';
+import { checkRange, readMerged, turned } from '../weights.ts';
 import { ggufFamilyOf, tensorName, type GgufFamily } from './families.ts';
 import { text, uint32, writeGguf, type GgufTensor, type List, type Scalar } from './file.ts';
 import { contextLength, hyperparameters, ropeFactors } from './hyperparameters.ts';
@@ -52,7 +51,7 @@ function describe(model: Model, family: GgufFamily, quantization: Quantization, 
       async data() {
         signal.throwIfAborted();
         let numbers = await readMerged(model, source);
-        if (transposed) numbers = transpose(numbers, linears.get(source)!);
+        if (transposed) numbers = turned(numbers, linears.get(source)!);
         if (family.interleaved && (module === 'attn_q' || module === 'attn_k')) numbers = interleave(numbers, model.architecture.headDim, shape[0]!);
         if (chosen.type !== 'F32') checkRange(name, numbers);
         return type.encode(numbers);
@@ -71,12 +70,6 @@ function roleOf(module: string, shape: readonly number[], tied: boolean): Tensor
   return ['attn_v', 'attn_qkv', 'ffn_down'].includes(module) ? 'values' : 'matrix';
 }
 
-function transpose(numbers: Float32Array, { inFeatures, outFeatures }: LinearLayer): Float32Array {
-  const result = new Float32Array(numbers.length);
-  for (let input = 0; input < inFeatures; input++) for (let out = 0; out < outFeatures; out++) result[out * inFeatures + input] = numbers[input * outFeatures + out]!;
-  return result;
-}
-
 /** Rows of each head from halves (i, i + D/2) to pairs (2i, 2i + 1); a bias is rows of one number. */
 function interleave(numbers: Float32Array, headDim: number, rows: number): Float32Array {
   const width = numbers.length / rows;
@@ -87,9 +80,4 @@ function interleave(numbers: Float32Array, headDim: number, rows: number): Float
     result.set(numbers.subarray(from * width, (from + 1) * width), row * width);
   }
   return result;
-}
-
-// A scale of a block is float16 too, and no larger than the numbers.
-function checkRange(name: string, numbers: Float32Array): void {
-  for (const number of numbers) if (!(Math.abs(number) < 65520)) throw ggufRange(name, number);
 }

@@ -1,5 +1,6 @@
 // The ONNX of the export's own ops: ONNX Runtime's GroupQueryAttention, as the models that transformers.js runs have it, and a few standard nodes.
 import type { Emitter, Lowering, Lowerings } from '@lmflow/plugin-engine-onnx';
+import { blockProductOp, lowerBlockProduct } from './blocks.ts';
 import { carriedAttentionOp, lastRowsOp, placesOp, type PlacesAttributes } from './ops.ts';
 
 const INT32 = 6;
@@ -42,4 +43,5 @@ export function registerLowerings(lowerings: Lowerings): void {
   lowerings.register(carriedAttentionOp.name, attention);
   lowerings.register(placesOp.name, range);
   lowerings.register(lastRowsOp.name, last);
+  lowerings.register(blockProductOp.name, lowerBlockProduct);
 }
