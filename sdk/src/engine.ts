@@ -39,7 +39,8 @@ export interface Profile {
 export interface Program {
   /**
    * Runs the program. Every input of the graph must be given; gives the graph's outputs.
-   * `outputs` may name tensors to write results into (an input's own tensor too, where each element depends on its own index only).
+   * `outputs` may name tensors to write results into (an input's own tensor too, where each element depends on its own index only
+   * and everything else that reads the input is needed for that result: the order of a program's ops is the engine's).
    * A failure of the runtime is an LMFlowError with the name of the node in our graph.
    */
   run(inputs: TensorMap, outputs?: TensorMap): Promise<TensorMap>;

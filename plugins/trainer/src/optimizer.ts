@@ -51,7 +51,7 @@ export interface Optimizer {
   readonly numbers?: Readonly<Record<string, number>>;
   /** Numbers that change from step to step; always the same names. */
   readonly scalars: (facts: UpdateFacts) => Readonly<Record<string, number>>;
-  /** Builds the new parameter and the new state. An elementwise program runs as one loop; any other runs in the engine. */
+  /** Builds the new parameter and the new state. An elementwise program runs over flat chunks of any size, any other over whole tensors. */
   readonly update: (values: UpdateValues) => OptimizerUpdate;
   /** The weights to evaluate and save, where they are not the ones that are trained: from the parameter and its state, element by element. */
   readonly evaluationWeights?: (parameter: Float32Array, state: Readonly<Record<string, Float32Array>>, options: TrainerOptions) => Float32Array;

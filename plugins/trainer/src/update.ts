@@ -1,16 +1,11 @@
 // Runs an optimizer over all parameters and keeps its state. What the update is, is in optimizers/.
-import type { Engine, Parameter, Program } from '@lmflow/sdk';
+import type { Engine, Parameter, Program, Tensor } from '@lmflow/sdk';
 import { Graph, mul, type Shape, type Value } from '@lmflow/sdk/graph';
-import { fuse, nextOf, type FusedLoop } from './fuse.ts';
-import { optimizerArguments, type Optimizer, type OptimizerArguments } from './optimizer.ts';
+import { Chunks, numbersOf, type Numbers } from './chunks.ts';
+import { isElementwise, nextOf } from './elementwise.ts';
+import { optimizerArguments, type Optimizer, type OptimizerArguments, type OptimizerUpdate, type UpdateValues } from './optimizer.ts';
 import type { TrainerOptions } from './options.ts';
 import { newState, restoreState, saveState, stateBytes, type ParameterState, type SavedTensors, type StateTensors } from './optimizer-state.ts';
-
-/** How a parameter of one shape is updated. */
-interface Route { readonly loop?: FusedLoop; readonly program?: Program }
-
-/** State in 8 bits is updated in pieces of so many numbers, through buffers of float32: a multiple of its block. */
-const PIECE = 1 << 15;
 
 export interface UpdateRequest {
   readonly parameters: Iterable<Parameter>;
@@ -21,7 +16,8 @@ export interface UpdateRequest {
   readonly learningRate: number;
 }
 
-type Arrays = Record<string, Float32Array>;
+type Arrays = Readonly<Record<string, Float32Array>>;
+type Scalars = Readonly<Record<string, number>>;
 
 export class Updater {
   readonly #optimizer: Optimizer;
@@ -29,7 +25,11 @@ export class Updater {
   readonly #options: TrainerOptions;
   readonly #arguments: OptimizerArguments;
   readonly #states = new Map<string, ParameterState>();
-  readonly #routes = new Map<string, Route>();
+  readonly #chunks: Chunks;
+  /** By shape and state: the program of the whole tensor, or undefined where the update is elementwise. */
+  readonly #programs = new Map<string, Program | undefined>();
+  /** By the names of the tensors: a parameter whose update is elementwise. */
+  readonly #examples = new Map<string, Parameter>();
   #settled = false;
 
   /** Throws LMFLOW_CONFIG_OPTIMIZER_ARGUMENT. */
@@ -38,6 +38,7 @@ export class Updater {
     this.#engine = engine;
     this.#options = options;
     this.#arguments = optimizerArguments(optimizer, options);
+    this.#chunks = new Chunks(engine, optimizer.name, (tensors, size) => this.#build(this.#examples.get(tensors.join())!, Object.fromEntries(tensors.map((name) => [name, [size]]))));
   }
 
   /** Updates every parameter that has a gradient, in place. The state of one that is not active is dropped. */
@@ -49,13 +50,16 @@ export class Updater {
       const state = this.#stateOf(parameter);
       state.step++;
       const scalars = { ...this.#optimizer.scalars(this.#facts(parameter, state, learningRate)), gradientScale };
-      const arrays: Arrays = { parameter: parameter.data, gradient };
-      for (const [name, { data }] of Object.entries(state.tensors)) arrays[`state:${name}`] = data;
-      const { loop, program } = await this.#route(parameter);
-      const update = async (given: Arrays): Promise<void> => { if (loop) loop(given, scalars); else await this.#run(program!, parameter.shape, state, given, scalars); };
-      if (Object.keys(state.eightBit).length > 0) await inPieces(loop ? PIECE : parameter.data.length, state, arrays, update);
-      else await update(arrays);
+      const program = await this.#wholeProgram(parameter);
+      if (program) {
+        await this.#runWhole(program, parameter, gradient, state, scalars);
+        continue;
+      }
+      const tensors = flatTensors(parameter, gradient, state);
+      this.#examples.set(Object.keys(tensors).join(), parameter);
+      await this.#chunks.add({ length: parameter.data.length, tensors, scalars });
     }
+    await this.#chunks.finish();
   }
 
   /** Bytes of state for active parameters that are not yet updated too. */
@@ -122,8 +126,9 @@ export class Updater {
   }
 
   async dispose(): Promise<void> {
-    for (const { program } of this.#routes.values()) await program?.dispose();
-    this.#routes.clear();
+    await this.#chunks.dispose();
+    for (const program of this.#programs.values()) await program?.dispose();
+    this.#programs.clear();
     this.#states.clear();
   }
 
@@ -142,58 +147,53 @@ export class Updater {
     return state;
   }
 
-  async #route(parameter: Parameter): Promise<Route> {
-    const key = `${parameter.shape.join()} ${Object.keys(this.#optimizer.state(parameter, this.#arguments)).join()}`;
-    const known = this.#routes.get(key);
-    if (known) return known;
-    const graph = this.#build(parameter);
-    const loop = fuse(graph);
-    const route = loop ? { loop } : { program: await this.#engine.compile(graph, { name: `${this.#optimizer.name} [${parameter.shape.join()}]` }) };
-    this.#routes.set(key, route);
-    return route;
+  /** The program for an update that is not elementwise. */
+  async #wholeProgram(parameter: Parameter): Promise<Program | undefined> {
+    const states = Object.entries(this.#optimizer.state(parameter, this.#arguments)).map(([name, shape]) => [stateInput(name), shape] as const);
+    const key = `${parameter.shape.join()} ${states.map(([name]) => name).join()}`;
+    if (this.#programs.has(key)) return this.#programs.get(key);
+    const graph = this.#build(parameter, { parameter: parameter.shape, gradient: parameter.shape, ...Object.fromEntries(states) });
+    const program = isElementwise(graph) ? undefined : await this.#engine.compile(graph, { name: `${this.#optimizer.name} [${parameter.shape.join()}]` });
+    this.#programs.set(key, program);
+    return program;
   }
 
-  #build(parameter: Parameter): Graph {
+  /** The update program of a parameter with tensors of these shapes, by their input's name. */
+  #build(example: Parameter, shapes: Readonly<Record<string, Shape>>): Graph {
     const graph = new Graph();
-    const tensor = (name: string, shape: Shape): Value => graph.input(name, 'float32', shape);
-    const state = Object.fromEntries(Object.entries(this.#optimizer.state(parameter, this.#arguments)).map(([name, shape]) => [name, tensor(`state:${name}`, shape)]));
-    const names = Object.keys(this.#optimizer.scalars(this.#facts(parameter, { step: 1, numbers: { ...this.#optimizer.numbers } }, 0)));
-    const scalars = Object.fromEntries(names.map((name) => [name, tensor(name, [])]));
-    const values = {
-      parameter: tensor('parameter', parameter.shape), gradient: mul(tensor('gradient', parameter.shape), tensor('gradientScale', [])), state, scalars, arguments: this.#arguments,
-    };
-    const next = this.#optimizer.update(values);
+    const tensors = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, graph.input(name, 'float32', shape)]));
+    const { parameter, gradient, ...states } = tensors as Record<string, Value> & Pick<UpdateValues, 'parameter' | 'gradient'>;
+    const state = Object.fromEntries(Object.entries(states).map(([name, value]) => [name.slice(stateInput('').length), value]));
+    const names = Object.keys(this.#optimizer.scalars(this.#facts(example, { step: 1, numbers: { ...this.#optimizer.numbers } }, 0)));
+    const scalars = Object.fromEntries(names.map((name) => [name, graph.input(name, 'float32', [])]));
+    const next: OptimizerUpdate = this.#optimizer.update({ parameter, gradient: mul(gradient, graph.input('gradientScale', 'float32', [])), state, scalars, arguments: this.#arguments });
     graph.output(nextOf('parameter'), next.parameter);
-    for (const [name, value] of Object.entries(next.state)) graph.output(nextOf(`state:${name}`), value);
+    for (const [name, value] of Object.entries(next.state)) graph.output(nextOf(stateInput(name)), value);
     return graph;
   }
 
-  async #run(program: Program, shape: Shape, state: ParameterState, arrays: Readonly<Record<string, Float32Array>>, scalars: Readonly<Record<string, number>>): Promise<void> {
-    const inputs: Record<string, Awaited<ReturnType<Engine['upload']>>> = {};
-    for (const [name, data] of Object.entries(arrays)) {
-      const kept = name.startsWith('state:') ? state.tensors[name.slice('state:'.length)]?.shape ?? shape : shape;
-      inputs[name] = await this.#engine.upload(data, kept, 'float32');
-    }
+  async #runWhole(program: Program, { shape, data }: Parameter, gradient: Float32Array, { tensors }: ParameterState, scalars: Scalars): Promise<void> {
+    const arrays: Arrays = { parameter: data, ...Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [stateInput(name), tensor.data])) };
+    const inputs: Record<string, Tensor> = { gradient: await this.#engine.upload(gradient, shape, 'float32') };
+    for (const [name, array] of Object.entries(arrays)) inputs[name] = await this.#engine.upload(array, name === 'parameter' ? shape : tensors[name.slice(stateInput('').length)]!.shape, 'float32');
     for (const [name, scalar] of Object.entries(scalars)) inputs[name] = await this.#engine.upload(Float32Array.of(scalar), [], 'float32');
     const results = await program.run(inputs);
-    for (const [name, data] of Object.entries(arrays)) {
+    for (const [name, array] of Object.entries(arrays)) {
       const result = results[nextOf(name)];
-      if (result) data.set((await result.read()) as Float32Array);
+      if (result) array.set((await result.read()) as Float32Array);
       result?.dispose();
     }
     for (const input of Object.values(inputs)) input.dispose();
   }
 }
 
-/** Updates piece after piece, with the state in 8 bits as float32 on the way. */
-async function inPieces(size: number, { eightBit }: ParameterState, arrays: Arrays, update: (arrays: Arrays) => Promise<void>): Promise<void> {
-  const { length } = arrays['parameter']!;
-  const buffers = Object.entries(eightBit).map(([name, tensor]) => ({ key: `state:${name}`, tensor, buffer: new Float32Array(Math.min(size, length)) }));
-  for (let start = 0; start < length; start += size) {
-    const end = Math.min(start + size, length);
-    const piece: Arrays = Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, data.subarray(start, end)]));
-    for (const { key, tensor, buffer } of buffers) tensor.read(start, piece[key] = buffer.subarray(0, end - start));
-    await update(piece);
-    for (const { key, tensor } of buffers) tensor.write(start, piece[key]!);
-  }
+/** Graph input that holds a tensor of the state. */
+const stateInput = (name: string): string => `state:${name}`;
+
+function flatTensors(parameter: Parameter, gradient: Float32Array, { tensors, eightBit }: ParameterState): Record<string, Numbers> {
+  return {
+    parameter: numbersOf(parameter.data), gradient: numbersOf(gradient),
+    ...Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [stateInput(name), numbersOf(data)])),
+    ...Object.fromEntries(Object.entries(eightBit).map(([name, tensor]) => [stateInput(name), tensor])),
+  };
 }

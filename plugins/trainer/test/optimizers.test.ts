@@ -1,11 +1,14 @@
-// Optimizers against torch.optim, as a fused loop and as programs of an engine; options and names; schedules against transformers.
+// Optimizers against torch.optim, in flat chunks and as programs of whole tensors; options and names; schedules against transformers.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Parameter } from '@lmflow/sdk';
-import { broadcastTo, div, Graph, mul, sqrt, sub, sum, transpose } from '@lmflow/sdk/graph';
-import { fuse, nextOf } from '../src/fuse.ts';
+import { ENGINE, type Parameter } from '@lmflow/sdk';
+import { broadcastTo, div, Graph, mul, sqrt, sub, sum, transpose, type Value } from '@lmflow/sdk/graph';
+import { createTestKernel } from 'lmflow/testing';
+import engineOnnx from '@lmflow/plugin-engine-onnx';
+import { CHUNK } from '../src/chunks.ts';
+import { inPlaceInputs, isElementwise, nextOf } from '../src/elementwise.ts';
 import type { Optimizer } from '../src/optimizer.ts';
 import { adamw, optimizers } from '../src/optimizers.ts';
 import { trainerAliases, trainerOptions, type TrainerInput } from '../src/options.ts';
@@ -23,26 +26,26 @@ interface OptimizerCase {
   readonly steps: readonly { readonly learningRate: number; readonly gradient: number[]; readonly parameter: number[] }[];
 }
 
-/** The same update, but with an op that no loop is made of. */
-const throughEngine = (optimizer: Optimizer): Optimizer => ({
+/** The same update, but with an op that is not elementwise. */
+const asWhole = (optimizer: Optimizer): Optimizer => ({
   ...optimizer,
   update: (values) => optimizer.update({ ...values, gradient: transpose(transpose(values.gradient, [1, 0]), [1, 0]) }),
 });
 
 for (const [name, { start, shape, options, steps }] of Object.entries(reference<Record<string, OptimizerCase>>('optimizers.json'))) {
-  for (const way of ['loop', 'engine']) {
-    test(`${name} takes the steps of torch.optim, in ${way === 'loop' ? 'a loop' : 'the engine'}`, async () => {
+  for (const way of ['chunks', 'whole tensors']) {
+    test(`${name} takes the steps of torch.optim, in ${way}`, async () => {
       const parsed = trainerOptions.parse(options);
       const row = optimizers().get(parsed.optim)!;
       const engine = interpreterEngine();
-      const updater = new Updater(way === 'loop' ? row : throughEngine(row), engine, parsed);
+      const updater = new Updater(way === 'chunks' ? row : asWhole(row), engine, parsed);
       const parameter: Parameter = { name: 'p', shape, data: Float32Array.from(start), decay: true };
       for (const { learningRate, gradient, parameter: expected } of steps) {
         const gradients = new Map([['p', Float32Array.from(gradient, (number) => 4 * number)]]);
         await updater.apply({ parameters: [parameter], gradients, gradientScale: 0.25, learningRate });
         expected.forEach((number, index) => { assert.ok(Math.abs(parameter.data[index]! - number) < 2e-6, `${index}: ${parameter.data[index]} and ${number}`); });
       }
-      assert.is(engine.everCompiled.length, way === 'loop' ? 0 : 1);
+      assert.equal(engine.everCompiled.map((program) => program.split(' #')[0]), [`${row.name} [${way === 'chunks' ? 64 : shape.join()}]`]);
       await updater.dispose();
       assert.is(engine.compiled.size, 0);
     });
@@ -94,17 +97,50 @@ test('state goes into another updater and back; what is missing is named', async
   assert.equal(new Updater(adamw, interpreterEngine(), parsed).restore([other], saved), ['p.exp_avg_sq']);
 });
 
-test('a loop is made of elementwise programs only', () => {
+test('elementwise programs are known, and what may be written over its input', () => {
   const graph = new Graph();
-  const x = graph.input('x', 'float32', [4]);
-  graph.output(nextOf('x'), sub(mul(x, -2), graph.input('s', 'float32', [])));
-  const data = Float32Array.of(1, 2, 3, 4);
-  fuse(graph)!({ x: data }, { s: 0.5 });
-  assert.equal([...data], [-2.5, -4.5, -6.5, -8.5]);
-  const other = new Graph();
-  const y = other.input('y', 'float32', [4]);
-  other.output(nextOf('y'), mul(y, sum(y)));
-  assert.is(fuse(other), undefined);
+  const [x, y] = [graph.input('x', 'float32', [4]), graph.input('y', 'float32', [4])];
+  const next = sub(mul(x, -2), graph.input('s', 'float32', []));
+  graph.output(nextOf('x'), next);
+  graph.output(nextOf('y'), mul(next, y));
+  assert.ok(isElementwise(graph));
+  assert.equal([...inPlaceInputs(graph)], ['x', 'y']);
+  graph.output('x again', mul(x, 3)); // may run after next:x is there
+  assert.equal([...inPlaceInputs(graph)], ['y']);
+  for (const factor of [(z: Value) => sum(z), (_: Value, other: Graph) => other.constant(Float32Array.of(1, 2, 3, 4), [4], 'float32'), (z: Value) => transpose(z, [0])]) {
+    const other = new Graph();
+    const z = other.input('z', 'float32', [4]);
+    other.output(nextOf('z'), mul(z, factor(z, other)));
+    assert.not.ok(isElementwise(other));
+  }
+});
+
+test('tensors larger than a chunk and small ones with other scalars, by the onnx engine, in place', async () => {
+  const { kernel } = await createTestKernel({ plugins: [engineOnnx()] });
+  const parsed = trainerOptions.parse({ weightDecay: 0.1 });
+  const make = (name: string, length: number, decay: boolean): Parameter => ({ name, shape: [length], data: noise(length, length), decay });
+  const parameters = [make('large', 2 * CHUNK + 1000, true), make('small', 700, true), make('bias', 5, false), make('last', CHUNK - 1, true)];
+  const expected = parameters.map(({ data }) => ({ parameter: Float64Array.from(data), mean: new Float64Array(data.length), square: new Float64Array(data.length) }));
+  const updater = new Updater(adamw, kernel.resolve(ENGINE), parsed);
+  for (let step = 1; step <= 3; step++) {
+    const gradients = new Map(parameters.map(({ name, data }) => [name, noise(data.length, 17 * step + data.length)]));
+    await updater.apply({ parameters, gradients, gradientScale: 0.5, learningRate: 0.01 });
+    parameters.forEach(({ name, decay }, index) => {
+      const { parameter, mean, square } = expected[index]!;
+      gradients.get(name)!.forEach((raw, place) => {
+        const gradient = 0.5 * raw;
+        mean[place] = 0.9 * mean[place]! + 0.1 * gradient;
+        square[place] = 0.999 * square[place]! + 0.001 * gradient * gradient;
+        parameter[place] = parameter[place]! * (decay ? 1 - 0.001 : 1) - (0.01 * mean[place] / (1 - 0.9 ** step)) / (Math.sqrt(square[place] / (1 - 0.999 ** step)) + 1e-8);
+      });
+    });
+  }
+  parameters.forEach(({ name, data }, index) => {
+    const most = data.reduce((largest, number, place) => Math.max(largest, Math.abs(number - expected[index]!.parameter[place]!)), 0);
+    assert.ok(most < 1e-6, `${name}: ${most}`);
+  });
+  await updater.dispose();
+  await kernel.close();
 });
 
 interface ScheduleCase { readonly name: string; readonly totalSteps: number; readonly warmupSteps: number; readonly arguments: Record<string, unknown>; readonly learningRates: number[] }
