@@ -7,6 +7,7 @@ import { planFusions } from './fusions.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import { Emitter } from './onnx/emitter.ts';
 import { ELEMENT_TYPES, encodeModel, type NodeProto, type TensorProto, type ValueInfoProto } from './onnx/schema.ts';
+import { tidy } from './onnx/tidy.ts';
 import { externalLocation } from './weights/external.ts';
 
 export interface Compiled {
@@ -50,7 +51,7 @@ export function compileModel(flat: Flat, lowerings: Lowerings, name: string, inP
   const outputs = [...graph.outputs].map(([output, value]) => valueInfo(outputName(output), value));
   const lastWord = inPlace && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
   if (lastWord) outputs.unshift(emitLastWord(emit));
-  return { lastWord, prepack: emit.prepack, model: encodeModel({ name, node: forExecution(emit.nodes), initializer: emit.initializers, input: inputs, output: outputs }), fed };
+  return { lastWord, prepack: emit.prepack, model: encodeModel({ name, node: forExecution(tidy(emit.nodes, outputs.map((output) => output.name))), initializer: emit.initializers, input: inputs, output: outputs }), fed };
 }
 
 /** Emits every node. Throws LMFLOW_ENGINE_COMPILE_FAILED naming the node. */

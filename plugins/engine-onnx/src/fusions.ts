@@ -1,6 +1,7 @@
 // Peepholes: nodes that are computed together with the node that consumes them. A fusion absorbs producers that have no other consumer.
-import { sameShape, type Graph, type Node, type Value } from '@lmflow/sdk/graph';
+import { sameShape, type DecodeAttentionAttributes, type Graph, type Node, type Value } from '@lmflow/sdk/graph';
 import { scalarOf } from './flatten.ts';
+import { emitDecodeAttention, fitsDecodeKernel } from './lowerings/decode.ts';
 import { emitScatterAdd } from './lowerings/gather.ts';
 import { emitProduct, isFlat, productOf, type Product } from './lowerings/matmul.ts';
 import type { Lowering } from './lowerings/lowering.ts';
@@ -22,8 +23,14 @@ export function planFusions(nodes: readonly Node[], graph: Graph, uses: Readonly
     return source.kind === 'node' && uses.get(value) === 1 && !named.has(value) && !absorbed.has(source.node) ? source.node : undefined;
   };
   for (const node of [...nodes].reverse()) {
-    if (absorbed.has(node)) continue;
-    const fusion = scatterOnto(node, alone) ?? productFusion(node, alone);
+    if (absorbed.has(node) || fused.has(node)) continue;
+    const sum = sumBeforeNorm(node, alone, uses);
+    if (sum) {
+      absorbed.add(node);
+      fused.set(sum, addAndNorm(sum, node));
+      continue;
+    }
+    const fusion = scatterOnto(node, alone) ?? rotatedDecoding(node, alone) ?? productFusion(node, alone);
     if (!fusion) continue;
     fusion.inner.forEach((inner) => absorbed.add(inner));
     fused.set(node, fusion.lower);
@@ -46,6 +53,37 @@ function scatterOnto(node: Node, alone: Alone): Fusion | undefined {
     return { inner: [producer], lower: (emit) => emit.set(node.outputs[0]!, emitScatterAdd(emit, emit.tensor(data), emit.tensor(indices), emit.tensor(updates), updates.shape)) };
   }
   return undefined;
+}
+
+/** A decoding step whose q and k are rotated before it, both in the same way: the kernel rotates them. */
+function rotatedDecoding(node: Node, alone: Alone): Fusion | undefined {
+  if (node.op.name !== 'decodeAttention' || !fitsDecodeKernel(node) || node.inputs[0]!.shape[3]! % 16 !== 0) return undefined; // the kernel rotates heads of 16 n
+  const [q, k] = node.inputs.slice(0, 2).map(alone);
+  if (q?.op.name !== 'rope' || k?.op.name !== 'rope' || q === k) return undefined;
+  const [[ofQ, cos, sin, positions], [ofK, ...same]] = [q.inputs, k.inputs] as [[Value, Value, Value, Value], [Value, Value, Value, Value]];
+  // The kernel wants tables that reach as far as the cache.
+  if (![cos, sin, positions].every((value, index) => value === same[index]) || cos.shape[0]! < node.inputs[3]!.shape[2]!) return undefined;
+  return { inner: [q, k], lower: (emit) => { emitDecodeAttention(emit, node as Node<DecodeAttentionAttributes>, { q: ofQ, k: ofK, cos, sin, positions }); } };
+}
+
+/** The sum that a norm without a backward pass is of, where the sum is not added by a product: one kernel gives both. */
+function sumBeforeNorm(node: Node, alone: Alone, uses: ReadonlyMap<Value, number>): Node | undefined {
+  const [x, weight] = node.inputs;
+  if (node.op.name !== 'rmsNorm' || x!.source.kind !== 'node' || weight!.source.kind === 'node' || (uses.get(node.outputs[1]!) ?? 0) > 0) return undefined;
+  const { node: sum } = x!.source;
+  const plain = sum.op.name === 'add' && x!.shape.length === 2 && x!.dtype === 'float32' && sum.inputs.every(({ shape }) => sameShape(shape, x!.shape));
+  return plain && !productAt(sum, alone) && !scatterOnto(sum, alone) ? sum : undefined;
+}
+
+/** Computes a sum together with its norm. */
+function addAndNorm(sum: Node, norm: Node): Lowering {
+  const { epsilon } = norm.attributes as { readonly epsilon: number };
+  return (emit) => {
+    const [normed, added] = emit.many('SkipSimplifiedLayerNormalization', [...emit.tensors(sum.inputs), emit.tensor(norm.inputs[1]!)], [true, false, false, true],
+      { domain: 'com.microsoft', attributes: { epsilon: { float: epsilon } } }).filter((tensor) => tensor !== '') as [string, string];
+    emit.set(norm.outputs[0]!, normed);
+    emit.set(sum.outputs[0]!, added);
+  };
 }
 
 function productFusion(node: Node, alone: Alone): Fusion | undefined {

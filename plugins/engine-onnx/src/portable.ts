@@ -8,7 +8,8 @@ import type { Lowerings } from './lowerings/lowering.ts';
 import { rotary } from './lowerings/rope.ts';
 import { Emitter } from './onnx/emitter.ts';
 import { FreeSizes, type FreeSize } from './onnx/free.ts';
-import { ELEMENT_TYPES, encodeModel, type NodeProto, type TensorProto, type ValueInfoProto } from './onnx/schema.ts';
+import { tidy } from './onnx/tidy.ts';
+import { ELEMENT_TYPES, encodeModel, type TensorProto, type ValueInfoProto } from './onnx/schema.ts';
 
 /** Numbers that may lie in a file beside the model. */
 export interface PortableTensor {
@@ -52,7 +53,7 @@ export function portableModel(graph: Graph, { name, lowerings, free: sizes }: Po
   lowerNodes(emit, flat, table, name);
   nameOutputs(emit, flat.graph, (output) => output);
   const outputs = [...flat.graph.outputs.keys()];
-  const node = withoutDead(withoutDoubleReshapes(emit.nodes), outputs);
+  const node = tidy(emit.nodes, outputs);
   const constants = emit.initializers.filter((constant) => node.some(({ input }) => input.includes(constant.name!)));
   const [left] = free.leftovers(node, constants);
   if (left) throw sizeFixed(name, left.where, left.number);
@@ -76,27 +77,6 @@ function initializer({ name, dtype, shape, source }: PortableTensor, place: Exte
   if (place) return { ...type, dataLocation: 1, externalData: Object.entries(place).map(([key, value]) => ({ key, value: String(value) })) };
   if (!(source instanceof Uint8Array)) throw new Error(`the weight ${name} has no place`);
   return { ...type, rawData: source };
-}
-
-// A change of shape of a change of shape is one.
-function withoutDoubleReshapes(nodes: readonly NodeProto[]): NodeProto[] {
-  const sources = new Map<string, string>();
-  return nodes.map((node) => {
-    if (node.opType !== 'Reshape') return node;
-    const [x, shape] = node.input as [string, string];
-    const source = sources.get(x) ?? x;
-    sources.set(node.output[0]!, source);
-    return { ...node, input: [source, shape] };
-  });
-}
-
-function withoutDead(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
-  const needed = new Set(outputs);
-  return nodes.reduceRight<NodeProto[]>((kept, node) => {
-    if (!node.output.some((output) => needed.has(output))) return kept;
-    node.input.forEach((input) => needed.add(input));
-    return [...kept, node];
-  }, []).reverse();
 }
 
 function dtypeOf(elementType: number): DType {

@@ -162,6 +162,23 @@ each('decodeAttention', (test) => {
   test.finish([result]);
 }, 12);
 
+// What the kernel of a decoding step, and that of a sum and its norm, compute at once.
+each(['decodeAttention', 'rope'], (test) => {
+  const [batch, groups, shared, width, size] = [test.size(3), test.size(2), test.size(2), 16, 2 + test.size(9)];
+  const positions = test.input([batch], 'int32', below(size));
+  const tables = [Math.cos, Math.sin].map((turn) => test.graph.constant(Float32Array.from({ length: (size + 1) * 8 }, (_, index) => turn(index / 5)), [size + 1, 8], 'float32')) as [Value, Value];
+  const turned = (heads: number, given: readonly [Value, Value]): Value => sdk.rope(test.input([batch, 1, heads, width]), ...given, sdk.reshape(positions, [batch, 1]));
+  const q = turned(groups * shared, tables);
+  const k = turned(groups, test.next() < 0.7 ? tables : [sdk.mul(tables[0], 0.5), tables[1]]);
+  const [v, keys, values] = [test.input([batch, 1, groups, width]), test.input([batch, groups, size, width]), test.input([batch, groups, size, width])];
+  test.finish([sdk.decodeAttention({ q, k, v, cache: { keys, values, lengths: positions } }).result]);
+}, 8);
+each(['add', 'rmsNorm'], (test) => {
+  const shape = [test.size(4), 8];
+  const sum = sdk.add(test.input(shape), test.input(shape));
+  test.finish([sdk.rmsNorm(sum, test.input([8]), 1e-5), sdk.mul(sum, 2)]);
+});
+
 const labelled: Readonly<Record<string, (row: number, test: Case) => boolean>> = {
   none: () => false, one: (row) => row === 3, some: (_row, test) => test.next() < 0.5, all: () => true,
 };

@@ -1,0 +1,29 @@
+// Clears up behind the lowerings, which know nothing of each other: a change of shape of a change of shape is one, and what nobody reads goes.
+import type { NodeProto } from './schema.ts';
+
+/** The nodes that `outputs` need, in order. */
+export function tidy(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
+  return withoutDead(withoutDoubleReshapes(nodes), outputs);
+}
+
+function withoutDoubleReshapes(nodes: readonly NodeProto[]): NodeProto[] {
+  const sources = new Map<string, string>();
+  return nodes.map((node) => {
+    if (node.opType !== 'Reshape') return node;
+    const [x, shape] = node.input as [string, string];
+    const source = sources.get(x) ?? x;
+    sources.set(node.output[0]!, source);
+    return { ...node, input: [source, shape] };
+  });
+}
+
+function withoutDead(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
+  const needed = new Set(outputs);
+  const kept: NodeProto[] = [];
+  for (const node of [...nodes].reverse()) {
+    if (!node.output.some((output) => needed.has(output))) continue;
+    node.input.forEach((input) => needed.add(input));
+    kept.push(node);
+  }
+  return kept.reverse();
+}
