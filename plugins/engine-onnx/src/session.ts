@@ -48,6 +48,8 @@ function extraOptions({ prepack, keepCasts, externalFolder }: SessionSettings): 
   return {
     session: {
       disable_prepacking: prepack ? '0' : '1',
+      // each session has threads of its own, which wait for work by spinning: those of one that has nothing to do slow all others down
+      force_spinning_stop: '1',
       model_external_initializers_file_folder_path: externalFolder,
     },
     ...(keepCasts ? { optimization: { disable_specified_optimizers: 'ConstantFolding;CommonSubexpressionElimination' } } : {}),
