@@ -32,6 +32,7 @@ function builtIn(): Hooks {
     onDataset: new AsyncSeriesWaterfallHook<[unknown, unknown]>(['dataset', 'request']),
     onSamples: new AsyncSeriesWaterfallHook<[unknown, unknown]>(['samples', 'request']),
     onModelLoad: new AsyncSeriesWaterfallHook<[unknown, unknown]>(['model', 'request']),
+    onPlan: new AsyncSeriesHook(['planning']),
     onBatch: new AsyncSeriesWaterfallHook<[unknown, unknown]>(['batch', 'step']),
     onStepStart: new AsyncSeriesHook(['step']),
     onStep: new AsyncSeriesHook(['step']),

@@ -1,6 +1,6 @@
 // The hook points of the kernel and their types. The types are the part of tapable that plugins use; the kernel makes the hooks with tapable.
 import type { Batch, Samples } from './samples.ts';
-import type { Checkpoint, Evaluation, Metrics, Step } from './training.ts';
+import type { Checkpoint, Evaluation, Metrics, Planning, Step } from './training.ts';
 import type { Config } from './config.ts';
 import type { Dataset, DatasetRequest } from './dataset.ts';
 import type { DoctorCheck } from './doctor.ts';
@@ -47,6 +47,8 @@ export interface Hooks {
   readonly onSamples: AsyncSeriesWaterfallHook<[Samples, DatasetRequest]>;
   /** A loaded model: wrap building functions, declare trainable parameters. */
   readonly onModelLoad: AsyncSeriesWaterfallHook<[Model, ModelRequest]>;
+  /** Before the first step, when its memory is planned: see what it needs and change how the model is built. */
+  readonly onPlan: AsyncSeriesHook<[Planning]>;
   /** A micro-batch before it is run: add or change tensors. */
   readonly onBatch: AsyncSeriesWaterfallHook<[Batch, Step]>;
   /** Before a step's first micro-batch. */

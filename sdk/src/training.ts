@@ -12,6 +12,26 @@ export interface Objective {
   weight(batch: Batch): number;
 }
 
+/** Planned memory in bytes. */
+export interface MemoryPlan {
+  readonly weights: number;
+  /** The program's results, and what is kept of them. */
+  readonly gradients: number;
+  readonly optimizer: number;
+  readonly activations: number;
+  /** The process itself, as it is now. */
+  readonly process: number;
+  readonly total: number;
+  readonly available: number;
+}
+
+/** A run before its first step. */
+export interface Planning {
+  readonly model: Model;
+  /** What the largest micro-batch needs with the model as it is built now; traced anew at every call. */
+  memory(): Promise<MemoryPlan>;
+}
+
 /** What taps may ask of the trainer; asked before the step ends, carried out after it. */
 export interface StepControl { stop: boolean; save: boolean; evaluate: boolean; log: boolean }
 

@@ -1,25 +1,45 @@
-// How memory is saved must not change what is computed: the loss and every gradient of the first training program, of {lora, full} x {packed
-// samples, blocks of text}, with the plain or the flash attention, with and without gradient checkpointing. Through the engine.
-import { mkdtempSync, writeFileSync } from 'node:fs';
+// How memory is saved must not change what is computed: the loss and every gradient of the first training program, of {lora, qlora, int8-compute, full} x
+// {packed samples, blocks of text}, with the plain or the flash attention, with and without gradient checkpointing. Through the engine.
+import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createKernel } from 'lmflow';
+import { createKernel, silentLogger } from 'lmflow';
 import { ENGINE, type Engine, type TensorMap } from '@lmflow/sdk';
 import flashAttention from '@lmflow/plugin-flash-attention';
+import int8Compute from '@lmflow/plugin-int8-compute';
 import finetune from '@lmflow/preset-finetune';
 import lora from '@lmflow/preset-lora';
-import { project } from './project.ts';
+import qlora from '@lmflow/preset-qlora';
 
 type Numbers = Readonly<Record<string, readonly number[]>>;
 
+/** A fixture model with a tokenizer of made-up words, short texts and longer ones. */
+function project(): { readonly folder: string; readonly packing: Record<string, unknown>; readonly blocks: Record<string, unknown> } {
+  const folder = mkdtempSync(join(tmpdir(), 'lmflow-combinations-'));
+  const write = (file: string, value: unknown): string => { writeFileSync(join(folder, file), JSON.stringify(value)); return join(folder, file); };
+  cpSync(resolve(import.meta.dirname, '../fixtures/families/llama'), folder, { recursive: true });
+  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
+  write('tokenizer.json', { version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null, pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null, model: { type: 'WordLevel', vocab, unk_token: 't0' } });
+  write('tokenizer_config.json', { eos_token: 't1' });
+  const words = (seed: number, length: number): string => Array.from({ length }, (_, place) => `t${2 + (seed * 7 + place * (1 + (seed % 3))) % 90}`).join(' ');
+  const pairs = write('pairs.json', Array.from({ length: 12 }, (_, seed) => ({ instruction: words(seed, 3), output: words(seed + 1, 4 + (seed * 5) % 13) })));
+  const texts = write('texts.json', { type: 'text_only', instances: Array.from({ length: 12 }, (_, seed) => ({ text: words(seed, 20) })) });
+  return { folder, packing: { dataset: pairs, packing: true }, blocks: { dataset: texts, groupTexts: true } };
+}
+
+const { folder, packing, blocks } = project();
+const METHODS = { lora: { preset: lora, r: 4 }, qlora: { preset: qlora, r: 4 }, 'int8-compute': { preset: lora, r: 4, int8: true }, full: { preset: finetune } };
+
 /** One training step; gives the loss and the gradients as the engine computed them. */
-async function firstStep(folder: string, config: Record<string, unknown>): Promise<Numbers> {
+async function firstStep({ preset, r, int8 }: { readonly preset: typeof lora; readonly r?: number; readonly int8?: boolean }, config: Record<string, unknown>): Promise<Numbers> {
+  const cacheDir = join(folder, '.cache');
   const kernel = await createKernel({
-    presets: ['lora' in config ? lora : finetune], plugins: ['flashAttention' in config && flashAttention], model: join(folder, 'model'), fromScratch: true,
-    datasetCacheDir: join(folder, '.cache'), outputDir: mkdtempSync(join(tmpdir(), 'lmflow-combination-')), blockSize: 64, perDeviceTrainBatchSize: 2, maxSteps: 1, saveStrategy: 'no', ...config,
-  });
+    presets: [preset], plugins: [flashAttention, int8 && int8Compute({ cacheDir, selfCheck: false })], model: folder, datasetCacheDir: cacheDir,
+    outputDir: mkdtempSync(join(tmpdir(), 'lmflow-combination-')), blockSize: 48, perDeviceTrainBatchSize: 2, maxSteps: 1, saveStrategy: 'no',
+    ...(r ? { lora: { r, initLoraWeights: false } } : {}), ...(preset === qlora ? { qlora: { cacheDir } } : {}), flashAttention: false, ...config,
+  }, { log: silentLogger() });
   try {
     const results = record(kernel.resolve(ENGINE));
     await kernel.run('finetune');
@@ -55,19 +75,17 @@ function difference(found: Numbers, expected: Numbers): number {
   }));
 }
 
-const SAVINGS: readonly Record<string, unknown>[] = [{ gradientCheckpointing: true }, { flashAttention: { tile: 24 } }, { flashAttention: { tile: 24 }, gradientCheckpointing: true }];
+const SAVINGS: readonly Record<string, unknown>[] = [
+  { gradientCheckpointing: true }, { gradientCheckpointing: { every: 2 } }, { flashAttention: { tile: 20 } }, { flashAttention: { tile: 20 }, gradientCheckpointing: true },
+];
 
-for (const method of [{ lora: { r: 4, initLoraWeights: false } }, {}]) {
-  for (const kind of ['packing', 'blocks']) {
-    test(`${'lora' in method ? 'lora' : 'full'}, ${kind}: flash or plain attention, checkpointed or not, give the same loss and gradients`, async () => {
-      const folder = project(24);
-      const texts = join(folder, 'texts.jsonl');
-      writeFileSync(texts, Array.from({ length: 24 }, (_, index) => JSON.stringify({ text: `what is a ${['cat', 'dog', 'bird'][index % 3]!} that sings and sleeps the big red house` })).join('\n'));
-      const data = kind === 'packing' ? { dataset: join(folder, 'data.json'), packing: true } : { dataset: texts, groupTexts: true };
-      const expected = await firstStep(folder, { ...method, ...data });
+for (const [name, method] of Object.entries(METHODS)) {
+  for (const [kind, data] of Object.entries({ packing, blocks })) {
+    test(`${name}, ${kind}: flash or plain attention, checkpointed or not, give the same loss and gradients`, async () => {
+      const expected = await firstStep(method, data);
       assert.ok(Object.keys(expected).length > 10 && expected['loss']![0]! > 0);
       for (const saving of SAVINGS) {
-        const found = difference(await firstStep(folder, { ...method, ...data, ...saving }), expected);
+        const found = difference(await firstStep(method, { ...data, ...saving }), expected);
         assert.ok(found <= 1e-5, `${JSON.stringify(saving)}: ${found}`);
       }
     });

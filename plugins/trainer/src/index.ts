@@ -1,7 +1,6 @@
 // The training loop of every method, with optimizers and schedules as tables that plugins add rows to.
 import { createRequire } from 'node:module';
-import { definePlugin, ENGINE, Stage, TRAINER } from '@lmflow/sdk';
-import { recomputeBlocks } from './checkpointing.ts';
+import { definePlugin, ENGINE, TRAINER } from '@lmflow/sdk';
 import { OPTIMIZERS, optimizers } from './optimizers.ts';
 import { trainerAliases, trainerOptions, type TrainerInput } from './options.ts';
 import { SCHEDULES, schedules } from './schedules.ts';
@@ -34,11 +33,6 @@ const trainer = definePlugin({
       options: context.options, config: context.config, hooks: context.hooks, log: context.log, version,
       engine: resolve(ENGINE), optimizers: resolve(OPTIMIZERS), schedules: resolve(SCHEDULES),
     }));
-
-    context.hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
-      if (purpose === 'training' && context.options.gradientCheckpointing) recomputeBlocks(model);
-      return model;
-    });
   },
 });
 

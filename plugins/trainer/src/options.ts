@@ -13,7 +13,6 @@ export const trainerOptions = z.object({
   perDeviceTrainBatchSize: count.default(8).describe('sequences in a training micro-batch'),
   perDeviceEvalBatchSize: count.default(8).describe('sequences in an evaluation batch'),
   gradientAccumulationSteps: count.default(1).describe('micro-batches in one optimizer step; the loss is averaged over all their trained tokens'),
-  gradientCheckpointing: z.boolean().default(false).describe('compute each block a second time in the backward pass instead of keeping it: less memory, slower'),
 
   learningRate: z.number().min(0).default(5e-5).describe('highest learning rate of the schedule'),
   lrSchedulerType: z.string().default('linear').describe('learning rate schedule: linear, cosine, constant, constant_with_warmup, polynomial, inverse_sqrt, cosine_with_restarts, cosine_with_min_lr, warmup_stable_decay'),

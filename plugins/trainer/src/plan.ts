@@ -1,5 +1,5 @@
 // The plan, told before the first step: what is trained, for how long, and whether it fits into memory.
-import type { Batch, FitRequest, Hooks, Logger, Model, Samples } from '@lmflow/sdk';
+import type { Batch, FitRequest, Hooks, Logger, MemoryPlan, Model, Samples } from '@lmflow/sdk';
 import { BYTES, sizeOf } from '@lmflow/sdk/graph';
 import { collate, type CollateOptions } from './collate.ts';
 import { activationBytes, availableBytes, formatBytes } from './memory.ts';
@@ -18,19 +18,6 @@ export interface Plan {
 
 /** An engine's allocator grows in large steps; measured on the ONNX engine. */
 const WORKSPACE = 1.5;
-
-/** Bytes. */
-export interface MemoryPlan {
-  readonly weights: number;
-  /** The program's results, and what is kept of them. */
-  readonly gradients: number;
-  readonly optimizer: number;
-  readonly activations: number;
-  /** The process itself, as it is now. */
-  readonly process: number;
-  readonly total: number;
-  readonly available: number;
-}
 
 export interface PlanRequest {
   readonly request: FitRequest;
@@ -51,17 +38,21 @@ export async function makePlan({ request: { model, train, objective }, settings,
   const control = { stop: false, save: false, evaluate: false, log: false };
   const collated = largestBatch(train, options.perDeviceTrainBatchSize, collating);
   const largest = await hooks.onBatch.promise(collated, { number: 0, totalSteps, epoch: 0, model, control, mode: 'training', batches: [collated] });
-  const weights = frozenBytes(model) + 4 * trainable;
-  const optimizer = updater.stateBytes(model.parameters.values());
-  // The gradients are results of the program too: its own, a copy that leaves it, and the sum over micro-batches.
-  const gradients = 4 * active * (options.gradientAccumulationSteps > 1 ? 3 : 2);
-  const activations = WORKSPACE * Math.max(0, activationBytes(traceProgram(model, objective, largest, 'training').graph) - 4 * active);
-  const base = Math.max(0, process.memoryUsage().rss - 4 * trainable);
+  const memory = async (): Promise<MemoryPlan> => {
+    const weights = frozenBytes(model) + 4 * trainable;
+    const optimizer = updater.stateBytes(model.parameters.values());
+    // The gradients are results of the program too: its own, a copy that leaves it, and the sum over micro-batches.
+    const gradients = 4 * active * (options.gradientAccumulationSteps > 1 ? 3 : 2);
+    const activations = WORKSPACE * Math.max(0, activationBytes(traceProgram(model, objective, largest, 'training').graph) - 4 * active);
+    const base = Math.max(0, process.memoryUsage().rss - 4 * trainable);
+    return { weights, gradients, optimizer, activations, process: base, total: weights + gradients + optimizer + activations + base, available: availableBytes() };
+  };
+  await hooks.onPlan.promise({ model, memory });
   return {
     trainableParameters: trainable,
     totalParameters: inWeights + added,
     tokensPerStep: (meanLength(train) * order.samplesPerEpoch) / order.stepsPerEpoch,
-    memory: { weights, gradients, optimizer, activations, process: base, total: weights + gradients + optimizer + activations + base, available: availableBytes() },
+    memory: await memory(),
   };
 }
 

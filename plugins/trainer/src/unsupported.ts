@@ -30,7 +30,7 @@ export const unsupportedOptions: Readonly<Record<string, string>> = {
   ligerKernelConfig: 'the engine has fused kernels of its own',
   useCache: 'training keeps no cache of keys and values',
   pastIndex: 'training keeps no cache of keys and values',
-  gradientCheckpointingKwargs: 'gradientCheckpointing has no further settings',
+  gradientCheckpointingKwargs: 'use_reentrant is about PyTorch; gradientCheckpointing takes every and memoryBudget',
   torchCompile: compiled,
   torchCompileBackend: compiled,
   torchCompileMode: compiled,

@@ -3,9 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { IGNORED, type Batch, type BuildingFunctions, type Objective, type Step, type Trace } from '@lmflow/sdk';
-import { exp, Graph, mul } from '@lmflow/sdk/graph';
-import { recomputeBlocks } from '../src/checkpointing.ts';
+import { IGNORED, type Batch, type Objective, type Step } from '@lmflow/sdk';
+import { mul } from '@lmflow/sdk/graph';
 import { collate } from '../src/collate.ts';
 import { OPTIMIZERS, SCHEDULES, sgd, type TrainerInput } from '../src/index.ts';
 import { Programs } from '../src/programs.ts';
@@ -250,22 +249,6 @@ test('programs beyond the memory they may hold together are disposed, the least 
   assert.is(engine.everCompiled.length, 4);
   await programs.dispose();
   assert.is(engine.compiled.size, 0);
-});
-
-test('gradient checkpointing puts every block into a region that is computed again, in training only', () => {
-  const regions: unknown[] = [];
-  const model = Object.assign(tinyModel(), { build: {} as BuildingFunctions });
-  model.build.block = (_trace, hidden) => {
-    const value = exp(hidden);
-    regions.push(value.source.kind === 'node' && value.source.node.region);
-    return value;
-  };
-  recomputeBlocks(model);
-  for (const mode of ['training', 'evaluation'] as const) {
-    const graph = new Graph();
-    model.build.block({ graph, mode } as Trace, graph.input('x', 'float32', [2]), 3);
-  }
-  assert.equal(regions, [{ name: 'recomputed.3', parent: undefined, recompute: true }, { name: 'recomputed.3', parent: undefined, recompute: false }]);
 });
 
 test('what cannot work is said before the first step', async () => {

@@ -4,10 +4,11 @@ import engineOnnx from '@lmflow/plugin-engine-onnx';
 import models from '@lmflow/plugin-models';
 import datasets from '@lmflow/plugin-datasets';
 import trainer from '@lmflow/plugin-trainer';
+import gradientCheckpointing from '@lmflow/plugin-gradient-checkpointing';
 import finetune from '@lmflow/plugin-finetune';
 
 export default definePreset({
   name: '@lmflow/preset-finetune',
-  plugins: [engineOnnx, models, datasets, trainer, finetune],
+  plugins: [engineOnnx, models, datasets, trainer, gradientCheckpointing, finetune],
   config: { learningRate: 2e-5, lrSchedulerType: 'cosine', warmupSteps: 0.03 },
 });

@@ -7,10 +7,11 @@ import datasets from '@lmflow/plugin-datasets';
 import trainer from '@lmflow/plugin-trainer';
 import positionInterpolation from '@lmflow/plugin-position-interpolation';
 import flashAttention from '@lmflow/plugin-flash-attention';
+import gradientCheckpointing from '@lmflow/plugin-gradient-checkpointing';
 import finetune from '@lmflow/plugin-finetune';
 
 export default definePreset({
   name: '@lmflow/preset-long-context',
-  plugins: [engineOnnx, models, datasets, trainer, positionInterpolation, flashAttention, finetune],
+  plugins: [engineOnnx, models, datasets, trainer, gradientCheckpointing, positionInterpolation, flashAttention, finetune],
   config: { gradientCheckpointing: true, packing: true, positionInterpolation: { type: 'linear', factor: 4 } },
 });

@@ -5,10 +5,11 @@ import models from '@lmflow/plugin-models';
 import datasets from '@lmflow/plugin-datasets';
 import trainer from '@lmflow/plugin-trainer';
 import lora from '@lmflow/plugin-lora';
+import gradientCheckpointing from '@lmflow/plugin-gradient-checkpointing';
 import finetune from '@lmflow/plugin-finetune';
 
 export default definePreset({
   name: '@lmflow/preset-lora',
-  plugins: [engineOnnx, models, datasets, trainer, lora, finetune],
+  plugins: [engineOnnx, models, datasets, trainer, gradientCheckpointing, lora, finetune],
   config: { learningRate: 2e-4, lrSchedulerType: 'cosine', warmupSteps: 0.03 },
 });

@@ -6,10 +6,11 @@ import datasets from '@lmflow/plugin-datasets';
 import trainer from '@lmflow/plugin-trainer';
 import qlora from '@lmflow/plugin-qlora';
 import lora from '@lmflow/plugin-lora';
+import gradientCheckpointing from '@lmflow/plugin-gradient-checkpointing';
 import finetune from '@lmflow/plugin-finetune';
 
 export default definePreset({
   name: '@lmflow/preset-qlora',
-  plugins: [engineOnnx, models, datasets, trainer, qlora, lora, finetune],
+  plugins: [engineOnnx, models, datasets, trainer, gradientCheckpointing, qlora, lora, finetune],
   config: { learningRate: 2e-4, lrSchedulerType: 'cosine', warmupSteps: 0.03 },
 });

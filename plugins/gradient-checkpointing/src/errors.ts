@@ -1,0 +1,9 @@
+// Everything that can be wrong with the section `gradientCheckpointing`.
+import { LMFlowError } from '@lmflow/sdk';
+
+/** LMFLOW_CONFIG_CONFLICT: two ways to say which blocks are computed again. */
+export function bothGiven(): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_CONFLICT', 'gradientCheckpointing.every and gradientCheckpointing.memoryBudget both say which blocks are computed again', {
+    hint: 'Leave one of them out.',
+  });
+}

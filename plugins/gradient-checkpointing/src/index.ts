@@ -1,0 +1,73 @@
+// Gradient checkpointing (Chen et al. 2016): blocks become regions that the backward pass computes a second time. Which ones is decided by their
+// number, or before the first step from the memory that the trainer plans for.
+import { createRequire } from 'node:module';
+import { definePlugin, Stage, type Model, type Planning } from '@lmflow/sdk';
+import { bothGiven } from './errors.ts';
+import { bytesOf, gradientCheckpointingOptions, unsupported } from './options.ts';
+
+export { gradientCheckpointingOptions, type GradientCheckpointingOptions } from './options.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+const name = '@lmflow/plugin-gradient-checkpointing';
+
+/** Whether a block is computed again; may change until the first step. */
+interface Choice { recomputed: (layer: number) => boolean }
+
+const gradientCheckpointing = definePlugin({
+  name,
+  version,
+  sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-models'],
+  options: { section: 'gradientCheckpointing', schema: gradientCheckpointingOptions, unsupported },
+  apply(context) {
+    const { hooks } = context;
+    const choices = new WeakMap<Model, Choice>();
+
+    hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
+      const { every, memoryBudget, enabled = every !== undefined || memoryBudget !== undefined } = context.options;
+      if (purpose !== 'training' || !enabled) return model;
+      if (every !== undefined && memoryBudget !== undefined) throw bothGiven();
+      const choice: Choice = { recomputed: (layer) => (layer + 1) % (every ?? 1) === 0 };
+      choices.set(model, choice);
+      recomputeBlocks(model, choice);
+      return model;
+    });
+
+    hooks.onPlan.tapPromise(name, async (planning) => {
+      const choice = choices.get(planning.model);
+      if (!choice || context.options.memoryBudget === undefined) return;
+      const budget = bytesOf(context.options.memoryBudget);
+      const layers = planning.model.architecture.numLayers;
+      const count = await fewest(planning, choice, budget);
+      const { total } = await planning.memory();
+      const text = `gradient checkpointing: ${count} of ${layers} blocks are computed again to stay within ${gigabytes(budget)} (planned: ${gigabytes(total)})`;
+      context.log.event('gradient-checkpointing', { blocks: count, layers, budget, planned: total }, text);
+      if (total > budget) context.log.warn(`gradientCheckpointing.memoryBudget is ${gigabytes(budget)}, and with every block computed again the run is planned to need ${gigabytes(total)}`);
+    });
+  },
+});
+
+/** Sets the fewest first blocks with which the plan is within the budget (all where none are enough); gives how many. */
+async function fewest(planning: Planning, choice: Choice, budget: number): Promise<number> {
+  const layers = planning.model.architecture.numLayers;
+  // The first ones: the backward pass comes to them last, when what the others kept is free again.
+  const take = (count: number): void => { choice.recomputed = (layer) => layer < count; };
+  let [low, high] = [0, layers];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    take(middle);
+    if ((await planning.memory()).total <= budget) high = middle; else low = middle + 1;
+  }
+  take(low);
+  return low;
+}
+
+/** Wraps the model's block; what the block is made of stays as it is. */
+function recomputeBlocks(model: Model, choice: Choice): void {
+  const { block } = model.build;
+  model.build.block = (trace, hidden, layer) => trace.graph.region(`recomputed.${layer}`, () => block(trace, hidden, layer), { recompute: trace.mode === 'training' && choice.recomputed(layer) });
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+
+export default gradientCheckpointing;

@@ -1,0 +1,30 @@
+// The section `gradientCheckpointing`: which blocks are computed again, or how much memory there is.
+import { z } from 'zod';
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30, ti: 2 ** 40 };
+const BYTES = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]i?|)b?\s*$/i;
+
+/** `8GB`, `7.5 GiB`, `900000000`: bytes. */
+export function bytesOf(budget: number | string): number {
+  if (typeof budget === 'number') return budget;
+  const [, number, unit] = BYTES.exec(budget)!;
+  return Number(number) * UNITS[unit!.toLowerCase()]!;
+}
+
+export const gradientCheckpointingOptions = z.object({
+  enabled: z.boolean().optional().describe('compute blocks a second time in the backward pass instead of keeping them: less memory, slower (default: true where every or memoryBudget is given)'),
+  every: z.int().min(1).optional().describe('every n-th block is computed again; 1 (all of them) where nothing is said'),
+  memoryBudget: z.union([z.number().positive(), z.string().regex(BYTES, 'is no amount of memory such as "8GB" or "7.5GiB"')]).optional()
+    .describe('as few blocks are computed again as the whole run, as planned before the first step, needs to stay within this, e.g. "8GB"'),
+});
+
+/** Options after parsing. */
+export type GradientCheckpointingOptions = z.output<typeof gradientCheckpointingOptions>;
+
+export const unsupported = {
+  useReentrant: 'it is about PyTorch',
+} as const;
+
+declare module '@lmflow/sdk' {
+  interface ConfigSections { gradientCheckpointing?: z.input<typeof gradientCheckpointingOptions> | boolean }
+}
