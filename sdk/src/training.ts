@@ -19,7 +19,7 @@ export interface MemoryPlan {
   readonly gradients: number;
   readonly optimizer: number;
   readonly activations: number;
-  /** The process itself, as it is now. */
+  /** The process itself, as it is now, and what the engine takes beside the activations. */
   readonly process: number;
   readonly total: number;
   readonly available: number;

@@ -7,12 +7,12 @@ import { reachableNodes } from './reachable.ts';
 /** Ops whose result is their operand's memory. */
 const VIEWS = new Set(['reshape', 'broadcastTo']);
 
-/** Peak bytes of computed values that are alive at once (neither inputs, weights nor constants). */
+/** Peak bytes of computed values that are alive at once (neither inputs, weights, constants nor the program's results, which are written into arrays of the caller). */
 export function activationBytes(graph: Graph): number {
   const lastUse = new Map<Value, number>();
   const needed = reachableNodes(graph);
   needed.forEach((node, index) => { for (const input of node.inputs) lastUse.set(owner(input), index); });
-  for (const value of graph.outputs.values()) lastUse.set(owner(value), Infinity);
+  for (const value of graph.outputs.values()) lastUse.delete(owner(value));
   const ending = new Map<number, number>();
   let [alive, peak] = [0, 0];
   needed.forEach((node, index) => {

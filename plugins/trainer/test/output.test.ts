@@ -87,7 +87,7 @@ test('a dry run prints the plan and touches nothing', async () => {
   assert.is(result.steps, 0);
   assert.not.ok(existsSync(folder));
   const [plan] = log.texts('table');
-  for (const part of ['96 of 96 (100%)', '10 to train on, 3 to evaluate on', '6 (2 epochs of 3)', '4 sequences a step (2 x 2 accumulated)', 'adamw_torch, learning rate 0.05', 'weights 384 B, gradients 1.2 kB, optimizer 768 B', folder]) {
+  for (const part of ['96 of 96 (100%)', '10 to train on, 3 to evaluate on', '6 (2 epochs of 3)', '4 sequences a step (2 x 2 accumulated)', 'adamw_torch, learning rate 0.05', 'weights 384 B, gradients 768 B, optimizer 768 B', folder]) {
     assert.ok(plan!.includes(part), `${part} is not in\n${plan}`);
   }
   const event = log.said.find(({ data }) => data?.['type'] === 'plan')!.data as { memory: { total: number }; effectiveBatch: number };
