@@ -1,0 +1,15 @@
+// The errors of the quantize plugin, one builder each.
+import { LMFlowError } from '@lmflow/sdk';
+
+export function nothingToQuantize(source: string): LMFlowError {
+  return new LMFlowError('LMFLOW_QUANTIZE_NOTHING', `${source}: quantize.exclude leaves no linear to quantize`, { hint: 'Leave quantize.bits out, or exclude less.' });
+}
+
+export function excludeUnknown(pattern: string, known: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_QUANTIZE_UNKNOWN_MODULE', `quantize.exclude: "${pattern}" matches no linear of the blocks`, { hint: `They end in: ${known.join(', ')}. For the head there is quantize.headBits.` });
+}
+
+export function cacheNotWritten(folder: string, cause: unknown): LMFlowError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new LMFlowError('LMFLOW_QUANTIZE_CACHE', `quantized weights could not be written to ${folder}: ${reason}`, { cause, hint: 'Set quantize.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.' });
+}

@@ -1,0 +1,46 @@
+// Linears in int8 or int4 for inference, in memory and in the products.
+import { createRequire } from 'node:module';
+import { definePlugin, isLMFlowError, Stage } from '@lmflow/sdk';
+import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
+import { lowerMatMulNBits } from './lowering.ts';
+import { matMulNBitsOp } from './op.ts';
+import { aliases, quantizeOptions, unsupported } from './options.ts';
+import { quantizeModel } from './wrap.ts';
+
+export { dequantize, quantize, type Bits, type Quantized, type Scheme } from './blocks.ts';
+export { matMulNBits, matMulNBitsOp, type MatMulNBitsAttributes, type PackedWeight } from './op.ts';
+export { quantizeOptions, type QuantizeOptions } from './options.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+const name = '@lmflow/plugin-quantize';
+
+const quantize = definePlugin({
+  name,
+  version,
+  sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-models'],
+  options: { section: 'quantize', schema: quantizeOptions, aliases, unsupported },
+  apply(context) {
+    const { hooks } = context;
+
+    // Before adapters are made, so that what wraps these functions later stands on quantized products.
+    hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model, { purpose }) => {
+      const { bits } = context.options;
+      if (bits === undefined || purpose !== 'inference') return model;
+      registerLowering();
+      await quantizeModel(model, bits, context.options, name, context.log);
+      return model;
+    });
+
+    /** Another engine than onnx has no such service: it decomposes the op. */
+    function registerLowering(): void {
+      try {
+        context.resolve(LOWERINGS).register(matMulNBitsOp.name, lowerMatMulNBits);
+      } catch (error) {
+        if (!isLMFlowError(error) || error.code !== 'LMFLOW_TOKEN_MISSING') throw error;
+      }
+    }
+  },
+});
+
+export default quantize;
