@@ -3,11 +3,12 @@ import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import models from '@lmflow/plugin-models';
 import lora from '@lmflow/plugin-lora';
+import quantize from '@lmflow/plugin-quantize';
 import generate from '@lmflow/plugin-generate';
 import serve from '@lmflow/plugin-serve';
 import exportModel from '@lmflow/plugin-export';
 
 export default definePreset({
   name: '@lmflow/preset-inference',
-  plugins: [engineOnnx, models, lora, generate, serve, exportModel],
+  plugins: [engineOnnx, models, quantize, lora, generate, serve, exportModel],
 });

@@ -1,0 +1,100 @@
+// Whole models through a kernel: a quantized model's logits are those of a float model with the numbers that the codes stand for.
+import { cpSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createTestKernel } from 'lmflow/testing';
+import { ENGINE, forward, MODELS, type Model, type Trace } from '@lmflow/sdk';
+import { Graph, matMul } from '@lmflow/sdk/graph';
+import inference from '@lmflow/preset-inference';
+import { dequantize } from '../src/blocks.ts';
+import { quantizeOptions } from '../src/options.ts';
+import { quantizeMatrix } from '../src/store.ts';
+import { chosenMatrices } from '../src/wrap.ts';
+
+const root = resolve(import.meta.dirname, '../../..');
+const temporary = (name: string): string => mkdtempSync(join(tmpdir(), `lmflow-quantize-${name}-`));
+const cacheDir = temporary('cache');
+
+/** A fixture model with a tokenizer of made-up words. */
+function fixture(family: string): string {
+  const folder = temporary(family);
+  cpSync(join(root, 'test/fixtures/families', family), folder, { recursive: true });
+  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null,
+    pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null, model: { type: 'WordLevel', vocab, unk_token: 't0' } }));
+  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ eos_token: 't1' }));
+  return folder;
+}
+
+async function logits(source: string, config: Record<string, unknown>, change: (model: Model) => Promise<void> = async () => undefined, purpose: 'training' | 'inference' = 'inference'): Promise<Float32Array> {
+  const { kernel } = await createTestKernel({ presets: [inference], config });
+  try {
+    const model = await kernel.resolve(MODELS).load({ role: 'reference', purpose, source });
+    await change(model);
+    const graph = new Graph();
+    const trace: Trace = { graph, model, batchSize: 1, length: 12, mode: 'inference', input: (name) => graph.input(name, 'int32', [1, 12]),
+      positions: graph.input('positions', 'int32', [1, 12]), dropoutMask: () => { throw new Error('no dropout'); } };
+    graph.output('logits', model.build.logits(trace, forward(trace)));
+    const engine = kernel.resolve(ENGINE);
+    const program = await engine.compile(graph);
+    const numbers = (what: (index: number) => number): Int32Array => Int32Array.from({ length: 12 }, (_, index) => what(index));
+    const inputs = { positions: await engine.upload(numbers((index) => index), [1, 12], 'int32'), inputIds: await engine.upload(numbers((index) => (index * 7) % 90), [1, 12], 'int32') };
+    return Float32Array.from((await (await program.run(inputs))['logits']!.read()) as Float32Array);
+  } finally {
+    await kernel.close();
+  }
+}
+
+const apart = (a: Float32Array, b: Float32Array): number => Math.sqrt(a.reduce((sum, number, index) => sum + (number - b[index]!) ** 2, 0) / b.reduce((sum, number) => sum + number * number, 0));
+
+for (const family of ['llama', 'gpt2', 'llama-bf16']) for (const bits of [4, 8] as const) {
+  test(`${family}, ${bits} bits: computes with the numbers of the codes, in the blocks and in the head; the embedding stays float`, async () => {
+    const folder = fixture(family);
+    const options = quantizeOptions.parse({ bits, blockSize: 16, activations: 'float', cacheDir, headBits: 4 });
+    const found = await logits(folder, { quantize: options });
+    const expected = await logits(folder, {}, async (model) => {
+      const { matrices, head } = chosenMatrices(model, bits, options);
+      const own = new Map(await Promise.all(matrices.map(async (matrix) => {
+        const { inFeatures, outFeatures } = matrix;
+        const numbers = dequantize(quantizeMatrix(await model.read(matrix.weight), matrix), outFeatures, inFeatures, matrix.scheme);
+        return [matrix.name, { numbers, shape: [outFeatures, inFeatures] }] as const;
+      })));
+      const { matmul, head: inner } = model.build;
+      model.build.matmul = (trace, x, layer) => {
+        const one = own.get(layer.name);
+        return one ? matMul(x, trace.graph.constant(one.numbers, one.shape, 'float32'), { transposeB: true }) : matmul(trace, x, layer);
+      };
+      const { numbers, shape } = own.get(head!)!;
+      model.build.head = (trace, hidden) => ({ hidden: inner(trace, hidden).hidden, weight: trace.graph.constant(numbers, shape, 'float32') });
+    });
+    assert.ok(apart(found, expected) < 1e-5, `relative difference ${apart(found, expected)}`);
+    const float = await logits(folder, {});
+    assert.ok(apart(found, float) > 1e-3, 'it is not the float model');
+  });
+}
+
+test('without bits, and in training, nothing is quantized; int8 activations are near float ones; the cache is used again', async () => {
+  const folder = fixture('llama');
+  const float = await logits(folder, {});
+  assert.equal(await logits(folder, { quantize: { bits: 4, cacheDir } }, undefined, 'training'), float);
+  const own = temporary('again');
+  const first = await logits(folder, { quantize: { bits: 8, cacheDir: own } });
+  const files = readdirSync(own, { recursive: true }).length;
+  const rounded = await logits(folder, { quantize: { bits: 8, cacheDir: own, activations: 'float' } });
+  // These random weights amplify: what 8 bits of weights change is the measure for what 8 bits of activations may.
+  assert.ok(apart(rounded, float) < 0.05 && apart(first, rounded) < 2 * apart(rounded, float), `weights ${apart(rounded, float)}, activations ${apart(first, rounded)}`);
+  assert.equal(await logits(folder, { quantize: { bits: 8, cacheDir: own } }), first);
+  assert.is(readdirSync(own, { recursive: true }).length, files);
+});
+
+test('exclude: unknown patterns and nothing left are errors', async () => {
+  const folder = fixture('llama');
+  const code = async (config: Record<string, unknown>): Promise<string> => logits(folder, { quantize: { bits: 4, cacheDir, ...config } }).then(() => 'none', (error: { code: string }) => error.code);
+  assert.is(await code({ exclude: ['nothing_proj'] }), 'LMFLOW_QUANTIZE_UNKNOWN_MODULE');
+  assert.is(await code({ exclude: ['.*'], headBits: 'float' }), 'LMFLOW_QUANTIZE_NOTHING');
+  assert.is(await code({ exclude: ['down_proj'] }), 'none');
+});
+
+test.run();
