@@ -17,7 +17,9 @@ export interface Shape {
 
 export const SHAPES: Readonly<Record<string, Shape>> = {
   '134m': { hidden: 576, layers: 30, heads: 9, keyValueHeads: 3, intermediate: 1536, vocabulary: 49152, tied: true, dtype: 'float32' },
+  '20m': { hidden: 320, layers: 8, heads: 5, keyValueHeads: 5, intermediate: 896, vocabulary: 32000, tied: true, dtype: 'float32' },
   '1.1b': { hidden: 2048, layers: 22, heads: 32, keyValueHeads: 4, intermediate: 5632, vocabulary: 32000, tied: false, dtype: 'bfloat16' },
+  '7b': { hidden: 4096, layers: 32, heads: 32, keyValueHeads: 32, intermediate: 11008, vocabulary: 32000, tied: false, dtype: 'bfloat16' },
 };
 
 /** [outFeatures, inFeatures] of the seven linears of a block. */

@@ -26,20 +26,28 @@ const NF4_LIMITS = Float32Array.of(
 const FP4_LIMITS = Float32Array.of(0.00260417, 0.0859375, 0.20833333, 0.29166667, 0.4166667, 0.583333, 0.8333333);
 const FP4_BY_SIZE = Uint8Array.of(0, 1, 6, 7, 4, 5, 2, 3);
 
-const codeOf: Readonly<Record<QuantType, (x: number) => number>> = {
-  nf4: (x) => above(NF4_LIMITS, x),
-  fp4: (x) => FP4_BY_SIZE[above(FP4_LIMITS, Math.abs(x))]! + (x < 0 ? 8 : 0),
-};
+/** Parts of a unit: so small that hardly any has a limit inside (then the comparison below is foreseeable), and none has two. */
+const PARTS = 1024;
 
-/** How many limits (ascending) x is above. */
-function above(limits: Float32Array, x: number): number {
-  let [low, high] = [0, limits.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (x > limits[middle]!) low = middle + 1; else high = middle;
-  }
-  return low;
+// Where the search for a number's code begins: below the first limit that its part of the line (from `start` on, a little more for rounding) can have.
+const NF4_FIRST = firstCodes(NF4_LIMITS, -1);
+const FP4_FIRST = firstCodes(FP4_LIMITS, 0);
+
+function firstCodes(limits: Float32Array, start: number): Uint8Array {
+  return Uint8Array.from({ length: (1 - start) * PARTS + 1 }, (_, part) => limits.filter((limit) => limit < start + part / PARTS - 1e-6).length);
 }
+
+const codeOf: Readonly<Record<QuantType, (x: number) => number>> = {
+  nf4: (x) => {
+    const code = NF4_FIRST[(x + 1) * PARTS | 0]!;
+    return x > NF4_LIMITS[code]! ? code + 1 : code; // above the last limit there is none to compare with
+  },
+  fp4: (x) => {
+    const size = Math.abs(x);
+    const code = FP4_FIRST[size * PARTS | 0]!;
+    return FP4_BY_SIZE[size > FP4_LIMITS[code]! ? code + 1 : code]! + (x < 0 ? 8 : 0);
+  },
+};
 
 export interface Quantized {
   /** [ceil(n / 2)] */
@@ -60,12 +68,16 @@ export function quantize(numbers: Float32Array, type: QuantType): Quantized {
   const scales = new Float32Array(blocks);
   const code = codeOf[type];
   for (let block = 0; block < blocks; block++) {
-    const [start, end] = [block * BLOCK, Math.min(numbers.length, (block + 1) * BLOCK)];
+    const start = block * BLOCK;
+    const end = Math.min(numbers.length, start + BLOCK);
     let largest = 0;
     for (let index = start; index < end; index++) largest = Math.max(largest, Math.abs(numbers[index]!));
     scales[block] = largest;
     const factor = largest > 0 ? Math.fround(1 / largest) : 0;
-    for (let index = start; index < end; index++) packed[index >> 1]! |= code(Math.fround(numbers[index]! * factor)) << (index & 1 ? 0 : 4);
+    for (let index = start; index + 1 < end; index += 2) {
+      packed[index >> 1] = code(Math.fround(numbers[index]! * factor)) << 4 | code(Math.fround(numbers[index + 1]! * factor));
+    }
+    if (end & 1) packed[end >> 1] = code(Math.fround(numbers[end - 1]! * factor)) << 4;
   }
   return { packed, scales };
 }

@@ -39,17 +39,20 @@ export function quantizeScales(scales: Float32Array): QuantizedScales {
   const codes = new Uint8Array(scales.length);
   const outer = new Float32Array(Math.ceil(scales.length / SCALE_BLOCK));
   for (let block = 0; block < outer.length; block++) {
-    const centred = Float32Array.from(scales.subarray(block * SCALE_BLOCK, (block + 1) * SCALE_BLOCK), (scale) => scale - mean);
-    const largest = centred.reduce((sofar, number) => Math.max(sofar, Math.abs(number)), 0);
+    const [start, end] = [block * SCALE_BLOCK, Math.min(scales.length, (block + 1) * SCALE_BLOCK)];
+    let largest = 0;
+    for (let index = start; index < end; index++) largest = Math.max(largest, Math.abs(Math.fround(scales[index]! - mean)));
     outer[block] = largest;
-    centred.forEach((number, index) => { codes[block * SCALE_BLOCK + index] = nearest(largest > 0 ? Math.fround(number / largest) : 0); });
+    for (let index = start; index < end; index++) codes[index] = nearest(largest > 0 ? Math.fround(Math.fround(scales[index]! - mean) / largest) : 0);
   }
   return { codes, scales: outer, mean };
 }
 
 /** The float32 scales that the 8 bits stand for. */
 export function dequantizeScales({ codes, scales, mean }: QuantizedScales): Float32Array {
-  return Float32Array.from(codes, (code, index) => Math.fround(DYNAMIC[code]! * scales[Math.floor(index / SCALE_BLOCK)]!) + mean);
+  const result = new Float32Array(codes.length);
+  for (let index = 0; index < codes.length; index++) result[index] = Math.fround(DYNAMIC[codes[index]!]! * scales[Math.floor(index / SCALE_BLOCK)]!) + mean;
+  return result;
 }
 
 function nearest(number: number): number {

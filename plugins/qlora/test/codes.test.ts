@@ -55,6 +55,13 @@ test('the first number is in the high half of a byte', () => {
   assert.equal([...byteTable('nf4').subarray(2 * 0xf0, 2 * 0xf0 + 2)], [1, -1]);
 });
 
+for (const type of ['nf4', 'fp4'] as const) test(`${type}: every number gets the code that is nearest to it`, () => {
+  const numbers = Float32Array.from({ length: 1 << 16 }, (_, place) => (place % 64 === 0 ? 1 : 2 * (place / (1 << 16)) - 1));
+  const found = dequantize(quantize(numbers, type), numbers.length, type);
+  const wrong = numbers.findIndex((number, place) => Math.abs(number - found[place]!) > 1e-6 + CODES[type].reduce((least, code) => Math.min(least, Math.abs(number - code)), Infinity));
+  assert.is(wrong, -1, `${numbers[wrong]} became ${found[wrong]}`);
+});
+
 test('dequantized numbers are within half a step of the largest', () => {
   for (const { type, numbers } of fixture.cases) {
     const given = floats(numbers);
