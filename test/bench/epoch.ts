@@ -63,13 +63,13 @@ const shared = { model: folder, dataset, validationSplit: 0.1, blockSize: SETTIN
 const kernel = await createKernel({ presets: [lora], ...shared, outputDir: join(work, 'none') }, { log: silentLogger() });
 const { tokenizer, architecture } = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'training', source: folder });
 const { train, evaluation } = await kernel.resolve(SAMPLES).load({ tokenizer, maxPositions: architecture.maxPositions });
-await kernel.close();
 writeFileSync(join(work, 'train.jsonl'), records(train, tokenizer));
 writeFileSync(join(work, 'evaluation.jsonl'), records(evaluation!, tokenizer));
 const longest = Array.from({ length: train.length }, (_, index) => train.lengthOf(index)).sort((a, b) => b - a);
 // Rows of a packed batch hold about as many tokens as a batch of samples does.
 const block = Math.max(longest[0]!, Math.ceil(SETTINGS.batch * train.statistics.tokens / train.length / 64) * 64);
 say(`${train.length} samples, ${train.statistics.tokens} tokens (${train.statistics.trainedTokens} trained, longest sample ${longest[0]}); ${evaluation!.length} to evaluate on; packed rows of ${block}`);
+await kernel.close();
 
 interface Result { readonly wall: number; readonly seconds: number; readonly loss: number }
 
@@ -100,7 +100,7 @@ function trl(): Result {
     model: folder, train: join(work, 'train.jsonl'), evaluation: join(work, 'evaluation.jsonl'), output: out, batch: SETTINGS.batch, learning_rate: SETTINGS.learningRate, warmup_steps: SETTINGS.warmupSteps,
     max_length: SETTINGS.maxLength, threads: SETTINGS.threads, seed: SETTINGS.seed, checkpointing: values.checkpointing,
   }));
-  const { wall, output } = run(python!, [join(import.meta.dirname, 'trl.py'), settings]);
+  const { wall, output } = run(python!, [join(import.meta.dirname, 'sft.py'), settings]);
   const result = JSON.parse(output.trim().split('\n').at(-1)!) as { seconds: number; loss: number; train: number[]; evaluation: number[] };
   if (result.train.join() !== counts(train) || result.evaluation.join() !== counts(evaluation!)) {
     say(`  TRL prepared other tokens: ${result.train} and ${result.evaluation}, ours ${counts(train)} and ${counts(evaluation!)}`);

@@ -1,6 +1,6 @@
 // A model stretched beyond the length it was trained for: perplexity by position without scaling, with each scaling untuned, and with linear
-// interpolation after a short tuning. The text is a file's, or (without --text) stories that the model itself tells, one after another. Usage:
-//   node --conditions=lmflow-source --import tsx test/bench/long-context.ts [MODEL] [--text FILE] [--factor 4] [--steps 200] [--rows 16] [--one-bos]
+// interpolation after a short tuning. The text is that of two files, or stories that the model itself tells, one after another. Usage:
+//   node --conditions=lmflow-source --import tsx test/bench/long-context.ts [MODEL] [--tune FILE --evaluate FILE] [--factor 4] [--steps 200] [--rows 16] [--one-bos]
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -14,13 +14,13 @@ import longContext from '@lmflow/preset-long-context';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    text: { type: 'string' }, factor: { type: 'string', default: '4' }, steps: { type: 'string', default: '200' }, rows: { type: 'string', default: '16' }, stories: { type: 'string', default: '200' },
+    tune: { type: 'string' }, evaluate: { type: 'string' }, factor: { type: 'string', default: '4' }, steps: { type: 'string', default: '200' }, rows: { type: 'string', default: '16' }, stories: { type: 'string', default: '200' },
     'one-bos': { type: 'boolean', default: false }, 'learning-rate': { type: 'string', default: '5e-4' }, 'batch-size': { type: 'string', default: '2' },
   },
 });
 const source = resolve(positionals[0] ?? '../shared/models/stories260k');
 const say = (text: string): void => { process.stdout.write(`${text}\n`); };
-for (const path of [source, ...(values.text === undefined ? [] : [values.text])]) if (!existsSync(path)) {
+for (const path of [source, values.tune, values.evaluate]) if (path !== undefined && !existsSync(path)) {
   say(`skipped: no ${path}`);
   process.exit(0);
 }
@@ -46,20 +46,20 @@ async function stories(count: number): Promise<number[][]> {
   return made;
 }
 
-/** The text as one stream of tokens to tune on and one to evaluate on, which comes after it. */
+/** A stream of tokens to tune on and one to evaluate on. */
 async function streams(): Promise<[number[], number[]]> {
-  const wanted = Number(values.rows) * stretched;
-  if (values.text === undefined) {
+  const { tune, evaluate } = values;
+  if (tune === undefined || evaluate === undefined) {
     const told = await stories(Number(values.stories));
     const half = told.length >> 1;
     const joined = (part: number[][]): number[] => part.flatMap((story, place) => (values['one-bos'] && place > 0 ? story.slice(1) : story));
-    return [joined(told.slice(0, half)), joined(told.slice(half)).slice(0, wanted)];
+    return [joined(told.slice(0, half)), joined(told.slice(half))];
   }
   const kernel = await createKernel({ presets: [inference], model: source }, { log: silentLogger() });
-  const model = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source });
-  const ids = [...model.tokenizer.encode(readFileSync(values.text, 'utf8'), { addSpecialTokens: true }).ids];
+  const { tokenizer } = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source });
+  const found = [tune, evaluate].map((file) => [...tokenizer.encode(readFileSync(file, 'utf8'), { addSpecialTokens: true }).ids]) as [number[], number[]];
   await kernel.close();
-  return [ids.slice(0, -wanted), ids.slice(-wanted)];
+  return found;
 }
 
 /** Rows of one length from a stream of tokens; labels are the tokens at positions from `from` to `to`. */
@@ -93,7 +93,8 @@ async function perplexities(positionInterpolation: Record<string, unknown>, sets
   }
 }
 
-const [tuning, evaluation] = await streams();
+const [tuning, text] = await streams();
+const evaluation = text.slice(0, Number(values.rows) * stretched);
 const parts = Array.from({ length: factor }, (_, part) => [part * trained, (part + 1) * trained] as const);
 const sets = [rowsOf(evaluation, trained), rowsOf(evaluation, stretched), ...parts.map(([from, to]) => rowsOf(evaluation, stretched, from, to))];
 say(`${source}, made for ${trained} tokens; ${tuning.length} tokens to tune on, ${sets[1]!.length} rows of ${stretched} to evaluate on\n`);

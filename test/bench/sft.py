@@ -1,6 +1,6 @@
 """The epoch benchmark's peer: finetuning with LoRA by TRL's SFTTrainer + PEFT in float32, on prompt/completion records.
 Prints one line of JSON: seconds of training, evaluation loss over all trained tokens, tokens of the data as TRL prepared it.
-Usage: python trl.py SETTINGS.json (written by epoch.ts)"""
+Usage: python sft.py SETTINGS.json (written by epoch.ts)"""
 import json
 import os
 import sys
