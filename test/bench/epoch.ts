@@ -76,7 +76,7 @@ interface Result { readonly wall: number; readonly seconds: number; readonly los
 function run(command: string, args: readonly string[]): { readonly wall: number; readonly output: string } {
   const started = performance.now();
   const [program, ...before] = [...(values.wrap?.split(' ') ?? []), command];
-  const output = execFileSync(program!, [...before, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1e9, env: { ...process.env, LMFLOW_CACHE: join(work, 'cache') } });
+  const output = execFileSync(program, [...before, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1e9, env: { ...process.env, LMFLOW_CACHE: join(work, 'cache') } });
   return { wall: (performance.now() - started) / 1000, output };
 }
 
@@ -103,7 +103,7 @@ function trl(): Result {
   const { wall, output } = run(python!, [join(import.meta.dirname, 'sft.py'), settings]);
   const result = JSON.parse(output.trim().split('\n').at(-1)!) as { seconds: number; loss: number; train: number[]; evaluation: number[] };
   if (result.train.join() !== counts(train) || result.evaluation.join() !== counts(evaluation!)) {
-    say(`  TRL prepared other tokens: ${result.train} and ${result.evaluation}, ours ${counts(train)} and ${counts(evaluation!)}`);
+    say(`  TRL prepared other tokens: ${result.train.join()} and ${result.evaluation.join()}, ours ${counts(train)} and ${counts(evaluation!)}`);
   }
   return { wall, ...result };
 }
