@@ -18,7 +18,7 @@ const { values } = parseArgs({
   },
 });
 const cache = process.env['LMFLOW_BENCH_CACHE'] ?? join(homedir(), '.cache', 'lmflow', 'bench');
-const folder = join(cache, values.shape);
+const folder = join(cache, `${values.shape}-2`); // where checkpoint() puts it
 const derived = join(cache, `${values.shape}-derived`);
 const length = Number(values.length);
 const say = (text: string): void => { process.stdout.write(`${text}\n`); };
