@@ -1,5 +1,5 @@
 // Our side of the benchmark: the product's own training loop, held before each step until a line {"command":"step"} arrives on stdin.
-// Speaks the protocol of peer.py. Usage: ours.ts MODEL lora|qlora|int8|full LENGTH
+// Speaks the protocol of peer.py. Usage: ours.ts MODEL lora|qlora|int8|full LENGTH [checkpointing]
 import { createInterface } from 'node:readline';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import lora from '@lmflow/preset-lora';
 import qlora from '@lmflow/preset-qlora';
 
 const started = performance.now();
-const [model = '', method = 'lora', lengthText = '512'] = process.argv.slice(2);
+const [model = '', method = 'lora', lengthText = '512', checkpointing] = process.argv.slice(2);
 const length = Number(lengthText);
 const say = (line: Record<string, unknown>): void => { process.stdout.write(`${JSON.stringify(line)}\n`); };
 
@@ -37,7 +37,7 @@ const turns = definePlugin({
 
 const kernel = await createKernel({
   presets: [{ lora, qlora, int8: lora }[method] ?? finetune], plugins: [turns, method === 'int8' && int8Compute({ selfCheck: false })], model, outputDir: mkdtempSync(join(tmpdir(), 'lmflow-bench-')),
-  perDeviceTrainBatchSize: 1, maxSteps: 1000, saveStrategy: 'no', evalStrategy: 'no', loggingSteps: 1000,
+  perDeviceTrainBatchSize: 1, gradientCheckpointing: checkpointing !== undefined, maxSteps: 1000, saveStrategy: 'no', evalStrategy: 'no', loggingSteps: 1000,
 });
 const loaded = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'training', source: model });
 await kernel.resolve(TRAINER).fit({ model: loaded, train: randomTokens(loaded.architecture.vocabularySize), objective: kernel.resolve(LANGUAGE_MODELING) });

@@ -1,5 +1,5 @@
-// `npm run bench [-- lora|full|1b ...]`: speed and memory of training steps, beside PyTorch + PEFT where LMFLOW_BENCH_PYTHON names a Python that
-// has them. Both sides are loaded, then take turns step by step; medians are from the third step on, ratios are medians of pairs.
+// `npm run bench [-- CASE ...]`: speed and memory of training steps, beside PyTorch + PEFT where LMFLOW_BENCH_PYTHON names a Python that has
+// them (PEFT in float32, plain LoRA also where ours computes in int8), or beside our own LoRA. Both sides are loaded, then take turns step by step; medians are from the third step on, ratios are medians of pairs.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { cpus, homedir, totalmem } from 'node:os';
@@ -7,10 +7,24 @@ import { join } from 'node:path';
 import { checkpoint } from './shapes.ts';
 import { Side, type StepReport } from './side.ts';
 
-const CASES: Readonly<Record<string, { readonly shape: string; readonly method: 'lora' | 'full'; readonly length: number }>> = {
+interface Case {
+  readonly shape: string;
+  readonly method: 'lora' | 'qlora' | 'int8' | 'full';
+  readonly length: number;
+  /** Both sides recompute every block. */
+  readonly checkpointing?: boolean;
+  /** Compared with our own LoRA instead of PEFT. */
+  readonly besideOurs?: boolean;
+}
+
+const CASES: Readonly<Record<string, Case>> = {
   lora: { shape: '134m', method: 'lora', length: 512 },
+  'lora-checkpointing': { shape: '134m', method: 'lora', length: 512, checkpointing: true },
   full: { shape: '134m', method: 'full', length: 512 },
+  int8: { shape: '134m', method: 'int8', length: 512 },
+  qlora: { shape: '134m', method: 'qlora', length: 512, besideOurs: true },
   '1b': { shape: '1.1b', method: 'lora', length: 256 },
+  '1b-int8': { shape: '1.1b', method: 'int8', length: 256 },
 };
 const PAIRS = Number(process.env['LMFLOW_BENCH_PAIRS'] ?? 7);
 const WARM_UP = 2;
@@ -29,13 +43,15 @@ for (const name of named.length > 0 ? named : Object.keys(CASES)) {
   await measure(name, entry);
 }
 
-async function measure(name: string, { shape, method, length }: (typeof CASES)[string]): Promise<void> {
+async function measure(name: string, entry: Case): Promise<void> {
+  const { shape, method, length } = entry;
   const folder = await checkpoint(shape, cache);
-  const ours = new Side(process.execPath, [...node, join(here, 'ours.ts'), folder, method, String(length)]);
+  const ours = ourSide(folder, entry);
   await ours.ready();
   const ourFirstStep = await ours.step();
   const ourFirst = ours.age();
-  const peer = python === undefined ? undefined : new Side(python, [join(here, 'peer.py'), '--model', folder, '--method', method, '--length', String(length)]);
+  const peer = entry.besideOurs ? ourSide(folder, { ...entry, method: 'lora' }) : peerSide(folder, entry);
+  const peerName = entry.besideOurs ? 'LoRA' : 'PEFT';
   await peer?.ready();
   const peerFirstStep = await peer?.step();
   const peerFirst = peer?.age();
@@ -49,16 +65,25 @@ async function measure(name: string, { shape, method, length }: (typeof CASES)[s
   ours.close();
   peer?.close();
   const timed = pairs.slice(WARM_UP - 1);
-  const floor = JSON.parse(execFileSync(process.execPath, [...node, join(here, 'matmuls.ts'), folder, method, String(length)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })) as { seconds: number };
+  const floor = JSON.parse(execFileSync(process.execPath, [...node, join(here, 'matmuls.ts'), folder, method === 'full' ? 'full' : 'lora', String(length)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })) as { seconds: number };
   const mine = median(timed.map((pair) => pair.ours.seconds));
   const ourPeak = timed.at(-1)!.ours.peak_rss_bytes;
-  console.log(`\n${name}: Llama ${shape}, ${method}, one sequence of ${length} tokens`);
-  console.log(`  ours  ${rate(length, mine)} tokens/s   peak ${gigabytes(ourPeak)}   first step after ${ourFirst.toFixed(1)} s   loss ${ourFirstStep.loss.toFixed(4)}   ${(mine / floor.seconds).toFixed(2)}x its dense matmuls alone (${floor.seconds.toFixed(2)} s)`);
+  console.log(`\n${name}: Llama ${shape}, ${method}${entry.checkpointing ? ', every block recomputed' : ''}, one sequence of ${length} tokens`);
+  console.log(`  ours  ${rate(length, mine)} tokens/s   peak ${gigabytes(ourPeak)}   first step after ${ourFirst.toFixed(1)} s   loss ${ourFirstStep.loss.toFixed(4)}   ${(mine / floor.seconds).toFixed(2)}x its dense matmuls alone in float32 (${floor.seconds.toFixed(2)} s)`);
   if (!peerFirstStep) return;
   const theirs = median(timed.map((pair) => pair.peer!.seconds));
   const peerPeak = timed.at(-1)!.peer!.peak_rss_bytes;
-  console.log(`  PEFT  ${rate(length, theirs)} tokens/s   peak ${gigabytes(peerPeak)}   first step after ${peerFirst!.toFixed(1)} s   loss ${peerFirstStep.loss.toFixed(4)}`);
+  console.log(`  ${peerName}  ${rate(length, theirs)} tokens/s   peak ${gigabytes(peerPeak)}   first step after ${peerFirst!.toFixed(1)} s   loss ${peerFirstStep.loss.toFixed(4)}`);
   console.log(`  ratio of speed ${median(timed.map((pair) => pair.peer!.seconds / pair.ours.seconds)).toFixed(2)} (median of ${timed.length} pairs), of memory ${(ourPeak / peerPeak).toFixed(2)}`);
+}
+
+function ourSide(folder: string, { method, length, checkpointing }: Case): Side {
+  return new Side(process.execPath, [...node, join(here, 'ours.ts'), folder, method, String(length), ...(checkpointing ? ['checkpointing'] : [])]);
+}
+
+function peerSide(folder: string, { method, length, checkpointing }: Case): Side | undefined {
+  if (python === undefined) return undefined;
+  return new Side(python, [join(here, 'peer.py'), '--model', folder, '--method', method === 'full' ? 'full' : 'lora', '--length', String(length), ...(checkpointing ? ['--checkpointing'] : [])]);
 }
 
 function median(numbers: readonly number[]): number {
