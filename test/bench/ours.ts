@@ -37,7 +37,7 @@ const turns = definePlugin({
 
 const kernel = await createKernel({
   presets: [{ lora, qlora, int8: lora }[method] ?? finetune], plugins: [turns, method === 'int8' && int8Compute({ selfCheck: false })], model, outputDir: mkdtempSync(join(tmpdir(), 'lmflow-bench-')),
-  perDeviceTrainBatchSize: 1, gradientCheckpointing: checkpointing !== undefined, maxSteps: 1000, saveStrategy: 'no', evalStrategy: 'no', loggingSteps: 1000,
+  perDeviceTrainBatchSize: 1, ...(checkpointing === undefined ? {} : { gradientCheckpointing: true }), maxSteps: 1000, saveStrategy: 'no', evalStrategy: 'no', loggingSteps: 1000,
 });
 const loaded = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'training', source: model });
 await kernel.resolve(TRAINER).fit({ model: loaded, train: randomTokens(loaded.architecture.vocabularySize), objective: kernel.resolve(LANGUAGE_MODELING) });
