@@ -24,7 +24,7 @@ async function layer(engine: Engine, kind: Kind, length: number): Promise<() => 
   const graph = new Graph();
   const input = (name: string, count: number): Value => graph.input(name, 'float32', [1, length, count, width]);
   const [q, k, v] = [input('q', heads), input('k', groups), input('v', groups)];
-  const loss = sum(mul(kind === 'flash' ? flashAttention({ q, k, v, tile: 128 }) : attention({ q, k, v }), input('weights', heads)));
+  const loss = sum(mul(kind === 'flash' ? flashAttention({ q, k, v }) : attention({ q, k, v }), input('weights', heads)));
   graph.output('loss', loss);
   grad(loss, [q, k, v]).forEach((gradient, index) => { graph.output(`gradient ${index}`, gradient); });
   const program = await engine.compile(graph);

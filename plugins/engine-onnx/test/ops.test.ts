@@ -112,6 +112,10 @@ each('scatterAdd', (test) => {
   const updates = test.input([count, ...shape(test, test.size(2))]);
   test.finish([sdk.scatterAdd(test.input([count], 'int32', below(size)), updates, size)], [updates]);
 });
+each('after', (test) => {
+  const [x, before] = [test.input(shape(test, test.size(3) - 1)), test.input(shape(test, 2))];
+  test.finish([sdk.after(sdk.mul(x, 2), [sdk.exp(before), sdk.neg(before)])], [x]);
+});
 each('takeLast', (test) => {
   const x = test.input(shape(test, 3));
   test.finish([sdk.takeLast(x, test.input(x.shape.slice(0, 2), 'int32', below(x.shape[2]!)))], [x]);

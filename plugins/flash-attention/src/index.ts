@@ -5,13 +5,16 @@ import { z } from 'zod';
 import { flashAttention } from './op.ts';
 
 export { flashAttention, flashAttentionGradientOp, flashAttentionOp, type FlashAttributes, type FlashOptions } from './op.ts';
+export { tileSize, type AttentionShape, type TileSize } from './size.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 /** The section `flashAttention`. */
 export const flashAttentionOptions = z.object({
   enabled: z.boolean().default(true).describe('false: the plain attention, which keeps its probabilities.'),
-  tile: z.int().min(1).default(128).describe('Query rows (in the backward pass: keys) at once. Memory beside the activations is about 12 bytes x heads x tile x length x batch.'),
+  from: z.int().min(1).default(4096).describe('Sequences shorter than this many tokens (padding included) use the plain attention, which is as fast there, or faster.'),
+  queries: z.int().min(1).optional().describe('Query tokens of a tile; by default so many that a product has about 512 rows.'),
+  keys: z.int().min(1).optional().describe('Key tokens of a tile; by default so many that a tile has 32 x length x heads scores. About 16 bytes x batch x heads x queries x keys are in use beside the activations.'),
 });
 
 export type FlashAttentionOptions = z.output<typeof flashAttentionOptions>;
@@ -28,9 +31,14 @@ const plugin = definePlugin({
   options: { section: 'flashAttention', schema: flashAttentionOptions },
   apply(context) {
     context.hooks.onModelLoad.tap('@lmflow/plugin-flash-attention', (model) => {
-      const { enabled, tile } = context.options;
+      const { enabled, from, queries, keys } = context.options;
       if (!enabled) return model;
-      model.build.attention = (_trace, { q, k, v, segments, window }) => flashAttention({ q, k, v, segments, window, tile });
+      const plain = model.build.attention;
+      const size = { ...(queries === undefined ? {} : { queries }), ...(keys === undefined ? {} : { keys }) };
+      model.build.attention = (trace, inputs) => {
+        const { q, k, v, segments, window, cache } = inputs;
+        return cache || q.shape[1]! < from ? plain(trace, inputs) : flashAttention({ q, k, v, segments, window, size });
+      };
       return model;
     });
   },

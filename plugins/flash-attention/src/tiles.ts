@@ -1,46 +1,52 @@
-// Which queries meet which keys: the causal triangle (or band, with a window) cut into rectangles, and the masks of those on its edges.
-import type { DType, Graph, Value } from '@lmflow/sdk/graph';
-import { cast } from '@lmflow/sdk/graph';
+// Which queries meet which keys: the causal triangle (or band, with a window) cut into rectangles, the sizes of those, and the masks of the
+// ones on its edges.
+import { add, cast, equal, reshape, slice, where, type Graph, type Value } from '@lmflow/sdk/graph';
 
 /** Tokens [from, to). */
 export interface Range { readonly from: number; readonly to: number }
 
-/** A range whose tokens either all see (are seen by) the other side's, or need a mask. */
-export interface Piece extends Range { readonly masked: boolean }
+/** Keys of one tile: those of a column of the grid, as far as the last of the queries. Not all of them are seen by all queries where `masked`. */
+export interface Tile extends Range { readonly masked: boolean }
+
+
 
 /** Added to the scores of keys that a query must not see. Finite, so that differences of it are numbers. */
-export const HIDDEN = -1e30;
+const HIDDEN = -1e30;
 
 /** `length` tokens, `size` at once. */
 export function ranges(length: number, size: number): Range[] {
   return Array.from({ length: Math.ceil(length / size) }, (_, index) => ({ from: index * size, to: Math.min(length, (index + 1) * size) }));
 }
 
-/** The keys that queries [from, to) see; the last piece is the diagonal. A query sees itself and window - 1 tokens before it. */
-export function keysOf({ from, to }: Range, window: number): Piece[] {
-  const first = Math.max(0, from - window + 1);
-  const seenByAll = Math.min(from, Math.max(first, to - window));
-  return present([{ from: first, to: seenByAll, masked: true }, { from: seenByAll, to: from, masked: false }, { from, to, masked: true }]);
+/** The tiles of keys, `size` wide, that queries [from, to) see, first to last. A query sees itself and window - 1 tokens before it. */
+export function tilesOf({ from, to }: Range, size: number, window: number): Tile[] {
+  const first = Math.floor(Math.max(0, from - window + 1) / size);
+  return ranges(to, size).slice(first).map((keys) => ({ ...keys, masked: keys.to > from + 1 || keys.from <= to - 1 - window }));
 }
 
-/** The queries that see keys [from, to), of `length` in all; the first piece is the diagonal. */
-export function queriesOf({ from, to }: Range, window: number, length: number): Piece[] {
-  const end = Math.min(length, to + window - 1);
-  const seeingAll = Math.max(to, Math.min(end, from + window));
-  return present([{ from, to, masked: true }, { from: to, to: seeingAll, masked: false }, { from: seeingAll, to: end, masked: true }]);
-}
+export interface Hiding { readonly window: number; readonly segments: Value | undefined }
 
-function present(pieces: readonly Piece[]): Piece[] {
-  return pieces.filter(({ from, to }) => to > from);
-}
-
-/** Masks [queries, 1, keys] of one graph; those of equal rectangles are one constant. */
-export class Masks {
+/** Hides what queries must not see from scores [B, Hkv, G x queries, keys], or `turned` ones [B, Hkv, keys, G x queries]. */
+export class Hider {
   readonly #known = new Map<string, Value>();
+  readonly #hiding: Hiding;
 
-  constructor(private readonly graph: Graph, private readonly dtype: DType, private readonly window: number) {}
+  constructor(hiding: Hiding) {
+    this.#hiding = hiding;
+  }
 
-  of(queries: Range, keys: Range): Value {
+  hide(scores: Value, queries: Range, keys: Tile, turned: boolean): Value {
+    const [height, width] = [queries.to - queries.from, keys.to - keys.from];
+    const [batch, groups] = scores.shape as [number, number];
+    const heads = scores.shape[turned ? 3 : 2]! / height;
+    const masks = [keys.masked ? this.#byPlace(scores.graph, queries, keys, turned) : undefined, this.#bySegment(queries, keys, turned)].filter((mask) => mask !== undefined);
+    if (masks.length === 0) return scores;
+    const apart = reshape(scores, turned ? [batch, groups, width, heads, height] : [batch, groups, heads, height, width]);
+    return reshape(add(apart, cast(masks.reduce(add), scores.dtype)), scores.shape);
+  }
+
+  /** [queries, keys], or [keys, 1, queries]; that of equal rectangles is one constant. */
+  #byPlace(graph: Graph, queries: Range, keys: Range, turned: boolean): Value {
     const [height, width, ahead] = [queries.to - queries.from, keys.to - keys.from, queries.from - keys.from];
     const key = [height, width, ahead].join();
     const known = this.#known.get(key);
@@ -49,11 +55,29 @@ export class Masks {
     for (let row = 0; row < height; row++) {
       for (let column = 0; column < width; column++) {
         const distance = row + ahead - column;
-        if (distance < 0 || distance >= this.window) mask[row * width + column] = HIDDEN;
+        if (distance < 0 || distance >= this.#hiding.window) mask[turned ? column * height + row : row * width + column] = HIDDEN;
       }
     }
-    const made = cast(this.graph.constant(mask, [height, 1, width], 'float32'), this.dtype);
+    const made = graph.constant(mask, turned ? [width, 1, height] : [height, width], 'float32');
     this.#known.set(key, made);
     return made;
   }
+
+  /** [B, 1, 1, queries, keys], or [B, 1, keys, 1, queries]. */
+  #bySegment(queries: Range, keys: Range, turned: boolean): Value | undefined {
+    const { segments } = this.#hiding;
+    if (!segments) return undefined;
+    const batch = segments.shape[0]!;
+    const cut = ({ from, to }: Range, ...before: readonly number[]): Value => reshape(slice(segments, [0, from], [batch, to]), before);
+    const [height, width] = [queries.to - queries.from, keys.to - keys.from];
+    const [ofQueries, ofKeys] = turned ? [cut(queries, batch, 1, 1, 1, height), cut(keys, batch, 1, width, 1, 1)] : [cut(queries, batch, 1, 1, height, 1), cut(keys, batch, 1, 1, 1, width)];
+    return where(equal(ofQueries, ofKeys), 0, HIDDEN);
+  }
+}
+
+/** Tokens [from, to) of x [B, H, T, D]; gives [B, Hkv, G x tokens, D], G heads at a time. */
+export function part(x: Value, { from, to }: Range, groups = x.shape[1]!): Value {
+  const [batch, heads, , width] = x.shape as [number, number, number, number];
+  const cut = slice(x, [0, 0, from, 0], [batch, heads, to, width]);
+  return groups === heads ? cut : reshape(cut, [batch, groups, (heads / groups) * (to - from), width]);
 }

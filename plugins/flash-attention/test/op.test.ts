@@ -5,7 +5,7 @@ import { checkGradient, checkOp, compareArrays, randomInputs, type TestInputs } 
 import { grad, Graph, interpret, mul, sum, type NdArray } from '@lmflow/sdk/graph';
 import { flashAttention, flashAttentionGradientOp, flashAttentionOp } from '../src/index.ts';
 
-interface Case { readonly name: string; readonly batch: number; readonly length: number; readonly heads: number; readonly groups: number; readonly tile: number; readonly window?: number; readonly segments?: readonly number[] }
+interface Case { readonly name: string; readonly batch: number; readonly length: number; readonly heads: number; readonly groups: number; readonly tile: number; readonly keys?: number; readonly window?: number; readonly segments?: readonly number[] }
 
 const cases: readonly Case[] = [
   { name: 'one head, one tile', batch: 1, length: 5, heads: 1, groups: 1, tile: 8 },
@@ -47,20 +47,20 @@ function results(one: Case, attend: Attend): Record<string, NdArray> {
 for (const one of cases) {
   test(`${one.name}: equal to plain attention, with its gradients`, () => {
     const expected = results(one, attention);
-    const found = results(one, (inputs) => flashAttention({ ...inputs, tile: one.tile }));
+    const found = results(one, (inputs) => flashAttention({ ...inputs, size: { queries: one.tile, keys: one.keys ?? one.tile } }));
     for (const [name, array] of Object.entries(expected)) compareArrays(found[name]!, array, { what: name, sides: ['flash', 'plain'], tolerance: 1e-6 });
   });
 
   test(`${one.name}: gradients agree with finite differences`, () => {
-    checkGradient(({ q, k, v, segments }) => flashAttention({ q: q!, k: k!, v: v!, segments, window: one.window, tile: one.tile }), inputsOf(one));
+    checkGradient(({ q, k, v, segments }) => flashAttention({ q: q!, k: k!, v: v!, segments, window: one.window, size: { queries: one.tile, keys: one.keys ?? one.tile } }), inputsOf(one));
   });
 }
 
 test('the ops pass the kit: types, and the own gradient is the decomposition\'s', () => {
-  const attributes = { heads: 2, tile: 2, window: 3 };
-  const [q, k, v] = [{ shape: [1, 2, 10, 2], range }, { shape: [1, 2, 5, 2], range }, { shape: [1, 2, 5, 2], range }];
+  const attributes = { queries: 2, keys: 4, window: 3 };
+  const [q, k, v] = [{ shape: [1, 4, 5, 2], range }, { shape: [1, 2, 5, 2], range }, { shape: [1, 2, 5, 2], range }];
   checkOp({ op: flashAttentionOp, cases: [{ attributes, inputs: { q, k, v } }, { attributes, inputs: { q, k, v, segments: { dtype: 'int32', shape: [1, 5], values: [1, 1, 1, 2, 2] } } }] });
-  const column = { shape: [1, 2, 10, 1] };
+  const column = { shape: [1, 4, 5, 1] };
   checkOp({ op: flashAttentionGradientOp, cases: [{ attributes, inputs: { q, k, v, gradient: q, sums: { ...column, range: [1, 3] }, along: column } }] });
 });
 
@@ -71,7 +71,7 @@ test('scores far from zero neither overflow nor vanish', () => {
     graph.output('result', attend({ q: mul(q, 1000), k: mul(k, 50), v }));
     return interpret(graph, randomInputs({ q: { shape: [1, 6, 1, 2] }, k: { shape: [1, 6, 1, 2] }, v: { shape: [1, 6, 1, 2] } }))['result']!;
   };
-  compareArrays(run((inputs) => flashAttention({ ...inputs, tile: 2 })), run(attention), { what: 'result', sides: ['flash', 'plain'], tolerance: 1e-6 });
+  compareArrays(run((inputs) => flashAttention({ ...inputs, size: { queries: 2, keys: 4 } })), run(attention), { what: 'result', sides: ['flash', 'plain'], tolerance: 1e-6 });
 });
 
 test.run();

@@ -2,6 +2,7 @@
 import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import models from '@lmflow/plugin-models';
+import flashAttention from '@lmflow/plugin-flash-attention';
 import datasets from '@lmflow/plugin-datasets';
 import trainer from '@lmflow/plugin-trainer';
 import gradientCheckpointing from '@lmflow/plugin-gradient-checkpointing';
@@ -9,6 +10,6 @@ import finetune from '@lmflow/plugin-finetune';
 
 export default definePreset({
   name: '@lmflow/preset-finetune',
-  plugins: [engineOnnx, models, datasets, trainer, gradientCheckpointing, finetune],
+  plugins: [engineOnnx, models, flashAttention, datasets, trainer, gradientCheckpointing, finetune],
   config: { learningRate: 2e-5, lrSchedulerType: 'cosine', warmupSteps: 0.03 },
 });

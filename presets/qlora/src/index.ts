@@ -2,6 +2,7 @@
 import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import models from '@lmflow/plugin-models';
+import flashAttention from '@lmflow/plugin-flash-attention';
 import datasets from '@lmflow/plugin-datasets';
 import trainer from '@lmflow/plugin-trainer';
 import qlora from '@lmflow/plugin-qlora';
@@ -11,6 +12,6 @@ import finetune from '@lmflow/plugin-finetune';
 
 export default definePreset({
   name: '@lmflow/preset-qlora',
-  plugins: [engineOnnx, models, datasets, trainer, gradientCheckpointing, qlora, lora, finetune],
+  plugins: [engineOnnx, models, flashAttention, datasets, trainer, gradientCheckpointing, qlora, lora, finetune],
   config: { learningRate: 2e-4, lrSchedulerType: 'cosine', warmupSteps: 0.03 },
 });

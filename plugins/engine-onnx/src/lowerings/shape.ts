@@ -27,6 +27,12 @@ export const shape: Readonly<Record<string, LoweringEntry>> = {
   transpose: entry<{ readonly permutation: readonly number[] }>((emit, node) => {
     set(emit, node, emit.one('Transpose', emit.tensors(node.inputs), { attributes: { perm: node.attributes.permutation } }));
   }),
+  // A Reshape costs nothing, and it waits for the shape that it is given: here with no sizes of each of the others in front.
+  after: entry((emit, node) => {
+    const [x, ...others] = emit.tensors(node.inputs) as [string, ...string[]];
+    const nothing = others.map((other) => emit.one('Shape', [other], { attributes: { start: 0, end: 0 } }));
+    set(emit, node, emit.one('Reshape', [x, emit.one('Concat', [...nothing, emit.ints(node.inputs[0]!.shape)], { attributes: { axis: 0 } })], node.inputs[0]!.shape.includes(0) ? { attributes: { allowzero: 1 } } : {}));
+  }),
   slice: entry<{ readonly starts: readonly number[]; readonly ends: readonly number[] }>((emit, node) => {
     const { starts, ends } = node.attributes;
     const [x] = node.inputs;

@@ -1,5 +1,6 @@
 // Every op of the sdk. Functions build nodes; the `...Op` definitions are what engines look lowerings up by.
 export * from './activation.ts';
+export * from './after.ts';
 export * from './attention.ts';
 export * from './cached.ts';
 export { abs, absOp, cos, cosOp, erf, erfOp, exp, expOp, log, logOp, neg, negOp, reciprocal, reciprocalOp, sigmoid, sigmoidOp, silu, siluOp, sin, sinOp, sqrt, sqrtOp, tanh, tanhOp } from './unary.ts';

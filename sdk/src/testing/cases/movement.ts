@@ -1,6 +1,6 @@
 // Cases of ops that move numbers, look them up, or reduce them.
 import {
-  broadcastToOp, castOp, concatOp, gather, gatherOp, maxOp, padOp, reshapeOp, scatterAddOp, sizeOf, sliceOp, softmaxOp, sumOp, takeLastOp, transposeOp,
+  afterOp, broadcastToOp, castOp, concatOp, gather, gatherOp, maxOp, padOp, reshapeOp, scatterAddOp, sizeOf, sliceOp, softmaxOp, sumOp, takeLastOp, transposeOp,
   type Attributes, type OpDefinition, type Shape,
 } from '../../graph/index.ts';
 import { draws, type Draw } from '../inputs.ts';
@@ -39,6 +39,7 @@ export const movement: readonly OpCheck[] = [
     const part = (): OpCase['inputs'][string] => ({ shape: shape.map((size, at) => (at === axis ? draw.size(1, 3) : size)) });
     return { attributes: { axis }, inputs: { a: part(), b: part(), c: part() } };
   }),
+  check(afterOp, ([[], [3], [2, 3]] as Shape[]).map((shape) => ({ name: `rank ${shape.length}`, attributes: {}, inputs: { x: { shape }, before: { shape: [2, 2] }, also: { shape: [] } } }))),
   random(broadcastToOp, 8, (draw) => { const shape = draw.shape(3); return { attributes: { shape }, inputs: { x: { shape: draw.narrower(shape) } } }; }),
   check(castOp, [
     { name: 'float to float', attributes: { dtype: 'float32' }, inputs: { x: { shape: [2, 3] } } },
