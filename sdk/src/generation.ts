@@ -86,9 +86,9 @@ export interface ChosenToken {
   readonly id: number;
   /** What it adds to the text; empty for special tokens, and for all but the last token of a character. */
   readonly text: string;
-  /** By the model itself. */
-  readonly logprob: number;
-  /** The likeliest tokens, best first. */
+  /** By the model itself; where `logprobs` was asked for. */
+  readonly logprob?: number;
+  /** The likeliest tokens, best first; likewise. */
   readonly top?: readonly TokenScore[];
 }
 

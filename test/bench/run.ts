@@ -1,5 +1,6 @@
 // `npm run bench [-- CASE ...]`: speed and memory of training steps, beside PyTorch + PEFT where LMFLOW_BENCH_PYTHON names a Python that has
-// them (PEFT in float32, plain LoRA also where ours computes in int8), or beside our own LoRA. Both sides are loaded, then take turns step by step; medians are from the third step on, ratios are medians of pairs.
+// them (PEFT in float32, plain LoRA also where ours computes in int8), or beside our own LoRA. Both sides are loaded, then take turns step by step;
+// medians are from the third step on, ratios are medians of pairs. `-- decode` is in decode.ts.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { cpus, homedir, totalmem } from 'node:os';
@@ -37,6 +38,11 @@ mkdirSync(cache, { recursive: true });
 console.log(`${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}${python === undefined ? '; no peer (set LMFLOW_BENCH_PYTHON to compare)' : ''}`);
 
 const named = process.argv.slice(2).filter((word) => !word.startsWith('-'));
+if (named[0] === 'decode') {
+  const { benchDecode } = await import('./decode.ts');
+  await benchDecode(named.slice(1), cache);
+  process.exit(0);
+}
 for (const name of named.length > 0 ? named : Object.keys(CASES)) {
   const entry = CASES[name];
   if (!entry) throw new Error(`there is no benchmark "${name}"; known: ${Object.keys(CASES).join(', ')}`);

@@ -18,9 +18,12 @@ export class Side {
   /** Waits until the model is loaded. */
   ready(): Promise<Ready> { return this.#answer<Ready>('ready'); }
 
-  step(): Promise<StepReport> {
-    this.#child.stdin!.write('{"command":"step"}\n');
-    return this.#answer<StepReport>('seconds');
+  step(): Promise<StepReport> { return this.ask<StepReport>('step', 'seconds'); }
+
+  /** Gives a command and waits for the line that has `key`. */
+  ask<T>(command: string, key: string): Promise<T> {
+    this.#child.stdin!.write(`${JSON.stringify({ command })}\n`);
+    return this.#answer<T>(key);
   }
 
   /** Seconds since the process was started. */

@@ -18,7 +18,7 @@ for (const [family, cases] of Object.entries(reference.greedy)) {
       cases.forEach(({ ids, logprobs }, index) => {
         for (const results of [alone, together]) {
           assert.equal([...results[index]!.ids], ids);
-          results[index]!.tokens.forEach(({ logprob }, place) => { assert.ok(Math.abs(logprob - logprobs[place]!) < 1e-3, `token ${place}: ${logprob}, ${logprobs[place]}`); });
+          results[index]!.tokens.forEach(({ logprob }, place) => { assert.ok(Math.abs(logprob! - logprobs[place]!) < 1e-3, `token ${place}: ${logprob}, ${logprobs[place]}`); });
         }
       });
     }));

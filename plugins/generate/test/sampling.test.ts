@@ -132,7 +132,7 @@ test('log-probabilities are the model\'s own, the likeliest first', () => withMo
     assert.equal([...top!].sort((a, b) => b.logprob - a.logprob), top);
     const among = top!.find((other) => other.id === id);
     if (among) assert.is(among.logprob, logprob);
-    else assert.ok(logprob <= top![3]!.logprob);
+    else assert.ok(logprob! <= top![3]!.logprob);
   }
 }));
 

@@ -2,10 +2,10 @@
 import type { TextPiece, Tokenizer } from '@lmflow/sdk';
 import type { ScoredToken } from './messages.ts';
 
-/** Scores of the tokens of a piece; `before` is the id of the token before the first. */
+/** Scores of the tokens of a piece, for which `logprobs` was asked; `before` is the id of the token before the first. */
 export function scored(tokenizer: Tokenizer, tokens: TextPiece['tokens'], before: number | undefined): ScoredToken[] {
   let previous = before;
-  return tokens.map(({ id, text, logprob, top = [] }) => {
+  return tokens.map(({ id, text, logprob = NaN, top = [] }) => {
     const context = previous;
     previous = id;
     return { text, logprob, top: top.map((other) => ({ text: other.id === id && text !== '' ? text : tokenText(tokenizer, other.id, context), logprob: other.logprob })) };

@@ -1,5 +1,5 @@
 // Matrix products: Gemm for two axes (it can scale, and add to what is there), FusedMatMul for more.
-import type { Node, Value } from '@lmflow/sdk/graph';
+import { sizeOf, type Node, type Value } from '@lmflow/sdk/graph';
 import type { Emitter } from '../onnx/emitter.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
 
@@ -15,6 +15,10 @@ export interface Product {
   readonly plus?: Value;
 }
 
+/** Products of so few rows with a weight of so many numbers take as long as reading the weight does, and up to half of that in the runtime's own layout. */
+const FEW_ROWS = 8;
+const LARGE = 1 << 16;
+
 /** Whether a product is one of matrices, which Gemm computes. */
 export function isFlat({ a, b }: Pick<Product, 'a' | 'b'>): boolean {
   return a.shape.length === 2 && b.shape.length === 2;
@@ -24,6 +28,7 @@ export function isFlat({ a, b }: Pick<Product, 'a' | 'b'>): boolean {
 export function emitProduct(emit: Emitter, { a, b, transposeA, transposeB, alpha, plus }: Product): string {
   const flags = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: alpha } };
   const operands = emit.tensors([a, b]);
+  if (isFlat({ a, b }) && b.source.kind === 'weight' && a.shape[0]! <= FEW_ROWS && sizeOf(b.shape) >= LARGE) emit.needPrepacking();
   if (isFlat({ a, b })) return emit.one('Gemm', plus ? [...operands, emit.tensor(plus)] : operands, { attributes: { ...flags, beta: { float: 1 } } });
   return emit.one('FusedMatMul', operands, { domain: 'com.microsoft', attributes: flags });
 }

@@ -104,7 +104,7 @@ export class StepRunner {
     const inPlace = updatesCache(shape) && caches[0]!.location === 'cpu';
     const results = await program.run(inputs, inPlace ? Object.fromEntries(names.map((name, index) => [name, caches[index]!])) : {});
     if (!inPlace) await this.#keep(shape, results, feeds.first, written);
-    const logits = ((await results['logits']!.read()) as Float32Array).slice();
+    const logits = (await results['logits']!.read()) as Float32Array; // made for this run
     for (const tensor of [...passing, ...Object.values(results)]) if (!caches.includes(tensor)) tensor.dispose();
     const width = logits.length / shape.chosen;
     return Array.from({ length: shape.chosen }, (_, index) => logits.subarray(index * width, (index + 1) * width));

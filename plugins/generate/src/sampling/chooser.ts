@@ -5,8 +5,8 @@ import { argmax, draw, minP, softmax, temperature, topK, topP } from './filters.
 import { applyRules, changesNothing, historyOf } from './rules.ts';
 import { likeliest, logSum } from './scores.ts';
 
-/** A chosen token with its scores. */
-export interface Choice extends TokenScore { readonly top?: readonly TokenScore[] }
+/** A chosen token, with its scores where they were asked for: their sum over the vocabulary takes longer than a choice. */
+export interface Choice { readonly id: number; readonly logprob?: number; readonly top?: readonly TokenScore[] }
 
 export class Chooser implements TokenChooser {
   /** What was chosen, in order. */
@@ -56,17 +56,22 @@ export class Chooser implements TokenChooser {
   }
 
   take(token: number, logits: Float32Array): void {
-    const { logprobs } = this.#settings;
-    const normalizer = logSum(logits);
-    this.choices.push({ id: token, logprob: logits[token]! - normalizer, ...(logprobs === undefined ? {} : { top: likeliest(logits, logprobs, normalizer) }) });
+    this.choices.push({ id: token, ...this.#scores(token, logits) });
     this.#ids.push(token);
     this.#seen.add(token);
     this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1);
     if (this.#ends.has(token)) this.#ended = true;
   }
 
+  #scores(token: number, logits: Float32Array): Omit<Choice, 'id'> {
+    const { logprobs } = this.#settings;
+    if (logprobs === undefined) return {};
+    const normalizer = logSum(logits);
+    return { logprob: logits[token]! - normalizer, top: likeliest(logits, logprobs, normalizer) };
+  }
+
   #processed(logits: Float32Array, ahead: readonly number[]): Float64Array {
-    const result = Float64Array.from(logits);
+    const result = new Float64Array(logits);
     const newTokens = this.choices.length + ahead.length;
     if (ahead.length === 0) applyRules(result, this.#settings, { ids: this.#ids, seen: this.#seen, counts: this.#counts, newTokens });
     else applyRules(result, this.#settings, historyOf([...this.#ids, ...ahead], newTokens));
