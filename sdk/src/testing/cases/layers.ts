@@ -69,7 +69,7 @@ export const layers: readonly OpCheck[] = [
     },
   }))),
   check(decodeAttentionOp, steps.map(([[batch, heads, groups, width, size], lengths, window]) => ({
-    name: `window ${window}`,
+    name: `window ${window}`, attributes: { window, scale: 0.6 },
     inputs: {
       q: { shape: [batch, 1, heads, width] }, k: { shape: [batch, 1, groups, width] }, v: { shape: [batch, 1, groups, width] },
       keys: { shape: [batch, groups, size, width] }, values: { shape: [batch, groups, size, width] }, lengths: { shape: [batch], dtype: 'int32', values: lengths },
