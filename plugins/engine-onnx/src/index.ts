@@ -7,7 +7,7 @@ import { createLowerings } from './lowerings/index.ts';
 import { LOWERINGS } from './lowerings/lowering.ts';
 import { schema } from './options.ts';
 
-export { LOWERINGS, type Lowering, type Lowerings } from './lowerings/lowering.ts';
+export { LOWERINGS, registerLowering, type Lowering, type Lowerings } from './lowerings/lowering.ts';
 export { portableModel, type ExternalPlace, type PortableModel, type PortableRequest, type PortableTensor } from './portable.ts';
 export type { FreeSize } from './onnx/free.ts';
 export type { Emitter, NodeOptions } from './onnx/emitter.ts';

@@ -1,7 +1,7 @@
 // The frozen linears of the blocks computed in int8, forward and input gradient, with a scale for every row of activations.
 import { createRequire } from 'node:module';
-import { definePlugin, isLMFlowError, Stage, type Model } from '@lmflow/sdk';
-import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
+import { definePlugin, Stage, type Model } from '@lmflow/sdk';
+import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import { compareWithFloat, type Agreement } from './check.ts';
 import { lowerMatMulInt8 } from './lowering.ts';
 import { matMulInt8Op } from './op.ts';
@@ -29,7 +29,7 @@ const int8Compute = definePlugin({
 
     hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model, { purpose }) => {
       if (purpose !== 'training') return model; // what is trained comes out as usual, and is used in float32
-      registerLowering();
+      registerLowering(context, matMulInt8Op, lowerMatMulInt8);
       ways.set(model, await computeInInt8(model, context.options, name, context.log));
       return model;
     });
@@ -55,15 +55,6 @@ const int8Compute = definePlugin({
       const text = `int8-compute: first step against float32: cosine of the gradients ${cosine.toFixed(5)}, relative error ${(100 * relativeError).toFixed(1)}%, loss ${loss.toPrecision(6)} (${floatLoss.toPrecision(6)})`;
       context.log.event('int8-compute-check', { cosine, relativeError, loss, floatLoss }, text);
       if (cosine < context.options.minCosine) context.log.warn(`int8-compute: that is less than ${context.options.minCosine}: name layers with wide activations (often down_proj) in int8Compute.exclude`);
-    }
-
-    /** Another engine than onnx has no such service: it decomposes the op, in float32. */
-    function registerLowering(): void {
-      try {
-        context.resolve(LOWERINGS).register(matMulInt8Op.name, lowerMatMulInt8);
-      } catch (error) {
-        if (!isLMFlowError(error) || error.code !== 'LMFLOW_TOKEN_MISSING') throw error;
-      }
     }
   },
 });

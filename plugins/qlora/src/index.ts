@@ -1,7 +1,7 @@
 // QLoRA (Dettmers et al. 2023): the frozen linears of the blocks in 4 bits, in memory and in both directions of a training step.
 import { createRequire } from 'node:module';
-import { definePlugin, isLMFlowError, Stage, type LinearLayer, type Model } from '@lmflow/sdk';
-import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
+import { definePlugin, Stage, type LinearLayer, type Model } from '@lmflow/sdk';
+import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import { lowerMatMulNf4 } from './lowering.ts';
 import { matMulNf4Op } from './op.ts';
 import { aliases, qloraOptions, unsupported } from './options.ts';
@@ -29,7 +29,7 @@ const qlora = definePlugin({
 
     // Before adapters are made, so that what wraps these functions later stands on 4 bits.
     hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model) => {
-      registerLowering();
+      registerLowering(context, matMulNf4Op, lowerMatMulNf4);
       quantized.set(model, await quantizeModel(model, context.options, name, context.log));
       return model;
     });
@@ -39,15 +39,6 @@ const qlora = definePlugin({
       if (layers) refuseTrained(model, layers);
       return model;
     });
-
-    /** Another engine than onnx has no such service: it decomposes the op. */
-    function registerLowering(): void {
-      try {
-        context.resolve(LOWERINGS).register(matMulNf4Op.name, lowerMatMulNf4);
-      } catch (error) {
-        if (!isLMFlowError(error) || error.code !== 'LMFLOW_TOKEN_MISSING') throw error;
-      }
-    }
   },
 });
 

@@ -1,6 +1,6 @@
 // What a lowering is: it writes the ONNX nodes of one node of the graph. The table by op name is in index.ts.
-import { token, type Token } from '@lmflow/sdk';
-import type { Attributes, Node } from '@lmflow/sdk/graph';
+import { isLMFlowError, token, type PluginContext, type Token } from '@lmflow/sdk';
+import type { Attributes, Node, OpDefinition } from '@lmflow/sdk/graph';
 import type { Emitter } from '../onnx/emitter.ts';
 
 /** Emits ONNX nodes for `node` and sets a tensor for each of its used outputs. */
@@ -16,6 +16,15 @@ export interface Lowerings {
 
 /** The engine's lowerings: a plugin with an op of its own registers one here. */
 export const LOWERINGS: Token<Lowerings> = token('@lmflow/plugin-engine-onnx/lowerings');
+
+/** Gives the engine a lowering of a plugin's op. Another engine than this one has no such service, and decomposes the op. */
+export function registerLowering<A extends Attributes>(context: Pick<PluginContext, 'resolve'>, { name }: OpDefinition<A>, lowering: Lowering<A>): void {
+  try {
+    context.resolve(LOWERINGS).register(name, lowering);
+  } catch (error) {
+    if (!isLMFlowError(error) || error.code !== 'LMFLOW_TOKEN_MISSING') throw error;
+  }
+}
 
 /** A row of the table: a lowering, and where it does not fit every node, a test of those it fits. */
 export interface LoweringEntry<A extends Attributes = Attributes> {
