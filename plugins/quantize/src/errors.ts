@@ -13,3 +13,13 @@ export function cacheNotWritten(folder: string, cause: unknown): LMFlowError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new LMFlowError('LMFLOW_QUANTIZE_CACHE', `quantized weights could not be written to ${folder}: ${reason}`, { cause, hint: 'Set quantize.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.' });
 }
+
+/** `lmflow quantize` lacks a setting. */
+export function settingMissing(key: string, example: string): LMFlowError {
+  return new LMFlowError('LMFLOW_SETTING_MISSING', `quantize needs "${key}", which is not set`, { hint: `Say ${example}.` });
+}
+
+/** The text for the perplexity cannot be used. */
+export function textUnusable(source: string, what: string, cause?: unknown): LMFlowError {
+  return new LMFlowError('LMFLOW_QUANTIZE_TEXT', `perplexity: ${source} ${what}`, { cause, hint: 'Name a plain text file: --text FILE.' });
+}

@@ -1,12 +1,20 @@
 // Puts quantized matrices into a model: wraps `matmul` and `logits`. Adapters, which wrap `project`, do not notice; `weight` keeps giving float numbers,
 // so that a tied embedding is looked up in float.
 import { claimLinears, matchesModule, type LinearLayer, type Logger, type Model, type Trace } from '@lmflow/sdk';
-import { Graph, type Value } from '@lmflow/sdk/graph';
+import { Graph, type Value, type WeightSource } from '@lmflow/sdk/graph';
 import type { Bits } from './blocks.ts';
 import { excludeUnknown, nothingToQuantize } from './errors.ts';
 import { matMulNBits, type PackedWeight } from './op.ts';
 import type { QuantizeOptions } from './options.ts';
 import { storeMatrices, type Matrix, type StoredMatrix } from './store.ts';
+
+/** Turns the quantized products off, to compute as the model did before; looked at when a program is traced. */
+export interface Switch {
+  float: boolean;
+  readonly matrices: number;
+  /** Of these matrices: in the checkpoint's numbers, and quantized. */
+  readonly bytes: { readonly before: number; readonly after: number };
+}
 
 /** The matrices to quantize: linears of the blocks that `exclude` does not name, and the head. Throws where a pattern names none or nothing is left. */
 export function chosenMatrices(model: Model, bits: Bits, options: QuantizeOptions): { readonly matrices: readonly Matrix[]; readonly head: string | undefined } {
@@ -23,24 +31,28 @@ export function chosenMatrices(model: Model, bits: Bits, options: QuantizeOption
 }
 
 /** Quantizes a model's matrices and wraps its products. A weight that an adapter brings whole (modules_to_save) is computed in float. */
-export async function quantizeModel(model: Model, bits: Bits, options: QuantizeOptions, plugin: string, log: Logger): Promise<void> {
+export async function quantizeModel(model: Model, bits: Bits, options: QuantizeOptions, plugin: string, log: Logger): Promise<Switch> {
   const { matrices, head } = chosenMatrices(model, bits, options);
   claimLinears(model, model.linears.filter(({ name }) => matrices.some((matrix) => matrix.name === name)), plugin);
-  computeQuantized(model, await storeMatrices(model, matrices, options.cacheDir, log), head, options.activations);
+  const stored = await storeMatrices(model, matrices, options.cacheDir, log);
+  const after = [...stored.values()].flatMap(({ packed, scales, zeroPoints }) => [packed, scales, ...(zeroPoints ? [zeroPoints] : [])]);
+  const way: Switch = { float: false, matrices: stored.size, bytes: { before: bytesOf(matrices.map(({ weight }) => model.weights.get(weight)!)), after: bytesOf(after) } };
+  computeQuantized(model, stored, head, { activations: options.activations, way });
+  return way;
 }
 
 /** Wraps the products with stored matrices; `head` is the name of the head's. */
-export function computeQuantized(model: Model, stored: ReadonlyMap<string, StoredMatrix>, head: string | undefined, activations: QuantizeOptions['activations']): void {
+export function computeQuantized(model: Model, stored: ReadonlyMap<string, StoredMatrix>, head: string | undefined, { activations, way }: Pick<QuantizeOptions, 'activations'> & { readonly way: Pick<Switch, 'float'> }): void {
   const { matmul, logits } = model.build;
   const product = (trace: Trace, x: Value, matrix: StoredMatrix): Value => matMulNBits(x, packedWeight(trace, matrix), activations);
   model.build.matmul = (trace, x, layer) => {
     const matrix = stored.get(layer.name);
-    return matrix && !model.parameters.has(layer.weight) ? product(trace, x, matrix) : matmul(trace, x, layer);
+    return matrix && !way.float && !model.parameters.has(layer.weight) ? product(trace, x, matrix) : matmul(trace, x, layer);
   };
   const headMatrix = head === undefined ? undefined : stored.get(head);
   if (!headMatrix) return;
   // A head that another plugin has put together is no longer the one that was quantized.
-  model.build.logits = (trace, output) => (weightName(output.weight) === headMatrix.weight ? product(trace, output.hidden, headMatrix) : logits(trace, output));
+  model.build.logits = (trace, output) => (!way.float && weightName(output.weight) === headMatrix.weight ? product(trace, output.hidden, headMatrix) : logits(trace, output));
 }
 
 /** The head as a linear, also where it shares the embedding's weight; undefined where it is not a weight of the checkpoint. */
@@ -69,4 +81,8 @@ function packedWeight({ graph }: Trace, { weight, inFeatures, outFeatures, schem
     packed: graph.weight(part('codes'), packed), scales: graph.weight(part('scales'), scales), zeroPoints: zeroPoints && graph.weight(part('zero points'), zeroPoints),
     bits, blockSize, inFeatures, outFeatures,
   };
+}
+
+function bytesOf(weights: readonly WeightSource[]): number {
+  return weights.reduce((sum, weight) => sum + (weight.kind === 'file' ? weight.byteLength : weight.data.byteLength), 0);
 }

@@ -5,11 +5,11 @@ import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { ENGINE, forward, MODELS, type Model, type Trace } from '@lmflow/sdk';
+import { ENGINE, forward, MODELS, type Model, type Tensor, type Trace } from '@lmflow/sdk';
 import { Graph, matMul } from '@lmflow/sdk/graph';
 import inference from '@lmflow/preset-inference';
-import { dequantize } from '../src/blocks.ts';
-import { quantizeOptions } from '../src/options.ts';
+import { dequantize, type Bits } from '../src/blocks.ts';
+import { quantizeOptions, type QuantizeOptions } from '../src/options.ts';
 import { quantizeMatrix } from '../src/store.ts';
 import { chosenMatrices } from '../src/wrap.ts';
 
@@ -31,7 +31,7 @@ function fixture(family: string): string {
 async function logits(source: string, config: Record<string, unknown>, change: (model: Model) => Promise<void> = async () => undefined, purpose: 'training' | 'inference' = 'inference'): Promise<Float32Array> {
   const { kernel } = await createTestKernel({ presets: [inference], config });
   try {
-    const model = await kernel.resolve(MODELS).load({ role: 'reference', purpose, source });
+    const model = await kernel.resolve(MODELS).load({ role: config['lora'] ? 'policy' : 'reference', purpose, source });
     await change(model);
     const graph = new Graph();
     const trace: Trace = { graph, model, batchSize: 1, length: 12, mode: 'inference', input: (name) => graph.input(name, 'int32', [1, 12]),
@@ -40,7 +40,10 @@ async function logits(source: string, config: Record<string, unknown>, change: (
     const engine = kernel.resolve(ENGINE);
     const program = await engine.compile(graph);
     const numbers = (what: (index: number) => number): Int32Array => Int32Array.from({ length: 12 }, (_, index) => what(index));
-    const inputs = { positions: await engine.upload(numbers((index) => index), [1, 12], 'int32'), inputIds: await engine.upload(numbers((index) => (index * 7) % 90), [1, 12], 'int32') };
+    const inputs: Record<string, Tensor> = {
+      positions: await engine.upload(numbers((index) => index), [1, 12], 'int32'), inputIds: await engine.upload(numbers((index) => (index * 7) % 90), [1, 12], 'int32'),
+    };
+    for (const [name, { data, shape }] of model.parameters) if (graph.inputs.has(`parameter:${name}`)) inputs[`parameter:${name}`] = await engine.upload(data, shape, 'float32');
     return Float32Array.from((await (await program.run(inputs))['logits']!.read()) as Float32Array);
   } finally {
     await kernel.close();
@@ -49,29 +52,47 @@ async function logits(source: string, config: Record<string, unknown>, change: (
 
 const apart = (a: Float32Array, b: Float32Array): number => Math.sqrt(a.reduce((sum, number, index) => sum + (number - b[index]!) ** 2, 0) / b.reduce((sum, number) => sum + number * number, 0));
 
+/** Gives a float model the numbers that the codes stand for; a head that an adapter brings whole (`ownHead`) is left alone. */
+async function decomposed(model: Model, bits: Bits, options: QuantizeOptions, ownHead = false): Promise<void> {
+  const { matrices, head } = chosenMatrices(model, bits, options);
+  const own = new Map(await Promise.all(matrices.map(async (matrix) => {
+    const { inFeatures, outFeatures } = matrix;
+    const numbers = dequantize(quantizeMatrix(await model.read(matrix.weight), matrix), outFeatures, inFeatures, matrix.scheme);
+    return [matrix.name, { numbers, shape: [outFeatures, inFeatures] }] as const;
+  })));
+  const { matmul, head: inner } = model.build;
+  model.build.matmul = (trace, x, layer) => {
+    const one = own.get(layer.name);
+    return one ? matMul(x, trace.graph.constant(one.numbers, one.shape, 'float32'), { transposeB: true }) : matmul(trace, x, layer);
+  };
+  if (ownHead) return;
+  const { numbers, shape } = own.get(head!)!;
+  model.build.head = (trace, hidden) => ({ hidden: inner(trace, hidden).hidden, weight: trace.graph.constant(numbers, shape, 'float32') });
+}
+
 for (const family of ['llama', 'gpt2', 'llama-bf16']) for (const bits of [4, 8] as const) {
   test(`${family}, ${bits} bits: computes with the numbers of the codes, in the blocks and in the head; the embedding stays float`, async () => {
     const folder = fixture(family);
     const options = quantizeOptions.parse({ bits, blockSize: 16, activations: 'float', cacheDir, headBits: 4 });
     const found = await logits(folder, { quantize: options });
-    const expected = await logits(folder, {}, async (model) => {
-      const { matrices, head } = chosenMatrices(model, bits, options);
-      const own = new Map(await Promise.all(matrices.map(async (matrix) => {
-        const { inFeatures, outFeatures } = matrix;
-        const numbers = dequantize(quantizeMatrix(await model.read(matrix.weight), matrix), outFeatures, inFeatures, matrix.scheme);
-        return [matrix.name, { numbers, shape: [outFeatures, inFeatures] }] as const;
-      })));
-      const { matmul, head: inner } = model.build;
-      model.build.matmul = (trace, x, layer) => {
-        const one = own.get(layer.name);
-        return one ? matMul(x, trace.graph.constant(one.numbers, one.shape, 'float32'), { transposeB: true }) : matmul(trace, x, layer);
-      };
-      const { numbers, shape } = own.get(head!)!;
-      model.build.head = (trace, hidden) => ({ hidden: inner(trace, hidden).hidden, weight: trace.graph.constant(numbers, shape, 'float32') });
-    });
+    const expected = await logits(folder, {}, (model) => decomposed(model, bits, options));
     assert.ok(apart(found, expected) < 1e-5, `relative difference ${apart(found, expected)}`);
     const float = await logits(folder, {});
     assert.ok(apart(found, float) > 1e-3, 'it is not the float model');
+  });
+}
+
+const adapters = join(root, 'test/fixtures/adapters/llama');
+for (const kind of readdirSync(adapters)) {
+  test(`adapter "${kind}" of PEFT on 4 bits, unmerged: that of the numbers of the codes`, async () => {
+    const folder = fixture('llama');
+    const lora = { adapter: join(adapters, kind) };
+    const options = quantizeOptions.parse({ bits: 4, blockSize: 16, activations: 'float', cacheDir, headBits: 4 });
+    const found = await logits(folder, { quantize: options, lora });
+    const expected = await logits(folder, { lora }, (model) => decomposed(model, 4, options, kind === 'head'));
+    assert.ok(apart(found, expected) < 1e-5, `relative difference ${apart(found, expected)}`);
+    assert.ok(apart(found, await logits(folder, { quantize: options })) > 1e-3, 'the adapter counts');
+    assert.ok(apart(found, await logits(folder, { lora })) > 1e-3, 'the codes count');
   });
 }
 

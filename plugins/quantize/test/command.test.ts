@@ -1,0 +1,133 @@
+// `lmflow quantize`: what it reports, that both perplexities are those of the logits, and its errors.
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+import { createTestKernel } from 'lmflow/testing';
+import { ENGINE, forward, MODELS, type Trace } from '@lmflow/sdk';
+import { Graph } from '@lmflow/sdk/graph';
+import inference from '@lmflow/preset-inference';
+import type { QuantizeResult } from '../src/command.ts';
+import { windowsOf } from '../src/perplexity.ts';
+
+const root = resolve(import.meta.dirname, '../../..');
+const shared = join(root, '../shared');
+const temporary = (name: string): string => mkdtempSync(join(tmpdir(), `lmflow-quantize-${name}-`));
+const cacheDir = temporary('cache');
+
+/** A fixture model whose words are t0 .. t95, and a text of 40 of them. */
+function fixture(): { readonly model: string; readonly text: string } {
+  const model = temporary('llama');
+  cpSync(join(root, 'test/fixtures/families/llama'), model, { recursive: true });
+  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
+  writeFileSync(join(model, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null,
+    pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null, model: { type: 'WordLevel', vocab, unk_token: 't0' } }));
+  writeFileSync(join(model, 'tokenizer_config.json'), '{}');
+  const text = join(model, 'text.txt');
+  writeFileSync(text, ids.map((id) => `t${id}`).join(' '));
+  return { model, text };
+}
+const ids = Array.from({ length: 40 }, (_, index) => (index * 7 + (index % 5) * 11) % 96);
+
+interface Ran { readonly result: QuantizeResult; readonly info: string }
+
+async function run(config: Record<string, unknown>, options: Record<string, unknown> = {}): Promise<Ran> {
+  const { kernel, log } = await createTestKernel({ presets: [inference], config });
+  try {
+    const { result } = await kernel.run('quantize', { options });
+    return { result: result, info: log.texts('info').join('\n') };
+  } finally {
+    await kernel.close();
+  }
+}
+
+const code = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'none', (error: { code: string }) => error.code);
+
+/** exp of the mean loss of rows of `length` ids, one program a row. */
+async function perplexity(config: Record<string, unknown>, source: string, length: number): Promise<number> {
+  const { kernel } = await createTestKernel({ presets: [inference], config });
+  try {
+    const model = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source });
+    const engine = kernel.resolve(ENGINE);
+    let loss = 0;
+    for (let start = 0; start < ids.length - 1; start += length) {
+      const row = ids.slice(start, Math.min(start + length, ids.length - 1));
+      const shape = [1, row.length];
+      const graph = new Graph();
+      const trace: Trace = { graph, model, batchSize: 1, length: row.length, mode: 'inference', input: (name) => graph.input(name, 'int32', shape),
+        positions: graph.input('positions', 'int32', shape), dropoutMask: () => { throw new Error('no dropout'); } };
+      graph.output('logits', model.build.logits(trace, forward(trace)));
+      const program = await engine.compile(graph);
+      const { logits } = await program.run({ inputIds: await engine.upload(Int32Array.from(row), shape, 'int32'), positions: await engine.upload(Int32Array.from(row.keys()), shape, 'int32') });
+      const numbers = (await logits!.read()) as Float32Array;
+      row.forEach((_, place) => {
+        const one = [...numbers.subarray(place * 96, (place + 1) * 96)];
+        loss -= Math.log(Math.exp(one[ids[start + place + 1]!]!) / one.reduce((sum, number) => sum + Math.exp(number), 0));
+      });
+    }
+    return Math.exp(loss / (ids.length - 1));
+  } finally {
+    await kernel.close();
+  }
+}
+
+test('windows: every token but the first is predicted once', () => {
+  const pairs = (count: number, length: number): number[][][] => windowsOf(Int32Array.from({ length: count }, (_, index) => index), length).map((window) => window.map((one) => [...one]));
+  assert.equal(pairs(6, 2), [[[0, 1], [1, 2]], [[2, 3], [3, 4]], [[4], [5]]]);
+  assert.equal(pairs(3, 9), [[[0, 1], [1, 2]]]);
+  assert.equal([pairs(1, 4), pairs(0, 4)], [[], []]);
+});
+
+test('the perplexities of the float and of the quantized model, as loaded without the command; sizes; the cache is filled', async () => {
+  const { model, text } = fixture();
+  const quantize = { bits: 4, cacheDir: temporary('own') };
+  const { result } = await run({ model, quantize }, { text, contextLength: 16 });
+  const { before, after, tokens } = result.perplexity!;
+  assert.is(tokens, 39);
+  const near = (found: number, expected: number): void => assert.ok(Math.abs(found / expected - 1) < 1e-5, `${found}, expected ${expected}`);
+  near(before, await perplexity({}, model, 16));
+  near(after, await perplexity({ quantize }, model, 16));
+  assert.ok(Math.abs(after / before - 1) > 1e-4, `${before} and ${after} are of two models`);
+  const files = readdirSync(quantize.cacheDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.name.endsWith('.bin'));
+  assert.is(files.length, result.matrices);
+  // float32 in the checkpoint; at 4 bits a block of 32 has 20 bytes for 128, and the head, at 8, 36.
+  assert.ok(result.bytes.after > result.bytes.before * 20 / 128 && result.bytes.after < result.bytes.before * 36 / 128, JSON.stringify(result.bytes));
+  // The same from `dataset`, fewer tokens, and an adapter beneath both.
+  assert.equal((await run({ model, dataset: text, quantize }, { contextLength: 16 })).result, result);
+  assert.is((await run({ model, quantize }, { text, maxTokens: 11 })).result.perplexity!.tokens, 10);
+  for (const kind of ['plain', 'head']) {
+    const adapted = (await run({ model, quantize, lora: { adapter: join(root, 'test/fixtures/adapters/llama', kind) } }, { text, contextLength: 16 })).result.perplexity!;
+    assert.ok(Math.abs(adapted.before / before - 1) > 1e-3 && Math.abs(adapted.after / after - 1) > 1e-3 && adapted.before !== adapted.after, `${kind}: ${JSON.stringify(adapted)}`);
+  }
+});
+
+test('without a text no perplexity, and how to get one; settings and texts that are missing are errors', async () => {
+  const { model, text } = fixture();
+  const { result, info } = await run({ model, quantize: { bits: 8, cacheDir } });
+  assert.is(result.perplexity, undefined);
+  assert.match(info, /no perplexity.*--text FILE/);
+  assert.is(await code(run({ model }, { text })), 'LMFLOW_SETTING_MISSING');
+  assert.is(await code(run({ quantize: { bits: 8 } }, { text })), 'LMFLOW_SETTING_MISSING');
+  assert.is(await code(run({ model, quantize: { bits: 8, cacheDir } }, { text: `${text}.nowhere` })), 'LMFLOW_QUANTIZE_TEXT');
+  assert.is(await code(run({ model, dataset: { path: text }, quantize: { bits: 8, cacheDir } })), 'LMFLOW_QUANTIZE_TEXT');
+  writeFileSync(text, 't5');
+  assert.is(await code(run({ model, quantize: { bits: 8, cacheDir } }, { text })), 'LMFLOW_QUANTIZE_TEXT');
+});
+
+if (existsSync(shared)) {
+  test('stories260k on its own story: float as transformers has it, 8 bits close, 4 bits further', async () => {
+    const text = join(temporary('story'), 'story.txt');
+    const readme = readFileSync(join(shared, 'data/README.md'), 'utf8');
+    writeFileSync(text, readme.slice(readme.indexOf('Once upon a time')).trimEnd());
+    const of = async (bits: number): Promise<{ readonly before: number; readonly after: number }> => (await run({ model: join(shared, 'models/stories260k'), quantize: { bits, cacheDir } }, { text })).result.perplexity!;
+    const [eight, four] = [await of(8), await of(4)];
+    assert.is(eight.before, four.before);
+    assert.ok(Math.abs(eight.before - 1.6083237) < 1e-5, `${eight.before}`);
+    assert.ok(Math.abs(eight.after / eight.before - 1) < 0.005 && four.after > eight.after, `${JSON.stringify(eight)} ${JSON.stringify(four)}`);
+  });
+} else {
+  process.stderr.write('skipped: no ../shared\n');
+}
+
+test.run();
