@@ -1,7 +1,7 @@
 // Linears in int8 or int4 for inference, in memory and in the products.
 import { createRequire } from 'node:module';
-import { definePlugin, isLMFlowError, Stage, type Model } from '@lmflow/sdk';
-import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
+import { definePlugin, Stage, type Model } from '@lmflow/sdk';
+import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import { quantizeCommand } from './command.ts';
 import { lowerMatMulNBits } from './lowering.ts';
 import { matMulNBitsOp } from './op.ts';
@@ -30,21 +30,12 @@ const quantize = definePlugin({
     hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model, { purpose }) => {
       const { bits } = context.options;
       if (bits === undefined || purpose !== 'inference') return model;
-      registerLowering();
+      registerLowering(context, matMulNBitsOp, lowerMatMulNBits);
       ways.set(model, await quantizeModel(model, bits, context.options, name, context.log));
       return model;
     });
 
     context.command(quantizeCommand(context, (model) => ways.get(model)!));
-
-    /** Another engine than onnx has no such service: it decomposes the op. */
-    function registerLowering(): void {
-      try {
-        context.resolve(LOWERINGS).register(matMulNBitsOp.name, lowerMatMulNBits);
-      } catch (error) {
-        if (!isLMFlowError(error) || error.code !== 'LMFLOW_TOKEN_MISSING') throw error;
-      }
-    }
   },
 });
 
