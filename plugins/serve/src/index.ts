@@ -34,7 +34,7 @@ const serve = definePlugin({
         const generator = resolve(GENERATOR);
         const model = await resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
         const id = options.modelName ?? basename(config.model.replace(/[/\\]+$/, ''));
-        if (!isLoopback(options.host) && apiKey === undefined) log.warn(`serving on ${options.host} without an API key: whoever reaches this address can use the model`);
+        if (!isLoopback(options.host) && apiKey === undefined && options.apiKeys.length === 0) log.warn(`serving on ${options.host} without an API key: whoever reaches this address can use the model`);
         if (model.adapters?.has(id)) throw nameTaken(id);
         const server = await startServer({ generator, models: new Map([[id, model], ...model.adapters ?? []]), options, log, version, section: (config['generate'] ?? {}) });
         log.event('serving', { url: server.url, model: id, adapters: [...model.adapters?.keys() ?? []] }, `serving ${[id, ...model.adapters?.keys() ?? []].join(', ')} at ${server.url}${options.chatPage ? '/ (chat page)' : ''}, API at ${server.url}/v1; Ctrl-C ends`);

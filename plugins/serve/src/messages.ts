@@ -1,6 +1,7 @@
 // What the main thread (which computes) and the HTTP thread (which listens) say to each other. Everything here can be cloned.
 import type { ChatMessage, GenerationOptions } from '@lmflow/sdk';
 import type { ServeOptions } from './options.ts';
+import type { ToolFormat } from './toolformat.ts';
 
 /** What the HTTP thread knows of a model. */
 export interface ModelInfo {
@@ -11,7 +12,7 @@ export interface ModelInfo {
   /** Of an adapter: the model it belongs to. */
   readonly parent?: string;
   /** How the chat template writes tool calls, where it does in a way that can be read back. */
-  readonly toolFormat?: 'hermes';
+  readonly toolFormat?: ToolFormat;
 }
 
 /** Given to the HTTP thread when it starts. */

@@ -68,6 +68,19 @@ test('API key', () => withServer({ apiKey: 'correct horse' }, async ({ url }) =>
   assert.is((await ask(url)).status, 200);
 }));
 
+test('several API keys, each with its share of the queue: one with 60 requests waiting does not keep another waiting', () => withServer({ apiKey: 'one', apiKeys: ['other'], maxConcurrent: 2 }, async ({ url, generator }) => {
+  assert.is((await ask(`${url}/v1/models`, { headers: { authorization: 'Bearer third' } })).status, 401);
+  generator.step = 5;
+  const order: string[] = [];
+  const start = (key: string, name: string): Promise<Answer> => complete(url, { prompt: 'xxxxxxxxxx' }, { authorization: `Bearer ${key}` }).then((answer) => { order.push(name); return answer; });
+  const many = Array.from({ length: 60 }, (_, index) => start('one', `one ${index}`));
+  for (let tries = 0; tries < 100 && (JSON.parse((await ask(`${url}/health`)).text) as { waiting: number }).waiting < 50; tries++) await sleep(10);
+  assert.is((await start('other', 'other')).status, 200);
+  const before = order.indexOf('other');
+  assert.ok(before < 20, `${before} requests of the other client came first`);
+  assert.ok((await Promise.all(many)).every(({ status }) => status === 200));
+}));
+
 test('bad bodies are refused in the shape of OpenAI', () => withServer({ maxBodyBytes: 100_000 }, async ({ url, generator }) => {
   const post = (body: string, type = 'application/json'): Promise<Answer> => ask(`${url}/v1/completions`, { method: 'POST', headers: { 'content-type': type }, body });
   for (const [body, status] of [['{"model": ', 400], ['', 400], ['[]', 400], ['"x"', 400], ['{"__proto__": {"x": 1}}', 400], ['['.repeat(90_000), 400], ['x'.repeat(100_001), 413]] as const) {

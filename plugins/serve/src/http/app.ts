@@ -6,7 +6,7 @@ import { planChat } from './chat.ts';
 import { planCompletion } from './completions.ts';
 import { Connections } from './connections.ts';
 import { Failure, invalid, modelNotFound, noSuchPath, shuttingDown } from './failure.ts';
-import { checkHost, checkKey, checkOrigin } from './guard.ts';
+import { checkHost, checkKey, checkOrigin, keysOf } from './guard.ts';
 import type { Link } from './link.ts';
 import { counters, type Counters } from './counters.ts';
 import { readPage } from './page.ts';
@@ -17,6 +17,8 @@ import { Turns } from './turns.ts';
 export interface Server {
   readonly app: FastifyInstance;
   readonly options: ServeOptions;
+  /** API keys: none asks for none. */
+  readonly keys: readonly string[];
   readonly link: Link;
   readonly turns: Turns;
   readonly count: Counters;
@@ -30,6 +32,7 @@ export function createServer({ options, models, version }: ThreadSettings, link:
   const milliseconds = { headersTimeout: options.headersTimeout * 1000, requestTimeout: Math.max(options.headersTimeout, options.bodyTimeout) * 1000 };
   const app = fastify({
     bodyLimit: options.maxBodyBytes, requestTimeout: milliseconds.requestTimeout, keepAliveTimeout: 5000, forceCloseConnections: 'idle',
+    trustProxy: options.trustedProxies.length > 0 ? options.trustedProxies : false,
     routerOptions: { maxParamLength: 256 }, onProtoPoisoning: 'error', onConstructorPoisoning: 'error',
     http: { ...milliseconds, maxHeaderSize: 16_384, connectionsCheckingInterval: Math.min(1000, milliseconds.headersTimeout / 4) },
     clientErrorHandler: (error, socket) => {
@@ -46,13 +49,13 @@ export function createServer({ options, models, version }: ThreadSettings, link:
     connections.busy(socket);
     reply.raw.once('close', () => { connections.done(socket); });
   });
-  const server: Server = { app, options, link, turns, count: counters(turns, connections), active: new Set(), closing: false };
+  const server: Server = { app, options, keys: keysOf(options), link, turns, count: counters(turns, connections), active: new Set(), closing: false };
   guard(server);
   routes(server, models, version);
   return server;
 }
 
-function guard({ app, options, count }: Server): void {
+function guard({ app, options, keys, count }: Server): void {
   app.addHook('onRequest', async (request, reply) => {
     const { host, origin } = request.headers;
     reply.header('x-content-type-options', 'nosniff');
@@ -63,7 +66,7 @@ function guard({ app, options, count }: Server): void {
       if (request.method === 'OPTIONS') return reply.code(204).headers({ 'access-control-allow-methods': 'GET, POST', 'access-control-allow-headers': 'authorization, content-type, *', 'access-control-max-age': '600' }).send();
     }
     const path = request.url.split('?')[0];
-    if (path !== '/' && path !== '/health') checkKey(request.headers.authorization, options.apiKey);
+    if (path !== '/' && path !== '/health') checkKey(request.headers.authorization, keys);
     return undefined;
   });
   app.addHook('onResponse', async (request, reply) => {

@@ -4,18 +4,18 @@ import type { ModelInfo, PieceEvent, ScoredToken } from '../messages.ts';
 import { readChat, type ChatRequest } from './chatrequest.ts';
 import { generationOptions } from './parameters.ts';
 import type { Answer, Plan, Usage } from './run.ts';
-import { ToolCallReader, type ToolCall } from './toolcalls.ts';
+import { toolCallReader, type ToolCall, type ToolCallReader } from './toolcalls.ts';
 
 /** Plans a chat answer; `find` gives the model or throws. Throws a Failure. */
 export function planChat(body: unknown, find: (name: string) => ModelInfo): Plan {
-  const { request, messages, tools } = readChat(body, find);
+  const { request, messages, tools, toolFormat } = readChat(body, find);
   const { model, n = 1 } = request;
   const scored = request.logprobs === true;
   const options = generationOptions(request, request.max_completion_tokens ?? request.max_tokens, scored ? (request.top_logprobs ?? 0) : undefined);
   return {
     jobs: [{ model, prompt: messages, options, ...(tools ? { tools } : {}) }],
     n, stream: request.stream === true, includeUsage: request.stream_options?.include_usage === true,
-    answer: new ChatAnswer(request, n, scored, tools?.map(({ function: { name } }) => name)),
+    answer: new ChatAnswer(request, n, scored, () => (tools && toolFormat ? toolCallReader(toolFormat, tools.map(({ function: { name } }) => name)) : undefined)),
     ...(request.user === undefined ? {} : { user: request.user }),
   };
 }
@@ -27,9 +27,9 @@ class ChatAnswer implements Answer {
   readonly #choices: Choice[];
   readonly #scored: boolean;
 
-  constructor({ model }: ChatRequest, n: number, scored: boolean, tools: readonly string[] | undefined) {
+  constructor({ model }: ChatRequest, n: number, scored: boolean, reader: () => ToolCallReader | undefined) {
     this.#head = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model };
-    this.#choices = Array.from({ length: n }, () => ({ text: '', scores: [], calls: [], finish: null, reader: tools && new ToolCallReader(tools) }));
+    this.#choices = Array.from({ length: n }, () => ({ text: '', scores: [], calls: [], finish: null, reader: reader() }));
     this.#scored = scored;
   }
 

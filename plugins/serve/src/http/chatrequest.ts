@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { ModelInfo } from '../messages.ts';
 import { invalid, unsupported } from './failure.ts';
 import { parse, shared, type Refusal } from './parameters.ts';
+import { TOOL_FORMATS, type ToolFormat } from '../toolformat.ts';
 
 const text = z.union([z.string(), z.array(z.looseObject({ type: z.string() })).min(1)]);
 const absent = z.null().optional();
@@ -55,6 +56,7 @@ export interface ReadChat {
   readonly messages: readonly ChatMessage[];
   /** Undefined where the model shall not be told of any. */
   readonly tools: NonNullable<ChatRequest['tools']> | undefined;
+  readonly toolFormat: ToolFormat | undefined;
 }
 
 /** Checks a body. Throws a Failure. */
@@ -68,9 +70,9 @@ export function readChat(body: unknown, find: (name: string) => ModelInfo): Read
   if (choice !== undefined && choice !== 'auto' && choice !== 'none') throw unsupported('tool_choice', 'a call cannot be forced; "auto" and "none" can be given');
   const calls = request.messages.some((one) => one.role === 'tool' || (one.role === 'assistant' && one.tool_calls !== undefined));
   if ((tools !== undefined || calls) && model.toolFormat === undefined) {
-    throw unsupported(tools ? 'tools' : 'messages', `the chat template of ${model.id} has no tool calls, or writes them in a way that is not known here (known: JSON between <tool_call> and </tool_call>)`);
+    throw unsupported(tools ? 'tools' : 'messages', `the chat template of ${model.id} has no tool calls, or writes them in a way that is not known here (known: ${TOOL_FORMATS})`);
   }
-  return { request, tools: choice === 'none' ? undefined : tools, messages: request.messages.map(toTemplate) };
+  return { request, toolFormat: model.toolFormat, tools: choice === 'none' ? undefined : tools, messages: request.messages.map(toTemplate) };
 }
 
 function toTemplate(one: ChatRequest['messages'][number], index: number): ChatMessage {

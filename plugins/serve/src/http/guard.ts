@@ -1,6 +1,7 @@
 // Who may come in: the Host header (against DNS rebinding), the Origin header (against foreign web pages), the API key.
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isIP } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
+import type { FastifyRequest } from 'fastify';
 import type { ServeOptions } from '../options.ts';
 import { wrongHost, wrongKey, wrongOrigin } from './failure.ts';
 
@@ -26,11 +27,40 @@ export function checkOrigin(origin: string | undefined, host: string | undefined
   throw wrongOrigin(origin);
 }
 
+/** Every key that is let in. */
+export function keysOf({ apiKey, apiKeys }: Pick<ServeOptions, 'apiKey' | 'apiKeys'>): readonly string[] {
+  return [...new Set([...(apiKey === undefined ? [] : [apiKey]), ...apiKeys])];
+}
+
 /** Throws where a key is needed and another was sent. Compares digests, in constant time, so that neither content nor length leaks. */
-export function checkKey(authorization: string | undefined, apiKey: string | undefined): void {
-  if (apiKey === undefined) return;
-  const given = /^Bearer +(.+)$/i.exec(authorization ?? '')?.[1];
-  if (given === undefined || !timingSafeEqual(digest(given), digest(apiKey))) throw wrongKey(given !== undefined);
+export function checkKey(authorization: string | undefined, keys: readonly string[]): void {
+  if (keys.length === 0) return;
+  const given = bearer(authorization);
+  if (given === undefined || keyIndex(given, keys) < 0) throw wrongKey(given !== undefined);
+}
+
+/** Whom a request counts for in the queue: its key where there are several (checked before), else its address (of IPv6 the network, all of which one client has). */
+export function clientOf({ ip, headers }: FastifyRequest, keys: readonly string[]): string {
+  if (keys.length > 1) return `key ${keyIndex(bearer(headers.authorization)!, keys)}`;
+  const address = ip.replace(/^::ffff:(?=\d+\.)/, '');
+  return isIPv6(address) ? networkOf(address) : address;
+}
+
+function bearer(authorization: string | undefined): string | undefined {
+  return /^Bearer +(.+)$/i.exec(authorization ?? '')?.[1];
+}
+
+/** Every key is compared, so that the time does not tell which. */
+function keyIndex(given: string, keys: readonly string[]): number {
+  const own = digest(given);
+  return keys.reduce((found, key, index) => (timingSafeEqual(own, digest(key)) ? index : found), -1);
+}
+
+/** The first 64 bits. */
+function networkOf(address: string): string {
+  const [head, tail] = address.replace(/%.*$/, '').split('::').map((part) => (part === '' ? [] : part.split(':')));
+  const groups = tail ? [...head!, ...new Array<string>(8 - head!.length - tail.length).fill('0'), ...tail] : head!;
+  return groups.slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(':');
 }
 
 function digest(text: string): Buffer {

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Job, PieceEvent } from '../messages.ts';
 import type { Server } from './app.ts';
 import { broken, clientGone, Failure, invalid, shuttingDown, tookTooLong } from './failure.ts';
+import { clientOf } from './guard.ts';
 import { Stream } from './stream.ts';
 
 export interface Usage {
@@ -50,7 +51,7 @@ export async function answer(server: Server, request: FastifyRequest, reply: Fas
   const start = performance.now();
   let release: (() => void) | undefined;
   try {
-    release = await turns.take(weight, signal);
+    release = await turns.take(clientOf(request, server.keys), weight, signal);
     server.count.waited({}, (performance.now() - start) / 1000);
     const stream = plan.stream ? new Stream(reply) : undefined;
     await decode(server, plan, signal, stream, start).then(async (usage) => {

@@ -1,4 +1,5 @@
-// Who may decode: strictly first come, first served, up to so many sequences at once.
+// Who may decode: up to so many sequences at once. Where requests wait, the client with the fewest sequences running is next, so that one with a
+// hundred requests does not keep another's single one waiting; those of one client come in their order.
 import { queueFull, shuttingDown, type Failure } from './failure.ts';
 
 interface Waiting {
@@ -7,12 +8,23 @@ interface Waiting {
   readonly reject: (failure: Failure) => void;
 }
 
+interface Client {
+  readonly waiting: Waiting[];
+  /** Sequences being decoded. */
+  running: number;
+  /** Which turn was its last: of equals, who had one longest ago is next. */
+  last: number;
+}
+
 export class Turns {
   readonly #slots: number;
   readonly #mostWaiting: number;
-  readonly #waiting: Waiting[] = [];
+  /** Those that wait or run. */
+  readonly #clients = new Map<string, Client>();
+  #waiting = 0;
   #used = 0;
   #requests = 0;
+  #turn = 0;
   #closed = false;
   /** Running mean of what a request takes, in seconds, for Retry-After. */
   #meanSeconds = 1;
@@ -22,26 +34,33 @@ export class Turns {
     this.#mostWaiting = mostWaiting;
   }
 
-  get waiting(): number { return this.#waiting.length; }
+  get waiting(): number { return this.#waiting; }
   /** Sequences being decoded. */
   get running(): number { return this.#used; }
   /** Requests that have a turn. */
   get requests(): number { return this.#requests; }
 
-  /** Waits for `weight` of the slots (at most all of them); gives what ends the turn. Rejects with a Failure: 429 at once, 503 at close, or the signal's reason. */
-  async take(weight: number, signal: AbortSignal): Promise<() => void> {
+  /**
+   * Waits for `weight` of the slots (at most all of them); gives what ends the turn. Rejects with a Failure: 429 where the queue is full and no other client
+   * has more than this one in it (at once), or where this client has the most and another one comes; 503 at close; or the signal's reason.
+   */
+  async take(client: string, weight: number, signal: AbortSignal): Promise<() => void> {
     if (this.#closed) throw shuttingDown();
     signal.throwIfAborted();
-    if (this.#waiting.length > 0 || this.#used + weight > this.#slots) await this.#wait(weight, signal);
-    else this.#begin(weight);
+    const known = this.#clients.get(client) ?? { waiting: [], running: 0, last: 0 };
+    this.#clients.set(client, known);
+    if (this.#waiting > 0 || this.#used + weight > this.#slots) await this.#wait(client, known, weight, signal);
+    else this.#begin(known, weight);
     const start = performance.now();
     let ended = false;
     return () => {
       if (ended) return;
       ended = true;
       this.#used -= weight;
+      known.running -= weight;
       this.#requests--;
       this.#meanSeconds += 0.1 * ((performance.now() - start) / 1000 - this.#meanSeconds);
+      this.#forget(client, known);
       this.#admit();
     };
   }
@@ -49,37 +68,65 @@ export class Turns {
   /** Sends everybody who waits away. */
   close(): void {
     this.#closed = true;
-    for (const { reject } of this.#waiting.splice(0)) reject(shuttingDown());
+    this.#waiting = 0;
+    for (const { waiting } of this.#clients.values()) for (const { reject } of waiting.splice(0)) reject(shuttingDown());
   }
 
-  #begin(weight: number): void {
+  #begin(client: Client, weight: number): void {
     this.#used += weight;
+    client.running += weight;
+    client.last = ++this.#turn;
     this.#requests++;
   }
 
-  #wait(weight: number, signal: AbortSignal): Promise<void> {
-    if (this.#waiting.length >= this.#mostWaiting) throw queueFull(Math.min(60, Math.max(1, Math.ceil((this.#meanSeconds * (this.#waiting.length + 1)) / this.#slots))));
+  #wait(name: string, client: Client, weight: number, signal: AbortSignal): Promise<void> {
+    if (this.#waiting >= this.#mostWaiting) this.#makeRoom(name, client);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
-        const place = this.#waiting.indexOf(entry);
-        if (place >= 0) this.#waiting.splice(place, 1);
+        const place = client.waiting.indexOf(entry);
+        if (place >= 0) {
+          client.waiting.splice(place, 1);
+          this.#waiting--;
+        }
+        this.#forget(name, client);
         reject(signal.reason as Failure);
         this.#admit();
       };
       const entry: Waiting = {
         weight,
-        admit: () => { signal.removeEventListener('abort', leave); this.#begin(weight); resolve(); },
-        reject: (failure) => { signal.removeEventListener('abort', leave); reject(failure); },
+        admit: () => { signal.removeEventListener('abort', leave); this.#begin(client, weight); resolve(); },
+        reject: (failure) => { signal.removeEventListener('abort', leave); this.#forget(name, client); reject(failure); },
       };
       signal.addEventListener('abort', leave, { once: true });
-      this.#waiting.push(entry);
+      client.waiting.push(entry);
+      this.#waiting++;
     });
   }
 
-  #admit(): void {
-    for (let next = this.#waiting[0]; next && this.#used + next.weight <= this.#slots; next = this.#waiting[0]) {
-      this.#waiting.shift();
-      next.admit();
+  /** In a full queue: the last request of the client that has most waiting goes, or the one that comes. */
+  #makeRoom(name: string, client: Client): void {
+    const full = queueFull(Math.min(60, Math.max(1, Math.ceil((this.#meanSeconds * (this.#waiting + 1)) / this.#slots))));
+    const [longest] = [...this.#clients.values()].sort((a, b) => b.waiting.length - a.waiting.length);
+    if (!longest || longest.waiting.length <= client.waiting.length + 1) {
+      this.#forget(name, client);
+      throw full;
     }
+    this.#waiting--;
+    longest.waiting.pop()!.reject(full);
+  }
+
+  #admit(): void {
+    while (this.#waiting > 0) {
+      const [client] = [...this.#clients.values()].filter(({ waiting }) => waiting.length > 0).sort((a, b) => a.running - b.running || a.last - b.last);
+      const [next] = client!.waiting;
+      if (this.#used + next!.weight > this.#slots) return;
+      client!.waiting.shift();
+      this.#waiting--;
+      next!.admit();
+    }
+  }
+
+  #forget(name: string, { waiting, running }: Client): void {
+    if (waiting.length === 0 && running === 0) this.#clients.delete(name);
   }
 }
