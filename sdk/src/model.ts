@@ -1,5 +1,5 @@
 // A model: configuration, weights (references), tokenizer, and named building functions over the graph, which plugins wrap.
-import type { Graph, Shape, Value, WeightSource } from './graph/index.ts';
+import type { Graph, ModelWeight, Shape, Value } from './graph/index.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export type ModelRole = 'policy' | 'reference' | 'reward' | 'draft';
@@ -198,8 +198,8 @@ export interface Model {
   readonly generationConfig?: Readonly<Record<string, unknown>>;
   /** Tokens that end a generation: generation_config's eos_token_id (one or several), else config's, else the tokenizer's. */
   readonly eosIds?: readonly number[];
-  /** Every tensor of the checkpoint by name. */
-  readonly weights: Map<string, WeightSource>;
+  /** Every tensor of the checkpoint by name; a linear's weight may be packed in a few bits. */
+  readonly weights: Map<string, ModelWeight>;
   readonly linears: readonly LinearLayer[];
   /** Trainable tensors by name. A parameter named like a weight replaces it in the graph. */
   readonly parameters: Map<string, Parameter>;
@@ -209,7 +209,7 @@ export interface Model {
   /** Of such a view: the model it is a view of. */
   readonly base?: Model;
   build: BuildingFunctions;
-  /** Reads a weight as float32 (converting 16-bit formats), row-major in the file's layout. */
+  /** Reads a weight as float32 (converting 16-bit formats and packed ones), row-major in the file's layout. */
   read(name: string): Promise<Float32Array>;
 }
 

@@ -4,12 +4,12 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
-import { MODELS, MODEL_WRITER, type CommandInvocation, type Model, type Resolve } from '@lmflow/sdk';
+import { MODELS, MODEL_WRITER, writeFolder, type CommandInvocation, type Model, type Resolve } from '@lmflow/sdk';
 import { readSafetensors, writeSafetensors, type TensorFile, type TensorToWrite } from '@lmflow/sdk/formats';
 import { z } from 'zod';
 import { deltaDamaged, deltaInvalid, deltaMismatch, deltaOtherBase, deltaUsage } from './errors.ts';
 import { configuredOutput, type Services } from './merge.ts';
-import { parseSize, writeFolder } from './output.ts';
+import { parseSize } from './size.ts';
 
 const MANIFEST = 'delta.json';
 const EXACT = 'delta_exact.safetensors';

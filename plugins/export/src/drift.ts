@@ -1,6 +1,5 @@
 // How far two models' logits are apart: both are run by the engine on the same tokens. For what merging in float32 costs.
-import { forward, randomStream, type Engine, type Model, type Tensor, type Trace } from '@lmflow/sdk';
-import { Graph, type Value } from '@lmflow/sdk/graph';
+import { randomStream, RowLogits, type Engine, type Model } from '@lmflow/sdk';
 
 export interface Drift {
   /** Positions compared. */
@@ -30,43 +29,25 @@ export function driftRows(model: Model, prompts: readonly string[], seed: number
 export async function measureDrift(engine: Engine, first: Model, second: Model, rows: readonly Int32Array[], signal: AbortSignal): Promise<Drift> {
   const width = first.architecture.vocabularySize;
   let [total, largest, largestLogit, same, count] = [0, 0, 0, 0, 0];
-  for (const row of rows) {
-    signal.throwIfAborted();
-    const a = await logitsOf(engine, first, row);
-    const b = await logitsOf(engine, second, row);
-    for (let index = 0; index < a.length; index++) {
-      const difference = Math.abs(a[index]! - b[index]!);
-      total += difference;
-      if (!(difference <= largest)) largest = difference;
-      largestLogit = Math.max(largestLogit, Math.abs(a[index]!));
+  const [one, other] = [new RowLogits(engine, first), new RowLogits(engine, second)];
+  try {
+    for (const row of rows) {
+      signal.throwIfAborted();
+      const [a, b] = [await one.of(row), await other.of(row)];
+      for (let index = 0; index < a.length; index++) {
+        const difference = Math.abs(a[index]! - b[index]!);
+        total += difference;
+        if (!(difference <= largest)) largest = difference;
+        largestLogit = Math.max(largestLogit, Math.abs(a[index]!));
+      }
+      for (let start = 0; start < a.length; start += width) same += Number(likeliest(a.subarray(start, start + width)) === likeliest(b.subarray(start, start + width)));
+      count += row.length;
     }
-    for (let start = 0; start < a.length; start += width) same += Number(likeliest(a.subarray(start, start + width)) === likeliest(b.subarray(start, start + width)));
-    count += row.length;
+  } finally {
+    await one.dispose();
+    await other.dispose();
   }
   return { tokens: count, largest, mean: total / (count * width), largestLogit, sameToken: same / count };
-}
-
-/** Logits [length, vocabulary] of one row. */
-export async function logitsOf(engine: Engine, model: Model, ids: Int32Array): Promise<Float32Array> {
-  const graph = new Graph();
-  const input = (name: string): Value => graph.input(name, 'int32', [1, ids.length]);
-  const trace: Trace = {
-    graph, model, batchSize: 1, length: ids.length, mode: 'inference', input, positions: input('positions'),
-    dropoutMask: (_site, shape) => graph.constant(new Uint8Array(shape.reduce((a, b) => a * b, 1)).fill(1), shape, 'uint8'),
-  };
-  graph.output('logits', model.build.logits(trace, forward(trace)));
-  const program = await engine.compile(graph, { name: 'logits' });
-  const tensors: Record<string, Tensor> = {};
-  for (const [name, { shape, dtype }] of graph.inputs) {
-    const parameter = model.parameters.get(name.replace(/^parameter:/, ''));
-    const data = parameter?.data ?? (name === 'positions' ? Int32Array.from(ids.keys()) : ids);
-    tensors[name] = await engine.upload(data, shape, dtype);
-  }
-  const { logits } = await program.run(tensors);
-  const numbers = Float32Array.from((await logits!.read()) as Float32Array);
-  for (const tensor of [logits!, ...Object.values(tensors)]) tensor.dispose();
-  await program.dispose();
-  return numbers;
 }
 
 function likeliest(row: Float32Array): number {

@@ -19,16 +19,6 @@ export function adapterMissing(command: string): LMFlowError {
   return new LMFlowError('LMFLOW_EXPORT_NO_ADAPTER', `${command} needs an adapter, and none is loaded`, { hint: 'Say --lora-adapter FOLDER, with the plugin lora loaded (--plugin lora).' });
 }
 
-/** The output folder has something in it already. */
-export function outputNotEmpty(folder: string): LMFlowError {
-  return new LMFlowError('LMFLOW_EXPORT_NOT_EMPTY', `the output folder ${folder} is not empty: a model beside other files could be mistaken for them`, { hint: 'Name a new folder, or empty this one.' });
-}
-
-/** The output cannot be written. */
-export function outputUnwritable(path: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_EXPORT_UNWRITABLE', `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-}
-
 /** A size of a shard is not a number of bytes. */
 export function sizeInvalid(text: string): LMFlowError {
   return new LMFlowError('LMFLOW_EXPORT_SIZE', `--max-shard-size ${text} is not a size`, { hint: 'Say 5GB, 200MB, 1GiB, or a number of bytes.' });

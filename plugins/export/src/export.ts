@@ -2,17 +2,17 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
 import { writeFile } from 'node:fs/promises';
-import { MODELS, MODEL_WRITER, type CommandInvocation, type Logger, type Model, type Resolve } from '@lmflow/sdk';
+import { isSystemError, MODELS, MODEL_WRITER, outputUnwritable, writeFolder, type CommandInvocation, type Logger, type Model, type Resolve } from '@lmflow/sdk';
 import { writeSafetensors } from '@lmflow/sdk/formats';
 import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
 import { z } from 'zod';
-import { adapterMissing, flagOfOtherFormat, formatUnknown, outputUnwritable, quantizationOfOtherFormat } from './errors.ts';
+import { adapterMissing, flagOfOtherFormat, formatUnknown, quantizationOfOtherFormat } from './errors.ts';
 import { exportGguf } from './gguf/export.ts';
 import { QUANTIZATIONS, type Quantization } from './gguf/quantization.ts';
 import { configuredModel, configuredOutput, withSignal, type Services } from './merge.ts';
 import { exportOnnx } from './onnx/export.ts';
 import { ONNX_NUMBERS, type OnnxNumbers } from './onnx/numbers.ts';
-import { isSystemError, parseSize, sizeText, writeFolder } from './output.ts';
+import { parseSize, sizeText } from './size.ts';
 
 const isGguf = (name: string): name is Quantization => (QUANTIZATIONS as readonly string[]).includes(name);
 

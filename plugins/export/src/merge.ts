@@ -1,9 +1,9 @@
 // `lmflow merge`: an adapter added into its base's weights, written as a model of its own, and how far the two are apart.
-import { MODELS, MODEL_WRITER, ENGINE, type CommandInvocation, type Config, type Logger, type Model, type Resolve } from '@lmflow/sdk';
+import { MODELS, MODEL_WRITER, ENGINE, writeFolder, type CommandInvocation, type Config, type Logger, type Model, type Resolve } from '@lmflow/sdk';
 import { z } from 'zod';
 import { driftRows, measureDrift, type Drift } from './drift.ts';
 import { adapterMissing, settingMissing } from './errors.ts';
-import { parseSize, writeFolder } from './output.ts';
+import { parseSize } from './size.ts';
 
 export const mergeOptions = z.object({
   maxShardSize: z.string().default('5GB').describe('Largest safetensors file; a larger model is split (200MB, 5GB, 1GiB, or bytes)'),

@@ -2,14 +2,13 @@
 import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ENGINE, MODELS, type Model } from '@lmflow/sdk';
+import { ENGINE, MODELS, RowLogits, type Model } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import lora from '@lmflow/plugin-lora';
 import models from '@lmflow/plugin-models';
 import { createTestKernel, type CapturedLog } from 'lmflow/testing';
 import type { Kernel } from 'lmflow';
 import exports_ from '../src/index.ts';
-import { logitsOf } from '../src/drift.ts';
 
 export const FIXTURES = join(import.meta.dirname, '..', '..', '..', 'test', 'fixtures');
 
@@ -60,7 +59,9 @@ export async function logits(kernel: Kernel, model: Model, ids: ArrayLike<number
   const all = Int32Array.from(ids);
   const length = all.length / rows;
   const parts: number[] = [];
-  for (let row = 0; row < rows; row++) parts.push(...await logitsOf(kernel.resolve(ENGINE), model, all.slice(row * length, (row + 1) * length)));
+  const run = new RowLogits(kernel.resolve(ENGINE), model);
+  for (let row = 0; row < rows; row++) parts.push(...await run.of(all.slice(row * length, (row + 1) * length)));
+  await run.dispose();
   return Float32Array.from(parts);
 }
 

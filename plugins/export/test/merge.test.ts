@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readSafetensors } from '@lmflow/sdk/formats';
-import { parseSize } from '../src/output.ts';
+import { parseSize } from '../src/size.ts';
 import { FIXTURES, failure, largestDifference, load, logits, modelFolder, scratch, withKernel } from './folders.ts';
 
 const cases = [
@@ -70,7 +70,7 @@ test('what cannot be done is refused by name, and leaves nothing behind', async 
   assert.is(await code({ model, outputDir }, 'export', { format: 'gguf', maxShardSize: '1GB' }), 'LMFLOW_EXPORT_FLAG');
   assert.is(await code({ model, outputDir }, 'export', { maxShardSize: 'big' }), 'LMFLOW_EXPORT_SIZE');
   assert.equal(readdirSync(parent), []);
-  assert.is(await code({ model, outputDir: model }, 'export'), 'LMFLOW_EXPORT_NOT_EMPTY');
+  assert.is(await code({ model, outputDir: model }, 'export'), 'LMFLOW_OUTPUT_NOT_EMPTY');
 });
 
 test('sizes', () => {

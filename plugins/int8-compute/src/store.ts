@@ -1,5 +1,5 @@
 // The int8 copies of a model's linears: made one tensor at a time into files that the engine maps, or in memory for weights that have no file.
-import { cacheFolder, derivedFile, isLMFlowError, type LinearLayer, type Logger, type Model } from '@lmflow/sdk';
+import { cacheFolder, derivedFile, floatWeight, isLMFlowError, type LinearLayer, type Logger, type Model } from '@lmflow/sdk';
 import type { DType, WeightSource } from '@lmflow/sdk/graph';
 import { cacheNotWritten } from './errors.ts';
 import type { Int8Options } from './options.ts';
@@ -39,7 +39,7 @@ async function storeLinear(model: Model, layer: LinearLayer, folder: string): Pr
     { dtype: 'int8', shape: [inFeatures, outFeatures], byteLength: inFeatures * outFeatures }, { dtype: 'float32', shape: [outFeatures], byteLength: 4 * outFeatures },
     { dtype: 'int8', shape: [outFeatures, inFeatures], byteLength: inFeatures * outFeatures }, { dtype: 'float32', shape: [inFeatures], byteLength: 4 * inFeatures },
   ];
-  const weight = model.weights.get(layer.weight)!;
+  const weight = floatWeight(model, layer.weight);
   const make = async (): Promise<Int8Linear> => quantizeLinear(await model.read(layer.weight), layer);
   if (weight.kind === 'memory') {
     const arrays = arraysOf(await make());

@@ -67,7 +67,24 @@ export function tensorShape(file: string, name: string, expected: Shape, found: 
 /** A weight is stored in numbers that are not floating point. */
 export function tensorDtype(file: string, name: string, dtype: string): LMFlowError {
   return new LMFlowError('LMFLOW_TENSOR_DTYPE', `${file}: the weight "${name}" is stored as ${dtype}; weights are read from F32, F16, BF16 and F64`,
-    { hint: 'Quantized checkpoints cannot be read; take the original one.' });
+    { hint: 'Of quantized checkpoints those in the format pack-quantized of compressed-tensors are read, with "quantization_config" in config.json.' });
+}
+
+/** A part of a packed weight (codes, scales, shape, zero points) has numbers of the wrong type. */
+export function packedDtype(file: string, name: string, dtype: string, expected: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_TENSOR_DTYPE', `${file}: "${name}" is stored as ${dtype}; in the format pack-quantized it is ${expected.join(' or ')}`);
+}
+
+/** The numbers of a packed weight's `weight_shape` are not its shape. */
+export function packedShape(file: string, name: string, expected: Shape, found: readonly number[]): LMFlowError {
+  return new LMFlowError('LMFLOW_TENSOR_SHAPE', `${file}: "${name}" says ${sizes(found)}, config.json makes it ${sizes(expected)}`);
+}
+
+/** A model whose weights are packed in a few bits is to be trained. */
+export function trainingPacked(source: string): LMFlowError {
+  return new LMFlowError('LMFLOW_MODEL_UNSUPPORTED', `the model ${source} is quantized, which is for inference: it cannot be trained`, {
+    hint: 'Train the checkpoint in floating point (the plugin qlora keeps it in 4 bits meanwhile); the adapter then also works on the quantized one.',
+  });
 }
 
 /** A tensor is in two files. */

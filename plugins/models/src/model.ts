@@ -1,14 +1,15 @@
 // From a folder to a model: config.json, weights (headers only), tokenizer, building functions. No hooks and no downloads here.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { didYouMean, type Logger, type Model, type ModelRequest } from '@lmflow/sdk';
-import { readWeight } from '@lmflow/sdk/formats';
+import { didYouMean, floatWeight, type Logger, type Model, type ModelRequest } from '@lmflow/sdk';
+import { readPacked, readWeight } from '@lmflow/sdk/formats';
 import { readBlueprint, type Blueprint } from './architecture/blueprint.ts';
 import { ConfigReader } from './architecture/config.ts';
 import { buildingFunctions } from './build/functions.ts';
 import { randomWeights } from './checkpoint/random.ts';
+import { readPackings } from './checkpoint/packing.ts';
 import { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint/weights.ts';
-import { modelNotFound, weightUnknown } from './errors.ts';
+import { modelNotFound, trainingPacked, weightUnknown } from './errors.ts';
 import type { ModelFamilies } from './families/family.ts';
 import { readJsonObject } from './json.ts';
 import { tokenizerTooLarge } from './tokenizer/errors.ts';
@@ -30,9 +31,9 @@ export async function readModel(request: FolderRequest, families: ModelFamilies,
   const generationConfig = await readJsonObject(join(folder, 'generation_config.json'));
   let blueprint = readBlueprint(reader, families);
   const checkpoint = request.fromScratch === undefined
-    ? await readCheckpoint(folder, await openCheckpoint(folder), blueprint)
+    ? await readCheckpoint(folder, await openCheckpoint(folder), blueprint, readPackings(reader, blueprint.linears))
     : { weights: randomWeights(blueprint, reader.positive('initializer_range', 0.02), request.fromScratch), duplicateHead: false };
-  if (checkpoint.duplicateHead && await settleHead(checkpoint, blueprint)) {
+  if (checkpoint.duplicateHead && await settleHead(checkpoint, source, blueprint)) {
     log.warn(`${folder}: config.json ties the head to the embedding, but the checkpoint has a different ${blueprint.family.names.head}.weight: it is used, untied (as transformers does)`);
     config['tie_word_embeddings'] = false;
     blueprint = readBlueprint(reader, families);
@@ -42,6 +43,7 @@ export async function readModel(request: FolderRequest, families: ModelFamilies,
   const { vocabularySize } = blueprint.architecture;
   if (tokenizer.vocabularySize > vocabularySize) throw tokenizerTooLarge(join(folder, 'tokenizer.json'), tokenizer.vocabularySize, path, vocabularySize);
   const { weights } = checkpoint;
+  if (request.purpose === 'training' && [...weights.values()].some(({ kind }) => kind === 'packed')) throw trainingPacked(source);
   return {
     role, source, folder, config, tokenizer, weights,
     ...(revision === undefined ? {} : { revision }),
@@ -54,15 +56,15 @@ export async function readModel(request: FolderRequest, families: ModelFamilies,
     async read(name) {
       const weight = weights.get(name);
       if (!weight) throw weightUnknown(source, name, didYouMean(name, weights.keys()));
-      return readWeight(weight);
+      return weight.kind === 'packed' ? readPacked(weight) : readWeight(weight);
     },
   };
 }
 
 /** Whether a head beside a tied embedding is one of its own. If it is the same numbers, it is left out. */
-async function settleHead({ weights }: Checkpoint, { family: { names } }: Blueprint): Promise<boolean> {
-  const [head, embedding] = [weights.get(`${names.head}.weight`)!, weights.get(`${names.embedding}.weight`)!];
-  const [own, shared] = await Promise.all([readWeight(head), readWeight(embedding)]);
+async function settleHead(checkpoint: Checkpoint, source: string, { family: { names } }: Blueprint): Promise<boolean> {
+  const { weights } = checkpoint;
+  const [own, shared] = await Promise.all([names.head, names.embedding].map((name) => readWeight(floatWeight({ source, weights }, `${name}.weight`)))) as [Float32Array, Float32Array];
   const differs = own.some((number, index) => number !== shared[index]);
   if (!differs) weights.delete(`${names.head}.weight`);
   return differs;

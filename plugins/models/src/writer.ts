@@ -29,8 +29,8 @@ function* tensors(model: Model, mergeAdapter: boolean): Generator<readonly [stri
   }
 }
 
-/** config.json says float32, under the key (transformers 5's `dtype`, before it `torch_dtype`) that it had. */
-function savedConfig(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** config.json says float32, under the key (transformers 5's `dtype`, before it `torch_dtype`) that it had, and nothing of packed weights. */
+function savedConfig({ quantization_config: _packed, ...config }: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return { ...config, ['torch_dtype' in config ? 'torch_dtype' : 'dtype']: 'float32' };
 }
 

@@ -2,7 +2,7 @@
 import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Logger, Model } from '@lmflow/sdk';
+import type { Logger, Model, ModelRequest } from '@lmflow/sdk';
 import { families } from '../src/families/index.ts';
 import { ModelFamilies } from '../src/families/family.ts';
 import { readModel } from '../src/model.ts';
@@ -66,6 +66,6 @@ export class RecordingLog implements Logger {
   progress(text: string): void { this.progressLines.push(text); }
 }
 
-export function loadFolder(folder: string, log: Logger = new RecordingLog()): Promise<Model> {
-  return readModel({ folder, source: folder, role: 'policy', purpose: 'training' }, new ModelFamilies(families), log);
+export function loadFolder(folder: string, log: Logger = new RecordingLog(), purpose: ModelRequest['purpose'] = 'training'): Promise<Model> {
+  return readModel({ folder, source: folder, role: 'policy', purpose }, new ModelFamilies(families), log);
 }

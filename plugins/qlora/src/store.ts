@@ -1,5 +1,5 @@
 // The 4-bit form of a model's linears: quantized one tensor at a time into files that the engine maps, or in memory for weights that have no file.
-import { cacheFolder, derivedFile, isLMFlowError, type LinearLayer, type Logger, type Model } from '@lmflow/sdk';
+import { cacheFolder, derivedFile, floatWeight, isLMFlowError, type LinearLayer, type Logger, type Model } from '@lmflow/sdk';
 import type { WeightSource } from '@lmflow/sdk/graph';
 import { quantize, sizesOf, type Quantized } from './codes.ts';
 import { cacheNotWritten } from './errors.ts';
@@ -34,7 +34,7 @@ export async function storeLinears(model: Model, layers: readonly LinearLayer[],
 async function storeLinear(model: Model, layer: LinearLayer, options: QloraOptions, folder: string): Promise<{ readonly weight: StoredWeight; readonly made: boolean }> {
   const { inFeatures, outFeatures, layout } = layer;
   const { bytes, blocks } = sizesOf(inFeatures * outFeatures);
-  const weight = model.weights.get(layer.weight)!;
+  const weight = floatWeight(model, layer.weight);
   const make = async (): Promise<Quantized> => quantizeLinear(await model.read(layer.weight), layer, options);
   if (weight.kind === 'memory') {
     const { packed, scales } = await make();

@@ -1,5 +1,6 @@
 // Rows of numbers as 4- or 8-bit codes in blocks with one float32 scale each (and, where asked, a zero point), laid out as ONNX Runtime's
 // MatMulNBits takes them: first code of a byte in the low half. Not where they are kept: store.ts.
+import { decodeNumbers } from '@lmflow/sdk/formats';
 
 export type Bits = 4 | 8;
 
@@ -68,19 +69,9 @@ export function quantize(numbers: Float32Array, rows: number, columns: number, s
 /** The numbers [rows, columns] that codes stand for. */
 export function dequantize({ packed, scales, zeroPoints }: Quantized, rows: number, columns: number, scheme: Scheme): Float32Array {
   const { bits, blockSize } = scheme;
-  const { blocks, blob, zeros } = blockSizes(columns, scheme);
-  const numbers = new Float32Array(rows * columns);
-  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) {
-    const block = Math.floor(column / blockSize);
-    const index = column % blockSize;
-    const zero = zeroPoints ? codeAt(zeroPoints, row * zeros, block, bits) : 2 ** (bits - 1);
-    numbers[row * columns + column] = (codeAt(packed, (row * blocks + block) * blob, index, bits) - zero) * scales[row * blocks + block]!;
-  }
-  return numbers;
-}
-
-function codeAt(bytes: Uint8Array, start: number, index: number, bits: Bits): number {
-  return bits === 8 ? bytes[start + index]! : (bytes[start + (index >> 1)]! >> (index & 1 ? 4 : 0)) & 15;
+  const { zeros } = blockSizes(columns, scheme);
+  const zeroPoint = zeroPoints && ((row: number, block: number): number => (bits === 8 ? zeroPoints[row * zeros + block]! : (zeroPoints[row * zeros + (block >> 1)]! >> (block & 1 ? 4 : 0)) & 15));
+  return decodeNumbers(packed, scales, { rows, columns, bits, groupSize: blockSize }, zeroPoint);
 }
 
 /** The nearest whole number in 0 .. largest. (Math.round is many times slower here.) */

@@ -1,5 +1,5 @@
 // The quantized form of a model's matrices: made one tensor at a time into files that the engine maps, or in memory for weights that have no file.
-import { cacheFolder, derivedFile, isLMFlowError, type LinearLayer, type Logger, type Model } from '@lmflow/sdk';
+import { cacheFolder, derivedFile, floatWeight, isLMFlowError, type LinearLayer, type Logger, type Model } from '@lmflow/sdk';
 import type { DType, WeightSource } from '@lmflow/sdk/graph';
 import { blockSizes, quantize, type Quantized, type Scheme } from './blocks.ts';
 import { cacheNotWritten } from './errors.ts';
@@ -43,7 +43,7 @@ async function storeMatrix(model: Model, matrix: Matrix, folder: string): Promis
     { dtype: 'float32', shape: [outFeatures, blocks], byteLength: 4 * outFeatures * blocks },
     ...(scheme.symmetric ? [] : [{ dtype: 'uint8' as const, shape: [outFeatures, zeros], byteLength: outFeatures * zeros }]),
   ];
-  const weight = model.weights.get(matrix.weight)!;
+  const weight = floatWeight(model, matrix.weight);
   const make = async (): Promise<(Uint8Array | Float32Array)[]> => {
     const { packed, scales, zeroPoints } = quantizeMatrix(await model.read(matrix.weight), matrix);
     return [packed, scales, ...(zeroPoints ? [zeroPoints] : [])];

@@ -1,7 +1,7 @@
 // Puts quantized matrices into a model: wraps `matmul` and `logits`. Adapters, which wrap `project`, do not notice; `weight` keeps giving float numbers,
 // so that a tied embedding is looked up in float.
 import { claimLinears, matchesModule, type LinearLayer, type Logger, type Model, type Trace } from '@lmflow/sdk';
-import { Graph, type Value, type WeightSource } from '@lmflow/sdk/graph';
+import { Graph, type ModelWeight, type Value } from '@lmflow/sdk/graph';
 import type { Bits } from './blocks.ts';
 import { excludeUnknown, nothingToQuantize } from './errors.ts';
 import { matMulNBits, type PackedWeight } from './op.ts';
@@ -83,6 +83,8 @@ function packedWeight({ graph }: Trace, { weight, inFeatures, outFeatures, schem
   };
 }
 
-function bytesOf(weights: readonly WeightSource[]): number {
-  return weights.reduce((sum, weight) => sum + (weight.kind === 'file' ? weight.byteLength : weight.data.byteLength), 0);
+/** As they are stored. */
+export function bytesOf(weights: readonly ModelWeight[]): number {
+  const parts = weights.flatMap((weight) => (weight.kind === 'packed' ? [weight.codes, weight.scales, ...(weight.zeroPoints ? [weight.zeroPoints] : [])] : [weight]));
+  return parts.reduce((sum, part) => sum + (part.kind === 'file' ? part.byteLength : part.data.byteLength), 0);
 }

@@ -1,17 +1,19 @@
 // Which base model a run started from, cheaply: its figures, its table of tensors, and a few numbers of each.
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
-import type { Model } from '@lmflow/sdk';
+import { floatWeight, type Model } from '@lmflow/sdk';
 
 /** Bytes looked at in the middle of each tensor. */
 const SAMPLE = 64;
 
 /** Hash that tells two base models apart, also where they have one architecture. */
-export async function baseFingerprint({ architecture, weights }: Model): Promise<string> {
+export async function baseFingerprint(model: Model): Promise<string> {
+  const { architecture, weights } = model;
   const hash = createHash('sha256').update(JSON.stringify(architecture));
   const files = new Map<string, FileHandle>();
   try {
-    for (const [name, weight] of weights) {
+    for (const name of weights.keys()) {
+      const weight = floatWeight(model, name);
       hash.update(`${name} ${weight.dtype} ${weight.shape.join()}`);
       if (weight.kind === 'memory') {
         const { buffer, byteOffset, byteLength } = weight.data;

@@ -1,6 +1,6 @@
 // Reading safetensors files: the header at once, tensors when asked for. An engine maps the file itself; see weightSource.
 import { open, type FileHandle } from 'node:fs/promises';
-import { sizeOf, type WeightSource } from '../graph/index.ts';
+import { sizeOf, type FileWeight, type WeightSource } from '../graph/index.ts';
 import { SAFETENSORS_DTYPES, isSafetensorsDtype, type SafetensorsDtype } from './dtypes.ts';
 import { safetensorsDtype, safetensorsTensorMissing, safetensorsTruncated, safetensorsUnreadable } from './errors.ts';
 import { fromBfloat16, fromFloat16 } from './float.ts';
@@ -70,6 +70,15 @@ export async function readWeight(weight: WeightSource): Promise<Float32Array> {
   }
   const dtype = (Object.keys(SAFETENSORS_DTYPES) as SafetensorsDtype[]).find((name) => SAFETENSORS_DTYPES[name].graph === weight.dtype)!;
   return withFile(weight.path, (handle) => readNumbers(weight.path, handle, weight.offset, sizeOf(weight.shape), dtype));
+}
+
+/** The bytes of a weight in a file, as they are stored. */
+export async function readBytes({ path, offset, byteLength }: FileWeight): Promise<Uint8Array> {
+  const bytes = new Uint8Array(byteLength);
+  await withFile(path, async (handle) => {
+    for (let done = 0; done < byteLength; done += CHUNK) await readFully(path, handle, bytes.subarray(done, done + CHUNK), offset + done);
+  });
+  return bytes;
 }
 
 // A multiple of every element's size; also keeps reads under Node's limit of 2 GiB.

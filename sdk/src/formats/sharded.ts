@@ -5,7 +5,7 @@ import { sizeOf } from '../graph/index.ts';
 import { SAFETENSORS_DTYPES } from './dtypes.ts';
 import { safetensorsIndex, safetensorsShardMissing } from './errors.ts';
 import { SafetensorsFile } from './reader.ts';
-import { writeSafetensors, type TensorToWrite } from './writer.ts';
+import { METADATA, writeSafetensors, type TensorOrder, type TensorToWrite } from './writer.ts';
 
 /** The index of a sharded checkpoint: which file holds which tensor. */
 export interface SafetensorsIndex {
@@ -58,17 +58,17 @@ const SHARD_BYTES = 5e9;
  * Writes a checkpoint: one file, or shards of at most `shardBytes` with an index. The other form's file, of an earlier checkpoint in the
  * folder, is removed, since readers would take it. Gives the names of the files written.
  */
-export async function writeCheckpoint(folder: string, tensors: Iterable<readonly [string, TensorToWrite]>, shardBytes = SHARD_BYTES): Promise<string[]> {
+export async function writeCheckpoint(folder: string, tensors: Iterable<readonly [string, TensorToWrite]>, shardBytes = SHARD_BYTES, order: TensorOrder = 'name'): Promise<string[]> {
   const shards = split([...tensors], shardBytes);
   const index = 'model.safetensors.index.json';
   if (shards.length <= 1) {
-    await writeSafetensors(join(folder, 'model.safetensors'), shards[0] ?? []);
+    await writeSafetensors(join(folder, 'model.safetensors'), shards[0] ?? [], METADATA, order);
     await rm(join(folder, index), { force: true });
     return ['model.safetensors'];
   }
   const digits = (number: number): string => String(number).padStart(5, '0');
   const names = shards.map((_, position) => `model-${digits(position + 1)}-of-${digits(shards.length)}.safetensors`);
-  for (const [position, shard] of shards.entries()) await writeSafetensors(join(folder, names[position]!), shard);
+  for (const [position, shard] of shards.entries()) await writeSafetensors(join(folder, names[position]!), shard, METADATA, order);
   const weightMap = Object.fromEntries(shards.flatMap((shard, position) => shard.map(([name]) => [name, names[position]!])));
   const all = shards.flat().map(([, tensor]) => tensor);
   const metadata = { total_parameters: all.reduce((sum, { shape }) => sum + sizeOf(shape), 0), total_size: all.reduce((sum, tensor) => sum + bytesOf(tensor), 0) };

@@ -13,15 +13,19 @@ export interface TensorToWrite {
 }
 
 /** What Hugging Face's libraries write and look for. */
-const METADATA = { format: 'pt' };
+export const METADATA = { format: 'pt' };
+
+/** Tensors of one size of elements are by name, or as they are given. */
+export type TensorOrder = 'name' | 'given';
 
 /**
  * Writes `tensors` to `path` in Hugging Face's layout (largest element type first, then by name; header padded to 8 bytes). The
  * file appears when it is complete. Throws LMFLOW_SAFETENSORS_DATA where a tensor does not fit its shape.
  */
-export async function writeSafetensors(path: string, tensors: Iterable<readonly [string, TensorToWrite]>, metadata: Readonly<Record<string, string>> = METADATA): Promise<void> {
+export async function writeSafetensors(path: string, tensors: Iterable<readonly [string, TensorToWrite]>, metadata: Readonly<Record<string, string>> = METADATA, order: TensorOrder = 'name'): Promise<void> {
   const entries = [...tensors].map(([name, tensor]) => ({ name, tensor, ...layout(tensor) }));
-  entries.sort((a, b) => b.elementBytes - a.elementBytes || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  entries.sort((a, b) => b.elementBytes - a.elementBytes || (order === 'given' ? 0 : byName(a, b)));
   const aside = `${path}.${process.pid}.part`;
   const handle = await open(aside, 'w');
   try {

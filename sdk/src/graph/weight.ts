@@ -15,4 +15,25 @@ export interface MemoryWeight extends ValueType {
   readonly data: TypedArray;
 }
 
+/** Where an engine finds a weight's numbers. */
 export type WeightSource = FileWeight | MemoryWeight;
+
+/**
+ * A matrix [rows, columns] that the checkpoint has in whole numbers of a few bits: (code - zero point) x scale, with a scale for each group
+ * of a row's columns. Its dtype is that of the numbers. No engine computes with it by itself.
+ */
+export interface PackedWeight extends ValueType {
+  readonly kind: 'packed';
+  readonly bits: 4 | 8;
+  /** Columns that share a scale: a divisor of the row. */
+  readonly groupSize: number;
+  /** uint8 [rows, bytes]: a row's codes, each row from a whole byte on, the first code of a byte in its low half. */
+  readonly codes: FileWeight;
+  /** Floats [rows, groups]. */
+  readonly scales: FileWeight;
+  /** int32 [rows x bits / 32, groups]: those of 32 / bits rows in a word, the first row in its lowest bits. Absent: 2^(bits - 1). */
+  readonly zeroPoints?: FileWeight;
+}
+
+/** Where a checkpoint has a tensor. */
+export type ModelWeight = WeightSource | PackedWeight;

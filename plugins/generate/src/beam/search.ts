@@ -1,7 +1,8 @@
 // Beam search as transformers 5.18 does it (GenerationMixin._beam_search): which beams go on and which have ended, from logits. No model here.
+import { logSumExp } from '@lmflow/sdk';
 import type { Choice } from '../sampling/chooser.ts';
 import { applyRules, historyOf } from '../sampling/rules.ts';
-import { likeliest, logSum } from '../sampling/scores.ts';
+import { likeliest } from '../sampling/scores.ts';
 import type { Settings } from '../settings.ts';
 
 /** A hypothesis. */
@@ -55,7 +56,7 @@ export class BeamSearch {
     const { logprobs } = this.#settings;
     const found = this.running.flatMap((beam, parent) => {
       const raw = logits[parent]!;
-      const normalizer = logSum(raw);
+      const normalizer = logSumExp(raw);
       const scores = Float64Array.from(raw, (logit) => logit - normalizer);
       applyRules(scores, this.#settings, historyOf(beam.ids, beam.choices.length));
       const top = logprobs === undefined ? {} : { top: likeliest(raw, logprobs, normalizer) };

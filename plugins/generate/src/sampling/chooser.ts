@@ -1,9 +1,9 @@
 // Chooses the tokens of one sequence: rules and penalties, then the likeliest or a draw. Draw i of a sequence depends on seed, sequence and i alone.
-import { randomStream, type RandomStream, type TokenChooser, type TokenScore } from '@lmflow/sdk';
+import { logSumExp, randomStream, type RandomStream, type TokenChooser, type TokenScore } from '@lmflow/sdk';
 import type { Settings } from '../settings.ts';
 import { argmax, draw, minP, softmax, temperature, topK, topP } from './filters.ts';
 import { applyRules, changesNothing, historyOf } from './rules.ts';
-import { likeliest, logSum } from './scores.ts';
+import { likeliest } from './scores.ts';
 
 /** A chosen token, with its scores where they were asked for: their sum over the vocabulary takes longer than a choice. */
 export interface Choice { readonly id: number; readonly logprob?: number; readonly top?: readonly TokenScore[] }
@@ -66,7 +66,7 @@ export class Chooser implements TokenChooser {
   #scores(token: number, logits: Float32Array): Omit<Choice, 'id'> {
     const { logprobs } = this.#settings;
     if (logprobs === undefined) return {};
-    const normalizer = logSum(logits);
+    const normalizer = logSumExp(logits);
     return { logprob: logits[token]! - normalizer, top: likeliest(logits, logprobs, normalizer) };
   }
 

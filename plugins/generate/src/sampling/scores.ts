@@ -1,15 +1,6 @@
 // Log-probabilities of tokens, by the model itself.
 import type { TokenScore } from '@lmflow/sdk';
 
-/** log(sum(e^x)). */
-export function logSum(logits: ArrayLike<number>): number {
-  let top = -Infinity;
-  for (let id = 0; id < logits.length; id++) if (logits[id]! > top) top = logits[id]!;
-  let total = 0;
-  for (let id = 0; id < logits.length; id++) total += Math.exp(logits[id]! - top);
-  return top + Math.log(total);
-}
-
 /** The `count` likeliest tokens with their log-probabilities, likeliest first; equals in order of id. */
 export function likeliest(logits: ArrayLike<number>, count: number, normalizer: number): TokenScore[] {
   const best: number[] = [];

@@ -1,6 +1,6 @@
 // The building functions of every family: pre-norm decoder blocks over the graph. They call each other only through `model.build`, so that
 // plugins can wrap any of them. Dropout rates in config.json are not applied: finetuning runs without, as is usual.
-import { didYouMean, type BuildingFunctions, type Trace } from '@lmflow/sdk';
+import { didYouMean, floatWeight, type BuildingFunctions, type Trace } from '@lmflow/sdk';
 import { add, attention, cachedAttention, cast, concat, decodeAttention, gather, layerNorm, matMul, mul, reshape, rmsNorm, rope, slice, swiglu, type Value } from '@lmflow/sdk/graph';
 import type { Blueprint } from '../architecture/blueprint.ts';
 import { ACTIVATIONS } from '../architecture/activation.ts';
@@ -102,9 +102,8 @@ export function buildingFunctions(blueprint: Blueprint): BuildingFunctions {
     weight({ graph, model }, name) {
       const parameter = model.parameters.get(name);
       if (parameter) return graph.input(`parameter:${name}`, 'float32', parameter.shape);
-      const source = model.weights.get(name);
-      if (!source) throw weightUnknown(model.source, name, didYouMean(name, model.weights.keys()));
-      return cast(graph.weight(name, source), 'float32');
+      if (!model.weights.has(name)) throw weightUnknown(model.source, name, didYouMean(name, model.weights.keys()));
+      return cast(graph.weight(name, floatWeight(model, name)), 'float32');
     },
 
     head(trace, hidden) {

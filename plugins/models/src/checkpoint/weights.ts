@@ -2,8 +2,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafetensorsFile, isSafetensorsDtype, openShards } from '@lmflow/sdk/formats';
-import { sameShape, type WeightSource } from '@lmflow/sdk/graph';
+import { sameShape, type ModelWeight, type Shape } from '@lmflow/sdk/graph';
 import type { Blueprint } from '../architecture/blueprint.ts';
+import { partsOf, readParts, type Packing } from './packing.ts';
 import { checkpointMissing, checkpointPickle, tensorDtype, tensorShape, tensorTwice, tensorsMissing, tensorsUnexpected } from '../errors.ts';
 
 const SINGLE = 'model.safetensors';
@@ -24,35 +25,46 @@ export async function openCheckpoint(folder: string): Promise<SafetensorsFile[]>
   throw checkpointMissing(folder, files);
 }
 
-interface Found { readonly file: SafetensorsFile; /** As the file says; may lack the family's prefix. */ readonly stored: string }
+/** Where a tensor is. */
+export interface Found { readonly file: SafetensorsFile; /** As the file says; may lack the family's prefix. */ readonly stored: string }
 
 /** A checkpoint that fits its architecture. */
 export interface Checkpoint {
   /** By the names of the whole model (`transformer.h.0...`, also where the file leaves the prefix out). */
-  readonly weights: Map<string, WeightSource>;
+  readonly weights: Map<string, ModelWeight>;
   /** The file has an output head beside a tied embedding, and their numbers may differ. */
   readonly duplicateHead: boolean;
 }
 
 /**
  * Checks every tensor: one that is missing, unexpected, of the wrong shape or not floating point is an error naming it
- * (LMFLOW_TENSOR_MISSING, _UNEXPECTED, _SHAPE, _DTYPE). Buffers that old checkpoints carry are passed over.
+ * (LMFLOW_TENSOR_MISSING, _UNEXPECTED, _SHAPE, _DTYPE). Buffers that old checkpoints carry are passed over. `packings`: by weight, of
+ * those that are stored in a few bits.
  */
-export async function readCheckpoint(folder: string, files: readonly SafetensorsFile[], blueprint: Blueprint): Promise<Checkpoint> {
+export async function readCheckpoint(folder: string, files: readonly SafetensorsFile[], blueprint: Blueprint, packings: ReadonlyMap<string, Packing>): Promise<Checkpoint> {
   const { family, tensors, architecture } = blueprint;
   const found = byFullName(files, blueprint);
   const head = `${family.names.head}.weight`;
   const duplicateHead = architecture.tiedEmbeddings && found.has(head);
-  const expected = new Map(tensors);
+  const expected = new Map([...tensors].flatMap(([name, shape]) => {
+    const packing = packings.get(name);
+    return packing ? Object.values(partsOf(name, shape, packing)).map((part): [string, Shape] => [part.name, part.shape]) : [[name, shape] as const];
+  }));
   if (duplicateHead) expected.set(head, [architecture.vocabularySize, architecture.hiddenSize]);
 
-  const missing = [...tensors].filter(([name]) => !found.has(name)).map(([name, shape]) => ({ name, shape }));
+  const missing = [...expected].filter(([name]) => !found.has(name)).map(([name, shape]) => ({ name, shape }));
   const unexpected = [...found].filter(([name]) => !expected.has(name)).map(([name, place]) => ({ name, shape: entryOf(place).shape }));
   if (missing.length > 0) throw tensorsMissing(folder, missing, missingHint(missing.map(({ name }) => name), unexpected, head));
   if (unexpected.length > 0) throw tensorsUnexpected(folder, family.modelType, unexpected);
 
-  const weights = new Map<string, WeightSource>();
-  for (const [name, shape] of expected) {
+  const weights = new Map<string, ModelWeight>();
+  const wanted = duplicateHead ? [...tensors, [head, expected.get(head)!] as const] : tensors;
+  for (const [name, shape] of wanted) {
+    const packing = packings.get(name);
+    if (packing) {
+      weights.set(name, await readParts(name, shape, packing, found));
+      continue;
+    }
     const place = found.get(name)!;
     const { dtype, shape: actual } = entryOf(place);
     if (!sameShape(shape, actual)) throw tensorShape(place.file.path, place.stored, shape, actual);

@@ -3,7 +3,6 @@ import type { ModelFamily, Refusal } from './family.ts';
 
 /** Settings that this family's class in transformers does not have, but that a variant's config.json might: wrong results if they passed unseen. */
 export const commonRefusals: readonly Refusal[] = [
-  { key: 'quantization_config', harmless: [], reason: 'the weights are quantized; take the original model and let the quantization plugins do it' },
   { key: 'is_encoder_decoder', harmless: [false], reason: 'only decoders are supported' },
   { key: 'add_cross_attention', harmless: [false], reason: 'only decoders are supported' },
   { key: 'is_causal', harmless: [true], reason: 'attention is causal here' },
