@@ -97,7 +97,7 @@ interface Part { readonly name: string; readonly shape: Shape; readonly dtypes: 
 interface Parts { readonly codes: Part; readonly scales: Part; readonly size: Part; readonly zeroPoints?: Part }
 
 /** The tensors that stand for a weight: words of 32 bits with the first code in the lowest ones, zero points packed down the rows. */
-export function partsOf(weight: string, [rows = 0, columns = 0]: Shape, { bits, groupSize, zeroPoints }: Packing): Parts {
+function partsOf(weight: string, [rows = 0, columns = 0]: Shape, { bits, groupSize, zeroPoints }: Packing): Parts {
   const words = (codes: number): number => Math.ceil((codes * bits) / 32);
   const groups = columns / groupSize;
   return {
@@ -106,6 +106,12 @@ export function partsOf(weight: string, [rows = 0, columns = 0]: Shape, { bits, 
     size: { name: `${weight}_shape`, shape: [2], dtypes: ['I64', 'I32'] },
     ...(zeroPoints ? { zeroPoints: { name: `${weight}_zero_point`, shape: [words(rows), groups], dtypes: ['I32'] } } : {}),
   };
+}
+
+/** Their names and shapes. */
+export function packedTensors(weight: string, shape: Shape, packing: Packing): readonly (readonly [string, Shape])[] {
+  const { codes, scales, size, zeroPoints } = partsOf(weight, shape, packing);
+  return [codes, scales, size, ...(zeroPoints ? [zeroPoints] : [])].map((part) => [part.name, part.shape]);
 }
 
 /** The weight out of its parts, which are all there. Throws LMFLOW_TENSOR_SHAPE or LMFLOW_TENSOR_DTYPE. */

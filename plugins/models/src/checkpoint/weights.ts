@@ -2,9 +2,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafetensorsFile, isSafetensorsDtype, openShards } from '@lmflow/sdk/formats';
-import { sameShape, type ModelWeight, type Shape } from '@lmflow/sdk/graph';
+import { sameShape, type ModelWeight } from '@lmflow/sdk/graph';
 import type { Blueprint } from '../architecture/blueprint.ts';
-import { partsOf, readParts, type Packing } from './packing.ts';
+import { packedTensors, readParts, type Packing } from './packing.ts';
 import { checkpointMissing, checkpointPickle, tensorDtype, tensorShape, tensorTwice, tensorsMissing, tensorsUnexpected } from '../errors.ts';
 
 const SINGLE = 'model.safetensors';
@@ -48,7 +48,7 @@ export async function readCheckpoint(folder: string, files: readonly Safetensors
   const duplicateHead = architecture.tiedEmbeddings && found.has(head);
   const expected = new Map([...tensors].flatMap(([name, shape]) => {
     const packing = packings.get(name);
-    return packing ? Object.values(partsOf(name, shape, packing)).map((part): [string, Shape] => [part.name, part.shape]) : [[name, shape] as const];
+    return packing ? packedTensors(name, shape, packing) : [[name, shape] as const];
   }));
   if (duplicateHead) expected.set(head, [architecture.vocabularySize, architecture.hiddenSize]);
 

@@ -80,8 +80,8 @@ interface Whole {
   readonly opening: string;
   /** The key of the arguments. */
   readonly key: string;
-  split(text: string): readonly unknown[] | undefined;
-  id(): string;
+  readonly split: (text: string) => readonly unknown[] | undefined;
+  readonly id: () => string;
 }
 
 const callId = (): string => `call_${randomUUID().replaceAll('-', '')}`;
