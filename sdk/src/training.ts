@@ -1,5 +1,5 @@
 // The one training loop's contract: objectives, steps, checkpoints, results. The trainer plugin implements it.
-import type { Value } from './graph/index.ts';
+import type { Shape, Value } from './graph/index.ts';
 import type { Batch, Samples } from './samples.ts';
 import type { Model, Trace } from './model.ts';
 
@@ -10,6 +10,11 @@ export interface Objective {
   build(trace: Trace): { readonly loss: Value; readonly metrics?: Readonly<Record<string, Value>> };
   /** What the sum is divided by: the number of trained tokens, or of pairs. */
   weight(batch: Batch): number;
+  /**
+   * The same sum with labels drawn from the model's own distribution, at the same places: optimizers that estimate curvature take its gradient (Sophia).
+   * `uniform` makes an input of numbers in [0, 1), drawn anew for every run. Left out where labels are not what the model predicts.
+   */
+  buildSampled?(trace: Trace, uniform: (shape: Shape) => Value): { readonly loss: Value };
 }
 
 /** Planned memory in bytes. */

@@ -15,17 +15,18 @@ import { languageModeling } from '../src/objective.ts';
 const VOCABULARY = 5;
 const table = Float32Array.from({ length: VOCABULARY * 3 }, (_, index) => Math.sin(3 * index));
 
-/** The summed loss of rows of ids, in a model whose hidden states are rows of the table, which is the head too. */
-function lossOf(ids: number[][], labels: number[][], segments?: number[][]): number {
+/** The summed loss of rows of ids, in a model whose hidden states are rows of the table, which is the head too. With `uniform` labels are drawn with these numbers. */
+function lossOf(ids: number[][], labels: number[][], segments?: number[][], uniform?: number[]): number {
   const graph = new Graph();
   const shape = [ids.length, ids[0]!.length] as const;
   const input = (name: string): Value => graph.input(name, 'int32', shape);
   const weight = graph.constant(table, [VOCABULARY, 3], 'float32');
   const build = { embed: (_: Trace, tokens: Value) => gather(weight, reshape(tokens, [shape[0] * shape[1]])), head: (_: Trace, hidden: Value) => ({ hidden, weight }) };
   const trace = { graph, batchSize: shape[0], length: shape[1], input, mode: 'training', model: { architecture: { numLayers: 0 }, build }, ...(segments ? { segments: input('segments') } : {}) };
-  graph.output('loss', languageModeling.build(trace as unknown as Trace).loss);
+  const { loss } = uniform ? languageModeling.buildSampled!(trace as unknown as Trace, (drawn) => graph.input('uniform', 'float32', drawn)) : languageModeling.build(trace as unknown as Trace);
+  graph.output('loss', loss);
   const array = (rows: number[][]): NdArray => ndarray(shape, rows.flat());
-  return interpret(graph, { inputIds: array(ids), labels: array(labels), ...(segments ? { segments: array(segments) } : {}) })['loss']!.data[0]!;
+  return interpret(graph, { inputIds: array(ids), labels: array(labels), ...(segments ? { segments: array(segments) } : {}), ...(uniform ? { uniform: ndarray([uniform.length], uniform) } : {}) })['loss']!.data[0]!;
 }
 
 /** -log softmax of the next token, by hand. */
@@ -46,6 +47,13 @@ test('a label is predicted by the token before it; the first label and ignored o
 
 test('in a packed row no token predicts the first one of the next sample, nor padding', () => {
   near(lossOf([[0, 1, 2, 3, 0]], [[0, 1, 2, 3, -100]], [[1, 1, 2, 2, 0]]), surprise(0, 1) + surprise(2, 3));
+});
+
+test('drawn labels stand where the data has labels, and follow the model', () => {
+  // The lowest number draws the first token, the highest the last one.
+  near(lossOf([[0, 1, 2, 3]], [[-100, -100, 2, 3]], undefined, [0, 0, 0.9999, 0]), surprise(1, 0) + surprise(2, VOCABULARY - 1));
+  near(lossOf([[0, 1, 2, 3, 0]], [[0, 1, 2, 3, -100]], [[1, 1, 2, 2, 0]], [0, 0.9999, 0.9999, 0, 0]), surprise(0, 0) + surprise(2, VOCABULARY - 1));
+  near(lossOf([[3]], [[3]], undefined, [0.5]), 0);
 });
 
 test('the loss is divided by the number of trained tokens', () => {

@@ -17,6 +17,12 @@ export function optimizerArgument(optim: string, what: string): LMFlowError {
   return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER_ARGUMENT', `optimArgs of ${optim}: ${what}`);
 }
 
+/** The optimizer needs labels drawn from the model, and the objective has none. */
+export function objectiveUnsampled(optim: string, objective: string): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER_OBJECTIVE', `optim ${optim} estimates curvature from labels drawn from the model, and the objective "${objective}" has no such labels`,
+    { hint: 'Choose another optimizer, e.g. adamw_torch or lion.' });
+}
+
 /** `lrSchedulerType` names no row of the table. */
 export function scheduleUnknown(name: string, known: readonly string[], reason?: string): LMFlowError {
   return new LMFlowError('LMFLOW_CONFIG_SCHEDULE', reason === undefined ? `lrSchedulerType: there is no schedule "${name}"${question(name, known)}` : `lrSchedulerType: "${name}" is not offered: ${reason}`,

@@ -23,7 +23,7 @@ export class GradientSum {
   }
 
   /** Euclidean norm over all gradients, in float64. */
-  norm(): number {
+  get norm(): number {
     let total = 0;
     for (const gradient of this.gradients.values()) total += squareOf(gradient);
     return Math.sqrt(total);

@@ -10,6 +10,7 @@ import type { Programs } from './programs.ts';
 import type { Reporter } from './report.ts';
 import type { ResumeFacts } from './resume.ts';
 import { dueAt, type RunSettings } from './settings.ts';
+import type { ProgramMode } from './tracing.ts';
 import type { RunState } from './state.ts';
 import type { Updater } from './update.ts';
 
@@ -41,7 +42,7 @@ export type LoopEnd = 'finished' | 'stopped' | 'interrupted';
 
 /** Trains until the end. Throws LMFLOW_LOSS_NOT_FINITE before the update of the step where it happens. */
 export async function trainingLoop(run: Run): Promise<LoopEnd> {
-  const { request: { model, objective, signal }, settings, hooks, programs, updater, state, reporter } = run;
+  const { request: { model, signal }, settings, hooks, programs, updater, state, reporter } = run;
   const { totalSteps, options } = settings;
   const keepsBest = options.loadBestModelAtEnd || options.saveStrategy === 'best';
   const patienceIsOver = (): boolean => state.patience >= (options.earlyStoppingPatience ?? Infinity);
@@ -60,16 +61,13 @@ export async function trainingLoop(run: Run): Promise<LoopEnd> {
     const step = makeStep(run, number);
     await hooks.onStepStart.promise(step);
 
-    const sum = new GradientSum();
-    let tokens = 0;
-    for (const [micro, collated] of step.batches.entries()) {
-      const batch = await hooks.onBatch.promise(collated, step);
-      sum.add(await programs.run('training', { batch, step: number, micro }), objective.weight(batch));
-      tokens += batch.tokens;
-    }
+    const batches: Batch[] = [];
+    for (const collated of step.batches) batches.push(await hooks.onBatch.promise(collated, step));
+    if (updater.estimatesAt(number)) await estimateCurvature(run, number, batches);
+    const sum = await summed(run, 'training', number, batches);
     const weight = sum.weight || 1; // a step without a trained token has loss and gradient 0
     step.loss = sum.loss / weight;
-    step.gradientNorm = sum.norm() / weight;
+    step.gradientNorm = sum.norm / weight;
     checkFinite(run, step);
     step.learningRate = settings.learningRate(number);
     const gradientScale = clipFactor(step.gradientNorm, options.maxGradNorm) / weight;
@@ -78,6 +76,7 @@ export async function trainingLoop(run: Run): Promise<LoopEnd> {
     programs.parametersChanged();
 
     step.seconds = (performance.now() - started) / 1000;
+    const tokens = batches.reduce((total, batch) => total + batch.tokens, 0);
     record(run, step, sum, tokens);
     await hooks.onStep.promise(step);
     const due = dueAt(number, settings);
@@ -90,6 +89,21 @@ export async function trainingLoop(run: Run): Promise<LoopEnd> {
   return 'finished';
 }
 
+/** Loss and gradients of a step's micro-batches, summed. */
+async function summed({ request: { objective }, programs }: Run, mode: ProgramMode, step: number, batches: readonly Batch[]): Promise<GradientSum> {
+  const sum = new GradientSum();
+  for (const [micro, batch] of batches.entries()) sum.add(await programs.run(mode, { batch, step, micro }), objective.weight(batch));
+  return sum;
+}
+
+/** Lets the optimizer estimate the curvature from the step's batches with labels drawn from the model; clipped as the gradient is. */
+async function estimateCurvature(run: Run, step: number, batches: readonly Batch[]): Promise<void> {
+  const { gradients, weight, norm } = await summed(run, 'sampled', step, batches);
+  if (weight === 0) return;
+  checkFinite(run, { number: step, loss: 0, gradientNorm: norm / weight });
+  await run.updater.estimate({ parameters: run.request.model.parameters.values(), gradients, weight, gradientScale: clipFactor(norm / weight, run.settings.options.maxGradNorm) / weight });
+}
+
 function makeStep({ request: { model, train }, settings: { totalSteps }, order, collating, programs }: Run, number: number): Step {
   const batches: Batch[] = order.microBatches(number).map((indices) => collate(indices.map((index) => train.get(index)), collating));
   const control = { stop: false, save: false, evaluate: false, log: false };
@@ -97,7 +111,7 @@ function makeStep({ request: { model, train }, settings: { totalSteps }, order, 
   return { number, totalSteps, epoch: order.epochAfter(number), model, control, mode: 'training', batches, gradients };
 }
 
-function checkFinite({ checkpoint }: Run, { number, loss, gradientNorm }: Step): void {
+function checkFinite({ checkpoint }: Run, { number, loss, gradientNorm }: Pick<Step, 'number' | 'loss' | 'gradientNorm'>): void {
   if (!Number.isFinite(loss)) throw lossNotFinite('loss', loss!, number, checkpoint);
   if (!Number.isFinite(gradientNorm)) throw lossNotFinite('gradient norm', gradientNorm!, number, checkpoint);
 }

@@ -35,6 +35,18 @@ export interface UpdateValues {
 /** What an update program gives. */
 export interface OptimizerUpdate { readonly parameter: Value; readonly state: Readonly<Record<string, Value>> }
 
+/** An estimate of the curvature that an optimizer keeps in its state, from the gradient of the loss with labels drawn from the model. */
+export interface Curvature {
+  /** The argument that says how many steps an estimate serves: it is made in steps 1, 1 + k, ..., before the update. */
+  readonly every: string;
+  /** The state that it changes. */
+  readonly state: readonly string[];
+  /** Numbers of one estimate; `weight` is what the gradient is the mean over. */
+  readonly scalars: (facts: Pick<UpdateFacts, 'options' | 'arguments'> & { readonly weight: number }) => Readonly<Record<string, number>>;
+  /** Builds the new state, number by number; the gradient is averaged and clipped already. */
+  readonly update: (values: Omit<UpdateValues, 'parameter'>) => Readonly<Record<string, Value>>;
+}
+
 export interface Optimizer {
   readonly name: string;
   /** Names and defaults of what `optimArgs` may say; their types are checked. */
@@ -53,6 +65,8 @@ export interface Optimizer {
   readonly scalars: (facts: UpdateFacts) => Readonly<Record<string, number>>;
   /** Builds the new parameter and the new state. An elementwise program runs over flat chunks of any size, any other over whole tensors. */
   readonly update: (values: UpdateValues) => OptimizerUpdate;
+  /** Where the optimizer keeps an estimate of the curvature: how it is made. The objective must have `buildSampled`. */
+  readonly curvature?: Curvature;
   /** The weights to evaluate and save, where they are not the ones that are trained: from the parameter and its state, element by element. */
   readonly evaluationWeights?: (parameter: Float32Array, state: Readonly<Record<string, Float32Array>>, options: TrainerOptions) => Float32Array;
 }

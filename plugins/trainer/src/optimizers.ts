@@ -12,6 +12,7 @@ import { nadam } from './optimizers/nadam.ts';
 import { radam } from './optimizers/radam.ts';
 import { scheduleFreeAdamw } from './optimizers/schedule-free.ts';
 import { sgd } from './optimizers/sgd.ts';
+import { sophia } from './optimizers/sophia.ts';
 
 /** The optimizers by their name in `optim`; a plugin adds a row before training begins. */
 export const OPTIMIZERS = token<Map<string, Optimizer>>('@lmflow/plugin-trainer/optimizers');
@@ -21,7 +22,7 @@ export function optimizers(): Map<string, Optimizer> {
   return new Map([
     ['adamw_torch', adamw], ['adamw_torch_fused', adamw], ['adamw_8bit', adamw8bit], ['adamw_bnb_8bit', adamw8bit],
     ['adafactor', adafactor], ['lion_32bit', lion], ['lion', lion], ['schedule_free_adamw', scheduleFreeAdamw], ['sgd', sgd],
-    ['adam', adam], ['adan', adan], ['lamb', lamb], ['muon', muon], ['nadam', nadam], ['radam', radam],
+    ['adam', adam], ['adan', adan], ['lamb', lamb], ['muon', muon], ['nadam', nadam], ['radam', radam], ['sophia', sophia],
   ]);
 }
 

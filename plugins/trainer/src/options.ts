@@ -20,7 +20,7 @@ export const trainerOptions = z.object({
   warmupSteps: z.number().min(0).default(0).describe('steps in which the learning rate rises from 0 (below 1: fraction of all steps)'),
   warmupRatio: z.number().min(0).max(1).optional().describe('warmupSteps as a fraction of all steps (the older name)'),
 
-  optim: z.string().default('adamw_torch').describe('optimizer: adamw_torch, adamw_8bit, adafactor, lion, schedule_free_adamw, sgd, adam, adan, lamb, muon, nadam, radam'),
+  optim: z.string().default('adamw_torch').describe('optimizer: adamw_torch, adamw_8bit, adafactor, lion, schedule_free_adamw, sgd, adam, adan, lamb, muon, nadam, radam, sophia'),
   optimArgs: z.union([z.string(), z.record(z.string(), z.union([z.number(), z.boolean(), z.string()]))]).default({}).describe('arguments of the optimizer, e.g. "momentum=0.9,nesterov=true", or an object'),
   weightDecay: z.number().min(0).default(0).describe('decoupled weight decay, not on biases and norms'),
   adamBeta1: z.number().min(0).lt(1).default(0.9).describe("decay of AdamW's first moment"),

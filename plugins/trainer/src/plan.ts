@@ -5,7 +5,7 @@ import { collate, type CollateOptions } from './collate.ts';
 import { activationBytes, availableBytes, formatBytes } from './memory.ts';
 import { samplingStrategy, type DataOrder } from './order.ts';
 import type { RunSettings } from './settings.ts';
-import { traceProgram } from './tracing.ts';
+import { traceProgram, type ProgramMode } from './tracing.ts';
 import type { Updater } from './update.ts';
 
 export interface Plan {
@@ -41,12 +41,13 @@ export async function makePlan({ request: { model, train, objective }, settings,
   const control = { stop: false, save: false, evaluate: false, log: false };
   const collated = largestBatch(train, options.perDeviceTrainBatchSize, collating);
   const largest = await hooks.onBatch.promise(collated, { number: 0, totalSteps, epoch: 0, model, control, mode: 'training', batches: [collated] });
+  const modes: readonly ProgramMode[] = updater.estimatesAt(1) ? ['training', 'sampled'] : ['training'];
   const memory = async (): Promise<MemoryPlan> => {
     const weights = frozenBytes(model) + 4 * trainable;
     const optimizer = updater.stateBytes(model.parameters.values());
     // The program writes its results where they stay; over micro-batches there is their sum too.
     const gradients = 4 * active * (options.gradientAccumulationSteps > 1 ? 2 : 1);
-    const activations = activationBytes(traceProgram(model, objective, largest, 'training').graph);
+    const activations = sum(modes.map((mode) => activationBytes(traceProgram(model, objective, largest, mode).graph)));
     const base = Math.max(0, process.memoryUsage().rss - 4 * trainable) + workspaceOf(model);
     return { weights, gradients, optimizer, activations, process: base, total: weights + gradients + optimizer + activations + base, available: availableBytes() };
   };

@@ -1,7 +1,7 @@
 // Compiled programs by shape of batch: the least recently used ones are disposed where their memory together gets too much.
-import { fillKeepMask, type Batch, type Engine, type Model, type Objective, type Program, type Tensor } from '@lmflow/sdk';
+import { fillKeepMask, randomStream, type Batch, type Engine, type Model, type Objective, type Program, type Tensor } from '@lmflow/sdk';
 import { sizeOf } from '@lmflow/sdk/graph';
-import { gradientOutput, metricOutput, parameterInput, traceProgram, type TracedProgram } from './tracing.ts';
+import { gradientOutput, metricOutput, parameterInput, traceProgram, type ProgramMode, type TracedProgram } from './tracing.ts';
 import { activationBytes } from './memory.ts';
 
 export interface ProgramResult {
@@ -12,10 +12,8 @@ export interface ProgramResult {
   readonly gradients: Map<string, Float32Array>;
 }
 
-/** Where a micro-batch stands in the run: decides its dropout masks. */
+/** Where a micro-batch stands in the run: decides its dropout masks and drawn labels. */
 export interface MicroBatch { readonly batch: Batch; readonly step: number; readonly micro: number }
-
-type Mode = 'training' | 'evaluation';
 
 interface Compiled extends TracedProgram {
   readonly program: Program;
@@ -50,7 +48,7 @@ export class Programs {
   }
 
   /** Runs a micro-batch; compiles its program where it is the first of its shape. */
-  async run(mode: Mode, { batch, step, micro }: MicroBatch): Promise<ProgramResult> {
+  async run(mode: ProgramMode, { batch, step, micro }: MicroBatch): Promise<ProgramResult> {
     const compiled = await this.#programFor(mode, batch);
     const { engine, seed } = this.#request;
     const inputs: Record<string, Tensor> = {};
@@ -61,8 +59,14 @@ export class Programs {
     }
     for (const { site, input, shape, probability } of compiled.dropout) {
       const mask = compiled.masks.get(site)!;
-      if (mode === 'training') fillKeepMask(mask, probability, seed, 'dropout', step, micro, site); else mask.fill(1);
+      if (mode !== 'evaluation') fillKeepMask(mask, probability, seed, 'dropout', step, micro, site); else mask.fill(1);
       passing.push(inputs[input] = await engine.upload(mask, shape, 'uint8'));
+    }
+    for (const { input, shape } of compiled.uniforms) {
+      const stream = randomStream(seed, 'uniform', step, micro, input);
+      // 24 bits, so that no number is rounded to 1
+      const numbers = Float32Array.from({ length: sizeOf(shape) }, (_, index) => (stream.bits(index) >>> 8) / 2 ** 24);
+      passing.push(inputs[input] = await engine.upload(numbers, shape, 'float32'));
     }
     const outputs = await compiled.program.run(inputs);
     const result = await readResult(compiled, outputs);
@@ -105,9 +109,9 @@ export class Programs {
     return tensor;
   }
 
-  async #programFor(mode: Mode, batch: Batch): Promise<Compiled> {
+  async #programFor(mode: ProgramMode, batch: Batch): Promise<Compiled> {
     const key = this.#keyOf(mode, batch);
-    if (mode === 'training') await this.#dropOthers([...this.#request.model.parameters.values()].filter(({ active }) => active !== false).map(({ name }) => name).join('|'));
+    if (mode !== 'evaluation') await this.#dropOthers([...this.#request.model.parameters.values()].filter(({ active }) => active !== false).map(({ name }) => name).join('|'));
     const known = this.#compiled.get(key);
     if (known) {
       this.#compiled.delete(key); // to the end: the most recently used
@@ -125,7 +129,7 @@ export class Programs {
     return compiled;
   }
 
-  #keyOf(mode: Mode, { tensors }: Batch): string {
+  #keyOf(mode: ProgramMode, { tensors }: Batch): string {
     const types = Object.entries(tensors).map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`);
     return [mode, ...types, ...this.#request.model.parameters.keys()].join('|');
   }

@@ -11,9 +11,16 @@ export interface DropoutSite {
   readonly probability: number;
 }
 
+/** An input of uniform numbers in [0, 1), drawn anew for every run. */
+export interface UniformInput { readonly input: string; readonly shape: Shape }
+
+/** What a program is for: the loss and its gradients, the same with labels drawn from the model, or the loss alone. */
+export type ProgramMode = 'training' | 'sampled' | 'evaluation';
+
 export interface TracedProgram {
   readonly graph: Graph;
   readonly dropout: readonly DropoutSite[];
+  readonly uniforms: readonly UniformInput[];
   /** Names of the parameters that the program takes as inputs. */
   readonly parameters: readonly string[];
   /** Those of them that it gives a gradient of. */
@@ -29,18 +36,25 @@ export const gradientOutput = (name: string): string => `gradient:${name}`;
 /** Graph output that holds a further sum. */
 export const metricOutput = (name: string): string => `metric:${name}`;
 
-/** Outputs `loss` (a sum), `metric:*`, and with mode `training` `gradient:*` of every active parameter that the program uses. */
-export function traceProgram(model: Model, objective: Objective, batch: Batch, mode: 'training' | 'evaluation'): TracedProgram {
+/** Outputs `loss` (a sum), `metric:*`, and unless it is for evaluation `gradient:*` of every active parameter that the program uses. */
+export function traceProgram(model: Model, objective: Objective, batch: Batch, mode: ProgramMode): TracedProgram {
   const graph = new Graph();
   const sites = new Map<string, DropoutSite>();
-  const { loss, metrics = {} } = objective.build(makeTrace({ graph, model, batch, mode, sites }));
+  const uniforms: UniformInput[] = [];
+  const trace = makeTrace({ graph, model, batch, mode: mode === 'evaluation' ? mode : 'training', sites });
+  const uniform = (shape: Shape): Value => {
+    const input = `uniform:${uniforms.length}`;
+    uniforms.push({ input, shape });
+    return graph.input(input, 'float32', shape);
+  };
+  const { loss, metrics = {} }: ReturnType<Objective['build']> = mode === 'sampled' ? objective.buildSampled!(trace, uniform) : objective.build(trace);
   graph.output('loss', loss);
   for (const [name, value] of Object.entries(metrics)) graph.output(metricOutput(name), value);
   const parameters = [...model.parameters.keys()].filter((name) => graph.inputs.has(parameterInput(name)));
-  const trained = mode === 'training' ? parameters.filter((name) => model.parameters.get(name)!.active !== false) : [];
+  const trained = mode === 'evaluation' ? [] : parameters.filter((name) => model.parameters.get(name)!.active !== false);
   const gradients = trained.length > 0 ? grad(loss, trained.map((name) => graph.inputs.get(parameterInput(name))!)) : [];
   trained.forEach((name, index) => graph.output(gradientOutput(name), gradients[index]!));
-  return { graph, parameters, trained, dropout: [...sites.values()], metrics: Object.keys(metrics) };
+  return { graph, parameters, trained, uniforms, dropout: [...sites.values()], metrics: Object.keys(metrics) };
 }
 
 interface TraceRequest {

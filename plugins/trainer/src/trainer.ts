@@ -1,8 +1,8 @@
 // The trainer: prepares a run, plans it, resumes it, trains, and writes what comes out. The steps themselves are in loop.ts.
-import type { Config, Engine, FitRequest, FitResult, Hooks, Logger, Trainer } from '@lmflow/sdk';
+import type { Config, Engine, FitRequest, FitResult, Hooks, Logger, Objective, Trainer } from '@lmflow/sdk';
 import { baseFingerprint } from './base.ts';
 import { lengthCap } from './collate.ts';
-import { evaluationAborted, nothingToTrain, optimizerUnknown } from './errors.ts';
+import { evaluationAborted, nothingToTrain, objectiveUnsampled, optimizerUnknown } from './errors.ts';
 import { evaluateSamples } from './evaluate.ts';
 import { evaluateRun, trainingLoop, type LoopEnd, type Run } from './loop.ts';
 import { availableBytes } from './memory.ts';
@@ -93,7 +93,7 @@ export class LoopTrainer implements Trainer {
     const seed = this.#seed;
     const order = dataOrder(train, options, seed);
     const settings = decideSettings({ options, outputDir: config.outputDir ?? DEFAULT_OUTPUT, seed, order, evaluation, schedules });
-    const updater = new Updater(this.#optimizer(), engine, options);
+    const updater = new Updater(this.#optimizer(objective), engine, options);
     const collating = { multipleOf: options.padToMultipleOf, cap: lengthCap([train, evaluation], options.padToMultipleOf, model.architecture.maxPositions) };
     const planned = { request, settings, order, updater, collating, hooks };
     const plan = await makePlan(planned);
@@ -109,10 +109,11 @@ export class LoopTrainer implements Trainer {
     return { run, plan };
   }
 
-  #optimizer(): Optimizer {
+  #optimizer(objective: Objective): Optimizer {
     const { options: { optim }, optimizers } = this.#setup;
     const optimizer = optimizers.get(optim);
     if (!optimizer) throw optimizerUnknown(optim, [...optimizers.keys()]);
+    if (optimizer.curvature && !objective.buildSampled) throw objectiveUnsampled(optim, objective.name);
     return optimizer;
   }
 

@@ -1,20 +1,15 @@
 // Runs an optimizer over all parameters and keeps its state. What the update is, is in optimizers/.
 import type { Engine, Parameter, Program, Tensor } from '@lmflow/sdk';
-import { Graph, mul, type Shape, type Value } from '@lmflow/sdk/graph';
+import { Graph, type Shape } from '@lmflow/sdk/graph';
 import { Chunks, numbersOf, type Numbers } from './chunks.ts';
 import { isElementwise, nextOf } from './elementwise.ts';
-import { optimizerArguments, type Optimizer, type OptimizerArguments, type OptimizerUpdate, type UpdateValues } from './optimizer.ts';
+import { Estimator, type EstimateRequest, type SummedGradients } from './estimate.ts';
+import { optimizerArguments, type Optimizer, type OptimizerArguments } from './optimizer.ts';
 import type { TrainerOptions } from './options.ts';
+import { stateInput, updateValues } from './update-graph.ts';
 import { newState, restoreState, saveState, stateBytes, type ParameterState, type SavedTensors, type StateTensors } from './optimizer-state.ts';
 
-export interface UpdateRequest {
-  readonly parameters: Iterable<Parameter>;
-  /** Summed gradients by parameter name. */
-  readonly gradients: ReadonlyMap<string, Float32Array>;
-  /** What a summed gradient is multiplied by: 1 / weight, and the clipping. */
-  readonly gradientScale: number;
-  readonly learningRate: number;
-}
+export interface UpdateRequest extends SummedGradients { readonly learningRate: number }
 
 type Arrays = Readonly<Record<string, Float32Array>>;
 type Scalars = Readonly<Record<string, number>>;
@@ -26,6 +21,7 @@ export class Updater {
   readonly #arguments: OptimizerArguments;
   readonly #states = new Map<string, ParameterState>();
   readonly #chunks: Chunks;
+  readonly #estimator: Estimator | undefined;
   /** By shape and state: the program of the whole tensor, or undefined where the update is elementwise. */
   readonly #programs = new Map<string, Program | undefined>();
   /** By the names of the tensors: a parameter whose update is elementwise. */
@@ -39,6 +35,17 @@ export class Updater {
     this.#options = options;
     this.#arguments = optimizerArguments(optimizer, options);
     this.#chunks = new Chunks(engine, optimizer.name, (tensors, size) => this.#build(this.#examples.get(tensors.join())!, Object.fromEntries(tensors.map((name) => [name, [size]]))));
+    this.#estimator = optimizer.curvature && new Estimator(optimizer.curvature, engine, options, this.#arguments);
+  }
+
+  /** Whether the step begins with an estimate of the curvature. */
+  estimatesAt(step: number): boolean {
+    return this.#estimator?.isDue(step) ?? false;
+  }
+
+  /** Takes the gradients with drawn labels into the state's estimate of the curvature. */
+  async estimate(request: EstimateRequest): Promise<void> {
+    await this.#estimator?.estimate(request, (parameter) => this.#stateOf(parameter));
   }
 
   /** Updates every parameter that has a gradient, in place. The state of one that is not active is dropped. */
@@ -127,6 +134,7 @@ export class Updater {
 
   async dispose(): Promise<void> {
     await this.#chunks.dispose();
+    await this.#estimator?.dispose();
     for (const program of this.#programs.values()) await program?.dispose();
     this.#programs.clear();
     this.#states.clear();
@@ -161,12 +169,8 @@ export class Updater {
   /** The update program of a parameter with tensors of these shapes, by their input's name. */
   #build(example: Parameter, shapes: Readonly<Record<string, Shape>>): Graph {
     const graph = new Graph();
-    const tensors = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, graph.input(name, 'float32', shape)]));
-    const { parameter, gradient, ...states } = tensors as Record<string, Value> & Pick<UpdateValues, 'parameter' | 'gradient'>;
-    const state = Object.fromEntries(Object.entries(states).map(([name, value]) => [name.slice(stateInput('').length), value]));
     const names = Object.keys(this.#optimizer.scalars(this.#facts(example, { step: 1, numbers: { ...this.#optimizer.numbers } }, 0)));
-    const scalars = Object.fromEntries(names.map((name) => [name, graph.input(name, 'float32', [])]));
-    const next: OptimizerUpdate = this.#optimizer.update({ parameter, gradient: mul(gradient, graph.input('gradientScale', 'float32', [])), state, scalars, arguments: this.#arguments });
+    const next = this.#optimizer.update(updateValues(graph, shapes, names, this.#arguments));
     graph.output(nextOf('parameter'), next.parameter);
     for (const [name, value] of Object.entries(next.state)) graph.output(nextOf(stateInput(name)), value);
     return graph;
@@ -186,9 +190,6 @@ export class Updater {
     for (const input of Object.values(inputs)) input.dispose();
   }
 }
-
-/** Graph input that holds a tensor of the state. */
-const stateInput = (name: string): string => `state:${name}`;
 
 function flatTensors(parameter: Parameter, gradient: Float32Array, { tensors, eightBit }: ParameterState): Record<string, Numbers> {
   return {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { definePlugin, ENGINE, TRAINER, type Config, type Engine, type FitRequest, type FitResult, type Hooks, type Model, type Objective, type Resolve, type Sample, type Samples, type Tensor, type Trace, type Trainer } from '@lmflow/sdk';
-import { concat, gather, interpret, linearCrossEntropy, mul, ndarray, reshape, slice, where, equal, type Graph, type TypedArray, type Value } from '@lmflow/sdk/graph';
+import { cast, concat, gather, interpret, less, linearCrossEntropy, mul, ndarray, reshape, slice, where, equal, type Graph, type TypedArray, type Value } from '@lmflow/sdk/graph';
 import { createTestKernel, type CapturedLog } from 'lmflow/testing';
 import trainer, { type TrainerInput } from '../src/index.ts';
 
@@ -64,15 +64,23 @@ export function tinyModel(): Model {
 export const tinyObjective: Objective = {
   name: 'tiny',
   build: (trace) => {
-    const { graph, batchSize, length } = trace;
-    const rows = batchSize * length;
-    const weight = (name: string): Value => graph.input(`parameter:${name}`, 'float32', [VOCABULARY, WIDTH]);
-    const hidden = gather(weight('embedding'), reshape(trace.input('inputIds'), [rows]));
-    const loss = linearCrossEntropy(dropped(trace, hidden), weight('head'), reshape(shifted(trace), [rows]));
+    const loss = lossOf(trace, reshape(shifted(trace), [trace.batchSize * trace.length]));
     return { loss, metrics: { doubled: mul(loss, 2) } };
   },
   weight: (batch) => batch.trainedTokens,
+  // Not the model's distribution, but labels that change with the numbers.
+  buildSampled: (trace, uniform) => {
+    const targets = reshape(shifted(trace), [trace.batchSize * trace.length]);
+    const drawn = cast(mul(uniform(targets.shape), VOCABULARY), 'int32');
+    return { loss: lossOf(trace, where(less(targets, trace.graph.constant(Int32Array.of(0), [], 'int32')), targets, drawn)) };
+  },
 };
+
+function lossOf(trace: Trace, labels: Value): Value {
+  const weight = (name: string): Value => trace.graph.input(`parameter:${name}`, 'float32', [VOCABULARY, WIDTH]);
+  const hidden = gather(weight('embedding'), reshape(trace.input('inputIds'), labels.shape));
+  return linearCrossEntropy(dropped(trace, hidden), weight('head'), labels);
+}
 
 function dropped(trace: Trace, hidden: Value): Value {
   if (trace.mode !== 'training' || (trace.model.config['dropout'] ?? 0) === 0) return hidden;

@@ -1,19 +1,33 @@
 """Writes optimizers-20.json: 20 steps of every optimizer beside AdamW and plain SGD (those are in make.py).
-Adam, SGD, RAdam, NAdam, Muon are torch.optim's; Adafactor is transformers'. The others are short transcriptions of their authors' code:
-  Lion            google/automl, lion/lion_pytorch.py
-  Adan            sail-sg/Adan, adan.py, _single_tensor_adan
-  LAMB            You et al. 2020, algorithm 2 (bias-corrected, phi the identity)
-  schedule-free   facebookresearch/schedule_free, adamw_schedulefree.py
-  8-bit AdamW     bitsandbytes, create_dynamic_map and kOptimizerStatic8bit2StateBlockwise (block 256)
-Made with torch 2.13.0 and transformers 5.18.0. Usage: python make_optimizers.py"""
+Adam, SGD, RAdam, NAdam, Muon are torch.optim's; Adafactor is transformers'; Lion, Adan, LAMB are timm's. AdamWScheduleFree and SophiaG are their authors',
+read from the folder that is given: it has adamw_schedulefree.py of facebookresearch/schedule_free and sophia.py of Liuhong99/Sophia.
+8-bit AdamW is a transcription of bitsandbytes' create_dynamic_map and kOptimizerStatic8bit2StateBlockwise (block 256), whose kernel needs a GPU.
+Made with torch 2.13.0, transformers 5.18.0, timm 1.0.29 (pip install --no-deps), schedule_free at b3be06f, Sophia at 195a786.
+Usage: python make_optimizers.py FOLDER"""
+import importlib.util
 import json
 import math
 import pathlib
+import sys
+import types
 
 import numpy
 import torch
 import torch.optim._muon as torch_muon
 from transformers.optimization import Adafactor
+
+# The files of timm's optimizers need nothing else; its packages, when imported, want torchvision.
+timm = pathlib.Path(importlib.util.find_spec("timm").origin).parent
+for package, folder in (("timm", timm), ("timm.optim", timm / "optim")):
+    sys.modules[package] = types.ModuleType(package)
+    sys.modules[package].__path__ = [str(folder)]
+from timm.optim.adan import Adan
+from timm.optim.lamb import Lamb
+from timm.optim.lion import Lion
+
+sys.path.insert(0, sys.argv[1])
+from adamw_schedulefree import AdamWScheduleFree
+from sophia import SophiaG
 
 HERE = pathlib.Path(__file__).parent
 STEPS = 20
@@ -39,73 +53,6 @@ class Rule(torch.optim.Optimizer):
                 state = self.state[p]
                 state["step"] = state.get("step", 0) + 1
                 self.rule(p, p.grad, state, group)
-
-
-def lion(p, g, state, group):
-    beta1, beta2 = group["betas"]
-    m = state.setdefault("exp_avg", torch.zeros_like(p))
-    p.mul_(1 - group["lr"] * group["weight_decay"])
-    update = m * beta1 + g * (1 - beta1)
-    p.add_(update.sign(), alpha=-group["lr"])
-    m.mul_(beta2).add_(g, alpha=1 - beta2)
-
-
-def adan(p, g, state, group):
-    beta1, beta2, beta3 = group["betas"]
-    lr, step = group["lr"], state["step"]
-    for name in ("exp_avg", "exp_avg_diff", "exp_avg_sq"):
-        state.setdefault(name, torch.zeros_like(p))
-    if step == 1:
-        state["neg_pre_grad"] = g.clone().mul_(-1)
-    diff = state["neg_pre_grad"]
-    diff.add_(g)
-    state["exp_avg"].mul_(beta1).add_(g, alpha=1 - beta1)
-    state["exp_avg_diff"].mul_(beta2).add_(diff, alpha=1 - beta2)
-    diff.mul_(beta2).add_(g)
-    state["exp_avg_sq"].mul_(beta3).addcmul_(diff, diff, value=1 - beta3)
-    denom = (state["exp_avg_sq"].sqrt() / math.sqrt(1 - beta3**step)).add_(group["eps"])
-    step_size_diff = lr * beta2 / (1 - beta2**step)
-    step_size = lr / (1 - beta1**step)
-    if group["no_prox"]:
-        p.mul_(1 - lr * group["weight_decay"])
-        p.addcdiv_(state["exp_avg"], denom, value=-step_size)
-        p.addcdiv_(state["exp_avg_diff"], denom, value=-step_size_diff)
-    else:
-        p.addcdiv_(state["exp_avg"], denom, value=-step_size)
-        p.addcdiv_(state["exp_avg_diff"], denom, value=-step_size_diff)
-        p.div_(1 + lr * group["weight_decay"])
-    diff.zero_().add_(g, alpha=-1.0)
-
-
-def lamb(p, g, state, group):
-    beta1, beta2 = group["betas"]
-    m = state.setdefault("exp_avg", torch.zeros_like(p))
-    v = state.setdefault("exp_avg_sq", torch.zeros_like(p))
-    m.mul_(beta1).add_(g, alpha=1 - beta1)
-    v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-    r = (m / (1 - beta1 ** state["step"])) / ((v / (1 - beta2 ** state["step"])).sqrt() + group["eps"])
-    update = r + group["weight_decay"] * p
-    own, wanted = p.norm(), update.norm()
-    ratio = own / wanted if own > 0 and wanted > 0 else torch.tensor(1.0)
-    p.add_(update * ratio, alpha=-group["lr"])
-
-
-def schedule_free(p, g, state, group):
-    beta1, beta2 = group["betas"]
-    lr = group["lr"]
-    k = state["step"] - 1
-    z = state.setdefault("z", p.clone())
-    v = state.setdefault("exp_avg_sq", torch.zeros_like(p))
-    state["lr_max"] = lr_max = max(lr, state.get("lr_max", -1.0))
-    weight = ((k + 1) ** group["r"]) * (lr_max ** group["weight_lr_power"])
-    state["weight_sum"] = weight_sum = state.get("weight_sum", 0.0) + weight
-    ckp1 = weight / weight_sum if weight_sum != 0 else 0
-    v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-    normalized = g / (v.div(1 - beta2 ** (k + 1)).sqrt_().add_(group["eps"]))
-    normalized.add_(p, alpha=group["weight_decay"])
-    p.lerp_(end=z, weight=ckp1)
-    p.add_(normalized, alpha=lr * (beta1 * (1 - ckp1) - 1))
-    z.sub_(normalized, alpha=lr)
 
 
 def dynamic_map(signed):
@@ -173,22 +120,36 @@ def newton_schulz(grad, coefficients, steps, eps):
 torch_muon._zeropower_via_newtonschulz = newton_schulz
 
 
-def case(shape, make, options, name="p", every=1, evaluation=None):
+def case(shape, make, options, name="p", every=1, averages=False, k=0, weight=0):
+    """`averages`: it evaluates other weights than it trains. `k`: it estimates curvature every k steps, from the gradient of a mean over `weight`."""
     parameter = torch.nn.Parameter(numbers(shape, 0))
     optimizer = make([parameter])
-    result = {"name": name, "shape": list(shape), "options": options, "steps": {}}
+    result = {"name": name, "shape": list(shape), "options": options, "weight": weight, "steps": {}}
+    if averages:
+        optimizer.train()
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = 0.02 * (1 - step / STEPS)
+        if k and step % k == 0:
+            parameter.grad = numbers(shape, 100 + step + 1)
+            optimizer.update_hessian()
         parameter.grad = numbers(shape, step + 1)
-        optimizer.step()
+        optimizer.step(bs=weight) if k else optimizer.step()
         if (step + 1) % every == 0:
             p = parameter.detach()
-            entry = {"parameter": [float(f"{x:.8g}") for x in p.flatten().tolist()]}
-            if evaluation:
-                entry["evaluation"] = [float(f"{x:.8g}") for x in evaluation(p, optimizer.state[parameter]).flatten().tolist()]
+            entry = {"parameter": rounded(p)}
+            if averages:
+                trained = p.clone()
+                optimizer.eval()
+                entry["evaluation"] = rounded(p)
+                optimizer.train()
+                p.copy_(trained)
             result["steps"][step + 1] = entry
     return result
+
+
+def rounded(tensor):
+    return [float(f"{x:.8g}") for x in tensor.flatten().tolist()]
 
 
 BETAS = {"adamBeta1": 0.85, "adamBeta2": 0.98}
@@ -208,9 +169,9 @@ M, TALL, V = (3, 5), (6, 4), (7,)
     "adafactor, all arguments": case(
         M, lambda p: Adafactor(p, lr=0.1, eps=(1e-10, 0.8), clip_threshold=0.7, decay_rate=-0.6, beta1=0.9, scale_parameter=True, relative_step=False, weight_decay=0.1),
         {"optim": "adafactor", "weightDecay": 0.1, "optimArgs": "eps1=1e-10,eps2=0.8,clip_threshold=0.7,decay_rate=-0.6,beta1=0.9,scale_parameter=true"}),
-    "lion": case(M, rule(lion), {"optim": "lion_32bit", **BETAS, "weightDecay": 0.1}),
-    "adan": case(M, rule(adan, betas=(0.98, 0.92, 0.99), eps=1e-8, no_prox=False), {"optim": "adan", "weightDecay": 0.1}),
-    "adan, no_prox": case(V, rule(adan, betas=(0.9, 0.8, 0.95), no_prox=True),
+    "lion": case(M, lambda p: Lion(p, lr=0.1, betas=(0.85, 0.98), weight_decay=0.1), {"optim": "lion_32bit", **BETAS, "weightDecay": 0.1}),
+    "adan": case(M, lambda p: Adan(p, lr=0.1, weight_decay=0.1), {"optim": "adan", "weightDecay": 0.1}),
+    "adan, no_prox": case(V, lambda p: Adan(p, lr=0.1, betas=(0.9, 0.8, 0.95), eps=1e-6, weight_decay=0.1, no_prox=True),
                           {"optim": "adan", "weightDecay": 0.1, "optimArgs": "beta1=0.9,beta2=0.8,beta3=0.95,eps=1e-6,no_prox=true"}),
     "radam": case(M, lambda p: torch.optim.RAdam(p, **torch_adam), {"optim": "radam", **ADAM}),
     "radam, decoupled": case(M, lambda p: torch.optim.RAdam(p, **torch_adam, decoupled_weight_decay=True),
@@ -218,15 +179,19 @@ M, TALL, V = (3, 5), (6, 4), (7,)
     "nadam": case(M, lambda p: torch.optim.NAdam(p, **torch_adam), {"optim": "nadam", **ADAM}),
     "nadam, decoupled": case(V, lambda p: torch.optim.NAdam(p, **torch_adam, decoupled_weight_decay=True, momentum_decay=0.01),
                              {"optim": "nadam", **ADAM, "optimArgs": "decoupled_weight_decay=true,momentum_decay=0.01"}),
-    "lamb": case(M, rule(lamb), {"optim": "lamb", **ADAM}),
+    "lamb": case(M, lambda p: Lamb(p, **torch_adam, max_grad_norm=None), {"optim": "lamb", **ADAM}),
+    "lamb, no decay": case(V, lambda p: Lamb(p, **{**torch_adam, "weight_decay": 0}, max_grad_norm=None, always_adapt=True), {"optim": "lamb", **ADAM, "weightDecay": 0}),
+    "lamb, not always adapted": case(V, lambda p: Lamb(p, **{**torch_adam, "weight_decay": 0}, max_grad_norm=None), {"optim": "lamb", **ADAM, "weightDecay": 0, "optimArgs": "always_adapt=false"}),
+    "lamb, clipped trust": case(M, lambda p: Lamb(p, **torch_adam, max_grad_norm=None, trust_clip=True), {"optim": "lamb", **ADAM, "optimArgs": {"trustClip": True}}),
     "muon": case(M, lambda p: torch.optim.Muon(p, lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"), {"optim": "muon", "weightDecay": 0.1}),
     "muon, original": case(TALL, lambda p: torch.optim.Muon(p, lr=0.1, weight_decay=0.1, momentum=0.9, nesterov=False, ns_steps=3, adjust_lr_fn="original"),
                            {"optim": "muon", "weightDecay": 0.1, "optimArgs": "momentum=0.9,nesterov=false,ns_steps=3,adjust_lr_fn=original"}),
     "muon, an embedding": case(M, lambda p: torch.optim.AdamW(p, **torch_adam), {"optim": "muon", **ADAM}, name="model.embed_tokens.weight"),
-    "schedule-free adamw": case(M, rule(schedule_free, r=0.0, weight_lr_power=2.0), {"optim": "schedule_free_adamw", **ADAM},
-                                evaluation=lambda p, s: torch.lerp(p, s["z"], 1 - 1 / 0.85)),
-    "schedule-free adamw, weighted": case(M, rule(schedule_free, r=1.0, weight_lr_power=1.0), {"optim": "schedule_free_adamw", **ADAM, "optimArgs": "r=1,weight_lr_power=1"},
-                                          evaluation=lambda p, s: torch.lerp(p, s["z"], 1 - 1 / 0.85)),
+    "schedule-free adamw": case(M, lambda p: AdamWScheduleFree(p, **torch_adam), {"optim": "schedule_free_adamw", **ADAM}, averages=True),
+    "schedule-free adamw, weighted": case(M, lambda p: AdamWScheduleFree(p, **torch_adam, r=1.0, weight_lr_power=1.0),
+                                          {"optim": "schedule_free_adamw", **ADAM, "optimArgs": "r=1,weight_lr_power=1"}, averages=True),
+    "sophia": case(M, lambda p: SophiaG(p, lr=0.1, weight_decay=0.1), {"optim": "sophia", "weightDecay": 0.1}, k=10, weight=512),
+    "sophia, all arguments": case(TALL, lambda p: SophiaG(p, lr=0.1, betas=(0.9, 0.8), rho=0.1, weight_decay=0), {"optim": "sophia", "optimArgs": "beta1=0.9,beta2=0.8,rho=0.1,k=3"}, k=3, weight=20),
     "8-bit adamw": case((20, 30), rule(lambda p, g, s, group: adamw_8bit(p.view(-1), g.reshape(-1), s, group)),
                         {"optim": "adamw_8bit", **ADAM, "optimArgs": "min_8bit_size=0"}, every=10),
 }, separators=(",", ":")) + "\n")
