@@ -30,7 +30,7 @@ export function planFusions(nodes: readonly Node[], graph: Graph, uses: Readonly
       fused.set(sum, addAndNorm(sum, node));
       continue;
     }
-    const fusion = scatterOnto(node, alone) ?? rotatedDecoding(node, alone) ?? productFusion(node, alone);
+    const fusion = sumOfSquares(node, alone) ?? scatterOnto(node, alone) ?? rotatedDecoding(node, alone) ?? productFusion(node, alone);
     if (!fusion) continue;
     fusion.inner.forEach((inner) => absorbed.add(inner));
     fused.set(node, fusion.lower);
@@ -53,6 +53,14 @@ function scatterOnto(node: Node, alone: Alone): Fusion | undefined {
     return { inner: [producer], lower: (emit) => emit.set(node.outputs[0]!, emitScatterAdd(emit, emit.tensor(data), emit.tensor(indices), emit.tensor(updates), updates.shape)) };
   }
   return undefined;
+}
+
+/** The sum of x x, without the squares in between. */
+function sumOfSquares(node: Node, alone: Alone): Fusion | undefined {
+  const { axes, keepDims } = node.attributes as { readonly axes?: readonly number[]; readonly keepDims?: boolean };
+  const producer = node.op.name === 'sum' && axes!.length > 0 ? alone(node.inputs[0]!) : undefined;
+  if (producer?.op.name !== 'mul' || producer.inputs[0] !== producer.inputs[1]) return undefined;
+  return { inner: [producer], lower: (emit) => emit.set(node.outputs[0]!, emit.one('ReduceSumSquare', [emit.tensor(producer.inputs[0]!), emit.ints(axes!)], { attributes: { keepdims: Number(keepDims) } })) };
 }
 
 /** A decoding step whose q and k are rotated before it, both in the same way: the kernel rotates them. */

@@ -7,7 +7,7 @@ import { OnnxEngine } from '../src/engine.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
 import { schema } from '../src/options.ts';
 import { flatten } from '../src/flatten.ts';
-import { compileModel } from '../src/compile.ts';
+import { compileModel, countUses } from '../src/compile.ts';
 import { planFusions } from '../src/fusions.ts';
 import { below, Case, check, engine, engineWith, normal, upload } from './support.ts';
 
@@ -209,6 +209,19 @@ programs('products take up scales, sums and nothing that others still need', asy
   for (const value of [...flat.nodes.flatMap((node) => node.inputs), ...flat.graph.outputs.values()]) uses.set(value, (uses.get(value) ?? 0) + 1);
   const { absorbed } = planFusions(flat.nodes, flat.graph, uses);
   assert.is(flat.nodes.length - absorbed.size, 4, 'x A^T, x W^T, the adapted sum, the bias');
+});
+
+programs('a sum of squares is one kernel, unless the squares are read too', async () => {
+  for (const [keepDims, kernels] of [[false, 1], [true, 2]] as const) {
+    const test = new Case(12);
+    const x = test.input([3, 4, 5]);
+    const squares = mul(x, x);
+    test.finish([sum(squares, { axes: [0, 2], keepDims }), ...(kernels === 1 ? [] : [squares])]);
+    await check(test);
+    const lowerings = createLowerings();
+    const flat = flatten(test.graph, lowerings);
+    assert.is(flat.nodes.length - planFusions(flat.nodes, flat.graph, countUses(flat)).absorbed.size, kernels);
+  }
 });
 
 programs('only what is needed is lowered', () => {

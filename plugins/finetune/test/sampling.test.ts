@@ -28,15 +28,16 @@ async function draw({ rows, size, hidden, weight, uniform }: Drawing, engine?: E
 /** softmax(hidden weight^T) of a row, in float64. */
 function probabilities({ size, hidden, weight }: Drawing, row: number): number[] {
   const logits = Array.from({ length: size }, (_, token) => [0, 1, 2].reduce((total, at) => total + hidden[row * WIDTH + at]! * weight[token * WIDTH + at]!, 0));
-  const raised = logits.map((logit) => Math.exp(logit - Math.max(...logits)));
+  const top = Math.max(...logits);
+  const raised = logits.map((logit) => Math.exp(logit - top));
   const total = raised.reduce((one, other) => one + other, 0);
   return raised.map((one) => one / total);
 }
 
-for (const size of [2, 255, 256, 600, 9000]) {
+for (const [size, rows] of [[2, 600], [255, 40], [256, 40], [600, 30], [9000, 600]] as const) { // 600 rows are more than one chunk
   for (const way of ['interpreter', 'onnx'] as const) {
+    if (way === 'interpreter' && size * rows > 20_000) continue; // slow
     test(`${size} tokens, ${way}: the token at which the cumulative probability passes the number`, async () => {
-      const rows = 600; // more than one chunk
       const uniform = noise(rows, 5).map((one) => Math.abs(one) * 0.999);
       uniform.set([0, 1 - 2 ** -24], 0);
       const drawing = { rows, size, hidden: noise(rows * WIDTH, 1).map((one) => 3 * one), weight: noise(size * WIDTH, 2), uniform };

@@ -5,6 +5,7 @@ import { collate, type CollateOptions } from './collate.ts';
 import { lossNotFinite, metricUnknown } from './errors.ts';
 import { evaluateSamples, type EvaluationResult } from './evaluate.ts';
 import { clipFactor, GradientSum } from './gradients.ts';
+import type { GradientNorm } from './norm.ts';
 import type { DataOrder } from './order.ts';
 import type { Programs } from './programs.ts';
 import type { Reporter } from './report.ts';
@@ -24,6 +25,7 @@ export interface Run {
   readonly hooks: Hooks;
   readonly log: Logger;
   readonly programs: Programs;
+  readonly norm: GradientNorm;
   readonly updater: Updater;
   readonly state: RunState;
   readonly reporter: Reporter;
@@ -67,12 +69,12 @@ export async function trainingLoop(run: Run): Promise<LoopEnd> {
     const sum = await summed(run, 'training', number, batches);
     const weight = sum.weight || 1; // a step without a trained token has loss and gradient 0
     step.loss = sum.loss / weight;
-    step.gradientNorm = sum.norm / weight;
+    step.gradientNorm = await run.norm.of(sum.gradients.values()) / weight;
     checkFinite(run, step);
     step.learningRate = settings.learningRate(number);
     const gradientScale = clipFactor(step.gradientNorm, options.maxGradNorm) / weight;
     await updater.apply({ parameters: model.parameters.values(), gradients: sum.gradients, gradientScale, learningRate: step.learningRate });
-    sum.gradients.clear(); // before the next run makes new ones
+    programs.recycle(sum.gradients);
     programs.parametersChanged();
 
     step.seconds = (performance.now() - started) / 1000;
@@ -92,16 +94,20 @@ export async function trainingLoop(run: Run): Promise<LoopEnd> {
 /** Loss and gradients of a step's micro-batches, summed. */
 async function summed({ request: { objective }, programs }: Run, mode: ProgramMode, step: number, batches: readonly Batch[]): Promise<GradientSum> {
   const sum = new GradientSum();
-  for (const [micro, batch] of batches.entries()) sum.add(await programs.run(mode, { batch, step, micro }), objective.weight(batch));
+  for (const [micro, batch] of batches.entries()) programs.recycle(sum.add(await programs.run(mode, { batch, step, micro }), objective.weight(batch)));
   return sum;
 }
 
 /** Lets the optimizer estimate the curvature from the step's batches with labels drawn from the model; clipped as the gradient is. */
 async function estimateCurvature(run: Run, step: number, batches: readonly Batch[]): Promise<void> {
-  const { gradients, weight, norm } = await summed(run, 'sampled', step, batches);
-  if (weight === 0) return;
-  checkFinite(run, { number: step, loss: 0, gradientNorm: norm / weight });
-  await run.updater.estimate({ parameters: run.request.model.parameters.values(), gradients, weight, gradientScale: clipFactor(norm / weight, run.settings.options.maxGradNorm) / weight });
+  const { gradients, weight } = await summed(run, 'sampled', step, batches);
+  if (weight > 0) {
+    const gradientNorm = await run.norm.of(gradients.values()) / weight;
+    checkFinite(run, { number: step, loss: 0, gradientNorm });
+    const gradientScale = clipFactor(gradientNorm, run.settings.options.maxGradNorm) / weight;
+    await run.updater.estimate({ parameters: run.request.model.parameters.values(), gradients, weight, gradientScale });
+  }
+  run.programs.recycle(gradients);
 }
 
 function makeStep({ request: { model, train }, settings: { totalSteps }, order, collating, programs }: Run, number: number): Step {

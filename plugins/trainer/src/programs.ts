@@ -8,7 +8,7 @@ export interface ProgramResult {
   /** Sum of the loss. */
   readonly loss: number;
   readonly metrics: Readonly<Record<string, number>>;
-  /** Summed gradients by parameter name; empty in evaluation. The arrays are the caller's. */
+  /** Summed gradients by parameter name; empty in evaluation. The arrays are the caller's, who may give them back (`recycle`). */
   readonly gradients: Map<string, Float32Array>;
 }
 
@@ -34,6 +34,8 @@ export class Programs {
   readonly #request: ProgramsRequest;
   readonly #compiled = new Map<string, Compiled>();
   readonly #parameters = new Map<string, Tensor>();
+  /** Arrays of gradients that later runs write into: pages that are touched already. */
+  readonly #spare = new Map<string, Float32Array[]>();
   /** Names of the parameters that training programs give gradients of. */
   #active = '';
 
@@ -68,10 +70,20 @@ export class Programs {
       const numbers = Float32Array.from({ length: sizeOf(shape) }, (_, index) => (stream.bits(index) >>> 8) / 2 ** 24);
       passing.push(inputs[input] = await engine.upload(numbers, shape, 'float32'));
     }
-    const outputs = await compiled.program.run(inputs);
+    const outputs = await compiled.program.run(inputs, await this.#targets(compiled));
     const result = await readResult(compiled, outputs);
     for (const tensor of [...passing, ...Object.values(outputs)]) tensor.dispose();
     return result;
+  }
+
+  /** Takes arrays of gradients that are no longer needed; the map is empty afterwards. */
+  recycle(gradients: Map<string, Float32Array>): void {
+    for (const [name, array] of gradients) {
+      const arrays = this.#spare.get(name) ?? [];
+      arrays.push(array);
+      this.#spare.set(name, arrays);
+    }
+    gradients.clear();
   }
 
   /** Runs a micro-batch for training in a program of its own, traced from the building functions as they are now, and forgets it. */
@@ -98,6 +110,7 @@ export class Programs {
     for (const tensor of this.#parameters.values()) tensor.dispose();
     this.#compiled.clear();
     this.#parameters.clear();
+    this.#spare.clear();
   }
 
   async #parameter(name: string): Promise<Tensor> {
@@ -107,6 +120,17 @@ export class Programs {
     const tensor = await this.#request.engine.upload(data, shape, 'float32');
     this.#parameters.set(name, tensor);
     return tensor;
+  }
+
+  /** Where gradients are written, where there are arrays for them. */
+  async #targets({ trained }: Compiled): Promise<Record<string, Tensor>> {
+    const targets: Record<string, Tensor> = {};
+    if (this.#request.engine.device !== 'cpu') return targets; // results lie elsewhere
+    for (const name of trained) {
+      const array = this.#spare.get(name)?.pop();
+      if (array) targets[gradientOutput(name)] = await this.#request.engine.upload(array, this.#request.model.parameters.get(name)!.shape, 'float32');
+    }
+    return targets;
   }
 
   async #programFor(mode: ProgramMode, batch: Batch): Promise<Compiled> {
@@ -138,6 +162,7 @@ export class Programs {
   async #dropOthers(active: string): Promise<void> {
     if (this.#active === active) return;
     this.#active = active;
+    this.#spare.clear();
     for (const [key, { trained, program }] of this.#compiled) {
       if (trained.length === 0) continue;
       this.#compiled.delete(key);

@@ -6,6 +6,7 @@ import { evaluationAborted, nothingToTrain, objectiveUnsampled, optimizerUnknown
 import { evaluateSamples } from './evaluate.ts';
 import { evaluateRun, trainingLoop, type LoopEnd, type Run } from './loop.ts';
 import { availableBytes } from './memory.ts';
+import { GradientNorm } from './norm.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { TrainerOptions } from './options.ts';
 import { dataOrder } from './order.ts';
@@ -59,6 +60,7 @@ export class LoopTrainer implements Trainer {
       return resultOf(run, end);
     } finally {
       await run.programs.dispose();
+      await run.norm.dispose();
       await run.updater.dispose();
     }
   }
@@ -103,6 +105,7 @@ export class LoopTrainer implements Trainer {
       request, settings, order, collating, hooks, log, updater, state, checkpoint: undefined, savedStep: 0, evaluated: undefined,
       facts: resumeFacts(request, settings, engine, await baseFingerprint(model)),
       programs: new Programs({ engine, model, objective, seed, budget: PROGRAM_SHARE * plan.memory.available }),
+      norm: new GradientNorm(engine),
       reporter: new Reporter(settings, state, hooks, log),
       totalParameters: plan.totalParameters,
     };
