@@ -14,6 +14,8 @@ export interface DerivedRequest {
   readonly folder: string;
   /** What it is made from: the key has its file's path, size and time of change, and its place in it. */
   readonly weight: FileWeight;
+  /** Further weights that it is made from. */
+  readonly others?: readonly FileWeight[];
   /** What else decides the content: options, and a version of the format. */
   readonly key: Readonly<Record<string, unknown>>;
   readonly byteLength: number;
@@ -25,11 +27,12 @@ export interface DerivedRequest {
  * Path of the derived file. It is written aside and renamed, so that a reader never sees half a file and two writers do no harm;
  * `made` says whether it was written now. A changed source gets a new file.
  */
-export async function derivedFile({ folder, weight, key, byteLength, make }: DerivedRequest): Promise<{ readonly path: string; readonly made: boolean }> {
+export async function derivedFile({ folder, weight, others = [], key, byteLength, make }: DerivedRequest): Promise<{ readonly path: string; readonly made: boolean }> {
   const source = resolve(weight.path);
-  const { size, mtimeMs } = await stat(source);
   const hash = (...parts: unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
-  const path = join(folder, hash(source, size, mtimeMs), `${hash(weight.offset, weight.byteLength, weight.dtype, weight.shape, key)}.bin`);
+  const place = ({ offset, byteLength: length, dtype, shape }: FileWeight): unknown[] => [offset, length, dtype, shape];
+  const further = await Promise.all(others.map(async (other) => [await versionOf(resolve(other.path)), place(other)]));
+  const path = join(folder, hash(...await versionOf(source)), `${hash(...place(weight), ...further, key)}.bin`);
   const known = await stat(path).catch(() => undefined);
   if (known?.size === byteLength) return { path, made: false };
   const aside = `${path}.${process.pid}-${Math.random().toString(36).slice(2)}`;
@@ -48,4 +51,10 @@ export async function derivedFile({ folder, weight, key, byteLength, make }: Der
     throw error;
   }
   return { path, made: true };
+}
+
+/** What changes when a file does. */
+async function versionOf(path: string): Promise<readonly [path: string, size: number, mtimeMs: number]> {
+  const { size, mtimeMs } = await stat(path);
+  return [path, size, mtimeMs];
 }

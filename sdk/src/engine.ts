@@ -19,6 +19,8 @@ export interface CompileOptions {
   readonly name?: string;
   /** Collect times per op (Program.profile). */
   readonly profile?: boolean;
+  /** One run soon follows another, as in decoding: threads may wait a moment for the next by spinning. */
+  readonly repeated?: boolean;
 }
 
 /** Seconds spent under one name, summed over the runs so far. */

@@ -1,7 +1,8 @@
 // Peepholes: nodes that are computed together with the node that consumes them. A fusion absorbs producers that have no other consumer.
 import { sameShape, type DecodeAttentionAttributes, type Graph, type Node, type Value } from '@lmflow/sdk/graph';
+import { cutOf, isWhole, splitting, wholeCuts } from './cuts.ts';
 import { scalarOf } from './flatten.ts';
-import { emitDecodeAttention, fitsDecodeKernel } from './lowerings/decode.ts';
+import { emitDecodeAttention, fitsDecodeKernel, type Rotation } from './lowerings/decode.ts';
 import { emitScatterAdd } from './lowerings/gather.ts';
 import { emitProduct, isFlat, productOf, type Product } from './lowerings/matmul.ts';
 import type { Lowering } from './lowerings/lowering.ts';
@@ -12,6 +13,9 @@ export interface Plan {
   /** Lowerings that replace the table's. */
   readonly fused: ReadonlyMap<Node, Lowering>;
 }
+
+/** Programs of so few rows take as long as they have nodes. */
+const FEW_ROWS = 8;
 
 /** Chooses fusions, consumers first, so that a chain ends in one kernel. */
 export function planFusions(nodes: readonly Node[], graph: Graph, uses: ReadonlyMap<Value, number>): Plan {
@@ -30,10 +34,15 @@ export function planFusions(nodes: readonly Node[], graph: Graph, uses: Readonly
       fused.set(sum, addAndNorm(sum, node));
       continue;
     }
-    const fusion = sumOfSquares(node, alone) ?? scatterOnto(node, alone) ?? rotatedDecoding(node, alone) ?? productFusion(node, alone);
+    const fusion = sumOfSquares(node, alone) ?? scatterOnto(node, alone) ?? decoding(node, alone) ?? productFusion(node, alone);
     if (!fusion) continue;
     fusion.inner.forEach((inner) => absorbed.add(inner));
     fused.set(node, fusion.lower);
+  }
+  for (const slices of wholeCuts(nodes.filter((node) => !absorbed.has(node)), FEW_ROWS)) {
+    const [first, ...others] = [...slices].sort((a, b) => nodes.indexOf(a) - nodes.indexOf(b));
+    others.forEach((other) => absorbed.add(other));
+    fused.set(first!, splitting(slices));
   }
   return { absorbed, fused };
 }
@@ -63,15 +72,35 @@ function sumOfSquares(node: Node, alone: Alone): Fusion | undefined {
   return { inner: [producer], lower: (emit) => emit.set(node.outputs[0]!, emit.one('ReduceSumSquare', [emit.tensor(producer.inputs[0]!), emit.ints(axes!)], { attributes: { keepdims: Number(keepDims) } })) };
 }
 
-/** A decoding step whose q and k are rotated before it, both in the same way: the kernel rotates them. */
-function rotatedDecoding(node: Node, alone: Alone): Fusion | undefined {
-  if (node.op.name !== 'decodeAttention' || !fitsDecodeKernel(node) || node.inputs[0]!.shape[3]! % 16 !== 0) return undefined; // the kernel rotates heads of 16 n
-  const [q, k] = node.inputs.slice(0, 2).map(alone);
+/** A decoding step whose q and k are rotated before it, or whose q, k and v are cut out of one matrix: the kernel does either itself. */
+function decoding(node: Node, alone: Alone): Fusion | undefined {
+  if (node.op.name !== 'decodeAttention' || !fitsDecodeKernel(node)) return undefined;
+  const rotated = rotationOf(node, alone);
+  const [q, k, v] = node.inputs as [Value, Value, Value];
+  const packed = packedOf(rotated ? [rotated.rotation.q, rotated.rotation.k, v] : [q, k, v], alone);
+  if (!rotated && !packed) return undefined;
+  const lower: Lowering = (emit) => { emitDecodeAttention(emit, node as Node<DecodeAttentionAttributes>, rotated?.rotation, packed?.of); };
+  return { inner: [...rotated?.inner ?? [], ...packed?.inner ?? []], lower };
+}
+
+/** The rotation of q and k, both in the same way. */
+function rotationOf({ inputs }: Node, alone: Alone): { readonly rotation: Rotation; readonly inner: readonly Node[] } | undefined {
+  if (inputs[0]!.shape[3]! % 16 !== 0) return undefined; // the kernel rotates heads of 16 n
+  const [q, k] = inputs.slice(0, 2).map(alone);
   if (q?.op.name !== 'rope' || k?.op.name !== 'rope' || q === k) return undefined;
   const [[ofQ, cos, sin, positions], [ofK, ...same]] = [q.inputs, k.inputs] as [[Value, Value, Value, Value], [Value, Value, Value, Value]];
   // The kernel wants tables that reach as far as the cache.
-  if (![cos, sin, positions].every((value, index) => value === same[index]) || cos.shape[0]! < node.inputs[3]!.shape[2]!) return undefined;
-  return { inner: [q, k], lower: (emit) => { emitDecodeAttention(emit, node as Node<DecodeAttentionAttributes>, { q: ofQ, k: ofK, cos, sin, positions }); } };
+  if (![cos, sin, positions].every((value, index) => value === same[index]) || cos.shape[0]! < inputs[3]!.shape[2]!) return undefined;
+  return { rotation: { q: ofQ, k: ofK, cos, sin, positions }, inner: [q, k] };
+}
+
+/** The matrix that q, k and v are cut out of, in this order. */
+function packedOf(parts: readonly Value[], alone: Alone): { readonly of: Value; readonly inner: readonly Node[] } | undefined {
+  const reshapes = parts.map(alone);
+  const slices = reshapes.map((reshape) => (reshape?.op.name === 'reshape' ? alone(reshape.inputs[0]!) : undefined));
+  const cuts = slices.map((slice) => slice && cutOf(slice));
+  const all = cuts.filter((cut) => cut !== undefined);
+  return all.length === parts.length && isWhole(all) ? { of: all[0]!.of, inner: [...reshapes, ...slices] as Node[] } : undefined;
 }
 
 /** The sum that a norm without a backward pass is of, where the sum is not added by a product: one kernel gives both. */

@@ -25,40 +25,53 @@ export interface ProgramParts {
 
 type NativeMap = Record<string, RuntimeTensor>;
 
+/** An input or output, by our name and the runtime's: a decoding step has more than a hundred, and no time to put names together. */
+interface Port { readonly name: string; readonly native: string; readonly value: ValueType }
+
+function portsOf(values: ReadonlyMap<string, ValueType>, nameOf: (name: string) => string): readonly Port[] {
+  return [...values].map(([name, value]) => ({ name, native: nameOf(name), value }));
+}
+
 export class OnnxProgram implements Program {
   readonly name: string;
   readonly #parts: ProgramParts;
+  readonly #inputs: readonly Port[];
+  readonly #outputs: readonly Port[];
   #session: RuntimeSession | undefined;
 
   constructor(name: string, session: RuntimeSession, parts: ProgramParts) {
     this.name = name;
     this.#session = session;
     this.#parts = parts;
+    this.#inputs = portsOf(parts.inputs, inputName);
+    this.#outputs = portsOf(parts.outputs, outputName);
   }
 
   async run(inputs: TensorMap, outputs: TensorMap = {}): Promise<TensorMap> {
     if (!this.#session) throw disposed(this.name);
     const feeds: NativeMap = { ...this.#parts.fed };
-    for (const [name, value] of this.#parts.inputs) feeds[inputName(name)] = this.#native(`the input "${name}"`, value, inputs[name]);
-    for (const [name, value] of this.#parts.outputs) if (outputs[name]) this.#native(`the output "${name}"`, value, outputs[name]);
+    for (const { name, native, value } of this.#inputs) feeds[native] = this.#native('input', name, value, inputs[name]);
+    for (const { name, value } of this.#outputs) if (outputs[name]) this.#native('output', name, value, outputs[name]);
     return this.#parts.inPlace ? await this.#runInPlace(this.#session, feeds, outputs) : await this.#runCopying(this.#session, feeds, outputs);
   }
 
   /** Every output is written into a tensor that is made beforehand; the binding is kept from copying them. */
   async #runInPlace(session: RuntimeSession, feeds: NativeMap, outputs: TensorMap): Promise<TensorMap> {
-    const results = Object.fromEntries([...this.#parts.outputs].map(([name, value]) => [name, outputs[name] ?? zeros(this.#parts.inPlace!, value)]));
+    const results: Record<string, OnnxTensor> = {};
     const fetches: Record<string, RuntimeTensor | null> = { [LAST_WORD]: null };
-    for (const [name, tensor] of Object.entries(results)) fetches[outputName(name)] = (tensor as OnnxTensor).native;
+    for (const { name, native, value } of this.#outputs) {
+      const result = results[name] = outputs[name] as OnnxTensor | undefined ?? zeros(this.#parts.inPlace!, value);
+      fetches[native] = result.native;
+    }
     await this.#execute(session, feeds, fetches);
     return results;
   }
 
   async #runCopying(session: RuntimeSession, feeds: NativeMap, outputs: TensorMap): Promise<TensorMap> {
     const fetches: Record<string, RuntimeTensor | null> = {};
-    for (const name of this.#parts.outputs.keys()) fetches[outputName(name)] = (outputs[name] as OnnxTensor | undefined)?.native ?? null;
+    for (const { name, native } of this.#outputs) fetches[native] = (outputs[name] as OnnxTensor | undefined)?.native ?? null;
     const results = await this.#execute(session, feeds, fetches);
-    return Object.fromEntries([...this.#parts.outputs].map(([name, { dtype }]) =>
-      [name, outputs[name] ?? new OnnxTensor(results[outputName(name)] as RuntimeTensor, dtype)]));
+    return Object.fromEntries(this.#outputs.map(({ name, native, value: { dtype } }) => [name, outputs[name] ?? new OnnxTensor(results[native] as RuntimeTensor, dtype)]));
   }
 
   async profile(): Promise<Profile> {
@@ -78,9 +91,9 @@ export class OnnxProgram implements Program {
     await this.#parts.profile?.remove();
   }
 
-  #native(what: string, wanted: ValueType, given: Tensor | undefined): RuntimeTensor {
-    if (!(given instanceof OnnxTensor)) throw tensorDoesNotFit(this.name, what, wanted, given ? 'a tensor of another engine' : 'nothing');
-    if (given.dtype !== wanted.dtype || !sameShape(given.shape, wanted.shape)) throw tensorDoesNotFit(this.name, what, wanted, describe(given));
+  #native(kind: 'input' | 'output', name: string, wanted: ValueType, given: Tensor | undefined): RuntimeTensor {
+    if (!(given instanceof OnnxTensor)) throw tensorDoesNotFit(this.name, `the ${kind} "${name}"`, wanted, given ? 'a tensor of another engine' : 'nothing');
+    if (given.dtype !== wanted.dtype || !sameShape(given.shape, wanted.shape)) throw tensorDoesNotFit(this.name, `the ${kind} "${name}"`, wanted, describe(given));
     return given.native;
   }
 

@@ -12,6 +12,8 @@ export interface SessionSettings {
   readonly logLevel: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
   /** Leave the Casts of 16-bit weights in the program, one for each use: neither folded into private float32 copies nor merged, at any level. */
   readonly keepCasts: boolean;
+  /** Runs follow one another: threads spin for half a millisecond, the time between two steps of decoding, before they sleep. */
+  readonly repeated: boolean;
   /** What locations of weights are relative to. */
   readonly externalFolder: string;
   /** Prefix of the profile the runtime writes; none is written without it. */
@@ -44,12 +46,13 @@ function sessionOptions(settings: SessionSettings): SessionOptions {
   };
 }
 
-function extraOptions({ prepack, keepCasts, externalFolder }: SessionSettings): Record<string, unknown> {
+function extraOptions({ prepack, keepCasts, externalFolder, repeated }: SessionSettings): Record<string, unknown> {
   return {
     session: {
       disable_prepacking: prepack ? '0' : '1',
-      // each session has threads of its own, which wait for work by spinning: those of one that has nothing to do slow all others down
-      force_spinning_stop: '1',
+      // each session has threads of its own, which wait for work by spinning, for a second or so: those of one that has nothing to do slow all others down
+      force_spinning_stop: repeated ? '0' : '1',
+      ...(repeated ? { intra_op: { spin_duration_us: '500' } } : {}),
       model_external_initializers_file_folder_path: externalFolder,
     },
     ...(keepCasts ? { optimization: { disable_specified_optimizers: 'ConstantFolding;CommonSubexpressionElimination' } } : {}),

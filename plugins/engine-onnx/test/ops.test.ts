@@ -177,6 +177,25 @@ each(['decodeAttention', 'rope'], (test) => {
   const [v, keys, values] = [test.input([batch, 1, groups, width]), test.input([batch, groups, size, width]), test.input([batch, groups, size, width])];
   test.finish([sdk.decodeAttention({ q, k, v, cache: { keys, values, lengths: positions } }).result]);
 }, 8);
+// q, k and v cut out of one matrix, rotated or not; and other cuts of a matrix.
+each(['decodeAttention', 'slice'], (test) => {
+  const [batch, groups, shared, width, size] = [test.size(3), test.size(2), test.size(3), 16, 2 + test.size(9)];
+  const positions = test.input([batch], 'int32', below(size));
+  const tables = [Math.cos, Math.sin].map((turn) => test.graph.constant(Float32Array.from({ length: (size + 1) * 8 }, (_, index) => turn(index / 5)), [size + 1, 8], 'float32')) as [Value, Value];
+  const [heads, turns, swapped] = [groups * shared, test.next() < 0.5, test.next() < 0.3];
+  const all = test.input([batch, (heads + 2 * groups) * width]);
+  const cut = (from: number, count: number): Value => sdk.reshape(sdk.slice(all, [0, from * width], [batch, (from + count) * width]), [batch, 1, count, width]);
+  const turned = (x: Value): Value => (turns ? sdk.rope(x, ...tables, sdk.reshape(positions, [batch, 1])) : x);
+  const [k, v] = [cut(heads + (swapped ? groups : 0), groups), cut(heads + (swapped ? 0 : groups), groups)];
+  const [keys, values] = [test.input([batch, groups, size, width]), test.input([batch, groups, size, width])];
+  test.finish([sdk.decodeAttention({ q: turned(cut(0, heads)), k: turned(k), v, cache: { keys, values, lengths: positions } }).result]);
+}, 12);
+each('slice', (test) => {
+  const [rows, widths] = [test.size(12), [test.size(4), test.size(4), test.size(4)]];
+  const all = test.input([rows, widths[0]! + widths[1]! + widths[2]!]);
+  const cut = (from: number, to: number): Value => sdk.slice(all, [0, from], [rows, to]);
+  test.finish([sdk.neg(cut(widths[0]!, widths[0]! + widths[1]!)), cut(0, widths[0]!), cut(widths[0]! + widths[1]!, all.shape[1]!)], [all]);
+}, 8);
 each(['add', 'rmsNorm'], (test) => {
   const shape = [test.size(4), 8];
   const sum = sdk.add(test.input(shape), test.input(shape));

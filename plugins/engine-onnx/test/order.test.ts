@@ -23,7 +23,7 @@ async function kernels(graph: Graph): Promise<string[]> {
   const next = random(1);
   const session = await createSession(runtime, compileModel(flatten(graph, lowerings), lowerings, 'order').model, {
     device: 'cpu', threads: 1, graphOptimization: 'disabled', prepack: false, arena: true, memoryPattern: false, logLevel: 'fatal', keepCasts: false,
-    keepOnDevice: false, externalFolder: '/', profile: join(folder, 'profile'),
+    keepOnDevice: false, repeated: false, externalFolder: '/', profile: join(folder, 'profile'),
   });
   const feeds = Object.fromEntries([...graph.inputs].map(([name, { dtype, shape }]) => {
     const size = shape.reduce((product, length) => product * length, 1);

@@ -1,64 +1,117 @@
-// The quantized form of a model's matrices: made one tensor at a time into files that the engine maps, or in memory for weights that have no file.
+// The quantized form of a model's matrices: made one tensor at a time into files that the engine maps, those of a block that may share an input in one, or in memory for weights that have no file.
 import { cacheFolder, derivedFile, floatWeight, isLMFlowError, type LinearLayer, type Logger, type Model } from '@lmflow/sdk';
 import type { DType, WeightSource } from '@lmflow/sdk/graph';
 import { blockSizes, quantize, type Quantized, type Scheme } from './blocks.ts';
 import { cacheNotWritten } from './errors.ts';
 
 /** Changes when the content of the files does. */
-const FORMAT = 1;
+const FORMAT = 2;
 /** Each part of a file begins at a multiple of this. */
 const ALIGNMENT = 64;
 
 /** A matrix to quantize: a linear, or the head's weight. */
-export type Matrix = Pick<LinearLayer, 'name' | 'weight' | 'inFeatures' | 'outFeatures' | 'layout'> & { readonly scheme: Scheme };
+export type Matrix = Pick<LinearLayer, 'name' | 'weight' | 'inFeatures' | 'outFeatures' | 'layout' | 'layer'> & { readonly scheme: Scheme };
 
-export interface StoredMatrix extends Matrix {
+/** Matrices of the same columns and scheme, one above the other: rows of several can be multiplied at once. */
+export interface StoredGroup {
+  readonly scheme: Scheme;
+  readonly inFeatures: number;
+  /** uint8 [rows, blocks, blob] */
   readonly packed: WeightSource;
+  /** float32 [rows, blocks] */
   readonly scales: WeightSource;
+  /** uint8 [rows, zeros] */
   readonly zeroPoints?: WeightSource | undefined;
 }
 
-/** By name. Peak memory is one tensor in float32 and its codes. */
+export interface StoredMatrix extends Matrix {
+  readonly group: StoredGroup;
+  /** The matrix's first row in its group. */
+  readonly row: number;
+}
+
+/** By name. Peak memory is one tensor in float32 and a group's codes. */
 export async function storeMatrices(model: Model, matrices: readonly Matrix[], cacheDir: string | undefined, log: Logger): Promise<Map<string, StoredMatrix>> {
   const folder = cacheDir ?? cacheFolder('quantize');
   const stored = new Map<string, StoredMatrix>();
   let made = 0;
-  for (const [place, matrix] of matrices.entries()) {
-    const one = await storeMatrix(model, matrix, folder);
-    if (one.made) log.progress(`quantizing  ${place + 1}/${matrices.length}`);
-    made += Number(one.made);
-    stored.set(matrix.name, one.stored);
+  for (const group of groupsOf(model, matrices)) {
+    const one = await storeGroup(model, group, folder);
+    if (one.made) log.progress(`quantizing  ${stored.size + group.length}/${matrices.length}`);
+    made += one.made ? group.length : 0;
+    let row = 0;
+    for (const matrix of group) {
+      stored.set(matrix.name, { ...matrix, group: one.group, row });
+      row += matrix.outFeatures;
+    }
   }
   if (made > 0) log.info(`quantized ${made} matrices, once (kept in ${folder})`);
   return stored;
 }
 
+/** Rows from .. from + count - 1 of a part of a group. */
+export function rowsOf(part: WeightSource, from: number, count: number): WeightSource {
+  const [rows, ...rest] = part.shape as [number, ...number[]];
+  const shape = [count, ...rest];
+  if (part.kind === 'memory') {
+    const width = part.data.length / rows;
+    return { ...part, shape, data: part.data.subarray(from * width, (from + count) * width) };
+  }
+  const width = part.byteLength / rows;
+  return { ...part, shape, offset: part.offset + from * width, byteLength: count * width };
+}
+
+/** Neighbours of a block that can be read with the same input: q, k and v, or gate and up, among others. */
+function groupsOf(model: Model, matrices: readonly Matrix[]): Matrix[][] {
+  const groups: Matrix[][] = [];
+  for (const matrix of matrices) {
+    const first = groups.at(-1)?.[0];
+    const kindOf = ({ weight }: Matrix): string => floatWeight(model, weight).kind;
+    if (first && matrix.layer !== undefined && first.layer === matrix.layer && first.inFeatures === matrix.inFeatures && kindOf(first) === kindOf(matrix)) groups.at(-1)!.push(matrix);
+    else groups.push([matrix]);
+  }
+  return groups;
+}
+
 interface Part { readonly dtype: DType; readonly shape: readonly number[]; readonly byteLength: number }
 
-async function storeMatrix(model: Model, matrix: Matrix, folder: string): Promise<{ readonly stored: StoredMatrix; readonly made: boolean }> {
-  const { inFeatures, outFeatures, layout, scheme } = matrix;
+async function storeGroup(model: Model, matrices: readonly Matrix[], folder: string): Promise<{ readonly group: StoredGroup; readonly made: boolean }> {
+  const { inFeatures, scheme } = matrices[0]!;
   const { blocks, blob, zeros } = blockSizes(inFeatures, scheme);
+  const rows = matrices.reduce((sum, { outFeatures }) => sum + outFeatures, 0);
   const parts: readonly Part[] = [
-    { dtype: 'uint8', shape: [outFeatures, blocks, blob], byteLength: outFeatures * blocks * blob },
-    { dtype: 'float32', shape: [outFeatures, blocks], byteLength: 4 * outFeatures * blocks },
-    ...(scheme.symmetric ? [] : [{ dtype: 'uint8' as const, shape: [outFeatures, zeros], byteLength: outFeatures * zeros }]),
+    { dtype: 'uint8', shape: [rows, blocks, blob], byteLength: rows * blocks * blob },
+    { dtype: 'float32', shape: [rows, blocks], byteLength: 4 * rows * blocks },
+    ...(scheme.symmetric ? [] : [{ dtype: 'uint8' as const, shape: [rows, zeros], byteLength: rows * zeros }]),
   ];
-  const weight = floatWeight(model, matrix.weight);
-  const make = async (): Promise<(Uint8Array | Float32Array)[]> => {
-    const { packed, scales, zeroPoints } = quantizeMatrix(await model.read(matrix.weight), matrix);
-    return [packed, scales, ...(zeroPoints ? [zeroPoints] : [])];
-  };
-  const settled = ([packed, scales, zeroPoints]: readonly WeightSource[]): StoredMatrix => ({ ...matrix, packed: packed!, scales: scales!, zeroPoints });
-  if (weight.kind === 'memory') {
-    const arrays = await make();
-    return { made: false, stored: settled(parts.map(({ dtype, shape }, index) => ({ kind: 'memory', dtype, shape, data: arrays[index]! }))) };
+  const settled = ([packed, scales, zeroPoints]: readonly WeightSource[]): StoredGroup => ({ scheme, inFeatures, packed: packed!, scales: scales!, zeroPoints });
+  const weights = matrices.map(({ weight }) => floatWeight(model, weight));
+  const [weight, ...others] = weights.filter((source) => source.kind === 'file');
+  if (!weight) {
+    const arrays = await quantizeGroup(model, matrices, parts);
+    return { made: false, group: settled(parts.map(({ dtype, shape }, index) => ({ kind: 'memory', dtype, shape, data: arrays[index]! }))) };
   }
   const offsets = parts.map((_, index) => parts.slice(0, index).reduce((sum, { byteLength }) => sum + padded(byteLength), 0));
   const { path, made } = await derivedFile({
-    folder, weight, byteLength: parts.reduce((sum, { byteLength }) => sum + padded(byteLength), 0), key: { format: FORMAT, layout, scheme },
-    make: async () => (await make()).flatMap((array) => [bytesOf(array), new Uint8Array(padded(array.byteLength) - array.byteLength)]),
+    folder, weight, others, byteLength: parts.reduce((sum, { byteLength }) => sum + padded(byteLength), 0), key: { format: FORMAT, layouts: matrices.map(({ layout }) => layout), scheme },
+    make: async () => (await quantizeGroup(model, matrices, parts)).flatMap((array) => [bytesOf(array), new Uint8Array(padded(array.byteLength) - array.byteLength)]),
   }).catch((error: unknown) => { throw isLMFlowError(error) ? error : cacheNotWritten(folder, error); });
-  return { made, stored: settled(parts.map((part, index) => ({ kind: 'file', path, offset: offsets[index]!, ...part }))) };
+  return { made, group: settled(parts.map((part, index) => ({ kind: 'file', path, offset: offsets[index]!, ...part }))) };
+}
+
+/** The parts of a group, filled matrix after matrix. */
+async function quantizeGroup(model: Model, matrices: readonly Matrix[], parts: readonly Part[]): Promise<(Uint8Array | Float32Array)[]> {
+  const arrays = parts.map(({ dtype, byteLength }) => (dtype === 'float32' ? new Float32Array(byteLength / 4) : new Uint8Array(byteLength)));
+  const filled = arrays.map(() => 0);
+  for (const matrix of matrices) {
+    const { packed, scales, zeroPoints } = quantizeMatrix(await model.read(matrix.weight), matrix);
+    [packed, scales, zeroPoints].forEach((numbers, index) => {
+      if (!numbers) return;
+      arrays[index]!.set(numbers, filled[index]);
+      filled[index]! += numbers.length;
+    });
+  }
+  return arrays;
 }
 
 /** A matrix in the file's layout, quantized along [outFeatures, inFeatures]. */

@@ -1,12 +1,12 @@
-// Puts quantized matrices into a model: wraps `matmul` and `logits`. Adapters, which wrap `project`, do not notice; `weight` keeps giving float numbers,
-// so that a tied embedding is looked up in float.
+// Puts quantized matrices into a model: wraps `matmul` and `logits`, and `project` for linears whose rows lie together, which are one product. Adapters,
+// which wrap `project` afterwards, do not notice; `weight` keeps giving float numbers, so that a tied embedding is looked up in float.
 import { claimLinears, matchesModule, type LinearLayer, type Logger, type Model, type Trace } from '@lmflow/sdk';
-import { Graph, type ModelWeight, type Value } from '@lmflow/sdk/graph';
-import type { Bits } from './blocks.ts';
+import { add, concat, Graph, slice, type ModelWeight, type Value, type WeightSource } from '@lmflow/sdk/graph';
+import type { Bits, Scheme } from './blocks.ts';
 import { excludeUnknown, nothingToQuantize } from './errors.ts';
 import { matMulNBits, type PackedWeight } from './op.ts';
 import type { QuantizeOptions } from './options.ts';
-import { storeMatrices, type Matrix, type StoredMatrix } from './store.ts';
+import { rowsOf, storeMatrices, type Matrix, type StoredMatrix } from './store.ts';
 
 /** Turns the quantized products off, to compute as the model did before; looked at when a program is traced. */
 export interface Switch {
@@ -16,6 +16,9 @@ export interface Switch {
   readonly bytes: { readonly before: number; readonly after: number };
 }
 
+/** At 8 bits larger blocks lose next to nothing, and there is less to read. */
+const BLOCK_SIZES: Readonly<Record<Bits, number>> = { 4: 32, 8: 64 };
+
 /** The matrices to quantize: linears of the blocks that `exclude` does not name, and the head. Throws where a pattern names none or nothing is left. */
 export function chosenMatrices(model: Model, bits: Bits, options: QuantizeOptions): { readonly matrices: readonly Matrix[]; readonly head: string | undefined } {
   const { exclude, headBits = 8, blockSize, symmetric } = options;
@@ -23,9 +26,10 @@ export function chosenMatrices(model: Model, bits: Bits, options: QuantizeOption
   const unknown = exclude.find((pattern) => !inBlocks.some(({ name }) => matchesModule(name, pattern)));
   if (unknown !== undefined) throw excludeUnknown(unknown, [...new Set(inBlocks.map(({ name }) => name.split('.').at(-1)!))]);
   const chosen = inBlocks.filter(({ name }) => !exclude.some((pattern) => matchesModule(name, pattern)));
-  const matrices: Matrix[] = chosen.map((layer) => ({ ...layer, scheme: { bits, blockSize, symmetric } }));
+  const schemeOf = (size: Bits): Scheme => ({ bits: size, blockSize: blockSize ?? BLOCK_SIZES[size], symmetric });
+  const matrices: Matrix[] = chosen.map((layer) => ({ ...layer, scheme: schemeOf(bits) }));
   const head = headBits === 'float' ? undefined : headOf(model);
-  if (head && headBits !== 'float') matrices.push({ ...head, scheme: { bits: headBits, blockSize, symmetric } });
+  if (head && headBits !== 'float') matrices.push({ ...head, scheme: schemeOf(headBits) });
   if (matrices.length === 0) throw nothingToQuantize(model.source);
   return { matrices, head: head?.name };
 }
@@ -35,7 +39,7 @@ export async function quantizeModel(model: Model, bits: Bits, options: QuantizeO
   const { matrices, head } = chosenMatrices(model, bits, options);
   claimLinears(model, model.linears.filter(({ name }) => matrices.some((matrix) => matrix.name === name)), plugin);
   const stored = await storeMatrices(model, matrices, options.cacheDir, log);
-  const after = [...stored.values()].flatMap(({ packed, scales, zeroPoints }) => [packed, scales, ...(zeroPoints ? [zeroPoints] : [])]);
+  const after = [...new Set([...stored.values()].map(({ group }) => group))].flatMap(({ packed, scales, zeroPoints }) => [packed, scales, ...(zeroPoints ? [zeroPoints] : [])]);
   const way: Switch = { float: false, matrices: stored.size, bytes: { before: bytesOf(matrices.map(({ weight }) => model.weights.get(weight)!)), after: bytesOf(after) } };
   computeQuantized(model, stored, head, { activations: options.activations, way });
   return way;
@@ -43,16 +47,27 @@ export async function quantizeModel(model: Model, bits: Bits, options: QuantizeO
 
 /** Wraps the products with stored matrices; `head` is the name of the head's. */
 export function computeQuantized(model: Model, stored: ReadonlyMap<string, StoredMatrix>, head: string | undefined, { activations, way }: Pick<QuantizeOptions, 'activations'> & { readonly way: Pick<Switch, 'float'> }): void {
-  const { matmul, logits } = model.build;
-  const product = (trace: Trace, x: Value, matrix: StoredMatrix): Value => matMulNBits(x, packedWeight(trace, matrix), activations);
+  const { matmul, project, logits } = model.build;
+  const product = (trace: Trace, x: Value, matrices: readonly StoredMatrix[]): Value => matMulNBits(x, packedWeight(trace, matrices), activations);
+  const storedOf = (layer: LinearLayer): StoredMatrix | undefined => (way.float || model.parameters.has(layer.weight) ? undefined : stored.get(layer.name));
   model.build.matmul = (trace, x, layer) => {
-    const matrix = stored.get(layer.name);
-    return matrix && !way.float && !model.parameters.has(layer.weight) ? product(trace, x, matrix) : matmul(trace, x, layer);
+    const matrix = storedOf(layer);
+    return matrix ? product(trace, x, [matrix]) : matmul(trace, x, layer);
+  };
+  model.build.project = (trace, x, layers) => {
+    const matrices = layers.flatMap((layer) => storedOf(layer) ?? []);
+    const biases = layers.flatMap(({ bias }) => bias ?? []);
+    const whole = (some: readonly unknown[]): boolean => some.length === layers.length;
+    if (layers.length < 2 || !whole(matrices) || !together(matrices) || (biases.length > 0 && !whole(biases))) return project(trace, x, layers);
+    const all = product(trace, x, matrices);
+    const joined = biases.length > 0 ? add(all, concat(biases.map((name) => trace.model.build.weight(trace, name)), 0)) : all;
+    let start = 0;
+    return layers.map(({ outFeatures }) => slice(joined, [0, start], [x.shape[0]!, (start += outFeatures)]));
   };
   const headMatrix = head === undefined ? undefined : stored.get(head);
   if (!headMatrix) return;
   // A head that another plugin has put together is no longer the one that was quantized.
-  model.build.logits = (trace, output) => (!way.float && weightName(output.weight) === headMatrix.weight ? product(trace, output.hidden, headMatrix) : logits(trace, output));
+  model.build.logits = (trace, output) => (!way.float && weightName(output.weight) === headMatrix.weight ? product(trace, output.hidden, [headMatrix]) : logits(trace, output));
 }
 
 /** The head as a linear, also where it shares the embedding's weight; undefined where it is not a weight of the checkpoint. */
@@ -74,13 +89,17 @@ function weightName({ source }: Value): string | undefined {
   return source.kind === 'weight' ? source.name : undefined;
 }
 
-function packedWeight({ graph }: Trace, { weight, inFeatures, outFeatures, scheme, packed, scales, zeroPoints }: StoredMatrix): PackedWeight {
-  const { bits, blockSize } = scheme;
-  const part = (name: string): string => `${weight}:${bits} bits ${name}`;
-  return {
-    packed: graph.weight(part('codes'), packed), scales: graph.weight(part('scales'), scales), zeroPoints: zeroPoints && graph.weight(part('zero points'), zeroPoints),
-    bits, blockSize, inFeatures, outFeatures,
-  };
+/** Whether matrices lie one after the other in one group. */
+function together(matrices: readonly StoredMatrix[]): boolean {
+  return matrices.slice(1).every(({ group, row }, index) => group === matrices[index]!.group && row === matrices[index]!.row + matrices[index]!.outFeatures);
+}
+
+/** The rows of matrices that lie together. */
+function packedWeight({ graph }: Trace, matrices: readonly StoredMatrix[]): PackedWeight {
+  const { group: { scheme: { bits, blockSize }, inFeatures, packed, scales, zeroPoints }, row } = matrices[0]!;
+  const outFeatures = matrices.reduce((sum, matrix) => sum + matrix.outFeatures, 0);
+  const part = (name: string, source: WeightSource): Value => graph.weight(`${matrices.map(({ weight }) => weight).join('+')}:${bits} bits ${name}`, rowsOf(source, row, outFeatures));
+  return { packed: part('codes', packed), scales: part('scales', scales), zeroPoints: zeroPoints && part('zero points', zeroPoints), bits, blockSize, inFeatures, outFeatures };
 }
 
 /** As they are stored. */

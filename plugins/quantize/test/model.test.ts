@@ -9,6 +9,7 @@ import { ENGINE, forward, MODELS, type Model, type Tensor, type Trace } from '@l
 import { Graph, matMul } from '@lmflow/sdk/graph';
 import inference from '@lmflow/preset-inference';
 import { dequantize, type Bits } from '../src/blocks.ts';
+import { matMulNBitsOp } from '../src/op.ts';
 import { quantizeOptions, type QuantizeOptions } from '../src/options.ts';
 import { quantizeMatrix } from '../src/store.ts';
 import { chosenMatrices } from '../src/wrap.ts';
@@ -70,7 +71,7 @@ async function decomposed(model: Model, bits: Bits, options: QuantizeOptions, ow
   model.build.head = (trace, hidden) => ({ hidden: inner(trace, hidden).hidden, weight: trace.graph.constant(numbers, shape, 'float32') });
 }
 
-for (const family of ['llama', 'gpt2', 'llama-bf16']) for (const bits of [4, 8] as const) {
+for (const family of ['llama', 'gpt2', 'qwen2', 'llama-bf16']) for (const bits of [4, 8] as const) {
   test(`${family}, ${bits} bits: computes with the numbers of the codes, in the blocks and in the head; the embedding stays float`, async () => {
     const folder = fixture(family);
     const options = quantizeOptions.parse({ bits, blockSize: 16, activations: 'float', cacheDir, headBits: 4 });
@@ -93,6 +94,23 @@ for (const kind of readdirSync(adapters)) {
     assert.ok(apart(found, expected) < 1e-5, `relative difference ${apart(found, expected)}`);
     assert.ok(apart(found, await logits(folder, { quantize: options })) > 1e-3, 'the adapter counts');
     assert.ok(apart(found, await logits(folder, { lora })) > 1e-3, 'the codes count');
+  });
+}
+
+for (const family of ['llama', 'qwen2', 'gpt2']) {
+  test(`${family}: q, k and v are one product, and so are gate and up: four products a block`, async () => {
+    let products: readonly number[] = [];
+    const count = async (model: Model): Promise<void> => {
+      const graph = new Graph();
+      const trace: Trace = { graph, model, batchSize: 1, length: 12, mode: 'inference', input: (name) => graph.input(name, 'int32', [1, 12]),
+        positions: graph.input('positions', 'int32', [1, 12]), dropoutMask: () => { throw new Error('no dropout'); } };
+      forward(trace);
+      products = graph.nodes.filter(({ op }) => op === matMulNBitsOp).map(({ outputs }) => outputs[0]!.shape[1]!);
+      const { numLayers } = model.architecture;
+      assert.is(products.length, 4 * numLayers, products.join());
+    };
+    await logits(fixture(family), { quantize: { bits: 4, blockSize: 16, cacheDir } }, count);
+    assert.ok(products.length > 0);
   });
 }
 

@@ -78,7 +78,7 @@ export class StepPrograms {
   async #compile(shape: StepShape): Promise<StepProgram> {
     const graph = stepGraph(this.#model, shape, this.#mode);
     const { batch, length, cache } = shape;
-    const program = await this.#engine.compile(graph, { name: `decode ${batch} x ${length} after ${cache}` });
+    const program = await this.#engine.compile(graph, { name: `decode ${batch} x ${length} after ${cache}`, repeated: updatesCache(shape) });
     const prefix = 'parameter:';
     return { program, parameters: [...graph.inputs.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length)) };
   }

@@ -29,11 +29,14 @@ export class StepRunner {
   readonly #request: RunnerRequest;
   readonly #programs: StepPrograms;
   readonly #parameters = new Map<string, Tensor>();
+  /** Of the caches, as KeyValueCache.tensors has them. */
+  readonly #names: readonly string[];
 
   constructor(request: RunnerRequest) {
     this.#request = request;
     this.cache = new KeyValueCache(request.model.architecture);
     this.#programs = request.programs;
+    this.#names = Array.from({ length: request.model.architecture.numLayers }, (_, layer) => cacheNames(layer)).flat();
   }
 
   /** Makes room for rows of some length; `used` says how many places of each row hold something. */
@@ -87,7 +90,8 @@ export class StepRunner {
   }
 
   async #run(shape: StepShape, feeds: Feeds, written: readonly Written[]): Promise<Float32Array[]> {
-    const { engine, model } = this.#request;
+    const { engine } = this.#request;
+    const names = this.#names;
     const { program, parameters } = await this.#programs.get(shape);
     const { batch, length } = shape;
     const inputs: Record<string, Tensor> = {
@@ -97,7 +101,6 @@ export class StepRunner {
     };
     if (shape.cache > 0) inputs['lengths'] = await engine.upload(feeds.lengths, [batch], 'int32');
     const passing = Object.values(inputs);
-    const names = Array.from({ length: model.architecture.numLayers }, (_, layer) => cacheNames(layer)).flat();
     const caches = shape.cache > 0 ? await this.cache.tensors(engine, feeds.first, batch) : [];
     caches.forEach((tensor, index) => { inputs[names[index]!] = tensor; });
     for (const name of parameters) inputs[`parameter:${name}`] = await this.#parameter(name);

@@ -42,8 +42,11 @@ export function softmax(logits: Float64Array): Float64Array {
 
 /** The index of the highest number, the first of equals. */
 export function argmax(numbers: ArrayLike<number>): number {
-  let best = 0;
-  for (let index = 1; index < numbers.length; index++) if (numbers[index]! > numbers[best]!) best = index;
+  let [best, top] = [0, numbers[0]!];
+  for (let index = 1; index < numbers.length; index++) {
+    const number = numbers[index]!;
+    if (number > top) [best, top] = [index, number];
+  }
   return best;
 }
 
