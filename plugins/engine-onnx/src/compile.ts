@@ -14,8 +14,8 @@ export interface Compiled {
   readonly model: Uint8Array;
   /** Weights in memory, fed at every run (in place) rather than copied into the model: ONNX input name -> weight. */
   readonly fed: ReadonlyMap<string, MemoryWeight>;
-  /** Whether a kernel needs prepacked weights (see Emitter.needPrepacking). */
-  readonly prepack: boolean;
+  /** Whether a kernel needs prepacked weights, or is faster with them (see Emitter.needPrepacking and prepackingPays). */
+  readonly prepack: 'needed' | 'worth' | undefined;
   /** Whether the model has the output LAST_WORD. */
   readonly lastWord: boolean;
 }

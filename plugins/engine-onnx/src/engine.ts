@@ -64,7 +64,7 @@ export class OnnxEngine implements Engine {
     for (const [input, { data, shape, dtype }] of fed) tensors[input] = wrap(runtime, data, shape, dtype).native;
     const folder = profile ? new ProfileFolder() : undefined;
     try {
-      const session = await createSession(runtime, model, this.#settings(externalRoot(files), { prepack, repeated }, folder));
+      const session = await createSession(runtime, model, this.#settings(externalRoot(files), { prepack: prepack === 'needed' || (repeated && prepack === 'worth'), repeated }, folder));
       const program = new OnnxProgram(name, session, {
         inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs), fed: tensors, origins: flat.origins,
         profile: folder, inPlace: lastWord ? runtime : undefined, onDispose: (done) => { this.#programs.delete(done); },

@@ -15,7 +15,10 @@ export interface Product {
   readonly plus?: Value;
 }
 
-/** Products of so few rows with a weight of so many numbers take as long as reading the weight does, and up to half of that in the runtime's own layout. */
+/**
+ * Products of so few rows with a weight of so many numbers take as long as reading the weight does, and up to half of that in the runtime's own layout:
+ * worth its copy in programs that run again and again.
+ */
 const FEW_ROWS = 8;
 const LARGE = 1 << 16;
 
@@ -28,7 +31,7 @@ export function isFlat({ a, b }: Pick<Product, 'a' | 'b'>): boolean {
 export function emitProduct(emit: Emitter, { a, b, transposeA, transposeB, alpha, plus }: Product): string {
   const flags = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: alpha } };
   const operands = emit.tensors([a, b]);
-  if (isFlat({ a, b }) && b.source.kind === 'weight' && a.shape[0]! <= FEW_ROWS && sizeOf(b.shape) >= LARGE) emit.needPrepacking();
+  if (isFlat({ a, b }) && b.source.kind === 'weight' && a.shape[0]! <= FEW_ROWS && sizeOf(b.shape) >= LARGE) emit.prepackingPays();
   if (isFlat({ a, b })) return emit.one('Gemm', plus ? [...operands, emit.tensor(plus)] : operands, { attributes: { ...flags, beta: { float: 1 } } });
   return emit.one('FusedMatMul', operands, { domain: 'com.microsoft', attributes: flags });
 }

@@ -19,7 +19,7 @@ export class Emitter {
   readonly #tensors = new Map<Value, string>();
   readonly #constants = new Map<string, { readonly bytes: Uint8Array; readonly name: string }[]>();
   readonly #emitted = new Map<string, string[]>();
-  #prepack = false;
+  #prepack: 'needed' | 'worth' | undefined;
   readonly #free: FreeSizes | undefined;
   #prefix = '';
   #count = 0;
@@ -78,10 +78,15 @@ export class Emitter {
 
   /** Says that a kernel of this program is slow unless the runtime keeps weights in a layout of its own, whatever `engineOnnx.prepack` says. */
   needPrepacking(): void {
-    this.#prepack = true;
+    this.#prepack = 'needed';
   }
 
-  get prepack(): boolean {
+  /** Says that a kernel of this program is faster with weights in a layout of the runtime's own. */
+  prepackingPays(): void {
+    this.#prepack ??= 'worth';
+  }
+
+  get prepack(): 'needed' | 'worth' | undefined {
     return this.#prepack;
   }
 
