@@ -4,6 +4,9 @@
 //   npm test -- models lora     only the test files whose path contains one of these words
 //   --jobs n (2), --timeout seconds per file (600)
 // The last line is always "N passed, N failed[, N skipped]"; the exit code is 0 only if all ran and none failed.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { run, runFile } from './runner/execute.mjs';
 import { testFiles } from './runner/files.mjs';
@@ -13,6 +16,11 @@ const { values, positionals: filters } = parseArgs({
   options: { unit: { type: 'boolean' }, jobs: { type: 'string', default: '2' }, timeout: { type: 'string', default: '600' } },
 });
 process.chdir(new URL('..', import.meta.url).pathname);
+
+// What the tests leave in the temporary folder goes with the run.
+const temporary = mkdtempSync(join(tmpdir(), 'lmflow-test-'));
+process.env.TMPDIR = temporary;
+process.on('exit', () => rmSync(temporary, { recursive: true, force: true }));
 
 const sum = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
