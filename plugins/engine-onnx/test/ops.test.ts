@@ -147,12 +147,12 @@ each('rope', (test) => {
   test.finish([sdk.rope(x, cosines, sdk.sin(angles), test.input([batch, length], 'int32', below(places)))], [x]);
 });
 
-for (const packed of [false, true]) {
-  each('attend', (test) => {
+for (const op of ['attend', 'segmentedAttention']) {
+  each(op, (test) => {
     const [batch, length, groups, shared, width] = [test.size(2), 3 + test.size(12), test.size(2), test.size(3), 2 * test.size(4)];
     const q = test.input([batch, length, groups * shared, width]);
     const [k, v] = [test.input([batch, length, groups, width]), test.input([batch, length, groups, width])];
-    const segments = packed ? test.input([batch, length], 'int32', below(3)) : undefined;
+    const segments = op === 'attend' ? undefined : test.input([batch, length], 'int32', below(3));
     test.finish([sdk.attention({ q, k, v, segments, tile: 4, window: test.next() < 0.5 ? 3 : undefined })], [q, k, v]);
   });
 }

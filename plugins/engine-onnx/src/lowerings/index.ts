@@ -8,9 +8,10 @@ import { entry, type Lowering, type LoweringEntry, type Lowerings } from './lowe
 import { matmul } from './matmul.ts';
 import { normalisation } from './norm.ts';
 import { rotary } from './rope.ts';
+import { segmented } from './segments.ts';
 import { shape } from './shape.ts';
 
-const builtin: Readonly<Record<string, LoweringEntry>> = { ...elementwise, ...shape, ...matmul, ...normalisation, ...lookup, ...rotary, ...decoding, ...crossEntropy };
+const builtin: Readonly<Record<string, LoweringEntry>> = { ...elementwise, ...shape, ...matmul, ...normalisation, ...lookup, ...rotary, ...segmented, ...decoding, ...crossEntropy };
 
 /** A table that starts with the engine's own lowerings. */
 export function createLowerings(): Lowerings {

@@ -1,18 +1,16 @@
 // Causal self-attention with grouped-query heads, sliding window and packed samples, computed by tiles of query rows:
 // keys after a tile's last row are never touched. Probabilities are kept for the backward pass.
-import type { Graph, Value } from '../graph.ts';
+import type { Value } from '../graph.ts';
 import { applyOp, defineOp } from '../op.ts';
 import { broadcastShapes, sameShape, type Attributes } from '../types.ts';
 import { graphError, opTypesDoNotFit } from '../errors.ts';
 import { add, allFloat, mul, sub, unbroadcast } from './binary.ts';
-import { equal, where } from './logic.ts';
+import { causalMask, queryTiles } from './masks.ts';
 import { matMul } from './matmul.ts';
-import { broadcastTo, cast, concat, reshape, slice, transpose } from './shape.ts';
+import { segmentedAttention } from './segments.ts';
+import { concat, reshape, slice, transpose } from './shape.ts';
 import { softmax } from './softmax.ts';
 import { sum } from './reduce.ts';
-
-/** Added to the scores of keys that a query must not see. Finite, so that a row of nothing but hidden keys stays finite. */
-const HIDDEN = -1e30;
 
 /** Inputs q [..., m, d] (already scaled), k [..., n, d], v [..., n, d] and optionally a mask added to the scores; outputs the result [..., m, d] and the probabilities. */
 export const attendOp = defineOp<Attributes>({
@@ -74,16 +72,13 @@ export function attention({ q, k, v, segments, window, scale, tile = 128 }: Atte
   const scaled = mul(q, scale ?? 1 / Math.sqrt(width));
   const rows = reshape(transpose(reshape(scaled, [batch, length, groups, shared, width]), [0, 2, 1, 3, 4]), [batch, groups, length * shared, width]);
   const [keys, values] = [k, v].map((x) => transpose(x, [0, 2, 1, 3])) as [Value, Value];
-  const tiles: Value[] = [];
-  for (let from = 0; from < length; from += tile) {
-    const to = Math.min(length, from + tile);
-    const first = window === undefined ? 0 : Math.max(0, from - window + 1);
-    const part = (x: Value, start: number, end: number): Value => slice(x, [0, 0, start, 0], [batch, groups, end, width]);
-    const range = { from, to, first, shared, window };
-    const mask = segments ? segmentMask(segments, q, range) : causalMask(q, range);
-    tiles.push(applyOp(attendOp, [part(rows, from * shared, to * shared), part(keys, first, to), part(values, first, to), mask], {})[0]!);
-  }
-  return reshape(transpose(reshape(concat(tiles, 2), [batch, groups, length, shared, width]), [0, 2, 1, 3, 4]), [batch, length, heads, width]);
+  const part = (x: Value, start: number, end: number): Value => slice(x, [0, 0, start, 0], [batch, groups, end, width]);
+  const result = segments ? segmentedAttention({ rows, keys, values, segments }, { tile, shared, window: window ?? 0 })
+    : concat(queryTiles(length, tile, window).map((range) => {
+      const { from, to, first } = range;
+      return applyOp(attendOp, [part(rows, from * shared, to * shared), part(keys, first, to), part(values, first, to), causalMask(q, { ...range, shared, window })], {})[0]!;
+    }), 2);
+  return reshape(transpose(reshape(result, [batch, groups, length, shared, width]), [0, 2, 1, 3, 4]), [batch, length, heads, width]);
 }
 
 function checkTypes({ q, k, v, segments, window, tile }: AttentionOptions & { readonly tile: number }): void {
@@ -92,42 +87,4 @@ function checkTypes({ q, k, v, segments, window, tile }: AttentionOptions & { re
     && Number.isInteger(heads! / k.shape[2]!) && allFloat([q, k, v]) && (!segments || (segments.dtype === 'int32' && sameShape(segments.shape, [batch!, length!])));
   if (!fits) throw opTypesDoNotFit('attention', segments ? [q, k, v, segments] : [q, k, v], 'takes q [B, T, H, D], k and v [B, T, Hkv, D] with H a multiple of Hkv, and optionally int32 segments [B, T]');
   if (!(tile >= 1) || (window !== undefined && !(window >= 1))) throw graphError('attention', `tile (${tile}) and window (${window ?? 'none'}) are at least 1`);
-}
-
-const causalMasks = new WeakMap<Graph, Map<string, Value>>();
-
-interface Tile { readonly from: number; readonly to: number; readonly first: number; readonly shared: number; readonly window: number | undefined }
-
-/** [(to - from) x shared, to - first]: 0 where the query may look, HIDDEN elsewhere. All layers of a graph share it. */
-function causalMask({ graph, dtype }: Value, tile: Tile): Value {
-  const known = causalMasks.get(graph) ?? new Map<string, Value>();
-  causalMasks.set(graph, known);
-  const key = JSON.stringify(tile);
-  const mask = known.get(key) ?? graph.constant(causalNumbers(tile), [(tile.to - tile.from) * tile.shared, tile.to - tile.first], 'float32');
-  known.set(key, mask);
-  return cast(mask, dtype);
-}
-
-function causalNumbers({ from, to, first, shared, window }: Tile): Float32Array {
-  const [height, width] = [(to - from) * shared, to - first];
-  const mask = new Float32Array(height * width);
-  for (let row = 0; row < height; row++) {
-    const query = from + Math.floor(row / shared);
-    for (let column = 0; column < width; column++) {
-      const key = first + column;
-      if (key > query || (window !== undefined && key <= query - window)) mask[row * width + column] = HIDDEN;
-    }
-  }
-  return mask;
-}
-
-/** [B, 1, (to - from) x shared, to - first], also hiding other segments. */
-function segmentMask(segments: Value, q: Value, range: Tile): Value {
-  const { from, to, first, shared } = range;
-  const batch = segments.shape[0]!;
-  const own = reshape(slice(segments, [0, from], [batch, to]), [batch, to - from, 1]);
-  const others = reshape(slice(segments, [0, first], [batch, to]), [batch, 1, to - first]);
-  const hidden = reshape(where(equal(own, others), 0, HIDDEN), [batch, 1, to - from, 1, to - first]);
-  const repeated = reshape(broadcastTo(hidden, [batch, 1, to - from, shared, to - first]), [batch, 1, (to - from) * shared, to - first]);
-  return add(cast(repeated, q.dtype), causalMask(q, range));
 }

@@ -13,6 +13,7 @@ export * from './matmul.ts';
 export * from './norm.ts';
 export * from './reduce.ts';
 export * from './rope.ts';
+export { segmentedAttentionOp, segmentTiles, type SegmentedAttentionAttributes } from './segments.ts';
 export * from './shape.ts';
 export * from './sign.ts';
 export * from './softmax.ts';

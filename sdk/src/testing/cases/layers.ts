@@ -1,7 +1,7 @@
 // Cases of the ops that language models are made of: matMul, norms, rope, attention, linear cross-entropy.
 import {
-  attendOp, attention, decodeAttention, decodeAttentionOp, layerNormOp, lessOrEqual, linearCrossEntropyOp, matMulOp, reshape, rmsNormOp, ropeOp, where,
-  type Attributes, type AttentionOptions, type OpDefinition, type Shape,
+  applyOp, attendOp, attention, decodeAttention, decodeAttentionOp, layerNormOp, lessOrEqual, linearCrossEntropyOp, matMulOp, reshape, rmsNormOp, ropeOp, segmentedAttentionOp, where,
+  type Attributes, type AttentionOptions, type OpDefinition, type SegmentedAttentionAttributes, type Shape,
 } from '../../graph/index.ts';
 import { draws, type TestInput, type TestInputs } from '../inputs.ts';
 import type { OpCase, OpCheck } from '../op.ts';
@@ -28,7 +28,7 @@ const epsilons = [1e-5, 0.1];
 /** [batch, length, heads, dimensions of a head, positions of the table] */
 const rotations = [[1, 1, 1, 2, 1], [2, 3, 2, 4, 5], [1, 4, 1, 6, 4], [2, 2, 3, 2, 9]] as const;
 
-interface AttentionCase { readonly sizes: readonly [batch: number, length: number, heads: number, groups: number, width: number]; readonly options?: Partial<AttentionOptions>; readonly segments?: readonly number[] }
+interface AttentionCase { readonly sizes: readonly [batch: number, length: number, heads: number, groups: number, width: number]; readonly options?: Partial<AttentionOptions> }
 
 const attentions: readonly AttentionCase[] = [
   { sizes: [1, 1, 1, 1, 2] },
@@ -37,16 +37,24 @@ const attentions: readonly AttentionCase[] = [
   { sizes: [1, 5, 3, 1, 2], options: { tile: 3, window: 2 } },
   { sizes: [2, 6, 2, 1, 2], options: { tile: 4, window: 3, scale: 0.7 } },
   { sizes: [1, 4, 2, 2, 1], options: { window: 1 } },
-  { sizes: [2, 5, 4, 2, 2], options: { tile: 2 }, segments: [1, 1, 2, 2, 2, 1, 2, 2, 3, 0] },
-  { sizes: [1, 6, 2, 1, 2], options: { tile: 4, window: 2 }, segments: [1, 1, 1, 2, 2, 2] },
 ];
 
-function attentionCase({ sizes: [batch, length, heads, groups, width], options = {}, segments }: AttentionCase): OpCase {
+/** [batch, key heads, length, dimensions of a head], attributes, segments */
+const packed: readonly (readonly [readonly [number, number, number, number], SegmentedAttentionAttributes, readonly number[]])[] = [
+  [[2, 2, 5, 2], { tile: 2, shared: 2, window: 0 }, [1, 1, 2, 2, 2, 1, 2, 2, 3, 0]],
+  [[1, 1, 6, 2], { tile: 4, shared: 2, window: 2 }, [1, 1, 1, 2, 2, 2]],
+  [[1, 2, 9, 2], { tile: 3, shared: 1, window: 0 }, [1, 1, 2, 2, 2, 3, 3, 0, 0]],
+  [[1, 1, 6, 2], { tile: 2, shared: 3, window: 0 }, [1, 1, 2, 2, 2, 1]],
+  [[2, 2, 7, 2], { tile: 2, shared: 1, window: 3 }, [0, 0, 1, 1, 1, 1, 1, 3, 1, 3, 1, 3, 1, 2]],
+  [[1, 1, 4, 3], { tile: 1, shared: 2, window: 0 }, [4, 3, 3, 1]],
+];
+
+function attentionCase({ sizes: [batch, length, heads, groups, width], options = {} }: AttentionCase): OpCase {
   const head = (count: number): TestInput => ({ shape: [batch, length, count, width], range: [-2, 2] });
   return {
     name: `attention ${JSON.stringify(options)}`,
-    inputs: { q: head(heads), k: head(groups), v: head(groups), ...(segments ? { segments: { shape: [batch, length], dtype: 'int32', values: segments } } : {}) },
-    build: ({ q, k, v, segments: given }) => attention({ q: q!, k: k!, v: v!, segments: given, ...options }),
+    inputs: { q: head(heads), k: head(groups), v: head(groups) },
+    build: ({ q, k, v }) => attention({ q: q!, k: k!, v: v!, ...options }),
   };
 }
 
@@ -88,6 +96,15 @@ export const layers: readonly OpCheck[] = [
     { name: 'mask of keys', inputs: { q: { shape: [2, 3, 2] }, k: { shape: [2, 2, 2] }, v: { shape: [2, 2, 3] }, mask: { shape: [2] } } },
     ...attentions.map(attentionCase),
   ]),
+  check(segmentedAttentionOp, packed.map(([[batch, groups, length, width], attributes, segments]) => ({
+    attributes,
+    inputs: {
+      queries: { shape: [batch, groups, length * attributes.shared, width], range: [-2, 2] }, keys: { shape: [batch, groups, length, width], range: [-2, 2] }, values: { shape: [batch, groups, length, width] },
+      segments: { shape: [batch, length], dtype: 'int32', values: segments },
+    },
+    // The probabilities are the engine's own affair.
+    build: ({ queries, keys, values, segments: given }) => applyOp(segmentedAttentionOp, [queries!, keys!, values!, given!], attributes)[0]!,
+  }))),
   check(linearCrossEntropyOp, [
     { attributes: { chunk: 128 }, inputs: { hidden: { shape: [3, 2] }, weight: { shape: [4, 2] }, labels: labels(0, 3, 1) } },
     { name: 'ignored labels', attributes: { chunk: 2 }, inputs: { hidden: { shape: [5, 3], range: [-3, 3] }, weight: { shape: [3, 3], range: [-3, 3] }, labels: labels(-100, 2, -1, 0, -100) } },

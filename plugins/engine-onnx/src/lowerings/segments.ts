@@ -1,0 +1,125 @@
+// Attention over packed samples: each tile of queries reads the keys from the first on that one of them sees, found at run time from the
+// segments. The cost follows the lengths of the samples, not that of the row they are packed into.
+import { segmentTiles, type Node, type SegmentedAttentionAttributes, type Value } from '@lmflow/sdk/graph';
+import type { Emitter } from '../onnx/emitter.ts';
+import { ELEMENT_TYPES } from '../onnx/schema.ts';
+import { entry, type LoweringEntry } from './lowering.ts';
+
+/** Added to the scores of keys that a query must not see. */
+const HIDDEN = -1e30;
+
+/** A tile: its queries, the end of its keys, and from which key on (int64 [1]) it reads; `equal`: which keys [first, to) are of a query's segment. */
+interface Tile { readonly from: number; readonly to: number; readonly first: number; readonly start: string; readonly equal: string }
+
+type SegmentNode = Node<SegmentedAttentionAttributes>;
+
+/** The tiles of a node. Starts never decrease, so that keys before a tile's start are done with; the same for all layers of a program. */
+function tilesOf(emit: Emitter, node: SegmentNode): Tile[] {
+  const keys = node.inputs[1]!;
+  const segments = emit.tensor(node.inputs[3]!);
+  const tiles: Tile[] = [];
+  for (const { from, to, first } of segmentTiles(keys, node.attributes).reverse()) {
+    const part = (start: number): string => emit.one('Slice', [segments, emit.ints([start]), emit.ints([to]), emit.ints([1])]);
+    const equal = emit.one('Equal', [emit.one('Unsqueeze', [part(from), emit.ints([2])]), emit.one('Unsqueeze', [part(first), emit.ints([1])])]);
+    const seen = emit.one('ReduceMax', [emit.one('Cast', [equal], { attributes: { to: ELEMENT_TYPES.float32 } }), emit.ints([0, 1])], { attributes: { keepdims: 0 } });
+    const own = emit.one('Add', [emit.one('ArgMax', [seen], { attributes: { axis: 0 } }), emit.ints([first])]);
+    const next = tiles[0];
+    tiles.unshift({ from, to, first, equal, start: next ? emit.one('Min', [own, next.start]) : own });
+  }
+  return tiles;
+}
+
+/** Rows from start to end of x's third axis; both int64 [1]. */
+function rows(emit: Emitter, x: string, start: string, end: string): string {
+  return emit.one('Slice', [x, start, end, emit.ints([2])]);
+}
+
+/** What is added to a tile's scores [B, G, queries, shared, keys]. */
+function maskOf(emit: Emitter, { from, to, first, start, equal }: Tile, window: number, length: number): string {
+  const column = (shift: number): string => emit.constant(BigInt64Array.from({ length: to - from }, (_, row) => BigInt(from + row + shift)), [to - from, 1], 'int64');
+  const places = emit.one('Slice', [emit.constant(BigInt64Array.from({ length }, (_, place) => BigInt(place)), [length], 'int64'), start, emit.ints([to])]);
+  const same = rows(emit, equal, emit.one('Sub', [start, emit.ints([first])]), emit.ints([to - first]));
+  const before = emit.one('And', [same, emit.one('LessOrEqual', [places, column(0)])]);
+  const visible = window === 0 ? before : emit.one('And', [before, emit.one('Greater', [places, column(-window)])]);
+  return emit.one('Unsqueeze', [emit.one('Where', [visible, emit.scalar(0), emit.scalar(HIDDEN)]), emit.ints([1, 3])]);
+}
+
+function emitForward(emit: Emitter, node: SegmentNode): void {
+  const { shared, window } = node.attributes;
+  const [queries, keys, values] = emit.tensors(node.inputs) as [string, string, string];
+  const [batch, groups, length] = node.inputs[1]!.shape as [number, number, number];
+  const results = tilesOf(emit, node).map((tile, index) => {
+    const { from, to, start } = tile;
+    const own = rows(emit, queries, emit.ints([from * shared]), emit.ints([to * shared]));
+    const scores = product(emit, own, rows(emit, keys, start, emit.ints([to])), 'B');
+    const apart = emit.one('Reshape', [scores, emit.ints([batch, groups, to - from, shared, -1])]);
+    const softmax = emit.one('Softmax', [emit.one('Add', [apart, maskOf(emit, tile, window, length)])]);
+    const probabilities = emit.one('Reshape', [softmax, emit.ints([batch, groups, (to - from) * shared, -1])]);
+    const output = node.outputs[index + 1]!;
+    if (emit.used(output)) emit.set(output, probabilities);
+    return product(emit, probabilities, rows(emit, values, start, emit.ints([to])));
+  });
+  emit.set(node.outputs[0]!, joined(emit, results));
+}
+
+function emitGradient(emit: Emitter, node: SegmentNode): void {
+  const { shared } = node.attributes;
+  const [queries, keys, values, , result, gradient, ...probabilities] = emit.tensors(node.inputs) as [string, string, string, string, string, string, ...string[]];
+  const along = emit.one('ReduceSum', [emit.one('Mul', [gradient, result]), emit.ints([-1])]);
+  const [ofKeys, ofValues] = [new Column(emit), new Column(emit)];
+  const ofQueries = tilesOf(emit, node).map((tile, index) => {
+    const { from, to, start } = tile;
+    const part = (x: string): string => rows(emit, x, emit.ints([from * shared]), emit.ints([to * shared]));
+    const arriving = part(gradient);
+    const byProbability = product(emit, arriving, rows(emit, values, start, emit.ints([to])), 'B');
+    const ofScores = emit.one('Mul', [probabilities[index]!, emit.one('Sub', [byProbability, part(along)])]);
+    ofKeys.add(tile, product(emit, ofScores, part(queries), 'A'));
+    ofValues.add(tile, product(emit, probabilities[index]!, arriving, 'A'));
+    return product(emit, ofScores, rows(emit, keys, start, emit.ints([to])));
+  });
+  [joined(emit, ofQueries), ofKeys.whole(), ofValues.whole()].forEach((tensor, index) => {
+    const output: Value = node.outputs[index]!;
+    if (emit.used(output)) emit.set(output, tensor);
+  });
+}
+
+/** A gradient of keys that grows from tile to tile: those before a tile's start are final, those from there to the tile's first query get its share added. */
+class Column {
+  readonly #emit: Emitter;
+  readonly #done: string[] = [];
+  #open: { readonly start: string; readonly to: number; readonly sum: string } | undefined;
+
+  constructor(emit: Emitter) {
+    this.#emit = emit;
+  }
+
+  /** `found`: for keys from the tile's start to its end. */
+  add({ start, to }: Tile, found: string): void {
+    const [emit, open] = [this.#emit, this.#open];
+    if (!open) { this.#open = { start, to, sum: found }; return; }
+    const [none, passed, kept] = [emit.ints([0]), emit.one('Sub', [start, open.start]), emit.one('Sub', [emit.ints([open.to]), start])];
+    const end = emit.ints([Number.MAX_SAFE_INTEGER]);
+    this.#done.push(rows(emit, open.sum, none, passed));
+    const both = emit.one('Add', [rows(emit, open.sum, passed, end), rows(emit, found, none, kept)]);
+    this.#open = { start, to, sum: joined(emit, [both, rows(emit, found, kept, end)]) };
+  }
+
+  whole(): string {
+    return joined(this.#emit, [...this.#done, this.#open!.sum]);
+  }
+}
+
+function product(emit: Emitter, a: string, b: string, transposed?: 'A' | 'B'): string {
+  return emit.one('FusedMatMul', [a, b], { domain: 'com.microsoft', attributes: { transA: Number(transposed === 'A'), transB: Number(transposed === 'B'), alpha: { float: 1 } } });
+}
+
+function joined(emit: Emitter, parts: readonly string[]): string {
+  return parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis: 2 } });
+}
+
+const fits = ({ inputs }: SegmentNode): boolean => inputs[0]!.dtype === 'float32';
+
+export const segmented: Readonly<Record<string, LoweringEntry>> = {
+  segmentedAttention: entry(emitForward, fits),
+  segmentedAttentionGradient: entry(emitGradient, fits),
+};
