@@ -15,6 +15,21 @@ export interface Sample {
   readonly positions?: Int32Array;
 }
 
+/** One sample of several, one after another, that do not see each other. */
+export function joinSamples(samples: readonly Sample[]): Sample {
+  const length = samples.reduce((total, { inputIds }) => total + inputIds.length, 0);
+  const joined = { inputIds: new Int32Array(length), labels: new Int32Array(length), segments: new Int32Array(length), positions: new Int32Array(length) };
+  let at = 0;
+  for (const [member, { inputIds, labels }] of samples.entries()) {
+    joined.inputIds.set(inputIds, at);
+    joined.labels.set(labels, at);
+    joined.segments.fill(member + 1, at, at + inputIds.length);
+    for (let token = 0; token < inputIds.length; token++) joined.positions[at + token] = token;
+    at += inputIds.length;
+  }
+  return joined;
+}
+
 export interface SampleStatistics {
   readonly samples: number;
   readonly tokens: number;
@@ -44,6 +59,8 @@ export interface BatchTensor {
 export interface Batch {
   readonly size: number;
   readonly length: number;
+  /** Positions lie below this; `length` where absent. */
+  readonly contextLength?: number;
   readonly tensors: Record<string, BatchTensor>;
   /** Tokens that are not padding. */
   readonly tokens: number;

@@ -15,6 +15,8 @@ export interface Objective {
    * `uniform` makes an input of numbers in [0, 1), drawn anew for every run. Left out where labels are not what the model predicts.
    */
   buildSampled?(trace: Trace, uniform: (shape: Shape) => Value): { readonly loss: Value };
+  /** The loss is a sum over tokens, in whichever row they stand: samples of a micro-batch may be laid one after another into fewer rows. */
+  readonly perToken?: boolean;
 }
 
 /** Planned memory in bytes. */

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { createKernel } from 'lmflow';
 import finetune from '@lmflow/preset-finetune';
 import lora from '@lmflow/preset-lora';
+import { definePlugin } from '@lmflow/sdk';
 import { readSafetensors, type TensorFile } from '@lmflow/sdk/formats';
 import { project } from './project.ts';
 
@@ -47,6 +48,19 @@ for (const method of [{ lora: { r: 4 } }, {}]) {
     const alone = await run(folder, { ...method, packing: false, blockSize: 64, perDeviceTrainBatchSize: 64, maxSteps: 4 });
     close(losses(packed.log), losses(alone.log), 1e-5);
     for (const [name, { data }] of alone.weights) close([...packed.weights.get(name)!.data], [...data], 1e-5);
+  });
+
+  test(`${'lora' in method ? 'lora' : 'full'}: samples in rows without padding train as padded ones do`, async () => {
+    const folder = project(24);
+    const runs = await Promise.all([true, false].map(async (paddingFree) => {
+      const sizes: number[] = [];
+      const counter = definePlugin({ name: 'counter', version: '1.0.0', sdk: '^1.0.0', apply: ({ hooks }) => { hooks.onBatch.tap('counter', (batch) => { sizes.push(batch.size); return batch; }); } });
+      return { sizes, ...await run(folder, { ...method, plugins: [counter], paddingFree, padToMultipleOf: 8, perDeviceTrainBatchSize: 8, maxSteps: 3 }) };
+    }));
+    const [joined, padded] = runs as [typeof runs[0], typeof runs[0]];
+    assert.equal([joined, padded].map(({ sizes }) => sizes.slice(-3)), [[1, 1, 1], [8, 8, 8]]); // the plan's batch comes before them
+    close(losses(joined.log), losses(padded.log), 1e-5);
+    for (const [name, { data }] of padded.weights) close([...joined.weights.get(name)!.data], [...data], 1e-5);
   });
 }
 

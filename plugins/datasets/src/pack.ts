@@ -1,7 +1,7 @@
 // Packing: several samples in one sequence, best-fit decreasing; each keeps its own positions and a segment number, so that they
 // never see each other. Padding (segment 0) is the collator's.
 import { createHash } from 'node:crypto';
-import type { Sample, Samples, SampleStatistics } from '@lmflow/sdk';
+import { joinSamples, type Sample, type Samples, type SampleStatistics } from '@lmflow/sdk';
 
 /**
  * Puts lengths into bins of `capacity`: longest first, each into the fullest bin it fits in. Bins, and the indices in them, come in the
@@ -77,17 +77,6 @@ export class PackedSamples implements Samples {
   }
 
   get(index: number): Sample {
-    const length = this.lengthOf(index);
-    const packed = { inputIds: new Int32Array(length), labels: new Int32Array(length), segments: new Int32Array(length), positions: new Int32Array(length) };
-    let at = 0;
-    for (const [member, position] of this.bins[index]!.entries()) {
-      const { inputIds, labels } = this.inner.get(position);
-      packed.inputIds.set(inputIds, at);
-      packed.labels.set(labels, at);
-      packed.segments.fill(member + 1, at, at + inputIds.length);
-      for (let token = 0; token < inputIds.length; token++) packed.positions[at + token] = token;
-      at += inputIds.length;
-    }
-    return packed;
+    return joinSamples(this.bins[index]!.map((position) => this.inner.get(position)));
   }
 }

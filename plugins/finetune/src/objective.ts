@@ -18,6 +18,7 @@ export const languageModeling: Objective = {
     const drawn = sampledTokens(hidden, weight, uniform(targets.shape));
     return { loss: linearCrossEntropy(hidden, weight, where(less(targets, trace.graph.constant(Int32Array.of(0), [], 'int32')), targets, drawn)) };
   },
+  perToken: true,
 };
 
 /** Labels moved one place to the left, what each token predicts, of all rows [batch x length]. Never across two packed samples. */

@@ -1,5 +1,5 @@
 // Samples to a micro-batch of static shape: padded on the right up to a multiple of a length, so that few programs are compiled.
-import { IGNORED, type Batch, type BatchTensor, type Sample, type Samples } from '@lmflow/sdk';
+import { IGNORED, joinSamples, type Batch, type BatchTensor, type Sample, type Samples } from '@lmflow/sdk';
 import { sampleTooLong } from './errors.ts';
 
 export interface CollateOptions {
@@ -7,7 +7,14 @@ export interface CollateOptions {
   readonly multipleOf: number;
   /** ... but not longer than this. */
   readonly cap: number;
+  /** Samples may stand one after another in a row. */
+  readonly join?: boolean;
 }
+
+/** Tokens of a row that samples are joined into, where none of them is longer: attention over longer ones would cost more than starting another row. */
+const ROW = 2048;
+/** Joining pays where it leaves at most this share of the tokens that padding computes. */
+const PAYS = 0.9;
 
 /** The longest batch: the longest sample rounded up, but not past the model's positions. */
 export function lengthCap(sampleSets: readonly (Samples | undefined)[], multipleOf: number, maxPositions: number): number {
@@ -27,8 +34,29 @@ export function batchLength(longest: number, { multipleOf, cap }: CollateOptions
  * packed. `trainedTokens` counts the labels that are left after the shift: none at a sequence's first token.
  */
 export function collate(samples: readonly Sample[], options: CollateOptions): Batch {
-  const size = samples.length;
   const length = batchLength(samples.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0), options);
+  const joined = options.join && !samples.some(({ segments }) => segments) ? rowsOf(samples, options) : undefined;
+  return joined && joined.rows.length * joined.length <= PAYS * samples.length * length ? { ...padded(joined.rows, joined.length), contextLength: options.cap } : padded(samples, length);
+}
+
+/** Samples in as few rows as hold them, each longest one into the row that has the least. */
+function rowsOf(samples: readonly Sample[], { multipleOf }: CollateOptions): { readonly rows: readonly Sample[]; readonly length: number } {
+  const lengths = samples.map(({ inputIds }) => inputIds.length);
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  const rows = Array.from({ length: Math.max(1, Math.ceil(total / Math.max(ROW, ...lengths))) }, () => ({ tokens: 0, members: [] as number[] }));
+  for (const index of [...samples.keys()].sort((a, b) => lengths[b]! - lengths[a]!)) {
+    const emptiest = rows.reduce((least, row) => (row.tokens < least.tokens ? row : least));
+    emptiest.members.push(index);
+    emptiest.tokens += lengths[index]!;
+  }
+  const longest = Math.max(...rows.map(({ tokens }) => tokens));
+  // An eighth of the length at a time: there are few lengths, and on average a sixteenth is padding.
+  const step = Math.ceil(Math.max(multipleOf, 2 ** Math.floor(Math.log2(longest)) / 8) / multipleOf) * multipleOf;
+  return { rows: rows.map(({ members }) => joinSamples(members.sort((a, b) => a - b).map((index) => samples[index]!))), length: roundUp(longest, step) };
+}
+
+function padded(samples: readonly Sample[], length: number): Batch {
+  const size = samples.length;
   const packed = samples.some(({ segments }) => segments);
   const tensor = (fill: number): Int32Array => new Int32Array(size * length).fill(fill);
   const [inputIds, labels, positions, segments] = [tensor(0), tensor(IGNORED), tensor(0), packed ? tensor(0) : undefined];

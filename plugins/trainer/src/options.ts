@@ -56,6 +56,7 @@ export const trainerOptions = z.object({
   trainSamplingStrategy: z.enum(['random', 'sequential', 'group_by_length']).default('random').describe('order of the samples in an epoch'),
   groupByLength: z.boolean().default(false).describe('the older name of trainSamplingStrategy: group_by_length'),
   padToMultipleOf: count.default(64).describe('batches are padded to a multiple of this length, so that few programs are compiled'),
+  paddingFree: z.boolean().default(true).describe('samples of a micro-batch stand one after another instead of being padded to the longest, where that saves a tenth; they do not see each other'),
 
   runName: z.string().optional().describe('name of the run, for the model card'),
   reportTo: z.union([z.literal('none'), z.array(z.literal('none'))], { error: 'must be "none": figures go to trainer_log.jsonl and to plugins that tap onMetrics' })

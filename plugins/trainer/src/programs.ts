@@ -153,9 +153,9 @@ export class Programs {
     return compiled;
   }
 
-  #keyOf(mode: ProgramMode, { tensors }: Batch): string {
+  #keyOf(mode: ProgramMode, { tensors, contextLength }: Batch): string {
     const types = Object.entries(tensors).map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`);
-    return [mode, ...types, ...this.#request.model.parameters.keys()].join('|');
+    return [mode, contextLength, ...types, ...this.#request.model.parameters.keys()].join('|');
   }
 
   // A plugin (LISA) may choose other parameters from time to time: programs for the ones before would only hold memory.

@@ -18,7 +18,7 @@ export interface ResumeFacts {
 
 const EXACT = [
   'perDeviceTrainBatchSize', 'gradientAccumulationSteps', 'learningRate', 'lrSchedulerType', 'lrSchedulerKwargs', 'optim', 'optimArgs', 'weightDecay',
-  'adamBeta1', 'adamBeta2', 'adamEpsilon', 'maxGradNorm', 'dataloaderDropLast', 'padToMultipleOf',
+  'adamBeta1', 'adamBeta2', 'adamEpsilon', 'maxGradNorm', 'dataloaderDropLast', 'padToMultipleOf', 'paddingFree',
 ] as const;
 
 /** Options that say how to resume, and those that `exactFacts` has in another form. */

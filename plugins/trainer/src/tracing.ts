@@ -75,6 +75,7 @@ function makeTrace({ graph, model, batch, mode, sites }: TraceRequest): Trace {
     graph, model, mode, input,
     batchSize: batch.size,
     length: batch.length,
+    ...(batch.contextLength === undefined ? {} : { contextLength: batch.contextLength }),
     // Asked for by name, so that a program that needs none of them does not take them.
     get positions() { return input('positions'); },
     get segments() { return batch.tensors['segments'] && input('segments'); },

@@ -1,7 +1,7 @@
 // The trainer: prepares a run, plans it, resumes it, trains, and writes what comes out. The steps themselves are in loop.ts.
-import type { Config, Engine, FitRequest, FitResult, Hooks, Logger, Objective, Trainer } from '@lmflow/sdk';
+import type { Config, Engine, FitRequest, FitResult, Hooks, Logger, Objective, Samples, Trainer } from '@lmflow/sdk';
 import { baseFingerprint } from './base.ts';
-import { lengthCap } from './collate.ts';
+import { lengthCap, type CollateOptions } from './collate.ts';
 import { evaluationAborted, nothingToTrain, objectiveUnsampled, optimizerUnknown } from './errors.ts';
 import { evaluateSamples } from './evaluate.ts';
 import { evaluateRun, trainingLoop, type LoopEnd, type Run } from './loop.ts';
@@ -67,9 +67,9 @@ export class LoopTrainer implements Trainer {
 
   async evaluate({ model, samples, objective, signal }: Parameters<Trainer['evaluate']>[0]): Promise<Record<string, number>> {
     const { options, hooks, log, engine } = this.#setup;
-    const { perDeviceEvalBatchSize: batchSize, padToMultipleOf } = options;
+    const { perDeviceEvalBatchSize: batchSize } = options;
     const programs = new Programs({ engine, model, objective, seed: this.#seed, budget: PROGRAM_SHARE * availableBytes() });
-    const collating = { multipleOf: padToMultipleOf, cap: lengthCap([samples], padToMultipleOf, model.architecture.maxPositions) };
+    const collating = this.#collating({ model, objective }, [samples]);
     try {
       const result = await evaluateSamples({
         programs, hooks, model, samples, objective, batchSize, collating, signal, step: { number: 0, totalSteps: 0, epoch: 0 },
@@ -81,6 +81,11 @@ export class LoopTrainer implements Trainer {
     } finally {
       await programs.dispose();
     }
+  }
+
+  #collating({ model, objective }: Pick<FitRequest, 'model' | 'objective'>, sets: readonly (Samples | undefined)[]): CollateOptions {
+    const { padToMultipleOf: multipleOf, paddingFree } = this.#setup.options;
+    return { multipleOf, cap: lengthCap(sets, multipleOf, model.architecture.maxPositions), join: paddingFree && objective.perToken === true };
   }
 
   get #seed(): number {
@@ -96,7 +101,7 @@ export class LoopTrainer implements Trainer {
     const order = dataOrder(train, options, seed);
     const settings = decideSettings({ options, outputDir: config.outputDir ?? DEFAULT_OUTPUT, seed, order, evaluation, schedules });
     const updater = new Updater(this.#optimizer(objective), engine, options);
-    const collating = { multipleOf: options.padToMultipleOf, cap: lengthCap([train, evaluation], options.padToMultipleOf, model.architecture.maxPositions) };
+    const collating = this.#collating(request, [train, evaluation]);
     const planned = { request, settings, order, updater, collating, hooks };
     const plan = await makePlan(planned);
     tellPlan(plan, planned, await describeOutput(settings), log);

@@ -87,6 +87,31 @@ test('packed samples keep segments and positions; a boundary carries no label', 
   assert.is(batch.trainedTokens, 3);
 });
 
+test('samples of unlike length stand one after another where that saves a tenth', () => {
+  const [long, short] = [sample(5, 6, 7, 8, 9, 10), sample(3, 4)];
+  const joined = collate([short, long, short], { multipleOf: 2, cap: 8, join: true });
+  assert.equal([joined.size, joined.length, joined.contextLength, joined.tokens, joined.trainedTokens], [1, 10, 8, 10, 4]);
+  assert.equal([...joined.tensors['inputIds']!.data], [3, 4, 5, 6, 7, 8, 9, 10, 3, 4]);
+  assert.equal([...joined.tensors['segments']!.data], [1, 1, 2, 2, 2, 2, 2, 2, 3, 3]);
+  assert.equal([...joined.tensors['positions']!.data], [0, 1, 0, 1, 2, 3, 4, 5, 0, 1]);
+  const padded = collate([short, long, short], { multipleOf: 2, cap: 8 });
+  assert.equal([padded.size, padded.length, padded.contextLength, padded.trainedTokens], [3, 6, undefined, 4]);
+  assert.is(collate([long, long], { multipleOf: 2, cap: 8, join: true }).size, 2); // saves nothing
+  const packed: Sample = { ...short, segments: Int32Array.of(1, 2) };
+  assert.is(collate([packed, long], { multipleOf: 2, cap: 8, join: true }).size, 2);
+});
+
+test('joined rows: about 2,048 tokens each, every sample once, lengths by the eighth', () => {
+  const samples = upTo(40).map((index) => sample(...upTo(20 + ((index * 97) % 260)).map((id) => 1000 * index + id)));
+  const { size, length, tensors, tokens } = collate(samples, { multipleOf: 64, cap: 1024, join: true });
+  assert.is(size, Math.ceil(tokens / 2048));
+  assert.is(length % 256, 0);
+  assert.ok(size * length < 1.25 * tokens, `${size} rows of ${length} for ${tokens} tokens`);
+  const [ids, segments] = [tensors['inputIds']!.data, tensors['segments']!.data];
+  const found = [...ids].map(Number).filter((_, place) => segments[place] !== 0).sort((a, b) => a - b);
+  assert.equal(found, samples.flatMap(({ inputIds }) => [...inputIds]));
+});
+
 test('lengths: few, and never past the model', () => {
   assert.equal([1, 4, 5, 30].map((longest) => batchLength(longest, { multipleOf: 4, cap: 30 })), [4, 4, 8, 30]);
   assert.throws(() => batchLength(31, { multipleOf: 4, cap: 30 }), /31 tokens/);
