@@ -34,27 +34,34 @@ function rows(emit: Emitter, x: string, start: string, end: string): string {
   return emit.one('Slice', [x, start, end, emit.ints([2])]);
 }
 
-/** What is added to a tile's scores [B, G, queries, shared, keys]. */
-function maskOf(emit: Emitter, { from, to, first, start, equal }: Tile, window: number, length: number): string {
+/** x [B, G, length x shared, ...] cut into the tiles' rows, in one node: the runtime takes long to prepare many. */
+function ofTiles(emit: Emitter, x: string, tiles: readonly Tile[], shared: number): readonly string[] {
+  if (tiles.length === 1) return [x];
+  return emit.many('Split', [x, emit.ints(tiles.map(({ from, to }) => (to - from) * shared))], tiles.length, { attributes: { axis: 2 } });
+}
+
+/** What is added to a tile's scores: [B, 1, queries, keys], or [B, 1, queries, 1, keys] where query heads share a key head. */
+function maskOf(emit: Emitter, { from, to, first, start, equal }: Tile, window: number, length: number, shared: number): string {
   const column = (shift: number): string => emit.constant(BigInt64Array.from({ length: to - from }, (_, row) => BigInt(from + row + shift)), [to - from, 1], 'int64');
   const places = emit.one('Slice', [emit.constant(BigInt64Array.from({ length }, (_, place) => BigInt(place)), [length], 'int64'), start, emit.ints([to])]);
   const same = rows(emit, equal, emit.one('Sub', [start, emit.ints([first])]), emit.ints([to - first]));
   const before = emit.one('And', [same, emit.one('LessOrEqual', [places, column(0)])]);
   const visible = window === 0 ? before : emit.one('And', [before, emit.one('Greater', [places, column(-window)])]);
-  return emit.one('Unsqueeze', [emit.one('Where', [visible, emit.scalar(0), emit.scalar(HIDDEN)]), emit.ints([1, 3])]);
+  return emit.one('Unsqueeze', [emit.one('Where', [visible, emit.scalar(0), emit.scalar(HIDDEN)]), emit.ints(shared === 1 ? [1] : [1, 3])]);
 }
 
 function emitForward(emit: Emitter, node: SegmentNode): void {
   const { shared, window } = node.attributes;
   const [queries, keys, values] = emit.tensors(node.inputs) as [string, string, string];
   const [batch, groups, length] = node.inputs[1]!.shape as [number, number, number];
-  const results = tilesOf(emit, node).map((tile, index) => {
+  const tiles = tilesOf(emit, node);
+  const own = ofTiles(emit, queries, tiles, shared);
+  const results = tiles.map((tile, index) => {
     const { from, to, start } = tile;
-    const own = rows(emit, queries, emit.ints([from * shared]), emit.ints([to * shared]));
-    const scores = product(emit, own, rows(emit, keys, start, emit.ints([to])), 'B');
-    const apart = emit.one('Reshape', [scores, emit.ints([batch, groups, to - from, shared, -1])]);
-    const softmax = emit.one('Softmax', [emit.one('Add', [apart, maskOf(emit, tile, window, length)])]);
-    const probabilities = emit.one('Reshape', [softmax, emit.ints([batch, groups, (to - from) * shared, -1])]);
+    const scores = product(emit, own[index]!, rows(emit, keys, start, emit.ints([to])), 'B');
+    const apart = shared === 1 ? scores : emit.one('Reshape', [scores, emit.ints([batch, groups, to - from, shared, -1])]);
+    const softmax = emit.one('Softmax', [emit.one('Add', [apart, maskOf(emit, tile, window, length, shared)])]);
+    const probabilities = shared === 1 ? softmax : emit.one('Reshape', [softmax, emit.ints([batch, groups, (to - from) * shared, -1])]);
     const output = node.outputs[index + 1]!;
     if (emit.used(output)) emit.set(output, probabilities);
     return product(emit, probabilities, rows(emit, values, start, emit.ints([to])));
@@ -66,24 +73,26 @@ function emitGradient(emit: Emitter, node: SegmentNode): void {
   const { shared } = node.attributes;
   const [queries, keys, values, , result, gradient, ...probabilities] = emit.tensors(node.inputs) as [string, string, string, string, string, string, ...string[]];
   const along = emit.one('ReduceSum', [emit.one('Mul', [gradient, result]), emit.ints([-1])]);
-  const [ofKeys, ofValues] = [new Column(emit), new Column(emit)];
-  const ofQueries = tilesOf(emit, node).map((tile, index) => {
-    const { from, to, start } = tile;
-    const part = (x: string): string => rows(emit, x, emit.ints([from * shared]), emit.ints([to * shared]));
-    const arriving = part(gradient);
-    const byProbability = product(emit, arriving, rows(emit, values, start, emit.ints([to])), 'B');
-    const ofScores = emit.one('Mul', [probabilities[index]!, emit.one('Sub', [byProbability, part(along)])]);
-    ofKeys.add(tile, product(emit, ofScores, part(queries), 'A'));
-    ofValues.add(tile, product(emit, probabilities[index]!, arriving, 'A'));
+  const tiles = tilesOf(emit, node);
+  const [own, arriving, lengths] = [queries, gradient, along].map((x) => ofTiles(emit, x, tiles, shared)) as [readonly string[], readonly string[], readonly string[]];
+  const column = new Column(emit);
+  const ofQueries = tiles.map((tile, index) => {
+    const { to, start } = tile;
+    const byProbability = product(emit, arriving[index]!, rows(emit, values, start, emit.ints([to])), 'B');
+    const ofScores = emit.one('Mul', [probabilities[index]!, emit.one('Sub', [byProbability, lengths[index]!])]);
+    const [ofKeys, ofValues] = [product(emit, ofScores, own[index]!, 'A'), product(emit, probabilities[index]!, arriving[index]!, 'A')];
+    column.add(tile, joined(emit, [ofKeys, ofValues], 3));
     return product(emit, ofScores, rows(emit, keys, start, emit.ints([to])));
   });
-  [joined(emit, ofQueries), ofKeys.whole(), ofValues.whole()].forEach((tensor, index) => {
+  const width = node.inputs[1]!.shape[3]!;
+  const [ofKeys, ofValues] = emit.many('Split', [column.whole(), emit.ints([width, width])], 2, { attributes: { axis: 3 } }) as [string, string];
+  [joined(emit, ofQueries), ofKeys, ofValues].forEach((tensor, index) => {
     const output: Value = node.outputs[index]!;
     if (emit.used(output)) emit.set(output, tensor);
   });
 }
 
-/** A gradient of keys that grows from tile to tile: those before a tile's start are final, those from there to the tile's first query get its share added. */
+/** The gradient of keys and values, side by side, that grows from tile to tile: those before a tile's start are final, those from there to the tile's first query get its share added. */
 class Column {
   readonly #emit: Emitter;
   readonly #done: string[] = [];
@@ -113,8 +122,8 @@ function product(emit: Emitter, a: string, b: string, transposed?: 'A' | 'B'): s
   return emit.one('FusedMatMul', [a, b], { domain: 'com.microsoft', attributes: { transA: Number(transposed === 'A'), transB: Number(transposed === 'B'), alpha: { float: 1 } } });
 }
 
-function joined(emit: Emitter, parts: readonly string[]): string {
-  return parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis: 2 } });
+function joined(emit: Emitter, parts: readonly string[], axis = 2): string {
+  return parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis } });
 }
 
 const fits = ({ inputs }: SegmentNode): boolean => inputs[0]!.dtype === 'float32';

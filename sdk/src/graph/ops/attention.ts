@@ -63,7 +63,7 @@ export interface AttentionOptions {
 }
 
 /** Causal attention; gives [B, T, H, D]. */
-export function attention({ q, k, v, segments, window, scale, tile = 128 }: AttentionOptions): Value {
+export function attention({ q, k, v, segments, window, scale, tile = segments ? 256 : 128 }: AttentionOptions): Value {
   checkTypes({ q, k, v, segments, window, tile });
   const [batch, length, heads, width] = q.shape as [number, number, number, number];
   const groups = k.shape[2]!;
