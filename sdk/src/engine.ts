@@ -21,6 +21,8 @@ export interface CompileOptions {
   readonly profile?: boolean;
   /** One run soon follows another, as in decoding: threads may wait a moment for the next by spinning. */
   readonly repeated?: boolean;
+  /** false: memory of a run is given back after it, as suits one of several programs that take turns; by default it is kept for the next run. */
+  readonly keepMemory?: boolean;
 }
 
 /** Seconds spent under one name, summed over the runs so far. */

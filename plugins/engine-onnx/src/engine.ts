@@ -51,7 +51,7 @@ export class OnnxEngine implements Engine {
     return wrap(await loadRuntime(), data, shape, dtype);
   }
 
-  async compile(graph: Graph, { name = `program ${++this.#count}`, profile = false, repeated = false }: CompileOptions = {}): Promise<Program> {
+  async compile(graph: Graph, { name = `program ${++this.#count}`, profile = false, repeated = false, keepMemory = true }: CompileOptions = {}): Promise<Program> {
     const runtime = await loadRuntime();
     const { options, lowerings, log } = this.#setup;
     const half = new HalfWeights(options, log);
@@ -64,7 +64,7 @@ export class OnnxEngine implements Engine {
     for (const [input, { data, shape, dtype }] of fed) tensors[input] = wrap(runtime, data, shape, dtype).native;
     const folder = profile ? new ProfileFolder() : undefined;
     try {
-      const session = await createSession(runtime, model, this.#settings(externalRoot(files), { prepack: prepack === 'needed' || (repeated && prepack === 'worth'), repeated }, folder));
+      const session = await createSession(runtime, model, this.#settings(externalRoot(files), { prepack: prepack === 'needed' || (repeated && prepack === 'worth'), repeated, arena: keepMemory }, folder));
       const program = new OnnxProgram(name, session, {
         inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs), fed: tensors, origins: flat.origins,
         profile: folder, inPlace: lastWord ? runtime : undefined, onDispose: (done) => { this.#programs.delete(done); },
@@ -85,10 +85,10 @@ export class OnnxEngine implements Engine {
     await Promise.all([...this.#programs].map((program) => program.dispose()));
   }
 
-  #settings(externalFolder: string, { prepack, repeated }: Pick<SessionSettings, 'prepack' | 'repeated'>, profile: ProfileFolder | undefined): SessionSettings {
+  #settings(externalFolder: string, { prepack, repeated, arena }: Pick<SessionSettings, 'prepack' | 'repeated' | 'arena'>, profile: ProfileFolder | undefined): SessionSettings {
     const { options } = this.#setup;
     return {
-      ...options, prepack: options.prepack || prepack, device: this.device, threads: this.threads, keepCasts: options.halfWeights === 'cast', externalFolder, repeated,
+      ...options, prepack: options.prepack || prepack, arena: options.arena && arena, device: this.device, threads: this.threads, keepCasts: options.halfWeights === 'cast', externalFolder, repeated,
       ...(profile ? { profile: profile.prefix } : {}),
     };
   }

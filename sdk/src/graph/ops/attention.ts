@@ -58,7 +58,7 @@ export interface AttentionOptions {
   readonly window?: number | undefined;
   /** Default 1 / sqrt(D). */
   readonly scale?: number;
-  /** Query rows of a tile. */
+  /** Query rows of a tile; 128, or 256 with segments. */
   readonly tile?: number;
 }
 
