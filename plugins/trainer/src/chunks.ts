@@ -1,11 +1,16 @@
-// Runs elementwise update programs over flat chunks that stay in the processor's cache: large tensors in place, small ones and what is left of
-// large ones gathered into chunks of their own. All numbers of a chunk share their scalars.
+// Runs elementwise update programs over flat chunks that stay in the processor's cache: large tensors in place and in equal parts, small ones
+// gathered into chunks of their own. All numbers of a chunk share their scalars.
 import type { Engine, Program, Tensor } from '@lmflow/sdk';
 import type { Graph } from '@lmflow/sdk/graph';
 import { inPlaceInputs, nextOf } from './elementwise.ts';
 
-/** Numbers in a chunk: 1 MB of each tensor. Of 2^14 to 2^19 the fastest on two cores with 2 MB of cache each. A multiple of the blocks of 8-bit state. */
+/** Numbers in a chunk, at most: 1 MB of each tensor. Of 2^14 to 2^19 the fastest on two cores with 2 MB of cache each. A multiple of the blocks of 8-bit state. */
 export const CHUNK = 1 << 18;
+
+/** Numbers from which on a tensor has chunks, and programs, of its own size: copying it into a shared chunk and back would take longer. */
+const LARGE = 1 << 15;
+/** Chunks of a tensor begin at multiples of so many numbers. */
+const ALIGNMENT = 64;
 
 /** The numbers of a parameter, of its gradient or of its state. */
 export interface Numbers {
@@ -51,6 +56,8 @@ export class Chunks {
   readonly #programs = new Map<string, Compiled>();
   readonly #gatherings = new Map<string, Gathering>();
   readonly #buffers: Float32Array[] = [];
+  /** Uploaded numbers, by their value. */
+  readonly #scalars = new Map<number, Tensor>();
 
   /** `build` gives the program of tensors with these names and so many numbers each. */
   constructor(engine: Engine, name: string, build: (tensors: readonly string[], size: number) => Graph) {
@@ -64,9 +71,11 @@ export class Chunks {
     const { length, tensors, scalars } = update;
     const arrays = Object.entries(tensors).flatMap(([name, { array }]) => (array ? [[name, array] as const] : []));
     const direct = arrays.length === Object.keys(tensors).length;
-    for (let start = 0; start < length; start += CHUNK) {
-      const size = Math.min(CHUNK, length - start);
-      if (direct && size === CHUNK) await this.#run(Object.fromEntries(arrays.map(([name, array]) => [name, array.subarray(start, start + size)])), scalars);
+    const inPlace = direct && length >= LARGE;
+    const part = inPlace ? ALIGNMENT * Math.ceil(length / Math.ceil(length / CHUNK) / ALIGNMENT) : CHUNK;
+    for (let start = 0; start < length; start += part) {
+      const size = Math.min(part, length - start);
+      if (inPlace) await this.#run(Object.fromEntries(arrays.map(([name, array]) => [name, array.subarray(start, start + size)])), scalars);
       else await this.#gather(update, start, size);
     }
   }
@@ -74,6 +83,8 @@ export class Chunks {
   /** Runs the chunks that are not full. */
   async finish(): Promise<void> {
     for (const key of [...this.#gatherings.keys()]) await this.#runGathered(key);
+    for (const tensor of this.#scalars.values()) tensor.dispose();
+    this.#scalars.clear();
   }
 
   async dispose(): Promise<void> {
@@ -112,9 +123,9 @@ export class Chunks {
     const { program, outputs, inPlace } = await this.#programFor(Object.keys(arrays), Object.values(arrays)[0]!.length);
     const inputs: Record<string, Tensor> = {};
     for (const [name, data] of Object.entries(arrays)) inputs[name] = await this.#engine.upload(data, [data.length], 'float32');
-    for (const [name, scalar] of Object.entries(scalars)) inputs[name] = await this.#engine.upload(Float32Array.of(scalar), [], 'float32');
+    const numbers = await Promise.all(Object.entries(scalars).map(async ([name, scalar]) => [name, await this.#scalar(scalar)] as const));
     const given = Object.fromEntries(outputs.filter((name) => inPlace.has(name)).map((name) => [nextOf(name), inputs[name]!]));
-    const results = await program.run(inputs, given);
+    const results = await program.run({ ...inputs, ...Object.fromEntries(numbers) }, given);
     for (const name of outputs) {
       const data = await results[nextOf(name)]!.read() as Float32Array;
       const target = arrays[name]!;
@@ -122,6 +133,12 @@ export class Chunks {
     }
     for (const tensor of new Set([...Object.values(inputs), ...Object.values(results)])) tensor.dispose();
     return outputs;
+  }
+
+  async #scalar(value: number): Promise<Tensor> {
+    const known = this.#scalars.get(value) ?? await this.#engine.upload(Float32Array.of(value), [], 'float32');
+    this.#scalars.set(value, known);
+    return known;
   }
 
   async #programFor(tensors: readonly string[], size: number): Promise<Compiled> {
