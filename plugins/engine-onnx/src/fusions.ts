@@ -1,9 +1,10 @@
 // Peepholes: nodes that are computed together with the node that consumes them. A fusion absorbs producers that have no other consumer.
-import { sameShape, type DecodeAttentionAttributes, type Graph, type Node, type Value } from '@lmflow/sdk/graph';
+import { sameShape, type DecodeAttentionAttributes, type Graph, type LinearCrossEntropyAttributes, type Node, type Value } from '@lmflow/sdk/graph';
 import { cutOf, isWhole, splitting, wholeCuts } from './cuts.ts';
 import { scalarOf } from './flatten.ts';
+import { emitCrossEntropy } from './lowerings/crossentropy.ts';
 import { emitDecodeAttention, fitsDecodeKernel, type Rotation } from './lowerings/decode.ts';
-import { emitScatterAdd } from './lowerings/gather.ts';
+import { emitScatter, type Scatter } from './lowerings/gather.ts';
 import { emitProduct, isFlat, productOf, type Product } from './lowerings/matmul.ts';
 import type { Lowering } from './lowerings/lowering.ts';
 
@@ -38,6 +39,7 @@ export function planFusions(nodes: readonly Node[], graph: Graph, uses: Readonly
     if (!fusion) continue;
     fusion.inner.forEach((inner) => absorbed.add(inner));
     fused.set(node, fusion.lower);
+    if (fusion.other) fused.set(...fusion.other);
   }
   for (const slices of wholeCuts(nodes.filter((node) => !absorbed.has(node)), FEW_ROWS)) {
     const [first, ...others] = [...slices].sort((a, b) => nodes.indexOf(a) - nodes.indexOf(b));
@@ -49,9 +51,14 @@ export function planFusions(nodes: readonly Node[], graph: Graph, uses: Readonly
 
 /** The node that makes a value, where nobody else reads the value. */
 type Alone = (value: Value) => Node | undefined;
-interface Fusion { readonly inner: readonly Node[]; readonly lower: Lowering }
+interface Fusion {
+  readonly inner: readonly Node[];
+  readonly lower: Lowering;
+  /** A node that is computed in another way too. */
+  readonly other?: readonly [Node, Lowering];
+}
 
-/** x + scatterAdd(indices, updates): added to x itself, without the zeros in between. */
+/** x + scatterAdd(indices, updates): added to x itself, without the zeros in between; with what a tied head's gradient still lacks, in one copy. */
 function scatterOnto(node: Node, alone: Alone): Fusion | undefined {
   if (node.op.name !== 'add') return undefined;
   const [left, right] = node.inputs as [Value, Value];
@@ -59,7 +66,15 @@ function scatterOnto(node: Node, alone: Alone): Fusion | undefined {
     const producer = alone(term);
     if (producer?.op.name !== 'scatterAdd' || !sameShape(data.shape, term.shape)) continue;
     const [indices, updates] = producer.inputs as [Value, Value];
-    return { inner: [producer], lower: (emit) => emit.set(node.outputs[0]!, emitScatterAdd(emit, emit.tensor(data), emit.tensor(indices), emit.tensor(updates), updates.shape)) };
+    const head = alone(data);
+    const rows: Scatter[] = [];
+    const lower: Lowering = (emit) => {
+      rows.push({ indices: emit.tensor(indices), updates: emit.tensor(updates) });
+      emit.set(node.outputs[0]!, emitScatter(emit, emit.tensor(data), data.shape.length, rows));
+    };
+    if (head?.op.name !== 'linearCrossEntropy' || data !== head.outputs[2]) return { inner: [producer], lower };
+    const lowerHead: Lowering = (emit) => { rows.push(...[emitCrossEntropy(emit, head as Node<LinearCrossEntropyAttributes>) ?? []].flat()); };
+    return { inner: [producer], lower, other: [head, lowerHead] };
   }
   return undefined;
 }

@@ -64,8 +64,8 @@ order('the gradients of a layer are computed before the layers below are reached
 
 order('a chunk of the loss is done, gradients included, before the next begins', async () => {
   const graph = new Graph();
-  const [hidden, head] = [graph.input('hidden', 'float32', [9, 4]), graph.input('head', 'float32', [5, 4])];
-  const loss = linearCrossEntropy(hidden, head, graph.input('labels', 'int32', [9]), { chunk: 3 });
+  const [hidden, head] = [graph.input('hidden', 'float32', [18, 4]), graph.input('head', 'float32', [5, 4])];
+  const loss = linearCrossEntropy(hidden, head, graph.input('labels', 'int32', [18]), { chunk: 3 }); // 6 rows, with a gradient of the head
   graph.output('loss', loss);
   grad(loss, [hidden, head]).forEach((gradient, index) => graph.output(`gradient ${index}`, gradient));
   const heavy = (await kernels(graph)).map((name) => name.split(' ')[1]!).filter((kernel) => kernel === 'Gemm' || kernel === 'Softmax');

@@ -1,40 +1,51 @@
 // Linear cross-entropy: logits exist for `chunk` labelled rows at a time. How many rows carry a label is known only at run time, so the
 // number of chunks is static and the last ones may be short or empty: the cost follows the labelled rows.
-import type { LinearCrossEntropyAttributes, Value } from '@lmflow/sdk/graph';
+import type { LinearCrossEntropyAttributes, Node, Value } from '@lmflow/sdk/graph';
 import { ELEMENT_TYPES } from '../onnx/schema.ts';
 import type { Emitter } from '../onnx/emitter.ts';
-import { emitZeros } from './gather.ts';
+import { emitScatter, emitZeros, type Scatter } from './gather.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
 
 interface Head { readonly hidden: string; readonly weight: string; readonly labels: string; readonly byHidden: boolean; readonly byWeight: boolean }
 
 export const crossEntropy: Readonly<Record<string, LoweringEntry>> = {
   linearCrossEntropy: entry<LinearCrossEntropyAttributes>((emit, node) => {
-    const [hidden, weight, labels] = emit.tensors(node.inputs) as [string, string, string];
-    const [loss, byHidden, byWeight] = node.outputs as [Value, Value, Value];
-    const [count, width] = node.inputs[0]!.shape as [number, number];
-    const { chunk } = node.attributes;
-    const head: Head = { hidden, weight, labels, byHidden: emit.used(byHidden), byWeight: emit.used(byWeight) };
-    const labelled = emit.one('GreaterOrEqual', [labels, emit.constant(Int32Array.of(0), [], 'int32')]);
-    const rows = emit.one('Reshape', [emit.one('NonZero', [labelled]), emit.ints([-1])]);
-
-    const losses: string[] = [];
-    const ofHidden: string[] = [];
-    let ofWeight: string | undefined;
-    let done: string | undefined;
-    for (let from = 0; from < count; from += chunk) {
-      const index = emit.one('Slice', [rows, emit.ints([from]), emit.ints([Math.min(count, from + chunk)])]);
-      const part = emitChunk(emit, head, after(emit, index, done), ofWeight);
-      losses.push(part.loss);
-      if (part.ofHidden) ofHidden.push(part.ofHidden);
-      ofWeight = part.ofWeight;
-      done = zeroOnceDone(emit, part);
-    }
-    emit.set(loss, losses.length === 1 ? losses[0]! : emit.one('Sum', losses));
-    if (head.byHidden) emit.set(byHidden, spread(emit, after(emit, rows, done), ofHidden, [count, width]));
-    if (head.byWeight) emit.set(byWeight, withoutOwn(emit, head, rows, ofWeight!));
+    const own = emitCrossEntropy(emit, node);
+    const [,, byWeight] = node.outputs as [Value, Value, Value];
+    if (own) emit.set(byWeight, emitScatter(emit, emit.tensor(byWeight), 2, [own]));
   }, (node) => node.inputs[0]!.shape[0]! > 0),
 };
+
+/** Emits all of it but a part of the weights' gradient, which is given back where that gradient is read: each hidden row subtracted at its own label. */
+export function emitCrossEntropy(emit: Emitter, node: Node<LinearCrossEntropyAttributes>): Scatter | undefined {
+  const [hidden, weight, labels] = emit.tensors(node.inputs) as [string, string, string];
+  const [loss, byHidden, byWeight] = node.outputs as [Value, Value, Value];
+  const [count, width] = node.inputs[0]!.shape as [number, number];
+  const head: Head = { hidden, weight, labels, byHidden: emit.used(byHidden), byWeight: emit.used(byWeight) };
+  // The product for the weights is added to the one of the chunk before, which is copied and held beside it: that costs more than logits of more rows.
+  const chunk = node.attributes.chunk * (head.byWeight ? 2 : 1);
+  const labelled = emit.one('GreaterOrEqual', [labels, emit.constant(Int32Array.of(0), [], 'int32')]);
+  const rows = emit.one('Reshape', [emit.one('NonZero', [labelled]), emit.ints([-1])]);
+
+  const losses: string[] = [];
+  const ofHidden: string[] = [];
+  let ofWeight: string | undefined;
+  let done: string | undefined;
+  for (let from = 0; from < count; from += chunk) {
+    const index = emit.one('Slice', [rows, emit.ints([from]), emit.ints([Math.min(count, from + chunk)])]);
+    const part = emitChunk(emit, head, after(emit, index, done), ofWeight);
+    losses.push(part.loss);
+    if (part.ofHidden) ofHidden.push(part.ofHidden);
+    ofWeight = part.ofWeight;
+    done = zeroOnceDone(emit, part);
+  }
+  emit.set(loss, losses.length === 1 ? losses[0]! : emit.one('Sum', losses));
+  if (head.byHidden) emit.set(byHidden, spread(emit, after(emit, rows, done), ofHidden, [count, width]));
+  if (!head.byWeight) return undefined;
+  emit.set(byWeight, ofWeight!);
+  const ownRows = emit.one('Gather', [hidden, rows]);
+  return { indices: emit.one('Gather', [labels, rows]), updates: emit.one('Neg', [ownRows]) };
+}
 
 interface Chunk { readonly loss: string; readonly ofHidden?: string; readonly ofWeight?: string }
 
@@ -79,12 +90,4 @@ function emitChunk(emit: Emitter, head: Head, index: string, sofar: string | und
 function spread(emit: Emitter, rows: string, parts: readonly string[], shape: readonly number[]): string {
   const all = parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis: 0 } });
   return emit.one('ScatterND', [emitZeros(emit, shape), emit.one('Unsqueeze', [rows, emit.ints([-1])]), all]);
-}
-
-/** P^T hidden minus each hidden row at its own label. */
-function withoutOwn(emit: Emitter, head: Head, rows: string, ofWeight: string): string {
-  const hidden = emit.one('Gather', [head.hidden, rows]);
-  const target = emit.one('Cast', [emit.one('Gather', [head.labels, rows])], { attributes: { to: ELEMENT_TYPES.int64 } });
-  const places = emit.one('Expand', [emit.one('Unsqueeze', [target, emit.ints([-1])]), emit.one('Shape', [hidden])]);
-  return emit.one('ScatterElements', [ofWeight, places, emit.one('Neg', [hidden])], { attributes: { axis: 0, reduction: 'add' } });
 }

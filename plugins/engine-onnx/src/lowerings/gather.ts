@@ -8,14 +8,20 @@ export function toInt64(emit: Emitter, tensor: string): string {
   return emit.one('Cast', [tensor], { attributes: { to: ELEMENT_TYPES.int64 } });
 }
 
+/** Rows to add: updates [n, ...] to the rows that int32 `indices` [n] name. */
+export interface Scatter { readonly indices: string; readonly updates: string }
+
 /**
- * Adds updates [n, ...] (shape `shape`) to rows of `data` [size, ...] named by `indices` [n].
+ * Adds rows to those of `data`, of so many axes, which is copied once.
  * ScatterElements, not ScatterND: the runtime runs ScatterND in parallel, and rows named twice would race.
  */
-export function emitScatterAdd(emit: Emitter, data: string, indices: string, updates: string, shape: readonly number[]): string {
-  const column = emit.one('Reshape', [indices, emit.ints([shape[0]!, ...shape.slice(1).map(() => 1)])]);
-  const places = emit.one('Expand', [toInt64(emit, column), emit.ints(shape)]);
-  return emit.one('ScatterElements', [data, places, updates], { attributes: { axis: 0, reduction: 'add' } });
+export function emitScatter(emit: Emitter, data: string, axes: number, rows: readonly Scatter[]): string {
+  const joined = (tensors: readonly string[]): string => (tensors.length === 1 ? tensors[0]! : emit.one('Concat', tensors, { attributes: { axis: 0 } }));
+  const updates = joined(rows.map((one) => one.updates));
+  const indices = toInt64(emit, joined(rows.map((one) => one.indices)));
+  const inner = Array.from({ length: axes - 1 }, (_, axis) => axis + 1);
+  const column = inner.length === 0 ? indices : emit.one('Unsqueeze', [indices, emit.ints(inner)]);
+  return emit.one('ScatterElements', [data, emit.one('Expand', [column, emit.one('Shape', [updates])]), updates], { attributes: { axis: 0, reduction: 'add' } });
 }
 
 /** A float32 tensor of zeros. */
@@ -29,7 +35,7 @@ export const lookup: Readonly<Record<string, LoweringEntry>> = {
   }),
   scatterAdd: entry((emit, node) => {
     const [indices, updates] = emit.tensors(node.inputs) as [string, string];
-    emit.set(node.outputs[0]!, emitScatterAdd(emit, emitZeros(emit, node.outputs[0]!.shape), indices, updates, node.inputs[1]!.shape));
+    emit.set(node.outputs[0]!, emitScatter(emit, emitZeros(emit, node.outputs[0]!.shape), node.outputs[0]!.shape.length, [{ indices, updates }]));
   }),
   takeLast: entry((emit, node) => {
     const [x, indices] = emit.tensors(node.inputs) as [string, string];
