@@ -2,7 +2,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLMFlowError } from '@lmflow/sdk';
-import { add, applyOne, cast, concat, defineOp, erf, gather, Graph, grad, linearCrossEntropy, matMul, mul, relu, sigmoid, sum, type Value } from '@lmflow/sdk/graph';
+import { add, applyOne, cast, concat, defineOp, erf, gather, Graph, grad, linearCrossEntropy, matMul, mul, ndarray, relu, sigmoid, sum, type Value } from '@lmflow/sdk/graph';
+import { checkLowering } from '@lmflow/sdk/testing';
 import { OnnxEngine } from '../src/engine.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
 import { schema } from '../src/options.ts';
@@ -222,6 +223,19 @@ programs('a sum of squares is one kernel, unless the squares are read too', asyn
     const flat = flatten(test.graph, lowerings);
     assert.is(flat.nodes.length - planFusions(flat.nodes, flat.graph, countUses(flat)).absorbed.size, kernels);
   }
+});
+
+programs("a tied table's gradient, of the rows that were read and of the head, is made in one copy; rows that are named twice get both", async () => {
+  const graph = new Graph();
+  const [table, ids, labels] = [graph.input('table', 'float32', [7, 3]), graph.input('ids', 'int32', [6]), graph.input('labels', 'int32', [6])];
+  const loss = linearCrossEntropy(gather(table, ids), table, labels, { chunk: 2 });
+  graph.output('loss', loss);
+  graph.output('gradient', grad(loss, [table])[0]!);
+  const given = { table: ndarray([7, 3], Array.from({ length: 21 }, (_, index) => Math.sin(3 * index))), ids: ndarray([6], [1, 2, 1, 1, 5, 0]), labels: ndarray([6], [2, -100, 2, 5, 1, -100]) };
+  await checkLowering(engine, graph, given);
+  const lowerings = createLowerings();
+  const { model } = compileModel(flatten(graph, lowerings), lowerings, 'p');
+  assert.is(Buffer.from(model).toString('latin1').split('ScatterElements').length - 1, 1);
 });
 
 programs('only what is needed is lowered', () => {
