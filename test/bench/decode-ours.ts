@@ -1,5 +1,5 @@
 // Our side of the decoding benchmark: one round of generation for each line {"command":"step"} on stdin, through the product's generator.
-// Usage: decode-ours.ts MODEL float|8|4 THREADS
+// Usage: decode-ours.ts MODEL float|8|4|BITS:BLOCK THREADS
 import { createInterface } from 'node:readline';
 import { createKernel } from 'lmflow';
 import { GENERATOR, MODELS } from '@lmflow/sdk';
@@ -8,7 +8,8 @@ import { NEW_TOKENS, READ_TOKENS, promptOf, type DecodeReport } from './decode.t
 
 const started = performance.now();
 const [source = '', bits = 'float', threads = '2', rows = '1'] = process.argv.slice(2);
-const kernel = await createKernel({ presets: [inference], model: source, engineOnnx: { threads: Number(threads) }, ...(bits === 'float' ? {} : { quantize: { bits: Number(bits) as 4 | 8 } }) });
+const [size, block] = bits.split(':').map(Number);
+const kernel = await createKernel({ presets: [inference], model: source, engineOnnx: { threads: Number(threads) }, ...(bits === 'float' ? {} : { quantize: { bits: size as 4 | 8, ...(block === undefined ? {} : { blockSize: block as 64 }) } }) });
 const model = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source });
 const generator = kernel.resolve(GENERATOR);
 const say = (line: object): void => { process.stdout.write(`${JSON.stringify(line)}\n`); };

@@ -31,6 +31,8 @@ export class StepRunner {
   readonly #parameters = new Map<string, Tensor>();
   /** Of the caches, as KeyValueCache.tensors has them. */
   readonly #names: readonly string[];
+  /** Where steps that change the cache in place write their logits, by rows. */
+  readonly #logits = new Map<number, Tensor>();
 
   constructor(request: RunnerRequest) {
     this.#request = request;
@@ -58,7 +60,7 @@ export class StepRunner {
   }
 
   /**
-   * One token for each of some rows; gives the logits of each. Rows between them are computed along: `filled` says how many places they use, and
+   * One token for each of some rows; gives the logits of each, which the next step may write over. Rows between them are computed along: `filled` says how many places they use, and
    * the next one gets something.
    */
   async step(rows: readonly RowTokens[], filled: (row: number) => number = () => 0): Promise<Float32Array[]> {
@@ -77,8 +79,9 @@ export class StepRunner {
 
   async dispose(): Promise<void> {
     this.cache.dispose();
-    for (const tensor of this.#parameters.values()) tensor.dispose();
+    for (const tensor of [...this.#parameters.values(), ...this.#logits.values()]) tensor.dispose();
     this.#parameters.clear();
+    this.#logits.clear();
     await this.#programs.dispose();
   }
 
@@ -105,10 +108,15 @@ export class StepRunner {
     caches.forEach((tensor, index) => { inputs[names[index]!] = tensor; });
     for (const name of parameters) inputs[`parameter:${name}`] = await this.#parameter(name);
     const inPlace = updatesCache(shape) && caches[0]!.location === 'cpu';
-    const results = await program.run(inputs, inPlace ? Object.fromEntries(names.map((name, index) => [name, caches[index]!])) : {});
+    const outputs: Record<string, Tensor> = {};
+    if (inPlace) {
+      caches.forEach((tensor, index) => { outputs[names[index]!] = tensor; });
+      outputs['logits'] = await this.#logitsOf(shape.chosen);
+    }
+    const results = await program.run(inputs, outputs);
     if (!inPlace) await this.#keep(shape, results, feeds.first, written);
-    const logits = (await results['logits']!.read()) as Float32Array; // made for this run
-    for (const tensor of [...passing, ...Object.values(results)]) if (!caches.includes(tensor)) tensor.dispose();
+    const logits = (await results['logits']!.read()) as Float32Array;
+    for (const tensor of inPlace ? passing : [...passing, ...Object.values(results)]) tensor.dispose();
     const width = logits.length / shape.chosen;
     return Array.from({ length: shape.chosen }, (_, index) => logits.subarray(index * width, (index + 1) * width));
   }
@@ -122,6 +130,15 @@ export class StepRunner {
       if (updatesCache(shape)) this.cache.replace(index, first, numbers);
       else for (const { row, at, count, source } of written) this.cache.write(index, row, at, count, { numbers, length: shape.length }, source);
     }
+  }
+
+  async #logitsOf(rows: number): Promise<Tensor> {
+    const known = this.#logits.get(rows);
+    if (known) return known;
+    const width = this.#request.model.architecture.vocabularySize;
+    const made = await this.#request.engine.upload(new Float32Array(rows * width), [rows, width], 'float32');
+    this.#logits.set(rows, made);
+    return made;
   }
 
   async #parameter(name: string): Promise<Tensor> {
