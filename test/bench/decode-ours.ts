@@ -9,7 +9,7 @@ import { NEW_TOKENS, READ_TOKENS, promptOf, type DecodeReport } from './decode.t
 const started = performance.now();
 const [source = '', bits = 'float', threads = '2', rows = '1'] = process.argv.slice(2);
 const [size, block] = bits.split(':').map(Number);
-const kernel = await createKernel({ presets: [inference], model: source, engineOnnx: { threads: Number(threads) }, ...(bits === 'float' ? {} : { quantize: { bits: size as 4 | 8, ...(block === undefined ? {} : { blockSize: block as 64 }) } }) });
+const kernel = await createKernel({ presets: [inference], model: source, engineOnnx: { threads: Number(threads) }, ...(bits === 'float' ? {} : { quantize: { bits: size as 4 | 8, ...(block === undefined ? {} : { blockSize: block }) } }) });
 const model = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source });
 const generator = kernel.resolve(GENERATOR);
 const say = (line: object): void => { process.stdout.write(`${JSON.stringify(line)}\n`); };
