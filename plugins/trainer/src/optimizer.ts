@@ -26,6 +26,11 @@ export interface UpdateFacts {
 export interface UpdateValues {
   readonly parameter: Value;
   readonly gradient: Value;
+  /** The gradient before it is averaged and clipped, and what it is multiplied by for that: for programs that can save the pass over the numbers. */
+  readonly summed: Value;
+  readonly scale: Value;
+  /** Whether the parameter has any decay. */
+  readonly decays: boolean;
   readonly state: Readonly<Record<string, Value>>;
   /** float32 scalars, fed at every step. */
   readonly scalars: Readonly<Record<string, Value>>;
@@ -44,7 +49,7 @@ export interface Curvature {
   /** Numbers of one estimate; `weight` is what the gradient is the mean over. */
   readonly scalars: (facts: Pick<UpdateFacts, 'options' | 'arguments'> & { readonly weight: number }) => Readonly<Record<string, number>>;
   /** Builds the new state, number by number; the gradient is averaged and clipped already. */
-  readonly update: (values: Omit<UpdateValues, 'parameter'>) => Readonly<Record<string, Value>>;
+  readonly update: (values: Omit<UpdateValues, 'parameter' | 'decays'>) => Readonly<Record<string, Value>>;
 }
 
 export interface Optimizer {

@@ -6,10 +6,11 @@ import type { OptimizerArguments, UpdateValues } from './optimizer.ts';
 export const stateInput = (name: string): string => `state:${name}`;
 
 /** Inputs for tensors of these shapes, by their input's name, and for scalars; the gradient is scaled. */
-export function updateValues(graph: Graph, shapes: Readonly<Record<string, Shape>>, scalarNames: readonly string[], given: OptimizerArguments): UpdateValues {
+export function updateValues(graph: Graph, shapes: Readonly<Record<string, Shape>>, scalarNames: readonly string[], given: OptimizerArguments): Omit<UpdateValues, 'decays'> {
   const tensors = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, graph.input(name, 'float32', shape)]));
-  const { parameter, gradient, ...states } = tensors as Record<string, Value> & Pick<UpdateValues, 'parameter' | 'gradient'>;
+  const { parameter, gradient: summed, ...states } = tensors as Record<string, Value> & Pick<UpdateValues, 'parameter' | 'gradient'>;
   const state = Object.fromEntries(Object.entries(states).map(([name, value]) => [name.slice(stateInput('').length), value]));
   const scalars = Object.fromEntries(scalarNames.map((name) => [name, graph.input(name, 'float32', [])]));
-  return { parameter, gradient: mul(gradient, graph.input('gradientScale', 'float32', [])), state, scalars, arguments: given };
+  const scale = graph.input('gradientScale', 'float32', []);
+  return { parameter, gradient: mul(summed, scale), summed, scale, state, scalars, arguments: given };
 }

@@ -20,7 +20,7 @@ export class Updater {
   readonly #options: TrainerOptions;
   readonly #arguments: OptimizerArguments;
   readonly #states = new Map<string, ParameterState>();
-  readonly #chunks: Chunks;
+  readonly #chunks: Readonly<Record<'decayed' | 'free', Chunks>>;
   readonly #estimator: Estimator | undefined;
   /** By shape and state: the program of the whole tensor, or undefined where the update is elementwise. */
   readonly #programs = new Map<string, Program | undefined>();
@@ -34,7 +34,9 @@ export class Updater {
     this.#engine = engine;
     this.#options = options;
     this.#arguments = optimizerArguments(optimizer, options);
-    this.#chunks = new Chunks(engine, optimizer.name, (tensors, size) => this.#build(this.#examples.get(tensors.join())!, Object.fromEntries(tensors.map((name) => [name, [size]]))));
+    const chunks = (decays: boolean): Chunks =>
+      new Chunks(engine, optimizer.name, (tensors, size) => this.#build(this.#examples.get(tensors.join())!, Object.fromEntries(tensors.map((name) => [name, [size]])), decays));
+    this.#chunks = { decayed: chunks(true), free: chunks(false) };
     this.#estimator = optimizer.curvature && new Estimator(optimizer.curvature, engine, options, this.#arguments);
   }
 
@@ -64,9 +66,9 @@ export class Updater {
       }
       const tensors = flatTensors(parameter, gradient, state);
       this.#examples.set(Object.keys(tensors).join(), parameter);
-      await this.#chunks.add({ length: parameter.data.length, tensors, scalars });
+      await (this.#decayOf(parameter) > 0 ? this.#chunks.decayed : this.#chunks.free).add({ length: parameter.data.length, tensors, scalars });
     }
-    await this.#chunks.finish();
+    for (const chunks of Object.values(this.#chunks)) await chunks.finish();
   }
 
   /** Bytes of state for active parameters that are not yet updated too. */
@@ -133,7 +135,7 @@ export class Updater {
   }
 
   async dispose(): Promise<void> {
-    await this.#chunks.dispose();
+    for (const chunks of Object.values(this.#chunks)) await chunks.dispose();
     await this.#estimator?.dispose();
     for (const program of this.#programs.values()) await program?.dispose();
     this.#programs.clear();
@@ -143,8 +145,12 @@ export class Updater {
   #facts(parameter: Parameter, { step, numbers }: Pick<ParameterState, 'step' | 'numbers'>, learningRate: number): Parameters<Optimizer['scalars']>[0] {
     return {
       step, numbers, parameter, options: this.#options, arguments: this.#arguments, learningRate: learningRate * (parameter.learningRateScale ?? 1),
-      weightDecay: parameter.decay ? this.#options.weightDecay : 0,
+      weightDecay: this.#decayOf(parameter),
     };
+  }
+
+  #decayOf({ decay }: Parameter): number {
+    return decay ? this.#options.weightDecay : 0;
   }
 
   #stateOf(parameter: Parameter): ParameterState {
@@ -158,19 +164,20 @@ export class Updater {
   /** The program for an update that is not elementwise. */
   async #wholeProgram(parameter: Parameter): Promise<Program | undefined> {
     const states = Object.entries(this.#optimizer.state(parameter, this.#arguments)).map(([name, shape]) => [stateInput(name), shape] as const);
-    const key = `${parameter.shape.join()} ${states.map(([name]) => name).join()}`;
+    const decays = this.#decayOf(parameter) > 0;
+    const key = `${parameter.shape.join()} ${states.map(([name]) => name).join()} ${decays}`;
     if (this.#programs.has(key)) return this.#programs.get(key);
-    const graph = this.#build(parameter, { parameter: parameter.shape, gradient: parameter.shape, ...Object.fromEntries(states) });
+    const graph = this.#build(parameter, { parameter: parameter.shape, gradient: parameter.shape, ...Object.fromEntries(states) }, decays);
     const program = isElementwise(graph) ? undefined : await this.#engine.compile(graph, { name: `${this.#optimizer.name} [${parameter.shape.join()}]` });
     this.#programs.set(key, program);
     return program;
   }
 
   /** The update program of a parameter with tensors of these shapes, by their input's name. */
-  #build(example: Parameter, shapes: Readonly<Record<string, Shape>>): Graph {
+  #build(example: Parameter, shapes: Readonly<Record<string, Shape>>, decays: boolean): Graph {
     const graph = new Graph();
     const names = Object.keys(this.#optimizer.scalars(this.#facts(example, { step: 1, numbers: { ...this.#optimizer.numbers } }, 0)));
-    const next = this.#optimizer.update(updateValues(graph, shapes, names, this.#arguments));
+    const next = this.#optimizer.update({ ...updateValues(graph, shapes, names, this.#arguments), decays });
     graph.output(nextOf('parameter'), next.parameter);
     for (const [name, value] of Object.entries(next.state)) graph.output(nextOf(stateInput(name)), value);
     return graph;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ENGINE, type Parameter } from '@lmflow/sdk';
-import { reshape, sizeOf } from '@lmflow/sdk/graph';
+import { reshape, sizeOf, type Value } from '@lmflow/sdk/graph';
 import { createTestKernel } from 'lmflow/testing';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import { dynamicMap, EightBitTensor } from '../src/moments.ts';
@@ -33,7 +33,10 @@ const whole = ['adafactor', 'lamb', 'muon, original'];
 /** The same update with an op that is not elementwise. */
 const asWhole = (optimizer: Optimizer): Optimizer => ({
   ...optimizer,
-  update: (values) => optimizer.update({ ...values, gradient: reshape(reshape(values.gradient, [sizeOf(values.gradient.shape), 1]), values.gradient.shape) }),
+  update: (values) => {
+    const whole = (x: Value): Value => reshape(reshape(x, [sizeOf(x.shape), 1]), x.shape);
+    return optimizer.update({ ...values, gradient: whole(values.gradient), summed: whole(values.summed) });
+  },
 });
 
 const close = (found: Float32Array, expected: readonly number[], what: string): void => {

@@ -29,7 +29,10 @@ interface OptimizerCase {
 /** The same update, but with an op that is not elementwise. */
 const asWhole = (optimizer: Optimizer): Optimizer => ({
   ...optimizer,
-  update: (values) => optimizer.update({ ...values, gradient: transpose(transpose(values.gradient, [1, 0]), [1, 0]) }),
+  update: (values) => {
+    const whole = (x: Value): Value => transpose(transpose(x, [1, 0]), [1, 0]);
+    return optimizer.update({ ...values, gradient: whole(values.gradient), summed: whole(values.summed) });
+  },
 });
 
 for (const [name, { start, shape, options, steps }] of Object.entries(reference<Record<string, OptimizerCase>>('optimizers.json'))) {

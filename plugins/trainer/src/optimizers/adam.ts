@@ -35,14 +35,16 @@ export function adamChange(mean: Value, square: Value, { rate, epsilon }: Update
   return mul(div(mean, add(sqrt(square), epsilon!)), rate!);
 }
 
-/** AdamW (Loshchilov and Hutter 2019): decoupled decay. */
+/** AdamW (Loshchilov and Hutter 2019): decoupled decay. Its time is that of its passes over the numbers: the gradient is averaged and clipped by its factors. */
 export const adamw: Optimizer = {
   name: 'adamw',
   state: ({ shape }) => ({ exp_avg: shape, exp_avg_sq: shape }),
   scalars: changeScalars,
-  update: (values) => {
-    const { mean, square } = moments(values.gradient, values);
-    return { parameter: sub(mul(values.parameter, values.scalars['keep']!), adamChange(mean, square, values.scalars)), state: { exp_avg: mean, exp_avg_sq: square } };
+  update: ({ parameter, summed, scale, decays, state, scalars }) => {
+    const { beta1, beta2, rest1, rest2, keep } = scalars;
+    const mean = add(mul(state['exp_avg']!, beta1!), mul(summed, mul(rest1!, scale)));
+    const square = add(mul(state['exp_avg_sq']!, beta2!), mul(mul(summed, summed), mul(rest2!, mul(scale, scale))));
+    return { parameter: sub(decays ? mul(parameter, keep!) : parameter, adamChange(mean, square, scalars)), state: { exp_avg: mean, exp_avg_sq: square } };
   },
 };
 

@@ -38,8 +38,9 @@ export const rmsNormOp = defineOp<Epsilon>({
   gradient: (node, [gradient], needed) => {
     const [x, weight] = node.inputs as [Value, Value];
     const inverse = node.outputs[1]!;
-    return [needed[0] ? ofNormalised(mul(gradient!, weight), mul(x, inverse), inverse, false) : undefined,
-      needed[1] ? overRows(mul(mul(gradient!, x), inverse)) : undefined];
+    const normalised = mul(x, inverse);
+    return [needed[0] ? ofNormalised(mul(gradient!, weight), normalised, inverse, false) : undefined,
+      needed[1] ? overRows(mul(gradient!, normalised)) : undefined];
   },
 });
 
