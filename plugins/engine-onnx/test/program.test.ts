@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLMFlowError } from '@lmflow/sdk';
-import { add, applyOne, cast, concat, defineOp, erf, gather, Graph, grad, linearCrossEntropy, matMul, mul, ndarray, relu, sigmoid, sum, type Value } from '@lmflow/sdk/graph';
+import { add, applyOne, cast, concat, decodeAttention, defineOp, erf, gather, Graph, grad, linearCrossEntropy, matMul, mul, ndarray, relu, reshape, sigmoid, slice, sum, type Value } from '@lmflow/sdk/graph';
 import { checkLowering } from '@lmflow/sdk/testing';
 import { OnnxEngine } from '../src/engine.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
@@ -236,6 +236,39 @@ programs("a tied table's gradient, of the rows that were read and of the head, i
   const lowerings = createLowerings();
   const { model } = compileModel(flatten(graph, lowerings), lowerings, 'p');
   assert.is(Buffer.from(model).toString('latin1').split('ScatterElements').length - 1, 1);
+});
+
+const textOf = (graph: Graph): string => {
+  const lowerings = createLowerings();
+  return Buffer.from(compileModel(flatten(graph, lowerings), lowerings, 'p').model).toString('latin1');
+};
+
+programs('a decoding step takes q, k and v as the matrix that they are cut out of; other cuts of few rows are one kernel', () => {
+  const graph = new Graph();
+  const all = graph.input('all', 'float32', [2, 64]);
+  const cut = (from: number, to: number): Value => reshape(slice(all, [0, from], [2, to]), [2, 1, (to - from) / 16, 16]);
+  const [keys, values] = ['keys', 'values'].map((name) => graph.input(name, 'float32', [2, 1, 8, 16])) as [Value, Value];
+  const cache = { keys, values, lengths: graph.input('lengths', 'int32', [2]) };
+  graph.output('y', decodeAttention({ q: cut(0, 32), k: cut(32, 48), v: cut(48, 64), cache }).result);
+  assert.ok(!/Slice|Split/.test(textOf(graph)) && textOf(graph).includes('GroupQueryAttention'));
+  for (const [rows, kernel] of [[2, 'Split'], [50, 'Slice']] as const) {
+    const other = new Graph();
+    const x = other.input('x', 'float32', [rows, 6]);
+    other.output('y', mul(slice(x, [0, 0], [rows, 3]), slice(x, [0, 3], [rows, 6])));
+    assert.is(textOf(other).split(/Slice|Split/).length - 1, kernel === 'Split' ? 1 : 2);
+    assert.ok(textOf(other).includes(kernel));
+  }
+});
+
+programs('a product of few rows with a large weight is worth prepacking', () => {
+  const prepack = (rows: number, width: number): string | undefined => {
+    const graph = new Graph();
+    const weight = graph.weight('w', { kind: 'memory', dtype: 'float32', shape: [width, 64], data: new Float32Array(width * 64) });
+    graph.output('y', matMul(graph.input('x', 'float32', [rows, 64]), weight, { transposeB: true }));
+    const lowerings = createLowerings();
+    return compileModel(flatten(graph, lowerings), lowerings, 'p').prepack;
+  };
+  assert.equal([prepack(1, 1024), prepack(8, 1024), prepack(9, 1024), prepack(1, 64)], ['worth', 'worth', undefined, undefined]);
 });
 
 programs('only what is needed is lowered', () => {
