@@ -50,8 +50,8 @@ function rowsOf(samples: readonly Sample[], { multipleOf }: CollateOptions): { r
     emptiest.tokens += lengths[index]!;
   }
   const longest = Math.max(...rows.map(({ tokens }) => tokens));
-  // An eighth of the length at a time: there are few lengths, and on average a sixteenth is padding.
-  const step = Math.ceil(Math.max(multipleOf, 2 ** Math.floor(Math.log2(longest)) / 8) / multipleOf) * multipleOf;
+  // Four lengths between two powers of two: few programs, and about a tenth of padding (alpaca_en_demo, batches of 8: 7 shapes, 9.5%; with eight lengths 13 and 4.9%).
+  const step = Math.ceil(Math.max(multipleOf, 2 ** Math.floor(Math.log2(longest)) / 4) / multipleOf) * multipleOf;
   return { rows: rows.map(({ members }) => joinSamples(members.sort((a, b) => a - b).map((index) => samples[index]!))), length: roundUp(longest, step) };
 }
 

@@ -101,7 +101,7 @@ test('samples of unlike length stand one after another where that saves a tenth'
   assert.is(collate([packed, long], { multipleOf: 2, cap: 8, join: true }).size, 2);
 });
 
-test('joined rows: about 2,048 tokens each, every sample once, lengths by the eighth', () => {
+test('joined rows: about 2,048 tokens each, every sample once, few lengths', () => {
   const samples = upTo(40).map((index) => sample(...upTo(20 + ((index * 97) % 260)).map((id) => 1000 * index + id)));
   const { size, length, tensors, tokens } = collate(samples, { multipleOf: 64, cap: 1024, join: true });
   assert.is(size, Math.ceil(tokens / 2048));
