@@ -22,7 +22,7 @@ export const serveOptions = z.object({
   chatPage: z.boolean().default(true).describe('Serve a chat page at /.'),
   maxConcurrent: z.int().min(1).default(8).describe('Sequences decoded at the same time (prompts times n); other requests wait.'),
   maxQueue: z.int().min(0).default(64).describe('Requests that may wait; of further ones those of whoever has most waiting get 429 with Retry-After.'),
-  maxConnections: z.int().min(1).default(1024).describe('Open connections; a further one takes the place of the one that has asked for nothing for the longest time.'),
+  maxConnections: z.int().min(1).default(1024).describe('Open connections; a further one takes the place of one that has never asked for anything, or was answered longest ago.'),
   maxBodyBytes: z.int().min(1024).default(1_048_576).describe('Largest request body in bytes.'),
   maxPromptTokens: z.int().min(1).optional().describe('Longest prompt in tokens; by default what the context of the model holds.'),
   maxTokens: z.int().min(1).optional().describe('Most tokens a client may ask for in one choice; by default what the context has left.'),

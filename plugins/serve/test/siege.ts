@@ -1,13 +1,13 @@
 // Hostile clients against a real server (its own process, the real model), all at once, while somebody asks a normal question again and again.
 // 127.0.0.1 only, 20 s. Not a part of the suite:
-//   ulimit -n 20000; node --conditions=lmflow-source --import tsx plugins/serve/test/siege.ts [--connections 10000] [--max 1024] [--built]
+//   ulimit -n 20000; node --conditions=lmflow-source --import tsx plugins/serve/test/siege.ts [--connections 10000] [--reconnect 10] [--max 1024] [--only idle] [--built]
 import { connect, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { ask, resident, startServer, type Question } from './process.ts';
 
-const { values } = parseArgs({ options: { connections: { type: 'string', default: '10000' }, seconds: { type: 'string', default: '20' }, max: { type: 'string', default: '1024' }, built: { type: 'boolean', default: false } } });
+const { values } = parseArgs({ options: { connections: { type: 'string', default: '10000' }, seconds: { type: 'string', default: '20' }, max: { type: 'string', default: '1024' }, reconnect: { type: 'string', default: '10' }, only: { type: 'string' }, built: { type: 'boolean', default: false } } });
 const say = (text: string): void => { process.stdout.write(`${text}\n`); };
 const { server, url } = await startServer(values.built, ['--serve-max-connections', values.max]);
 const port = Number(new URL(url).port);
@@ -37,7 +37,7 @@ function talk(text: string, feed: (socket: Socket) => Promise<void> = async () =
 const post = (rest: string): string => `POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n${rest}`;
 const megabyte = 'x'.repeat(1_048_576);
 const attackers: Record<string, { readonly count: number; readonly once: () => Promise<string> }> = {
-  // all opened within two seconds, and again ten seconds after they were closed
+  // all opened within two seconds, and again so many seconds after they were closed
   idle: { count: Number(values.connections), once: () => talk('') },
   'slow headers': { count: 100, once: () => talk('GET /health HTTP/1.1\r\nhost: localhost\r\n', async (socket) => { while (going() && !socket.destroyed) { socket.write('x: y\r\n'); await sleep(500); } }) },
   'slow body': { count: 100, once: () => talk(post('content-length: 1000\r\n\r\n{'), async (socket) => { while (going() && !socket.destroyed) { socket.write(' '); await sleep(500); } }) },
@@ -49,7 +49,7 @@ const attackers: Record<string, { readonly count: number; readonly once: () => P
 
 let open = 0;
 let most = 0;
-const siege = Object.entries(attackers).map(async ([kind, { count, once }]) => {
+const siege = Object.entries(attackers).filter(([kind]) => values.only === undefined || kind === values.only).map(async ([kind, { count, once }]) => {
   await Promise.all(Array.from({ length: count }, async (_, index) => {
     if (kind === 'idle') await sleep((index / count) * 2000);
     while (going()) {
@@ -57,7 +57,7 @@ const siege = Object.entries(attackers).map(async ([kind, { count, once }]) => {
       most = Math.max(most, open);
       note(kind, await once());
       open -= 1;
-      await sleep(kind === 'idle' ? 10_000 : 100);
+      await sleep(kind === 'idle' ? Number(values.reconnect) * 1000 : 100);
     }
   }));
 });
