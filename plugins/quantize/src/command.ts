@@ -1,18 +1,24 @@
-// `lmflow quantize`: makes the quantized weights that generate, chat and serve then find in the cache, and reports what they cost in perplexity.
+// `lmflow quantize`: writes a quantized model's folder, or makes the weights that generate, chat and serve then find in the cache, and reports what they cost in perplexity.
 import { readFile } from 'node:fs/promises';
-import { ENGINE, MODELS, type CommandInvocation, type CommandSpec, type Config, type Model, type PluginContext } from '@lmflow/sdk';
+import { ENGINE, SAMPLES, writeFolder, type CommandInvocation, type CommandSpec, type Model, type PluginContext } from '@lmflow/sdk';
+import { MODEL_FAMILIES } from '@lmflow/plugin-models';
 import { z } from 'zod';
-import { settingMissing, textUnusable } from './errors.ts';
-import type { QuantizeOptions } from './options.ts';
-import { perplexityOf, windowsOf } from './perplexity.ts';
-import type { Switch } from './wrap.ts';
+import type { Bits } from './blocks.ts';
+import { alreadyQuantized, nothingToQuantize, settingMissing, textUnusable } from './errors.ts';
+import { writeQuantized } from './folder.ts';
+import { bits as bitsSchema, type QuantizeOptions } from './options.ts';
+import { perplexityOf, predicted, rowsOf, windowsOf, type Row } from './perplexity.ts';
+import { bytesOf, chosenMatrices, type Switch } from './wrap.ts';
 
 export interface QuantizeResult {
   readonly bits: number;
   readonly matrices: number;
   /** Of these matrices: in the checkpoint's numbers, and quantized. */
   readonly bytes: { readonly before: number; readonly after: number };
-  /** Of the float and of the quantized model on the same windows; absent without a text. `tokens` were predicted. */
+  /** Where a folder was written. */
+  readonly outputDir?: string;
+  readonly files?: readonly string[];
+  /** Of the float and of the quantized model on the same rows; absent without a text or data. `tokens` were predicted. */
   readonly perplexity?: { readonly before: number; readonly after: number; readonly tokens: number };
 }
 
@@ -21,63 +27,119 @@ declare module '@lmflow/sdk' {
 }
 
 const flags = z.object({
-  text: z.string().optional().describe('Text file that perplexity is measured on; by default the files that dataset names, read as plain text.'),
-  maxTokens: z.int().min(2).optional().describe("Tokens of the text's beginning to measure on; by default all."),
-  contextLength: z.int().min(1).optional().describe("Tokens of a window; by default 512, and at most the model's positions."),
+  bits: bitsSchema.optional().describe('4 or 8; by default quantize.bits.'),
+  text: z.string().optional().describe('Text file that perplexity is measured on; by default the samples of dataset: those for evaluation where there are any.'),
+  maxTokens: z.int().min(2).optional().describe('Measure on so many of the first tokens; by default on all.'),
+  contextLength: z.int().min(1).optional().describe("Tokens of a window of --text; by default 512, and at most the model's positions. (Samples have blockSize.)"),
 });
+type Flags = z.output<typeof flags>;
+
+/** What the command needs of the plugin's tap. */
+export interface Loading {
+  /** Loads the configured model, quantized to `bits` from the cache, or in float. */
+  load(source: string, bits: Bits | 'float', signal: AbortSignal): Promise<Model>;
+  /** What turns a loaded model's quantized products off; undefined where it has none. */
+  switchOf(model: Model): Switch | undefined;
+}
+
+interface Task {
+  readonly source: string;
+  readonly outputDir: string;
+  readonly bits: Bits;
+  readonly rows: (model: Model) => Promise<readonly Row[] | undefined>;
+  readonly measure: (model: Model, rows: readonly Row[], name: string) => Promise<number>;
+  readonly signal: AbortSignal;
+}
 
 const size = (bytes: number): string => `${(bytes / 2 ** 20).toPrecision(3)} MiB`;
 
-/** The command; `switchOf` gives what turns a loaded model's quantized products off. */
-export function quantizeCommand(context: PluginContext<QuantizeOptions>, switchOf: (model: Model) => Switch): CommandSpec {
+export function quantizeCommand(context: PluginContext<QuantizeOptions>, loading: Loading): CommandSpec {
   return {
     name: 'quantize',
-    summary: 'Quantizes a model into the cache that generate, chat and serve use, and reports its perplexity before and after.',
+    summary: 'Quantizes a model into a folder of its own (outputDir), or into the cache that generate, chat and serve use, and reports its perplexity before and after.',
     options: flags,
-    sections: ['model', 'dataset', 'quantize', 'lora'],
-    examples: ['lmflow quantize --model org/model --quantize-bits 4 --text book.txt', 'lmflow quantize --model org/model --lora-adapter out --quantize-bits 8 --text book.txt --max-tokens 20000'],
+    sections: ['model', 'outputDir', 'dataset', 'quantize', 'lora'],
+    examples: [
+      'lmflow quantize --model org/model --bits 4 --output-dir model-4bit --text book.txt', 'lmflow quantize --model out --bits 8 --dataset questions.json',
+      'lmflow quantize --model org/model --lora-adapter out --bits 8 --text book.txt --max-tokens 20000',
+    ],
     async run({ config, options, signal }: CommandInvocation) {
-      const { text, maxTokens, contextLength = 512 } = options as z.output<typeof flags>;
-      const { bits } = context.options;
+      const { text, contextLength } = options as Flags;
+      const bits = (options as Flags).bits ?? context.options.bits;
       if (config.model === undefined) throw settingMissing('model', '--model org/model');
-      if (bits === undefined) throw settingMissing('quantize.bits', '--quantize-bits 4');
-      const words = await readTexts(text === undefined ? datasetFiles(config) : [text]);
-      const model = await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
-      const way = switchOf(model);
-      const sizes: QuantizeResult = { bits, matrices: way.matrices, bytes: way.bytes };
-      const summary = `${model.source}: ${way.matrices} matrices, ${size(way.bytes.before)} in the checkpoint, ${size(way.bytes.after)} quantized`;
-      if (words === undefined) {
-        context.log.event('quantize', { ...sizes }, summary);
-        context.log.info('no perplexity is reported: name a text with --text FILE, best one like what the model is for');
-        return { result: sizes };
-      }
-      const ids = model.tokenizer.encode(words, { addSpecialTokens: true }).ids.slice(0, maxTokens);
-      const windows = windowsOf(Int32Array.from(ids), Math.min(contextLength, model.architecture.maxPositions));
-      if (windows.length === 0) throw textUnusable(text ?? 'dataset', 'has fewer than two tokens');
-      const measure = async (float: boolean): Promise<number> => {
-        way.float = float;
-        const name = float ? 'float' : `${bits} bits`;
-        return perplexityOf(context.resolve(ENGINE), model, windows, signal, (done) => { context.log.progress(`perplexity, ${name}  ${done}/${windows.length}`); });
-      };
-      const perplexity = { before: await measure(true), after: await measure(false), tokens: ids.length - 1 };
-      const result: QuantizeResult = { ...sizes, perplexity };
-      context.log.event('quantize', { ...result }, `${summary}. Perplexity of ${perplexity.tokens} tokens: ${perplexity.before.toPrecision(5)} in float, ${perplexity.after.toPrecision(5)} quantized `
-        + `(${(100 * (perplexity.after / perplexity.before - 1)).toFixed(2)} %)`);
+      if (bits === undefined) throw settingMissing('quantize.bits', '--bits 4');
+      if (text === undefined && contextLength !== undefined) throw textUnusable('--context-length', 'is for --text: samples of dataset have blockSize');
+      const words = text === undefined ? undefined : await readText(text);
+      const rows = (model: Model): Promise<readonly Row[] | undefined> => rowsFor(model, words, options);
+      const measure = async (model: Model, some: readonly Row[], name: string): Promise<number> => perplexityOf(context.resolve(ENGINE), model, some, signal, (done) => { context.log.progress(`perplexity, ${name}  ${done}/${some.length}`); });
+      const result = await (config.outputDir === undefined ? intoCache : intoFolder)({ source: config.model, outputDir: config.outputDir ?? '', bits, rows, measure, signal });
+      tell(result, config.model);
       return { result };
     },
   };
+
+  async function intoCache({ source, bits, rows: rowsOfModel, measure, signal }: Task): Promise<QuantizeResult> {
+    const model = await loading.load(source, bits, signal);
+    const way = loading.switchOf(model);
+    if (!way) throw alreadyQuantized(model.source);
+    const rows = await rowsOfModel(model);
+    const result: QuantizeResult = { bits, matrices: way.matrices, bytes: way.bytes };
+    if (!rows) return result;
+    way.float = true;
+    const before = await measure(model, rows, 'float');
+    way.float = false;
+    return { ...result, perplexity: { before, after: await measure(model, rows, `${bits} bits`), tokens: predicted(rows) } };
+  }
+
+  async function intoFolder({ source, outputDir, bits, rows: rowsOfModel, measure, signal }: Task): Promise<QuantizeResult> {
+    const model = await loading.load(source, 'float', signal);
+    if ([...model.weights.values()].some(({ kind }) => kind === 'packed')) throw alreadyQuantized(model.source);
+    const chosen = chosenMatrices(model, bits, context.options);
+    const matrices = chosen.matrices.filter(({ inFeatures, scheme }) => inFeatures % scheme.blockSize === 0);
+    const left = chosen.matrices.filter((matrix) => !matrices.includes(matrix));
+    if (matrices.length === 0) throw nothingToQuantize(model.source);
+    if (left.length > 0) {
+      context.log.warn(`${left.length} matrices stay in floating point: blocks of ${[...new Set(left.map(({ scheme }) => scheme.blockSize))].join(' and ')} do not divide their ${[...new Set(left.map(({ inFeatures }) => inFeatures))].join(' and ')} columns, as the format wants (${[...new Set(left.map(({ name }) => name.split('.').at(-1)!))].join(', ')})`);
+    }
+    // Before samples are loaded, which may give the tokenizer a chat template that is not the model's.
+    const tokenizer = await model.tokenizer.files();
+    const headName = context.resolve(MODEL_FAMILIES).get(model.architecture.family)!.names.head;
+    const rows = await rowsOfModel(model);
+    const files = await writeFolder(outputDir, (directory) => writeQuantized({
+      model, matrices, head: chosen.head, headName, tokenizer, signal, done: (count) => { context.log.progress(`quantizing  ${count}/${matrices.length}`); },
+    }, directory));
+    if (model.adapter) context.log.info(`the adapter is no part of ${outputDir}: name it with the folder as with the model`);
+    const written = await loading.load(outputDir, 'float', signal);
+    const packed = [...written.weights.values()].filter(({ kind }) => kind === 'packed');
+    const result: QuantizeResult = { bits, matrices: matrices.length, bytes: { before: bytesOf(matrices.map(({ weight }) => model.weights.get(weight)!)), after: bytesOf(packed) }, outputDir, files };
+    if (!rows) return result;
+    return { ...result, perplexity: { before: await measure(model, rows, 'float'), after: await measure(written, rows, `${bits} bits`), tokens: predicted(rows) } };
+  }
+
+  /** Of the text, or of the samples that the configuration names. */
+  async function rowsFor(model: Model, words: string | undefined, { text, maxTokens, contextLength = 512 }: Flags): Promise<readonly Row[] | undefined> {
+    const { maxPositions } = model.architecture;
+    if (words !== undefined) {
+      const ids = model.tokenizer.encode(words, { addSpecialTokens: true }).ids.slice(0, maxTokens);
+      const rows = windowsOf(Int32Array.from(ids), Math.min(contextLength, maxPositions));
+      if (rows.length === 0) throw textUnusable(text!, 'has fewer than two tokens');
+      return rows;
+    }
+    if (context.config.dataset === undefined) return undefined;
+    const { train, evaluation } = await context.resolve(SAMPLES).load({ tokenizer: model.tokenizer, maxPositions });
+    return rowsOf(evaluation ?? train, maxPositions, maxTokens);
+  }
+
+  function tell(result: QuantizeResult, source: string): void {
+    const { matrices, bytes, outputDir, perplexity } = result;
+    const summary = `${outputDir === undefined ? source : `${source} is in ${outputDir}`}: ${matrices} matrices, ${size(bytes.before)} in the checkpoint, ${size(bytes.after)} quantized`;
+    const figures = perplexity && `. Perplexity of ${perplexity.tokens} tokens: ${perplexity.before.toPrecision(5)} in float, ${perplexity.after.toPrecision(5)} quantized (${(100 * (perplexity.after / perplexity.before - 1)).toFixed(2)} %)`;
+    context.log.event('quantize', { ...result }, `${summary}${figures ?? ''}`);
+    if (!perplexity) context.log.info('no perplexity is reported: name a text with --text FILE or data with --dataset, best like what the model is for');
+  }
 }
 
-/** Paths in `dataset`. Throws LMFLOW_QUANTIZE_TEXT where it says more than a path. */
-function datasetFiles({ dataset = [] }: Config): readonly string[] {
-  return [dataset].flat().map((one) => {
-    if (typeof one !== 'string') throw textUnusable('dataset', 'is more than the path of a file');
-    return one;
-  });
-}
-
-async function readTexts(files: readonly string[]): Promise<string | undefined> {
-  if (files.length === 0) return undefined;
-  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch((cause: unknown) => { throw textUnusable(file, 'cannot be read', cause); })));
-  return texts.join('\n').replace(/^\uFEFF/, '');
+async function readText(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => { throw textUnusable(file, 'cannot be read', cause); });
+  return text.replace(/^\uFEFF/, '');
 }

@@ -23,3 +23,14 @@ export function settingMissing(key: string, example: string): LMFlowError {
 export function textUnusable(source: string, what: string, cause?: unknown): LMFlowError {
   return new LMFlowError('LMFLOW_QUANTIZE_TEXT', `perplexity: ${source} ${what}`, { cause, hint: 'Name a plain text file: --text FILE.' });
 }
+
+/** The folder format has no linears that are stored the other way round. */
+export function layoutUnfit(source: string, linear: string, family: string): LMFlowError {
+  return new LMFlowError('LMFLOW_QUANTIZE_LAYOUT', `${source}: ${linear} is stored with a row for each input, as linears of the family ${family} are; the format of quantized folders has none of these`,
+    { hint: 'Leave outputDir out: the model is quantized into the cache then, and used from there.' });
+}
+
+/** The model to quantize has its weights in a few bits already. */
+export function alreadyQuantized(source: string): LMFlowError {
+  return new LMFlowError('LMFLOW_QUANTIZE_ALREADY', `${source} is quantized already`, { hint: 'Quantize the checkpoint in floating point.' });
+}

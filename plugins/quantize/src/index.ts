@@ -1,12 +1,14 @@
 // Linears in int8 or int4 for inference, in memory and in the products.
 import { createRequire } from 'node:module';
-import { definePlugin, Stage, type Model } from '@lmflow/sdk';
+import { definePlugin, MODELS, Stage, type Model } from '@lmflow/sdk';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
-import { quantizeCommand } from './command.ts';
+import type { Bits } from './blocks.ts';
+import { quantizeCommand, type Loading } from './command.ts';
 import { lowerMatMulNBits } from './lowering.ts';
 import { matMulNBitsOp } from './op.ts';
 import { aliases, quantizeOptions, unsupported } from './options.ts';
-import { quantizeModel, type Switch } from './wrap.ts';
+import { packedMatrices } from './packed.ts';
+import { computePacked, quantizeModel, type Switch } from './wrap.ts';
 
 export { dequantize, quantize, type Bits, type Quantized, type Scheme } from './blocks.ts';
 export type { QuantizeResult } from './command.ts';
@@ -25,17 +27,35 @@ const quantize = definePlugin({
   apply(context) {
     const { hooks } = context;
     const ways = new WeakMap<Model, Switch>();
+    /** What the command loads with, in place of the options. */
+    let asked: Bits | 'float' | undefined;
 
     // Before adapters are made, so that what wraps these functions later stands on quantized products.
     hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model, { purpose }) => {
-      const { bits } = context.options;
-      if (bits === undefined || purpose !== 'inference') return model;
+      if (purpose !== 'inference') return model;
+      const bits = asked ?? context.options.bits;
+      const packed = packedMatrices(model);
+      if (packed.length > 0) {
+        if (context.options.bits !== undefined) context.log.warn(`${model.source} is quantized already: quantize.bits is not for it`);
+        registerLowering(context, matMulNBitsOp, lowerMatMulNBits);
+        await computePacked(model, packed, context.options, name, context.log);
+        return model;
+      }
+      if (bits === undefined || bits === 'float') return model;
       registerLowering(context, matMulNBitsOp, lowerMatMulNBits);
       ways.set(model, await quantizeModel(model, bits, context.options, name, context.log));
       return model;
     });
 
-    context.command(quantizeCommand(context, (model) => ways.get(model)!));
+    const load: Loading['load'] = async (source, bits, signal) => {
+      asked = bits;
+      try {
+        return await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source, signal });
+      } finally {
+        asked = undefined;
+      }
+    };
+    context.command(quantizeCommand(context, { load, switchOf: (model) => ways.get(model) }));
   },
 });
 

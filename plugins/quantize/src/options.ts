@@ -2,7 +2,7 @@
 import { isModulePattern } from '@lmflow/sdk';
 import { z } from 'zod';
 
-const bits = z.union([z.literal(4), z.literal(8)]);
+export const bits = z.union([z.literal(4), z.literal(8)]);
 
 export const quantizeOptions = z.object({
   bits: bits.optional().describe('Bits of a weight of the blocks\' linears, 4 or 8; left out, nothing is quantized.'),

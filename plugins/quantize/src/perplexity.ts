@@ -1,74 +1,69 @@
-// Perplexity of a model on tokens: exp of the mean loss of every token but the first, each predicted once, in windows that overlap by one token.
-import { forward, type Engine, type Model, type Program, type Tensor, type Trace } from '@lmflow/sdk';
-import { Graph, type Value } from '@lmflow/sdk/graph';
+// Perplexity of a model on tokens: exp of the mean loss of those that count, in rows of bounded length.
+import { IGNORED, logSumExp, RowLogits, type Engine, type Model, type Samples } from '@lmflow/sdk';
 
-/** Cuts tokens into windows of `length` inputs and what follows each of them: [inputs, targets], the last one perhaps shorter. */
-export function windowsOf(ids: Int32Array, length: number): (readonly [Int32Array, Int32Array])[] {
+/** A row of tokens, and what is to be predicted after each: IGNORED where nothing is. */
+export interface Row { readonly inputs: Int32Array; readonly targets: Int32Array }
+
+/** Cuts tokens into rows of `length` inputs that overlap by one token, so that each but the first is predicted once; the last row may be shorter. */
+export function windowsOf(ids: Int32Array, length: number): Row[] {
   const count = Math.max(0, Math.ceil((ids.length - 1) / length));
   return Array.from({ length: count }, (_, index) => {
     const start = index * length;
     const end = Math.min(start + length, ids.length - 1);
-    return [ids.slice(start, end), ids.slice(start + 1, end + 1)] as const;
+    return { inputs: ids.slice(start, end), targets: ids.slice(start + 1, end + 1) };
   });
 }
 
-/** The model as it computes now: programs are traced here. `done` hears the windows that are through. */
-export async function perplexityOf(engine: Engine, model: Model, windows: readonly (readonly [Int32Array, Int32Array])[], signal: AbortSignal, done: (windows: number) => void): Promise<number> {
-  const programs = new Map<number, Program>();
-  // Weights that an adapter brings whole are inputs; its small matrices are constants.
-  const parameters: Record<string, Tensor> = {};
-  let [loss, tokens] = [0, 0];
+/** Rows of so many tokens share a program. */
+const BUCKET = 64;
+
+/**
+ * The rows of samples: each tokens' label is predicted from those before it, as evaluation does; packed samples come apart. They are filled up on the right, which changes
+ * nothing before, to a few lengths, and sorted by them. At most the first `most` predicted tokens count.
+ */
+export function rowsOf(samples: Samples, maxPositions: number, most = Infinity): Row[] {
+  const rows: Row[] = [];
+  let left = most;
+  for (let index = 0; index < samples.length && left > 0; index++) {
+    const { inputIds, labels, segments } = samples.get(index);
+    for (let start = 0; start < inputIds.length && left > 0;) {
+      let end = start + 1;
+      while (end < inputIds.length && segments?.[end] === segments?.[start]) end++;
+      const own = inputIds.subarray(start, end - 1);
+      const targets = labels.slice(start + 1, end).map((label) => (label === IGNORED || left-- <= 0 ? IGNORED : label));
+      start = end;
+      if (targets.every((label) => label === IGNORED)) continue;
+      const length = Math.min(Math.ceil(targets.length / BUCKET) * BUCKET, maxPositions);
+      const filled = (numbers: Int32Array, rest: number): Int32Array => Int32Array.from({ length }, (_, place) => numbers[place] ?? rest);
+      rows.push({ inputs: filled(own, 0), targets: filled(targets, IGNORED) });
+    }
+  }
+  return rows.sort((a, b) => a.inputs.length - b.inputs.length);
+}
+
+/** How many tokens rows predict. */
+export function predicted(rows: readonly Row[]): number {
+  return rows.reduce((sum, { targets }) => sum + targets.reduce((count, target) => count + Number(target !== IGNORED), 0), 0);
+}
+
+/** The model as it computes now: programs are traced here. `done` hears the rows that are through. */
+export async function perplexityOf(engine: Engine, model: Model, rows: readonly Row[], signal: AbortSignal, done: (rows: number) => void): Promise<number> {
+  const logits = new RowLogits(engine, model);
+  const { vocabularySize } = model.architecture;
+  let loss = 0;
   try {
-    for (const [index, [inputs, targets]] of windows.entries()) {
+    for (const [index, { inputs, targets }] of rows.entries()) {
       signal.throwIfAborted();
-      const { length } = inputs;
-      let program = programs.get(length);
-      if (!program) {
-        const graph = logitsGraph(model, length);
-        programs.set(length, program = await engine.compile(graph, { name: 'perplexity' }));
-        for (const [name, { data, shape }] of model.parameters) if (graph.inputs.has(`parameter:${name}`)) parameters[`parameter:${name}`] ??= await engine.upload(data, shape, 'float32');
+      const numbers = await logits.of(inputs);
+      for (const [place, target] of targets.entries()) {
+        if (target === IGNORED) continue;
+        const one = numbers.subarray(place * vocabularySize, (place + 1) * vocabularySize);
+        loss += logSumExp(one) - one[target]!;
       }
-      loss += lossOf(await logitsOf(engine, program, inputs, parameters), targets);
-      tokens += length;
       done(index + 1);
     }
   } finally {
-    for (const tensor of Object.values(parameters)) tensor.dispose();
-    for (const program of programs.values()) await program.dispose();
+    await logits.dispose();
   }
-  return Math.exp(loss / tokens);
-}
-
-/** Logits [length, vocabulary] of one row. */
-function logitsGraph(model: Model, length: number): Graph {
-  const graph = new Graph();
-  const input = (name: string): Value => graph.input(name, 'int32', [1, length]);
-  const trace: Trace = {
-    graph, model, batchSize: 1, length, mode: 'inference', input, positions: input('positions'), dropoutMask: () => { throw new Error('there is no dropout in inference'); },
-  };
-  graph.output('logits', model.build.logits(trace, forward(trace)));
-  return graph;
-}
-
-async function logitsOf(engine: Engine, program: Program, ids: Int32Array, parameters: Readonly<Record<string, Tensor>>): Promise<Float32Array> {
-  const shape = [1, ids.length];
-  const inputs: Record<string, Tensor> = { inputIds: await engine.upload(ids, shape, 'int32'), positions: await engine.upload(Int32Array.from(ids.keys()), shape, 'int32') };
-  const { logits } = await program.run({ ...inputs, ...parameters });
-  const numbers = Float32Array.from((await logits!.read()) as Float32Array);
-  for (const tensor of [logits!, ...Object.values(inputs)]) tensor.dispose();
-  return numbers;
-}
-
-/** Sum of -log softmax(row)[target], in float64. */
-function lossOf(logits: Float32Array, targets: Int32Array): number {
-  const width = logits.length / targets.length;
-  let loss = 0;
-  for (const [place, target] of targets.entries()) {
-    const row = logits.subarray(place * width, (place + 1) * width);
-    let [largest, sum] = [-Infinity, 0];
-    for (let index = 0; index < width; index++) if (row[index]! > largest) largest = row[index]!;
-    for (let index = 0; index < width; index++) sum += Math.exp(row[index]! - largest);
-    loss += largest + Math.log(sum) - row[target]!;
-  }
-  return loss;
+  return Math.exp(loss / predicted(rows));
 }

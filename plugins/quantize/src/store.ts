@@ -1,8 +1,10 @@
 // The quantized form of a model's matrices: made one tensor at a time into files that the engine maps, those of a block that may share an input in one, or in memory for weights that have no file.
-import { cacheFolder, derivedFile, floatWeight, isLMFlowError, type LinearLayer, type Logger, type Model } from '@lmflow/sdk';
+import { isDeepStrictEqual } from 'node:util';
+import { cacheFolder, derivedFile, isLMFlowError, type LinearLayer, type Logger, type Model } from '@lmflow/sdk';
 import type { DType, WeightSource } from '@lmflow/sdk/graph';
 import { blockSizes, quantize, type Quantized, type Scheme } from './blocks.ts';
 import { cacheNotWritten } from './errors.ts';
+import { filesOf, groupInPlace, repacked } from './packed.ts';
 
 /** Changes when the content of the files does. */
 const FORMAT = 2;
@@ -62,12 +64,13 @@ export function rowsOf(part: WeightSource, from: number, count: number): WeightS
 }
 
 /** Neighbours of a block that can be read with the same input: q, k and v, or gate and up, among others. */
-function groupsOf(model: Model, matrices: readonly Matrix[]): Matrix[][] {
+export function groupsOf(model: Model, matrices: readonly Matrix[]): Matrix[][] {
   const groups: Matrix[][] = [];
   for (const matrix of matrices) {
     const first = groups.at(-1)?.[0];
-    const kindOf = ({ weight }: Matrix): string => floatWeight(model, weight).kind;
-    if (first && matrix.layer !== undefined && first.layer === matrix.layer && first.inFeatures === matrix.inFeatures && kindOf(first) === kindOf(matrix)) groups.at(-1)!.push(matrix);
+    const kindOf = ({ weight }: Matrix): string => model.weights.get(weight)!.kind;
+    const alike = first && first.layer === matrix.layer && first.inFeatures === matrix.inFeatures && kindOf(first) === kindOf(matrix) && isDeepStrictEqual(first.scheme, matrix.scheme);
+    if (alike && matrix.layer !== undefined) groups.at(-1)!.push(matrix);
     else groups.push([matrix]);
   }
   return groups;
@@ -85,8 +88,11 @@ async function storeGroup(model: Model, matrices: readonly Matrix[], folder: str
     ...(scheme.symmetric ? [] : [{ dtype: 'uint8' as const, shape: [rows, zeros], byteLength: rows * zeros }]),
   ];
   const settled = ([packed, scales, zeroPoints]: readonly WeightSource[]): StoredGroup => ({ scheme, inFeatures, packed: packed!, scales: scales!, zeroPoints });
-  const weights = matrices.map(({ weight }) => floatWeight(model, weight));
-  const [weight, ...others] = weights.filter((source) => source.kind === 'file');
+  const weights = matrices.map((matrix) => model.weights.get(matrix.weight)!);
+  const packed = weights.filter((weight) => weight.kind === 'packed');
+  const inPlace = packed.length > 0 ? groupInPlace(packed, matrices[0]!) : undefined;
+  if (inPlace) return { made: false, group: inPlace };
+  const [weight, ...others] = weights.flatMap((source) => (source.kind === 'packed' ? filesOf(source) : source.kind === 'file' ? [source] : []));
   if (!weight) {
     const arrays = await quantizeGroup(model, matrices, parts);
     return { made: false, group: settled(parts.map(({ dtype, shape }, index) => ({ kind: 'memory', dtype, shape, data: arrays[index]! }))) };
@@ -104,7 +110,8 @@ async function quantizeGroup(model: Model, matrices: readonly Matrix[], parts: r
   const arrays = parts.map(({ dtype, byteLength }) => (dtype === 'float32' ? new Float32Array(byteLength / 4) : new Uint8Array(byteLength)));
   const filled = arrays.map(() => 0);
   for (const matrix of matrices) {
-    const { packed, scales, zeroPoints } = quantizeMatrix(await model.read(matrix.weight), matrix);
+    const weight = model.weights.get(matrix.weight)!;
+    const { packed, scales, zeroPoints } = weight.kind === 'packed' ? await repacked(weight, matrix) : quantizeMatrix(await model.read(matrix.weight), matrix);
     [packed, scales, zeroPoints].forEach((numbers, index) => {
       if (!numbers) return;
       arrays[index]!.set(numbers, filled[index]);

@@ -4,7 +4,7 @@ import { claimLinears, matchesModule, type LinearLayer, type Logger, type Model,
 import { add, concat, Graph, slice, type ModelWeight, type Value, type WeightSource } from '@lmflow/sdk/graph';
 import type { Bits, Scheme } from './blocks.ts';
 import { excludeUnknown, nothingToQuantize } from './errors.ts';
-import { matMulNBits, type PackedWeight } from './op.ts';
+import { dequantized, matMulNBits, type PackedWeight } from './op.ts';
 import type { QuantizeOptions } from './options.ts';
 import { rowsOf, storeMatrices, type Matrix, type StoredMatrix } from './store.ts';
 
@@ -45,17 +45,38 @@ export async function quantizeModel(model: Model, bits: Bits, options: QuantizeO
   return way;
 }
 
+/** Wraps the products of a model whose checkpoint has matrices in a few bits. */
+export async function computePacked(model: Model, matrices: readonly Matrix[], { activations, cacheDir }: QuantizeOptions, plugin: string, log: Logger): Promise<void> {
+  claimLinears(model, model.linears.filter(({ name }) => matrices.some((matrix) => matrix.name === name)), plugin);
+  const stored = await storeMatrices(model, matrices, cacheDir, log);
+  const byWeight = new Map([...stored.values()].map((matrix) => [matrix.weight, matrix]));
+  const { weight } = model.build;
+  // Whoever wants floats in a program gets them of the codes; the head's are not computed where its product is.
+  model.build.weight = (trace, name) => {
+    const matrix = trace.model.weights === model.weights && !trace.model.parameters.has(name) ? byWeight.get(name) : undefined;
+    if (!matrix) return weight(trace, name);
+    const value = dequantized(packedWeight(trace, [matrix]));
+    names.set(value, name);
+    return value;
+  };
+  computeQuantized(model, stored, matrices.find(({ layer }) => layer === undefined)?.name, { activations, way: { float: false } });
+}
+
+/** Which weight a value in floats is of. */
+const names = new WeakMap<Value, string>();
+
 /** Wraps the products with stored matrices; `head` is the name of the head's. */
 export function computeQuantized(model: Model, stored: ReadonlyMap<string, StoredMatrix>, head: string | undefined, { activations, way }: Pick<QuantizeOptions, 'activations'> & { readonly way: Pick<Switch, 'float'> }): void {
   const { matmul, project, logits } = model.build;
   const product = (trace: Trace, x: Value, matrices: readonly StoredMatrix[]): Value => matMulNBits(x, packedWeight(trace, matrices), activations);
-  const storedOf = (layer: LinearLayer): StoredMatrix | undefined => (way.float || model.parameters.has(layer.weight) ? undefined : stored.get(layer.name));
+  // A trace of the model with other weights (an export's) is not of these matrices.
+  const storedOf = ({ model: { parameters, weights } }: Trace, layer: LinearLayer): StoredMatrix | undefined => (way.float || weights !== model.weights || parameters.has(layer.weight) ? undefined : stored.get(layer.name));
   model.build.matmul = (trace, x, layer) => {
-    const matrix = storedOf(layer);
+    const matrix = storedOf(trace, layer);
     return matrix ? product(trace, x, [matrix]) : matmul(trace, x, layer);
   };
   model.build.project = (trace, x, layers) => {
-    const matrices = layers.flatMap((layer) => storedOf(layer) ?? []);
+    const matrices = layers.flatMap((layer) => storedOf(trace, layer) ?? []);
     const biases = layers.flatMap(({ bias }) => bias ?? []);
     const whole = (some: readonly unknown[]): boolean => some.length === layers.length;
     if (layers.length < 2 || !whole(matrices) || !together(matrices) || (biases.length > 0 && !whole(biases))) return project(trace, x, layers);
@@ -67,7 +88,7 @@ export function computeQuantized(model: Model, stored: ReadonlyMap<string, Store
   const headMatrix = head === undefined ? undefined : stored.get(head);
   if (!headMatrix) return;
   // A head that another plugin has put together is no longer the one that was quantized.
-  model.build.logits = (trace, output) => (!way.float && weightName(output.weight) === headMatrix.weight ? product(trace, output.hidden, [headMatrix]) : logits(trace, output));
+  model.build.logits = (trace, output) => (!way.float && trace.model.weights === model.weights && weightName(output.weight) === headMatrix.weight ? product(trace, output.hidden, [headMatrix]) : logits(trace, output));
 }
 
 /** The head as a linear, also where it shares the embedding's weight; undefined where it is not a weight of the checkpoint. */
@@ -84,7 +105,9 @@ function headOf(model: Model): LinearLayer | undefined {
 }
 
 /** The weight that a value is, perhaps widened to float32. */
-function weightName({ source }: Value): string | undefined {
+function weightName(value: Value): string | undefined {
+  const { source } = value;
+  if (names.has(value)) return names.get(value);
   if (source.kind === 'node' && source.node.op.name === 'cast') return weightName(source.node.inputs[0]!);
   return source.kind === 'weight' ? source.name : undefined;
 }

@@ -1,29 +1,21 @@
 // `lmflow quantize`: what it reports, that both perplexities are those of the logits, and its errors.
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { ENGINE, forward, MODELS, type Trace } from '@lmflow/sdk';
+import { ENGINE, forward, MODELS, RowLogits, type Samples, type Trace } from '@lmflow/sdk';
 import { Graph } from '@lmflow/sdk/graph';
 import inference from '@lmflow/preset-inference';
 import type { QuantizeResult } from '../src/command.ts';
-import { windowsOf } from '../src/perplexity.ts';
+import { rowsOf, windowsOf } from '../src/perplexity.ts';
+import { fixtureFolder, root, shared, temporary } from './folders.ts';
 
-const root = resolve(import.meta.dirname, '../../..');
-const shared = join(root, '../shared');
-const temporary = (name: string): string => mkdtempSync(join(tmpdir(), `lmflow-quantize-${name}-`));
 const cacheDir = temporary('cache');
 
-/** A fixture model whose words are t0 .. t95, and a text of 40 of them. */
+/** A fixture model and a text of 40 of its words. */
 function fixture(): { readonly model: string; readonly text: string } {
-  const model = temporary('llama');
-  cpSync(join(root, 'test/fixtures/families/llama'), model, { recursive: true });
-  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(join(model, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null,
-    pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null, model: { type: 'WordLevel', vocab, unk_token: 't0' } }));
-  writeFileSync(join(model, 'tokenizer_config.json'), '{}');
+  const model = fixtureFolder('families/llama');
   const text = join(model, 'text.txt');
   writeFileSync(text, ids.map((id) => `t${id}`).join(' '));
   return { model, text };
@@ -73,7 +65,7 @@ async function perplexity(config: Record<string, unknown>, source: string, lengt
 }
 
 test('windows: every token but the first is predicted once', () => {
-  const pairs = (count: number, length: number): number[][][] => windowsOf(Int32Array.from({ length: count }, (_, index) => index), length).map((window) => window.map((one) => [...one]));
+  const pairs = (count: number, length: number): number[][][] => windowsOf(Int32Array.from({ length: count }, (_, index) => index), length).map(({ inputs, targets }) => [[...inputs], [...targets]]);
   assert.equal(pairs(6, 2), [[[0, 1], [1, 2]], [[2, 3], [3, 4]], [[4], [5]]]);
   assert.equal(pairs(3, 9), [[[0, 1], [1, 2]]]);
   assert.equal([pairs(1, 4), pairs(0, 4)], [[], []]);
@@ -94,13 +86,55 @@ test('the perplexities of the float and of the quantized model, as loaded withou
   assert.ok(files.length < result.matrices && files.length > 2, `${files.length} files`);
   // float32 in the checkpoint; at 4 bits a block of 32 has 20 bytes for 128, and the head, at 8, 36.
   assert.ok(result.bytes.after > result.bytes.before * 20 / 128 && result.bytes.after < result.bytes.before * 36 / 128, JSON.stringify(result.bytes));
-  // The same from `dataset`, fewer tokens, and an adapter beneath both.
-  assert.equal((await run({ model, dataset: text, quantize }, { contextLength: 16 })).result, result);
+  // Bits as a flag of the command, fewer tokens, and an adapter beneath both.
+  assert.equal((await run({ model, quantize: { cacheDir: quantize.cacheDir } }, { text, contextLength: 16, bits: 4 })).result, result);
   assert.is((await run({ model, quantize }, { text, maxTokens: 11 })).result.perplexity!.tokens, 10);
   for (const kind of ['plain', 'head']) {
     const adapted = (await run({ model, quantize, lora: { adapter: join(root, 'test/fixtures/adapters/llama', kind) } }, { text, contextLength: 16 })).result.perplexity!;
     assert.ok(Math.abs(adapted.before / before - 1) > 1e-3 && Math.abs(adapted.after / after - 1) > 1e-3 && adapted.before !== adapted.after, `${kind}: ${JSON.stringify(adapted)}`);
   }
+});
+
+test('samples of dataset: the labelled tokens of evaluation, as training would evaluate it; packed ones come apart', async () => {
+  const { model } = fixture();
+  const records = [[3, 40, 7], [70, 9, 22, 51, 6], [12, 12, 90], [33, 2, 81, 4, 5, 60]].map((words) => words.map((id) => `t${id}`));
+  const dataset = join(model, 'records.jsonl');
+  writeFileSync(dataset, records.map(([first, ...rest]) => JSON.stringify({ prompt: `${first!} `, completion: rest.join(' ') })).join('\n'));
+  const other = join(model, 'other.jsonl');
+  writeFileSync(other, JSON.stringify({ prompt: 't1 ', completion: 't2' }));
+  const evalOnly = { model, dataset: other, evalDataset: dataset, datasetCacheDir: temporary('datasets'), quantize: { bits: 8, cacheDir } };
+  const { perplexity: found } = (await run(evalOnly)).result;
+  // By hand: each completion's words and the end of text, predicted from what comes before.
+  const { kernel } = await createTestKernel({ presets: [inference], config: { model } });
+  const loaded = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: model });
+  const logits = new RowLogits(kernel.resolve(ENGINE), loaded);
+  let [loss, count] = [0, 0];
+  for (const words of records) {
+    const row = [...words.map((word) => Number(word.slice(1))), 1];
+    const numbers = await logits.of(Int32Array.from(row));
+    for (let place = 0; place + 1 < row.length; place++, count++) {
+      const one = [...numbers.subarray(place * 96, (place + 1) * 96)];
+      loss -= Math.log(Math.exp(one[row[place + 1]!]!) / one.reduce((sum, number) => sum + Math.exp(number), 0));
+    }
+  }
+  await logits.dispose();
+  await kernel.close();
+  assert.is(found!.tokens, count);
+  assert.ok(Math.abs(found!.before / Math.exp(loss / count) - 1) < 1e-5, `${found!.before}, expected ${Math.exp(loss / count)}`);
+  assert.ok(Math.abs(found!.after / found!.before - 1) > 1e-5);
+  const packed = (await run({ ...evalOnly, packing: true, blockSize: 16 })).result.perplexity!;
+  assert.ok(packed.tokens === count && Math.abs(packed.before / found!.before - 1) < 1e-5, JSON.stringify(packed));
+  assert.is((await run(evalOnly, { maxTokens: 5 })).result.perplexity!.tokens, 5);
+});
+
+test('rows of samples: filled up to a few lengths, a row for each packed sample that has labels', () => {
+  const sample = { inputIds: Int32Array.of(5, 6, 7, 8, 9), labels: Int32Array.of(-100, 6, 7, -100, -100), segments: Int32Array.of(1, 1, 1, 2, 2) };
+  const samples = { length: 1, get: () => sample } as unknown as Samples;
+  const [row, ...more] = rowsOf(samples, 8);
+  assert.is(more.length, 0);
+  assert.equal([[...row!.inputs], [...row!.targets]], [[5, 6, 0, 0, 0, 0, 0, 0], [6, 7, -100, -100, -100, -100, -100, -100]]);
+  assert.is(rowsOf(samples, 512)[0]!.inputs.length, 64);
+  assert.equal([...rowsOf(samples, 4, 1)[0]!.targets], [6, -100, -100, -100]);
 });
 
 test('without a text no perplexity, and how to get one; settings and texts that are missing are errors', async () => {
@@ -111,7 +145,7 @@ test('without a text no perplexity, and how to get one; settings and texts that 
   assert.is(await code(run({ model }, { text })), 'LMFLOW_SETTING_MISSING');
   assert.is(await code(run({ quantize: { bits: 8 } }, { text })), 'LMFLOW_SETTING_MISSING');
   assert.is(await code(run({ model, quantize: { bits: 8, cacheDir } }, { text: `${text}.nowhere` })), 'LMFLOW_QUANTIZE_TEXT');
-  assert.is(await code(run({ model, dataset: { path: text }, quantize: { bits: 8, cacheDir } })), 'LMFLOW_QUANTIZE_TEXT');
+  assert.is(await code(run({ model, dataset: text, quantize: { bits: 8, cacheDir } }, { contextLength: 16 })), 'LMFLOW_QUANTIZE_TEXT');
   writeFileSync(text, 't5');
   assert.is(await code(run({ model, quantize: { bits: 8, cacheDir } }, { text })), 'LMFLOW_QUANTIZE_TEXT');
 });

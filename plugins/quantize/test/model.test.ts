@@ -1,11 +1,10 @@
 // Whole models through a kernel: a quantized model's logits are those of a float model with the numbers that the codes stand for.
-import { cpSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { ENGINE, forward, MODELS, type Model, type Tensor, type Trace } from '@lmflow/sdk';
+import { ENGINE, forward, MODELS, RowLogits, type Model, type Trace } from '@lmflow/sdk';
 import { Graph, matMul } from '@lmflow/sdk/graph';
 import inference from '@lmflow/preset-inference';
 import { dequantize, type Bits } from '../src/blocks.ts';
@@ -13,39 +12,18 @@ import { matMulNBitsOp } from '../src/op.ts';
 import { quantizeOptions, type QuantizeOptions } from '../src/options.ts';
 import { quantizeMatrix } from '../src/store.ts';
 import { chosenMatrices } from '../src/wrap.ts';
+import { fixtureFolder, root, temporary } from './folders.ts';
 
-const root = resolve(import.meta.dirname, '../../..');
-const temporary = (name: string): string => mkdtempSync(join(tmpdir(), `lmflow-quantize-${name}-`));
+const fixture = (family: string): string => fixtureFolder(`families/${family}`);
 const cacheDir = temporary('cache');
-
-/** A fixture model with a tokenizer of made-up words. */
-function fixture(family: string): string {
-  const folder = temporary(family);
-  cpSync(join(root, 'test/fixtures/families', family), folder, { recursive: true });
-  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null,
-    pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null, model: { type: 'WordLevel', vocab, unk_token: 't0' } }));
-  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ eos_token: 't1' }));
-  return folder;
-}
 
 async function logits(source: string, config: Record<string, unknown>, change: (model: Model) => Promise<void> = async () => undefined, purpose: 'training' | 'inference' = 'inference'): Promise<Float32Array> {
   const { kernel } = await createTestKernel({ presets: [inference], config });
   try {
     const model = await kernel.resolve(MODELS).load({ role: config['lora'] ? 'policy' : 'reference', purpose, source });
     await change(model);
-    const graph = new Graph();
-    const trace: Trace = { graph, model, batchSize: 1, length: 12, mode: 'inference', input: (name) => graph.input(name, 'int32', [1, 12]),
-      positions: graph.input('positions', 'int32', [1, 12]), dropoutMask: () => { throw new Error('no dropout'); } };
-    graph.output('logits', model.build.logits(trace, forward(trace)));
-    const engine = kernel.resolve(ENGINE);
-    const program = await engine.compile(graph);
-    const numbers = (what: (index: number) => number): Int32Array => Int32Array.from({ length: 12 }, (_, index) => what(index));
-    const inputs: Record<string, Tensor> = {
-      positions: await engine.upload(numbers((index) => index), [1, 12], 'int32'), inputIds: await engine.upload(numbers((index) => (index * 7) % 90), [1, 12], 'int32'),
-    };
-    for (const [name, { data, shape }] of model.parameters) if (graph.inputs.has(`parameter:${name}`)) inputs[`parameter:${name}`] = await engine.upload(data, shape, 'float32');
-    return Float32Array.from((await (await program.run(inputs))['logits']!.read()) as Float32Array);
+    const run = new RowLogits(kernel.resolve(ENGINE), model);
+    return await run.of(Int32Array.from({ length: 12 }, (_, index) => (index * 7) % 90));
   } finally {
     await kernel.close();
   }

@@ -1,5 +1,6 @@
 // What one does with a model: generate text, serve it, merge its adapter, export it.
 import { definePreset } from '@lmflow/sdk';
+import datasets from '@lmflow/plugin-datasets';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import models from '@lmflow/plugin-models';
 import lora from '@lmflow/plugin-lora';
@@ -10,5 +11,5 @@ import exportModel from '@lmflow/plugin-export';
 
 export default definePreset({
   name: '@lmflow/preset-inference',
-  plugins: [engineOnnx, models, quantize, lora, generate, serve, exportModel],
+  plugins: [engineOnnx, models, datasets, quantize, lora, generate, serve, exportModel],
 });
