@@ -46,7 +46,8 @@ export async function merge({ resolve, log }: Services, { config, options, signa
   const drift = await measureDrift(resolve(ENGINE), model, merged, driftRows(model, prompt, config.seed ?? 42), signal);
   log.event('merge', { outputDir, files, drift }, `merged into ${outputDir}: ${files.length} files. Logits differ from base + adapter by at most ${drift.largest.toExponential(1)} `
     + `(mean ${drift.mean.toExponential(1)}; logits up to ${drift.largestLogit.toFixed(1)}), the likeliest token is the same at ${(100 * drift.sameToken).toFixed(1)} % of ${drift.tokens} positions`);
-  if (!(drift.largest <= 1e-3 * Math.max(1, drift.largestLogit))) log.warn('the merged model is further from base + adapter than rounding explains: check it before you use it');
+  if ([...model.weights.values()].some(({ kind }) => kind === 'packed')) log.info('the base is quantized: the merged model has the numbers that its codes stand for, and does not round activations as the base may');
+  else if (!(drift.largest <= 1e-3 * Math.max(1, drift.largestLogit))) log.warn('the merged model is further from base + adapter than rounding explains: check it before you use it');
   return { outputDir, files, drift };
 }
 
