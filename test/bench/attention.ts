@@ -8,7 +8,7 @@ import { createTestKernel } from 'lmflow/testing';
 import { ENGINE, randomStream, type Engine, type Tensor, type TensorMap } from '@lmflow/sdk';
 import { attention, grad, Graph, mul, sizeOf, sum, type Value } from '@lmflow/sdk/graph';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
-import { flashAttention } from '@lmflow/plugin-flash-attention';
+import { flashAttention, registerFlashAttention } from '@lmflow/plugin-flash-attention';
 import { plot } from './plot.ts';
 
 const [heads, groups, width] = [8, 4, 64];
@@ -61,6 +61,7 @@ async function times(engine: Engine, length: number): Promise<Partial<Record<Kin
 
 const { kernel } = await createTestKernel({ plugins: [engineOnnx()] });
 const engine = kernel.resolve(ENGINE);
+registerFlashAttention(kernel);
 if (values.memory) {
   const [kind, length] = values.memory.split(',') as [Kind, string];
   process.stdout.write(`${await memory(engine, kind, Number(length))}\n`);

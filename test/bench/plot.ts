@@ -21,7 +21,7 @@ export function plot(title: string, axis: string, lines: readonly Line[]): strin
       return [`<line x1="${left}" x2="${width - right}" y1="${level.toFixed(1)}" y2="${level.toFixed(1)}" stroke="#ddd"/>`,
         text(Math.round(part * highest).toLocaleString('en'), [left - 8, level + 4], 'end'), text(Math.round(part * farthest).toLocaleString('en'), [x(part * farthest), height - bottom + 18])];
     }),
-    text(axis, [width - right + 8, height - bottom + 18], 'start'),
+    text(axis, [(left + width - right) / 2, height - 5]),
     ...lines.flatMap(([name, line], index) => {
       const colour = COLOURS[index % COLOURS.length]!;
       const last = line.at(-1);

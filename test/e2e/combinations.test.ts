@@ -7,10 +7,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createKernel, silentLogger } from 'lmflow';
 import { ENGINE, type Engine, type TensorMap } from '@lmflow/sdk';
-import int8Compute from '@lmflow/plugin-int8-compute';
+import int8Compute, { matMulInt8Op } from '@lmflow/plugin-int8-compute';
 import finetune from '@lmflow/preset-finetune';
+import { LOWERINGS, type Lowerings } from '@lmflow/plugin-engine-onnx';
 import lora from '@lmflow/preset-lora';
 import qlora from '@lmflow/preset-qlora';
+import { firstOtherCodes, isActivation, showActivations } from './codes.ts';
 
 type Numbers = Readonly<Record<string, readonly number[]>>;
 
@@ -29,10 +31,16 @@ function project(): { readonly folder: string; readonly packing: Record<string, 
 }
 
 const { folder, packing, blocks } = project();
-const METHODS = { lora: { preset: lora, r: 4 }, qlora: { preset: qlora, r: 4 }, 'int8-compute': { preset: lora, r: 4, int8: true }, full: { preset: finetune } };
+interface Method { readonly preset: typeof lora; readonly r?: number; readonly int8?: boolean; readonly exact?: boolean }
+
+/** int8-compute twice: with activations rounded to 8 bits, as the engine does it, and with none rounded, as the op is defined. */
+const METHODS: Readonly<Record<string, Method>> = {
+  lora: { preset: lora, r: 4 }, qlora: { preset: qlora, r: 4 }, full: { preset: finetune },
+  'int8-compute': { preset: lora, r: 4, int8: true }, 'int8-compute without rounding': { preset: lora, r: 4, int8: true, exact: true },
+};
 
 /** One training step; gives the loss and the gradients as the engine computed them. */
-async function firstStep({ preset, r, int8 }: { readonly preset: typeof lora; readonly r?: number; readonly int8?: boolean }, config: Record<string, unknown>): Promise<Numbers> {
+async function firstStep({ preset, r, int8, exact }: Method, config: Record<string, unknown>): Promise<Numbers> {
   const cacheDir = join(folder, '.cache');
   const kernel = await createKernel({
     presets: [preset], plugins: [int8 && int8Compute({ cacheDir, selfCheck: false })], model: folder, datasetCacheDir: cacheDir,
@@ -41,6 +49,7 @@ async function firstStep({ preset, r, int8 }: { readonly preset: typeof lora; re
   }, { log: silentLogger() });
   try {
     const results = record(kernel.resolve(ENGINE));
+    if (exact) withoutInt8(kernel.resolve(LOWERINGS));
     await kernel.run('finetune');
     return results[0]!;
   } finally {
@@ -48,16 +57,24 @@ async function firstStep({ preset, r, int8 }: { readonly preset: typeof lora; re
   }
 }
 
+/** The engine then decomposes the op. */
+function withoutInt8(lowerings: Lowerings): void {
+  const register = lowerings.register.bind(lowerings);
+  lowerings.register = (op, lowering) => { if (op !== matMulInt8Op.name) register(op, lowering); };
+}
+
 /** Keeps what training programs give. */
 function record(engine: Engine): Numbers[] {
   const results: Numbers[] = [];
   const compile = engine.compile.bind(engine);
   engine.compile = async (graph, options) => {
+    const training = graph.outputs.has('loss');
+    if (training) showActivations(graph);
     const program = await compile(graph, options);
     const run = async (inputs: TensorMap, outputs?: TensorMap): Promise<TensorMap> => {
       const given = await program.run(inputs, outputs);
       const entries = await Promise.all(Object.entries(given).map(async ([name, tensor]) => [name, Array.from(await tensor.read(), Number)] as const));
-      if (graph.outputs.has('loss')) results.push(Object.fromEntries(entries));
+      if (training) results.push(Object.fromEntries(entries));
       return given;
     };
     return { run, dispose: () => program.dispose() };
@@ -67,15 +84,16 @@ function record(engine: Engine): Numbers[] {
 
 /** The largest difference of any number, against the largest number of its tensor where that is more than 1. */
 function difference(found: Numbers, expected: Numbers): number {
-  assert.equal(Object.keys(found).sort(), Object.keys(expected).sort());
-  return Math.max(...Object.entries(expected).map(([name, numbers]) => {
+  const names = (numbers: Numbers): string[] => Object.keys(numbers).filter((name) => !isActivation(name)).sort();
+  assert.equal(names(found), names(expected));
+  return Math.max(...Object.entries(expected).filter(([name]) => !isActivation(name)).map(([name, numbers]) => {
     const scale = numbers.reduce((most, number) => Math.max(most, Math.abs(number)), 1);
     return numbers.reduce((most, number, index) => Math.max(most, Math.abs(number - found[name]![index]!)), 0) / scale;
   }));
 }
 
 const SAVINGS: readonly Record<string, unknown>[] = [
-  { gradientCheckpointing: true }, { gradientCheckpointing: { every: 2 } }, { flashAttention: { from: 1, queries: 20, keys: 40 } }, { flashAttention: { from: 1, queries: 20, keys: 40 }, gradientCheckpointing: true },
+  { gradientCheckpointing: true }, { gradientCheckpointing: { every: 2 } }, { flashAttention: { from: 1, tile: 20 } }, { flashAttention: { from: 1, tile: 20 }, gradientCheckpointing: true },
 ];
 
 for (const [name, method] of Object.entries(METHODS)) {
@@ -84,9 +102,12 @@ for (const [name, method] of Object.entries(METHODS)) {
       const expected = await firstStep(method, data);
       assert.ok(Object.keys(expected).length > 10 && expected['loss']![0]! > 0);
       for (const saving of SAVINGS) {
-        const found = difference(await firstStep(method, { ...data, ...saving }), expected);
-        // int8 rounds activations: the last bit of a float (another order of additions) now and then moves one by a step. Seen: 1.7e-4 in one combination of 16.
-        assert.ok(found <= (name === 'int8-compute' ? 1e-3 : 1e-5), `${JSON.stringify(saving)}: ${found}`);
+        const found = await firstStep(method, { ...data, ...saving });
+        const apart = difference(found, expected);
+        // Rounding is a jump: another order of additions, a last bit, now and then moves a code by a step (once in 8 combinations here), which no tolerance
+        // covers. Then it must be seen to be that. Without the rounding there is no exception.
+        const jumped = apart > 1e-5 && name === 'int8-compute' && firstOtherCodes(found, expected) !== undefined;
+        assert.ok(apart <= 1e-5 || jumped, `${JSON.stringify(saving)}: ${apart}`);
       }
     });
   }

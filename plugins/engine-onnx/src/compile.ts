@@ -128,10 +128,12 @@ export function nameOutputs(emit: Emitter, graph: Graph, nameOf: (output: string
     else emit.nodes.push(identity(tensor, nameOf(name)));
   }
   const rename = (tensor: string): string => renamed.get(tensor) ?? tensor;
-  for (const node of emit.nodes) {
+  const renameIn = (node: NodeProto): void => {
     node.input = node.input.map(rename);
     node.output = node.output.map(rename);
-  }
+    for (const { g } of node.attribute) g?.node.forEach(renameIn);
+  };
+  emit.nodes.forEach(renameIn);
 }
 
 function emitLastWord(emit: Emitter): ValueInfoProto {

@@ -10,7 +10,7 @@ import { schema } from './options.ts';
 export { LOWERINGS, registerLowering, type Lowering, type Lowerings } from './lowerings/lowering.ts';
 export { portableModel, type ExternalPlace, type PortableModel, type PortableRequest, type PortableTensor } from './portable.ts';
 export type { FreeSize } from './onnx/free.ts';
-export type { Emitter, NodeOptions } from './onnx/emitter.ts';
+export type { Body, BodyTensor, Emitter, NodeOptions } from './onnx/emitter.ts';
 export type { AttributeValue } from './onnx/attributes.ts';
 export type { EngineOptions, EngineOptionsInput } from './options.ts';
 

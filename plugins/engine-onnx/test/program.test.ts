@@ -326,5 +326,25 @@ programs('devices are tried', async () => {
   assert.ok(reports.every(({ available, detail }) => available || detail.length > 0));
 });
 
+programs('a lowering loops: its body reads tensors around it, also one that is an output and one that nobody else reads', async () => {
+  const lowerings = createLowerings();
+  const scaleRows = defineOp({ name: 'test/scaleRows', infer: ([x]) => [x!], decompose: ([x, by]) => [mul(mul(x!, by!), 2)] });
+  let built = 0;
+  lowerings.register(scaleRows.name, (emit, node) => {
+    const [x, by] = emit.tensors(node.inputs) as [string, string];
+    const twice = emit.one('Mul', [by, emit.scalar(2)]);
+    const row = { dtype: 'float32', shape: [3] } as const;
+    const body = emit.body({ inputs: [row], outputs: [row, row], build: (one) => [emit.one('Mul', [one!, twice]), emit.one('Mul', [one!, by])] });
+    const [scaled] = emit.many('Scan', [x], 2, { again: true, attributes: { num_scan_inputs: 1, body: { graph: body } } });
+    emit.set(node.outputs[0]!, scaled!);
+    built++;
+  });
+  const test = new Case(3);
+  const by = mul(test.input([3]), 0.5);
+  test.finish([by, applyOne(scaleRows, [test.input([4, 3]), by], {})]);
+  await check(test, { on: engineWith({}, lowerings) });
+  assert.is(built, 1);
+});
+
 programs.after(() => engine.dispose());
 programs.run();

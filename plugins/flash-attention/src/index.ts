@@ -2,10 +2,12 @@
 import { createRequire } from 'node:module';
 import { definePlugin } from '@lmflow/sdk';
 import { z } from 'zod';
+import { registerFlashAttention } from './onnx/register.ts';
 import { flashAttention } from './op.ts';
 
 export { flashAttention, flashAttentionGradientOp, flashAttentionOp, type FlashAttributes, type FlashOptions } from './op.ts';
-export { tileSize, type AttentionShape, type TileSize } from './size.ts';
+export { registerFlashAttention } from './onnx/register.ts';
+export { tileSize, type AttentionShape } from './size.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -13,8 +15,7 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 export const flashAttentionOptions = z.object({
   enabled: z.boolean().default(true).describe('false: the plain attention, which keeps its probabilities.'),
   from: z.int().min(1).default(4096).describe('Sequences shorter than this many tokens (padding included) use the plain attention, which is as fast there, or faster.'),
-  queries: z.int().min(1).optional().describe('Query tokens of a tile; by default so many that a product has about 512 rows.'),
-  keys: z.int().min(1).optional().describe('Key tokens of a tile; by default so many that a tile has 32 x length x heads scores. About 16 bytes x batch x heads x queries x keys are in use beside the activations.'),
+  tile: z.int().min(1).optional().describe('Tokens of a tile, queries as well as keys; by default so many that the scores of one key head take about 2 MB.'),
 });
 
 export type FlashAttentionOptions = z.output<typeof flashAttentionOptions>;
@@ -31,13 +32,14 @@ const plugin = definePlugin({
   options: { section: 'flashAttention', schema: flashAttentionOptions },
   apply(context) {
     context.hooks.onModelLoad.tap('@lmflow/plugin-flash-attention', (model) => {
-      const { enabled, from, queries, keys } = context.options;
+      const { enabled, from, tile } = context.options;
       if (!enabled) return model;
+      // On a GPU the loops' bodies would travel to the processor and back.
+      if ((context.config.device ?? 'cpu') === 'cpu') registerFlashAttention(context);
       const plain = model.build.attention;
-      const size = { ...(queries === undefined ? {} : { queries }), ...(keys === undefined ? {} : { keys }) };
       model.build.attention = (trace, inputs) => {
         const { q, k, v, segments, window, cache } = inputs;
-        return cache || q.shape[1]! < from ? plain(trace, inputs) : flashAttention({ q, k, v, segments, window, size });
+        return cache || q.shape[1]! < from ? plain(trace, inputs) : flashAttention({ q, k, v, segments, window, tile });
       };
       return model;
     });

@@ -1,11 +1,14 @@
 // Flash attention against the sdk's plain attention and finite differences, on the interpreter.
 import { test } from 'uvu';
 import { attention, type AttentionOptions, type Value } from '@lmflow/sdk/graph';
-import { checkGradient, checkOp, compareArrays, randomInputs, type TestInputs } from '@lmflow/sdk/testing';
+import { createTestKernel } from 'lmflow/testing';
+import { ENGINE } from '@lmflow/sdk';
+import { checkGradient, checkOp, checkOpLowering, compareArrays, randomInputs, type TestInputs } from '@lmflow/sdk/testing';
 import { grad, Graph, interpret, mul, sum, type NdArray } from '@lmflow/sdk/graph';
-import { flashAttention, flashAttentionGradientOp, flashAttentionOp } from '../src/index.ts';
+import engineOnnx from '@lmflow/plugin-engine-onnx';
+import { flashAttention, flashAttentionGradientOp, flashAttentionOp, registerFlashAttention } from '../src/index.ts';
 
-interface Case { readonly name: string; readonly batch: number; readonly length: number; readonly heads: number; readonly groups: number; readonly tile: number; readonly keys?: number; readonly window?: number; readonly segments?: readonly number[] }
+interface Case { readonly name: string; readonly batch: number; readonly length: number; readonly heads: number; readonly groups: number; readonly tile: number; readonly window?: number; readonly segments?: readonly number[] }
 
 const cases: readonly Case[] = [
   { name: 'one head, one tile', batch: 1, length: 5, heads: 1, groups: 1, tile: 8 },
@@ -47,20 +50,30 @@ function results(one: Case, attend: Attend): Record<string, NdArray> {
 for (const one of cases) {
   test(`${one.name}: equal to plain attention, with its gradients`, () => {
     const expected = results(one, attention);
-    const found = results(one, (inputs) => flashAttention({ ...inputs, size: { queries: one.tile, keys: one.keys ?? one.tile } }));
+    const found = results(one, (inputs) => flashAttention({ ...inputs, tile: one.tile }));
     for (const [name, array] of Object.entries(expected)) compareArrays(found[name]!, array, { what: name, sides: ['flash', 'plain'], tolerance: 1e-6 });
   });
 
   test(`${one.name}: gradients agree with finite differences`, () => {
-    checkGradient(({ q, k, v, segments }) => flashAttention({ q: q!, k: k!, v: v!, segments, window: one.window, size: { queries: one.tile, keys: one.keys ?? one.tile } }), inputsOf(one));
+    checkGradient(({ q, k, v, segments }) => flashAttention({ q: q!, k: k!, v: v!, segments, window: one.window, tile: one.tile }), inputsOf(one));
   });
 }
 
+test('the engine, with loops over the tiles: equal to the decomposition, with its gradients', async () => {
+  const { kernel } = await createTestKernel({ plugins: [engineOnnx()] });
+  registerFlashAttention(kernel);
+  await checkOpLowering(kernel.resolve(ENGINE), {
+    op: flashAttentionOp,
+    cases: cases.map((one) => ({ name: one.name, inputs: inputsOf(one), build: ({ q, k, v, segments }) => flashAttention({ q: q!, k: k!, v: v!, segments, window: one.window, tile: one.tile }) })),
+  });
+  await kernel.close();
+});
+
 test('the ops pass the kit: types, and the own gradient is the decomposition\'s', () => {
-  const attributes = { queries: 2, keys: 4, window: 3 };
-  const [q, k, v] = [{ shape: [1, 4, 5, 2], range }, { shape: [1, 2, 5, 2], range }, { shape: [1, 2, 5, 2], range }];
+  const attributes = { tile: 2, window: 3 };
+  const [q, k, v] = [{ shape: [1, 2, 10, 2], range }, { shape: [1, 2, 5, 2], range }, { shape: [1, 2, 5, 2], range }];
   checkOp({ op: flashAttentionOp, cases: [{ attributes, inputs: { q, k, v } }, { attributes, inputs: { q, k, v, segments: { dtype: 'int32', shape: [1, 5], values: [1, 1, 1, 2, 2] } } }] });
-  const column = { shape: [1, 4, 5, 1] };
+  const column = { shape: [1, 2, 10, 1] };
   checkOp({ op: flashAttentionGradientOp, cases: [{ attributes, inputs: { q, k, v, gradient: q, sums: { ...column, range: [1, 3] }, along: column } }] });
 });
 
@@ -71,7 +84,7 @@ test('scores far from zero neither overflow nor vanish', () => {
     graph.output('result', attend({ q: mul(q, 1000), k: mul(k, 50), v }));
     return interpret(graph, randomInputs({ q: { shape: [1, 6, 1, 2] }, k: { shape: [1, 6, 1, 2] }, v: { shape: [1, 6, 1, 2] } }))['result']!;
   };
-  compareArrays(run((inputs) => flashAttention({ ...inputs, size: { queries: 2, keys: 4 } })), run(attention), { what: 'result', sides: ['flash', 'plain'], tolerance: 1e-6 });
+  compareArrays(run((inputs) => flashAttention({ ...inputs, tile: 2 })), run(attention), { what: 'result', sides: ['flash', 'plain'], tolerance: 1e-6 });
 });
 
 test.run();

@@ -2,7 +2,7 @@
 import { sizeOf, type DType, type Node, type Shape, type TypedArray, type Value } from '@lmflow/sdk/graph';
 import { attributes, type AttributeValue } from './attributes.ts';
 import type { FreeSizes } from './free.ts';
-import { ELEMENT_TYPES, type NodeProto, type TensorProto } from './schema.ts';
+import { ELEMENT_TYPES, type GraphProto, type NodeProto, type TensorProto, type ValueInfoProto } from './schema.ts';
 
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
@@ -12,13 +12,23 @@ export interface NodeOptions {
   readonly again?: boolean;
 }
 
+/** A tensor that goes into a body or comes out of it. Sizes that change from one iteration to the next are names, or there is no shape at all. */
+export interface BodyTensor { readonly dtype: DType; readonly shape?: readonly (number | string)[] }
+
+/** The body of a Loop or a Scan: `build` gets the names of the inputs and gives those of the outputs. It may read every tensor around it. */
+export interface Body {
+  readonly inputs: readonly BodyTensor[];
+  readonly outputs: readonly BodyTensor[];
+  readonly build: (...inputs: string[]) => readonly string[];
+}
+
 export class Emitter {
-  readonly nodes: NodeProto[] = [];
+  #nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
   readonly uses: ReadonlyMap<Value, number>;
   readonly #tensors = new Map<Value, string>();
   readonly #constants = new Map<string, { readonly bytes: Uint8Array; readonly name: string }[]>();
-  readonly #emitted = new Map<string, string[]>();
+  #emitted = new Map<string, string[]>();
   #prepack: 'needed' | 'worth' | undefined;
   readonly #free: FreeSizes | undefined;
   #prefix = '';
@@ -63,17 +73,34 @@ export class Emitter {
    */
   many(opType: string, input: readonly string[], outputs: number | readonly boolean[], options: NodeOptions = {}): string[] {
     const wanted = typeof outputs === 'number' ? new Array<boolean>(outputs).fill(true) : outputs;
-    const key = JSON.stringify([opType, options.domain, input, wanted, options.attributes]);
-    const known = options.again ? undefined : this.#emitted.get(key);
+    const key = options.again ? undefined : JSON.stringify([opType, options.domain, input, wanted, options.attributes]);
+    const known = key && this.#emitted.get(key);
     if (known) return known;
     const id = this.#count++;
     const output = wanted.map((used, index) => (used ? `${this.#prefix}#${id}${index > 0 ? `.${index}` : ''}` : ''));
     while (output.at(-1) === '') output.pop();
     const node: NodeProto = { name: `${this.#prefix}#${id}`, opType, input: [...input], output, attribute: attributes(options.attributes ?? {}) };
     if (options.domain) node.domain = options.domain;
-    this.nodes.push(node);
-    this.#emitted.set(key, output);
+    this.#nodes.push(node);
+    if (key) this.#emitted.set(key, output);
     return output;
+  }
+
+  /** The nodes of the program, or of the body that is being built. */
+  get nodes(): NodeProto[] {
+    return this.#nodes;
+  }
+
+  /** A body for the attribute of a node that is emitted next. Constants that it uses are the program's. */
+  body({ inputs, outputs, build }: Body): GraphProto {
+    const name = `${this.#prefix}#body${this.#count++}`;
+    const [nodes, emitted] = [this.#nodes, this.#emitted];
+    [this.#nodes, this.#emitted] = [[], new Map()];
+    const names = inputs.map((_, index) => `${name}.${index}`);
+    const results = build(...names);
+    const node = [...this.#nodes];
+    [this.#nodes, this.#emitted] = [nodes, emitted];
+    return { name, node, initializer: [], input: names.map((tensor, index) => info(tensor, inputs[index]!)), output: results.map((tensor, index) => info(tensor, outputs[index]!)) };
   }
 
   /** Says that a kernel of this program is slow unless the runtime keeps weights in a layout of its own, whatever `engineOnnx.prepack` says. */
@@ -127,4 +154,9 @@ export class Emitter {
   target(shape: Shape): string {
     return this.ints(this.#free?.leaveOne(shape) ?? shape);
   }
+}
+
+function info(name: string, { dtype, shape }: BodyTensor): ValueInfoProto {
+  const dim = shape?.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
+  return { name, type: { tensorType: { elemType: ELEMENT_TYPES[dtype], ...(dim ? { shape: { dim } } : {}) } } };
 }

@@ -23,6 +23,8 @@ export interface AttributeProto {
   f?: number;
   i?: number;
   s?: Uint8Array;
+  /** The body of a Loop or a Scan. */
+  g?: GraphProto;
   floats?: readonly number[];
   ints?: readonly number[];
 }
@@ -70,7 +72,7 @@ const messages = {
     attribute: many(5, 'AttributeProto'), domain: one(7, 'string'),
   },
   AttributeProto: {
-    name: one(1, 'string'), f: one(2, 'float'), i: one(3, 'int64'), s: one(4, 'bytes'), floats: many(7, 'float'), ints: many(8, 'int64'), type: one(20, 'int32'),
+    name: one(1, 'string'), f: one(2, 'float'), i: one(3, 'int64'), s: one(4, 'bytes'), g: one(6, 'GraphProto'), floats: many(7, 'float'), ints: many(8, 'int64'), type: one(20, 'int32'),
   },
   TensorProto: {
     dims: many(1, 'int64'), dataType: one(2, 'int32'), name: one(8, 'string'), rawData: one(9, 'bytes'),

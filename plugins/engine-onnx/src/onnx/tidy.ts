@@ -22,8 +22,13 @@ function withoutDead(nodes: readonly NodeProto[], outputs: readonly string[]): N
   const kept: NodeProto[] = [];
   for (const node of [...nodes].reverse()) {
     if (!node.output.some((output) => needed.has(output))) continue;
-    node.input.forEach((input) => needed.add(input));
+    readBy(node).forEach((input) => needed.add(input));
     kept.push(node);
   }
   return kept.reverse();
+}
+
+/** The tensors that a node reads, its bodies included (with what is their own). */
+function readBy({ input, attribute }: NodeProto): string[] {
+  return [...input, ...attribute.flatMap(({ g }) => g?.node.flatMap(readBy) ?? [])];
 }
