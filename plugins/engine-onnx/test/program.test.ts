@@ -334,7 +334,7 @@ programs('a lowering loops: its body reads tensors around it, also one that is a
     const [x, by] = emit.tensors(node.inputs) as [string, string];
     const twice = emit.one('Mul', [by, emit.scalar(2)]);
     const row = { dtype: 'float32', shape: [3] } as const;
-    const body = emit.body({ inputs: [row], outputs: [row, row], build: (one) => [emit.one('Mul', [one!, twice]), emit.one('Mul', [one!, by])] });
+    const body = emit.body({ inputs: [row], outputs: [row, row], build: (one) => [emit.one('Mul', [one, twice]), emit.one('Mul', [one, by])] });
     const [scaled] = emit.many('Scan', [x], 2, { again: true, attributes: { num_scan_inputs: 1, body: { graph: body } } });
     emit.set(node.outputs[0]!, scaled!);
     built++;

@@ -95,7 +95,7 @@ export class Emitter {
   body({ inputs, outputs, build }: Body): GraphProto {
     const name = `${this.#prefix}#body${this.#count++}`;
     const [nodes, emitted] = [this.#nodes, this.#emitted];
-    [this.#nodes, this.#emitted] = [[], new Map()];
+    [this.#nodes, this.#emitted] = [[], new Map<string, string[]>()];
     const names = inputs.map((_, index) => `${name}.${index}`);
     const results = build(...names);
     const node = [...this.#nodes];

@@ -38,10 +38,10 @@ export const lowerFlashAttentionGradient: Lowering<FlashAttributes> = (emit, nod
           build: (iteration, sofar) => {
             const place = tiling.placeOf(iteration, strip, before);
             const next = tileOf(emit, ofStrip, columnAt(place), (scores) => tiling.hide(scores, true, () => emit.one('Sub', [strip, place]), segmentsAt(place)));
-            return [emit.one('Add', [sofar!, next.ofQueries]), next.ofKeys, next.ofValues];
+            return [emit.one('Add', [sofar, next.ofQueries]), next.ofKeys, next.ofValues];
           },
         }) as [string, string, string];
-        return [tiling.grown(knownKeys!, ofTiles, diagonal.ofKeys, before), tiling.grown(knownValues!, ofTileValues, diagonal.ofValues, before), ofOwn];
+        return [tiling.grown(knownKeys, ofTiles, diagonal.ofKeys, before), tiling.grown(knownValues, ofTileValues, diagonal.ofValues, before), ofOwn];
       },
     }) as [string, string, string];
     return [ofQueries, ofAllKeys, ofAllValues].map((tensor) => tiling.turned(tensor));

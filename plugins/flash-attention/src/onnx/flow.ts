@@ -31,7 +31,7 @@ export function loop(emit: Emitter, { trips, dtype, carried, left, build }: Loop
   const body = emit.body({
     inputs: [{ dtype: 'int64', shape: [] }, { dtype: 'bool', shape: [] }, ...any],
     outputs: [{ dtype: 'bool', shape: [] }, ...any, ...left.map((shape) => ({ dtype, shape }))],
-    build: (iteration, going, ...values) => [emit.one('Identity', [going!]), ...build(iteration!, ...values)],
+    build: (iteration, going, ...values) => [emit.one('Identity', [going]), ...build(iteration, ...values)],
   });
   return emit.many('Loop', [trips, '', ...carried], carried.length + left.length, { again: true, attributes: { body: { graph: body } } });
 }

@@ -26,7 +26,7 @@ export const lowerFlashAttention: Lowering<FlashAttributes> = (emit, node) => {
           trips: before, dtype, left: [], carried: [own.value, own.sum],
           build: (iteration, value, sum) => {
             const place = tiling.placeOf(iteration, strip, before);
-            return joined(emit, { value: value!, sum: sum! }, attended(place, (scores, ofKeys) => tiling.hide(scores, false, () => emit.one('Sub', [strip, place]), { ofRows, ofKeys })));
+            return joined(emit, { value: value, sum: sum }, attended(place, (scores, ofKeys) => tiling.hide(scores, false, () => emit.one('Sub', [strip, place]), { ofRows, ofKeys })));
           },
         });
       },
