@@ -8,6 +8,7 @@ import { LOWERINGS } from './lowerings/lowering.ts';
 import { schema } from './options.ts';
 
 export { LOWERINGS, registerLowering, type Lowering, type Lowerings } from './lowerings/lowering.ts';
+export { product } from './lowerings/matmul.ts';
 export { portableModel, type ExternalPlace, type PortableModel, type PortableRequest, type PortableTensor } from './portable.ts';
 export type { FreeSize } from './onnx/free.ts';
 export type { Body, BodyTensor, Emitter, NodeOptions } from './onnx/emitter.ts';

@@ -1,12 +1,9 @@
 // The ops in simpler ones: a strip of queries at a time with all the keys that it sees. What an engine without a lowering runs, and the interpreter.
-import { add, after, concat, div, equal, exp, greater, lessOrEqual, log, logicalAnd, matMul, max, mul, pad, reshape, slice, sub, sum, where, type Value } from '@lmflow/sdk/graph';
+import { add, after, HIDDEN, concat, div, equal, exp, greater, lessOrEqual, log, logicalAnd, matMul, max, mul, pad, reshape, slice, sub, sum, where, type Value } from '@lmflow/sdk/graph';
 import type { FlashAttributes } from './op.ts';
 
 export interface Inputs { readonly q: Value; readonly k: Value; readonly v: Value; readonly segments: Value | undefined }
 export interface BackwardInputs extends Inputs { readonly gradient: Value; readonly sums: Value; readonly along: Value }
-
-/** A score that a query must not see. Finite, so that differences of it are numbers. */
-export const HIDDEN = -1e30;
 
 /** Gives the result [B, Hkv, T x G, D] and the log-sum-exp of the scores [B, Hkv, T x G, 1]. */
 export function forward(inputs: Inputs, attributes: FlashAttributes): [Value, Value] {

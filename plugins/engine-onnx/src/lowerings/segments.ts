@@ -1,12 +1,10 @@
 // Attention over packed samples: each tile of queries reads the keys from the first on that one of them sees, found at run time from the
 // segments. The cost follows the lengths of the samples, not that of the row they are packed into.
-import { segmentTiles, type Node, type SegmentedAttentionAttributes, type Value } from '@lmflow/sdk/graph';
+import { HIDDEN, segmentTiles, type Node, type SegmentedAttentionAttributes, type Value } from '@lmflow/sdk/graph';
 import type { Emitter } from '../onnx/emitter.ts';
 import { ELEMENT_TYPES } from '../onnx/schema.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
-
-/** Added to the scores of keys that a query must not see. */
-const HIDDEN = -1e30;
+import { product } from './matmul.ts';
 
 /** A tile: its queries, the end of its keys, and from which key on (int64 [1]) it reads; `equal`: which keys [first, to) are of a query's segment. */
 interface Tile { readonly from: number; readonly to: number; readonly first: number; readonly start: string; readonly equal: string }
@@ -58,7 +56,7 @@ function emitForward(emit: Emitter, node: SegmentNode): void {
   const own = ofTiles(emit, queries, tiles, shared);
   const results = tiles.map((tile, index) => {
     const { from, to, start } = tile;
-    const scores = product(emit, own[index]!, rows(emit, keys, start, emit.ints([to])), 'B');
+    const scores = product(emit, own[index]!, rows(emit, keys, start, emit.ints([to])), 'b');
     const apart = shared === 1 ? scores : emit.one('Reshape', [scores, emit.ints([batch, groups, to - from, shared, -1])]);
     const softmax = emit.one('Softmax', [emit.one('Add', [apart, maskOf(emit, tile, window, length, shared)])]);
     const probabilities = shared === 1 ? softmax : emit.one('Reshape', [softmax, emit.ints([batch, groups, (to - from) * shared, -1])]);
@@ -78,9 +76,9 @@ function emitGradient(emit: Emitter, node: SegmentNode): void {
   const column = new Column(emit);
   const ofQueries = tiles.map((tile, index) => {
     const { to, start } = tile;
-    const byProbability = product(emit, arriving[index]!, rows(emit, values, start, emit.ints([to])), 'B');
+    const byProbability = product(emit, arriving[index]!, rows(emit, values, start, emit.ints([to])), 'b');
     const ofScores = emit.one('Mul', [probabilities[index]!, emit.one('Sub', [byProbability, lengths[index]!])]);
-    const [ofKeys, ofValues] = [product(emit, ofScores, own[index]!, 'A'), product(emit, probabilities[index]!, arriving[index]!, 'A')];
+    const [ofKeys, ofValues] = [product(emit, ofScores, own[index]!, 'a'), product(emit, probabilities[index]!, arriving[index]!, 'a')];
     column.add(tile, joined(emit, [ofKeys, ofValues], 3));
     return product(emit, ofScores, rows(emit, keys, start, emit.ints([to])));
   });
@@ -116,10 +114,6 @@ class Column {
   whole(): string {
     return joined(this.#emit, [...this.#done, this.#open!.sum]);
   }
-}
-
-function product(emit: Emitter, a: string, b: string, transposed?: 'A' | 'B'): string {
-  return emit.one('FusedMatMul', [a, b], { domain: 'com.microsoft', attributes: { transA: Number(transposed === 'A'), transB: Number(transposed === 'B'), alpha: { float: 1 } } });
 }
 
 function joined(emit: Emitter, parts: readonly string[], axis = 2): string {

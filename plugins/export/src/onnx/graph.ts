@@ -1,7 +1,7 @@
 // One step of a decoder as other programs run it, traced with the model's own building functions: token ids, mask, positions and the keys and
 // values of the tokens before go in; logits and keys and values of all tokens come out. Only attention is wrapped.
 import { forward, type BuildingFunctions, type Model, type Trace } from '@lmflow/sdk';
-import { add, cast, Graph, greater, lessOrEqual, logicalAnd, reshape, where, type Value } from '@lmflow/sdk/graph';
+import { add, cast, Graph, greater, HIDDEN, lessOrEqual, logicalAnd, reshape, where, type Value } from '@lmflow/sdk/graph';
 import type { FreeSize } from '@lmflow/plugin-engine-onnx';
 import { carriedAttention, lastRows, places } from './ops.ts';
 
@@ -26,9 +26,6 @@ export function freeSizes({ batch, length, past, kept }: Sizes): FreeSize[] {
     { name: 'num_logits', stand: kept },
   ];
 }
-
-/** Added to the scores of keys that a query must not see. Finite, so that a row that sees nothing (padding) stays finite. */
-const HIDDEN = -1e30;
 
 /** The graph of a step; rotary tables are made for positions below `contextLength`. */
 export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Graph {

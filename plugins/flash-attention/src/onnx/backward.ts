@@ -1,9 +1,9 @@
 // The backward pass in ONNX: a Scan over the key heads, in it a Loop over strips of queries, in it a Loop over the tiles of keys before the strip's
 // own. The probabilities of each tile are computed again from the rows' log-sum-exp. Scores are turned, keys by rows, so that the gradients of
 // keys and values are products without a transposed operand.
-import type { Emitter, Lowering } from '@lmflow/plugin-engine-onnx';
+import { product, type Emitter, type Lowering } from '@lmflow/plugin-engine-onnx';
 import type { FlashAttributes } from '../op.ts';
-import { loop, product, scan } from './flow.ts';
+import { loop, scan } from './flow.ts';
 import { Tiling, type Segments } from './tiling.ts';
 
 /** What a strip reads of its queries; `rows` and `arriving` have a further column, so that products come out as S - lse and dP - dO O. */

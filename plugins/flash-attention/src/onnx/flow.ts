@@ -35,8 +35,3 @@ export function loop(emit: Emitter, { trips, dtype, carried, left, build }: Loop
   });
   return emit.many('Loop', [trips, '', ...carried], carried.length + left.length, { again: true, attributes: { body: { graph: body } } });
 }
-
-/** A product of matrices, the outer axes alike; `turned` says which operand is transposed. */
-export function product(emit: Emitter, a: string, b: string, turned?: 'a' | 'b'): string {
-  return emit.one('FusedMatMul', [a, b], { domain: 'com.microsoft', attributes: { transA: Number(turned === 'a'), transB: Number(turned === 'b') } });
-}

@@ -1,8 +1,8 @@
 // The forward pass in ONNX: a Scan over the key heads, in it a Loop over strips of queries, in it a Loop over the tiles of keys before the strip's
 // own that adds tile to tile (the online softmax). The program's size does not depend on the length.
-import type { Emitter, Lowering } from '@lmflow/plugin-engine-onnx';
+import { product, type Emitter, type Lowering } from '@lmflow/plugin-engine-onnx';
 import type { FlashAttributes } from '../op.ts';
-import { loop, product, scan } from './flow.ts';
+import { loop, scan } from './flow.ts';
 import { Tiling } from './tiling.ts';
 
 export const lowerFlashAttention: Lowering<FlashAttributes> = (emit, node) => {

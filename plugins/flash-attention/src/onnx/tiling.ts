@@ -1,8 +1,7 @@
 // The causal triangle (or band, with a window) cut into square tiles: where they lie, and what their scores hide.
 import type { Emitter } from '@lmflow/plugin-engine-onnx';
-import type { DType, Node, Value } from '@lmflow/sdk/graph';
+import { HIDDEN, type DType, type Node, type Value } from '@lmflow/sdk/graph';
 import type { FlashAttributes } from '../op.ts';
-import { HIDDEN } from '../strips.ts';
 import type { Over } from './flow.ts';
 
 /** Key heads at once: a processor of two cores computes one on each, so that scores stay in a core's cache from one kernel to the next. */

@@ -5,12 +5,10 @@ import { sameShape } from '../types.ts';
 import { graphError, opTypesDoNotFit } from '../errors.ts';
 import { add, mul, sub } from './binary.ts';
 import { greater, less, logicalAnd, where } from './logic.ts';
+import { HIDDEN } from './masks.ts';
 import { matMul } from './matmul.ts';
 import { broadcastTo, concat, reshape, slice, transpose } from './shape.ts';
 import { softmax } from './softmax.ts';
-
-/** Added to the scores of keys that a query must not see. */
-const HIDDEN = -1e30;
 
 export interface CachedAttentionOptions {
   /** [B, T, H, D] */

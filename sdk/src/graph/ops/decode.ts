@@ -6,12 +6,10 @@ import { isFloat, sameShape } from '../types.ts';
 import { graphError, opTypesDoNotFit } from '../errors.ts';
 import { add, mul, sub } from './binary.ts';
 import { equal, greater, lessOrEqual, logicalAnd, where } from './logic.ts';
+import { HIDDEN } from './masks.ts';
 import { matMul } from './matmul.ts';
 import { reshape, transpose } from './shape.ts';
 import { softmax } from './softmax.ts';
-
-/** Added to the scores of keys that the query must not see. */
-const HIDDEN = -1e30;
 
 /** `window`: keys that are seen at most, the token's own included; 0 for all. `scale` multiplies the scores. */
 export type DecodeAttentionAttributes = { readonly window: number; readonly scale: number };

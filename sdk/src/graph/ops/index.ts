@@ -9,6 +9,7 @@ export * from './crossentropy.ts';
 export * from './decode.ts';
 export * from './gather.ts';
 export * from './logic.ts';
+export { HIDDEN } from './masks.ts';
 export * from './matmul.ts';
 export * from './norm.ts';
 export * from './reduce.ts';

@@ -5,7 +5,7 @@ import { equal, where } from './logic.ts';
 import { broadcastTo, cast, reshape, slice } from './shape.ts';
 
 /** Added to the scores of keys that a query must not see. Finite, so that a row of nothing but hidden keys stays finite. */
-const HIDDEN = -1e30;
+export const HIDDEN = -1e30;
 
 /** Queries [from, to), which see keys [first, to) at most. */
 export interface QueryTile { readonly from: number; readonly to: number; readonly first: number }
