@@ -88,7 +88,8 @@ test('bad bodies are refused in the shape of OpenAI', () => withServer({ maxBody
     assert.is(answer.status, status, body.slice(0, 20));
     assert.type((JSON.parse(answer.text) as { error: { message: unknown } }).error.message, 'string');
   }
-  assert.is((await post('{"model": "fake", "prompt": "x"}', 'text/plain')).status, 415);
+  const plain = await post('{"model": "fake", "prompt": "x"}', 'text/plain');
+  assert.equal([plain.status, code(plain)], [415, 'unsupported_media_type']);
   assert.is((await ask(`${url}/v1/engines`)).status, 404);
   assert.is((await ask(`${url}/v1/completions`)).status, 404);
   const long = await complete(url, { prompt: 'x'.repeat(90_000) });

@@ -5,7 +5,7 @@ import type { ServeOptions } from '../options.ts';
 import { planChat } from './chat.ts';
 import { planCompletion } from './completions.ts';
 import { Connections } from './connections.ts';
-import { Failure, invalid, modelNotFound, noSuchPath, shuttingDown } from './failure.ts';
+import { Failure, invalid, modelNotFound, noSuchPath, shuttingDown, wrongType } from './failure.ts';
 import { checkHost, checkKey, checkOrigin, keysOf } from './guard.ts';
 import type { Link } from './link.ts';
 import { counters, type Counters } from './counters.ts';
@@ -115,6 +115,7 @@ function routes(server: Server, models: readonly ModelInfo[], version: string): 
 
 function fromFastify(error: Error & { statusCode?: number; code?: string }): Failure {
   const { statusCode = 500 } = error;
+  if (statusCode === 415) return wrongType();
   return statusCode < 500 ? new Failure(statusCode, error.message, { code: (error.code ?? 'bad_request').toLowerCase() }) : new Failure(500, 'The server failed', { type: 'server_error' });
 }
 

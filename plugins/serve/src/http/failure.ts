@@ -25,6 +25,7 @@ export class Failure extends Error {
 export const invalid = (message: string, parameter?: string, code?: string): Failure => new Failure(400, message, { ...(parameter === undefined ? {} : { parameter }), ...(code === undefined ? {} : { code }) });
 export const unsupported = (parameter: string, why: string): Failure => invalid(`'${parameter}' is not supported: ${why}`, parameter, 'unsupported_parameter');
 export const unknownParameter = (parameter: string): Failure => invalid(`Unrecognized request argument supplied: ${parameter}`, parameter, 'unknown_parameter');
+export const wrongType = (): Failure => new Failure(415, "The body must be JSON: send the header 'content-type: application/json'", { code: 'unsupported_media_type' });
 export const modelNotFound = (model: string): Failure => new Failure(404, `The model '${model}' does not exist; /v1/models lists those that do`, { code: 'model_not_found', parameter: 'model' });
 export const noSuchPath = (method: string, path: string): Failure => new Failure(404, `Unknown request URL: ${method} ${path}`, { code: 'unknown_url' });
 export const wrongKey = (given: boolean): Failure => new Failure(401, given ? 'Incorrect API key provided' : 'No API key provided: send it as "Authorization: Bearer <key>"',
