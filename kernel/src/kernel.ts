@@ -4,7 +4,7 @@ import { didYouMean, isLMFlowError, type CommandOutcome, type Config, type Hooks
 import { z } from 'zod';
 import { Services } from './container.ts';
 import { createContext, type ContributedCommand, type Shared } from './context.ts';
-import { applyFailed, argumentUnexpected, closeFailed, commandUnknown, configInvalid, outOfOrder, pluginInvalid, unknownKey } from './errors.ts';
+import { applyFailed, argumentUnexpected, closeFailed, commandUnknown, configInvalid, outOfOrder, pluginInvalid, optionUnsupported, unknownKey } from './errors.ts';
 import { HookBoard, type TapReport } from './hooks.ts';
 import { load, type Loaded } from './load.ts';
 import { createLogger } from './logger.ts';
@@ -204,9 +204,12 @@ export class Kernel {
   }
 }
 
-function parseOwn({ spec }: ContributedCommand, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function parseOwn({ spec }: ContributedCommand, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const group = groupOf(spec.name, { schema: spec.options ?? z.object({}) });
   const origin = `options of ${spec.name}`;
+  const values = Object.fromEntries(Object.entries(given).map(([key, value]) => [spec.aliases?.[key] ?? key, value]));
+  const refused = Object.keys(values).find((key) => spec.unsupported?.[key] !== undefined);
+  if (refused !== undefined) throw optionUnsupported(refused, origin, spec.unsupported![refused]!);
   const unknown = Object.keys(values).find((key) => !group.keys.has(key));
   if (unknown !== undefined) throw unknownKey(unknown, origin, `${spec.name} has ${[...group.keys.keys()].join(', ') || 'no options of its own'}`);
   const parsed = group.spec.schema.safeParse(values, { reportInput: true });

@@ -60,6 +60,14 @@ test('a command\'s own flags, and arguments', () => {
   assert.equal(typed.positionals, ['one', '--two']);
 });
 
+test('a command\'s other spellings and refused names: stronger than a configuration key\'s other spelling, weaker than its name', async () => {
+  const spec = { ...command, aliases: { lr: 'tag', seed: 'tag' }, unsupported: { dryness: 'it is wet', model: 'never read' } };
+  const typed = readFlags(['--lr', 'x', '--seed', '3', '--model', 'm'], table, spec);
+  assert.equal(typed.options, { tag: 'x' });
+  assert.equal([...typed.settings.keys()], ['seed', 'model']);
+  await refuses('LMFLOW_OPTION_UNSUPPORTED', /--dryness.*wet/, () => readFlags(['--dryness', '1'], table, spec));
+});
+
 test('origins are the flags as typed', () => {
   assert.is(readFlags(['--learning_rate=1'], table, command).settings.get('learningRate')?.origin, '--learning_rate');
 });

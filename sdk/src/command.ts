@@ -31,6 +31,10 @@ export interface CommandSpec {
   readonly usage?: string;
   /** Own flags (kebab case of the key). Everything in the configuration is a flag already. */
   readonly options?: z.ZodObject;
+  /** Other spellings of own flags: `{ maxTokens: 'maxNewTokens' }`. They are stronger than other spellings of configuration keys. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** Names known elsewhere that the command refuses, with the reason. */
+  readonly unsupported?: Readonly<Record<string, string>>;
   /** Configuration keys and sections its help lists first. */
   readonly sections?: readonly string[];
   readonly examples?: readonly string[];

@@ -18,7 +18,7 @@ export function listenForInterrupt(log: Logger): Interrupt {
     const received = name === 'SIGTERM' ? ExitCode.Terminated : ExitCode.Interrupted;
     if (code !== undefined) process.exit(received);
     code = received;
-    log.warn('ending after the current step and saving; press Ctrl-C again to end at once');
+    log.warn('ending: what runs is finished or saved first; press Ctrl-C again to end at once');
     controller.abort(new DOMException('interrupted', 'AbortError'));
   };
   process.on('SIGINT', listener);

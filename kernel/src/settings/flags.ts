@@ -58,7 +58,7 @@ export function readFlags(words: readonly string[], table: KeyTable, spec: Comma
     const equals = word.indexOf('=');
     const written = equals < 0 ? word : word.slice(0, equals);
     const inline = equals < 0 ? undefined : word.slice(equals + 1);
-    const { target, negated } = find(written, table, own, command);
+    const { target, negated } = find(written, table, own, spec);
     let text: string | boolean | undefined = inline;
     const next = words[index + 1];
     if (negated) {
@@ -101,7 +101,7 @@ function looksLikeFlag(word: string): boolean {
   return word.startsWith('-') && word !== '-' && !/^-[\d.]/.test(word);
 }
 
-function find(written: string, table: KeyTable, own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>, command: string): { target: Target; negated: boolean } {
+function find(written: string, table: KeyTable, own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>, spec: CommandSpec | undefined): { target: Target; negated: boolean } {
   const name = kebab(written.slice(2));
   const direct = lookUp(name);
   if (direct) return { target: direct, negated: false };
@@ -109,12 +109,18 @@ function find(written: string, table: KeyTable, own: ReadonlyMap<string, { reado
     const positive = lookUp(name.slice(3));
     if (positive) return { target: positive, negated: true };
   }
-  throw flagUnknown(written, command, suggestFlag(name, table, [...own.keys()]));
+  throw flagUnknown(written, spec?.name ?? '', suggestFlag(name, table, [...own.keys()]));
 
   function lookUp(flag: string): Target | undefined {
     const mine = own.get(flag);
     if (mine) return { kind: 'own', name: mine.key, schema: mine.schema };
     const meaning = table.flags.get(flag);
+    if (meaning?.kind !== 'key' || meaning.key.flag !== flag) {
+      const alias = own.get(kebab(spec?.aliases?.[camel(flag)] ?? ''));
+      if (alias) return { kind: 'own', name: alias.key, schema: alias.schema };
+      const reason = spec?.unsupported?.[camel(flag)];
+      if (reason !== undefined) throw optionUnsupported(camel(flag), `--${flag}`, reason);
+    }
     if (meaning?.kind === 'key') return { kind: 'key', name: meaning.key.path, schema: meaning.key.field.schema };
     if (meaning?.kind === 'section') return { kind: 'section', name: meaning.group.section!, group: meaning.group, schema: sectionSchema };
     if (meaning?.kind === 'unsupported') throw optionUnsupported(camel(meaning.name), `--${flag}`, meaning.reason);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { isLMFlowError } from '@lmflow/sdk';
 import { captureLog, createTestKernel } from 'lmflow/testing';
 import inference from '@lmflow/preset-inference';
 import { runChat } from '../src/commands/chat.ts';
@@ -43,6 +44,18 @@ if (hasStories()) {
     assert.match(log.texts('event')[0]!, /12 tokens, [\d.]+ tokens\/s/);
   }));
 
+  test('lmflow chat: a model without a template is told before anything is typed', async () => {
+    const { kernel } = await createTestKernel({ presets: [inference], config: { model: STORIES } });
+    try {
+      const error = await kernel.run('chat').then(() => undefined, (reason: unknown) => reason);
+      assert.ok(isLMFlowError(error));
+      assert.is(error.code, 'LMFLOW_TEMPLATE_MISSING');
+      assert.match(error.hint!, /--generate-chat-template/);
+    } finally {
+      await kernel.close();
+    }
+  });
+
   test('lmflow generate: a file of prompts, lines of JSON out', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'lmflow-generate-'));
     const [prompts, output] = [join(folder, 'prompts.jsonl'), join(folder, 'answers.jsonl')];
@@ -55,6 +68,21 @@ if (hasStories()) {
       assert.equal(rows.map(({ prompt }) => prompt), ['Once upon a time', 'Lily', undefined]);
       assert.ok(rows[0]!.text.startsWith(', there was'));
       assert.equal(rows.map(({ newTokens }) => newTokens), [9, 9, 9]);
+      const short = await kernel.run('generate', { options: { maxTokens: 2, output }, positionals: ['Lily'] });
+      assert.is(short.result[0]![0]!.ids.length, 2, 'vLLM\'s name');
+      for (const [options, code, wanted] of [
+        [{ output: join(folder, 'missing', 'answers.txt') }, 'LMFLOW_GENERATE_OUTPUT', /missing.*ENOENT/],
+        [{ prompts: join(folder, 'missing.txt') }, 'LMFLOW_GENERATE_PROMPTS_INVALID', /ENOENT/],
+        [{ system: 'be brief' }, 'LMFLOW_GENERATE_OPTION_INVALID', /--chat/],
+        [{ logprobs: 2 }, 'LMFLOW_GENERATE_OPTION_INVALID', /--format jsonl/],
+        [{ stream: true, numBeams: 2 }, 'LMFLOW_GENERATE_OPTION_INVALID', /without beams/],
+        [{ maxLength: 20 }, 'LMFLOW_OPTION_UNSUPPORTED', /maxNewTokens/],
+      ] as const) {
+        const error = await kernel.run('generate', { options, positionals: ['Lily'] }).then(() => undefined, (reason: unknown) => reason);
+        assert.ok(isLMFlowError(error), JSON.stringify(options));
+        assert.is(error.code, code);
+        assert.match(error.message, wanted);
+      }
     } finally {
       await kernel.close();
     }

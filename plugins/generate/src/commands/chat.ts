@@ -5,7 +5,7 @@ import { GENERATOR, MODELS, isLMFlowError, type CommandInvocation, type CommandS
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
 import { modelMissing } from '../errors.ts';
-import { generationOptions } from '../options.ts';
+import { aliases, generationOptions, unsupported } from '../options.ts';
 import { Conversation } from './conversation.ts';
 import { templateName } from '../template.ts';
 
@@ -38,20 +38,33 @@ export function chatCommand(context: PluginContext<{ readonly contextLength?: nu
     name: 'chat',
     summary: 'Talks with a model in the terminal.',
     options: flags,
+    aliases,
+    unsupported: { ...unsupported, numBeams: 'beam search cannot be streamed', numReturnSequences: 'a chat has one answer' },
     sections: ['model', 'generate', 'lora'],
     examples: ['lmflow chat --preset inference --model org/model --lora-adapter out', 'lmflow chat --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet'],
     async run({ config, options: own, signal }: CommandInvocation) {
       if (config.model === undefined) throw modelMissing('chat');
       const { system, adapter, ...options } = own as z.output<typeof flags>;
       const model = await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
+      const generator = context.resolve(GENERATOR);
+      checkTemplate(generator, { model, ...(adapter === undefined ? {} : { adapter }) });
       context.log.info(`${model.source}, chat template: ${templateName(adapted(model, adapter))}\n${HELP}`);
       await runChat({
-        model, system, adapter, signal, log: context.log, generator: context.resolve(GENERATOR), input: process.stdin, output: process.stdout,
+        model, system, adapter, signal, log: context.log, generator, input: process.stdin, output: process.stdout,
         contextLength: context.options.contextLength ?? model.architecture.maxPositions, options: options,
       });
       return undefined;
     },
   };
+}
+
+// A model that no chat can be written for is told at once; a template may well refuse this one message, which says nothing yet.
+function checkTemplate(generator: TextGenerator, asked: { readonly model: Model; readonly adapter?: string }): void {
+  try {
+    generator.encodePrompt({ ...asked, prompt: [{ role: 'user', content: 'Hello' }] });
+  } catch (error) {
+    if (isLMFlowError(error) && error.code !== 'LMFLOW_TEMPLATE_FAILED') throw error;
+  }
 }
 
 /** Reads lines and answers them until the input ends, /exit, or the signal. */
@@ -129,7 +142,7 @@ function obey(line: string, conversation: Conversation, { model, log }: ChatSetu
     case '/save':
       save(rest, conversation, log);
       break;
-    default: log.info(HELP);
+    default: log.info(command === '/help' ? HELP : `there is no command ${command}; ${HELP}`);
   }
 }
 

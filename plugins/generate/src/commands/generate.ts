@@ -1,12 +1,11 @@
 // `lmflow generate`: prompts in, text or lines of JSON out.
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { MODELS, type CommandInvocation, type CommandSpec, type Model, type PluginContext, type TextGenerator, type TextRequest, type TextResult } from '@lmflow/sdk';
 import { GENERATOR } from '@lmflow/sdk';
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
-import { modelMissing } from '../errors.ts';
-import { generationOptions } from '../options.ts';
+import { modelMissing, optionInvalid, outputUnwritable } from '../errors.ts';
+import { aliases, generationOptions, unsupported } from '../options.ts';
 import { collectPrompts, type Prompt } from './prompts.ts';
 import { templateName } from '../template.ts';
 
@@ -29,7 +28,7 @@ const flags = generationOptions.omit({ truncation: true }).extend({
 type Flags = z.output<typeof flags>;
 
 /** Where text goes. */
-interface Sink { write(text: string): void; end(): Promise<void> }
+interface Sink { write(text: string): void; end(): void }
 
 /** The command. */
 export function generateCommand(context: PluginContext): CommandSpec {
@@ -38,6 +37,8 @@ export function generateCommand(context: PluginContext): CommandSpec {
     summary: 'Continues prompts, or answers them with --chat.',
     usage: '[prompt...]',
     options: flags,
+    aliases,
+    unsupported,
     sections: ['model', 'generate', 'lora'],
     examples: [
       'lmflow generate --preset inference --model org/model "Once upon a time" --max-new-tokens 100 --temperature 0.8',
@@ -49,21 +50,25 @@ export function generateCommand(context: PluginContext): CommandSpec {
       const own = invocation.options as Flags;
       if (config.model === undefined) throw modelMissing('generate');
       const { prompts: file, chat, system, adapter, format, output, stream, ...options } = own;
+      if (system !== undefined && !chat) throw optionInvalid('system', system, 'is for --chat: prompts are continued as they are otherwise');
+      if (options.logprobs !== undefined && format !== 'jsonl') throw optionInvalid('logprobs', options.logprobs, 'is for --format jsonl');
       const prompts = await collectPrompts({ positionals, file, input: process.stdin });
+      const single = prompts.length === 1 && format === 'text' && (options.numBeams ?? 1) === 1 && (options.numReturnSequences ?? 1) === 1;
+      if (stream === true && !single) throw optionInvalid('stream', true, 'one answer to one prompt can be shown as it comes, as text and without beams');
       const model = await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
       if (chat || prompts.some((prompt) => typeof prompt !== 'string')) context.log.debug(`chat template: ${templateName(adapted(model, adapter))}`);
       const requests = prompts.map((prompt): TextRequest => ({
         model, signal, ...(adapter === undefined ? {} : { adapter }), prompt: asked(prompt, chat, system), options: { seed: config.seed ?? 42, ...options },
       }));
       const generator = context.resolve(GENERATOR);
+      const streamed = single && (stream ?? (output === undefined && process.stdout.isTTY));
       const sink = openSink(output);
-      const streamed = requests.length === 1 && format === 'text' && (options.numBeams ?? 1) === 1 && (options.numReturnSequences ?? 1) === 1 && (stream ?? (output === undefined && process.stdout.isTTY));
       try {
         const results = streamed ? [await streamOne(generator, requests[0]!, sink)] : await answerAll({ generator, model, requests, prompts, format, sink, logprobs: options.logprobs });
         for (const [index, list] of results.entries()) context.log.event('generation', { prompt: prompts[index], results: list.map(plain) });
         return { result: results, exitCode: signal.aborted ? 130 : 0 };
       } finally {
-        await sink.end();
+        sink.end();
       }
     },
   };
@@ -117,10 +122,17 @@ function plain({ text, finishReason, promptTokens, ids, score }: TextResult): Re
   return { text, finishReason, promptTokens, newTokens: ids.length, ...(score === undefined ? {} : { score }) };
 }
 
+// Opened before anything is computed: a place that cannot be written to is told at once.
 function openSink(file: string | undefined): Sink {
-  if (file === undefined) return { write: (text) => { process.stdout.write(text); }, end: async () => undefined };
-  const stream = createWriteStream(file);
-  const done = finished(stream);
-  done.catch(() => undefined);
-  return { write: (text) => { stream.write(text); }, end: async () => { stream.end(); await done; } };
+  if (file === undefined) return { write: (text) => { process.stdout.write(text); }, end: () => undefined };
+  const descriptor = attempt(file, () => openSync(file, 'w'));
+  return { write: (text) => { attempt(file, () => { writeFileSync(descriptor, text); }); }, end: () => { closeSync(descriptor); } };
+}
+
+function attempt<T>(file: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw outputUnwritable(file, cause);
+  }
 }

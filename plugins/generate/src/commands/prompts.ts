@@ -31,7 +31,7 @@ function readPrompts(file: string): Prompt[] {
   try {
     content = readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
   } catch (cause) {
-    throw promptsInvalid(file, 'cannot be read', cause);
+    throw promptsInvalid(file, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
   }
   const lines = content.split(/\r?\n/).map((line, index) => ({ line, where: `line ${index + 1}` })).filter(({ line }) => line.trim() !== '');
   if (/\.jsonl$/i.test(file)) return lines.map(({ line, where }) => promptOf(parse(line, file, where), file, where));
