@@ -1,4 +1,4 @@
-// `npm run bench -- decode [float|int8|int4|int4-64 ...]`: prefill and decoding of the 134.5 M shape beside node-llama-cpp and
+// `npm run bench -- decode [float|int8|int4|int4-32 ...]`: prefill and decoding of the 134.5 M shape beside node-llama-cpp and
 // transformers.js, which LMFLOW_BENCH_PEERS names a folder with (`npm install --ignore-scripts node-llama-cpp @huggingface/transformers` in it). All sides are loaded,
 // then take turns; medians of rounds, ratios are medians of the rounds' ratios.
 import { execFileSync } from 'node:child_process';
@@ -26,7 +26,7 @@ const CASES: Readonly<Record<string, Case>> = {
   float: { bits: 'float', gguf: 'f32', onnx: 'f32', dtype: 'fp32' },
   int8: { bits: '8', gguf: 'q8_0', onnx: 'q8', dtype: 'q8' },
   int4: { bits: '4', gguf: 'q4_0', onnx: 'q4', dtype: 'q4' },
-  'int4-64': { bits: '4:64', gguf: 'q4_0', onnx: 'q4', dtype: 'q4' },
+  'int4-32': { bits: '4:32', gguf: 'q4_0', onnx: 'q4', dtype: 'q4' },
 };
 
 const here = import.meta.dirname;

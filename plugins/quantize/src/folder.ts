@@ -100,8 +100,8 @@ function savedConfig(request: FolderRequest): Record<string, unknown> {
     const key = JSON.stringify(matrix.scheme);
     const known = schemes.get(key) ?? { scheme: matrix.scheme, targets: [] };
     schemes.set(key, known);
-    // The class stands for all linears of the blocks, a name is stronger.
-    const target = matrix.name === head ? headName : 'Linear';
+    // The class stands for the linears of the blocks that are like the first; names are stronger.
+    const target = matrix.name === head ? headName : known === schemes.values().next().value ? 'Linear' : matrix.name;
     if (!known.targets.includes(target)) known.targets.push(target);
   }
   const modules = new Set(matrices.map((matrix) => moduleOf(request, matrix)));

@@ -36,7 +36,7 @@ const quantize = definePlugin({
       const bits = asked ?? context.options.bits;
       const packed = packedMatrices(model);
       if (packed.length > 0) {
-        if (context.options.bits !== undefined) context.log.warn(`${model.source} is quantized already: quantize.bits is not for it`);
+        if (asked === undefined && bits !== undefined) context.log.warn(`${model.source} is quantized already: quantize.bits is not for it`);
         registerLowering(context, matMulNBitsOp, lowerMatMulNBits);
         await computePacked(model, packed, context.options, name, context.log);
         return model;

@@ -7,7 +7,7 @@ export const bits = z.union([z.literal(4), z.literal(8)]);
 export const quantizeOptions = z.object({
   bits: bits.optional().describe('Bits of a weight of the blocks\' linears, 4 or 8; left out, nothing is quantized.'),
   headBits: z.union([bits, z.literal('float')]).optional().describe('Bits of the head\'s weight, or float; 8 by default. A tied embedding is looked up in float all the same.'),
-  blockSize: z.union([16, 32, 64, 128, 256].map((size) => z.literal(size))).optional().describe('Numbers that share a scale; 32 by default at 4 bits, 64 at 8.'),
+  blockSize: z.union([16, 32, 64, 128, 256].map((size) => z.literal(size))).optional().describe('Numbers that share a scale; by default 64, and 32 where 64 does not divide a row.'),
   symmetric: z.boolean().default(true).describe('Codes around zero; false gives each block a zero point of its own.'),
   activations: z.enum(['int8', 'float']).default('int8').describe('Round activations to int8, which is fast, or keep them in float32.'),
   exclude: z.array(z.string().refine(isModulePattern, 'is not a regular expression')).default([])

@@ -2,7 +2,7 @@
 // which wrap `project` afterwards, do not notice; `weight` keeps giving float numbers, so that a tied embedding is looked up in float.
 import { claimLinears, matchesModule, type LinearLayer, type Logger, type Model, type Trace } from '@lmflow/sdk';
 import { add, concat, Graph, slice, type ModelWeight, type Value, type WeightSource } from '@lmflow/sdk/graph';
-import type { Bits, Scheme } from './blocks.ts';
+import type { Bits } from './blocks.ts';
 import { excludeUnknown, nothingToQuantize } from './errors.ts';
 import { dequantized, matMulNBits, type PackedWeight } from './op.ts';
 import type { QuantizeOptions } from './options.ts';
@@ -16,8 +16,10 @@ export interface Switch {
   readonly bytes: { readonly before: number; readonly after: number };
 }
 
-/** At 8 bits larger blocks lose next to nothing, and there is less to read. */
-const BLOCK_SIZES: Readonly<Record<Bits, number>> = { 4: 32, 8: 64 };
+/** Numbers that share a scale by default: products of 64 take two thirds of the time of 32, and 64 are no worse than llama.cpp's Q4_0; smaller where a row is no whole number of them. */
+function blockSizeFor(columns: number): number {
+  return columns % 64 === 0 ? 64 : 32;
+}
 
 /** The matrices to quantize: linears of the blocks that `exclude` does not name, and the head. Throws where a pattern names none or nothing is left. */
 export function chosenMatrices(model: Model, bits: Bits, options: QuantizeOptions): { readonly matrices: readonly Matrix[]; readonly head: string | undefined } {
@@ -26,10 +28,10 @@ export function chosenMatrices(model: Model, bits: Bits, options: QuantizeOption
   const unknown = exclude.find((pattern) => !inBlocks.some(({ name }) => matchesModule(name, pattern)));
   if (unknown !== undefined) throw excludeUnknown(unknown, [...new Set(inBlocks.map(({ name }) => name.split('.').at(-1)!))]);
   const chosen = inBlocks.filter(({ name }) => !exclude.some((pattern) => matchesModule(name, pattern)));
-  const schemeOf = (size: Bits): Scheme => ({ bits: size, blockSize: blockSize ?? BLOCK_SIZES[size], symmetric });
-  const matrices: Matrix[] = chosen.map((layer) => ({ ...layer, scheme: schemeOf(bits) }));
+  const quantizable = (layer: LinearLayer, size: Bits): Matrix => ({ ...layer, scheme: { bits: size, blockSize: blockSize ?? blockSizeFor(layer.inFeatures), symmetric } });
+  const matrices = chosen.map((layer) => quantizable(layer, bits));
   const head = headBits === 'float' ? undefined : headOf(model);
-  if (head && headBits !== 'float') matrices.push({ ...head, scheme: schemeOf(headBits) });
+  if (head && headBits !== 'float') matrices.push(quantizable(head, headBits));
   if (matrices.length === 0) throw nothingToQuantize(model.source);
   return { matrices, head: head?.name };
 }

@@ -8,7 +8,7 @@ import { ENGINE, GENERATOR, MODELS, RowLogits } from '@lmflow/sdk';
 import { readSafetensors } from '@lmflow/sdk/formats';
 import inference from '@lmflow/preset-inference';
 import type { QuantizeResult } from '../src/command.ts';
-import { fixtureFolder, root, shared, temporary } from './folders.ts';
+import { fixtureFolder, root, shared, temporary, wideFolder } from './folders.ts';
 
 const ids = Int32Array.from({ length: 12 }, (_, index) => (index * 7) % 90);
 
@@ -90,6 +90,19 @@ test('config.json says what a reader needs: groups, a group of its own for the h
   const float = config((await written('llama-tied', { bits: 4, headBits: 'float' })).folder);
   assert.is(float['tie_word_embeddings'], true);
   assert.ok((float['quantization_config'] as { ignore: string[] }).ignore.includes('lm_head'));
+});
+
+test('blocks of 64, and of 32 where 64 do not divide a row: groups of their own, and the folder computes as the cache does', async () => {
+  const [source, folder] = [await wideFolder(), join(temporary('out'), 'model')];
+  const { result, warnings } = await command<QuantizeResult>('quantize', { model: source, outputDir: folder, quantize: { bits: 4 } });
+  assert.equal([warnings, result.matrices], ['', 15]);
+  const { quantization_config: { config_groups: groups } } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { readonly quantization_config: { readonly config_groups: Record<string, { readonly targets: string[]; readonly weights: Record<string, unknown> }> } };
+  assert.equal(Object.values(groups).map(({ targets, weights }) => [targets, weights['num_bits'], weights['group_size']]), [
+    [['Linear'], 4, 64], [['model.layers.0.mlp.down_proj', 'model.layers.1.mlp.down_proj'], 4, 32], [['lm_head'], 8, 64],
+  ]);
+  const expected = await computed(source, { quantize: { bits: 4, cacheDir: temporary('cache') } });
+  const found = await computed(folder, { quantize: { cacheDir: temporary('unused') } });
+  assert.equal([found.greedy, apart(found.logits, expected.logits)], [expected.greedy, 0]);
 });
 
 test('a folder of another program: its logits and its 16 greedy tokens, every way of packing, scales of 16 bits', async () => {
