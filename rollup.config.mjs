@@ -49,6 +49,14 @@ function chunkName(root, extension) {
   };
 }
 
+// The types of a preset name none of its plugins, but a configuration that imports the preset alone is to be checked against their sections.
+function sections({ name }) {
+  const folder = dirname(dirname(name));
+  if (!folder.startsWith('presets/')) return '';
+  const { dependencies } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
+  return Object.keys(dependencies).filter((dependency) => dependency.startsWith('@lmflow/')).map((dependency) => `import '${dependency}';`).join('\n');
+}
+
 // npm packs only the LICENSE that lies in a package's own folder.
 function clean() {
   for (const folder of folders) {
@@ -84,6 +92,6 @@ export default [
     input: inputs(packages, (source) => join(declared, source.replace(/\.ts$/, '.d.ts'))),
     external,
     plugins: [{ name: 'declarations', buildStart: writeDeclarations }, dts()],
-    output: { dir: '.', format: 'es', entryFileNames: '[name].d.ts', chunkFileNames: chunkName(declared, '.d.ts') },
+    output: { dir: '.', format: 'es', banner: sections, entryFileNames: '[name].d.ts', chunkFileNames: chunkName(declared, '.d.ts') },
   },
 ];

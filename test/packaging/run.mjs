@@ -90,8 +90,19 @@ function checkTypes() {
   const all = exported.map((_, index) => `entry${index}`);
   writeFileSync(join(project, 'types.ts'), [...imports, `export const entries: object[] = [${all.join(', ')}];`].join('\n'));
   const options = { module: 'nodenext', target: 'es2022', lib: ['es2023'], types: ['node'], strict: true, noEmit: true };
-  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['types.ts'] }));
-  command('npx', ['tsc', '--project', '.']);
+  // a program that imports a preset and none of its plugins: sections and results have their types all the same
+  writeFileSync(join(project, 'program.ts'), `import { createKernel } from 'lmflow';
+import lora from '@lmflow/preset-lora';
+const config = { presets: [lora], model: 'm', dataset: 'd.json', outputDir: 'out', validationSplit: 0.05 };
+const { result } = await createKernel({ ...config, lora: { r: 16 } }).then((kernel) => kernel.run('finetune'));
+console.log(result.evaluation);
+// @ts-expect-error a rank is a number
+await createKernel({ ...config, lora: { r: 'sixteen' } });
+`);
+  for (const file of ['types.ts', 'program.ts']) {
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: [file] }));
+    command('npx', ['tsc', '--project', '.']);
+  }
 }
 
 // The README's first config, in a stranger's project: a tiny model from random weights, tuned with LoRA on twenty pairs.
