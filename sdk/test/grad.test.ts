@@ -110,7 +110,7 @@ test('gradients of gradients, also through by-products', () => {
   const squaredNorm = (loss: Value, values: Value[]): Value => grad(loss, values).map((gradient) => sum(mul(gradient, gradient))).reduce((a, b) => add(a, b));
   checkGradient(({ x }) => squaredNorm(sum(mul(exp(x!), tanh(x!))), [x!]), { x: { shape: [3] } });
   checkGradient(({ x, w }) => squaredNorm(sum(exp(rmsNorm(x!, w!, 0.1))), [x!, w!]), { x: { shape: [2, 3] }, w: { shape: [3] } });
-  checkGradient(({ q, k, v }) => squaredNorm(sum(exp(applyOp(attendOp, [q!, k!, v!], {})[0]!)), [q!, k!]), { q: { shape: [2, 3] }, k: { shape: [3, 3] }, v: { shape: [3, 2] } });
+  checkGradient(({ q, k, v }) => squaredNorm(sum(exp(applyOp(attendOp, [q!, k!, v!], { shared: 1 })[0]!)), [q!, k!]), { q: { shape: [2, 3] }, k: { shape: [3, 3] }, v: { shape: [3, 2] } });
   const labels = { shape: [3], dtype: 'int32', values: [1, -100, 0] } as const;
   checkGradient(({ h, w, l }) => squaredNorm(linearCrossEntropy(h!, w!, l!), [h!, w!]), { h: { shape: [3, 2] }, w: { shape: [4, 2] }, l: labels });
 });

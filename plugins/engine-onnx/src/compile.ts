@@ -37,19 +37,19 @@ export const outputName = (name: string): string => `output:${name}`;
 const EMBEDDED_BYTES = 1 << 16;
 
 /**
- * Lowers every node and encodes the model. `name` is for messages; `inPlace` says that outputs are written where the caller wants them.
+ * Lowers every node and encodes the model. `name` is for messages; `cpu`: it runs on the processor, which writes outputs where the caller wants them.
  * Throws LMFLOW_ENGINE_COMPILE_FAILED naming the node.
  */
-export function compileModel(flat: Flat, lowerings: Lowerings, name: string, inPlace = false): Compiled {
+export function compileModel(flat: Flat, lowerings: Lowerings, name: string, cpu = false): Compiled {
   const { graph, nodes } = flat;
-  const emit = new Emitter(countUses(flat));
+  const emit = new Emitter(countUses(flat), { cpu });
   const fed = new Map<string, MemoryWeight>();
   const inputs = [...graph.inputs].map(([input, value]) => { emit.set(value, inputName(input)); return valueInfo(inputName(input), value); });
   for (const value of leaves(graph, nodes)) emitLeaf(emit, value, fed, inputs);
   lowerNodes(emit, flat, lowerings, name);
   nameOutputs(emit, graph, outputName);
   const outputs = [...graph.outputs].map(([output, value]) => valueInfo(outputName(output), value));
-  const lastWord = inPlace && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
+  const lastWord = cpu && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
   if (lastWord) outputs.unshift(emitLastWord(emit));
   return { lastWord, prepack: emit.prepack, model: encodeModel({ name, node: forExecution(tidy(emit.nodes, outputs.map((output) => output.name))), initializer: emit.initializers, input: inputs, output: outputs }), fed };
 }

@@ -40,7 +40,7 @@ export function portableModel(graph: Graph, { name, lowerings, free: sizes }: Po
   const table = withoutLengths(lowerings);
   const flat = flatten(graph, table);
   const free = new FreeSizes(sizes);
-  const emit = new Emitter(countUses(flat), free);
+  const emit = new Emitter(countUses(flat), { free });
   const tensors: PortableTensor[] = [];
   for (const [input, value] of flat.graph.inputs) emit.set(value, input);
   for (const value of leaves(flat.graph, flat.nodes)) {

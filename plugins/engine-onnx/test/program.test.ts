@@ -303,6 +303,22 @@ programs('a recomputed region is really computed twice, and right', async () => 
   }
 });
 
+programs('a product is added to what is there in place, and to what others read too beside it', async () => {
+  for (const [transposeB, read] of [[false, false], [true, false], [true, true]] as const) {
+    const test = new Case(13);
+    const x = test.input([256, 8]);
+    const there = sigmoid(test.input([256, 256]));
+    const total = add(there, mul(matMul(x, test.input(transposeB ? [256, 8] : [8, 256]), { transposeB }), 0.5));
+    test.finish(read ? [total, mul(there, 2)] : [total]);
+    await check(test);
+    const program = await engine.compile(test.graph, { profile: true });
+    await program.run(await upload(test.graph, test.numbers));
+    const kernels = (await program.profile!()).kernels.map(({ name }) => name);
+    assert.ok(kernels.includes('FusedConv') && !kernels.includes('Gemm'), kernels.join());
+    await program.dispose();
+  }
+});
+
 programs('inputs that nothing reads may stay, and names may hold anything', async () => {
   const test = new Case(12);
   test.input([2]);

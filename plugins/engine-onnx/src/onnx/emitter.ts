@@ -31,13 +31,16 @@ export class Emitter {
   #emitted = new Map<string, string[]>();
   #prepack: 'needed' | 'worth' | undefined;
   readonly #free: FreeSizes | undefined;
+  /** Whether the program runs on the processor and nowhere else. */
+  readonly cpu: boolean;
   #prefix = '';
   #count = 0;
 
   /** `uses` counts the consumers of every live value, the program's outputs included; `free` says which sizes are known at run time only. */
-  constructor(uses: ReadonlyMap<Value, number>, free?: FreeSizes) {
+  constructor(uses: ReadonlyMap<Value, number>, { free, cpu = false }: { readonly free?: FreeSizes; readonly cpu?: boolean } = {}) {
     this.uses = uses;
     this.#free = free;
+    this.cpu = cpu;
   }
 
   /** Everything emitted by `emit` is named after `name`, so that an error of the runtime leads back to it. */

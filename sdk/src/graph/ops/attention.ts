@@ -2,32 +2,39 @@
 // keys after a tile's last row are never touched. Probabilities are kept for the backward pass.
 import type { Value } from '../graph.ts';
 import { applyOp, defineOp } from '../op.ts';
-import { broadcastShapes, sameShape, type Attributes } from '../types.ts';
+import { broadcastShapes, sameShape } from '../types.ts';
 import { graphError, opTypesDoNotFit } from '../errors.ts';
-import { add, allFloat, mul, sub, unbroadcast } from './binary.ts';
-import { causalMask, queryTiles } from './masks.ts';
+import { allFloat, mul, sub, unbroadcast } from './binary.ts';
+import { addMask, causalMask, queryTiles } from './masks.ts';
 import { matMul } from './matmul.ts';
 import { segmentedAttention } from './segments.ts';
 import { concat, reshape, slice, transpose } from './shape.ts';
 import { softmax } from './softmax.ts';
 import { sum } from './reduce.ts';
 
-/** Inputs q [..., m, d] (already scaled), k [..., n, d], v [..., n, d] and optionally a mask added to the scores; outputs the result [..., m, d] and the probabilities. */
-export const attendOp = defineOp<Attributes>({
+/** `shared`: so many rows of q, one after another, share a row of the mask. */
+export type AttendAttributes = { readonly shared: number };
+
+/**
+ * Inputs q [..., m, d] (already scaled), k [..., n, d], v [..., n, d] and optionally a mask added to the scores, which broadcasts to
+ * [..., m / shared, n]; outputs the result [..., m, d] and the probabilities.
+ */
+export const attendOp = defineOp<AttendAttributes>({
   name: 'attend',
-  infer: (inputs) => {
+  infer: (inputs, { shared }) => {
     const [q, k, v, mask] = inputs;
     const fits = q && k && v && q.shape.length >= 2 && sameShape(k.shape.slice(0, -2), q.shape.slice(0, -2)) && sameShape(v.shape.slice(0, -1), k.shape.slice(0, -1))
       && q.shape.at(-1) === k.shape.at(-1) && allFloat(inputs);
     const scores = fits ? [...q.shape.slice(0, -1), k.shape.at(-2)!] : [];
-    const masked = mask ? broadcastShapes(mask.shape, scores) : scores;
-    if (!fits || !masked || !sameShape(masked, scores)) throw opTypesDoNotFit('attend', inputs, 'takes q [..., m, d], k [..., n, d], v [..., n, e] and optionally a mask that broadcasts to [..., m, n], all of one float dtype');
+    const rows = [...scores.slice(0, -2), scores.at(-2)! / shared, scores.at(-1)!];
+    const masked = mask ? broadcastShapes(mask.shape, rows) : rows;
+    if (!fits || !masked || !sameShape(masked, rows)) throw opTypesDoNotFit('attend', inputs, `takes q [..., m, d], k [..., n, d], v [..., n, e] and optionally a mask that broadcasts to [..., m${shared === 1 ? '' : ` / ${shared}`}, n], all of one float dtype`);
     return [{ dtype: q.dtype, shape: [...q.shape.slice(0, -1), v.shape.at(-1)!] }, { dtype: q.dtype, shape: scores }];
   },
   results: 1,
-  decompose: ([q, k, v, mask]) => {
+  decompose: ([q, k, v, mask], { shared }) => {
     const scores = matMul(q!, k!, { transposeB: true });
-    const probabilities = softmax(mask ? add(scores, mask) : scores);
+    const probabilities = softmax(mask ? addMask(scores, mask, shared) : scores);
     return [matMul(probabilities, v!), probabilities];
   },
   // sum(dP * P) over the keys equals sum(dO * O) over the head's dimensions, which is shorter (Dao et al. 2022).
@@ -42,9 +49,14 @@ export const attendOp = defineOp<Attributes>({
     return [scores && needed[0] ? matMul(scores, k) : undefined,
       scores && needed[1] ? matMul(scores, q, { transposeA: true }) : undefined,
       needed[2] ? matMul(probabilities, gradient!, { transposeA: true }) : undefined,
-      scores && mask && needed[3] ? unbroadcast(scores, mask.shape) : undefined];
+      scores && mask && needed[3] ? ofMask(scores, mask, node.attributes.shared) : undefined];
   },
 });
+
+function ofMask(scores: Value, mask: Value, shared: number): Value {
+  const [rows, keys] = scores.shape.slice(-2) as [number, number];
+  return unbroadcast(shared === 1 ? scores : sum(reshape(scores, [...scores.shape.slice(0, -2), rows / shared, shared, keys]), { axes: [-2] }), mask.shape);
+}
 
 export interface AttentionOptions {
   /** [B, T, H, D] */
@@ -76,7 +88,7 @@ export function attention({ q, k, v, segments, window, scale, tile = segments ? 
   const result = segments ? segmentedAttention({ rows, keys, values, segments }, { tile, shared, window: window ?? 0 })
     : concat(queryTiles(length, tile, window).map((range) => {
       const { from, to, first } = range;
-      return applyOp(attendOp, [part(rows, from * shared, to * shared), part(keys, first, to), part(values, first, to), causalMask(q, { ...range, shared, window })], {})[0]!;
+      return applyOp(attendOp, [part(rows, from * shared, to * shared), part(keys, first, to), part(values, first, to), causalMask(q, { ...range, window })], { shared })[0]!;
     }), 2);
   return reshape(transpose(reshape(result, [batch, groups, length, shared, width]), [0, 2, 1, 3, 4]), [batch, length, heads, width]);
 }

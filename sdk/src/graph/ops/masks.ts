@@ -2,7 +2,7 @@
 import type { Graph, Value } from '../graph.ts';
 import { add } from './binary.ts';
 import { equal, where } from './logic.ts';
-import { broadcastTo, cast, reshape, slice } from './shape.ts';
+import { cast, reshape, slice } from './shape.ts';
 
 /** Added to the scores of keys that a query must not see. Finite, so that a row of nothing but hidden keys stays finite. */
 export const HIDDEN = -1e30;
@@ -18,25 +18,25 @@ export function queryTiles(length: number, size: number, window?: number): Query
   });
 }
 
-interface MaskedTile extends QueryTile { readonly shared: number; readonly window: number | undefined }
+interface MaskedTile extends QueryTile { readonly window: number | undefined }
 
 const causalMasks = new WeakMap<Graph, Map<string, Value>>();
 
-/** [(to - from) x shared, to - first]: 0 where the query may look, HIDDEN elsewhere. All layers of a graph share it. */
+/** [to - from, to - first]: 0 where the query may look, HIDDEN elsewhere. All layers of a graph share it. */
 export function causalMask({ graph, dtype }: Value, tile: MaskedTile): Value {
   const known = causalMasks.get(graph) ?? new Map<string, Value>();
   causalMasks.set(graph, known);
   const key = JSON.stringify(tile);
-  const mask = known.get(key) ?? graph.constant(causalNumbers(tile), [(tile.to - tile.from) * tile.shared, tile.to - tile.first], 'float32');
+  const mask = known.get(key) ?? graph.constant(causalNumbers(tile), [tile.to - tile.from, tile.to - tile.first], 'float32');
   known.set(key, mask);
   return cast(mask, dtype);
 }
 
-function causalNumbers({ from, to, first, shared, window }: MaskedTile): Float32Array {
-  const [height, width] = [(to - from) * shared, to - first];
+function causalNumbers({ from, to, first, window }: MaskedTile): Float32Array {
+  const [height, width] = [to - from, to - first];
   const mask = new Float32Array(height * width);
   for (let row = 0; row < height; row++) {
-    const query = from + Math.floor(row / shared);
+    const query = from + row;
     for (let column = 0; column < width; column++) {
       const key = first + column;
       if (key > query || (window !== undefined && key <= query - window)) mask[row * width + column] = HIDDEN;
@@ -45,13 +45,20 @@ function causalNumbers({ from, to, first, shared, window }: MaskedTile): Float32
   return mask;
 }
 
-/** [B, 1, (to - from) x shared, to - first], also hiding other segments. */
+/** [B, 1, to - from, to - first], also hiding other segments. */
 export function segmentMask(segments: Value, q: Value, range: MaskedTile): Value {
-  const { from, to, first, shared } = range;
+  const { from, to, first } = range;
   const batch = segments.shape[0]!;
   const own = reshape(slice(segments, [0, from], [batch, to]), [batch, to - from, 1]);
   const others = reshape(slice(segments, [0, first], [batch, to]), [batch, 1, to - first]);
-  const hidden = reshape(where(equal(own, others), 0, HIDDEN), [batch, 1, to - from, 1, to - first]);
-  const repeated = reshape(broadcastTo(hidden, [batch, 1, to - from, shared, to - first]), [batch, 1, (to - from) * shared, to - first]);
-  return add(cast(repeated, q.dtype), causalMask(q, range));
+  const hidden = reshape(where(equal(own, others), 0, HIDDEN), [batch, 1, to - from, to - first]);
+  return add(cast(hidden, q.dtype), causalMask(q, range));
+}
+
+/** Scores [..., rows, keys] plus a mask that broadcasts to [..., rows / shared, keys]: so many rows, one after another, share one of the mask. */
+export function addMask(scores: Value, mask: Value, shared: number): Value {
+  if (shared === 1) return add(scores, mask);
+  const [rows, keys] = scores.shape.slice(-2) as [number, number];
+  const apart = reshape(scores, [...scores.shape.slice(0, -2), rows / shared, shared, keys]);
+  return reshape(add(apart, reshape(mask, mask.shape.length === 1 ? mask.shape : [...mask.shape.slice(0, -1), 1, mask.shape.at(-1)!])), scores.shape);
 }

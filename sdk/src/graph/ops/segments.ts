@@ -5,7 +5,7 @@ import { applyOp, defineOp } from '../op.ts';
 import { sameShape, type ValueType } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
 import { add, allFloat, mul, sub } from './binary.ts';
-import { queryTiles, segmentMask, type QueryTile } from './masks.ts';
+import { addMask, queryTiles, segmentMask, type QueryTile } from './masks.ts';
 import { matMul } from './matmul.ts';
 import { sum } from './reduce.ts';
 import { concat, pad, slice } from './shape.ts';
@@ -43,7 +43,7 @@ export const segmentedAttentionOp = defineOp<SegmentedAttentionAttributes>({
     const tiles = segmentTiles(keys!, { shared, ...attributes }).map((tile) => {
       const { from, to, first } = tile;
       const scores = matMul(tokens(queries!, from * shared, to * shared), tokens(keys!, first, to), { transposeB: true });
-      const probabilities = softmax(add(scores, segmentMask(segments!, queries!, { ...tile, shared, window })));
+      const probabilities = softmax(addMask(scores, segmentMask(segments!, queries!, { ...tile, window }), shared));
       return { probabilities, result: matMul(probabilities, tokens(values!, first, to)) };
     });
     return [concat(tiles.map(({ result }) => result), 2), ...tiles.map(({ probabilities }) => probabilities)];

@@ -90,10 +90,11 @@ export const layers: readonly OpCheck[] = [
     },
   }))),
   check(attendOp, [
-    { inputs: { q: { shape: [2, 3] }, k: { shape: [4, 3] }, v: { shape: [4, 2] } } },
-    { name: 'one key', inputs: { q: { shape: [1, 2, 3] }, k: { shape: [1, 1, 3] }, v: { shape: [1, 1, 3] } } },
-    { name: 'mask that broadcasts', inputs: { q: { shape: [2, 2, 3, 2] }, k: { shape: [2, 2, 4, 2] }, v: { shape: [2, 2, 4, 2] }, mask: { shape: [2, 1, 3, 4] } } },
-    { name: 'mask of keys', inputs: { q: { shape: [2, 3, 2] }, k: { shape: [2, 2, 2] }, v: { shape: [2, 2, 3] }, mask: { shape: [2] } } },
+    { attributes: { shared: 1 }, inputs: { q: { shape: [2, 3] }, k: { shape: [4, 3] }, v: { shape: [4, 2] } } },
+    { name: 'one key', attributes: { shared: 1 }, inputs: { q: { shape: [1, 2, 3] }, k: { shape: [1, 1, 3] }, v: { shape: [1, 1, 3] } } },
+    { name: 'mask that broadcasts', attributes: { shared: 1 }, inputs: { q: { shape: [2, 2, 3, 2] }, k: { shape: [2, 2, 4, 2] }, v: { shape: [2, 2, 4, 2] }, mask: { shape: [2, 1, 3, 4] } } },
+    { name: 'mask of keys', attributes: { shared: 1 }, inputs: { q: { shape: [2, 3, 2] }, k: { shape: [2, 2, 2] }, v: { shape: [2, 2, 3] }, mask: { shape: [2] } } },
+    { name: 'mask that rows share', attributes: { shared: 2 }, inputs: { q: { shape: [2, 2, 4, 2] }, k: { shape: [2, 2, 3, 2] }, v: { shape: [2, 2, 3, 2] }, mask: { shape: [2, 1, 2, 3] } } },
     ...attentions.map(attentionCase),
   ]),
   check(segmentedAttentionOp, packed.map(([[batch, groups, length, width], attributes, segments]) => ({
