@@ -135,7 +135,7 @@ export class Kernel {
     const options = parseOwn(command, request.options ?? {});
     this.#state = 'running';
     try {
-      const given = await spec.run({ options, positionals, config, signal: request.signal ?? new AbortController().signal });
+      const given = await spec.run({ options, positionals, config, signal: request.signal ?? new AbortController().signal, output: request.output ?? process.stdout });
       const outcome: CommandOutcome = typeof given === 'number' ? { exitCode: given } : (given ?? {});
       return { exitCode: outcome.exitCode ?? 0, result: outcome.result as ResultOf<N> };
     } finally {

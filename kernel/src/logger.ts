@@ -24,6 +24,8 @@ export interface LoggerOptions {
 /** A logger with an end: a progress line that still stands gets its newline. */
 export interface TerminalLogger extends Logger {
   end(): void;
+  /** From now on what people read goes to stderr: stdout is a command's product. */
+  leaveStdout(): void;
 }
 
 type Style = 'red' | 'yellow' | 'dim' | 'bold';
@@ -32,8 +34,8 @@ type Style = 'red' | 'yellow' | 'dim' | 'bold';
 export function createLogger(options: LoggerOptions = {}): TerminalLogger {
   const { json = false, verbose = false, stdout = process.stdout, stderr = process.stderr, progressInterval = 5000 } = options;
   // for people: progress and messages share one stream, so that a line can take the progress line's place
-  const people = json ? stderr : stdout;
-  const terminal = people.isTTY === true && process.env['TERM'] !== 'dumb';
+  let people = json ? stderr : stdout;
+  const terminal = (): boolean => people.isTTY === true && process.env['TERM'] !== 'dumb';
   let standing = false;
   let lastProgress = -Infinity;
 
@@ -57,7 +59,7 @@ export function createLogger(options: LoggerOptions = {}): TerminalLogger {
       else if (text !== undefined) line(people, text);
     },
     progress(text) {
-      if (terminal) {
+      if (terminal()) {
         people.write(`\r\u001b[2K${fit(text, (people.columns ?? 80) - 1)}`);
         standing = true;
         return;
@@ -76,6 +78,7 @@ export function createLogger(options: LoggerOptions = {}): TerminalLogger {
       if (standing) people.write('\n');
       standing = false;
     },
+    leaveStdout() { people = stderr; },
   };
 }
 

@@ -20,6 +20,8 @@ export interface RunRequest {
   readonly positionals?: readonly string[];
   /** Abort it and the command saves and ends. */
   readonly signal?: AbortSignal;
+  /** Where text goes that is the command's product; stdout unless told. */
+  readonly output?: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 
 /** What a command gave back. */

@@ -37,6 +37,7 @@ export default () => ({
         return config.demo.size === 99 ? 9 : undefined;
       },
     });
+    context.command({ name: 'speak', summary: 'has a product', pipes: true, async run({ output }) { context.log.info('a message'); output.write('the product\\n'); context.log.event('spoken', { words: 2 }); } });
     context.command({ name: 'crash', summary: 'has a bug', async run() { return undefined.x; } });
     context.command({ name: 'wait', summary: 'waits for Ctrl-C', async run({ signal }) {
       console.log('waiting');
@@ -98,6 +99,11 @@ test('a command gets flags, own flags and arguments; its number is the exit code
   const { code, out, err } = await lmflow(['show', 'a', '--loud', '--demo-size=3', 'b']);
   assert.equal([code, out, err], [0, 'size 3\nSHOWN\n', 'warning: careful\n']);
   assert.is((await lmflow(['show', '--demo-size', '99'])).code, 9);
+});
+
+test('a command whose product is text: stdout has nothing else, and with --json events alone', async () => {
+  assert.equal(await lmflow(['speak']), { code: 0, out: 'the product\n', err: 'a message\n' });
+  assert.equal(await lmflow(['speak', '--json']), { code: 0, out: '{"type":"spoken","words":2}\n', err: 'a message\nthe product\n' });
 });
 
 test('a command that nothing loaded has is found in an installed preset that brings it', async () => {
@@ -174,9 +180,9 @@ test('nothing loaded: says what to do', async () => {
 
 test('plugins, for people and as JSON', async () => {
   const { out } = await lmflow(['plugins']);
-  for (const part of ['demo 2.1.0', 'onStep', 'demo:service', 'show, crash, wait', '4 in demo']) assert.ok(out.includes(part), out);
+  for (const part of ['demo 2.1.0', 'onStep', 'demo:service', 'show, speak, crash, wait', '4 in demo']) assert.ok(out.includes(part), out);
   const [report] = JSON.parse((await lmflow(['plugins', '--json'])).out) as [Record<string, unknown>];
-  assert.equal(report, { name: 'demo', version: '2.1.0', sdk: '^1.0.0', requires: [], section: 'demo', options: 4, taps: ['onStep', 'onDoctor'], provides: ['demo:service'], commands: ['show', 'crash', 'wait'] });
+  assert.equal(report, { name: 'demo', version: '2.1.0', sdk: '^1.0.0', requires: [], section: 'demo', options: 4, taps: ['onStep', 'onDoctor'], provides: ['demo:service'], commands: ['show', 'speak', 'crash', 'wait'] });
 });
 
 test('inspect: values with origin, secrets covered, taps in order', async () => {

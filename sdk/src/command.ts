@@ -9,6 +9,8 @@ export interface CommandInvocation<O = Record<string, unknown>> {
   readonly config: Config;
   /** Aborted at the first Ctrl-C; a second one ends the process at once. */
   readonly signal: AbortSignal;
+  /** Where text goes that is the command's product and no message: stdout; with --json stderr, since stdout is for events then. */
+  readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 
 /** What a command gives back where an exit code alone does not do. */
@@ -38,6 +40,8 @@ export interface CommandSpec {
   /** Configuration keys and sections its help lists first. */
   readonly sections?: readonly string[];
   readonly examples?: readonly string[];
+  /** What it writes to `output` may be piped on: on the command line messages go to stderr. */
+  readonly pipes?: boolean;
   /** Gives the exit code (0 where nothing is returned), or an outcome with a result for programs. Expected failures are thrown as LMFlowError. */
   run(invocation: CommandInvocation): Promise<number | CommandOutcome | undefined>;
 }

@@ -14,6 +14,7 @@ interface Session {
   readonly globals: Globals;
   readonly log: TerminalLogger;
   readonly stdout: Output;
+  readonly stderr: Output;
   readonly cwd: string;
   readonly width: number;
 }
@@ -36,7 +37,7 @@ export async function main(argv: readonly string[], stdout: Output = process.std
   const log = createLogger({ json, verbose, stdout, stderr, ...(color === undefined ? {} : { color }) });
   const width = Math.min(100, Math.max(60, stdout.columns ?? 100));
   try {
-    return await dispatch({ line, globals, log, stdout, cwd: resolve(globals.cwd ?? '.'), width });
+    return await dispatch({ line, globals, log, stdout, stderr, cwd: resolve(globals.cwd ?? '.'), width });
   } catch (error) {
     log.end();
     reportError(error, stderr, { json, verbose, color: colored(color) });
@@ -157,10 +158,12 @@ async function runCommand(session: Session, name: string): Promise<number> {
   const { readFlags } = await import('../settings/flags.ts');
   const typed = readFlags(line.words, kernel.keys, command.spec, command.plugin);
   kernel.configure(typed.settings);
+  if (command.spec.pipes === true) log.leaveStdout();
+  const output = globals.json ? session.stderr : session.stdout; // whole streams, but in tests
   const interrupt = listenForInterrupt(log);
   let exitCode: number;
   try {
-    ({ exitCode } = await kernel.run(name, { options: typed.options, positionals: typed.positionals, signal: interrupt.signal }));
+    ({ exitCode } = await kernel.run(name, { options: typed.options, positionals: typed.positionals, signal: interrupt.signal, output: output as NodeJS.WritableStream }));
   } catch (error) {
     if (!isAbort(error)) {
       // what went wrong first is what is told; closing may well fail because of it

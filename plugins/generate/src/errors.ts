@@ -4,7 +4,7 @@ import { LMFlowError } from '@lmflow/sdk';
 /** A prompt leaves no room for an answer. */
 export function promptTooLong(length: number, context: number): LMFlowError {
   return new LMFlowError('LMFLOW_GENERATE_PROMPT_TOO_LONG', `the prompt has ${length} tokens, the model's context is ${context}`,
-    { hint: "Shorten it, or set truncation: 'left' to leave out its beginning." });
+    { hint: "Shorten it, or set generate.truncation to 'left' (--generate-truncation left) to leave out its beginning." });
 }
 
 /** A prompt without tokens, for a tokenizer without BOS. */
@@ -20,7 +20,7 @@ export function optionInvalid(key: string, value: unknown, wanted: string): LMFl
 /** A request names an adapter that was not loaded. */
 export function adapterUnknown(name: string, known: readonly string[]): LMFlowError {
   return new LMFlowError('LMFLOW_GENERATE_ADAPTER_UNKNOWN', `the model has no adapter "${name}"`,
-    { hint: known.length > 0 ? `There are ${known.join(', ')}.` : `Load it by name: --lora-adapters ${name}=FOLDER, or lora.adapters in lmflow.config.ts.` });
+    { hint: known.length > 0 ? `Known: ${known.join(', ')}.` : `Load it by name: --lora-adapters ${name}=FOLDER, or lora.adapters in lmflow.config.ts.` });
 }
 
 /** Beam search was asked to stream. */

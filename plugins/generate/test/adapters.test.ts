@@ -95,7 +95,7 @@ test('adapters of one shape share programs, and have chat templates of their own
     assert.equal([...generator.encodePrompt({ model, adapter: 'chef', prompt: messages })], [7, 3]);
     assert.throws(() => generator.encodePrompt({ model, adapter: 'poet', prompt: messages }), (error: { code: string }) => error.code === 'LMFLOW_TEMPLATE_MISSING');
     const unknown = await ask(generator, model, [5], 1, 'cook').catch((error: { code: string; hint: string }) => error);
-    assert.equal([(unknown as { code: string }).code, (unknown as { hint: string }).hint], ['LMFLOW_GENERATE_ADAPTER_UNKNOWN', 'There are poet, chef.']);
+    assert.equal([(unknown as { code: string }).code, (unknown as { hint: string }).hint], ['LMFLOW_GENERATE_ADAPTER_UNKNOWN', 'Known: poet, chef.']);
   });
 });
 

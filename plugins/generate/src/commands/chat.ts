@@ -42,7 +42,7 @@ export function chatCommand(context: PluginContext<{ readonly contextLength?: nu
     unsupported: { ...unsupported, numBeams: 'beam search cannot be streamed', numReturnSequences: 'a chat has one answer' },
     sections: ['model', 'generate', 'lora'],
     examples: ['lmflow chat --preset inference --model org/model --lora-adapter out', 'lmflow chat --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet'],
-    async run({ config, options: own, signal }: CommandInvocation) {
+    async run({ config, options: own, signal, output }: CommandInvocation) {
       if (config.model === undefined) throw modelMissing('chat');
       const { system, adapter, ...options } = own as z.output<typeof flags>;
       const model = await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
@@ -50,7 +50,7 @@ export function chatCommand(context: PluginContext<{ readonly contextLength?: nu
       checkTemplate(generator, { model, ...(adapter === undefined ? {} : { adapter }) });
       context.log.info(`${model.source}, chat template: ${templateName(adapted(model, adapter))}\n${HELP}`);
       await runChat({
-        model, system, adapter, signal, log: context.log, generator, input: process.stdin, output: process.stdout,
+        model, system, adapter, signal, log: context.log, generator, input: process.stdin, output,
         contextLength: context.options.contextLength ?? model.architecture.maxPositions, options: options,
       });
       return undefined;
@@ -115,7 +115,7 @@ async function answer(setup: ChatSetup, conversation: Conversation, question: st
     }
     output.write('\n');
     const seconds = (performance.now() - first) / 1000;
-    if (count > 1) log.event('chat', { tokens: count, tokensPerSecond: (count - 1) / seconds, firstToken: (first - started) / 1000 }, `[${count} tokens, ${((count - 1) / seconds).toFixed(1)} tokens/s, the first after ${((first - started) / 1000).toFixed(2)} s]`);
+    if (count > 1) log.event('chat', { text, tokens: count, tokensPerSecond: (count - 1) / seconds, firstToken: (first - started) / 1000 }, `[${count} tokens, ${((count - 1) / seconds).toFixed(1)} tokens/s, the first after ${((first - started) / 1000).toFixed(2)} s]`);
     conversation.say('assistant', text);
   } catch (error) {
     if (!isLMFlowError(error)) throw error;

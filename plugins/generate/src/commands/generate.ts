@@ -39,6 +39,7 @@ export function generateCommand(context: PluginContext): CommandSpec {
     options: flags,
     aliases,
     unsupported,
+    pipes: true,
     sections: ['model', 'generate', 'lora'],
     examples: [
       'lmflow generate --preset inference --model org/model "Once upon a time" --max-new-tokens 100 --temperature 0.8',
@@ -46,7 +47,7 @@ export function generateCommand(context: PluginContext): CommandSpec {
       'lmflow generate --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet "The sea"',
     ],
     async run(invocation: CommandInvocation) {
-      const { config, signal, positionals } = invocation;
+      const { config, signal, positionals, output: stdout } = invocation;
       const own = invocation.options as Flags;
       if (config.model === undefined) throw modelMissing('generate');
       const { prompts: file, chat, system, adapter, format, output, stream, ...options } = own;
@@ -61,11 +62,11 @@ export function generateCommand(context: PluginContext): CommandSpec {
         model, signal, ...(adapter === undefined ? {} : { adapter }), prompt: asked(prompt, chat, system), options: { seed: config.seed ?? 42, ...options },
       }));
       const generator = context.resolve(GENERATOR);
-      const streamed = single && (stream ?? (output === undefined && process.stdout.isTTY));
-      const sink = openSink(output);
+      const streamed = single && (stream ?? (output === undefined && stdout.isTTY === true));
+      const sink = openSink(output, stdout);
       try {
         const results = streamed ? [await streamOne(generator, requests[0]!, sink)] : await answerAll({ generator, model, requests, prompts, format, sink, logprobs: options.logprobs });
-        for (const [index, list] of results.entries()) context.log.event('generation', { prompt: prompts[index], results: list.map(plain) });
+        for (const [index, list] of results.entries()) context.log.event('generation', { prompt: prompts[index], results: list.map((result) => said(result, options.logprobs)) });
         return { result: results, exitCode: signal.aborted ? 130 : 0 };
       } finally {
         sink.end();
@@ -115,16 +116,16 @@ async function answerAll({ generator, requests, prompts, format, sink, logprobs 
 }
 
 function line(prompt: Prompt, result: TextResult, logprobs: number | undefined): Record<string, unknown> {
-  return { ...(typeof prompt === 'string' ? { prompt } : { messages: prompt }), ...plain(result), ...(logprobs === undefined ? {} : { tokens: result.tokens }) };
+  return { ...(typeof prompt === 'string' ? { prompt } : { messages: prompt }), ...said(result, logprobs) };
 }
 
-function plain({ text, finishReason, promptTokens, ids, score }: TextResult): Record<string, unknown> {
-  return { text, finishReason, promptTokens, newTokens: ids.length, ...(score === undefined ? {} : { score }) };
+function said({ text, finishReason, promptTokens, ids, score, tokens }: TextResult, logprobs: number | undefined): Record<string, unknown> {
+  return { text, finishReason, promptTokens, newTokens: ids.length, ...(score === undefined ? {} : { score }), ...(logprobs === undefined ? {} : { tokens }) };
 }
 
 // Opened before anything is computed: a place that cannot be written to is told at once.
-function openSink(file: string | undefined): Sink {
-  if (file === undefined) return { write: (text) => { process.stdout.write(text); }, end: () => undefined };
+function openSink(file: string | undefined, stdout: NodeJS.WritableStream): Sink {
+  if (file === undefined) return { write: (text) => { stdout.write(text); }, end: () => undefined };
   const descriptor = attempt(file, () => openSync(file, 'w'));
   return { write: (text) => { attempt(file, () => { writeFileSync(descriptor, text); }); }, end: () => { closeSync(descriptor); } };
 }
