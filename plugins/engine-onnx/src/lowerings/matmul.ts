@@ -28,11 +28,12 @@ export function isFlat({ a, b }: Pick<Product, 'a' | 'b'>): boolean {
 }
 
 /** Emits a product; `plus` needs matrices. */
-export function emitProduct(emit: Emitter, { a, b, transposeA, transposeB, alpha, plus }: Product): string {
+export function emitProduct(emit: Emitter, product: Product): string {
+  const { a, b, transposeA, transposeB, alpha, plus } = product;
   const flags = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: alpha } };
   const operands = emit.tensors([a, b]);
   if (isFlat({ a, b }) && b.source.kind === 'weight' && a.shape[0]! <= FEW_ROWS && sizeOf(b.shape) >= LARGE) emit.prepackingPays();
-  if (plus && emit.cpu && addsInPlace({ a, b, transposeA, transposeB, plus })) return emitSum(emit, { a, b, transposeB, alpha, plus });
+  if (plus && emit.cpu && addsInPlace({ ...product, plus })) return emitSum(emit, { ...product, plus });
   if (isFlat({ a, b })) return emit.one('Gemm', plus ? [...operands, emit.tensor(plus)] : operands, { attributes: { ...flags, beta: { float: 1 } } });
   return emit.one('FusedMatMul', operands, { domain: 'com.microsoft', attributes: flags });
 }
@@ -40,10 +41,10 @@ export function emitProduct(emit: Emitter, { a, b, transposeA, transposeB, alpha
 /** A matrix of so few numbers is transposed at next to no cost. */
 const SMALL = 1 << 17;
 
-/** What is added to: a tensor of the program that is as large as the product. */
-type Sum<Needed extends keyof Product> = Pick<Product, 'a' | 'b' | 'transposeB' | Needed> & { readonly plus: Value };
+type Sum = Product & { readonly plus: Value };
 
-function addsInPlace({ a, b, transposeA, transposeB, plus }: Sum<'transposeA'>): boolean {
+/** Whether emitSum computes it, and a copy would be worth sparing: a tensor of the program, as large as the product, is added to. */
+function addsInPlace({ a, b, transposeA, transposeB, plus }: Sum): boolean {
   const size = a.shape[0]! * b.shape[transposeB ? 0 : 1]!;
   return plus.source.kind === 'node' && sizeOf(plus.shape) === size && size >= LARGE && a.dtype === 'float32' && !transposeA && (!transposeB || sizeOf(b.shape) <= SMALL);
 }
@@ -52,7 +53,7 @@ function addsInPlace({ a, b, transposeA, transposeB, plus }: Sum<'transposeA'>):
  * plus + alpha a b. Gemm copies what it adds to; the runtime's convolution with a sum adds in place where nobody else reads the sum: the rows of a are its
  * filters, those of b its channels, and it is a product in the same kernel as Gemm's. (On a GPU it would be another library's.)
  */
-function emitSum(emit: Emitter, { a, b, transposeB, alpha, plus }: Sum<'alpha'>): string {
+function emitSum(emit: Emitter, { a, b, transposeB, alpha, plus }: Sum): string {
   const [rows, inner] = a.shape as [number, number];
   const columns = plus.shape[1]!;
   const reshaped = (tensor: string, shape: readonly number[]): string => emit.one('Reshape', [tensor, emit.ints(shape)]);
