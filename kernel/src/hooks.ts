@@ -1,9 +1,8 @@
 // One kernel's hooks: made with tapable, every tap wrapped once, so that a failure names plugin and hook and times are kept.
 // Who taps what is the plugins' business; when hooks are called is the services' (trainer, datasets, ...).
-import { isLMFlowError, type Hooks, type Logger } from '@lmflow/sdk';
+import { isLMFlowError, messageOf, type Hooks, type Logger } from '@lmflow/sdk';
 import { AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook, SyncHook, SyncWaterfallHook } from 'tapable';
 import { frozen, hookFailed, hookInvalid, tapInvalid } from './errors.ts';
-import { messageOf } from './errors/shown.ts';
 
 /** What a tap has cost so far. */
 export interface TapTime {

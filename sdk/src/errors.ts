@@ -28,6 +28,11 @@ export function isLMFlowError(value: unknown): value is LMFlowError {
   return value instanceof Error && value.name === 'LMFlowError' && 'code' in value;
 }
 
+/** What anything thrown says: an error's message, or the thing itself as text. */
+export function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
 /** The candidate nearest to `word` (edit distance at most a third of its length; 2 for short words, 1 for very short ones), for "did you mean". */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;

@@ -1,7 +1,7 @@
 // Folders of results that appear whole: written beside their place, renamed into it at the end.
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { LMFlowError } from './errors.ts';
+import { LMFlowError, messageOf } from './errors.ts';
 
 /** Calls `write` with an empty folder, which takes the place of `folder` when it is done. Throws LMFLOW_OUTPUT_NOT_EMPTY before any work, LMFLOW_OUTPUT_UNWRITABLE where the system refuses. */
 export async function writeFolder<T>(folder: string, write: (directory: string) => Promise<T>): Promise<T> {
@@ -36,5 +36,5 @@ function outputNotEmpty(folder: string): LMFlowError {
 
 /** LMFLOW_OUTPUT_UNWRITABLE: the output cannot be written. */
 export function outputUnwritable(path: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_OUTPUT_UNWRITABLE', `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return new LMFlowError('LMFLOW_OUTPUT_UNWRITABLE', `${path} cannot be written: ${messageOf(cause)}`, { cause });
 }

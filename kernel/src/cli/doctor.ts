@@ -3,9 +3,8 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { ENGINE, isLMFlowError, type DoctorCheck, type Logger } from '@lmflow/sdk';
+import { ENGINE, isLMFlowError, messageOf, type DoctorCheck, type Logger } from '@lmflow/sdk';
 import satisfies from 'semver/functions/satisfies.js';
-import { messageOf } from '../errors/shown.ts';
 import type { Kernel } from '../kernel.ts';
 import { kernelVersion, sdkVersion } from '../versions.ts';
 

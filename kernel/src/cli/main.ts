@@ -1,6 +1,6 @@
 // The command from its words to its exit code. The kernel is imported only when it is needed, so that --version is instant.
 import { resolve } from 'node:path';
-import { messageOf } from '../errors/shown.ts';
+import { messageOf } from '@lmflow/sdk';
 import { ExitCode, exitCodeOf } from '../exitcodes.ts';
 import { createLogger, type Output, type TerminalLogger } from '../logger.ts';
 import type { Kernel } from '../kernel.ts';

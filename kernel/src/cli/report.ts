@@ -1,7 +1,6 @@
 // How an error looks in the terminal: code, message and hint; a stack only where it is a bug, or with --verbose.
 import { inspect, styleText } from 'node:util';
-import { isLMFlowError } from '@lmflow/sdk';
-import { messageOf } from '../errors/shown.ts';
+import { isLMFlowError, messageOf } from '@lmflow/sdk';
 import type { Output } from '../logger.ts';
 
 export interface ReportOptions {

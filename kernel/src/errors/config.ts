@@ -1,6 +1,6 @@
 // Errors about the configuration: finding it, its keys, its values.
-import { LMFlowError } from '@lmflow/sdk';
-import { kindOf, messageOf, shown } from './shown.ts';
+import { LMFlowError, messageOf } from '@lmflow/sdk';
+import { kindOf, shown } from './shown.ts';
 
 /** LMFLOW_CONFIG_NOT_FOUND: a config file was named and does not exist. */
 export function configNotFound(file: string): LMFlowError {

@@ -1,6 +1,5 @@
 // Errors about what runs: hooks, services, and calls out of order.
-import { LMFlowError, type LMFlowError as Failure } from '@lmflow/sdk';
-import { messageOf } from './shown.ts';
+import { LMFlowError, messageOf, type LMFlowError as Failure } from '@lmflow/sdk';
 
 // Who usually provides the sdk's own tokens; a plugin's own token carries its package's name.
 const usualProviders: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 // Errors about plugins and presets: finding, admitting, ordering and applying them.
-import { LMFlowError } from '@lmflow/sdk';
-import { listed, messageOf } from './shown.ts';
+import { LMFlowError, messageOf } from '@lmflow/sdk';
+import { listed } from './shown.ts';
 
 /** LMFLOW_PLUGIN_NOT_FOUND: no package of that name is installed. */
 export function pluginNotFound(name: string, tried: readonly string[], from: string, install: string): LMFlowError {

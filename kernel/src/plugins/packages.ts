@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { messageOf } from '@lmflow/sdk';
 import { pluginInvalid, pluginLoadFailed, pluginNotFound } from '../errors.ts';
-import { messageOf } from '../errors/shown.ts';
 import { importFile, packageFolder, resolvePackage } from '../modules.ts';
 
 /** Which list a name stands in: its kind is tried first. */

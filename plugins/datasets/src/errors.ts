@@ -1,5 +1,5 @@
 // Every error this plugin raises, one builder each: what happened, where, how to mend it.
-import { LMFlowError, didYouMean, type RecordOrigin } from '@lmflow/sdk';
+import { LMFlowError, didYouMean, messageOf, type RecordOrigin } from '@lmflow/sdk';
 
 /** `data.jsonl, line 7` or `data.json, record 3 (line 40)`. */
 export function place(origin: RecordOrigin): string {
@@ -19,7 +19,6 @@ const suggestion = (word: string, candidates: readonly string[]): string => {
   const near = didYouMean(word, candidates);
   return near ? ` Did you mean '${near}'?` : '';
 };
-const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 /** No dataset was given. */
 export const missing = (): LMFlowError =>
@@ -66,7 +65,7 @@ export const encoding = (file: string, problem: string): LMFlowError =>
 
 /** A file that cannot be read, unpacked or decoded. */
 export const unreadable = (file: string, cause: unknown): LMFlowError =>
-  new LMFlowError('LMFLOW_DATASET_UNREADABLE', `${file} could not be read: ${reason(cause)}. Check that it is complete and that you may read it.`, { cause });
+  new LMFlowError('LMFLOW_DATASET_UNREADABLE', `${file} could not be read: ${messageOf(cause)}. Check that it is complete and that you may read it.`, { cause });
 
 /** JSON or CSV that breaks its syntax; names the line. */
 export const syntax = (origin: RecordOrigin, problem: string, cause?: unknown): LMFlowError =>
@@ -124,7 +123,7 @@ export const templateMissing = (): LMFlowError =>
 
 /** The chat template refuses a conversation. */
 export const template = (origin: RecordOrigin, name: string, cause: unknown): LMFlowError =>
-  new LMFlowError('LMFLOW_DATASET_TEMPLATE', `${place(origin)}: the chat template (${name}) does not accept this conversation: ${reason(cause)}`, {
+  new LMFlowError('LMFLOW_DATASET_TEMPLATE', `${place(origin)}: the chat template (${name}) does not accept this conversation: ${messageOf(cause)}`, {
     cause,
     hint: 'Mend the order of the roles in the record, or choose another template with `chatTemplate`.',
   });
@@ -164,4 +163,4 @@ export const offline = (id: string, why: string, folder: string, cause?: unknown
 
 /** Tokenized data cannot be written anywhere. */
 export const cacheUnwritable = (folder: string, cause: unknown): LMFlowError =>
-  new LMFlowError('LMFLOW_DATASET_CACHE', `Tokenized data could not be written to ${folder}: ${reason(cause)}. Set datasetCacheDir (or LMFLOW_CACHE) to a folder with room that you may write.`, { cause });
+  new LMFlowError('LMFLOW_DATASET_CACHE', `Tokenized data could not be written to ${folder}: ${messageOf(cause)}. Set datasetCacheDir (or LMFLOW_CACHE) to a folder with room that you may write.`, { cause });

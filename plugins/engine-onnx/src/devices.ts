@@ -2,7 +2,7 @@
 // a process of their own, since a broken driver may print, hang or crash.
 import { spawn } from 'node:child_process';
 import { Graph, add } from '@lmflow/sdk/graph';
-import type { DeviceReport } from '@lmflow/sdk';
+import { messageOf, type DeviceReport } from '@lmflow/sdk';
 import { compileModel, inputName, outputName } from './compile.ts';
 import { textOf } from './errors.ts';
 import { flatten } from './flatten.ts';
@@ -24,7 +24,7 @@ export const DEVICES: readonly string[] = ['cpu', ...known.map(({ name }) => nam
 
 /** Whether an error of the runtime says that a device's provider is missing, rather than that a program is wrong. */
 export function isAboutDevice(error: unknown): boolean {
-  return /AppendExecutionProvider|executionProviders|GPU adapter|providers_shared/.test(error instanceof Error ? error.message : String(error));
+  return /AppendExecutionProvider|executionProviders|GPU adapter|providers_shared/.test(messageOf(error));
 }
 
 /** Milliseconds a device may take to answer. */

@@ -1,5 +1,5 @@
 // The errors of this engine, one builder each.
-import { didYouMean, LMFlowError } from '@lmflow/sdk';
+import { didYouMean, LMFlowError, messageOf } from '@lmflow/sdk';
 import { describe, type ValueType } from '@lmflow/sdk/graph';
 
 /** onnxruntime-node, or its binary for this machine, cannot be loaded. */
@@ -58,6 +58,5 @@ export function sizeFixed(model: string, node: string, number: number): LMFlowEr
 
 /** A cause in one line. */
 export function textOf(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return text.split('\n')[0]!.trim();
+  return messageOf(cause).split('\n')[0]!.trim();
 }

@@ -1,6 +1,6 @@
 // A compiled program: checks what it is given, runs the session, turns the runtime's errors into ours.
 import { describe, sameShape, type ValueType } from '@lmflow/sdk/graph';
-import type { Profile, Program, Tensor, TensorMap } from '@lmflow/sdk';
+import { messageOf, type Profile, type Program, type Tensor, type TensorMap } from '@lmflow/sdk';
 import { inputName, LAST_WORD, outputName } from './compile.ts';
 import { disposed, runFailed, tensorDoesNotFit } from './errors.ts';
 import type { Origin } from './flatten.ts';
@@ -116,6 +116,6 @@ function isLastWord(error: unknown): boolean {
 
 /** The node of our graph that a message of the runtime speaks of: ONNX nodes are named `<our node>#<number>`. */
 export function nodeIn(error: unknown): string | undefined {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return /Name:\s*'([^']*)#\d+[^']*'/.exec(text)?.[1] ?? /'?([^\s'"()]+)#\d+/.exec(text)?.[1];
 }

@@ -56,11 +56,6 @@ export function templateUnreadable(file: string, cause: unknown): LMFlowError {
   return new LMFlowError('LMFLOW_GENERATE_TEMPLATE', `${file}: the chat template cannot be read`, { cause, hint: 'generate.chatTemplate (--generate-chat-template) is a .jinja file, or the template itself. Names such as chatml are for training: the folder of a model trained with one has its chat_template.jinja.' });
 }
 
-/** The file that answers go to cannot be written. */
-export function outputUnwritable(file: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_OUTPUT', `${file}: cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause, hint: '--output is a file in a folder that exists.' });
-}
-
 /** A file of prompts that cannot be read. */
 export function promptsInvalid(file: string, what: string, cause?: unknown): LMFlowError {
   return new LMFlowError('LMFLOW_GENERATE_PROMPTS_INVALID', `${file}: ${what}`, cause === undefined ? {} : { cause });

@@ -71,7 +71,7 @@ if (hasStories()) {
       const short = await kernel.run('generate', { options: { maxTokens: 2, output }, positionals: ['Lily'] });
       assert.is(short.result[0]![0]!.ids.length, 2, 'vLLM\'s name');
       for (const [options, code, wanted] of [
-        [{ output: join(folder, 'missing', 'answers.txt') }, 'LMFLOW_GENERATE_OUTPUT', /missing.*ENOENT/],
+        [{ output: join(folder, 'missing', 'answers.txt') }, 'LMFLOW_OUTPUT_UNWRITABLE', /missing.*ENOENT/],
         [{ prompts: join(folder, 'missing.txt') }, 'LMFLOW_GENERATE_PROMPTS_INVALID', /ENOENT/],
         [{ system: 'be brief' }, 'LMFLOW_GENERATE_OPTION_INVALID', /--chat/],
         [{ logprobs: 2 }, 'LMFLOW_GENERATE_OPTION_INVALID', /--format jsonl/],

@@ -1,5 +1,5 @@
 // The errors of the int8-compute plugin, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { LMFlowError, messageOf } from '@lmflow/sdk';
 
 export function nothingToCompute(source: string): LMFlowError {
   return new LMFlowError('LMFLOW_INT8_NOTHING', `${source}: int8Compute.exclude leaves no linear of the blocks to compute in int8`, { hint: 'Leave the plugin int8-compute out, or exclude less.' });
@@ -16,6 +16,5 @@ export function trainedInInt8(name: string, count: number): LMFlowError {
 }
 
 export function cacheNotWritten(folder: string, cause: unknown): LMFlowError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new LMFlowError('LMFLOW_INT8_CACHE', `int8 weights could not be written to ${folder}: ${reason}`, { cause, hint: 'Set int8Compute.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.' });
+  return new LMFlowError('LMFLOW_INT8_CACHE', `int8 weights could not be written to ${folder}: ${messageOf(cause)}`, { cause, hint: 'Set int8Compute.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.' });
 }

@@ -1,5 +1,5 @@
 // The errors of the QLoRA plugin, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { LMFlowError, messageOf } from '@lmflow/sdk';
 
 export function nothingToQuantize(source: string): LMFlowError {
   return new LMFlowError('LMFLOW_QLORA_NOTHING', `${source}: qlora.exclude leaves no linear of the blocks to keep in 4 bits`, { hint: 'Leave the plugin qlora out, or exclude less.' });
@@ -16,6 +16,5 @@ export function trainedInFourBits(name: string, count: number): LMFlowError {
 }
 
 export function cacheNotWritten(folder: string, cause: unknown): LMFlowError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new LMFlowError('LMFLOW_QLORA_CACHE', `4-bit weights could not be written to ${folder}: ${reason}`, { cause, hint: 'Set qlora.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.' });
+  return new LMFlowError('LMFLOW_QLORA_CACHE', `4-bit weights could not be written to ${folder}: ${messageOf(cause)}`, { cause, hint: 'Set qlora.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.' });
 }

@@ -1,5 +1,5 @@
 // The errors of the quantize plugin, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { LMFlowError, messageOf } from '@lmflow/sdk';
 
 export function nothingToQuantize(source: string): LMFlowError {
   return new LMFlowError('LMFLOW_QUANTIZE_NOTHING', `${source}: quantize.exclude leaves no linear to quantize`, { hint: 'Leave quantize.bits out, or exclude less.' });
@@ -10,8 +10,7 @@ export function excludeUnknown(pattern: string, known: readonly string[]): LMFlo
 }
 
 export function cacheNotWritten(folder: string, cause: unknown): LMFlowError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new LMFlowError('LMFLOW_QUANTIZE_CACHE', `quantized weights could not be written to ${folder}: ${reason}`, { cause, hint: 'Set quantize.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.' });
+  return new LMFlowError('LMFLOW_QUANTIZE_CACHE', `quantized weights could not be written to ${folder}: ${messageOf(cause)}`, { cause, hint: 'Set quantize.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.' });
 }
 
 /** `lmflow quantize` lacks a setting. */

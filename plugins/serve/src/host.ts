@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { Logger, Model, TextGenerator } from '@lmflow/sdk';
+import { messageOf, type Logger, type Model, type TextGenerator } from '@lmflow/sdk';
 import { cannotListen, threadEnded } from './errors.ts';
 import { contextLength, runJob, type JobRunner } from './jobs.ts';
 import type { ModelInfo, ThreadSettings, ToMain, ToThread } from './messages.ts';
@@ -42,7 +42,7 @@ export async function startServer({ generator, models, options, log, version, se
   let tellFailed: (error: Error) => void;
   const listening = new Promise<string>((resolve, reject) => [tellListening, tellFailed] = [resolve, reject]);
   const ended = new Promise<void>((resolve, reject) => {
-    worker.on('error', (error) => { fail(threadEnded(error instanceof Error ? error.message : String(error), error)); });
+    worker.on('error', (error) => { fail(threadEnded(messageOf(error), error)); });
     worker.on('exit', (code) => {
       if (closed) resolve();
       else fail(threadEnded(`exit code ${code}`));

@@ -1,5 +1,5 @@
 // Runs the jobs of the HTTP thread on the main thread, where model and engine are.
-import { isLMFlowError, type GenerationOptions, type Logger, type Model, type TextGenerator } from '@lmflow/sdk';
+import { isLMFlowError, messageOf, type GenerationOptions, type Logger, type Model, type TextGenerator } from '@lmflow/sdk';
 import type { Job, JobEvent } from './messages.ts';
 import type { ServeOptions } from './options.ts';
 import { scored } from './scores.ts';
@@ -36,7 +36,7 @@ export async function runJob(runner: JobRunner, job: Job, signal: AbortSignal, t
     tell({ kind: 'done' });
   } catch (error) {
     if (signal.aborted) return tell({ kind: 'done' });
-    log.error(`a generation failed: ${error instanceof Error ? error.message : String(error)}`);
+    log.error(`a generation failed: ${messageOf(error)}`);
     if (error instanceof Error && error.stack !== undefined) log.debug(error.stack);
     tell({ kind: 'failed', message: isLMFlowError(error) ? `the generation failed (${error.code})` : 'the generation failed' });
   }

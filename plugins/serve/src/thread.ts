@@ -1,5 +1,6 @@
 // The HTTP thread. Does nothing where it is imported by anything but host.ts.
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '@lmflow/sdk';
 import { closeServer, createServer } from './http/app.ts';
 import { Link } from './http/link.ts';
 import type { ThreadSettings, ToMain, ToThread } from './messages.ts';
@@ -23,7 +24,7 @@ async function serve(settings: ThreadSettings, say: (message: ToMain) => void): 
     // a short line at the door would turn normal clients away while others come by the thousand
     await server.app.listen({ host, port: number, backlog: 4096 });
   } catch (error) {
-    say({ kind: 'cannot-listen', why: error instanceof Error ? error.message : String(error) });
+    say({ kind: 'cannot-listen', why: messageOf(error) });
     port!.close();
     return;
   }

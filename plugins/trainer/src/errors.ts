@@ -71,11 +71,6 @@ export function outputHasLater(folder: string, wanted: string, later: readonly s
     { hint: 'Say --overwrite-output-dir too, to remove them and go on from the earlier one, or choose another outputDir.' });
 }
 
-/** outputDir cannot be written. */
-export function outputUnwritable(folder: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_OUTPUT_UNWRITABLE', `outputDir ${folder} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-}
-
 /** resumeFromCheckpoint names a folder that is no whole checkpoint. */
 export function checkpointInvalid(folder: string, reason: string): LMFlowError {
   return new LMFlowError('LMFLOW_CHECKPOINT_INVALID', `${folder} cannot be resumed from: ${reason}`);

@@ -3,9 +3,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { isLMFlowError, type Checkpoint, type Model } from '@lmflow/sdk';
+import { isLMFlowError, outputUnwritable, type Checkpoint, type Model } from '@lmflow/sdk';
 import { readSafetensors, writeSafetensors } from '@lmflow/sdk/formats';
-import { outputUnwritable } from './errors.ts';
 
 /** Start of the names of what is being written; such a name left over is from a run that was killed. */
 export const ASIDE = '.writing-';

@@ -1,11 +1,11 @@
 // The output folder: what may be in it before a run, and everything written into it at the end.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { Checkpoint, FitRequest, Hooks, Logger, Model } from '@lmflow/sdk';
+import { outputUnwritable, type Checkpoint, type FitRequest, type Hooks, type Logger, type Model } from '@lmflow/sdk';
 import { modelCard, type CardRequest } from './card.ts';
 import { lossChart } from './chart.ts';
 import { listCheckpoints, STATE_FILE } from './checkpoints.ts';
-import { outputHasLater, outputNotEmpty, outputUnwritable } from './errors.ts';
+import { outputHasLater, outputNotEmpty } from './errors.ts';
 import { round, type EvaluationResult } from './evaluate.ts';
 import { CheckpointFolder, ifPresent, publishFiles, removeAsides, writingAside } from './folder.ts';
 import type { FoundCheckpoint } from './resume.ts';
@@ -32,7 +32,7 @@ export async function prepareOutput({ outputDir, options }: RunSettings, model: 
     for (const { folder } of stale) await rm(folder, { recursive: true, force: true });
     if (resume === false) await removeResults(outputDir, model);
   } catch (error) {
-    throw outputUnwritable(outputDir, error);
+    throw outputUnwritable(`outputDir ${outputDir}`, error);
   }
   if (stale.length > 0) log.info(`${outputDir} is overwritten: ${stale.length} old checkpoint${stale.length === 1 ? '' : 's'} removed`);
 }

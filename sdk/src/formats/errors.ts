@@ -1,5 +1,5 @@
 // The errors of the file formats, one builder each.
-import { LMFlowError } from '../errors.ts';
+import { LMFlowError, messageOf } from '../errors.ts';
 
 /** The file is not a safetensors file, or its header contradicts itself or the file's length. */
 export function safetensorsInvalid(file: string, what: string, hint?: string): LMFlowError {
@@ -24,7 +24,7 @@ export function safetensorsTensorMissing(file: string, tensor: string): LMFlowEr
 
 /** The file could not be opened or read. */
 export function safetensorsUnreadable(file: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_SAFETENSORS_UNREADABLE', `${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return new LMFlowError('LMFLOW_SAFETENSORS_UNREADABLE', `${file} cannot be read: ${messageOf(cause)}`, { cause });
 }
 
 /** A tensor given to the writer does not fit its shape. */

@@ -1,6 +1,7 @@
 // The header of a safetensors file: parsed and checked (types, sizes, offsets, overlaps, gaps). It reads no numbers.
 // Format: https://github.com/huggingface/safetensors#format: u64 length of the JSON, the JSON, the data.
 import type { FileHandle } from 'node:fs/promises';
+import { messageOf } from '../errors.ts';
 import { sizeOf, type Shape } from '../graph/index.ts';
 import { safetensorsInvalid, safetensorsTruncated } from './errors.ts';
 import { OPAQUE_DTYPES, SAFETENSORS_DTYPES, isSafetensorsDtype } from './dtypes.ts';
@@ -66,7 +67,7 @@ function parseObject(file: string, text: string): Record<string, unknown> {
   try {
     header = JSON.parse(text);
   } catch (error) {
-    throw safetensorsInvalid(file, `its header is not JSON (${error instanceof Error ? error.message : String(error)})`);
+    throw safetensorsInvalid(file, `its header is not JSON (${messageOf(error)})`);
   }
   if (!isRecord(header)) throw safetensorsInvalid(file, 'its header is not a JSON object');
   return header;

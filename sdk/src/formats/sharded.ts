@@ -1,6 +1,7 @@
 // A checkpoint of one or several safetensors files: model.safetensors, or model.safetensors.index.json and its shards.
 import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../errors.ts';
 import { sizeOf } from '../graph/index.ts';
 import { SAFETENSORS_DTYPES } from './dtypes.ts';
 import { safetensorsIndex, safetensorsShardMissing } from './errors.ts';
@@ -20,7 +21,7 @@ export async function readSafetensorsIndex(path: string): Promise<SafetensorsInd
   try {
     json = JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    throw safetensorsIndex(path, `it cannot be read as JSON (${error instanceof Error ? error.message : String(error)})`);
+    throw safetensorsIndex(path, `it cannot be read as JSON (${messageOf(error)})`);
   }
   const map = (json as { weight_map?: unknown } | null)?.weight_map;
   if (typeof map !== 'object' || map === null || Array.isArray(map)) throw safetensorsIndex(path, 'it has no "weight_map" object');

@@ -1,7 +1,7 @@
 // `lmflow chat`: a conversation in the terminal.
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { GENERATOR, MODELS, isLMFlowError, type CommandInvocation, type CommandSpec, type GenerationOptions, type Logger, type Model, type PluginContext, type TextGenerator } from '@lmflow/sdk';
+import { GENERATOR, MODELS, isLMFlowError, messageOf, type CommandInvocation, type CommandSpec, type GenerationOptions, type Logger, type Model, type PluginContext, type TextGenerator } from '@lmflow/sdk';
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
 import { modelMissing } from '../errors.ts';
@@ -159,6 +159,6 @@ function save(file: string, { messages }: Conversation, log: Logger): void {
     writeFileSync(file, `${JSON.stringify({ messages }, undefined, 2)}\n`);
     log.info(`the conversation is in ${file}`);
   } catch (error) {
-    log.error(error instanceof Error ? error.message : String(error));
+    log.error(messageOf(error));
   }
 }

@@ -1,10 +1,9 @@
 // `lmflow generate`: prompts in, text or lines of JSON out.
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { MODELS, type CommandInvocation, type CommandSpec, type Model, type PluginContext, type TextGenerator, type TextRequest, type TextResult } from '@lmflow/sdk';
-import { GENERATOR } from '@lmflow/sdk';
+import { GENERATOR, MODELS, outputUnwritable, type CommandInvocation, type CommandSpec, type Model, type PluginContext, type TextGenerator, type TextRequest, type TextResult } from '@lmflow/sdk';
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
-import { modelMissing, optionInvalid, outputUnwritable } from '../errors.ts';
+import { modelMissing, optionInvalid } from '../errors.ts';
 import { aliases, generationOptions, unsupported } from '../options.ts';
 import { collectPrompts, type Prompt } from './prompts.ts';
 import { templateName } from '../template.ts';
@@ -134,6 +133,6 @@ function attempt<T>(file: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {
-    throw outputUnwritable(file, cause);
+    throw outputUnwritable(`--output ${file}`, cause);
   }
 }

@@ -1,7 +1,7 @@
 // The prompts of `lmflow generate`: words of the command line, a file, or what is piped in.
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import type { ChatMessage } from '@lmflow/sdk';
+import { messageOf, type ChatMessage } from '@lmflow/sdk';
 import { promptMissing, promptsInvalid } from '../errors.ts';
 
 export type Prompt = string | readonly ChatMessage[];
@@ -31,7 +31,7 @@ function readPrompts(file: string): Prompt[] {
   try {
     content = readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
   } catch (cause) {
-    throw promptsInvalid(file, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+    throw promptsInvalid(file, `cannot be read: ${messageOf(cause)}`, cause);
   }
   const lines = content.split(/\r?\n/).map((line, index) => ({ line, where: `line ${index + 1}` })).filter(({ line }) => line.trim() !== '');
   if (/\.jsonl$/i.test(file)) return lines.map(({ line, where }) => promptOf(parse(line, file, where), file, where));

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AddedToken, Tokenizer as NativeTokenizer } from 'tokenizers';
-import type { ChatMessage, Encoding, RenderOptions, Tokenizer } from '@lmflow/sdk';
+import { messageOf, type ChatMessage, type Encoding, type RenderOptions, type Tokenizer } from '@lmflow/sdk';
 import { templateMissing, tokenizerInvalid } from './errors.ts';
 import { namedToken, readTokenizerFiles, type TokenizerFiles } from './files.ts';
 import { toEncoding } from './offsets.ts';
@@ -35,7 +35,7 @@ export async function loadTokenizer(folder: string, fallback: FallbackIds = {}):
   try {
     native = NativeTokenizer.fromString(files.json);
   } catch (error) {
-    throw tokenizerInvalid(path, `the tokenizers library cannot read it: ${error instanceof Error ? error.message : String(error)}`, error);
+    throw tokenizerInvalid(path, `the tokenizers library cannot read it: ${messageOf(error)}`, error);
   }
   const content = JSON.parse(files.json) as TokenizerJson;
   const changed = addTokens(native, files, content);
