@@ -1,4 +1,4 @@
-// First: a tiny Llama from random weights, about two minutes of reading definitions.
+// First: a tiny Llama from random weights, about three minutes of reading definitions.
 import { defineConfig } from '@lmflow/sdk';
 import finetune from '@lmflow/preset-finetune';
 
@@ -12,7 +12,7 @@ export default defineConfig({
   packing: true,
   blockSize: 256,
   perDeviceTrainBatchSize: 8,
-  maxSteps: 900,
+  maxSteps: 600,
   learningRate: 3e-3,
   warmupSteps: 30,
   weightDecay: 0.01,
