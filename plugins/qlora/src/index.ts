@@ -2,14 +2,14 @@
 import { createRequire } from 'node:module';
 import { definePlugin, Stage, type LinearLayer, type Model } from '@lmflow/sdk';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
-import { lowerMatMulNf4 } from './lowering.ts';
-import { matMulNf4Op } from './op.ts';
+import { lowerDequantizeNf4, lowerMatMulNf4 } from './lowering.ts';
+import { dequantizeNf4Op, matMulNf4Op } from './op.ts';
 import { aliases, qloraOptions, unsupported } from './options.ts';
 import { quantizeModel, refuseTrained } from './wrap.ts';
 
 export { dequantize, quantize, type Quantized, type QuantType } from './codes.ts';
 export { dequantizeScales, quantizeScales, type QuantizedScales } from './scales.ts';
-export { matMulNf4, matMulNf4Op, type MatMulNf4Attributes, type PackedWeight } from './op.ts';
+export { dequantizeNf4, dequantizeNf4Op, matMulNf4, matMulNf4Op, type Nf4Attributes, type PackedWeight } from './op.ts';
 export { qloraOptions, type QloraOptions } from './options.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
@@ -30,6 +30,7 @@ const qlora = definePlugin({
     // Before adapters are made, so that what wraps these functions later stands on 4 bits.
     hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model) => {
       registerLowering(context, matMulNf4Op, lowerMatMulNf4);
+      registerLowering(context, dequantizeNf4Op, lowerDequantizeNf4);
       quantized.set(model, await quantizeModel(model, context.options, name, context.log));
       return model;
     });

@@ -1,33 +1,22 @@
-// How ONNX Runtime computes the op: MatMulBnb4 for x W^T. Its CPU kernel (1.30) ignores transB = 0, so x W dequantizes through the same kernel
-// first: a product with a small identity gives the weight's numbers, as a temporary that lives for one product.
+// How ONNX Runtime computes the ops, both by its MatMulBnb4. Its CPU kernel (1.30) ignores transB = 0, so there is no x W: 1 times the weight's numbers,
+// taken as a column, gives them in float32.
 import type { Lowering } from '@lmflow/plugin-engine-onnx';
-import type { MatMulNf4Attributes } from './op.ts';
+import type { Nf4Attributes } from './op.ts';
 import { BLOCK } from './codes.ts';
 
-type Emit = Parameters<Lowering>[0];
-
 const TYPES = { fp4: 0, nf4: 1 } as const;
-/** Side of the identity: small enough to cost little beside a product of hundreds of rows, large enough to be quick. */
-const SIDE = 16;
 
-export const lowerMatMulNf4: Lowering<MatMulNf4Attributes> = (emit, node) => {
-  const { quantType, outFeatures, inFeatures, transposeB } = node.attributes;
-  const [x, packed, scales] = emit.tensors(node.inputs) as [string, string, string];
-  const product = (a: string, K: number, N: number): string =>
-    emit.one('MatMulBnb4', [a, packed, scales], { domain: 'com.microsoft', attributes: { K, N, block_size: BLOCK, quant_type: TYPES[quantType], transB: 1 } });
-  if (transposeB) return emit.set(node.outputs[0]!, product(x, inFeatures, outFeatures));
-
-  const count = outFeatures * inFeatures;
-  const side = count % SIDE === 0 ? SIDE : 1;
-  // identity [side, side] times (the numbers as [count / side, side])^T: each row holds every side-th number.
-  const columns = product(identity(emit, x, side), side, count / side);
-  const rows = side === 1 ? columns : emit.one('Transpose', [columns], { attributes: { perm: [1, 0] } });
-  emit.set(node.outputs[0]!, emit.one('Gemm', [x, emit.one('Reshape', [rows, emit.ints([outFeatures, inFeatures])])]));
+export const lowerMatMulNf4: Lowering<Nf4Attributes> = (emit, node) => {
+  emit.set(node.outputs[0]!, product(emit, emit.tensors(node.inputs), node.attributes));
 };
 
-/** Depends on x (by 0 x), or the runtime would compute the dequantized weight once, when it loads the program, and keep it in float32. */
-function identity(emit: Emit, x: string, side: number): string {
-  const ones = Float32Array.from({ length: side * side }, (_, place) => (place % (side + 1) === 0 ? 1 : 0));
-  const nothing = emit.one('Mul', [emit.one('Slice', [x, emit.ints([0, 0]), emit.ints([1, 1])]), emit.scalar(0)]);
-  return emit.one('Add', [nothing, emit.constant(ones, [side, side], 'float32')]);
+export const lowerDequantizeNf4: Lowering<Nf4Attributes> = (emit, node) => {
+  const { quantType, outFeatures, inFeatures } = node.attributes;
+  const one = emit.constant(Float32Array.of(1), [1, 1], 'float32');
+  const numbers = product(emit, [one, ...emit.tensors(node.inputs)], { quantType, outFeatures: outFeatures * inFeatures, inFeatures: 1 });
+  emit.set(node.outputs[0]!, emit.one('Reshape', [numbers, emit.ints([outFeatures, inFeatures])]));
+};
+
+function product(emit: Parameters<Lowering>[0], inputs: readonly string[], { quantType, outFeatures, inFeatures }: Nf4Attributes): string {
+  return emit.one('MatMulBnb4', inputs, { domain: 'com.microsoft', attributes: { K: inFeatures, N: outFeatures, block_size: BLOCK, quant_type: TYPES[quantType], transB: 1 } });
 }

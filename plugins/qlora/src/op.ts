@@ -1,57 +1,74 @@
 // The product with a 4-bit weight as an op: its types, its meaning (by dequantizing) and its gradient. How an engine computes it: lowering.ts.
-import { applyOne, cast, defineOp, gather, matMul, mul, opTypesDoNotFit, pad, reshape, sameShape, sizeOf, slice, sum, type Value } from '@lmflow/sdk/graph';
+import { after, applyOne, cast, defineOp, gather, matMul, mul, opTypesDoNotFit, pad, reshape, sameShape, sizeOf, slice, sum, type Value, type ValueType } from '@lmflow/sdk/graph';
 import { BLOCK, byteTable, sizesOf, type QuantType } from './codes.ts';
 
-export type MatMulNf4Attributes = {
+export type Nf4Attributes = {
   readonly quantType: QuantType;
   readonly outFeatures: number;
   readonly inFeatures: number;
-  /** true: x W^T, from [m, inFeatures] to [m, outFeatures]. false: x W, the other way (the input gradient). */
-  readonly transposeB: boolean;
 };
 
 /** The blocks of W [outFeatures, inFeatures], row-major. */
-export interface PackedWeight {
+export interface PackedWeight extends Nf4Attributes {
   /** uint8 [ceil(n / 2)] */
   readonly packed: Value;
   /** float32 [ceil(n / 64)] */
   readonly scales: Value;
-  readonly quantType: QuantType;
-  readonly outFeatures: number;
-  readonly inFeatures: number;
 }
 
-export const matMulNf4Op = defineOp<MatMulNf4Attributes>({
+/** x W^T: [m, inFeatures] to [m, outFeatures]. */
+export const matMulNf4Op = defineOp<Nf4Attributes>({
   name: '@lmflow/plugin-qlora/matMulNf4',
-  infer: (inputs, { outFeatures, inFeatures, transposeB }) => {
-    const [x, packed, scales] = inputs;
-    const { bytes, blocks } = sizesOf(outFeatures * inFeatures);
-    const width = transposeB ? inFeatures : outFeatures;
-    const fits = x?.dtype === 'float32' && x.shape.length === 2 && x.shape[1] === width && packed?.dtype === 'uint8' && sameShape(packed.shape, [bytes])
-      && scales?.dtype === 'float32' && sameShape(scales.shape, [blocks]);
-    if (!fits) throw opTypesDoNotFit('matMulNf4', inputs, `takes float32 [m, ${width}], uint8 [${bytes}] and float32 scales [${blocks}]`);
-    return [{ dtype: 'float32', shape: [x.shape[0]!, transposeB ? outFeatures : inFeatures] }];
+  infer: (inputs, attributes) => {
+    const [x, ...weight] = inputs;
+    const { inFeatures, outFeatures } = attributes;
+    if (x?.dtype !== 'float32' || x.shape.length !== 2 || x.shape[1] !== inFeatures || !isPacked(weight, attributes)) throw opTypesDoNotFit('matMulNf4', inputs, `takes float32 [m, ${inFeatures}] and ${packedTypes(attributes)}`);
+    return [{ dtype: 'float32', shape: [x.shape[0]!, outFeatures] }];
   },
-  decompose: ([x, packed, scales], { transposeB, ...weight }) =>
-    [matMul(x!, dequantized({ packed: packed!, scales: scales!, ...weight }), { transposeB })],
+  decompose: ([x, packed, scales], attributes) => [matMul(x!, dequantized({ packed: packed!, scales: scales!, ...attributes }), { transposeB: true })],
   gradient: (node, [gradient], needed) => {
     const [x, packed, scales] = node.inputs as [Value, Value, Value];
-    const { transposeB, ...weight } = node.attributes;
-    const all = { packed, scales, ...weight };
+    // The float numbers wait for the gradient and live for one product; they would be made when the program starts, and kept, otherwise.
+    const weight = { packed: after(packed, [gradient!]), scales, ...node.attributes };
     return [
-      needed[0] ? matMulNf4(gradient!, all, !transposeB) : undefined,
+      needed[0] ? matMul(gradient!, dequantizeNf4(weight)) : undefined,
       undefined,
-      needed[2] ? scaleGradient(transposeB ? matMul(gradient!, x, { transposeA: true }) : matMul(x, gradient!, { transposeA: true }), all) : undefined,
+      needed[2] ? scaleGradient(matMul(gradient!, x, { transposeA: true }), weight) : undefined,
     ];
   },
 });
 
-/** x W^T (or x W) for W in 4 bits. */
-export function matMulNf4(x: Value, { packed, scales, quantType, outFeatures, inFeatures }: PackedWeight, transposeB: boolean): Value {
-  return applyOne(matMulNf4Op, [x, packed, scales], { quantType, outFeatures, inFeatures, transposeB });
+/** W [outFeatures, inFeatures] in float32. */
+export const dequantizeNf4Op = defineOp<Nf4Attributes>({
+  name: '@lmflow/plugin-qlora/dequantizeNf4',
+  infer: (inputs, attributes) => {
+    if (!isPacked(inputs, attributes)) throw opTypesDoNotFit('dequantizeNf4', inputs, `takes ${packedTypes(attributes)}`);
+    return [{ dtype: 'float32', shape: [attributes.outFeatures, attributes.inFeatures] }];
+  },
+  decompose: ([packed, scales], attributes) => [dequantized({ packed: packed!, scales: scales!, ...attributes })],
+  gradient: (node, [gradient], needed) => {
+    const [packed, scales] = node.inputs as [Value, Value];
+    return [undefined, needed[1] ? scaleGradient(gradient!, { packed, scales, ...node.attributes }) : undefined];
+  },
+});
+
+/** x W^T for W in 4 bits. */
+export function matMulNf4(x: Value, { packed, scales, ...attributes }: PackedWeight): Value { return applyOne(matMulNf4Op, [x, packed, scales], attributes); }
+
+/** W in float32. */
+export function dequantizeNf4({ packed, scales, ...attributes }: PackedWeight): Value { return applyOne(dequantizeNf4Op, [packed, scales], attributes); }
+
+function isPacked([packed, scales]: readonly ValueType[], { outFeatures, inFeatures }: Nf4Attributes): boolean {
+  const { bytes, blocks } = sizesOf(outFeatures * inFeatures);
+  return packed?.dtype === 'uint8' && sameShape(packed.shape, [bytes]) && scales?.dtype === 'float32' && sameShape(scales.shape, [blocks]);
 }
 
-/** W [outFeatures, inFeatures] in float32, built from ops that every engine has. */
+function packedTypes({ outFeatures, inFeatures }: Nf4Attributes): string {
+  const { bytes, blocks } = sizesOf(outFeatures * inFeatures);
+  return `uint8 [${bytes}] and float32 scales [${blocks}]`;
+}
+
+/** The same, built from ops that every engine has. */
 export function dequantized(weight: PackedWeight): Value {
   const { scales, outFeatures, inFeatures } = weight;
   const blocks = mul(codesOf(weight), reshape(scales, [scales.shape[0]!, 1]));

@@ -23,7 +23,7 @@ export async function quantizeModel(model: Model, options: QloraOptions, plugin:
   const stored = await storeLinears(model, layers, options, log);
   const byWeight = new Map(layers.map((layer) => [layer.weight, layer]));
   const { matmul, weight } = model.build;
-  model.build.matmul = (trace, x, layer) => (byWeight.has(layer.weight) ? matMulNf4(x, packedWeight(trace, layer, stored.get(layer.name)!, options), true) : matmul(trace, x, layer));
+  model.build.matmul = (trace, x, layer) => (byWeight.has(layer.weight) ? matMulNf4(x, packedWeight(trace, layer, stored.get(layer.name)!, options)) : matmul(trace, x, layer));
   model.build.weight = (trace, name) => {
     const layer = byWeight.get(name);
     if (!layer) return weight(trace, name);

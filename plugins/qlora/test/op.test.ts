@@ -1,4 +1,4 @@
-// The op: its meaning and gradients in float64, and ONNX Runtime's lowering of both directions against the interpreter.
+// The ops: their meaning and gradients in float64, and ONNX Runtime's lowerings against the interpreter.
 import { suite } from 'uvu';
 import { createTestKernel } from 'lmflow/testing';
 import engineOnnx, { LOWERINGS } from '@lmflow/plugin-engine-onnx';
@@ -7,30 +7,35 @@ import { checkLowering, checkOp, checkOpLowering, type OpCheck } from '@lmflow/s
 import { grad, Graph, interpret, mul, ndarray, sum } from '@lmflow/sdk/graph';
 import * as assert from 'uvu/assert';
 import { dequantize, quantize, sizesOf } from '../src/codes.ts';
-import { lowerMatMulNf4 } from '../src/lowering.ts';
-import { matMulNf4, matMulNf4Op, type MatMulNf4Attributes } from '../src/op.ts';
+import { lowerDequantizeNf4, lowerMatMulNf4 } from '../src/lowering.ts';
+import { dequantizeNf4Op, matMulNf4, matMulNf4Op, type Nf4Attributes } from '../src/op.ts';
 
-const cases = (['nf4', 'fp4'] as const).flatMap((quantType) => ([[4, 32], [8, 64], [6, 40], [5, 7], [96, 48]] as const).flatMap(([outFeatures, inFeatures]) => [true, false].map((transposeB) => {
+const sizes = (['nf4', 'fp4'] as const).flatMap((quantType) => ([[4, 32], [8, 64], [6, 40], [5, 7], [96, 48]] as const).map(([outFeatures, inFeatures]) => {
   const { bytes, blocks } = sizesOf(outFeatures * inFeatures);
   return {
-    name: `${quantType} ${outFeatures} x ${inFeatures} ${transposeB}`,
-    attributes: { quantType, outFeatures, inFeatures, transposeB },
-    inputs: { x: { shape: [3, transposeB ? inFeatures : outFeatures] }, packed: { shape: [bytes], dtype: 'uint8' as const, range: [0, 255] as const }, scales: { shape: [blocks], range: [0.5, 2] as const } },
+    name: `${quantType} ${outFeatures} x ${inFeatures}`,
+    attributes: { quantType, outFeatures, inFeatures },
+    weight: { packed: { shape: [bytes], dtype: 'uint8' as const, range: [0, 255] as const }, scales: { shape: [blocks], range: [0.5, 2] as const } },
   };
-})));
-const check: OpCheck<MatMulNf4Attributes> = { op: matMulNf4Op, cases };
+}));
+const checks: readonly OpCheck<Nf4Attributes>[] = [
+  { op: matMulNf4Op, cases: sizes.map(({ weight, ...rest }) => ({ ...rest, inputs: { x: { shape: [3, rest.attributes.inFeatures] }, ...weight } })) },
+  { op: dequantizeNf4Op, cases: sizes.map(({ weight, ...rest }) => ({ ...rest, inputs: weight })) },
+];
 
 const op = suite('matMulNf4');
 const { kernel } = await createTestKernel({ plugins: [engineOnnx] });
 const engine = kernel.resolve(ENGINE);
 
-op('types, decomposition and gradients in float64', () => checkOp(check));
+for (const check of checks) op(`${check.op.name}: types, decomposition and gradients in float64`, () => checkOp(check));
 
-op('by its decomposition on the engine', () => checkOpLowering(engine, check));
+for (const check of checks) op(`${check.op.name} by its decomposition on the engine`, () => checkOpLowering(engine, check));
 
-op('by MatMulBnb4 on the engine, both directions', async () => {
-  kernel.resolve(LOWERINGS).register(matMulNf4Op.name, lowerMatMulNf4);
-  await checkOpLowering(engine, check);
+op('by MatMulBnb4 on the engine', async () => {
+  const lowerings = kernel.resolve(LOWERINGS);
+  lowerings.register(matMulNf4Op.name, lowerMatMulNf4);
+  lowerings.register(dequantizeNf4Op.name, lowerDequantizeNf4);
+  for (const check of checks) await checkOpLowering(engine, check);
 });
 
 op('a product with quantized numbers is the product with what they stand for, and so is its input gradient', async () => {
@@ -44,7 +49,7 @@ op('a product with quantized numbers is the product with what they stand for, an
     packed: graph.weight('packed', { kind: 'memory', dtype: 'uint8', shape: [quantized.packed.length], data: quantized.packed }),
     scales: graph.weight('scales', { kind: 'memory', dtype: 'float32', shape: [quantized.scales.length], data: quantized.scales }),
     quantType: 'nf4', outFeatures, inFeatures,
-  }, true);
+  });
   graph.output('y', y);
   graph.output('dx', grad(sum(mul(y, y)), [x])[0]!);
   const inputs = { x: ndarray([rows, inFeatures], Float32Array.from({ length: rows * inFeatures }, (_, index) => Math.cos(index))) };
