@@ -35,7 +35,7 @@ export interface CommandSpec {
   readonly options?: z.ZodObject;
   /** Other spellings of own flags: `{ maxTokens: 'maxNewTokens' }`. They are stronger than other spellings of configuration keys. */
   readonly aliases?: Readonly<Record<string, string>>;
-  /** Names known elsewhere that the command refuses, with the reason. */
+  /** Flags that the command refuses, with the reason: names known elsewhere, and configuration keys that one could take for its own. */
   readonly unsupported?: Readonly<Record<string, string>>;
   /** Configuration keys and sections its help lists first. */
   readonly sections?: readonly string[];

@@ -114,12 +114,12 @@ function find(written: string, table: KeyTable, own: ReadonlyMap<string, { reado
   function lookUp(flag: string): Target | undefined {
     const mine = own.get(flag);
     if (mine) return { kind: 'own', name: mine.key, schema: mine.schema };
+    const reason = spec?.unsupported?.[camel(flag)];
+    if (reason !== undefined) throw optionUnsupported(camel(flag), `--${flag}`, reason);
     const meaning = table.flags.get(flag);
     if (meaning?.kind !== 'key' || meaning.key.flag !== flag) {
       const alias = own.get(kebab(spec?.aliases?.[camel(flag)] ?? ''));
       if (alias) return { kind: 'own', name: alias.key, schema: alias.schema };
-      const reason = spec?.unsupported?.[camel(flag)];
-      if (reason !== undefined) throw optionUnsupported(camel(flag), `--${flag}`, reason);
     }
     if (meaning?.kind === 'key') return { kind: 'key', name: meaning.key.path, schema: meaning.key.field.schema };
     if (meaning?.kind === 'section') return { kind: 'section', name: meaning.group.section!, group: meaning.group, schema: sectionSchema };

@@ -1,8 +1,9 @@
 // Datasets: reads files, folders and Hugging Face ids in the usual formats, renders chat templates, and makes token samples of them.
 import { createRequire } from 'node:module';
-import { SAMPLES, definePlugin, token } from '@lmflow/sdk';
+import { SAMPLES, Stage, definePlugin, token } from '@lmflow/sdk';
 import { DatasetLoader } from './loader.ts';
 import { aliases, optionsSchema, unsupported } from './options.ts';
+import { setTemplate } from './template.ts';
 
 export { optionsSchema as datasetOptions, type DatasetEntry, type DatasetOptions } from './options.ts';
 export type { OpenedSplits } from './loader.ts';
@@ -13,12 +14,20 @@ export const DATASETS = token<DatasetLoader>('@lmflow/plugin-datasets:datasets')
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
+const name = '@lmflow/plugin-datasets';
+
 const datasets = definePlugin({
-  name: '@lmflow/plugin-datasets',
+  name,
   version,
   sdk: '^1.0.0',
   options: { schema: optionsSchema, aliases, unsupported },
   apply(context) {
+    // For training it is settled with the data, whose kind decides where nothing is wanted. Late: adapters come with templates of their own.
+    context.hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
+      const wanted = context.options.chatTemplate;
+      if (purpose === 'inference' && wanted !== undefined) setTemplate(model, wanted, context.log);
+      return model;
+    });
     context.provide(DATASETS, () => new DatasetLoader({ options: context.options, config: context.config, hooks: context.hooks, log: context.log, version }));
     context.provide(SAMPLES, (resolve) => resolve(DATASETS));
   },

@@ -35,7 +35,7 @@ export const optionsSchema = z.object({
   groupTexts: z.boolean().default(false).describe('Text data: join documents and cut the stream into blocks of blockSize (documents see each other)'),
   trainOnPrompt: z.boolean().default(false).describe('Train on every token, not only on the answers'),
   truncation: z.enum(['right', 'left', 'drop']).default('right').describe('Samples longer than blockSize: cut their end, cut their beginning, or leave them out'),
-  chatTemplate: z.string().optional().describe("Chat template: a name (chatml, llama3, alpaca, ...), a .jinja file, or 'tokenizer' to insist on the tokenizer's own"),
+  chatTemplate: z.string().optional().describe("Chat template, of training and of chats: a name (chatml, llama3, alpaca, ...), a .jinja file, its source, or 'tokenizer' to insist on the tokenizer's own"),
   datasetFormat: z.string().optional().describe('Record format of all datasets, where it is not to be detected (alpaca, sharegpt, conversation, ...)'),
   datasetTextField: z.string().optional().describe('Key or column that holds the text; makes the data text_only'),
   datasetColumns: z.record(z.string(), z.string()).optional().describe('Key of the format -> key or column in the files, for all datasets'),

@@ -1,6 +1,6 @@
 // Which chat template is in force: the tokenizer's own, a named one, a file's, or a fallback; set on the tokenizer, so that it is saved.
 import { existsSync, readFileSync } from 'node:fs';
-import type { DatasetKind, Logger, Tokenizer } from '@lmflow/sdk';
+import type { DatasetKind, Logger, Model, Tokenizer } from '@lmflow/sdk';
 import * as errors from './errors.ts';
 import { alpaca, plain, templates } from './templates.ts';
 
@@ -19,6 +19,21 @@ export function settleTemplate(tokenizer: Tokenizer, wanted: string | undefined,
     else if (kinds.has('conversation')) log.info(`chat template: ${tokenizer.chatTemplateOrigin === 'tokenizer' ? "the tokenizer's own" : (tokenizer.chatTemplateOrigin ?? "the tokenizer's own")}`);
     return;
   }
+  set(tokenizer, wanted, log);
+}
+
+/** Sets the wanted template on a loaded model and on its views with adapters, whose own are those of their training. Throws as settleTemplate does. */
+export function setTemplate(model: Model, wanted: string, log: Logger): void {
+  if (wanted === 'tokenizer') {
+    if (model.tokenizer.chatTemplate === undefined) throw errors.templateMissing();
+    return;
+  }
+  // Views that share the model's tokenizer are done with it.
+  for (const tokenizer of new Set([model, ...model.adapters?.values() ?? []].map((view) => view.tokenizer))) set(tokenizer, wanted, log);
+}
+
+function set(tokenizer: Tokenizer, wanted: string, log: Logger): void {
+  const own = tokenizer.chatTemplate;
   const { source, origin, markers } = find(wanted, tokenizer.addsBos);
   tokenizer.chatTemplate = source;
   tokenizer.chatTemplateOrigin = origin;

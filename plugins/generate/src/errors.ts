@@ -51,11 +51,6 @@ export function promptMissing(): LMFlowError {
     { hint: 'lmflow generate "Once upon a time", or --prompts file.txt, or pipe text into it.' });
 }
 
-/** A chat template that cannot be read. */
-export function templateUnreadable(file: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_TEMPLATE', `${file}: the chat template cannot be read`, { cause, hint: 'generate.chatTemplate (--generate-chat-template) is a .jinja file, or the template itself. Names such as chatml are for training: the folder of a model trained with one has its chat_template.jinja.' });
-}
-
 /** A file of prompts that cannot be read. */
 export function promptsInvalid(file: string, what: string, cause?: unknown): LMFlowError {
   return new LMFlowError('LMFLOW_GENERATE_PROMPTS_INVALID', `${file}: ${what}`, cause === undefined ? {} : { cause });

@@ -10,7 +10,6 @@ import { UncachedSession } from './decode/uncached.ts';
 import { nobodyDecodes } from './errors.ts';
 import { Generator } from './generator.ts';
 import { aliases, schema, unsupported } from './options.ts';
-import { setTemplate } from './template.ts';
 
 export { generationOptions, type GenerateOptions } from './options.ts';
 
@@ -31,7 +30,6 @@ const generate = definePlugin({
     hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
       if (purpose !== 'inference') return model;
       frozen.add(model);
-      if (context.options.chatTemplate !== undefined) setTemplate(model, context.options.chatTemplate);
       return model;
     });
 
@@ -59,7 +57,7 @@ const generate = definePlugin({
     context.command(chatCommand(context));
 
     context.provide(GENERATOR, () => {
-      const { maxBatchSize, contextLength, useCache: _useCache, chatTemplate: _template, ...defaults } = context.options;
+      const { maxBatchSize, contextLength, useCache: _useCache, ...defaults } = context.options;
       return new Generator({
         maxBatchSize, contextLength, defaults, openRunner, log: context.log,
         open: async (request) => {

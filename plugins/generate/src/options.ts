@@ -38,14 +38,20 @@ export const unsupported = {
   numBeamGroups: 'group beam search is not supported', diversityPenalty: 'group beam search is not supported',
   penaltyAlpha: 'contrastive search is not supported', guidanceScale: 'classifier-free guidance is not supported',
   badWordsIds: 'set logitBias of single tokens to -100', suppressTokens: 'set logitBias to -100', sequenceBias: 'set logitBias for single tokens',
-  forcedBosTokenId: 'it is for encoder-decoder models', forcedEosTokenId: 'set maxNewTokens', maxTime: 'abort the signal',
+  forcedBosTokenId: 'it is for encoder-decoder models', forcedEosTokenId: 'set maxNewTokens', maxTime: 'abort the signal', chatTemplate: 'set chatTemplate outside of the section: it holds for training and inference',
+} as const;
+
+/** Flags of training data that one could take for the commands' own. */
+export const forTraining = {
+  truncation: 'it cuts samples of training; for prompts it is --generate-truncation (generate.truncation)',
+  packing: 'it fills sequences of training; prompts are answered together, generate.maxBatchSize at most',
+  blockSize: 'it is the length of training sequences; set --generate-context-length (generate.contextLength)',
 } as const;
 
 /** The section. */
 export const schema = generationOptions.extend({
   maxBatchSize: whole.min(1).default(16).describe('Sequences decoded together; more wait.'),
   contextLength: whole.min(2).optional().describe("Most tokens of prompt and answer together; by default the checkpoint's positions. Rotary models may be taken further."),
-  chatTemplate: z.string().optional().describe("Chat template of the commands: a .jinja file, or its source. By default the adapter's, else the model's own."),
   useCache: z.boolean().default(true).describe('Keep keys and values of earlier tokens. Without, every token is computed from all before it: slow, to check the cache.'),
 });
 

@@ -118,6 +118,30 @@ test('chat: /adapter changes who answers, with its own template', async () => {
   });
 });
 
+test('chatTemplate, by name: stronger than the model\'s own and an adapter\'s', async () => {
+  const { kernel } = await createTestKernel({ presets: [inference], flags: ['--model', source, '--lora-adapters', `poet=${join(FOLDER, 'plain')},chef=${await sibling('plain')}`, '--chat-template', 'chatml'] });
+  try {
+    const { tokenizer, adapters } = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source });
+    for (const used of [tokenizer, adapters!.get('poet')!.tokenizer, adapters!.get('chef')!.tokenizer]) {
+      assert.is(used.chatTemplateOrigin, 'chatml');
+      assert.match(used.render([{ role: 'user', content: 'Hi' }], { addGenerationPrompt: true }), '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant');
+    }
+  } finally {
+    await kernel.close();
+  }
+});
+
+test('flags of training data are refused, with the flag that was meant', async () => {
+  for (const [flag, meant] of [['--truncation', /--generate-truncation/], ['--packing', /maxBatchSize/], ['--block-size', /--generate-context-length/]] as const) {
+    const { kernel } = await createTestKernel({ presets: [inference], config: { model: source } });
+    const options = { [flag.slice(2).replace(/-(.)/, (_, letter: string) => letter.toUpperCase())]: true };
+    const error = await kernel.run('generate', { options, positionals: ['t5'] }).then(() => undefined, (reason: unknown) => reason as { code: string; message: string });
+    await kernel.close();
+    assert.is(error?.code, 'LMFLOW_OPTION_UNSUPPORTED');
+    assert.match(error!.message, meant);
+  }
+});
+
 test('lmflow generate --adapter', async () => {
   const chef = await sibling('plain');
   const texts: string[] = [];

@@ -50,7 +50,7 @@ if (hasStories()) {
       const error = await kernel.run('chat').then(() => undefined, (reason: unknown) => reason);
       assert.ok(isLMFlowError(error));
       assert.is(error.code, 'LMFLOW_TEMPLATE_MISSING');
-      assert.match(error.hint!, /--generate-chat-template/);
+      assert.match(error.hint!, /--chat-template/);
     } finally {
       await kernel.close();
     }
@@ -60,7 +60,7 @@ if (hasStories()) {
     const folder = mkdtempSync(join(tmpdir(), 'lmflow-generate-'));
     const [prompts, output] = [join(folder, 'prompts.jsonl'), join(folder, 'answers.jsonl')];
     writeFileSync(prompts, '"Once upon a time"\n{"prompt":"Lily"}\n\n{"messages":[{"role":"user","content":"Hi"}]}\n');
-    const { kernel } = await createTestKernel({ presets: [inference], config: { model: STORIES, generate: { chatTemplate: template, maxNewTokens: 9 } } });
+    const { kernel } = await createTestKernel({ presets: [inference], config: { model: STORIES, chatTemplate: template, generate: { maxNewTokens: 9 } } });
     try {
       const { exitCode } = await kernel.run('generate', { options: { prompts, output, format: 'jsonl' }, positionals: [] });
       assert.is(exitCode, 0);

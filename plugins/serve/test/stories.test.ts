@@ -12,7 +12,7 @@ Lily didn't want to help her mom, so`;
 const template = '{% for message in messages %}{{ message.content }} {% endfor %}';
 
 const served = (config: Record<string, unknown>, work: (client: OpenAI, url: string) => Promise<void>): Promise<void> =>
-  withStories({ generate: { chatTemplate: template }, ...config }, (url) => work(new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 }), url));
+  withStories({ chatTemplate: template, ...config }, (url) => work(new OpenAI({ baseURL: `${url}/v1`, apiKey: 'any', maxRetries: 0 }), url));
 
 if (hasStories()) {
   test('stories260k through the official client', () => served({}, async (client, url) => {

@@ -5,7 +5,7 @@ import { GENERATOR, MODELS, isLMFlowError, messageOf, type CommandInvocation, ty
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
 import { modelMissing } from '../errors.ts';
-import { aliases, generationOptions, unsupported } from '../options.ts';
+import { aliases, forTraining, generationOptions, unsupported } from '../options.ts';
 import { Conversation } from './conversation.ts';
 import { templateName } from '../template.ts';
 
@@ -39,7 +39,7 @@ export function chatCommand(context: PluginContext<{ readonly contextLength?: nu
     summary: 'Talks with a model in the terminal.',
     options: flags,
     aliases,
-    unsupported: { ...unsupported, numBeams: 'beam search cannot be streamed', numReturnSequences: 'a chat has one answer' },
+    unsupported: { ...unsupported, ...forTraining, numBeams: 'beam search cannot be streamed', numReturnSequences: 'a chat has one answer' },
     sections: ['model', 'generate', 'lora'],
     examples: ['lmflow chat --preset inference --model org/model --lora-adapter out', 'lmflow chat --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet'],
     async run({ config, options: own, signal, output }: CommandInvocation) {

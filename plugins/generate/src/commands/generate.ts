@@ -4,7 +4,7 @@ import { GENERATOR, MODELS, outputUnwritable, type CommandInvocation, type Comma
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
 import { modelMissing, optionInvalid } from '../errors.ts';
-import { aliases, generationOptions, unsupported } from '../options.ts';
+import { aliases, forTraining, generationOptions, unsupported } from '../options.ts';
 import { collectPrompts, type Prompt } from './prompts.ts';
 import { templateName } from '../template.ts';
 
@@ -12,7 +12,6 @@ declare module '@lmflow/sdk' {
   interface CommandResults { generate: readonly (readonly TextResult[])[] }
 }
 
-// `truncation` is a flag of the data's; for generation it is --generate-truncation.
 const flags = generationOptions.omit({ truncation: true }).extend({
   prompts: z.string().optional().describe('File of prompts: one a line, or .jsonl/.json with texts, {"prompt"} or {"messages"}.'),
   chat: z.boolean().default(false).describe('Prompts are messages of a user, written with the chat template.'),
@@ -37,7 +36,7 @@ export function generateCommand(context: PluginContext): CommandSpec {
     usage: '[prompt...]',
     options: flags,
     aliases,
-    unsupported,
+    unsupported: { ...unsupported, ...forTraining },
     pipes: true,
     sections: ['model', 'generate', 'lora'],
     examples: [

@@ -24,7 +24,7 @@ export function tokenizerTooLarge(file: string, tokens: number, config: string, 
 export function templateMissing(named: readonly string[]): LMFlowError {
   return new LMFlowError('LMFLOW_TEMPLATE_MISSING', named.length > 0
     ? `the tokenizer has chat templates named ${named.join(', ')}, but none named "default"`
-    : 'the tokenizer has no chat template', { hint: 'Give one: --generate-chat-template FILE.jinja (generate.chatTemplate). Models and adapters trained with lmflow bring theirs as chat_template.jinja; chatTemplate and --chat-template are for training data.' });
+    : 'the tokenizer has no chat template', { hint: 'Give one: --chat-template (chatTemplate), a name such as chatml or a .jinja file. Models and adapters trained with lmflow bring theirs as chat_template.jinja.' });
 }
 
 /** The template is not valid Jinja. */
