@@ -21,7 +21,7 @@ const generate = definePlugin({
   version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
-  options: { section: 'generate', schema, aliases, unsupported },
+  options: { section: 'generate', schema, aliases, unsupported: { ...unsupported, chatTemplate: 'set chatTemplate, outside of the section: it holds for training and inference' } },
   apply(context) {
     const { hooks, resolve } = context;
     // Their parameters, if any, never change: they are constants of the programs.

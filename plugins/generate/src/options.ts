@@ -38,7 +38,7 @@ export const unsupported = {
   numBeamGroups: 'group beam search is not supported', diversityPenalty: 'group beam search is not supported',
   penaltyAlpha: 'contrastive search is not supported', guidanceScale: 'classifier-free guidance is not supported',
   badWordsIds: 'set logitBias of single tokens to -100', suppressTokens: 'set logitBias to -100', sequenceBias: 'set logitBias for single tokens',
-  forcedBosTokenId: 'it is for encoder-decoder models', forcedEosTokenId: 'set maxNewTokens', maxTime: 'abort the signal', chatTemplate: 'set chatTemplate outside of the section: it holds for training and inference',
+  forcedBosTokenId: 'it is for encoder-decoder models', forcedEosTokenId: 'set maxNewTokens', maxTime: 'abort the signal',
 } as const;
 
 /** Flags of training data that one could take for the commands' own. */
