@@ -16,7 +16,7 @@ export function deltaUsage(given: readonly string[]): LMFlowError {
 
 /** Merging, and the format peft, need an adapter. */
 export function adapterMissing(command: string): LMFlowError {
-  return new LMFlowError('LMFLOW_EXPORT_NO_ADAPTER', `${command} needs an adapter, and none is loaded`, { hint: 'Say --lora-adapter FOLDER, with the plugin lora loaded (--plugin lora).' });
+  return new LMFlowError('LMFLOW_EXPORT_NO_ADAPTER', `${command} needs an adapter, and none is loaded`, { hint: 'Say --lora-adapter FOLDER, with the plugin lora loaded (--plugin lora). A model without one is written by lmflow export --format safetensors.' });
 }
 
 /** A size of a shard is not a number of bytes. */

@@ -16,10 +16,12 @@ import { parseSize, sizeText } from './size.ts';
 
 const isGguf = (name: string): name is Quantization => (QUANTIZATIONS as readonly string[]).includes(name);
 
+const quantization = z.enum([...QUANTIZATIONS, ...Object.keys(ONNX_NUMBERS).filter((name) => !isGguf(name))]);
+
 export const exportOptions = z.object({
   format: z.string().default('safetensors').describe('safetensors (a Hugging Face folder, float32), peft (the adapter alone), gguf (one file for llama.cpp), onnx (a folder for transformers.js)'),
-  quantization: z.enum([...QUANTIZATIONS, ...Object.keys(ONNX_NUMBERS).filter((name) => !isGguf(name))]).optional()
-    .describe(`Numbers of a GGUF file (${QUANTIZATIONS.join(', ')}; default f16) or an ONNX model (${Object.keys(ONNX_NUMBERS).join(', ')}; default f32)`),
+  quantization: z.union([quantization, z.array(quantization).nonempty()]).optional()
+    .describe(`Numbers of a GGUF file (${QUANTIZATIONS.join(', ')}; default f16) or an ONNX model (${Object.keys(ONNX_NUMBERS).join(', ')}; default f32); several give a file each`),
   contextLength: z.int().min(1).optional().describe("Positions that an ONNX model can be given; by default the checkpoint's"),
   maxShardSize: z.string().optional().describe('Largest safetensors file; a larger model is split (default 5GB)'),
 });
@@ -34,6 +36,8 @@ interface Job {
   readonly model: Model;
   readonly outputDir: string;
   readonly options: z.output<typeof exportOptions>;
+  /** Those of the options, if any. */
+  readonly quantizations: readonly string[];
   readonly resolve: Resolve;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -56,18 +60,21 @@ const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>
     });
   },
 
-  gguf: async ({ model, outputDir, options, log, signal }) => {
-    const quantization = (options.quantization ?? 'f16') as Quantization;
+  gguf: async ({ model, outputDir, quantizations, log, signal }) => {
     const name = basename(resolvePath(model.source));
-    const file = `${name}-${quantization.toUpperCase()}.gguf`;
     await mkdir(outputDir, { recursive: true });
-    const bytes = await exportGguf(model, { path: join(outputDir, file), name, quantization, log, signal });
-    log.info(`${join(outputDir, file)}: ${sizeText(bytes)}`);
-    return [file];
+    const files: string[] = [];
+    for (const quantization of (quantizations.length > 0 ? quantizations : ['f16']) as readonly Quantization[]) {
+      const file = `${name}-${quantization.toUpperCase()}.gguf`;
+      const bytes = await exportGguf(model, { path: join(outputDir, file), name, quantization, log, signal });
+      log.info(`${join(outputDir, file)}: ${sizeText(bytes)}`);
+      files.push(file);
+    }
+    return files;
   },
 
-  onnx: async ({ model, outputDir, options, resolve, signal }) => {
-    const numbers = (options.quantization ?? 'f32') as OnnxNumbers;
+  onnx: async ({ model, outputDir, options, quantizations, resolve, signal }) => {
+    const numbers = (quantizations.length > 0 ? quantizations : ['f32']) as readonly OnnxNumbers[];
     // As a reference, so that adapters leave it alone: what they add is added to the weights.
     const base = model.adapter ? await resolve(MODELS).load({ role: 'reference', purpose: 'inference', source: model.source, signal }) : model;
     return writeFolder(outputDir, (directory) => exportOnnx({ model, base, lowerings: resolve(LOWERINGS), directory, numbers, contextLength: options.contextLength, signal }));
@@ -83,14 +90,16 @@ export async function exportModel({ resolve, log }: Services, { config, options:
   const { format } = options;
   const write = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
   if (!write) throw formatUnknown(format, Object.keys(FORMATS));
-  const { quantization } = options;
-  if (quantization !== undefined && !NUMBERS[format]) throw flagOfOtherFormat('quantization', format, 'gguf or onnx');
-  if (quantization !== undefined && !NUMBERS[format]!.includes(quantization)) throw quantizationOfOtherFormat(quantization, format, NUMBERS[format]!);
+  const quantizations = [...new Set([options.quantization ?? []].flat())];
+  const known = NUMBERS[format];
+  if (quantizations.length > 0 && !known) throw flagOfOtherFormat('quantization', format, 'gguf or onnx');
+  const foreign = quantizations.find((name) => !known!.includes(name));
+  if (foreign !== undefined) throw quantizationOfOtherFormat(foreign, format, known!);
   if (options.contextLength !== undefined && format !== 'onnx') throw flagOfOtherFormat('context-length', format, 'onnx');
   if (options.maxShardSize !== undefined && format !== 'safetensors') throw flagOfOtherFormat('max-shard-size', format, 'safetensors');
   const outputDir = configuredOutput('export', config);
   const model = await configuredModel('export', resolve, config, signal);
-  const files = await write({ model, outputDir, options, resolve, log, signal }).catch((error: unknown) => { throw isSystemError(error) ? outputUnwritable(outputDir, error) : error; });
+  const files = await write({ model, outputDir, options, quantizations, resolve, log, signal }).catch((error: unknown) => { throw isSystemError(error) ? outputUnwritable(outputDir, error) : error; });
   const adapter = !model.adapter ? '' : format === 'peft' ? ' (the adapter alone)' : ' (with its adapter merged)';
   log.event('export', { outputDir, files, format }, `${model.source}${adapter} is in ${outputDir} as ${format}: ${files.length === 1 ? files[0]! : `${files.length} files`}`);
   return { outputDir, files, format };

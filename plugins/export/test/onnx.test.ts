@@ -135,6 +135,15 @@ for (const [quantization, file, bytes] of [['q8', 'model_quantized.onnx', 0.4], 
   });
 }
 
+test('several quantizations in one folder: the files of each alone, the first is what is taken by default', async () => {
+  const folder = modelFolder('llama-f16');
+  const [both, whole, small] = [await exported(folder, { quantization: ['q8', 'f32'] }), await exported(folder), await exported(folder, { quantization: 'q8' })];
+  for (const [alone, file] of [[whole, 'model.onnx'], [whole, 'model.onnx_data'], [small, 'model_quantized.onnx'], [small, 'model_quantized.onnx_data']] as const) {
+    assert.ok(readFileSync(join(both, 'onnx', file)).equals(readFileSync(join(alone, 'onnx', file))), file);
+  }
+  assert.equal(json(both, 'config.json')['transformers.js_config'], { dtype: 'q8', use_external_data_format: { 'model_quantized.onnx': 1, 'model.onnx': 1 } });
+});
+
 test('numbers beyond the size of a file go into the next', async () => {
   const folder = modelFolder('llama');
   const directory = join(scratch('files'), 'out');
@@ -142,7 +151,7 @@ test('numbers beyond the size of a file go into the next', async () => {
   await withKernel({ model: folder }, async (kernel) => {
     const model = await load(kernel, folder);
     const signal = new AbortController().signal;
-    const files = await exportOnnx({ model, base: model, lowerings: kernel.resolve(LOWERINGS), directory, numbers: 'f32', contextLength: 160, signal, fileBytes: 40_000 });
+    const files = await exportOnnx({ model, base: model, lowerings: kernel.resolve(LOWERINGS), directory, numbers: ['f32'], contextLength: 160, signal, fileBytes: 40_000 });
     const data = files.filter((file) => file.includes('_data'));
     assert.equal(data.slice(0, 2), ['onnx/model.onnx_data', 'onnx/model.onnx_data_1']);
     assert.equal((json(directory, 'config.json')['transformers.js_config'] as { use_external_data_format: unknown }).use_external_data_format, { 'model.onnx': data.length });
@@ -175,7 +184,7 @@ test('what cannot be is refused before anything is written', async () => {
     const found = await withKernel({ model: folder }, async (kernel) => {
       const model = await load(kernel, folder);
       model.build = { ...model.build, mlp: mlp(model.build.mlp) };
-      return failure(exportOnnx({ model, base: model, lowerings: kernel.resolve(LOWERINGS), directory, numbers: 'f32', signal: new AbortController().signal }));
+      return failure(exportOnnx({ model, base: model, lowerings: kernel.resolve(LOWERINGS), directory, numbers: ['f32'], signal: new AbortController().signal }));
     });
     assert.equal(readdirSync(directory), []);
     return found;

@@ -16,7 +16,8 @@ export interface OnnxRequest {
   readonly base: Model;
   readonly lowerings: Lowerings;
   readonly directory: string;
-  readonly numbers: OnnxNumbers;
+  /** A model each; the first is what readers take that ask for none. */
+  readonly numbers: readonly OnnxNumbers[];
   /** Positions that the model can be given; the architecture's by default. */
   readonly contextLength?: number | undefined;
   readonly signal: AbortSignal;
@@ -27,26 +28,29 @@ export interface OnnxRequest {
 /** Writes into an empty folder; gives the names of the files. Throws LMFLOW_ONNX_* before anything is written. */
 export async function exportOnnx({ model, base, lowerings, directory, numbers, contextLength, signal, fileBytes = FILE_BYTES }: OnnxRequest): Promise<string[]> {
   const length = contextLength ?? model.architecture.maxPositions;
-  const { dtype, suffix } = ONNX_NUMBERS[numbers];
   checkPositions(model);
   registerLowerings(lowerings);
-  const { portable, read } = traced(model, base, lowerings, numbers, length);
+  const models = numbers.map((name) => ({ file: `model${ONNX_NUMBERS[name].suffix}.onnx`, ...traced(model, base, lowerings, name, length) }));
 
-  const file = `model${suffix}.onnx`;
-  const layout = layOut(portable.tensors, file, fileBytes);
-  await mkdir(join(directory, 'onnx'), { recursive: true });
-  await writeData(join(directory, 'onnx'), portable.tensors, layout, async (tensor) => {
-    signal.throwIfAborted();
-    return tensor.source instanceof Uint8Array ? tensor.source : read(tensor.source);
-  });
-  await writeFile(join(directory, 'onnx', file), portable.encode(layout.places));
-  const settings = { dtype, use_external_data_format: { [file]: layout.files.length } };
+  const folder = join(directory, 'onnx');
+  await mkdir(folder, { recursive: true });
+  const dataFiles: Record<string, readonly string[]> = {};
+  for (const { file, portable, read } of models) {
+    const layout = layOut(portable.tensors, file, fileBytes);
+    await writeData(folder, portable.tensors, layout, async (tensor) => {
+      signal.throwIfAborted();
+      return tensor.source instanceof Uint8Array ? tensor.source : read(tensor.source);
+    });
+    await writeFile(join(folder, file), portable.encode(layout.places));
+    dataFiles[file] = layout.files;
+  }
+  const settings = { dtype: ONNX_NUMBERS[numbers[0]!].dtype, use_external_data_format: Object.fromEntries(Object.entries(dataFiles).map(([file, { length: count }]) => [file, count])) };
   const texts = await sidecars(model, settings);
   for (const [name, content] of texts) {
     await mkdir(dirname(join(directory, name)), { recursive: true });
     await writeFile(join(directory, name), content);
   }
-  return [`onnx/${file}`, ...layout.files.map((name) => `onnx/${name}`), ...texts.keys()];
+  return [...Object.entries(dataFiles).flatMap(([file, data]) => [file, ...data]).map((name) => `onnx/${name}`), ...texts.keys()];
 }
 
 /** Rotary tables are part of the model, so they cannot depend on how long a text is. */
