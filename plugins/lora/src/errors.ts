@@ -1,13 +1,20 @@
 // The errors of the LoRA plugin, one builder each.
 import { LMFlowError } from '@lmflow/sdk';
 
-export function noTargets(targets: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_LORA_NO_TARGETS', `lora.targetModules: nothing in the model matches ${targets}`,
-    { hint: `Linear modules of this model end in: ${known.join(', ')}. "all-linear" takes them all.` });
+/** Nothing would be adapted: `what` says which setting is the cause. */
+export function noTargets(what: string, known: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_LORA_NO_TARGETS', what, { hint: `Linear modules of this model end in: ${known.join(', ')}. "all-linear" takes them all.` });
 }
 
-export function unknownModule(name: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_LORA_UNKNOWN_MODULE', `lora.modulesToSave: the model has no module "${name}"`, { hint: `Modules with weights end in: ${known.join(', ')}.` });
+/** A name or pattern that would be without effect. */
+export function unknownModule(option: 'targetModules' | 'excludeModules' | 'rankPattern' | 'alphaPattern' | 'modulesToSave', name: string, known: readonly string[]): LMFlowError {
+  const whose = { targetModules: 'Linear modules of this model', excludeModules: 'Linear modules of this model', rankPattern: 'Adapted modules', alphaPattern: 'Adapted modules', modulesToSave: 'Modules with weights' };
+  return new LMFlowError('LMFLOW_LORA_UNKNOWN_MODULE', `lora.${option}: nothing is named by "${name}"`, { hint: `${whose[option]} end in: ${known.join(', ')}.` });
+}
+
+/** A block that the model does not have. */
+export function unknownLayer(layer: number, last: number): LMFlowError {
+  return new LMFlowError('LMFLOW_LORA_UNKNOWN_LAYER', `lora.layersToTransform: the model has no block ${layer}`, { hint: `Its blocks are 0 to ${last}.` });
 }
 
 export function invalidPattern(option: string, pattern: string, cause: unknown): LMFlowError {

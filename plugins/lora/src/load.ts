@@ -63,7 +63,7 @@ async function wholeModules(model: Model, options: LoraOptions): Promise<Paramet
       const path = name.replace(/\.(weight|bias)$/, '');
       return path === module || path.endsWith(`.${module}`);
     });
-    if (names.length === 0) throw unknownModule(module, [...new Set([...model.weights.keys()].map((name) => name.split('.').at(-2)!))]);
+    if (names.length === 0) throw unknownModule('modulesToSave', module, [...new Set([...model.weights.keys()].map((name) => name.split('.').at(-2)!))]);
     return names;
   });
   return Promise.all([...new Set(chosen)].map(async (name) => {

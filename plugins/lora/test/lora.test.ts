@@ -31,6 +31,25 @@ test('nothing to adapt is an error that lists what there is', async () => {
   assert.is((await failure(() => names({ targetModules: '(' }))).code, 'LMFLOW_LORA_INVALID_PATTERN');
 });
 
+test('a name, pattern or block that would be without effect is an error that names its key', async () => {
+  for (const [key, value, code, what] of [
+    ['targetModules', ['q_proj', 'qproj'], 'LMFLOW_LORA_UNKNOWN_MODULE', '"qproj"'],
+    ['excludeModules', ['v_proj'], 'LMFLOW_LORA_UNKNOWN_MODULE', '"v_proj"'],
+    ['excludeModules', '.*v_proj', 'LMFLOW_LORA_UNKNOWN_MODULE', '".*v_proj"'],
+    ['rankPattern', { q_proj: 4, v_proj: 4 }, 'LMFLOW_LORA_UNKNOWN_MODULE', '"v_proj"'],
+    ['alphaPattern', { lm_head: 4 }, 'LMFLOW_LORA_UNKNOWN_MODULE', '"lm_head"'],
+    ['layersToTransform', [0, 2], 'LMFLOW_LORA_UNKNOWN_LAYER', 'no block 2'],
+  ] as const) {
+    const error = await failure(() => names({ [key]: value }));
+    assert.is(error.code, code, key);
+    assert.match(error.message, `lora.${key}`);
+    assert.match(error.message, what);
+  }
+  const { code, message } = await failure(() => names({ targetModules: ['k_proj'], layersToTransform: [1] }));
+  assert.is(code, 'LMFLOW_LORA_NO_TARGETS');
+  assert.match(message, 'layersToTransform');
+});
+
 test('patterns match at the end of the path, the first key wins', () => {
   const patterns = { 'layers.0.self_attn.q_proj': 16, q_proj: 2, 'mlp\\..*': 3 };
   assert.is(byPattern('rankPattern', patterns, 'model.layers.0.self_attn.q_proj', 8), 16);
