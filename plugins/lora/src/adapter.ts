@@ -4,6 +4,7 @@ import { rowNorms, scaledDelta } from './dora.ts';
 import { adapterConfig } from './peft.ts';
 import { loraPlus, type LoraOptions } from './options.ts';
 import { byPattern } from './targets.ts';
+import { HEAD, tiedParameter } from './tied.ts';
 
 /** The two matrices of one linear: y += scale (x A^T) B^T. */
 export interface LoraPair {
@@ -51,7 +52,10 @@ export class LoraAdapter implements Adapter {
 
   save(): ReturnType<Adapter['save']> {
     const tensors = new Map(this.parameters.map(({ name, shape, data }) => [`base_model.model.${name}`, { shape, data }]));
-    return { config: adapterConfig(this.#model, [...this.pairs.values()].map(({ layer }) => layer), this.#options), tensors };
+    const tied = tiedParameter(this.#model, this.#whole);
+    if (tied) tensors.set(`base_model.model.${HEAD}.weight`, { shape: tied.shape, data: tied.data });
+    const modulesToSave = [...new Set([...this.#options.modulesToSave, ...(tied ? [HEAD] : [])])];
+    return { config: adapterConfig(this.#model, [...this.pairs.values()].map(({ layer }) => layer), { ...this.#options, modulesToSave }), tensors };
   }
 
   delta(weight: string, base: Float32Array): Float32Array | undefined {

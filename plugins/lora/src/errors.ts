@@ -35,6 +35,12 @@ export function adapterUnsupported(file: string, key: string, value: unknown): L
     { hint: 'Supported are LoRA, rsLoRA and DoRA adapters for causal language models, with modules_to_save.' });
 }
 
+/** An adapter of a model with tied embeddings changes the embedding and not the head. */
+export function tiesBroken(file: string, what: string): LMFlowError {
+  return new LMFlowError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`,
+    { hint: 'Here they stay one. With PEFT: ensure_weight_tying=True, or untie the base model (tie_word_embeddings: false, with lm_head.weight in its file).' });
+}
+
 export function adapterDoesNotFit(file: string, what: string): LMFlowError {
   return new LMFlowError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`, { hint: 'Was it trained on another base model?' });
 }

@@ -48,7 +48,7 @@ const lora = definePlugin({
 
     context.hooks.onRestore.tapPromise('@lmflow/plugin-lora', async ({ model, directory }) => {
       if (!(model.adapter instanceof LoraAdapter)) return;
-      assign(model.adapter.parameters, (await readAdapter(directory)).tensors, join(directory, TENSOR_FILE));
+      assign(model, model.adapter.parameters, (await readAdapter(directory)).tensors, join(directory, TENSOR_FILE));
     });
   },
 });

@@ -5,6 +5,7 @@ import { adapterDoesNotFit, unknownModule } from './errors.ts';
 import { loraOptions, loraPlus, type LoraOptions } from './options.ts';
 import { readAdapter, TENSOR_FILE, type AdapterTensors } from './peft.ts';
 import { targetLinears } from './targets.ts';
+import { HEAD, tiedParameter, withoutTiedHead } from './tied.ts';
 
 export interface LoadedAdapter {
   readonly adapter: LoraAdapter;
@@ -19,7 +20,7 @@ export async function loadAdapter(model: Model, options: LoraOptions, seed: numb
   const decided = { ...merged, loraAlpha: merged.loraAlpha ?? 2 * merged.r };
   const layers = existing ? adaptedLinears(model, existing.tensors, options.adapter!) : targetLinears(model.linears, decided);
   const adapter = new LoraAdapter(model, layers, await wholeModules(model, decided), decided, seed);
-  if (existing) assign(adapter.parameters, existing.tensors, `${options.adapter}/${TENSOR_FILE}`);
+  if (existing) assign(model, adapter.parameters, existing.tensors, `${options.adapter}/${TENSOR_FILE}`);
   else await adapter.measure();
   return { adapter, overruled: existing ? overruledBy(existing.options, options) : [] };
 }
@@ -32,7 +33,8 @@ function overruledBy(existing: Partial<LoraOptions>, options: LoraOptions): stri
 }
 
 /** Copies tensors into parameters of the same names; every one must be there, with its shape, and no other. */
-export function assign(parameters: readonly Parameter[], tensors: AdapterTensors, file: string): void {
+export function assign(model: Model, parameters: readonly Parameter[], given: AdapterTensors, file: string): void {
+  const tensors = withoutTiedHead(model, parameters, given, file);
   const left = new Set(tensors.keys());
   for (const { name, shape, data } of parameters) {
     const tensor = tensors.get(name);
@@ -58,16 +60,17 @@ function adaptedLinears(model: Model, tensors: AdapterTensors, folder: string): 
 
 /** The weights of modules that are trained whole, as parameters that replace them in the graph. */
 async function wholeModules(model: Model, options: LoraOptions): Promise<Parameter[]> {
-  const chosen = options.modulesToSave.flatMap((module) => {
-    const names = [...model.weights.keys()].filter((name) => {
-      const path = name.replace(/\.(weight|bias)$/, '');
-      return path === module || path.endsWith(`.${module}`);
-    });
-    if (names.length === 0) throw unknownModule('modulesToSave', module, [...new Set([...model.weights.keys()].map((name) => name.split('.').at(-2)!))]);
-    return names;
+  const { modulesToSave } = options;
+  const namesOf = (module: string): string[] => [...model.weights.keys()].filter((name) => {
+    const path = name.replace(/\.(weight|bias)$/, '');
+    return path === module || path.endsWith(`.${module}`);
   });
-  return Promise.all([...new Set(chosen)].map(async (name) => {
+  const whole = await Promise.all([...new Set(modulesToSave.flatMap(namesOf))].map(async (name): Promise<Parameter> => {
     const { shape } = model.weights.get(name)!;
     return { name, shape, data: await model.read(name), decay: shape.length > 1, ...(shape.length > 1 ? {} : loraPlus(options)) };
   }));
+  // A tied head goes with the embedding; users of PEFT name both.
+  const unknown = modulesToSave.find((module) => namesOf(module).length === 0 && !(module === HEAD && tiedParameter(model, whole)));
+  if (unknown !== undefined) throw unknownModule('modulesToSave', unknown, [...new Set([...model.weights.keys()].map((name) => name.split('.').at(-2)!))]);
+  return whole;
 }

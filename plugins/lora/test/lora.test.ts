@@ -1,11 +1,15 @@
 // Targets, ranks by pattern, the adapted linears, merging, and the files.
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { grad, interpret, ndarray, sum } from '@lmflow/sdk/graph';
+import { writeSafetensors } from '@lmflow/sdk/formats';
 import { loadAdapter } from '../src/load.ts';
 import { addAdapters } from '../src/project.ts';
 import { byPattern, targetLinears } from '../src/targets.ts';
-import { LINEARS, options, tinyModel, trace } from './model.ts';
+import { LINEARS, options, tiedModel, tinyModel, trace } from './model.ts';
 
 const names = (given: Record<string, unknown>): string[] => targetLinears(LINEARS, options(given)).map(({ name }) => name);
 const failure = async (work: () => unknown): Promise<{ code: string; message: string }> => {
@@ -195,6 +199,37 @@ test('modulesToSave are trained whole and saved beside the adapter', async () =>
   const { code, message } = await failure(() => loadAdapter(tinyModel(), options({ modulesToSave: ['head'] }), 1));
   assert.is(code, 'LMFLOW_LORA_UNKNOWN_MODULE');
   assert.match(message, '"head"');
+});
+
+test('modulesToSave with a tied head: it follows the embedding, both are written, and read as one', async () => {
+  const model = tiedModel();
+  const { adapter } = await loadAdapter(model, options({ modulesToSave: ['embed_tokens', 'lm_head'] }), 1);
+  const embedding = adapter.parameters.find(({ name }) => name === 'model.embed_tokens.weight')!;
+  assert.equal(adapter.parameters.filter(({ name }) => !name.includes('lora_')), [embedding]);
+  embedding.data[3] = 7;
+  const only = await loadAdapter(tiedModel(), options({ modulesToSave: ['embed_tokens'] }), 1);
+  assert.equal(only.adapter.save().config['modules_to_save'], ['embed_tokens', 'lm_head']);
+  const { config, tensors } = adapter.save();
+  assert.equal(config['modules_to_save'], ['embed_tokens', 'lm_head']);
+  const write = async (changed: Record<string, Float32Array | undefined>): Promise<string> => {
+    const folder = mkdtempSync(join(tmpdir(), 'lmflow-tied-'));
+    writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify(config));
+    await writeSafetensors(join(folder, 'adapter_model.safetensors'), [...tensors].flatMap(([name, { shape, data }]) => {
+      const other = name in changed ? changed[name] : data;
+      return other ? [[name, { shape, data: other }] as const] : [];
+    }));
+    return folder;
+  };
+  const { adapter: again } = await loadAdapter(tiedModel(), options({ adapter: await write({}) }), 2);
+  assert.equal(again.parameters.find(({ name }) => name === 'model.embed_tokens.weight')!.data, embedding.data);
+  const head = 'base_model.model.lm_head.weight';
+  for (const [data, wanted] of [[undefined, /would stay the base model's/], [new Float32Array(48), /trained apart/]] as const) {
+    const folder = await write({ [head]: data });
+    const { code, message } = await failure(() => loadAdapter(tiedModel(), options({ adapter: folder }), 2));
+    assert.is(code, 'LMFLOW_ADAPTER_MISMATCH');
+    assert.match(message, wanted);
+  }
+  assert.is((await failure(() => loadAdapter(tiedModel(), options({ modulesToSave: ['lm_head'] }), 1))).code, 'LMFLOW_LORA_UNKNOWN_MODULE');
 });
 
 test.run();

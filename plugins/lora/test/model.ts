@@ -23,9 +23,18 @@ export function tinyModel(): Model {
   const weight: BuildingFunctions['weight'] = ({ graph }, name) => graph.weight(name, weights.get(name)!);
   const matmul: BuildingFunctions['matmul'] = ({ graph }, x, layer) => matMul(x, graph.weight(layer.weight, weights.get(layer.weight)!), { transposeB: layer.layout === 'out-in' });
   return {
-    source: 'org/base', linears: LINEARS, weights, parameters: new Map(), build: { project, weight, matmul },
+    source: 'org/base', architecture: { tiedEmbeddings: false }, linears: LINEARS, weights, parameters: new Map(), build: { project, weight, matmul },
     read: (name: string) => Promise.resolve(Float32Array.from(weights.get(name)!.data)),
   } as unknown as Model;
+}
+
+/** The same with an embedding in place of the head, which shares its weights. */
+export function tiedModel(): Model {
+  const model = tinyModel();
+  const { 'lm_head.weight': table, ...others } = Object.fromEntries(model.weights);
+  const weights = new Map(Object.entries({ ...others, 'model.embed_tokens.weight': table! }));
+  const read = (name: string): Promise<Float32Array> => model.read(name === 'model.embed_tokens.weight' ? 'lm_head.weight' : name);
+  return { ...model, weights, read, linears: LINEARS.slice(0, -1), architecture: { ...model.architecture, tiedEmbeddings: true, vocabularySize: 8 } };
 }
 
 /** A trace of five rows; dropout masks are inputs named after their site. */
