@@ -27,7 +27,7 @@ export default () => ({
     context.hooks.onDoctor.tap('demo', (checks) => { checks.push({ subject: 'demo', status: 'ok', detail: 'is well' }); });
     context.provide({ name: 'demo:service' }, () => ({}));
     context.command({
-      name: 'show', summary: 'shows what it got', usage: '[words]', sections: ['demo'], examples: ['lmflow show --demo-size 3'],
+      name: 'show', summary: 'shows what it got', usage: '[words]', sections: ['demo'], examples: ['lmflow show --demo-size 3'], unsupported: { dataset: 'there is no data' },
       options: z.object({ loud: z.boolean().default(false).describe('in capitals') }),
       async run({ options, positionals, config }) {
         await context.hooks.onStep.promise({});
@@ -89,6 +89,7 @@ test('help of a command has its own flags, sections with types and defaults, and
     const { code, out } = await lmflow(words);
     assert.is(code, 0);
     for (const part of ['lmflow show: shows what it got', 'Usage: lmflow show [words] [flags]', '  --loud ', 'demo (demo):', '--demo-size <integer>', '[default 8]', '--demo-mode <slow|fast>', '[default slow]', '--[no-]demo-keep', 'General:', '--seed <integer>', '[default 42]', 'lmflow show --demo-size 3']) assert.ok(out.includes(part), `${part} is missing in\n${out}`);
+    assert.not.match(out, /--dataset/, 'what is refused');
     assert.ok(out.indexOf('demo (demo):') < out.indexOf('General:'), 'the sections of the command come first');
     for (const line of out.split('\n')) assert.ok(line.length <= 100, `too long: ${line}`);
   }

@@ -68,6 +68,17 @@ test('a command\'s other spellings are stronger than a configuration key\'s othe
   for (const [flag, reason] of [['--dryness', /--dryness.*wet/], ['--model', /--model.*never read/]] as const) await refuses('LMFLOW_OPTION_UNSUPPORTED', reason, () => readFlags([flag, '1'], table, spec));
 });
 
+test('a refused key is refused in every spelling', async () => {
+  await refuses('LMFLOW_OPTION_UNSUPPORTED', /"learningRate" \(from --lr\).*nothing is learned/, () => readFlags(['--lr', '1'], table, { ...command, unsupported: { learningRate: 'nothing is learned' } }));
+});
+
+test('two spellings of one key, and a section turned off beside its key: LMFLOW_FLAG_INVALID', async () => {
+  await refuses('LMFLOW_FLAG_INVALID', /--learning-rate is the same as --lr/, () => readFlags(['--lr', '1', '--learning-rate', '2'], table, command));
+  await refuses('LMFLOW_FLAG_INVALID', /--lora-lora-alpha is the same as --lora-alpha/, () => readFlags(['--lora-alpha', '1', '--lora-lora-alpha', '2'], table, command));
+  assert.equal(values('--learning-rate', '1', '--learning_rate=2', '--packing', '--no-packing'), { learningRate: 2, packing: false });
+  await refuses('LMFLOW_FLAG_INVALID', /--lora-r is about what --no-lora turns off/, () => readFlags(['--no-lora', '--lora-r', '4'], table, command));
+});
+
 test('origins are the flags as typed', () => {
   assert.is(readFlags(['--learning_rate=1'], table, command).settings.get('learningRate')?.origin, '--learning_rate');
 });

@@ -46,7 +46,7 @@ export function commandHelp(command: ContributedCommand, kernel: Kernel, width: 
   const sections = first.flatMap((name) => kernel.keys.groups.filter((group) => group.section === name));
   const rest = kernel.keys.groups.filter((group) => !sections.includes(group));
   const own = spec.options ? describeFields(spec.options).map((field) => row(kebab(field.key), field)) : [];
-  const take = (keys: Iterable<Key>): (readonly [string, string])[] => [...keys].filter((key) => !shown.has(key)).map((key) => {
+  const take = (keys: Iterable<Key>): (readonly [string, string])[] => [...keys].filter((key) => !shown.has(key) && !Object.hasOwn(spec.unsupported ?? {}, key.path)).map((key) => {
     shown.add(key);
     return row(key.flag, key.field);
   });

@@ -41,8 +41,8 @@ export function readFlags(words: readonly string[], table: KeyTable, spec: Comma
   const own = ownFlags(spec, table, owner);
   const command = spec?.name ?? '';
   const positionals: string[] = [];
-  // a repeated flag of a list collects; any other takes its last value
-  const given = new Map<string, { target: Target; flag: string; texts: (string | boolean)[] }>();
+  // a repeated flag of a list collects; any other takes its last value, so that a script's line can be added to
+  const given = new Map<string, { target: Target; flag: string; name: string; texts: (string | boolean)[] }>();
 
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
@@ -58,7 +58,7 @@ export function readFlags(words: readonly string[], table: KeyTable, spec: Comma
     const equals = word.indexOf('=');
     const written = equals < 0 ? word : word.slice(0, equals);
     const inline = equals < 0 ? undefined : word.slice(equals + 1);
-    const { target, negated } = find(written, table, own, spec);
+    const { target, name, negated } = find(written, table, own, spec);
     let text: string | boolean | undefined = inline;
     const next = words[index + 1];
     if (negated) {
@@ -77,8 +77,9 @@ export function readFlags(words: readonly string[], table: KeyTable, spec: Comma
     }
     const key = `${target.kind}:${target.name}`;
     const entry = given.get(key);
+    if (entry && entry.name !== name) throw flagInvalid(written, `is the same as ${entry.flag}`, 'keep one of them');
     if (entry && takesList(target.schema)) entry.texts.push(text);
-    else given.set(key, { target, flag: written, texts: [text] });
+    else given.set(key, { target, flag: written, name, texts: [text] });
   }
 
   if (spec !== undefined && spec.usage === undefined && positionals.length > 0) throw argumentUnexpected(positionals[0]!, command);
@@ -89,6 +90,8 @@ export function readFlags(words: readonly string[], table: KeyTable, spec: Comma
     if (target.kind === 'own') options[target.name] = value;
     else if (target.kind === 'key') settings.set(target.name, { value, origin: flag });
     else {
+      const inside = [...given.values()].find((other) => other.target.kind === 'key' && other.target.name.startsWith(`${target.name}.`));
+      if (value === false && inside) throw flagInvalid(inside.flag, `is about what ${flag} turns off`, 'keep one of them');
       const section: Settings = new Map();
       readSection(target.group, value, flag, section, table);
       for (const [path, setting] of section) if (!settings.has(path)) settings.set(path, setting);
@@ -101,13 +104,13 @@ function looksLikeFlag(word: string): boolean {
   return word.startsWith('-') && word !== '-' && !/^-[\d.]/.test(word);
 }
 
-function find(written: string, table: KeyTable, own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>, spec: CommandSpec | undefined): { target: Target; negated: boolean } {
+function find(written: string, table: KeyTable, own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>, spec: CommandSpec | undefined): { target: Target; name: string; negated: boolean } {
   const name = kebab(written.slice(2));
   const direct = lookUp(name);
-  if (direct) return { target: direct, negated: false };
+  if (direct) return { target: direct, name, negated: false };
   if (name.startsWith('no-')) {
     const positive = lookUp(name.slice(3));
-    if (positive) return { target: positive, negated: true };
+    if (positive) return { target: positive, name: name.slice(3), negated: true };
   }
   throw flagUnknown(written, spec?.name ?? '', suggestFlag(name, table, [...own.keys()]));
 
@@ -121,7 +124,11 @@ function find(written: string, table: KeyTable, own: ReadonlyMap<string, { reado
       const alias = own.get(kebab(spec?.aliases?.[camel(flag)] ?? ''));
       if (alias) return { kind: 'own', name: alias.key, schema: alias.schema };
     }
-    if (meaning?.kind === 'key') return { kind: 'key', name: meaning.key.path, schema: meaning.key.field.schema };
+    if (meaning?.kind === 'key') {
+      const refusal = spec?.unsupported?.[meaning.key.path]; // whatever the spelling
+      if (refusal !== undefined) throw optionUnsupported(meaning.key.path, `--${flag}`, refusal);
+      return { kind: 'key', name: meaning.key.path, schema: meaning.key.field.schema };
+    }
     if (meaning?.kind === 'section') return { kind: 'section', name: meaning.group.section!, group: meaning.group, schema: sectionSchema };
     if (meaning?.kind === 'unsupported') throw optionUnsupported(camel(meaning.name), `--${flag}`, meaning.reason);
     // loose sections take keys without a declaration: --tokens-foo

@@ -1,7 +1,6 @@
 // `lmflow export`: the model that the configuration names, in another format. An adapter is merged, or (peft) written alone.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
-import { writeFile } from 'node:fs/promises';
 import { isSystemError, MODELS, MODEL_WRITER, outputUnwritable, writeFolder, type CommandInvocation, type Logger, type Model, type Resolve } from '@lmflow/sdk';
 import { writeSafetensors } from '@lmflow/sdk/formats';
 import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
@@ -36,7 +35,7 @@ interface Job {
   readonly model: Model;
   readonly outputDir: string;
   readonly options: z.output<typeof exportOptions>;
-  /** Those of the options, if any. */
+  /** What a file's numbers are, a file each; none where the format has no choice. */
   readonly quantizations: readonly string[];
   readonly resolve: Resolve;
   readonly log: Logger;
@@ -64,7 +63,7 @@ const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>
     const name = basename(resolvePath(model.source));
     await mkdir(outputDir, { recursive: true });
     const files: string[] = [];
-    for (const quantization of (quantizations.length > 0 ? quantizations : ['f16']) as readonly Quantization[]) {
+    for (const quantization of quantizations as readonly Quantization[]) {
       const file = `${name}-${quantization.toUpperCase()}.gguf`;
       const bytes = await exportGguf(model, { path: join(outputDir, file), name, quantization, log, signal });
       log.info(`${join(outputDir, file)}: ${sizeText(bytes)}`);
@@ -74,15 +73,17 @@ const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>
   },
 
   onnx: async ({ model, outputDir, options, quantizations, resolve, signal }) => {
-    const numbers = (quantizations.length > 0 ? quantizations : ['f32']) as readonly OnnxNumbers[];
     // As a reference, so that adapters leave it alone: what they add is added to the weights.
     const base = model.adapter ? await resolve(MODELS).load({ role: 'reference', purpose: 'inference', source: model.source, signal }) : model;
-    return writeFolder(outputDir, (directory) => exportOnnx({ model, base, lowerings: resolve(LOWERINGS), directory, numbers, contextLength: options.contextLength, signal }));
+    return writeFolder(outputDir, (directory) => exportOnnx({ model, base, lowerings: resolve(LOWERINGS), directory, numbers: quantizations as readonly OnnxNumbers[], contextLength: options.contextLength, signal }));
   },
 };
 
-/** What numbers can be in each format. */
-const NUMBERS: Readonly<Record<string, readonly string[]>> = { gguf: QUANTIZATIONS, onnx: Object.keys(ONNX_NUMBERS) };
+/** What numbers can be in each format, and are where nothing is said. */
+const NUMBERS: Readonly<Record<string, { readonly known: readonly string[]; readonly usual: string }>> = {
+  gguf: { known: QUANTIZATIONS, usual: 'f16' },
+  onnx: { known: Object.keys(ONNX_NUMBERS), usual: 'f32' },
+};
 
 /** Loads and writes. */
 export async function exportModel({ resolve, log }: Services, { config, options: given, signal }: CommandInvocation): Promise<ExportResult> {
@@ -90,11 +91,11 @@ export async function exportModel({ resolve, log }: Services, { config, options:
   const { format } = options;
   const write = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
   if (!write) throw formatUnknown(format, Object.keys(FORMATS));
-  const quantizations = [...new Set([options.quantization ?? []].flat())];
-  const known = NUMBERS[format];
-  if (quantizations.length > 0 && !known) throw flagOfOtherFormat('quantization', format, 'gguf or onnx');
-  const foreign = quantizations.find((name) => !known!.includes(name));
-  if (foreign !== undefined) throw quantizationOfOtherFormat(foreign, format, known!);
+  const numbers = Object.hasOwn(NUMBERS, format) ? NUMBERS[format] : undefined;
+  if (options.quantization !== undefined && !numbers) throw flagOfOtherFormat('quantization', format, Object.keys(NUMBERS).join(' or '));
+  const quantizations = [...new Set([options.quantization ?? numbers?.usual ?? []].flat())];
+  const foreign = quantizations.find((name) => !numbers!.known.includes(name));
+  if (foreign !== undefined) throw quantizationOfOtherFormat(foreign, format, numbers!.known);
   if (options.contextLength !== undefined && format !== 'onnx') throw flagOfOtherFormat('context-length', format, 'onnx');
   if (options.maxShardSize !== undefined && format !== 'safetensors') throw flagOfOtherFormat('max-shard-size', format, 'safetensors');
   const outputDir = configuredOutput('export', config);

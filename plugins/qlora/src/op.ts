@@ -68,8 +68,8 @@ function packedTypes({ outFeatures, inFeatures }: Nf4Attributes): string {
   return `uint8 [${bytes}] and float32 scales [${blocks}]`;
 }
 
-/** The same, built from ops that every engine has. */
-export function dequantized(weight: PackedWeight): Value {
+/** W [outFeatures, inFeatures] in float32, built from ops that every engine has. */
+function dequantized(weight: PackedWeight): Value {
   const { scales, outFeatures, inFeatures } = weight;
   const blocks = mul(codesOf(weight), reshape(scales, [scales.shape[0]!, 1]));
   return reshape(firstOf(reshape(blocks, [sizeOf(blocks.shape)]), outFeatures * inFeatures), [outFeatures, inFeatures]);

@@ -2,7 +2,7 @@
 import { claimLinears, matchesModule, type LinearLayer, type Logger, type Model, type Trace } from '@lmflow/sdk';
 import { transpose } from '@lmflow/sdk/graph';
 import { excludeUnknown, nothingToQuantize, trainedInFourBits } from './errors.ts';
-import { dequantized, matMulNf4, type PackedWeight } from './op.ts';
+import { dequantizeNf4, matMulNf4, type PackedWeight } from './op.ts';
 import type { QloraOptions } from './options.ts';
 import { storeLinears, type StoredWeight } from './store.ts';
 
@@ -27,7 +27,7 @@ export async function quantizeModel(model: Model, options: QloraOptions, plugin:
   model.build.weight = (trace, name) => {
     const layer = byWeight.get(name);
     if (!layer) return weight(trace, name);
-    const value = dequantized(packedWeight(trace, layer, stored.get(layer.name)!, options));
+    const value = dequantizeNf4(packedWeight(trace, layer, stored.get(layer.name)!, options));
     return layer.layout === 'out-in' ? value : transpose(value, [1, 0]);
   };
   return layers;
