@@ -119,7 +119,7 @@ export const templateUnknown = (name: string, known: readonly string[]): LMFlowE
 
 /** `chatTemplate` insists on the tokenizer's own template, and there is none. */
 export const templateMissing = (): LMFlowError =>
-  new LMFlowError('LMFLOW_DATASET_TEMPLATE_MISSING', "chatTemplate is 'tokenizer', but the tokenizer has no chat template. Leave chatTemplate out for the fallback, or name one, for example 'chatml'.");
+  new LMFlowError('LMFLOW_DATASET_TEMPLATE_MISSING', "chatTemplate is 'tokenizer', but the tokenizer has no chat template. Name one, for example 'chatml', or leave chatTemplate out.");
 
 /** The chat template refuses a conversation. */
 export const template = (origin: RecordOrigin, name: string, cause: unknown): LMFlowError =>

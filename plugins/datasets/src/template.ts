@@ -19,27 +19,28 @@ export function settleTemplate(tokenizer: Tokenizer, wanted: string | undefined,
     else if (kinds.has('conversation')) log.info(`chat template: ${tokenizer.chatTemplateOrigin === 'tokenizer' ? "the tokenizer's own" : (tokenizer.chatTemplateOrigin ?? "the tokenizer's own")}`);
     return;
   }
-  set(tokenizer, wanted, log);
+  const origin = set(tokenizer, wanted, log);
+  log.info(`chat template: ${origin}${own === undefined || own === tokenizer.chatTemplate ? '' : ", in place of the tokenizer's own"}`);
 }
 
-/** Sets the wanted template on a loaded model and on its views with adapters, whose own are those of their training. Throws as settleTemplate does. */
-export function setTemplate(model: Model, wanted: string, log: Logger): void {
-  if (wanted === 'tokenizer') {
-    if (model.tokenizer.chatTemplate === undefined) throw errors.templateMissing();
-    return;
-  }
+/** Sets the wanted template on a loaded model and on its views with adapters, in place of those of their training. `own` is the checkpoint's. Throws as settleTemplate does. */
+export function setTemplate(model: Model, wanted: string, own: string | undefined, log: Logger): void {
+  if (wanted === 'tokenizer' && own === undefined) throw errors.templateMissing();
   // Views that share the model's tokenizer are done with it.
-  for (const tokenizer of new Set([model, ...model.adapters?.values() ?? []].map((view) => view.tokenizer))) set(tokenizer, wanted, log);
+  for (const tokenizer of new Set([model, ...model.adapters?.values() ?? []].map((view) => view.tokenizer))) {
+    if (wanted === 'tokenizer') Object.assign(tokenizer, { chatTemplate: own, chatTemplateOrigin: 'tokenizer' });
+    else set(tokenizer, wanted, log);
+  }
 }
 
-function set(tokenizer: Tokenizer, wanted: string, log: Logger): void {
-  const own = tokenizer.chatTemplate;
+/** Gives the template's origin. */
+function set(tokenizer: Tokenizer, wanted: string, log: Logger): string {
   const { source, origin, markers } = find(wanted, tokenizer.addsBos);
   tokenizer.chatTemplate = source;
   tokenizer.chatTemplateOrigin = origin;
-  log.info(`chat template: ${origin}${own === undefined || own === source ? '' : ", in place of the tokenizer's own"}`);
   const unknown = markers.filter((marker) => tokenizer.tokenToId(marker) === undefined);
   if (unknown.length > 0) log.warn(`the tokenizer has no token ${unknown.join(', ')}: template ${origin} is spelled out in pieces. A template made for this tokenizer costs fewer tokens.`);
+  return origin;
 }
 
 function find(wanted: string, bos: boolean): { source: string; origin: string; markers: readonly string[] } {

@@ -131,6 +131,23 @@ test('chatTemplate, by name: stronger than the model\'s own and an adapter\'s', 
   }
 });
 
+test('chatTemplate: tokenizer: the checkpoint\'s, in place of an adapter\'s; an error where it has none', async () => {
+  const model = mkdtempSync(join(tmpdir(), 'lmflow-own-'));
+  cpSync(source, model, { recursive: true });
+  const poet = await sibling('plain');
+  const load = async (): Promise<string> => {
+    const { kernel } = await createTestKernel({ presets: [inference], flags: ['--model', model, '--lora-adapters', `poet=${poet}`, '--chat-template', 'tokenizer'] });
+    try {
+      return (await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: model })).adapters!.get('poet')!.tokenizer.render([{ role: 'user', content: 'Hi' }]);
+    } finally {
+      await kernel.close();
+    }
+  };
+  assert.is(await load().then(() => undefined, (error: unknown) => (error as { code: string }).code), 'LMFLOW_DATASET_TEMPLATE_MISSING');
+  writeFileSync(join(model, 'chat_template.jinja'), 'own: {{ messages[0].content }}');
+  assert.is(await load(), 'own: Hi');
+});
+
 test('flags of training data are refused, with the flag that was meant', async () => {
   for (const [flag, meant] of [['--truncation', /--generate-truncation/], ['--packing', /maxBatchSize/], ['--block-size', /--generate-context-length/]] as const) {
     const { kernel } = await createTestKernel({ presets: [inference], config: { model: source } });

@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { GENERATOR, MODELS, definePlugin, type CommandInvocation } from '@lmflow/sdk';
 import { modelMissing, nameTaken } from './errors.ts';
 import { startServer } from './host.ts';
-import { serveOptions } from './options.ts';
+import { forTraining, serveOptions } from './options.ts';
 
 export { startServer, type RunningServer, type ServerRequest } from './host.ts';
 export { serveOptions, type ServeOptions } from './options.ts';
@@ -24,6 +24,7 @@ const serve = definePlugin({
       name: 'serve',
       summary: 'Serves a model over HTTP: the API of OpenAI, and a chat page.',
       sections: ['model', 'serve', 'lora'],
+      unsupported: forTraining,
       examples: ['lmflow serve --model out/my-model', 'lmflow serve --model org/model --lora-adapters poet=out/poet,chef=out/chef', 'LMFLOW_API_KEY=secret lmflow serve --model out/my-model --serve-port 9000'],
       run: async ({ config, signal }: CommandInvocation) => {
         if (config.model === undefined) throw modelMissing();

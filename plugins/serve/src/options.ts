@@ -32,6 +32,13 @@ export const serveOptions = z.object({
   shutdownTimeout: seconds().default(30).describe('Seconds that running requests have to finish after Ctrl-C.'),
 });
 
+/** Flags of training data that one could take for the command's own. */
+export const forTraining = {
+  truncation: 'it cuts samples of training; --serve-max-prompt-tokens (serve.maxPromptTokens) limits prompts',
+  packing: 'it fills sequences of training; requests are decoded together, --serve-max-concurrent (serve.maxConcurrent) at most',
+  blockSize: 'it is the length of training sequences; set --generate-context-length (generate.contextLength)',
+};
+
 export type ServeOptions = z.output<typeof serveOptions>;
 
 declare module '@lmflow/sdk' {
