@@ -6,7 +6,7 @@ export function noTargets(what: string, known: readonly string[]): LMFlowError {
   return new LMFlowError('LMFLOW_LORA_NO_TARGETS', what, { hint: `Linear modules of this model end in: ${known.join(', ')}. "all-linear" takes them all.` });
 }
 
-/** A name or pattern that would be without effect. */
+/** A name or pattern of nothing. */
 export function unknownModule(option: 'targetModules' | 'excludeModules' | 'rankPattern' | 'alphaPattern' | 'modulesToSave', name: string, known: readonly string[]): LMFlowError {
   const whose = { targetModules: 'Linear modules of this model', excludeModules: 'Linear modules of this model', rankPattern: 'Adapted modules', alphaPattern: 'Adapted modules', modulesToSave: 'Modules with weights' };
   return new LMFlowError('LMFLOW_LORA_UNKNOWN_MODULE', `lora.${option}: nothing is named by "${name}"`, { hint: `${whose[option]} end in: ${known.join(', ')}.` });

@@ -3,7 +3,7 @@ import type { LinearLayer } from '@lmflow/sdk';
 import { invalidPattern, noTargets, unknownLayer, unknownModule } from './errors.ts';
 import type { LoraOptions } from './options.ts';
 
-/** The linears to adapt. Throws LMFLOW_LORA_NO_TARGETS where there is none, and LMFLOW_LORA_UNKNOWN_MODULE or _LAYER for a name, pattern or block that would be without effect. */
+/** The linears to adapt. Throws LMFLOW_LORA_NO_TARGETS where there is none, and LMFLOW_LORA_UNKNOWN_MODULE or _LAYER for a name, pattern or block that the model does not have. */
 export function targetLinears(linears: readonly LinearLayer[], options: LoraOptions): LinearLayer[] {
   const { targetModules, excludeModules, layersToTransform } = options;
   const wanted = targetModules === 'all-linear' ? linears.filter(({ layer }) => layer !== undefined) : matching('targetModules', targetModules, linears);
@@ -12,7 +12,7 @@ export function targetLinears(linears: readonly LinearLayer[], options: LoraOpti
   const layer = layersToTransform?.find((index) => linears.every((linear) => linear.layer !== index));
   if (layer !== undefined) throw unknownLayer(layer, Math.max(...linears.map((linear) => linear.layer ?? 0)));
   const chosen = wanted.filter((linear) => !excluded.includes(linear) && (layersToTransform === undefined || (linear.layer !== undefined && layersToTransform.includes(linear.layer))));
-  if (chosen.length === 0) throw noTargets('lora.excludeModules and lora.layersToTransform leave nothing of lora.targetModules', endings(linears));
+  if (chosen.length === 0) throw noTargets(`${[excludeModules && 'lora.excludeModules', layersToTransform && 'lora.layersToTransform'].filter(Boolean).join(' and ')} left nothing of lora.targetModules`, endings(linears));
   for (const option of ['rankPattern', 'alphaPattern'] as const) {
     const unused = Object.keys(options[option]).find((key) => !chosen.some(({ name }) => named(option, key).test(name)));
     if (unused !== undefined) throw unknownModule(option, unused, endings(chosen));

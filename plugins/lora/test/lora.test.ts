@@ -35,7 +35,7 @@ test('nothing to adapt is an error that lists what there is', async () => {
   assert.is((await failure(() => names({ targetModules: '(' }))).code, 'LMFLOW_LORA_INVALID_PATTERN');
 });
 
-test('a name, pattern or block that would be without effect is an error that names its key', async () => {
+test('a name, pattern or block that the model does not have is an error that names its key', async () => {
   for (const [key, value, code, what] of [
     ['targetModules', ['q_proj', 'qproj'], 'LMFLOW_LORA_UNKNOWN_MODULE', '"qproj"'],
     ['excludeModules', ['v_proj'], 'LMFLOW_LORA_UNKNOWN_MODULE', '"v_proj"'],
@@ -211,17 +211,20 @@ test('modulesToSave with a tied head: it follows the embedding, both are written
   assert.equal(only.adapter.save().config['modules_to_save'], ['embed_tokens', 'lm_head']);
   const { config, tensors } = adapter.save();
   assert.equal(config['modules_to_save'], ['embed_tokens', 'lm_head']);
-  const write = async (changed: Record<string, Float32Array | undefined>): Promise<string> => {
+  const write = async (changed: Record<string, Float32Array | undefined>, modules = ['embed_tokens', 'lm_head']): Promise<string> => {
     const folder = mkdtempSync(join(tmpdir(), 'lmflow-tied-'));
-    writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify(config));
+    writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify({ ...config, modules_to_save: modules }));
     await writeSafetensors(join(folder, 'adapter_model.safetensors'), [...tensors].flatMap(([name, { shape, data }]) => {
       const other = name in changed ? changed[name] : data;
       return other ? [[name, { shape, data: other }] as const] : [];
     }));
     return folder;
   };
-  const { adapter: again } = await loadAdapter(tiedModel(), options({ adapter: await write({}) }), 2);
-  assert.equal(again.parameters.find(({ name }) => name === 'model.embed_tokens.weight')!.data, embedding.data);
+  // The second is how PEFT 0.21 names them after training with ensure_weight_tying.
+  for (const modules of [['embed_tokens', 'lm_head'], ['embed_tokens', 'model.embed_tokens']]) {
+    const { adapter: again } = await loadAdapter(tiedModel(), options({ adapter: await write({}, modules) }), 2);
+    assert.equal(again.parameters.find(({ name }) => name === 'model.embed_tokens.weight')!.data, embedding.data);
+  }
   const head = 'base_model.model.lm_head.weight';
   for (const [data, wanted] of [[undefined, /would stay the base model's/], [new Float32Array(48), /trained apart/]] as const) {
     const folder = await write({ [head]: data });
