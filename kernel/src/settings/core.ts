@@ -18,5 +18,5 @@ export const coreOptions: OptionsSpec = {
     device: z.string().min(1).optional().describe('Device of the engine: cpu, webgpu, cuda, ...'),
     seed: z.int().min(0).default(42).describe('Seed of everything random'),
   }),
-  aliases: { modelNameOrPath: 'model', datasetPath: 'dataset' },
+  aliases: { modelNameOrPath: 'model', baseModel: 'model', datasetPath: 'dataset' },
 };

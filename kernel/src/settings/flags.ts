@@ -104,6 +104,9 @@ function looksLikeFlag(word: string): boolean {
   return word.startsWith('-') && word !== '-' && !/^-[\d.]/.test(word);
 }
 
+// `--load-in-4bit` is `load_in_4bit` elsewhere and the key loadIn4bit: where a number stands, words end differently.
+const squashed = (flag: string): string => flag.replaceAll('-', '');
+
 function find(written: string, table: KeyTable, own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>, spec: CommandSpec | undefined): { target: Target; name: string; negated: boolean } {
   const name = kebab(written.slice(2));
   const direct = lookUp(name);
@@ -119,7 +122,7 @@ function find(written: string, table: KeyTable, own: ReadonlyMap<string, { reado
     if (mine) return { kind: 'own', name: mine.key, schema: mine.schema };
     const reason = spec?.unsupported?.[camel(flag)];
     if (reason !== undefined) throw optionUnsupported(camel(flag), `--${flag}`, reason);
-    const meaning = table.flags.get(flag);
+    const meaning = table.flags.get(flag) ?? [...table.flags].find(([known]) => squashed(known) === squashed(flag))?.[1];
     if (meaning?.kind !== 'key' || meaning.key.flag !== flag) {
       const alias = own.get(kebab(spec?.aliases?.[camel(flag)] ?? ''));
       if (alias) return { kind: 'own', name: alias.key, schema: alias.schema };

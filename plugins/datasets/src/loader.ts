@@ -46,7 +46,9 @@ export class DatasetLoader implements SampleLoader {
     if (blockSize > request.maxPositions) throw errors.blockSize(blockSize, request.maxPositions);
     const { train, evaluation, opened } = await this.open(request.signal);
     for (const dataset of [train, evaluation]) if (dataset?.kind === 'preference') throw errors.preference(dataset.name);
-    settleTemplate(request.tokenizer, options.chatTemplate, new Set([train.kind, ...opened.train.kinds, ...(opened.evaluation?.kinds ?? [])]), log);
+    const kinds = new Set([train.kind, ...opened.train.kinds, ...(opened.evaluation?.kinds ?? [])]);
+    if (options.groupTexts && !kinds.has('text')) log.warn('groupTexts is without effect: it joins plain texts, and there are none. To fill sequences with several samples: packing');
+    settleTemplate(request.tokenizer, options.chatTemplate, kinds, log);
 
     const trained = await this.samples(train, opened.train, 'train', blockSize, request);
     const held = evaluation && opened.evaluation && (await this.samples(evaluation, opened.evaluation, 'evaluation', blockSize, request));

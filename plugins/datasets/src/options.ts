@@ -47,10 +47,18 @@ export const optionsSchema = z.object({
 /** The parsed options. */
 export type DatasetOptions = z.output<typeof optionsSchema>;
 
+/** Names of TRL, LLaMA-Factory, Axolotl and the original LMFlow. */
 export const aliases: Readonly<Record<string, string>> = {
   maxLength: 'blockSize',
   maxSeqLength: 'blockSize',
   cutoffLen: 'blockSize',
+  sequenceLen: 'blockSize',
+  modelMaxLength: 'blockSize',
+  samplePacking: 'packing',
+  neatPacking: 'packing',
+  valSize: 'validationSplit',
+  valSetSize: 'validationSplit',
+  trainOnInputs: 'trainOnPrompt',
   datasetText: 'datasetTextField',
   overwriteDatasetCache: 'overwriteCache',
   maxSamples: 'maxTrainSamples',

@@ -47,6 +47,12 @@ test('groupTexts joins documents, each with its EOS, and keeps the rest', async 
   assert.is(train.statistics.dropped, 1);
 });
 
+test('groupTexts without plain texts is told', async () => {
+  const log = keepingLog();
+  await load({ dataset: file('a.json', [{ instruction: 'hi', output: 'yes' }]), groupTexts: true }, { tokenizer: await answers(), log });
+  assert.match(log.lines.join(), /groupTexts is without effect/);
+});
+
 test('best fit decreasing fills bins and stays deterministic', () => {
   assert.equal(bestFit([5, 7, 3, 2, 8], 10), [[0], [1, 2], [3, 4]]);
   const lengths = Int32Array.from({ length: 5000 }, (_, index) => 1 + randomStream(1, 'length').bits(index) % 100);
@@ -160,8 +166,8 @@ test('templates: a named one replaces, a file is read, lacking markers are told'
   const log = keepingLog();
   const data = file('a.json', [{ instruction: 'hi', output: 'yes' }]);
   await load({ dataset: data, chatTemplate: 'chatml' }, { tokenizer, log });
-  assert.match(log.lines[0]!, "chat template: chatml, in place of the tokenizer's own");
-  assert.match(log.lines[1]!, 'no token <|im_start|>, <|im_end|>');
+  assert.match(log.lines[1]!, "chat template: chatml, in place of the tokenizer's own");
+  assert.match(log.lines[0]!, 'no token <|im_start|>, <|im_end|>');
   assert.ok(log.lines.some((line) => line.includes('</s> was put after the last answer')));
   const path = file('mine.jinja', "{% for m in messages %}{{ m['role'] + ':' + m['content'] + eos_token }}{% endfor %}");
   const { train } = await load({ dataset: data, chatTemplate: path }, { tokenizer });

@@ -6,6 +6,7 @@ import { LANGUAGE_MODELING, MODEL_WRITER, MODELS, SAMPLES, Stage, TRAINER, defin
 import { z } from 'zod';
 import { settingMissing } from './errors.ts';
 import { restoreAll, trainAll } from './full.ts';
+import { otherTools } from './names.ts';
 import { languageModeling } from './objective.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
@@ -24,6 +25,7 @@ const finetune = definePlugin({
   version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models', '@lmflow/plugin-datasets', '@lmflow/plugin-trainer'],
+  options: { schema: z.object({}), unsupported: otherTools },
   apply(context) {
     const { hooks, resolve } = context;
     const trainsAll = new WeakSet<object>();

@@ -8,8 +8,10 @@ import { createTestKernel } from 'lmflow/testing';
 import { LANGUAGE_MODELING, definePlugin, type Batch, type Model, type Trace } from '@lmflow/sdk';
 import { Graph, gather, interpret, ndarray, reshape, sizeOf, type NdArray, type Value } from '@lmflow/sdk/graph';
 import { writeSafetensors } from '@lmflow/sdk/formats';
+import qlora from '@lmflow/preset-qlora';
 import finetune from '../src/index.ts';
 import { restoreAll, trainAll } from '../src/full.ts';
+import { otherTools } from '../src/names.ts';
 import { languageModeling } from '../src/objective.ts';
 
 const VOCABULARY = 5;
@@ -109,6 +111,24 @@ test('the command says which setting is missing; the objective is a service', as
     }
     await kernel.close();
   }
+});
+
+test('names of other tools are refused as flags, as they are written there, with what to do instead', async () => {
+  const { kernel } = await createTestKernel({ presets: [qlora], plugins: ['@lmflow/plugin-int8-compute', '@lmflow/plugin-lisa'] });
+  for (const [name, reason] of Object.entries(otherTools)) assert.equal(kernel.keys.names.get(name), { kind: 'unsupported', name, reason });
+  await kernel.close();
+  for (const [flag, instead] of [['--load_in_4bit', /preset qlora/], ['--finetuning-type', /--preset lora/], ['--bnb_4bit_compute_dtype', /float32/], ['--flash_attn', /flash-attention/]] as const) {
+    const error = await createTestKernel({ presets: [qlora], flags: [flag, 'x'] }).then(() => undefined, (reason: unknown) => reason as { code: string; message: string });
+    assert.is(error?.code, 'LMFLOW_OPTION_UNSUPPORTED');
+    assert.match(error!.message, instead);
+  }
+});
+
+test('names of other tools that mean exactly one of our keys', async () => {
+  const { kernel } = await createTestKernel({ presets: [qlora], flags: ['--sequence_len', '64', '--sample_packing', '--val_set_size', '0.1', '--micro_batch_size', '2', '--num_epochs', '1', '--optimizer', 'paged_adamw_8bit', '--lr_scheduler', 'linear', '--base_model', 'm', '--train_on_inputs'] });
+  const { blockSize, packing, validationSplit, perDeviceTrainBatchSize, numTrainEpochs, optim, lrSchedulerType, model, trainOnPrompt } = kernel.config;
+  assert.equal([blockSize, packing, validationSplit, perDeviceTrainBatchSize, numTrainEpochs, optim, lrSchedulerType, model, trainOnPrompt], [64, true, 0.1, 2, 1, 'paged_adamw_8bit', 'linear', 'm', true]);
+  await kernel.close();
 });
 
 test.run();

@@ -2,7 +2,7 @@
 // number, or before the first step from the memory that the trainer plans for.
 import { createRequire } from 'node:module';
 import { definePlugin, Stage, type Model, type Planning } from '@lmflow/sdk';
-import { bothGiven } from './errors.ts';
+import { bothGiven, everyTooLarge } from './errors.ts';
 import { bytesOf, gradientCheckpointingOptions, unsupported } from './options.ts';
 
 export { gradientCheckpointingOptions, type GradientCheckpointingOptions } from './options.ts';
@@ -27,6 +27,7 @@ const gradientCheckpointing = definePlugin({
       const { every, memoryBudget, enabled = every !== undefined || memoryBudget !== undefined } = context.options;
       if (purpose !== 'training' || !enabled) return model;
       if (every !== undefined && memoryBudget !== undefined) throw bothGiven();
+      if (every !== undefined && every > model.architecture.numLayers) throw everyTooLarge(every, model.architecture.numLayers);
       const choice: Choice = { recomputed: (layer) => (layer + 1) % (every ?? 1) === 0 };
       choices.set(model, choice);
       recomputeBlocks(model, choice);

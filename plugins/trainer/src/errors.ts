@@ -17,6 +17,12 @@ export function optimizerArgument(optim: string, what: string): LMFlowError {
   return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER_ARGUMENT', `optimArgs of ${optim}: ${what}`);
 }
 
+/** A training argument is set that the optimizer does not read. */
+export function optionUnread(optim: string, name: string, known: readonly string[]): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER_ARGUMENT', `${name} is set, and optim ${optim} does not read it`,
+    { hint: known.length > 0 ? `Its own arguments are set with optimArgs: ${list(known)}.` : 'Leave it out.' });
+}
+
 /** The optimizer needs labels drawn from the model, and the objective has none. */
 export function objectiveUnsampled(optim: string, objective: string): LMFlowError {
   return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER_OBJECTIVE', `optim ${optim} estimates curvature from labels drawn from the model, and the objective "${objective}" has no such labels`,

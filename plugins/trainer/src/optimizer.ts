@@ -1,8 +1,8 @@
 // What an optimizer is: tensors kept beside a parameter, numbers of a step, and the tensor program of one update. How it is run is in update.ts.
 import type { Parameter } from '@lmflow/sdk';
 import type { Shape, Value } from '@lmflow/sdk/graph';
-import { optimizerArgument } from './errors.ts';
-import type { TrainerOptions } from './options.ts';
+import { optimizerArgument, optionUnread } from './errors.ts';
+import { trainerOptions, type TrainerOptions } from './options.ts';
 
 /** Arguments of an optimizer, from `optimArgs`. */
 export type OptimizerArguments = Readonly<Record<string, number | boolean | string>>;
@@ -52,8 +52,13 @@ export interface Curvature {
   readonly update: (values: Omit<UpdateValues, 'parameter' | 'decays'>) => Readonly<Record<string, Value>>;
 }
 
+/** Training arguments that only Adam and what came of it have. */
+const ADAM_OPTIONS = ['adamBeta1', 'adamBeta2', 'adamEpsilon'] as const;
+
 export interface Optimizer {
   readonly name: string;
+  /** Which of adamBeta1, adamBeta2 and adamEpsilon it reads; all where nothing is said. */
+  readonly reads?: readonly (typeof ADAM_OPTIONS)[number][];
   /** Names and defaults of what `optimArgs` may say; their types are checked. */
   readonly arguments?: OptimizerArguments;
   /** What an argument that is text may be. */
@@ -76,8 +81,11 @@ export interface Optimizer {
   readonly evaluationWeights?: (parameter: Float32Array, state: Readonly<Record<string, Float32Array>>, options: TrainerOptions) => Float32Array;
 }
 
-/** Reads `optimArgs` (`a=1,b=true`, or an object) against an optimizer's arguments. Throws LMFLOW_CONFIG_OPTIMIZER_ARGUMENT. */
-export function optimizerArguments({ arguments: known = {}, choices = {} }: Optimizer, { optim, optimArgs }: TrainerOptions): OptimizerArguments {
+/** Reads `optimArgs` (`a=1,b=true`, or an object) against an optimizer's arguments. Throws LMFLOW_CONFIG_OPTIMIZER_ARGUMENT, also for a training argument that it does not read. */
+export function optimizerArguments({ arguments: known = {}, choices = {}, reads = ADAM_OPTIONS }: Optimizer, options: TrainerOptions): OptimizerArguments {
+  const { optim, optimArgs } = options;
+  const unread = ADAM_OPTIONS.find((name) => !reads.includes(name) && options[name] !== trainerOptions.shape[name].parse(undefined));
+  if (unread !== undefined) throw optionUnread(optim, unread, Object.keys(known));
   const given: Record<string, unknown> = typeof optimArgs === 'string' ? parsed(optim, optimArgs) : optimArgs;
   const result: Record<string, number | boolean | string> = { ...known };
   for (const [name, value] of Object.entries(given)) {

@@ -20,8 +20,9 @@ export const OPTIMIZERS = token<Map<string, Optimizer>>('@lmflow/plugin-trainer/
 /** A fresh table of the optimizers offered here. Names of transformers where it has them; several may mean one row. */
 export function optimizers(): Map<string, Optimizer> {
   return new Map([
-    ['adamw_torch', adamw], ['adamw_torch_fused', adamw], ['adamw_8bit', adamw8bit], ['adamw_bnb_8bit', adamw8bit],
-    ['adafactor', adafactor], ['lion_32bit', lion], ['lion', lion], ['schedule_free_adamw', scheduleFreeAdamw], ['sgd', sgd],
+    ['adamw_torch', adamw], ['adamw_torch_fused', adamw], ['adamw_hf', adamw], ['paged_adamw_32bit', adamw],
+    ['adamw_8bit', adamw8bit], ['adamw_bnb_8bit', adamw8bit], ['adamw_torch_8bit', adamw8bit], ['paged_adamw_8bit', adamw8bit],
+    ['adafactor', adafactor], ['lion', lion], ['lion_32bit', lion], ['paged_lion_32bit', lion], ['schedule_free_adamw', scheduleFreeAdamw], ['sgd', sgd],
     ['adam', adam], ['adan', adan], ['lamb', lamb], ['muon', muon], ['nadam', nadam], ['radam', radam], ['sophia', sophia],
   ]);
 }

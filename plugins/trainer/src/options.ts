@@ -18,7 +18,7 @@ export const trainerOptions = z.object({
   lrSchedulerType: z.string().default('linear').describe('learning rate schedule: linear, cosine, constant, constant_with_warmup, polynomial, inverse_sqrt, cosine_with_restarts, cosine_with_min_lr, warmup_stable_decay'),
   lrSchedulerKwargs: z.record(z.string(), z.unknown()).default({}).describe('arguments of the schedule, e.g. { "num_cycles": 2 }'),
   warmupSteps: z.number().min(0).default(0).describe('steps in which the learning rate rises from 0 (below 1: fraction of all steps)'),
-  warmupRatio: z.number().min(0).max(1).optional().describe('warmupSteps as a fraction of all steps (the older name)'),
+  warmupRatio: z.number().min(0).max(1).optional().describe('warmupSteps as a fraction of all steps (the older name; where set, it decides)'),
 
   optim: z.string().default('adamw_torch').describe('optimizer: adamw_torch, adamw_8bit, adafactor, lion, schedule_free_adamw, sgd, adam, adan, lamb, muon, nadam, radam, sophia'),
   optimArgs: z.union([z.string(), z.record(z.string(), z.union([z.number(), z.boolean(), z.string()]))]).default({}).describe('arguments of the optimizer, e.g. "momentum=0.9,nesterov=true", or an object'),
@@ -69,7 +69,7 @@ export type TrainerOptions = z.output<typeof trainerOptions>;
 /** What a user may write for them. */
 export type TrainerInput = z.input<typeof trainerOptions>;
 
-/** Other spellings of the keys: older Hugging Face names and the short ones people type. */
+/** Other spellings of the keys: older Hugging Face names, Axolotl's, and the short ones people type. */
 export const trainerAliases: Readonly<Record<string, string>> = {
   lr: 'learningRate',
   epochs: 'numTrainEpochs',
@@ -79,4 +79,8 @@ export const trainerAliases: Readonly<Record<string, string>> = {
   perGpuTrainBatchSize: 'perDeviceTrainBatchSize',
   perGpuEvalBatchSize: 'perDeviceEvalBatchSize',
   evaluationStrategy: 'evalStrategy',
+  microBatchSize: 'perDeviceTrainBatchSize',
+  numEpochs: 'numTrainEpochs',
+  optimizer: 'optim',
+  lrScheduler: 'lrSchedulerType',
 };

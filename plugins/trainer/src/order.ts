@@ -1,7 +1,7 @@
 // Which samples a step trains on, computed from the step's number alone: nothing to save, a resumed run goes on at the exact place.
 import { randomStream, type Samples } from '@lmflow/sdk';
 import type { TrainerOptions } from './options.ts';
-import { noBatches, noSamples } from './errors.ts';
+import { noBatches, noSamples, settingsConflict } from './errors.ts';
 
 export interface DataOrder {
   /** Optimizer steps in an epoch; a step never crosses its end. */
@@ -19,8 +19,9 @@ const MEGA_BATCHES = 50;
 
 type Strategy = TrainerOptions['trainSamplingStrategy'];
 
-/** The strategy in force: `groupByLength` is the older name of one of them. */
+/** The strategy in force: `groupByLength` is the older name of one of them. Throws LMFLOW_CONFIG_CONFLICT. */
 export function samplingStrategy({ groupByLength, trainSamplingStrategy }: TrainerOptions): Strategy {
+  if (groupByLength && trainSamplingStrategy === 'sequential') throw settingsConflict('groupByLength is set, and trainSamplingStrategy is sequential', 'Keep one of them.');
   return groupByLength ? 'group_by_length' : trainSamplingStrategy;
 }
 

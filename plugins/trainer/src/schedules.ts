@@ -16,6 +16,8 @@ type Arguments = Readonly<Record<string, number | string>>;
 /** One schedule: its arguments with their defaults (undefined: must not be missing or is derived), and what multiplies the learning rate. */
 export interface Schedule {
   readonly arguments?: Readonly<Record<string, number | string | undefined>>;
+  /** false where it begins with the whole learning rate: warmupSteps has no meaning then. */
+  readonly warmsUp?: boolean;
   /** Checks that need more than the names; throws through `fail`. */
   check?(given: Arguments, state: Omit<ScheduleState, 'step'>, fail: (what: string) => never): void;
   factor(state: ScheduleState, given: Arguments): number;
@@ -36,7 +38,7 @@ const RAMPS: Readonly<Record<string, (progress: number, cycles: number) => numbe
 
 const CHOICES: Readonly<Record<string, readonly string[]>> = { warmup_type: Object.keys(RAMPS), decay_type: Object.keys(RAMPS) };
 
-const constant: Schedule = { factor: () => 1 };
+const constant: Schedule = { warmsUp: false, factor: () => 1 };
 const linear: Schedule = {
   factor: linearWarmup(({ step, totalSteps, warmupSteps }) => Math.max(0, (totalSteps - step) / Math.max(1, totalSteps - warmupSteps))),
 };

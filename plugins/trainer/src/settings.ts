@@ -37,9 +37,7 @@ export function decideSettings({ options, outputDir, seed, order, evaluation, sc
   const { stepsPerEpoch } = order;
   const totalSteps = options.maxSteps > 0 ? options.maxSteps : Math.ceil(options.numTrainEpochs * stepsPerEpoch);
   const every = (steps: number): number => (steps < 1 ? Math.max(1, Math.ceil(steps * totalSteps)) : Math.round(steps));
-  const warmup = options.warmupSteps > 0 ? options.warmupSteps : (options.warmupRatio ?? 0);
-  // As transformers: warmupRatio 1 is the whole run, warmupSteps 1 is one step.
-  const warmupSteps = options.warmupSteps >= 1 ? Math.round(warmup) : Math.ceil(warmup * totalSteps);
+  const warmupSteps = schedules.get(options.lrSchedulerType)?.warmsUp === false ? 0 : decideWarmup(options, totalSteps);
   const rate = learningRateOf(schedules, { name: options.lrSchedulerType, given: options.lrSchedulerKwargs, totalSteps, warmupSteps, learningRate: options.learningRate });
   const bestMetric = options.evalStrategy !== 'no' && wantsBest(options) ? (options.metricForBestModel ?? 'loss').replace(/^eval_/, '') : undefined;
   return {
@@ -50,6 +48,12 @@ export function decideSettings({ options, outputDir, seed, order, evaluation, sc
     greaterIsBetter: options.greaterIsBetter ?? !/(loss|perplexity)$/.test(bestMetric ?? 'loss'),
     learningRate: (step) => rate(step - 1),
   };
+}
+
+// The ratio first: it is never a preset's. As transformers: warmupRatio 1 is the whole run, warmupSteps 1 is one step.
+function decideWarmup({ warmupRatio, warmupSteps }: TrainerOptions, totalSteps: number): number {
+  if (warmupRatio !== undefined) return Math.ceil(warmupRatio * totalSteps);
+  return warmupSteps >= 1 ? Math.round(warmupSteps) : Math.ceil(warmupSteps * totalSteps);
 }
 
 function wantsBest({ loadBestModelAtEnd, saveStrategy, earlyStoppingPatience, metricForBestModel }: TrainerOptions): boolean {

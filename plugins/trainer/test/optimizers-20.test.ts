@@ -119,6 +119,27 @@ test('optimArgs are checked', () => {
   }
 });
 
+test('adamBeta1, adamBeta2 and adamEpsilon are read, or refused where they are set', () => {
+  let refused = 0;
+  for (const [optim, optimizer] of optimizers()) {
+    const scalars = (given: TrainerInput): Readonly<Record<string, number>> => {
+      const options = trainerOptions.parse({ optim, ...given });
+      const facts = { step: 7, learningRate: 0.1, weightDecay: 0.1, options, arguments: optimizerArguments(optimizer, options), parameter: { name: 'p', shape: [2] }, numbers: { ...optimizer.numbers } };
+      return optimizer.scalars(facts);
+    };
+    for (const name of ['adamBeta1', 'adamBeta2', 'adamEpsilon'] as const) {
+      try {
+        assert.not.equal(scalars({ [name]: 0.5 }), scalars({}), `${optim} ${name}`);
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'LMFLOW_CONFIG_OPTIMIZER_ARGUMENT') throw error;
+        assert.match((error as Error).message, name);
+        refused++;
+      }
+    }
+  }
+  assert.is(refused, 3 * 4 + 3); // adafactor, adan, sgd, sophia; lion under three names has no epsilon
+});
+
 /** Every row of the table, with the arguments that give it the most state. */
 const ARGUMENTS: Readonly<Record<string, TrainerInput>> = {
   schedule_free_adamw: { lrSchedulerType: 'constant' }, adamw_bnb_8bit: { optimArgs: 'min_8bit_size=0' }, sgd: { optimArgs: 'momentum=0.9' }, adafactor: { optimArgs: 'beta1=0.9' }, sophia: { optimArgs: 'k=2' },

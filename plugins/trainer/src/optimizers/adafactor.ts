@@ -11,6 +11,7 @@ const rootMeanSquare = (x: Value): Value => sqrt(mul(sum(mul(x, x)), 1 / sizeOf(
  */
 export const adafactor: Optimizer = {
   name: 'adafactor',
+  reads: [],
   arguments: { eps1: 1e-30, eps2: 1e-3, clip_threshold: 1, decay_rate: -0.8, beta1: 0, scale_parameter: false },
   state: ({ shape }, given) => ({
     ...(shape.length >= 2 ? { exp_avg_sq_row: shape.slice(0, -1), exp_avg_sq_col: [...shape.slice(0, -2), shape.at(-1)!] } : { exp_avg_sq: shape }),

@@ -5,6 +5,7 @@ import { numberOf, type Optimizer } from '../optimizer.ts';
 /** Nesterov momentum from differences of gradients. Decay by division (proximal), or with `no_prox` as in AdamW. */
 export const adan: Optimizer = {
   name: 'adan',
+  reads: [],
   arguments: { beta1: 0.98, beta2: 0.92, beta3: 0.99, eps: 1e-8, no_prox: false },
   state: ({ shape }) => ({ exp_avg: shape, exp_avg_diff: shape, exp_avg_sq: shape, pre_grad: shape }),
   scalars: ({ step, learningRate, weightDecay, arguments: given }) => {

@@ -5,6 +5,7 @@ import { numberOf, type Optimizer, type OptimizerUpdate } from '../optimizer.ts'
 /** Plain, with momentum, or with Nesterov's; the decay is added to the gradient. The first gradient enters the momentum undampened, as in torch. */
 export const sgd: Optimizer = {
   name: 'sgd',
+  reads: [],
   arguments: { momentum: 0, dampening: 0, nesterov: false },
   state: ({ shape }, given): Record<string, Shape> => (given['momentum'] === 0 ? {} : { momentum_buffer: shape }),
   scalars: ({ step, learningRate, weightDecay, arguments: given }) => ({

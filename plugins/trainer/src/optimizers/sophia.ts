@@ -12,6 +12,7 @@ const EPSILON = 1e-15;
  */
 export const sophia: Optimizer = {
   name: 'sophia',
+  reads: [],
   arguments: { beta1: 0.965, beta2: 0.99, rho: 0.04, k: 10 },
   state: ({ shape }) => ({ exp_avg: shape, hessian: shape }),
   scalars: ({ learningRate, weightDecay, arguments: given }) => ({
