@@ -48,7 +48,10 @@ async function measure(name: string, { bits, gguf, onnx, dtype }: Case, folder: 
   const sides = new Map([['ours', new Side(process.execPath, [...node, join(here, 'decode-ours.ts'), folder, bits, THREADS])]]);
   if (peers !== undefined) {
     const file = exported(folder, join(cache, `134m-gguf-${gguf}`), ['--format', 'gguf', '--quantization', gguf]);
-    sides.set('node-llama-cpp', new Side(process.execPath, [join(here, 'decode-llamacpp.mjs'), peers, join(file, readdirSync(file).find((one) => one.endsWith('.gguf'))!), THREADS]));
+    // On some machines its threads wait for one another so long that one alone decodes faster: a side of its own.
+    for (const threads of new Set([THREADS, '1'])) {
+      sides.set(`node-llama-cpp${threads === THREADS ? '' : ', 1 thread'}`, new Side(process.execPath, [join(here, 'decode-llamacpp.mjs'), peers, join(file, readdirSync(file).find((one) => one.endsWith('.gguf'))!), threads]));
+    }
     const onnxFolder = exported(folder, join(cache, `134m-onnx-${onnx}`), ['--format', 'onnx', '--quantization', onnx]);
     sides.set('transformers.js', new Side(process.execPath, [join(here, 'decode-transformersjs.mjs'), peers, onnxFolder, dtype, THREADS]));
   }
@@ -66,7 +69,7 @@ async function measure(name: string, { bits, gguf, onnx, dtype }: Case, folder: 
   const of = (side: string, figure: (report: DecodeReport) => number): number => median(rounds.map((round) => figure(round[side]!)));
   for (const side of names) {
     const ratio = (figure: keyof DecodeReport): string => (side === 'ours' ? '' : ` (ours ${median(rounds.map((round) => round[side]![figure] / round['ours']![figure])).toFixed(2)}x)`);
-    console.log(`  ${side.padEnd(16)} decode ${(NEW_TOKENS / of(side, (report) => report.seconds)).toFixed(1)} tokens/s${ratio('seconds')}   `
+    console.log(`  ${side.padEnd(24)} decode ${(NEW_TOKENS / of(side, (report) => report.seconds)).toFixed(1)} tokens/s${ratio('seconds')}   `
       + `prefill ${(READ_TOKENS / of(side, (report) => report.prefill_seconds)).toFixed(0)} tokens/s${ratio('prefill_seconds')}   RSS ${(of(side, (report) => report.rss_bytes) / 1e6).toFixed(0)} MB, peak ${(of(side, (report) => report.peak_rss_bytes) / 1e6).toFixed(0)} MB`);
   }
 }
