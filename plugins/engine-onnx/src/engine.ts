@@ -3,6 +3,8 @@ import type { CompileOptions, DeviceReport, Engine, Logger, Program } from '@lmf
 import type { DType, FileWeight, Graph, Shape, TypedArray, Value, ValueType } from '@lmflow/sdk/graph';
 import { compileModel } from './compile.ts';
 import { DEVICES, isAboutDevice, tryDevices } from './devices.ts';
+import { elementwiseLoop } from './elementwise/loop.ts';
+import { canRun, LoopProgram } from './elementwise/program.ts';
 import { compileFailed, deviceUnavailable, deviceUnknown } from './errors.ts';
 import { flatten } from './flatten.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
@@ -37,7 +39,7 @@ export class OnnxEngine implements Engine {
   readonly device: string;
   readonly threads: number;
   readonly #setup: EngineSetup;
-  readonly #programs = new Set<OnnxProgram>();
+  readonly #programs = new Set<Program>();
   #count = 0;
 
   constructor(setup: EngineSetup) {
@@ -53,6 +55,10 @@ export class OnnxEngine implements Engine {
 
   async compile(graph: Graph, { name = `program ${++this.#count}`, profile = false, repeated = false, keepMemory = true }: CompileOptions = {}): Promise<Program> {
     const runtime = await loadRuntime();
+    const types = { inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs) };
+    const onDispose = (done: Program): void => { this.#programs.delete(done); };
+    const loop = this.device === 'cpu' && !profile ? elementwiseLoop(graph) : undefined;
+    if (loop && canRun(loop)) return this.#keep(new LoopProgram(name, loop, { ...types, runtime, onDispose }));
     const { options, lowerings, log } = this.#setup;
     const half = new HalfWeights(options, log);
     const flat = flatten(graph, lowerings, half);
@@ -65,12 +71,7 @@ export class OnnxEngine implements Engine {
     const folder = profile ? new ProfileFolder() : undefined;
     try {
       const session = await createSession(runtime, model, this.#settings(externalRoot(files), { prepack: prepack === 'needed' || (repeated && prepack === 'worth'), repeated, arena: keepMemory }, folder));
-      const program = new OnnxProgram(name, session, {
-        inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs), fed: tensors, origins: flat.origins,
-        profile: folder, inPlace: lastWord ? runtime : undefined, onDispose: (done) => { this.#programs.delete(done); },
-      });
-      this.#programs.add(program);
-      return program;
+      return this.#keep(new OnnxProgram(name, session, { ...types, fed: tensors, origins: flat.origins, profile: folder, inPlace: lastWord ? runtime : undefined, onDispose }));
     } catch (error) {
       await folder?.remove();
       throw isAboutDevice(error) ? deviceUnavailable(this.device, error) : compileFailed(name, nodeIn(error), error);
@@ -83,6 +84,11 @@ export class OnnxEngine implements Engine {
 
   async dispose(): Promise<void> {
     await Promise.all([...this.#programs].map((program) => program.dispose()));
+  }
+
+  #keep(program: Program): Program {
+    this.#programs.add(program);
+    return program;
   }
 
   #settings(externalFolder: string, { prepack, repeated, arena }: Pick<SessionSettings, 'prepack' | 'repeated' | 'arena'>, profile: ProfileFolder | undefined): SessionSettings {

@@ -1,11 +1,11 @@
 // A compiled program: checks what it is given, runs the session, turns the runtime's errors into ours.
-import { describe, sameShape, type ValueType } from '@lmflow/sdk/graph';
-import { messageOf, type Profile, type Program, type Tensor, type TensorMap } from '@lmflow/sdk';
+import type { ValueType } from '@lmflow/sdk/graph';
+import { messageOf, type Profile, type Program, type TensorMap } from '@lmflow/sdk';
 import { inputName, LAST_WORD, outputName } from './compile.ts';
-import { disposed, runFailed, tensorDoesNotFit } from './errors.ts';
+import { disposed, runFailed } from './errors.ts';
 import type { Origin } from './flatten.ts';
 import type { ProfileFolder } from './profile.ts';
-import { OnnxTensor, zeros } from './tensor.ts';
+import { fitting, OnnxTensor, zeros } from './tensor.ts';
 import type { Runtime, RuntimeSession, RuntimeTensor } from './runtime.ts';
 
 /** What else a program holds. */
@@ -50,8 +50,8 @@ export class OnnxProgram implements Program {
   async run(inputs: TensorMap, outputs: TensorMap = {}): Promise<TensorMap> {
     if (!this.#session) throw disposed(this.name);
     const feeds: NativeMap = { ...this.#parts.fed };
-    for (const { name, native, value } of this.#inputs) feeds[native] = this.#native('input', name, value, inputs[name]);
-    for (const { name, value } of this.#outputs) if (outputs[name]) this.#native('output', name, value, outputs[name]);
+    for (const { name, native, value } of this.#inputs) feeds[native] = fitting(this.name, `the input "${name}"`, value, inputs[name]).native;
+    for (const { name, value } of this.#outputs) if (outputs[name]) fitting(this.name, `the output "${name}"`, value, outputs[name]);
     return this.#parts.inPlace ? await this.#runInPlace(this.#session, feeds, outputs) : await this.#runCopying(this.#session, feeds, outputs);
   }
 
@@ -89,12 +89,6 @@ export class OnnxProgram implements Program {
     this.#parts.onDispose(this);
     await session.release();
     await this.#parts.profile?.remove();
-  }
-
-  #native(kind: 'input' | 'output', name: string, wanted: ValueType, given: Tensor | undefined): RuntimeTensor {
-    if (!(given instanceof OnnxTensor)) throw tensorDoesNotFit(this.name, `the ${kind} "${name}"`, wanted, given ? 'a tensor of another engine' : 'nothing');
-    if (given.dtype !== wanted.dtype || !sameShape(given.shape, wanted.shape)) throw tensorDoesNotFit(this.name, `the ${kind} "${name}"`, wanted, describe(given));
-    return given.native;
   }
 
   async #execute(session: RuntimeSession, feeds: NativeMap, fetches: Record<string, RuntimeTensor | null>): Promise<Readonly<Record<string, unknown>>> {

@@ -1,7 +1,8 @@
 // A tensor of this engine: the runtime's tensor with our dtype. On the CPU it wraps the given array without a copy.
 import type { DType, Shape, TypedArray, ValueType } from '@lmflow/sdk/graph';
-import { sizeOf } from '@lmflow/sdk/graph';
+import { describe, sameShape, sizeOf } from '@lmflow/sdk/graph';
 import { LMFlowError, type Tensor } from '@lmflow/sdk';
+import { tensorDoesNotFit } from './errors.ts';
 import type { RuntimeTensor, Runtime } from './runtime.ts';
 
 export class OnnxTensor implements Tensor {
@@ -49,4 +50,11 @@ export function wrap(runtime: Runtime, data: TypedArray, shape: Shape, dtype: DT
     throw new LMFlowError('LMFLOW_ENGINE_TENSOR_INVALID', `a tensor ${dtype}[${shape.join(', ')}] needs ${text}`);
   }
   return new OnnxTensor(new runtime.Tensor(dtype as never, data as never, [...shape]), dtype);
+}
+
+/** The tensor that is given for `what` of a program; throws LMFLOW_ENGINE_TENSOR_INVALID where it is not of this type, or not of this engine. */
+export function fitting(program: string, what: string, wanted: ValueType, given: Tensor | undefined): OnnxTensor {
+  if (!(given instanceof OnnxTensor)) throw tensorDoesNotFit(program, what, wanted, given ? 'a tensor of another engine' : 'nothing');
+  if (given.dtype !== wanted.dtype || !sameShape(given.shape, wanted.shape)) throw tensorDoesNotFit(program, what, wanted, describe(given));
+  return given;
 }

@@ -1,0 +1,91 @@
+// Large elementwise programs (the updates of optimizers) as one WebAssembly loop of four numbers at a time. ONNX Runtime has a kernel for each op and
+// reads and writes every number in each: AdamW has 12. IEEE arithmetic on both sides, so the results are the same bit for bit.
+import { sizeOf, type Graph, type Node, type Shape, type Value } from '@lmflow/sdk/graph';
+import { getLocal, instructions, load, moduleOf, number, repeat, setLocal, splat, store, type Bytes } from './wasm.ts';
+
+/** Numbers of a tensor that are copied in at a time, a page of memory each: of 2^12, 2^14 and 2^16 the fastest. */
+export const PIECE = 1 << 14;
+
+/** Numbers from which on a loop is worth it. */
+const LARGE = 1 << 12;
+
+export interface Loop {
+  /** A module with `memory`, where tensor k and output k have page k, and `run(end, ...scalars)`. */
+  readonly module: Uint8Array;
+  /** Names of the inputs of `size` numbers each, of the scalar inputs, and of the outputs. */
+  readonly tensors: readonly string[];
+  readonly scalars: readonly string[];
+  readonly outputs: readonly string[];
+  readonly size: number;
+}
+
+const { select, notEqual, greater, less, logicalAnd, sub, div, ...direct } = instructions;
+const ONE = number(1);
+
+/** From the operands' instructions those of the result. */
+const compositions: Readonly<Record<string, (...operands: Bytes[]) => Bytes>> = {
+  reciprocal: (x) => [...ONE, ...x, ...div],
+  // (1 where x > 0) - (1 where x < 0), and NaN where x is.
+  sign: (x) => [...x, ...ONE, ...x, ...number(0), ...greater, ...logicalAnd, ...ONE, ...x, ...number(0), ...less, ...logicalAnd, ...sub, ...x, ...x, ...notEqual, ...select],
+  where: (condition, yes, no) => [...yes, ...no, ...condition, ...select],
+  ...Object.fromEntries(Object.entries({ ...direct, greater, less, logicalAnd, sub, div }).map(([op, code]) => [op, (...operands: Bytes[]) => [...operands.flat(), ...code]])),
+};
+
+/** How many of an op's operands, the first, are masks; none where it is not named. */
+const MASKS: Readonly<Record<string, number>> = { logicalNot: 1, logicalAnd: 2, logicalOr: 2, where: 1 };
+
+/** The loop of a program; undefined where it is another kind of program, or a small one. */
+export function elementwiseLoop(graph: Graph): Loop | undefined {
+  const shape = [...graph.outputs.values()][0]?.shape;
+  if (!shape || sizeOf(shape) < LARGE || graph.weights.size > 0) return undefined;
+  const values = [...graph.inputs.values(), ...graph.nodes.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]), ...graph.outputs.values()];
+  if (!values.every((value) => fits(value, shape)) || !graph.nodes.every(isVectorOp)) return undefined;
+  if (![...graph.outputs.values()].every(({ dtype, shape: own, source }) => dtype === 'float32' && own.length > 0 && source.kind === 'node')) return undefined;
+  return build(graph, sizeOf(shape));
+}
+
+/** Float32 numbers or masks made of them, of the one shape or scalars. */
+function fits({ dtype, shape, source }: Value, whole: Shape): boolean {
+  if (dtype !== 'float32' && !(dtype === 'bool' && source.kind === 'node')) return false;
+  return shape.length === 0 || (source.kind !== 'constant' && shape.join() === whole.join());
+}
+
+function isVectorOp({ op, inputs }: Node): boolean {
+  return op.name in compositions && inputs.every(({ dtype }, index) => dtype === (index < (MASKS[op.name] ?? 0) ? 'bool' : 'float32'));
+}
+
+function build(graph: Graph, size: number): Loop {
+  const inputs = [...graph.inputs].map(([name, { shape }]) => ({ name, scalar: shape.length === 0 }));
+  const tensors = inputs.filter(({ scalar }) => !scalar).map(({ name }) => name);
+  const scalars = inputs.filter(({ scalar }) => scalar).map(({ name }) => name);
+  const [end, position] = [0, 1 + scalars.length];
+  const locals = new Map<Value, number>();
+  const before: number[] = []; // once: what depends on scalars only
+  const within: number[] = [];
+
+  const codeOf = ({ source }: Value): Bytes => {
+    switch (source.kind) {
+      case 'input': return scalars.includes(source.name) ? [...getLocal(1 + scalars.indexOf(source.name)), ...splat] : [...getLocal(position), ...load(offsetOf(tensors.indexOf(source.name)))];
+      case 'constant': return number(source.data[0] as number);
+      case 'node': return compositions[source.node.op.name]!(...source.node.inputs.map((input) => getLocal(localOf(input))));
+      case 'weight': throw new Error('an elementwise loop has no weights');
+    }
+  };
+  const localOf = (value: Value): number => {
+    const known = locals.get(value);
+    if (known !== undefined) return known;
+    const code = codeOf(value);
+    const local = position + 1 + locals.size;
+    locals.set(value, local);
+    (value.shape.length === 0 ? before : within).push(...code, ...setLocal(local));
+    return local;
+  };
+  // Everything is read before anything is written: an output's page may be an input's.
+  const results = [...graph.outputs.values()].map(localOf);
+  const stores = results.flatMap((local, index) => [...getLocal(position), ...getLocal(local), ...store(offsetOf(index))]);
+  const code = [...before, ...repeat(position, end, [...within, ...stores])];
+  const module = moduleOf({ pages: Math.max(tensors.length, graph.outputs.size), scalars: scalars.length, vectors: locals.size, code });
+  return { module, tensors, scalars, outputs: [...graph.outputs.keys()], size };
+}
+
+const offsetOf = (page: number): number => page * PIECE * Float32Array.BYTES_PER_ELEMENT;
