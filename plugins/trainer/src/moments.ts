@@ -17,21 +17,41 @@ export function dynamicMap(signed: boolean): Float32Array {
   return Float32Array.from(values).sort();
 }
 
+type Kind = 'signed' | 'unsigned';
+
 const MAPS = { signed: dynamicMap(true), unsigned: dynamicMap(false) };
 const MIDDLES = { signed: middlesOf(MAPS.signed), unsigned: middlesOf(MAPS.unsigned) };
 const ZEROS = { signed: MAPS.signed.indexOf(0), unsigned: MAPS.unsigned.indexOf(0) };
+const GUESSES = { signed: guessesOf(MIDDLES.signed), unsigned: guessesOf(MIDDLES.unsigned) };
 
+/** Between `middles[code]` and the next lie the numbers that are nearest to `map[code]`. */
 function middlesOf(map: Float32Array): Float64Array {
-  return Float64Array.from({ length: map.length - 1 }, (_, index) => (map[index]! + map[index + 1]!) / 2);
+  return Float64Array.of(-Infinity, ...Array.from(map.subarray(1), (value, index) => (map[index]! + value) / 2), Infinity);
 }
+
+/** By the upper 16 bits of a float32 from -1 to 1, the nearest code of the number with these bits and zeros behind: at most one from that of any number that begins so. */
+function guessesOf(middles: Float64Array): Uint8Array {
+  const codes = new Uint8Array(1 << 16);
+  const number = new Float32Array(1);
+  const bits = new Uint32Array(number.buffer);
+  for (let upper = 0; upper < codes.length; upper++) {
+    bits[0] = upper << 16;
+    codes[upper] = Math.max(0, middles.findLastIndex((middle) => middle < number[0]!));
+  }
+  return codes;
+}
+
+/** The quotients of a block, and their bits. */
+const quotients = new Float32Array(BLOCK);
+const bits = new Uint32Array(quotients.buffer);
 
 /** A tensor of so many numbers in one byte each, and a float32 scale for each block. */
 export class EightBitTensor {
   readonly codes: Uint8Array;
   readonly scales: Float32Array;
-  readonly #kind: keyof typeof MAPS;
+  readonly #kind: Kind;
 
-  constructor(length: number, kind: keyof typeof MAPS) {
+  constructor(length: number, kind: Kind) {
     // The buffer is a whole number of float32, so that it can be saved as such.
     this.codes = new Uint8Array(new ArrayBuffer(4 * Math.ceil(length / 4)), 0, length).fill(ZEROS[kind]);
     this.scales = new Float32Array(Math.ceil(length / BLOCK));
@@ -46,7 +66,11 @@ export class EightBitTensor {
   /** Writes the numbers from `start` (a block's first) on into `values`. */
   read(start: number, values: Float32Array): void {
     const map = MAPS[this.#kind];
-    for (let index = 0; index < values.length; index++) values[index] = map[this.codes[start + index]!]! * this.scales[(start + index) / BLOCK | 0]!;
+    for (let from = 0; from < values.length; from += BLOCK) {
+      const scale = this.scales[(start + from) / BLOCK]!;
+      const to = Math.min(from + BLOCK, values.length);
+      for (let index = from; index < to; index++) values[index] = map[this.codes[start + index]!]! * scale;
+    }
   }
 
   /** Quantizes `values` to `start` (a block's first) on. */
@@ -54,20 +78,25 @@ export class EightBitTensor {
     for (let from = 0; from < values.length; from += BLOCK) {
       const to = Math.min(from + BLOCK, values.length);
       let largest = 0;
-      for (let index = from; index < to; index++) largest = Math.max(largest, Math.abs(values[index]!));
+      for (let index = from; index < to; index++) {
+        const size = Math.abs(values[index]!);
+        if (size > largest) largest = size;
+      }
       this.scales[(start + from) / BLOCK] = largest;
-      for (let index = from; index < to; index++) this.codes[start + index] = largest === 0 ? ZEROS[this.#kind] : this.#code(values[index]! / largest);
+      this.#quantize(values, from, to, largest === 0 ? 1 : largest, start);
     }
   }
 
-  // The nearest value; one that rounds to zero keeps its sign in the signed map, as in bitsandbytes.
-  #code(value: number): number {
-    const middles = MIDDLES[this.#kind];
-    let [low, high] = [0, middles.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (middles[middle]! < value) low = middle + 1; else high = middle;
+  /** Codes of the values divided by `largest`, in float32; one that rounds to zero keeps its sign in the signed map, as in bitsandbytes. */
+  #quantize(values: Float32Array, from: number, to: number, largest: number, start: number): void {
+    const [middles, guesses, zero, codes] = [MIDDLES[this.#kind], GUESSES[this.#kind], this.#kind === 'signed' ? ZEROS.signed : -1, this.codes];
+    for (let index = from; index < to; index++) quotients[index - from] = values[index]! / largest;
+    for (let index = from; index < to; index++) {
+      const value = quotients[index - from]!;
+      let code = guesses[bits[index - from]! >>> 16]!; // and no branches: which way they go cannot be foreseen
+      code += Number(middles[code + 1]! < value);
+      code -= Number(middles[code]! >= value);
+      codes[start + index] = code === zero && value < 0 ? code - 1 : code;
     }
-    return low === ZEROS.signed && this.#kind === 'signed' && value < 0 ? low - 1 : low;
   }
 }

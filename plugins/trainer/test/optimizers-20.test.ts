@@ -99,6 +99,27 @@ test('moments in 8 bits take one byte, and the map is the one of bitsandbytes', 
   assert.ok(bytes('adamw_8bit') < 20_500, String(bytes('adamw_8bit')));
 });
 
+test('every float32 gets the nearest code of the map', () => {
+  const lowers = [0, 1, 0x7fff, 0xffff];
+  for (const kind of ['signed', 'unsigned'] as const) {
+    const map = dynamicMap(kind === 'signed');
+    const uppers = Array.from({ length: kind === 'signed' ? 1 << 16 : 1 << 15 }, (_, upper) => upper);
+    const all = new Float32Array(Uint32Array.from(uppers.flatMap((upper) => lowers.map((lower) => upper * 65_536 + lower))).buffer).filter((value) => Math.abs(value) <= 1);
+    // Each block begins with 1, by which it is divided.
+    const blocks = Math.ceil(all.length / 255);
+    const values = Float32Array.from({ length: blocks * 256 }, (_, index) => (index % 256 === 0 ? 1 : all[(index >> 8) * 255 + index % 256 - 1] ?? 0));
+    const tensor = new EightBitTensor(values.length, kind);
+    tensor.write(0, values);
+    const wrong = values.findIndex((value, index) => {
+      const code = tensor.codes[index]!;
+      const distance = (other: number): number => Math.abs((map[other] ?? Infinity) - value);
+      if (value < 0 && code === map.indexOf(0) - 1) return map[code - 1]! + map[code]! > 2 * value; // keeps its sign
+      return distance(code) > distance(code - 1) || distance(code) > distance(code + 1);
+    });
+    assert.is(wrong, -1, `${kind}: ${values[wrong]} has the code ${tensor.codes[wrong]}`);
+  }
+});
+
 test('an inactive parameter has no state', async () => {
   const parameter: Parameter = { name: 'p', shape: [2], data: Float32Array.of(1, 2), decay: true };
   const updater = new Updater(optimizers().get('adamw_torch')!, interpreterEngine(), trainerOptions.parse({}));
