@@ -3,10 +3,11 @@ import type { CompileOptions, DeviceReport, Engine, Logger, Program } from '@lmf
 import type { DType, FileWeight, Graph, Shape, TypedArray, Value, ValueType } from '@lmflow/sdk/graph';
 import { compileModel } from './compile.ts';
 import { DEVICES, isAboutDevice, tryDevices } from './devices.ts';
-import { elementwiseLoop } from './elementwise/loop.ts';
-import { canRun, LoopProgram } from './elementwise/program.ts';
+import { elementwiseLoop, type Loop } from './elementwise/loop.ts';
+import { loadLoop, LoopProgram } from './elementwise/program.ts';
 import { compileFailed, deviceUnavailable, deviceUnknown } from './errors.ts';
 import { flatten } from './flatten.ts';
+import { elementwise } from './lowerings/elementwise.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import type { EngineOptions } from './options.ts';
 import { nodeIn, OnnxProgram } from './program.ts';
@@ -57,8 +58,9 @@ export class OnnxEngine implements Engine {
     const runtime = await loadRuntime();
     const types = { inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs) };
     const onDispose = (done: Program): void => { this.#programs.delete(done); };
-    const loop = this.device === 'cpu' && !profile ? elementwiseLoop(graph) : undefined;
-    if (loop && canRun(loop)) return this.#keep(new LoopProgram(name, loop, { ...types, runtime, onDispose }));
+    const loop = profile ? undefined : this.#loopOf(graph);
+    const run = loop && loadLoop(loop);
+    if (run) return this.#keep(new LoopProgram(name, loop, run, { ...types, runtime, onDispose }));
     const { options, lowerings, log } = this.#setup;
     const half = new HalfWeights(options, log);
     const flat = flatten(graph, lowerings, half);
@@ -84,6 +86,13 @@ export class OnnxEngine implements Engine {
 
   async dispose(): Promise<void> {
     await Promise.all([...this.#programs].map((program) => program.dispose()));
+  }
+
+  /** Runs in one thread, so the runtime's kernels are left to those who have many: measured with two. A plugin's lowering of an op is the plugin's choice. */
+  #loopOf(graph: Graph): Loop | undefined {
+    const { lowerings } = this.#setup;
+    const own = this.device === 'cpu' && this.threads <= 2 && graph.nodes.every((node) => lowerings.find(node) === elementwise[node.op.name]?.lower);
+    return own ? elementwiseLoop(graph) : undefined;
   }
 
   #keep(program: Program): Program {

@@ -5,7 +5,8 @@ import { isLMFlowError } from '@lmflow/sdk';
 import { abs, add, div, equal, exp, greater, greaterOrEqual, Graph, interpret, less, lessOrEqual, logicalAnd, logicalNot, logicalOr, maximum, minimum, mul, ndarray, neg, reciprocal, sign, sqrt, sub, sum, where, type Shape, type Value } from '@lmflow/sdk/graph';
 import { elementwiseLoop, PIECE } from '../src/elementwise/loop.ts';
 import { LoopProgram } from '../src/elementwise/program.ts';
-import { engine, normal, random } from './support.ts';
+import { createLowerings } from '../src/lowerings/index.ts';
+import { engine, engineWith, normal, random } from './support.ts';
 
 const loops = suite('elementwise loops');
 
@@ -59,7 +60,7 @@ function inputs(): Numbers {
   return { a, b, s: Float32Array.of(0.3) };
 }
 
-loops('every op gives the same bits as the kernels of the runtime', async () => {
+loops('every op gives the same bits as the kernels of the runtime, but for the sign of a zero that is chosen', async () => {
   const arrays = inputs();
   const graph = everything([SIZE]);
   const { looped, results } = await run(graph, arrays);
@@ -116,9 +117,67 @@ loops('what is given is checked, and a program that is disposed says so', async 
   await fails('LMFLOW_ENGINE_TENSOR_INVALID', /"scaling".*the input "s", not nothing/, { x });
   await fails('LMFLOW_ENGINE_TENSOR_INVALID', /the input "x", not float32\[\]/, { x: s, s });
   await fails('LMFLOW_ENGINE_TENSOR_INVALID', /the output "y", not float32\[\]/, { x, s }, { y: s });
+  const gone = await engine.upload(new Float32Array(SIZE), [SIZE], 'float32');
+  gone.dispose();
+  await fails('LMFLOW_ENGINE_RUN_FAILED', /"scaling" failed: .*disposed/, { x: gone, s });
   await program.dispose();
   await program.dispose();
   await fails('LMFLOW_ENGINE_DISPOSED', /"scaling"/, { x, s });
+
+  const own = engineWith();
+  const left = await own.compile(graph, { name: 'left' });
+  assert.instance(left, LoopProgram);
+  await own.dispose();
+  const error: unknown = await left.run({ x, s }).then(() => undefined, (reason: unknown) => reason);
+  assert.ok(isLMFlowError(error) && error.code === 'LMFLOW_ENGINE_DISPOSED');
+});
+
+/** x + 1 + 1 + ..., so many times, of so many tensors. */
+function counting(times: number, tensors = 1): Graph {
+  const graph = new Graph();
+  for (let tensor = 0; tensor < tensors; tensor++) {
+    let value = graph.input(`x${tensor}`, 'float32', [SIZE]);
+    for (let time = 0; time < times; time++) value = add(value, 1);
+    graph.output(`y${tensor}`, value);
+  }
+  return graph;
+}
+
+loops('programs share their memory, also when one needs more of it; long ones have room', async () => {
+  const zeros = new Float32Array(SIZE);
+  const given = (tensors: number): Numbers => Object.fromEntries(Array.from({ length: tensors }, (_, index) => [`x${index}`, zeros]));
+  const first = await engine.compile(counting(1));
+  const x0 = await engine.upload(zeros, [SIZE], 'float32');
+  for (const [times, tensors] of [[2, 40], [10_000, 1]] as const) {
+    const { looped, results } = await run(counting(times, tensors), given(tensors));
+    assert.ok(looped && Object.values(results).every((numbers) => numbers.every((number) => number === times)));
+    const { y0 } = await first.run({ x0 });
+    assert.ok((await y0!.read() as Float32Array).every((number) => number === 1));
+  }
+  await first.dispose();
+});
+
+loops('the event loop turns between runs', async () => {
+  const program = await engine.compile(counting(1));
+  const x0 = await engine.upload(new Float32Array(SIZE), [SIZE], 'float32');
+  let turns = 0;
+  const timer = setInterval(() => { turns++; }, 0);
+  for (let time = 0; time < 200; time++) await program.run({ x0 }, { y0: x0 });
+  clearInterval(timer);
+  assert.ok(turns > 1);
+  await program.dispose();
+});
+
+loops('the runtime has what is profiled, what has more threads, and what a plugin lowers', async () => {
+  const graph = counting(1);
+  const lowerings = createLowerings();
+  lowerings.register('add', (emit, node) => { emit.result(node, 'Add', emit.tensors(node.inputs)); });
+  const others = [engineWith({ threads: 3 }), engineWith({}, lowerings)];
+  const programs = [await engine.compile(graph, { profile: true }), ...await Promise.all(others.map((other) => other.compile(graph)))];
+  for (const program of programs) {
+    assert.not.instance(program, LoopProgram);
+    await program.dispose();
+  }
 });
 
 loops('other programs are left to the runtime', () => {
@@ -127,6 +186,7 @@ loops('other programs are left to the runtime', () => {
     'a sum': (x) => mul(x, sum(x)),
     'another shape': (x, graph) => mul(graph.input('row', 'float32', [1]), x),
     'a tensor of constants': (x, graph) => mul(x, graph.constant(new Float32Array(SIZE), [SIZE], 'float32')),
+    'a weight': (x, graph) => mul(x, graph.weight('w', { kind: 'memory', dtype: 'float32', shape: [SIZE], data: new Float32Array(SIZE) })),
     'a result of booleans': (x) => less(x, 0),
     'booleans that are given': (x, graph) => where(graph.input('mask', 'bool', [SIZE]), x, 0),
     'masks that are chosen': (x) => where(where(less(x, 0), less(x, 1), less(x, 2)), x, 0),

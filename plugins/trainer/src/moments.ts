@@ -80,7 +80,8 @@ export class EightBitTensor {
       let largest = 0;
       for (let index = from; index < to; index++) {
         const size = Math.abs(values[index]!);
-        if (size > largest) largest = size;
+        if (!(size <= largest)) largest = size;
+        if (Number.isNaN(size)) break; // the block's scale: it reads back as NaN
       }
       this.scales[(start + from) / BLOCK] = largest;
       this.#quantize(values, from, to, largest === 0 ? 1 : largest, start);

@@ -1,17 +1,19 @@
 // Large elementwise programs (the updates of optimizers) as one WebAssembly loop of four numbers at a time. ONNX Runtime has a kernel for each op and
-// reads and writes every number in each: AdamW has 12. IEEE arithmetic on both sides, so the results are the same bit for bit.
+// reads and writes every number in each: AdamW has 12. IEEE arithmetic on both sides, so the results are the same bit for bit, but for the sign of
+// a zero that maximum, minimum or where chooses: the runtime's is not always that of the chosen one.
 import { sizeOf, type Graph, type Node, type Shape, type Value } from '@lmflow/sdk/graph';
-import { getLocal, instructions, load, moduleOf, number, repeat, setLocal, splat, store, type Bytes } from './wasm.ts';
+import { getLocal, instructions, load, moduleOf, number, PAGE, repeat, setLocal, splat, store, type Bytes } from './wasm.ts';
 
 /** Numbers of a tensor that are copied in at a time, a page of memory each: of 2^12, 2^14 and 2^16 the fastest. */
-export const PIECE = 1 << 14;
+export const PIECE = PAGE / Float32Array.BYTES_PER_ELEMENT;
 
 /** Numbers from which on a loop is worth it. */
 const LARGE = 1 << 12;
 
 export interface Loop {
-  /** A module with `memory`, where tensor k and output k have page k, and `run(end, ...scalars)`. */
+  /** A module of moduleOf: tensor k and output k have page k of its memory. */
   readonly module: Uint8Array;
+  readonly pages: number;
   /** Names of the inputs of `size` numbers each, of the scalar inputs, and of the outputs. */
   readonly tensors: readonly string[];
   readonly scalars: readonly string[];
@@ -55,37 +57,30 @@ function isVectorOp({ op, inputs }: Node): boolean {
 }
 
 function build(graph: Graph, size: number): Loop {
-  const inputs = [...graph.inputs].map(([name, { shape }]) => ({ name, scalar: shape.length === 0 }));
-  const tensors = inputs.filter(({ scalar }) => !scalar).map(({ name }) => name);
-  const scalars = inputs.filter(({ scalar }) => scalar).map(({ name }) => name);
+  const namesOf = (scalar: boolean): string[] => [...graph.inputs].filter(([, { shape }]) => (shape.length === 0) === scalar).map(([name]) => name);
+  const [tensors, scalars] = [namesOf(false), namesOf(true)];
   const [end, position] = [0, 1 + scalars.length];
   const locals = new Map<Value, number>();
   const before: number[] = []; // once: what depends on scalars only
   const within: number[] = [];
 
-  const codeOf = ({ source }: Value): Bytes => {
-    switch (source.kind) {
-      case 'input': return scalars.includes(source.name) ? [...getLocal(1 + scalars.indexOf(source.name)), ...splat] : [...getLocal(position), ...load(offsetOf(tensors.indexOf(source.name)))];
-      case 'constant': return number(source.data[0] as number);
-      case 'node': return compositions[source.node.op.name]!(...source.node.inputs.map((input) => getLocal(localOf(input))));
-      case 'weight': throw new Error('an elementwise loop has no weights');
-    }
-  };
-  const localOf = (value: Value): number => {
-    const known = locals.get(value);
-    if (known !== undefined) return known;
-    const code = codeOf(value);
+  const place = (value: Value, code: Bytes): void => {
+    if (locals.has(value)) return;
     const local = position + 1 + locals.size;
     locals.set(value, local);
     (value.shape.length === 0 ? before : within).push(...code, ...setLocal(local));
-    return local;
   };
+  scalars.forEach((name, index) => { place(graph.inputs.get(name)!, [...getLocal(1 + index), ...splat]); });
+  tensors.forEach((name, index) => { place(graph.inputs.get(name)!, [...getLocal(position), ...load(offsetOf(index))]); });
+  for (const { op, inputs, outputs } of graph.nodes) {
+    for (const value of inputs) if (value.source.kind === 'constant') place(value, number(value.source.data[0] as number));
+    place(outputs[0]!, compositions[op.name]!(...inputs.map((value) => getLocal(locals.get(value)!))));
+  }
   // Everything is read before anything is written: an output's page may be an input's.
-  const results = [...graph.outputs.values()].map(localOf);
-  const stores = results.flatMap((local, index) => [...getLocal(position), ...getLocal(local), ...store(offsetOf(index))]);
+  const stores = [...graph.outputs.values()].flatMap((value, index) => [...getLocal(position), ...getLocal(locals.get(value)!), ...store(offsetOf(index))]);
   const code = [...before, ...repeat(position, end, [...within, ...stores])];
-  const module = moduleOf({ pages: Math.max(tensors.length, graph.outputs.size), scalars: scalars.length, vectors: locals.size, code });
-  return { module, tensors, scalars, outputs: [...graph.outputs.keys()], size };
+  const module = moduleOf({ scalars: scalars.length, vectors: locals.size, code });
+  return { module, pages: Math.max(tensors.length, graph.outputs.size), tensors, scalars, outputs: [...graph.outputs.keys()], size };
 }
 
-const offsetOf = (page: number): number => page * PIECE * Float32Array.BYTES_PER_ELEMENT;
+const offsetOf = (page: number): number => page * PAGE;

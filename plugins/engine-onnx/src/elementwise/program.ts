@@ -1,21 +1,23 @@
 // A program that is one loop: copies a piece of every tensor into the loop's memory, runs it, copies the results out, then the next piece.
 import type { Program, TensorMap } from '@lmflow/sdk';
 import type { ValueType } from '@lmflow/sdk/graph';
-import { disposed } from '../errors.ts';
+import { disposed, runFailed } from '../errors.ts';
 import type { Runtime } from '../runtime.ts';
 import { fitting, zeros, type OnnxTensor } from '../tensor.ts';
 import { PIECE, type Loop } from './loop.ts';
+import { PAGE } from './wasm.ts';
 
-/** What Node.js has of it; TypeScript declares it for browsers only. */
+/** What Node.js has of it; TypeScript declares it for browsers only. Without it: node --jitless. */
 declare const WebAssembly: {
   validate(bytes: Uint8Array): boolean;
+  readonly Memory: new (limits: { readonly initial: number }) => Memory;
   readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: unknown };
-};
+  readonly Instance: new (module: object, imports: { readonly loop: { readonly memory: Memory } }) => { readonly exports: { readonly run: LoadedLoop } };
+} | undefined;
 
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer };
-  readonly run: (end: number, ...scalars: number[]) => void;
+interface Memory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): void;
 }
 
 export interface LoopParts {
@@ -26,41 +28,52 @@ export interface LoopParts {
   readonly onDispose: (program: LoopProgram) => void;
 }
 
-/** Whether this machine runs the loop: it needs 128-bit vectors. */
-export function canRun({ module }: Loop): boolean {
-  return WebAssembly.validate(module);
+export type LoadedLoop = (end: number, ...scalars: number[]) => void;
+
+/** One for all loops: each reserves 10 GB of addresses, and a loop holds numbers in it only while it runs. */
+let memory: Memory | undefined;
+
+function memoryOf(pages: number): Memory {
+  memory ??= new WebAssembly!.Memory({ initial: pages });
+  const missing = pages - memory.buffer.byteLength / PAGE;
+  if (missing > 0) memory.grow(missing);
+  return memory;
+}
+
+/** The loop, ready to run; undefined where this machine or process cannot (128-bit vectors, memory), so that the runtime's kernels must. */
+export function loadLoop({ module, pages }: Loop): LoadedLoop | undefined {
+  if (typeof WebAssembly === 'undefined' || !WebAssembly.validate(module)) return undefined;
+  try {
+    return new WebAssembly.Instance(new WebAssembly.Module(module), { loop: { memory: memoryOf(pages) } }).exports.run;
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 export class LoopProgram implements Program {
   readonly name: string;
   readonly #loop: Loop;
   readonly #parts: LoopParts;
-  readonly #pages: readonly Float32Array[];
-  #run: Exports['run'] | undefined;
+  #run: LoadedLoop | undefined;
 
-  constructor(name: string, loop: Loop, parts: LoopParts) {
+  constructor(name: string, loop: Loop, run: LoadedLoop, parts: LoopParts) {
     this.name = name;
     this.#loop = loop;
-    this.#parts = parts;
-    const { memory, run } = new WebAssembly.Instance(new WebAssembly.Module(loop.module)).exports as Exports;
     this.#run = run;
-    this.#pages = Array.from({ length: Math.max(loop.tensors.length, loop.outputs.length) }, (_, page) => new Float32Array(memory.buffer, page * PIECE * Float32Array.BYTES_PER_ELEMENT, PIECE));
+    this.#parts = parts;
   }
 
   async run(inputs: TensorMap, outputs: TensorMap = {}): Promise<TensorMap> {
-    const run = this.#run;
-    if (!run) throw disposed(this.name);
-    const { tensors, scalars, size } = this.#loop;
-    const given = new Map([...this.#parts.inputs].map(([name, type]) => [name, numbersOf(fitting(this.name, `the input "${name}"`, type, inputs[name]))]));
-    const results = new Map([...this.#parts.outputs].map(([name, type]) => [name, outputs[name] ? fitting(this.name, `the output "${name}"`, type, outputs[name]) : zeros(this.#parts.runtime, type)]));
-    const sources = tensors.map((name) => given.get(name)!);
-    const targets = this.#loop.outputs.map((name) => numbersOf(results.get(name)!));
-    const numbers = scalars.map((name) => given.get(name)![0]!);
-    for (let start = 0; start < size; start += PIECE) {
-      const length = Math.min(PIECE, size - start);
-      sources.forEach((source, page) => { this.#pages[page]!.set(source.subarray(start, start + length)); });
-      run(length * Float32Array.BYTES_PER_ELEMENT, ...numbers);
-      targets.forEach((target, page) => { target.set(this.#pages[page]!.subarray(0, length), start); });
+    await new Promise(setImmediate); // an update is many short runs: between them the event loop turns
+    const { runtime, inputs: wanted, outputs: made } = this.#parts;
+    const given = new Map([...wanted].map(([name, type]) => [name, fitting(this.name, `the input "${name}"`, type, inputs[name])]));
+    const results = new Map([...made].map(([name, type]) => [name, outputs[name] ? fitting(this.name, `the output "${name}"`, type, outputs[name]) : zeros(runtime, type)]));
+    if (!this.#run) throw disposed(this.name);
+    try {
+      this.#turn(this.#run, given, results);
+    } catch (error) {
+      throw runFailed(this.name, undefined, error);
     }
     return Object.fromEntries(results);
   }
@@ -69,6 +82,21 @@ export class LoopProgram implements Program {
     if (!this.#run) return;
     this.#run = undefined;
     this.#parts.onDispose(this);
+  }
+
+  #turn(run: LoadedLoop, given: ReadonlyMap<string, OnnxTensor>, results: ReadonlyMap<string, OnnxTensor>): void {
+    const { tensors, scalars, outputs, pages, size } = this.#loop;
+    const sources = tensors.map((name) => numbersOf(given.get(name)!));
+    const targets = outputs.map((name) => numbersOf(results.get(name)!));
+    const numbers = scalars.map((name) => numbersOf(given.get(name)!)[0]!);
+    const { buffer } = memoryOf(pages); // after the last growth: growing gives the memory a new buffer
+    const places = Array.from({ length: pages }, (_, page) => new Float32Array(buffer, page * PAGE, PIECE));
+    for (let start = 0; start < size; start += PIECE) {
+      const length = Math.min(PIECE, size - start);
+      sources.forEach((source, page) => { places[page]!.set(source.subarray(start, start + length)); });
+      run(length * Float32Array.BYTES_PER_ELEMENT, ...numbers);
+      targets.forEach((target, page) => { target.set(places[page]!.subarray(0, length), start); });
+    }
   }
 }
 

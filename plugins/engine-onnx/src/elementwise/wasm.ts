@@ -3,6 +3,9 @@
 
 export type Bytes = readonly number[];
 
+/** Bytes of a page of memory. */
+export const PAGE = 1 << 16;
+
 const unsigned = (number: number): number[] => (number < 128 ? [number] : [(number & 127) | 128, ...unsigned(number >>> 7)]);
 const vector = (items: readonly Bytes[]): number[] => [...unsigned(items.length), ...items.flat()];
 const text = (string: string): number[] => vector([...Buffer.from(string)].map((byte) => [byte]));
@@ -33,13 +36,13 @@ export function repeat(position: number, end: number, body: Bytes): Bytes {
   return [0x03, 0x40, ...body, ...getLocal(position), 0x41, 16, 0x6a, 0x22, ...unsigned(position), ...getLocal(end), 0x49, 0x0d, 0, 0x0b];
 }
 
-/** A module with a memory of so many pages of 64 KB, `memory`, and a function `run(end: i32, ...scalars: f32)`; its locals are those, an i32, and `vectors` v128. */
-export function moduleOf({ pages, scalars, vectors, code }: { readonly pages: number; readonly scalars: number; readonly vectors: number; readonly code: Bytes }): Uint8Array {
+/** A module that takes a memory, `loop.memory`, and gives `run(end: i32, ...scalars: f32)`; its locals are those, an i32, and `vectors` v128. */
+export function moduleOf({ scalars, vectors, code }: { readonly scalars: number; readonly vectors: number; readonly code: Bytes }): Uint8Array {
   const parameters = [I32, ...Array.from({ length: scalars }, () => F32)];
   const body = [...vector([[1, ...I32], [...unsigned(vectors), ...V128]]), ...code, 0x0b];
   return Uint8Array.from([
     ...Buffer.from('\0asm'), 1, 0, 0, 0,
-    ...section(1, vector([[0x60, ...vector(parameters), 0]])), ...section(3, vector([[0]])), ...section(5, vector([[0, ...unsigned(pages)]])),
-    ...section(7, vector([[...text('memory'), 2, 0], [...text('run'), 0, 0]])), ...section(10, vector([[...unsigned(body.length), ...body]])),
+    ...section(1, vector([[0x60, ...vector(parameters), 0]])), ...section(2, vector([[...text('loop'), ...text('memory'), 2, 0, 0]])), ...section(3, vector([[0]])),
+    ...section(7, vector([[...text('run'), 0, 0]])), ...section(10, vector([[...unsigned(body.length), ...body]])),
   ]);
 }
