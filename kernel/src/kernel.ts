@@ -97,7 +97,7 @@ export class Kernel {
   configure(flags: Settings = new Map()): void {
     if (this.#state !== 'created') throw outOfOrder('configure()', this.#state, 'a kernel is configured once, by createKernel');
     const table = this.keys;
-    let settings = mergeSettings([...this.#loaded.layers.map((layer) => readLayer(layer, table)), flags]);
+    let settings = mergeSettings([...this.#loaded.layers.map((layer) => readLayer(layer, table)), flags], table);
     this.#board.frozen = true;
     for (const { plugin, fn } of this.#board.taps('onConfig')) {
       const config = toConfig(settings, table);

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { definePlugin, definePreset, type PartialConfig } from '@lmflow/sdk';
 import { z } from 'zod';
 import { createTestKernel, type TestKernelOptions } from '../src/testing/index.ts';
-import { lora, plugin, trainer } from './samples.ts';
+import { lora, plugin, refuses, trainer } from './samples.ts';
 
 // The samples' keys are not those that the real plugins declare, so values are untyped here.
 type Untyped = Omit<TestKernelOptions, 'config'> & { readonly config?: object };
@@ -55,6 +55,22 @@ test('a section may be true, or an object; aliases stand for their keys', async 
   assert.equal((await settings({ plugins: [lora()], config: { lora: true } }))['lora.r'], [8, 'default']);
   assert.equal((await settings({ plugins: [lora()], config: { lora: { alpha: 5 } } }))['lora.loraAlpha'], [5, 'createKernel()']);
   assert.equal((await settings({ plugins: [trainer()], config: { lr: 5 } }))['learningRate'], [5, 'createKernel()']);
+});
+
+test('of alternatives the stronger place\'s is taken; two from one place are an error', async () => {
+  const warming = plugin('warming', undefined, { options: { schema: z.object({ steps: z.number().default(0), ratio: z.number().optional(), rest: z.number().default(1) }), alternatives: [['steps', 'ratio']] } });
+  const inner = plugin('inner', undefined, { options: { section: 'inner', schema: z.object({ a: z.number().optional(), b: z.number().optional() }), alternatives: [['a', 'b']] } });
+  const both = definePreset({ name: 'both', plugins: [warming, inner], config: untyped({ steps: 0.03, rest: 2, inner: { a: 1 } }) });
+  const chosen = async (config: object, flags: string[] = []): Promise<unknown[]> => {
+    const found = await settings({ presets: [both], config, flags });
+    return ['steps', 'ratio', 'rest', 'inner.a', 'inner.b'].map((key) => found[key]?.[0]);
+  };
+  assert.equal(await chosen({}), [0.03, undefined, 2, 1, undefined]);
+  assert.equal(await chosen({ ratio: 0.1, inner: { b: 3 } }), [0, 0.1, 2, undefined, 3]);
+  assert.equal(await chosen({ ratio: 0.1 }, ['--steps', '7']), [7, undefined, 2, 1, undefined]);
+  assert.equal(await chosen({ steps: 7 }, ['--ratio', '0']), [0, 0, 2, 1, undefined]);
+  await refuses('LMFLOW_CONFIG_INVALID', /steps and ratio \(from createKernel\(\)\) are two ways to say one thing/, () => chosen({ steps: 1, ratio: 0.1 }));
+  await refuses('LMFLOW_CONFIG_INVALID', /ratio and steps \(from --ratio and --steps\)|steps and ratio \(from --steps and --ratio\)/, () => chosen({}, ['--ratio', '0.1', '--steps', '3']));
 });
 
 test('an alias in one layer and the key in another are one key', async () => {

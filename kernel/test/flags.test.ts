@@ -77,6 +77,8 @@ test('two spellings of one key, and a section turned off beside its key: LMFLOW_
   await refuses('LMFLOW_FLAG_INVALID', /--lora-lora-alpha is the same as --lora-alpha/, () => readFlags(['--lora-alpha', '1', '--lora-lora-alpha', '2'], table, command));
   assert.equal(values('--learning-rate', '1', '--learning_rate=2', '--packing', '--no-packing'), { learningRate: 2, packing: false });
   await refuses('LMFLOW_FLAG_INVALID', /--lora-r is about what --no-lora turns off/, () => readFlags(['--no-lora', '--lora-r', '4'], table, command));
+  await refuses('LMFLOW_FLAG_INVALID', /--lora-r gives lora\.r, which --lora gives too/, () => readFlags(['--lora', '{"r": 8}', '--lora-r', '4'], table, command));
+  await refuses('LMFLOW_FLAG_INVALID', /--lora gives lora\.r, which --lora-r gives too/, () => readFlags(['--lora-r', '4', '--lora', '{"r": 8}'], table, command));
 });
 
 test('origins are the flags as typed', () => {
@@ -90,6 +92,7 @@ test('an argument where none is taken: LMFLOW_ARGUMENT_UNEXPECTED', async () => 
 test('suggestions name flags', async () => {
   await refuses('LMFLOW_FLAG_UNKNOWN', /--dry-run\?/, () => readFlags(['--dry-rum'], table, command));
   await refuses('LMFLOW_FLAG_UNKNOWN', /--lora-r\?/, () => readFlags(['--r', '4'], table, command));
+  for (const flag of ['--learningrate', '--l-o-r-a-r', '--lorar']) await refuses('LMFLOW_FLAG_UNKNOWN', new RegExp(flag), () => readFlags([flag, '4'], table, command));
 });
 
 test.run();

@@ -37,6 +37,8 @@ const cases: Readonly<Record<string, Case>> = {
   'the section of a plugin that is installed, but not loaded': { config: { engineOnnx: { threads: 1 } }, plugins: [trainer()], code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /"engine-onnx", which is installed but not loaded/ },
   'a refused name': { config: { tf32: true }, code: 'LMFLOW_OPTION_UNSUPPORTED', says: /"tf32" \(from createKernel\(\)\).*TF32 cores/ },
   'a refused name in a section': { config: { lora: { useDora: true } }, code: 'LMFLOW_OPTION_UNSUPPORTED', says: /"lora.useDora".*plugin of its own/ },
+  'a refused name in another tool\'s spelling': { config: { load_in_4bit: true }, plugins: [plugin('x', undefined, { options: { schema: z.object({}), unsupported: { loadIn4bit: 'a preset' } } })], code: 'LMFLOW_OPTION_UNSUPPORTED', says: /a preset/ },
+  'a refused name of a section in another tool\'s spelling': { config: { lora: { use_dora: true } }, code: 'LMFLOW_OPTION_UNSUPPORTED', says: /plugin of its own/ },
   'a key and its alias': { config: { lr: 1, learningRate: 2 }, code: 'LMFLOW_CONFIG_INVALID', says: /both learningRate and learningRate|both/ },
   'the name of a member of Object': { config: { constructor: 1 }, code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /"constructor"/ },
 

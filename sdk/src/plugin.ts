@@ -21,6 +21,11 @@ export interface OptionsSpec<S extends z.ZodObject = z.ZodObject> {
   readonly unsupported?: Readonly<Record<string, string>>;
   /** Other spellings: alias -> key, e.g. `{ lr: 'learningRate' }`. */
   readonly aliases?: Readonly<Record<string, string>>;
+  /**
+   * Keys that say one thing in several ways, e.g. `[['warmupSteps', 'warmupRatio']]`: one of them in a flag replaces the others of a config file, one in a
+   * config file those of a preset; two from one place are LMFLOW_CONFIG_INVALID.
+   */
+  readonly alternatives?: readonly (readonly string[])[];
 }
 
 /** What a plugin sees of the kernel. */

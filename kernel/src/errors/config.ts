@@ -54,6 +54,12 @@ export function givenTwice(key: string, alias: string, origin: string): LMFlowEr
   return configInvalid([`${origin} gives both ${alias} and ${key}, which are the same key`], 'keep one of them');
 }
 
+/** Two keys from one place that say the same thing in different ways. */
+export function alternativesGiven(one: { readonly path: string; readonly origin: string }, other: { readonly path: string; readonly origin: string }): LMFlowError {
+  const where = one.origin === other.origin ? one.origin : `${one.origin} and ${other.origin}`;
+  return configInvalid([`${one.path} and ${other.path} (from ${where}) are two ways to say one thing`], 'keep one of them');
+}
+
 /** LMFLOW_CONFIG_UNKNOWN_KEY: nothing that is loaded knows the key. */
 export function unknownKey(key: string, origin: string, hint: string | undefined): LMFlowError {
   return new LMFlowError('LMFLOW_CONFIG_UNKNOWN_KEY', `unknown key "${key}" (from ${origin})`, {

@@ -3,7 +3,7 @@ import type { CommandSpec } from '@lmflow/sdk';
 import { argumentUnexpected, flagInvalid, flagUnknown, optionConflict, optionUnsupported } from '../errors.ts';
 import { describeFields, type JsonSchema } from './describe.ts';
 import type { Group, KeyTable } from './keys.ts';
-import { readSection, type Settings } from './layers.ts';
+import { readSection, type Setting, type Settings } from './layers.ts';
 import { camel, kebab } from './names.ts';
 import { suggestFlag } from './suggest.ts';
 import { fitsAfterBoolean, takesList, takesNoValue, valueOf } from './text.ts';
@@ -85,16 +85,21 @@ export function readFlags(words: readonly string[], table: KeyTable, spec: Comma
   if (spec !== undefined && spec.usage === undefined && positionals.length > 0) throw argumentUnexpected(positionals[0]!, command);
   const settings: Settings = new Map();
   const options: Record<string, unknown> = {};
+  const set = (path: string, setting: Setting): void => {
+    const other = settings.get(path);
+    if (other) throw flagInvalid(setting.origin, `gives ${path}, which ${other.origin} gives too`, 'keep one of them');
+    settings.set(path, setting);
+  };
   for (const { target, flag, texts } of given.values()) {
     const value = typeof texts[0] === 'boolean' ? texts[0] : valueOf(texts.map(String), target.schema);
     if (target.kind === 'own') options[target.name] = value;
-    else if (target.kind === 'key') settings.set(target.name, { value, origin: flag });
+    else if (target.kind === 'key') set(target.name, { value, origin: flag });
     else {
       const inside = [...given.values()].find((other) => other.target.kind === 'key' && other.target.name.startsWith(`${target.name}.`));
       if (value === false && inside) throw flagInvalid(inside.flag, `is about what ${flag} turns off`, 'keep one of them');
       const section: Settings = new Map();
       readSection(target.group, value, flag, section, table);
-      for (const [path, setting] of section) if (!settings.has(path)) settings.set(path, setting);
+      for (const [path, setting] of section) set(path, setting);
     }
   }
   return { settings, options, positionals };
@@ -104,8 +109,8 @@ function looksLikeFlag(word: string): boolean {
   return word.startsWith('-') && word !== '-' && !/^-[\d.]/.test(word);
 }
 
-// `--load-in-4bit` is `load_in_4bit` elsewhere and the key loadIn4bit: where a number stands, words end differently.
-const squashed = (flag: string): string => flag.replaceAll('-', '');
+// `--load-in-4bit` is `load_in_4bit` elsewhere and the key loadIn4bit: beside a number, words end differently.
+const squashed = (flag: string): string => flag.replace(/-(?=\d)|(?<=\d)-/g, '');
 
 function find(written: string, table: KeyTable, own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>, spec: CommandSpec | undefined): { target: Target; name: string; negated: boolean } {
   const name = kebab(written.slice(2));

@@ -1,8 +1,9 @@
 // Layers of configuration: raw values from one origin each, put one over the other by key. Nothing is parsed here.
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@lmflow/sdk';
-import { configNotAnObject, givenTwice, optionUnsupported, sectionInvalid, unknownKey } from '../errors.ts';
+import { alternativesGiven, configNotAnObject, givenTwice, optionUnsupported, sectionInvalid, unknownKey } from '../errors.ts';
 import { pathOf, type Group, type KeyTable } from './keys.ts';
+import { camel } from './names.ts';
 import { suggestKey } from './suggest.ts';
 
 /** A raw value and where it came from: `lmflow.config.ts`, `preset X`, `--lora-r`, `default`. */
@@ -53,7 +54,8 @@ export function readLayer(layer: Layer, table: KeyTable): Settings {
   }
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined) continue;
-    const meaning = table.names.get(name);
+    const other = table.names.get(camel(name)); // `load_in_4bit` as other tools write it, where `loadIn4bit` is refused
+    const meaning = table.names.get(name) ?? (other?.kind === 'unsupported' ? other : undefined);
     if (meaning === undefined) throw unknownKey(name, origin, suggestKey(name, table));
     if (meaning.kind === 'unsupported') throw optionUnsupported(meaning.name, origin, meaning.reason);
     if (meaning.kind === 'key') put(settings, meaning.key.path, name, value, origin);
@@ -77,7 +79,7 @@ function readGroup(group: Group, values: Readonly<Record<string, unknown>>, orig
     const target = group.keys.has(name) ? name : ownOf(spec.aliases, name);
     if (target !== undefined) put(settings, pathOf(section, target), pathOf(section, name), value, origin);
     else {
-      const reason = ownOf(spec.unsupported, name);
+      const reason = ownOf(spec.unsupported, camel(name));
       if (reason !== undefined) throw optionUnsupported(pathOf(section, name), origin, reason);
       if (!group.open) throw unknownKey(pathOf(section, name), origin, suggestKey(name, table, group));
       put(settings, pathOf(section, name), name, value, origin);
@@ -95,9 +97,27 @@ function put(settings: Settings, path: string, name: string, value: unknown, ori
   settings.set(path, { value: clonePlain(value), origin });
 }
 
-/** Later layers win, key by key. */
-export function mergeSettings(layers: readonly Settings[]): Settings {
-  return new Map(layers.flatMap((layer) => [...layer]));
+/** Later layers win, key by key; a key also over its alternatives. */
+export function mergeSettings(layers: readonly Settings[], table: KeyTable): Settings {
+  const merged: Settings = new Map();
+  for (const layer of layers) {
+    for (const [path, setting] of layer) {
+      for (const other of alternativesOf(path, table)) {
+        const rival = layer.get(other);
+        if (rival !== undefined) throw alternativesGiven({ path, ...setting }, { path: other, ...rival });
+        merged.delete(other);
+      }
+      merged.set(path, setting);
+    }
+  }
+  return merged;
+}
+
+function alternativesOf(path: string, { byPath }: KeyTable): readonly string[] {
+  const key = byPath.get(path);
+  const { section, spec } = key?.group ?? {};
+  const paths = spec?.alternatives?.map((names) => names.map((name) => pathOf(section, name))).find((names) => names.includes(path)) ?? [];
+  return paths.filter((other) => other !== path);
 }
 
 /** Settings as the object people write, a copy. */

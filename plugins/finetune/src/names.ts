@@ -2,7 +2,7 @@
 // of our keys are other spellings of it, in the plugin that has the key.
 
 const method = 'the method is a preset: --preset lora, --preset qlora; all weights are trained with --preset finetune';
-const fourBits = 'use the preset qlora (section qlora: quantType, doubleQuant)';
+const fourBits = 'the preset qlora, and nothing else, trains on 4 bits (section qlora: quantType, doubleQuant)';
 const lisa = 'load the plugin lisa: --plugin lisa (section lisa: layers, interval)';
 const attention = 'attention is computed in tiles wherever the plugin flash-attention is loaded, as the presets do';
 const rope = 'use the preset long-context, or the plugin position-interpolation (section positionInterpolation: type, factor)';
@@ -13,7 +13,7 @@ const projected = 'it is not offered; the plugin lisa and the preset qlora save 
 
 /** Refused keys and why (LMFLOW_OPTION_UNSUPPORTED). */
 export const otherTools: Readonly<Record<string, string>> = {
-  stage: 'lmflow finetune takes plain text, conversations and instructions, as the records are',
+  stage: 'leave it out: lmflow finetune takes plain text, conversations and instructions, as the records are',
   finetuningType: method,
   usePeft: method,
   useLora: method,
@@ -55,7 +55,7 @@ export const otherTools: Readonly<Record<string, string>> = {
   additionalTarget: 'set lora.modulesToSave',
   loraTargetLinear: 'set lora.targetModules: all-linear, which is the default',
   loraModelDir: 'set lora.adapter',
-  pissaInit: 'lora.initLoraWeights is true or gaussian',
+  pissaInit: 'lora.initLoraWeights is true, false or gaussian',
   resizeVocab: vocabulary,
   newSpecialTokens: vocabulary,
   plotLoss: figures,

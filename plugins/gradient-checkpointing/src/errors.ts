@@ -8,7 +8,7 @@ export function everyTooLarge(every: number, layers: number): LMFlowError {
   });
 }
 
-/** LMFLOW_CONFIG_CONFLICT: two ways to say which blocks are computed again. */
+/** LMFLOW_CONFIG_CONFLICT: two ways to say which blocks are computed again, or a way that none is. */
 export function bothGiven(): LMFlowError {
   return new LMFlowError('LMFLOW_CONFIG_CONFLICT', 'gradientCheckpointing.every and gradientCheckpointing.memoryBudget both say which blocks are computed again', {
     hint: 'Leave one of them out.',

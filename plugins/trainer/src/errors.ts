@@ -12,7 +12,7 @@ export function optimizerUnknown(name: string, known: readonly string[]): LMFlow
   return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER', `optim: there is no optimizer "${name}"${question(name, known)}`, { hint: `Known: ${list(known)}. A plugin can add others.` });
 }
 
-/** `optimArgs` does not fit the optimizer. */
+/** `optimArgs` does not fit the optimizer, or a training argument is set that it does not read. */
 export function optimizerArgument(optim: string, what: string): LMFlowError {
   return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER_ARGUMENT', `optimArgs of ${optim}: ${what}`);
 }

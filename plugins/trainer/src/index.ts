@@ -25,7 +25,7 @@ const trainer = definePlugin({
   name,
   version,
   sdk: '^1.0.0',
-  options: { schema: trainerOptions, aliases: trainerAliases, unsupported: unsupportedOptions },
+  options: { schema: trainerOptions, aliases: trainerAliases, unsupported: unsupportedOptions, alternatives: [['warmupSteps', 'warmupRatio']] },
   apply(context) {
     context.provide(OPTIMIZERS, optimizers);
     context.provide(SCHEDULES, schedules);

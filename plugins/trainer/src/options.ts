@@ -18,7 +18,7 @@ export const trainerOptions = z.object({
   lrSchedulerType: z.string().default('linear').describe('learning rate schedule: linear, cosine, constant, constant_with_warmup, polynomial, inverse_sqrt, cosine_with_restarts, cosine_with_min_lr, warmup_stable_decay'),
   lrSchedulerKwargs: z.record(z.string(), z.unknown()).default({}).describe('arguments of the schedule, e.g. { "num_cycles": 2 }'),
   warmupSteps: z.number().min(0).default(0).describe('steps in which the learning rate rises from 0 (below 1: fraction of all steps)'),
-  warmupRatio: z.number().min(0).max(1).optional().describe('warmupSteps as a fraction of all steps (the older name; where set, it decides)'),
+  warmupRatio: z.number().min(0).max(1).optional().describe('warmupSteps as a fraction of all steps: the older way to say it, instead of warmupSteps'),
 
   optim: z.string().default('adamw_torch').describe('optimizer: adamw_torch, adamw_8bit, adafactor, lion, schedule_free_adamw, sgd, adam, adan, lamb, muon, nadam, radam, sophia'),
   optimArgs: z.union([z.string(), z.record(z.string(), z.union([z.number(), z.boolean(), z.string()]))]).default({}).describe('arguments of the optimizer, e.g. "momentum=0.9,nesterov=true", or an object'),

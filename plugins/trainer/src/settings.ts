@@ -37,7 +37,11 @@ export function decideSettings({ options, outputDir, seed, order, evaluation, sc
   const { stepsPerEpoch } = order;
   const totalSteps = options.maxSteps > 0 ? options.maxSteps : Math.ceil(options.numTrainEpochs * stepsPerEpoch);
   const every = (steps: number): number => (steps < 1 ? Math.max(1, Math.ceil(steps * totalSteps)) : Math.round(steps));
-  const warmupSteps = schedules.get(options.lrSchedulerType)?.warmsUp === false ? 0 : decideWarmup(options, totalSteps);
+  const warmsUp = schedules.get(options.lrSchedulerType)?.warmsUp ?? true;
+  // Steps below 1 are the presets'.
+  const wanted = options.warmupSteps >= 1 ? 'warmupSteps' : (options.warmupRatio ?? 0) > 0 ? 'warmupRatio' : undefined;
+  if (!warmsUp && wanted) throw settingsConflict(`${wanted} is ${options[wanted]}, and lrSchedulerType ${options.lrSchedulerType} has no warmup`, 'Take constant_with_warmup, or leave the warmup out.');
+  const warmupSteps = warmsUp ? decideWarmup(options, totalSteps) : 0;
   const rate = learningRateOf(schedules, { name: options.lrSchedulerType, given: options.lrSchedulerKwargs, totalSteps, warmupSteps, learningRate: options.learningRate });
   const bestMetric = options.evalStrategy !== 'no' && wantsBest(options) ? (options.metricForBestModel ?? 'loss').replace(/^eval_/, '') : undefined;
   return {
@@ -50,7 +54,7 @@ export function decideSettings({ options, outputDir, seed, order, evaluation, sc
   };
 }
 
-// The ratio first: it is never a preset's. As transformers: warmupRatio 1 is the whole run, warmupSteps 1 is one step.
+// As transformers: warmupRatio 1 is the whole run, warmupSteps 1 is one step.
 function decideWarmup({ warmupRatio, warmupSteps }: TrainerOptions, totalSteps: number): number {
   if (warmupRatio !== undefined) return Math.ceil(warmupRatio * totalSteps);
   return warmupSteps >= 1 ? Math.round(warmupSteps) : Math.ceil(warmupSteps * totalSteps);
