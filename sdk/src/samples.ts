@@ -13,6 +13,8 @@ export interface Sample {
   readonly segments?: Int32Array;
   /** Packed samples: position of each token in its own sample; absent means 0, 1, 2, ... */
   readonly positions?: Int32Array;
+  /** Of samples that are packed: tokens of the longest of all that are, by which rotary positions go that depend on a length. */
+  readonly contextLength?: number;
 }
 
 /** One sample of several, one after another, that do not see each other. */

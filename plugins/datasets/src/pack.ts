@@ -63,10 +63,13 @@ export class PackedSamples implements Samples {
   readonly fingerprint: string;
   private readonly inner: Samples;
   private readonly bins: readonly (readonly number[])[];
+  private readonly longest: number;
 
   constructor(inner: Samples, blockSize: number) {
     this.inner = inner;
-    this.bins = bestFit(Array.from({ length: inner.length }, (_, index) => inner.lengthOf(index)), blockSize);
+    const lengths = Array.from({ length: inner.length }, (_, index) => inner.lengthOf(index));
+    this.bins = bestFit(lengths, blockSize);
+    this.longest = lengths.reduce((longest, length) => Math.max(longest, length), 0);
     this.length = this.bins.length;
     this.statistics = { ...inner.statistics, samples: this.length };
     this.fingerprint = createHash('sha256').update(`packed/${blockSize}/${inner.fingerprint}`).digest('hex');
@@ -77,6 +80,6 @@ export class PackedSamples implements Samples {
   }
 
   get(index: number): Sample {
-    return joinSamples(this.bins[index]!.map((position) => this.inner.get(position)));
+    return { ...joinSamples(this.bins[index]!.map((position) => this.inner.get(position))), contextLength: this.longest };
   }
 }

@@ -81,6 +81,8 @@ test('packed samples are the same samples, with positions and segments of their 
   });
   const keys = (samples: readonly Sample[]): string[] => samples.map((sample) => `${sample.inputIds.join()}|${sample.labels.join()}`).sort();
   assert.equal(keys(split), keys(all(single)));
+  const longest = Math.max(...all(single).map(({ inputIds }) => inputIds.length));
+  assert.ok(longest < 32 && all(packed).every(({ contextLength }) => contextLength === longest), 'rotary positions go by the longest sample, not by the row');
   assert.ok(packed.length < single.length / 1.5);
   assert.equal({ ...packed.statistics, samples: 60 }, single.statistics);
   assert.is(packed.lengthOf(0), packed.get(0).inputIds.length);

@@ -39,7 +39,7 @@ function withPositions(model: Model, stretched: Stretched): Model {
     ...model,
     config: stretchedConfig(model.config, stretched),
     architecture: { ...model.architecture, rope, maxPositions },
-    build: { ...model.build, ropeTables: (trace) => ropeTables(rope, { length: trace.contextLength ?? trace.length, maxPositions: original }) },
+    build: { ...model.build, ropeTables: (trace) => ropeTables(rope, { length: trace.contextLength ?? trace.length, maxPositions: original }, trace.cache?.layer(0) !== undefined) },
   };
 }
 

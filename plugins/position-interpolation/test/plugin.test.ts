@@ -86,6 +86,15 @@ test('dynamic: up to the original length nothing changes', async () => {
   assert.equal(await load(folderOf(LLAMA), { type: 'dynamic' }, (model) => tables(model, 64)), plain);
 });
 
+test('dynamic, token by token: each position as the last of its sequence', async () => {
+  const cache = { layer: () => ({}) };
+  const decoding = (model: Model): Float32Array => model.build.ropeTables({ model, length: 1, contextLength: 128, cache } as unknown as Trace).cos;
+  const row = (model: Model, position: number): Float32Array => tables(model, position + 1).cos.slice(-8);
+  await load(folderOf(LLAMA), { type: 'dynamic' }, (model) => {
+    for (const position of [10, 63, 64, 100, 127]) assert.equal(decoding(model).slice(8 * position, 8 * position + 8), row(model, position));
+  });
+});
+
 test('what cannot be meant is refused', async () => {
   const code = (folder: string, options: Record<string, unknown>): Promise<string> => load(folder, options, () => 'loaded').catch((error: unknown) => (error as LMFlowError).code);
   const scaled = folderOf({ ...LLAMA, rope_scaling: { rope_type: 'linear', factor: 2 } });

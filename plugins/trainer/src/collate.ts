@@ -36,7 +36,9 @@ export function batchLength(longest: number, { multipleOf, cap }: CollateOptions
 export function collate(samples: readonly Sample[], options: CollateOptions): Batch {
   const length = batchLength(samples.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0), options);
   const joined = options.join && !samples.some(({ segments }) => segments) ? rowsOf(samples, options) : undefined;
-  return joined && joined.rows.length * joined.length <= PAYS * samples.length * length ? { ...padded(joined.rows, joined.length), contextLength: options.cap } : padded(samples, length);
+  if (joined && joined.rows.length * joined.length <= PAYS * samples.length * length) return { ...padded(joined.rows, joined.length), contextLength: options.cap };
+  const contextLength = samples.reduce<number | undefined>((most, { contextLength: own }) => (own === undefined ? most : Math.max(own, most ?? 0)), undefined);
+  return { ...padded(samples, length), ...(contextLength === undefined ? {} : { contextLength: Math.min(roundUp(contextLength, options.multipleOf), options.cap) }) };
 }
 
 /** Samples in as few rows as hold them, each longest one into the row that has the least. */

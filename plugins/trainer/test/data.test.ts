@@ -85,6 +85,9 @@ test('packed samples keep segments and positions; a boundary carries no label', 
   assert.equal([...batch.tensors['segments']!.data], [1, 1, 2, 2, 2, 0, 1, 1, 0, 0, 0, 0]);
   assert.equal([...batch.tensors['positions']!.data], [0, 1, 0, 1, 2, 0, 0, 1, 0, 0, 0, 0]);
   assert.is(batch.trainedTokens, 3);
+  assert.is(batch.contextLength, undefined);
+  assert.is(collate([{ ...packed, contextLength: 3 }], { multipleOf: 2, cap: 100 }).contextLength, 4);
+  assert.is(collate([{ ...packed, contextLength: 3 }], { multipleOf: 8, cap: 5 }).contextLength, 5);
 });
 
 test('samples of unlike length stand one after another where that saves a tenth', () => {
