@@ -1,6 +1,6 @@
 // The lmflow command: help, flags, output, exit codes; in this process where that is enough, as a process where it is not.
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
@@ -227,6 +227,18 @@ test('init writes a config once', async () => {
   const { code, err } = await lmflow(['init'], bare.folder);
   assert.is(code, 2);
   assert.match(err, /LMFLOW_INIT_EXISTS/);
+});
+
+test('--cwd is the working directory of everything that runs, and of nothing after', async () => {
+  const { folder: inner, remove: removeInner } = project({ 'lmflow.config.mjs': 'export default () => ({ model: process.cwd() });' }, false);
+  const before = process.cwd();
+  const { out } = await lmflow(['inspect', '--json'], inner);
+  assert.is((JSON.parse(out) as { settings: { key: string; value: unknown }[] }).settings.find(({ key }) => key === 'model')?.value, realpathSync(inner));
+  assert.is(process.cwd(), before);
+  const { code, err } = await lmflow(['inspect'], join(inner, 'absent'));
+  assert.is(code, 2);
+  assert.match(err, /LMFLOW_FLAG_INVALID: --cwd .*absent cannot be entered/);
+  removeInner();
 });
 
 const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));

@@ -33,6 +33,14 @@ const files: Readonly<Record<string, readonly [Readonly<Record<string, string>>,
   'lmflow.config.mjs with a function': [{ 'lmflow.config.mjs': 'export default () => ({ seed: 7 });' }, 'lmflow.config.mjs'],
   'lmflow.config.mjs with an async function': [{ 'lmflow.config.mjs': 'export default async () => ({ seed: 7 });' }, 'lmflow.config.mjs'],
   'lmflow.config.json': [{ 'lmflow.config.json': '{ "seed": 7 }' }, 'lmflow.config.json'],
+  'lmflow.config.json with a pointer to a schema': [{ 'lmflow.config.json': '{ "$schema": "./x.json", "seed": 7 }' }, 'lmflow.config.json'],
+  'lmflow.config.cts': [{ 'lmflow.config.cts': 'const seed: number = 7; export default { seed };' }, 'lmflow.config.cts'],
+  'lmflow.config.cjs': [{ 'lmflow.config.cjs': 'module.exports = { seed: 7 };' }, 'lmflow.config.cjs'],
+  'lmflow.config.yaml': [{ 'lmflow.config.yaml': 'seed: 7\n' }, 'lmflow.config.yaml'],
+  'lmflow.config.yml': [{ 'lmflow.config.yml': '$schema: ./x.json\nseed: 7\n' }, 'lmflow.config.yml'],
+  '.lmflowrc.json': [{ '.lmflowrc.json': '{ "seed": 7 }' }, '.lmflowrc.json'],
+  '.lmflowrc.yaml': [{ '.lmflowrc.yaml': 'seed: 7\n' }, '.lmflowrc.yaml'],
+  'the key lmflow of package.json': [{ 'package.json': '{ "name": "project", "lmflow": { "seed": 7 } }' }, 'package.json'],
   '.lmflowrc as JSON': [{ '.lmflowrc': '{ "seed": 7 }' }, '.lmflowrc'],
   '.lmflowrc as YAML': [{ '.lmflowrc': 'seed: 7\n' }, '.lmflowrc'],
 };
@@ -41,6 +49,15 @@ for (const [name, [content, origin]] of Object.entries(files)) test(name, async 
 
 test('the first of several names wins', async () => {
   assert.equal(await load({ ...typescript, '.lmflowrc': 'seed: 1' }), { seed: 7, origin: 'lmflow.config.ts' });
+});
+
+test('of all names, in the documented order', async () => {
+  const data = Object.fromEntries(['lmflow.config.json', 'lmflow.config.yaml', '.lmflowrc', '.lmflowrc.json'].map((name, index) => [name, `{ "seed": ${index} }`]));
+  const all: Record<string, string> = { 'package.json': '{ "lmflow": { "seed": 4 } }', ...data };
+  for (const expected of [...Object.keys(data), 'package.json']) {
+    assert.is((await load(all)).origin, expected);
+    delete all[expected];
+  }
 });
 
 test('found above, up to the project\'s root and no further', async () => {

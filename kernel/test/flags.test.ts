@@ -95,4 +95,12 @@ test('suggestions name flags', async () => {
   for (const flag of ['--learningrate', '--l-o-r-a-r', '--lorar']) await refuses('LMFLOW_FLAG_UNKNOWN', new RegExp(flag), () => readFlags([flag, '4'], table, command));
 });
 
+test('a flag of a plugin that is installed, but not loaded', async () => {
+  for (const [flag, name] of [['--qlora-bits', 'qlora'], ['--position-interpolation-factor', 'position-interpolation'], ['--no-flash-attention', 'flash-attention']] as const) {
+    await refuses('LMFLOW_FLAG_UNKNOWN', new RegExp(`"${name}", which is installed but not loaded: --plugin ${name}`), () => readFlags([flag], table, command));
+  }
+  await refuses('LMFLOW_FLAG_UNKNOWN', /--lora-r\?/, () => readFlags(['--lora-rr', '4'], table, command));
+  await refuses('LMFLOW_FLAG_UNKNOWN', /see lmflow fit --help/, () => readFlags(['--trainer-zzzzzzzz', '4'], table, command));
+});
+
 test.run();

@@ -35,11 +35,16 @@ const cases: Readonly<Record<string, Case>> = {
   'a flat key inside a section': { config: { lora: { learningRate: 1 } }, code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /top level/ },
   'the section of a plugin that is not loaded': { config: { galore: { rank: 4 } }, plugins: [trainer()], code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /load the plugin/ },
   'the section of a plugin that is installed, but not loaded': { config: { engineOnnx: { threads: 1 } }, plugins: [trainer()], code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /"engine-onnx", which is installed but not loaded/ },
+  'a plugin with flat keys that is loaded': { config: { trainer: { learningRate: 1 } }, code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /^(?!.*not loaded).*"trainer"/s },
   'a refused name': { config: { tf32: true }, code: 'LMFLOW_OPTION_UNSUPPORTED', says: /"tf32" \(from createKernel\(\)\).*TF32 cores/ },
   'a refused name in a section': { config: { lora: { useDora: true } }, code: 'LMFLOW_OPTION_UNSUPPORTED', says: /"lora.useDora".*plugin of its own/ },
   'a refused name in another tool\'s spelling': { config: { load_in_4bit: true }, plugins: [plugin('x', undefined, { options: { schema: z.object({}), unsupported: { loadIn4bit: 'a preset' } } })], code: 'LMFLOW_OPTION_UNSUPPORTED', says: /a preset/ },
   'a refused name of a section in another tool\'s spelling': { config: { lora: { use_dora: true } }, code: 'LMFLOW_OPTION_UNSUPPORTED', says: /plugin of its own/ },
-  'a key and its alias': { config: { lr: 1, learningRate: 2 }, code: 'LMFLOW_CONFIG_INVALID', says: /both learningRate and learningRate|both/ },
+  'a key and its alias': { config: { lr: 1, learningRate: 2 }, code: 'LMFLOW_CONFIG_INVALID', says: /createKernel\(\) gives both lr and learningRate, / },
+  'a key and its alias, the other way round': { config: { learningRate: 2, lr: 1 }, code: 'LMFLOW_CONFIG_INVALID', says: /gives both learningRate and lr, / },
+  'a key and its alias in a section': { config: { lora: { alpha: 1, loraAlpha: 2 } }, code: 'LMFLOW_CONFIG_INVALID', says: /gives both lora\.alpha and lora\.loraAlpha, / },
+  'several keys that are unknown or refused': { config: { tf32: true, learning_rate: 1, lora: { useDora: true, rr: 1 } }, code: 'LMFLOW_OPTION_UNSUPPORTED', says: /4 keys are not right:\n {2}- "tf32".*TF32 cores.*\n {2}- unknown key "learning_rate".*; keys are camelCase.*\n {2}- "lora\.useDora".*\n {2}- unknown key "lora\.rr"/ },
+  'text for a section with a switch': { config: { fast: 'yes' }, plugins: [plugin('x', undefined, { options: { section: 'fast', schema: z.object({ enabled: z.boolean().default(true) }) } })], code: 'LMFLOW_CONFIG_INVALID', says: /fast = "yes" .* must be an object, true or false/ },
   'the name of a member of Object': { config: { constructor: 1 }, code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /"constructor"/ },
 
   // values
@@ -89,8 +94,13 @@ const cases: Readonly<Record<string, Case>> = {
   'a config file that imports what is not there': { files: { 'lmflow.config.ts': 'import x from "./absent.ts"; export default x;' }, code: 'LMFLOW_CONFIG_LOAD_FAILED', says: /absent/ },
   'a config file without a default export': { files: { 'lmflow.config.ts': 'export const plugins: string[] = [];' }, code: 'LMFLOW_CONFIG_INVALID', says: /no default export/ },
   'an empty config file': { files: { 'lmflow.config.json': '' }, code: 'LMFLOW_CONFIG_INVALID', says: /lmflow\.config\.json is empty/ },
+  'broken JSON, shown once': { files: { 'lmflow.config.json': '{\n  "a": 1,\n  "b": 2\n  "c": 3\n}' }, code: 'LMFLOW_CONFIG_LOAD_FAILED', says: /cannot be loaded: Expected ','[^>]*> 4 \|\s+"c": 3[^>]*$/ },
   'broken JSON': { files: { 'lmflow.config.json': '{ "model": }' }, code: 'LMFLOW_CONFIG_LOAD_FAILED', says: /lmflow\.config\.json cannot be loaded/ },
   'a config file that is named and absent': { files: {}, configFile: 'other.ts', code: 'LMFLOW_CONFIG_NOT_FOUND', says: /other\.ts does not exist/ },
+  'a folder for a config file': { files: { 'inner/lmflow.config.yaml': 'seed: 1' }, configFile: 'inner', code: 'LMFLOW_CONFIG_NOT_FOUND', says: /inner is a folder.*--config inner\/lmflow\.config\.yaml/s },
+  'a package.json without a configuration, named': { files: {}, configFile: 'package.json', code: 'LMFLOW_CONFIG_NOT_FOUND', says: /package\.json has no key "lmflow"/ },
+  'null in a config file that is named': { files: { 'mine.yaml': 'null' }, configFile: 'mine.yaml', code: 'LMFLOW_CONFIG_INVALID', says: /mine\.yaml is empty/ },
+  'a pointer to a schema in a module': { files: config('export default { $schema: "x" };'), code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /"\$schema"/ },
   'an unknown key in a config file': { files: config('export default { modle: "x" };'), code: 'LMFLOW_CONFIG_UNKNOWN_KEY', says: /"modle" \(from lmflow\.config\.mjs\)/ },
 
   // what is listed

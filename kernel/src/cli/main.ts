@@ -1,6 +1,6 @@
 // The command from its words to its exit code. The kernel is imported only when it is needed, so that --version is instant.
-import { resolve } from 'node:path';
 import { messageOf } from '@lmflow/sdk';
+import { flagInvalid } from '../errors.ts';
 import { ExitCode, exitCodeOf } from '../exitcodes.ts';
 import { createLogger, type Output, type TerminalLogger } from '../logger.ts';
 import type { Kernel } from '../kernel.ts';
@@ -36,14 +36,26 @@ export async function main(argv: readonly string[], stdout: Output = process.std
   const { json, verbose, color } = globals;
   const log = createLogger({ json, verbose, stdout, stderr, ...(color === undefined ? {} : { color }) });
   const width = Math.min(100, Math.max(60, stdout.columns ?? 100));
+  const started = process.cwd();
   try {
-    return await dispatch({ line, globals, log, stdout, stderr, cwd: resolve(globals.cwd ?? '.'), width });
+    // of the process, because plugins read the paths of a configuration relative to it
+    if (globals.cwd !== undefined) enter(globals.cwd);
+    return await dispatch({ line, globals, log, stdout, stderr, cwd: process.cwd(), width });
   } catch (error) {
     log.end();
     reportError(error, stderr, { json, verbose, color: colored(color) });
     return exitCodeOf(error);
   } finally {
     log.end();
+    process.chdir(started);
+  }
+}
+
+function enter(folder: string): void {
+  try {
+    process.chdir(folder);
+  } catch (error) {
+    throw flagInvalid('--cwd', `${folder} cannot be entered: ${messageOf(error)}`, 'name a folder that exists');
   }
 }
 

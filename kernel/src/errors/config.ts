@@ -1,4 +1,5 @@
 // Errors about the configuration: finding it, its keys, its values.
+import { join } from 'node:path';
 import { LMFlowError, messageOf } from '@lmflow/sdk';
 import { kindOf, shown } from './shown.ts';
 
@@ -9,9 +10,21 @@ export function configNotFound(file: string): LMFlowError {
   });
 }
 
+/** LMFLOW_CONFIG_NOT_FOUND: a folder was named where a config file is expected. `inside` is the name of one in it. */
+export function configFolder(folder: string, inside: string | undefined): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_NOT_FOUND', `the config file ${folder} is a folder`, {
+    hint: inside === undefined ? 'name a file in it: --config FOLDER/lmflow.config.ts' : `name the file in it: --config ${join(folder, inside)}`,
+  });
+}
+
+/** LMFLOW_CONFIG_NOT_FOUND: a package.json was named that has no configuration. */
+export function packageWithoutConfig(file: string): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_NOT_FOUND', `${file} has no key "lmflow"`, { hint: 'write the configuration into it: "lmflow": { "model": ... }' });
+}
+
 /** LMFLOW_CONFIG_LOAD_FAILED: a config file does not parse, or throws while it is loaded. */
-export function configLoadFailed(file: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_LOAD_FAILED', `${file} cannot be loaded: ${messageOf(cause)}`, { cause });
+export function configLoadFailed(file: string, cause: unknown, message = messageOf(cause)): LMFlowError {
+  return new LMFlowError('LMFLOW_CONFIG_LOAD_FAILED', `${file} cannot be loaded: ${message}`, { cause });
 }
 
 /** LMFLOW_CONFIG_INVALID: the whole configuration has a wrong shape. */
@@ -41,17 +54,17 @@ export function configInvalid(lines: readonly string[], hint?: string): LMFlowEr
   return new LMFlowError('LMFLOW_CONFIG_INVALID', message, hint === undefined ? {} : { hint });
 }
 
-/** LMFLOW_CONFIG_INVALID: a section is neither an object nor a permitted shorthand. */
-export function sectionInvalid(section: string, value: unknown, origin: string): LMFlowError {
+/** LMFLOW_CONFIG_INVALID: a section is neither an object nor a permitted shorthand. `hasSwitch`: it may be turned off by false. */
+export function sectionInvalid(section: string, value: unknown, origin: string, hasSwitch: boolean): LMFlowError {
   return configInvalid(
-    [`${section} = ${shown(value)} (from ${origin}) must be an object, or true for its defaults`],
+    [`${section} = ${shown(value)} (from ${origin}) must be an object, ${hasSwitch ? 'true or false' : 'or true for its defaults'}`],
     value === false ? `"${section}" has no switch: leave its plugin out of presets and plugins instead` : undefined,
   );
 }
 
 /** LMFLOW_CONFIG_INVALID: one place gives one key under two names. */
-export function givenTwice(key: string, alias: string, origin: string): LMFlowError {
-  return configInvalid([`${origin} gives both ${alias} and ${key}, which are the same key`], 'keep one of them');
+export function givenTwice(first: string, second: string, origin: string): LMFlowError {
+  return configInvalid([`${origin} gives both ${first} and ${second}, which are the same key`], 'keep one of them');
 }
 
 /** Two keys from one place that say the same thing in different ways. */
@@ -70,6 +83,14 @@ export function unknownKey(key: string, origin: string, hint: string | undefined
 /** LMFLOW_OPTION_UNSUPPORTED: a name known from elsewhere that is refused, with the reason. */
 export function optionUnsupported(key: string, origin: string, reason: string): LMFlowError {
   return new LMFlowError('LMFLOW_OPTION_UNSUPPORTED', `"${key}" (from ${origin}) is not supported: ${reason}`);
+}
+
+/** Several keys that one place should not have, as one error with the first's code; each line with its own hint. */
+export function keysRefused(errors: readonly LMFlowError[]): LMFlowError {
+  const first = errors[0]!;
+  if (errors.length === 1) return first;
+  const lines = errors.map(({ message, hint }) => `  - ${message}${hint === undefined ? '' : `; ${hint}`}`);
+  return new LMFlowError(first.code as `LMFLOW_${string}`, `${errors.length} keys are not right:\n${lines.join('\n')}`);
 }
 
 /** LMFLOW_OPTION_CONFLICT: two owners declare one key, section or flag. */

@@ -97,9 +97,7 @@ export function readFlags(words: readonly string[], table: KeyTable, spec: Comma
     else {
       const inside = [...given.values()].find((other) => other.target.kind === 'key' && other.target.name.startsWith(`${target.name}.`));
       if (value === false && inside) throw flagInvalid(inside.flag, `is about what ${flag} turns off`, 'keep one of them');
-      const section: Settings = new Map();
-      readSection(target.group, value, flag, section, table);
-      for (const [path, setting] of section) set(path, setting);
+      for (const [path, setting] of readSection(target.group, value, flag, table)) set(path, setting);
     }
   }
   return { settings, options, positionals };

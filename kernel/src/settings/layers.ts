@@ -1,7 +1,7 @@
 // Layers of configuration: raw values from one origin each, put one over the other by key. Nothing is parsed here.
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from '@lmflow/sdk';
-import { alternativesGiven, configNotAnObject, givenTwice, optionUnsupported, sectionInvalid, unknownKey } from '../errors.ts';
+import type { Config, LMFlowError } from '@lmflow/sdk';
+import { alternativesGiven, configNotAnObject, givenTwice, keysRefused, optionUnsupported, sectionInvalid, unknownKey } from '../errors.ts';
 import { pathOf, type Group, type KeyTable } from './keys.ts';
 import { camel } from './names.ts';
 import { suggestKey } from './suggest.ts';
@@ -37,53 +37,71 @@ export function clonePlain(value: unknown): unknown {
   return value;
 }
 
+/** What reading one layer has come to. */
+interface Reading {
+  readonly origin: string;
+  readonly table: KeyTable;
+  readonly settings: Settings;
+  /** By path, the name as it was written. */
+  readonly written: Map<string, string>;
+  /** Keys that are unknown or refused: told together, so that a config is mended in one go. */
+  readonly refused: LMFlowError[];
+}
+
 /** A layer's values by path. Throws for keys that are unknown, refused, or given twice. */
 export function readLayer(layer: Layer, table: KeyTable): Settings {
-  const settings: Settings = new Map();
   const { origin, values } = layer;
   if (!isPlain(values)) throw configNotAnObject(origin, values);
+  const reading: Reading = { origin, table, settings: new Map(), written: new Map(), refused: [] };
+  const { refused } = reading;
   if (layer.plugin !== undefined) {
     const group = table.groups.find(({ owner }) => owner === layer.plugin);
-    if (!group) {
-      const key = Object.keys(values)[0];
-      if (key !== undefined) throw unknownKey(key, origin, `${layer.plugin} has no options`);
-      return settings;
+    if (group) readGroup(group, values, reading);
+    else refused.push(...Object.keys(values).map((key) => unknownKey(key, origin, `${layer.plugin} has no options`)));
+  } else {
+    for (const [name, value] of Object.entries(values)) {
+      if (value === undefined) continue;
+      const other = table.names.get(camel(name)); // `load_in_4bit` as other tools write it, where `loadIn4bit` is refused
+      const meaning = table.names.get(name) ?? (other?.kind === 'unsupported' ? other : undefined);
+      if (meaning === undefined) refused.push(unknownKey(name, origin, suggestKey(name, table)));
+      else if (meaning.kind === 'unsupported') refused.push(optionUnsupported(meaning.name, origin, meaning.reason));
+      else if (meaning.kind === 'key') put(meaning.key.path, name, value, reading);
+      else readValueOf(meaning.group, value, reading);
     }
-    readGroup(group, values, origin, settings, table);
-    return settings;
   }
-  for (const [name, value] of Object.entries(values)) {
-    if (value === undefined) continue;
-    const other = table.names.get(camel(name)); // `load_in_4bit` as other tools write it, where `loadIn4bit` is refused
-    const meaning = table.names.get(name) ?? (other?.kind === 'unsupported' ? other : undefined);
-    if (meaning === undefined) throw unknownKey(name, origin, suggestKey(name, table));
-    if (meaning.kind === 'unsupported') throw optionUnsupported(meaning.name, origin, meaning.reason);
-    if (meaning.kind === 'key') put(settings, meaning.key.path, name, value, origin);
-    else readSection(meaning.group, value, origin, settings, table);
-  }
-  return settings;
+  if (refused.length > 0) throw keysRefused(refused);
+  return reading.settings;
 }
 
-/** `lora: true` (or false) for the section's key `enabled`; true is all defaults where there is none. */
-export function readSection(group: Group, value: unknown, origin: string, settings: Settings, table: KeyTable): void {
+/** One section's value from one origin, by path: an object, true, or false. Throws like readLayer. */
+export function readSection(group: Group, value: unknown, origin: string, table: KeyTable): Settings {
+  const reading: Reading = { origin, table, settings: new Map(), written: new Map(), refused: [] };
+  readValueOf(group, value, reading);
+  if (reading.refused.length > 0) throw keysRefused(reading.refused);
+  return reading.settings;
+}
+
+// `lora: true` (or false) for the section's key `enabled`; true is all defaults where there is none.
+function readValueOf(group: Group, value: unknown, reading: Reading): void {
   const section = group.section!;
-  if (isPlain(value)) readGroup(group, value, origin, settings, table);
-  else if (typeof value === 'boolean' && group.keys.has('enabled')) put(settings, pathOf(section, 'enabled'), section, value, origin);
-  else if (value !== true) throw sectionInvalid(section, value, origin);
+  const hasSwitch = group.keys.has('enabled');
+  if (isPlain(value)) readGroup(group, value, reading);
+  else if (typeof value === 'boolean' && hasSwitch) put(pathOf(section, 'enabled'), section, value, reading);
+  else if (value !== true) throw sectionInvalid(section, value, reading.origin, hasSwitch);
 }
 
-function readGroup(group: Group, values: Readonly<Record<string, unknown>>, origin: string, settings: Settings, table: KeyTable): void {
+function readGroup(group: Group, values: Readonly<Record<string, unknown>>, reading: Reading): void {
   const { section, spec } = group;
+  const { origin, table, refused } = reading;
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined) continue;
+    const path = pathOf(section, name);
     const target = group.keys.has(name) ? name : ownOf(spec.aliases, name);
-    if (target !== undefined) put(settings, pathOf(section, target), pathOf(section, name), value, origin);
-    else {
-      const reason = ownOf(spec.unsupported, camel(name));
-      if (reason !== undefined) throw optionUnsupported(pathOf(section, name), origin, reason);
-      if (!group.open) throw unknownKey(pathOf(section, name), origin, suggestKey(name, table, group));
-      put(settings, pathOf(section, name), name, value, origin);
-    }
+    const reason = target === undefined ? ownOf(spec.unsupported, camel(name)) : undefined;
+    if (target !== undefined) put(pathOf(section, target), path, value, reading);
+    else if (reason !== undefined) refused.push(optionUnsupported(path, origin, reason));
+    else if (group.open) put(path, path, value, reading);
+    else refused.push(unknownKey(path, origin, suggestKey(name, table, group)));
   }
 }
 
@@ -92,8 +110,10 @@ function ownOf(record: Readonly<Record<string, string>> | undefined, name: strin
   return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-function put(settings: Settings, path: string, name: string, value: unknown, origin: string): void {
-  if (settings.has(path)) throw givenTwice(path, name, origin);
+function put(path: string, name: string, value: unknown, { origin, settings, written }: Reading): void {
+  const first = written.get(path);
+  if (first !== undefined) throw givenTwice(first, name, origin);
+  written.set(path, name);
   settings.set(path, { value: clonePlain(value), origin });
 }
 

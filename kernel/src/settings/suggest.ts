@@ -1,6 +1,6 @@
 // "Did you mean" for keys and flags: spelling, camelCase, a section left out, a plugin not loaded.
 import { didYouMean } from '@lmflow/sdk';
-import { isInstalled } from '../plugins/packages.ts';
+import { candidates, isInstalled } from '../plugins/packages.ts';
 import { camel, kebab } from './names.ts';
 import type { Group, KeyTable } from './keys.ts';
 
@@ -15,10 +15,17 @@ export function suggestKey(name: string, table: KeyTable, within?: Group): strin
   if (!within && flag?.kind === 'key' && flag.key.group.section !== undefined) return inSection(flag.key.group.section, flag.key.field.key);
   if (within && table.names.get(spelled)?.kind === 'key') return `"${spelled}" is no key of ${within.section ?? within.owner}: write it at the top level of the configuration`;
   // the section of a plugin that is installed, but not loaded
-  if (!within && isInstalled(kebab(name), 'plugin', process.cwd())) return `it may belong to the plugin "${kebab(name)}", which is installed but not loaded: plugins: ['${kebab(name)}']`;
+  const plugin = within ? undefined : unloadedPlugin(kebab(name), table);
+  if (plugin !== undefined) return `it may belong to the plugin "${plugin}", which is installed but not loaded: plugins: ['${plugin}']`;
   const near = didYouMean(spelled, known);
   if (near !== undefined) return `did you mean "${near}"?`;
   return section === undefined ? undefined : inSection(section, spelled);
+}
+
+// The plugin with this name as its section's, where it is installed and no loaded one answers to the name.
+function unloadedPlugin(name: string, { groups }: KeyTable): string | undefined {
+  const loaded = groups.some(({ owner, section }) => candidates(name, 'plugin').includes(owner) || (section !== undefined && kebab(section) === name));
+  return !loaded && isInstalled(name, 'plugin', process.cwd()) ? name : undefined;
 }
 
 function inSection(section: string, key: string): string {
@@ -32,6 +39,10 @@ function namesOf(table: KeyTable): string[] {
 /** A hint for an unknown flag. `own` are the flags the command adds, without dashes. */
 export function suggestFlag(flag: string, table: KeyTable, own: readonly string[]): string | undefined {
   const flags = [...table.flags].filter(([, meaning]) => meaning.kind !== 'unsupported').map(([name]) => name);
+  // the section of a plugin that is not loaded, before its key: qlora-bits, position-interpolation-factor, no-qlora
+  const words = flag.replace(/^no-/, '').split('-');
+  const plugin = words.map((_, index) => unloadedPlugin(words.slice(0, index + 1).join('-'), table)).findLast((name) => name !== undefined);
+  if (plugin !== undefined) return `it may belong to the plugin "${plugin}", which is installed but not loaded: --plugin ${plugin}, or plugins: ['${plugin}'] in the config`;
   // -- r alone: the key of a section
   const inner = table.groups.find((group) => group.section !== undefined && group.keys.has(camel(flag)));
   const near = inner?.keys.get(camel(flag))?.flag ?? didYouMean(flag, [...own, ...flags]);
