@@ -10,7 +10,11 @@ export function configNotFound(file: string): LMFlowError {
   });
 }
 
-/** LMFLOW_CONFIG_NOT_FOUND: a folder was named where a config file is expected. `inside` is the name of one in it. */
+/**
+ * LMFLOW_CONFIG_NOT_FOUND: a folder was named where a config file is expected.
+ *
+ * `inside` is the name of a config file in it.
+ */
 export function configFolder(folder: string, inside: string | undefined): LMFlowError {
   return new LMFlowError('LMFLOW_CONFIG_NOT_FOUND', `the config file ${folder} is a folder`, {
     hint: inside === undefined ? 'name a file in it: --config FOLDER/lmflow.config.ts' : `name the file in it: --config ${join(folder, inside)}`,
