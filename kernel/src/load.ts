@@ -11,7 +11,7 @@ import type { Layer } from './settings/layers.ts';
 
 /** Where to look and what to load beside the configuration. */
 export interface LoadOptions {
-  /** Folder to start from; the process's own unless told. */
+  /** Folder to look for a config and for packages from; the working directory unless told. Paths in values are relative to the working directory always. */
   readonly cwd?: string;
   /** Config file to read instead of looking for one. */
   readonly configFile?: string;
