@@ -47,7 +47,7 @@ export async function main(argv: readonly string[], stdout: Output = process.std
     return exitCodeOf(error);
   } finally {
     log.end();
-    process.chdir(started);
+    if (globals.cwd !== undefined) process.chdir(started);
   }
 }
 
