@@ -17,17 +17,33 @@ export function isModulePattern(pattern: string): boolean {
   }
 }
 
-const claims = new WeakMap<Model, Map<string, string>>();
+/** Linears that a plugin computes in a way of its own. */
+export interface LinearClaim {
+  readonly plugin: string;
+  /** All that decides their numbers, in words for the model card and the resume check: `in 4 bits (nf4, double quantization)`. */
+  readonly how: string;
+  /** Their names. */
+  readonly linears: readonly string[];
+}
 
-/** Says that `plugin` computes these linears of the model. Throws LMFLOW_LINEARS_CLAIMED where another plugin does already. */
-export function claimLinears(model: Model, layers: readonly LinearLayer[], plugin: string): void {
-  const known = claims.get(model) ?? new Map<string, string>();
+const claims = new WeakMap<Model, Map<string, Omit<LinearClaim, 'linears'>>>();
+
+/** Says that `plugin` computes these linears of the model, and how (see LinearClaim). Throws LMFLOW_LINEARS_CLAIMED where another plugin does already. */
+export function claimLinears(model: Model, layers: readonly LinearLayer[], plugin: string, how: string): void {
+  const known = claims.get(model) ?? new Map<string, Omit<LinearClaim, 'linears'>>();
   claims.set(model, known);
   for (const { name } of layers) {
     const other = known.get(name);
-    if (other !== undefined && other !== plugin) throw linearsClaimed(name, other, plugin);
+    if (other !== undefined && other.plugin !== plugin) throw linearsClaimed(name, other.plugin, plugin);
   }
-  for (const { name } of layers) known.set(name, plugin);
+  const claim = { plugin, how };
+  for (const { name } of layers) known.set(name, claim);
+}
+
+/** What plugins have claimed; all other linears are computed in float32. */
+export function claimedLinears(model: Model): LinearClaim[] {
+  const known = [...claims.get(model) ?? []];
+  return [...new Set(known.map(([, claim]) => claim))].map((claim) => ({ ...claim, linears: known.filter(([, other]) => other === claim).map(([name]) => name) }));
 }
 
 /** LMFLOW_LINEARS_CLAIMED: two plugins want to compute the same linear. */

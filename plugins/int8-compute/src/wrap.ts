@@ -24,7 +24,7 @@ export function int8Linears(model: Model, { exclude }: Int8Options): LinearLayer
 /** Makes the int8 copies of a model's linears and wraps its products. */
 export async function computeInInt8(model: Model, options: Int8Options, plugin: string, log: Logger): Promise<Switch> {
   const layers = int8Linears(model, options);
-  claimLinears(model, layers, plugin);
+  claimLinears(model, layers, plugin, 'in int8');
   const stored = await storeLinears(model, layers, options, log);
   const way: Switch = { layers, float: false };
   const { matmul } = model.build;

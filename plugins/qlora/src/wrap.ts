@@ -19,7 +19,7 @@ export function quantizedLinears(model: Model, { exclude }: QloraOptions): Linea
 /** Quantizes a model's linears and wraps its building functions. `model.read` and `model.weights` keep giving the float weights. */
 export async function quantizeModel(model: Model, options: QloraOptions, plugin: string, log: Logger): Promise<readonly LinearLayer[]> {
   const layers = quantizedLinears(model, options);
-  claimLinears(model, layers, plugin);
+  claimLinears(model, layers, plugin, `in 4 bits (${options.quantType}${options.doubleQuant ? ', double quantization' : ''})`);
   const stored = await storeLinears(model, layers, options, log);
   const byWeight = new Map(layers.map((layer) => [layer.weight, layer]));
   const { matmul, weight } = model.build;

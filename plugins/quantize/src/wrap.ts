@@ -39,7 +39,7 @@ export function chosenMatrices(model: Model, bits: Bits, options: QuantizeOption
 /** Quantizes a model's matrices and wraps its products. A weight that an adapter brings whole (modules_to_save) is computed in float. */
 export async function quantizeModel(model: Model, bits: Bits, options: QuantizeOptions, plugin: string, log: Logger): Promise<Switch> {
   const { matrices, head } = chosenMatrices(model, bits, options);
-  claimLinears(model, model.linears.filter(({ name }) => matrices.some((matrix) => matrix.name === name)), plugin);
+  claimLinears(model, model.linears.filter(({ name }) => matrices.some((matrix) => matrix.name === name)), plugin, `in ${bits} bits`);
   const stored = await storeMatrices(model, matrices, options.cacheDir, log);
   const after = [...new Set([...stored.values()].map(({ group }) => group))].flatMap(({ packed, scales, zeroPoints }) => [packed, scales, ...(zeroPoints ? [zeroPoints] : [])]);
   const way: Switch = { float: false, matrices: stored.size, bytes: { before: bytesOf(matrices.map(({ weight }) => model.weights.get(weight)!)), after: bytesOf(after) } };
@@ -49,7 +49,7 @@ export async function quantizeModel(model: Model, bits: Bits, options: QuantizeO
 
 /** Wraps the products of a model whose checkpoint has matrices in a few bits. */
 export async function computePacked(model: Model, matrices: readonly Matrix[], { activations, cacheDir }: QuantizeOptions, plugin: string, log: Logger): Promise<void> {
-  claimLinears(model, model.linears.filter(({ name }) => matrices.some((matrix) => matrix.name === name)), plugin);
+  claimLinears(model, model.linears.filter(({ name }) => matrices.some((matrix) => matrix.name === name)), plugin, 'in the few bits of the checkpoint');
   const stored = await storeMatrices(model, matrices, cacheDir, log);
   const byWeight = new Map([...stored.values()].map((matrix) => [matrix.weight, matrix]));
   const { weight } = model.build;

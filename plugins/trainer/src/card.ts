@@ -1,6 +1,6 @@
 // README.md of the result: a model card with the data, the settings and the figures of this run.
 import { basename, isAbsolute, resolve } from 'node:path';
-import type { FitRequest } from '@lmflow/sdk';
+import { claimedLinears, type FitRequest, type Model } from '@lmflow/sdk';
 import type { Plan } from './plan.ts';
 import { formatTime } from './report.ts';
 import type { RunSettings } from './settings.ts';
@@ -38,7 +38,7 @@ export function modelCard({ request, settings, state, plan, evaluation, engine, 
     `${adapted ? `A ${model.adapter!.name} adapter for` : 'Finetuned from'} \`${withoutFolder(model.source)}\`${model.revision === undefined ? '' : ` (revision \`${model.revision}\`)`}, `
     + `${count(plan.trainableParameters)} of ${count(plan.totalParameters)} parameters trained with [LMFlow for TypeScript](https://www.npmjs.com/package/lmflow).`, '',
     '## Data', '', ...bullets({ samples: request.train.length, evaluationSamples: request.evaluation?.length ?? 0, ...facts }), '',
-    '## Settings', '', '| setting | value |', '|---|---|', ...settingsRows(settings), '',
+    '## Settings', '', '| setting | value |', '|---|---|', ...settingsRows(settings, model), '',
     '## Results', '', '| figure | value |', '|---|---|', ...resultRows(state, settings, evaluation), '',
     '![Loss](training_loss.svg)', '',
     ...evaluationTable(state),
@@ -46,7 +46,7 @@ export function modelCard({ request, settings, state, plan, evaluation, engine, 
   ].join('\n');
 }
 
-function settingsRows({ options, totalSteps, warmupSteps, seed, stepsPerEpoch }: RunSettings): string[] {
+function settingsRows({ options, totalSteps, warmupSteps, seed, stepsPerEpoch }: RunSettings, model: Model): string[] {
   const adam = options.optim.startsWith('adamw') ? ` (beta1 ${options.adamBeta1}, beta2 ${options.adamBeta2}, epsilon ${options.adamEpsilon})` : '';
   const rows: readonly (readonly [string, string | number])[] = [
     ['steps', totalSteps],
@@ -56,7 +56,7 @@ function settingsRows({ options, totalSteps, warmupSteps, seed, stepsPerEpoch }:
     ['weight decay', options.weightDecay],
     ['learning rate', `${options.learningRate}, ${options.lrSchedulerType}, ${warmupSteps} warmup step${warmupSteps === 1 ? '' : 's'}`],
     ['largest gradient norm', options.maxGradNorm],
-    ['precision', 'float32'],
+    ['precision', ['float32', ...claimedLinears(model).map(({ how, linears }) => `${linears.length} of ${model.linears.length} linears ${how}`)].join('; ')],
     ['seed', seed],
   ];
   return rows.map(([name, value]) => `| ${name} | ${value} |`);

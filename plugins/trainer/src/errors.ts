@@ -3,7 +3,8 @@ import { didYouMean, LMFlowError } from '@lmflow/sdk';
 
 const list = (names: Iterable<string>): string => [...names].join(', ');
 const question = (name: string, names: readonly string[]): string => {
-  const near = didYouMean(name, names);
+  // "AdamW" is nearer to adam by letters, and means adamw_torch.
+  const near = names.find((known) => known.startsWith(name.toLowerCase())) ?? didYouMean(name, names);
   return near === undefined ? '' : `; did you mean "${near}"?`;
 };
 
@@ -82,10 +83,12 @@ export function checkpointInvalid(folder: string, reason: string): LMFlowError {
   return new LMFlowError('LMFLOW_CHECKPOINT_INVALID', `${folder} cannot be resumed from: ${reason}`);
 }
 
-/** Settings that decide the result are not those of the checkpoint. */
-export function resumeChanged(folder: string, changes: readonly string[]): LMFlowError {
+/** Settings that decide the result are not those of the checkpoint. `fits`: the checkpoint's parameters are those of this run, so that it could go on with the new settings. */
+export function resumeChanged(folder: string, changes: readonly string[], fits: boolean): LMFlowError {
   return new LMFlowError('LMFLOW_RESUME_CHANGED', `${folder} was made with other settings:\n${changes.map((change) => `  ${change}`).join('\n')}`,
-    { hint: 'Set them back, or say --allow-config-change to go on with the new ones (the run is then no longer the same as one without interruption).' });
+    { hint: fits
+      ? 'Set them back, or say --allow-config-change to go on with the new ones (the run is then no longer the same as one without interruption).'
+      : 'Other parameters are trained than in the checkpoint, or in other shapes, so that it cannot be gone on from, with --allow-config-change either. Set back what decides them, or start another run in another outputDir.' });
 }
 
 /** A part of the state did not come back from the checkpoint. */

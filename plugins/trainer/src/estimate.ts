@@ -3,7 +3,6 @@ import type { Engine, Parameter } from '@lmflow/sdk';
 import { Graph } from '@lmflow/sdk/graph';
 import { Chunks, numbersOf } from './chunks.ts';
 import { nextOf } from './elementwise.ts';
-import { optimizerArgument } from './errors.ts';
 import type { Curvature, OptimizerArguments } from './optimizer.ts';
 import type { ParameterState } from './optimizer-state.ts';
 import type { TrainerOptions } from './options.ts';
@@ -32,13 +31,11 @@ export class Estimator {
   /** Steps that an estimate serves. */
   readonly #every: number;
 
-  /** Throws LMFLOW_CONFIG_OPTIMIZER_ARGUMENT. */
   constructor(curvature: Curvature, engine: Engine, options: TrainerOptions, given: OptimizerArguments) {
     this.#curvature = curvature;
     this.#options = options;
     this.#arguments = given;
     this.#every = Number(given[curvature.every]);
-    if (!Number.isInteger(this.#every) || this.#every < 1) throw optimizerArgument(options.optim, `${curvature.every} must be a whole number of steps, 1 or more, not ${this.#every}`);
     this.#chunks = new Chunks(engine, `curvature of ${options.optim}`, (tensors, size) => this.#build(tensors, size));
   }
 

@@ -1,19 +1,22 @@
 // The training loop of every method, with optimizers and schedules as tables that plugins add rows to.
 import { createRequire } from 'node:module';
-import { definePlugin, ENGINE, TRAINER } from '@lmflow/sdk';
+import { definePlugin, ENGINE, Stage, TRAINER } from '@lmflow/sdk';
+import { chosenOptimizer } from './optimizer.ts';
 import { OPTIMIZERS, optimizers } from './optimizers.ts';
 import { trainerAliases, trainerOptions, type TrainerInput } from './options.ts';
-import { SCHEDULES, schedules } from './schedules.ts';
+import { chosenSchedule, SCHEDULES, schedules } from './schedules.ts';
 import { LoopTrainer } from './trainer.ts';
 import { unsupportedOptions } from './unsupported.ts';
 
 export { OPTIMIZERS, adamw, sgd } from './optimizers.ts';
-export type { Optimizer, OptimizerArguments, UpdateFacts, UpdateValues } from './optimizer.ts';
+export type { ArgumentRange, Optimizer, OptimizerArguments, UpdateFacts, UpdateValues } from './optimizer.ts';
 export { SCHEDULES, type Schedule, type ScheduleState } from './schedules.ts';
 export { trainerOptions, type TrainerInput, type TrainerOptions } from './options.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-trainer';
+/** After every plugin that adds a row to the tables. */
+const LAST = 2 * Stage.Late;
 
 declare module '@lmflow/sdk' {
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- merges the training arguments in as flat keys
@@ -29,6 +32,14 @@ const trainer = definePlugin({
   apply(context) {
     context.provide(OPTIMIZERS, optimizers);
     context.provide(SCHEDULES, schedules);
+    // Before the data is read and tokenized, which may take long.
+    context.hooks.onModelLoad.tap({ name, stage: LAST }, (model, { purpose }) => {
+      if (purpose !== 'training') return model;
+      const { options } = context;
+      chosenOptimizer(context.resolve(OPTIMIZERS), options);
+      chosenSchedule(context.resolve(SCHEDULES), { name: options.lrSchedulerType, given: options.lrSchedulerKwargs });
+      return model;
+    });
     context.provide(TRAINER, (resolve) => new LoopTrainer({
       options: context.options, config: context.config, hooks: context.hooks, log: context.log, version,
       engine: resolve(ENGINE), optimizers: resolve(OPTIMIZERS), schedules: resolve(SCHEDULES),

@@ -1,7 +1,7 @@
 // What an optimizer is: tensors kept beside a parameter, numbers of a step, and the tensor program of one update. How it is run is in update.ts.
 import type { Parameter } from '@lmflow/sdk';
 import type { Shape, Value } from '@lmflow/sdk/graph';
-import { optimizerArgument, optionUnread } from './errors.ts';
+import { optimizerArgument, optimizerUnknown, optionUnread, settingsConflict } from './errors.ts';
 import { trainerOptions, type TrainerOptions } from './options.ts';
 
 /** Arguments of an optimizer, from `optimArgs`. */
@@ -52,6 +52,14 @@ export interface Curvature {
   readonly update: (values: Omit<UpdateValues, 'parameter' | 'decays'>) => Readonly<Record<string, Value>>;
 }
 
+/** Which numbers an argument may be; all finite ones where nothing is said. */
+export interface ArgumentRange { readonly min?: number; readonly above?: number; readonly max?: number; readonly below?: number; readonly whole?: true }
+
+/** How much of a mean is kept from step to step. */
+export const DECAY: ArgumentRange = { min: 0, below: 1 };
+export const NOT_NEGATIVE: ArgumentRange = { min: 0 };
+const COUNT: ArgumentRange = { min: 1, whole: true };
+
 /** Training arguments that only Adam and what came of it have. */
 const ADAM_OPTIONS = ['adamBeta1', 'adamBeta2', 'adamEpsilon'] as const;
 
@@ -63,6 +71,12 @@ export interface Optimizer {
   readonly arguments?: OptimizerArguments;
   /** What an argument that is text may be. */
   readonly choices?: Readonly<Record<string, readonly string[]>>;
+  /** What an argument that is a number may be. */
+  readonly ranges?: Readonly<Record<string, ArgumentRange>>;
+  /** What is wrong with arguments that are right one by one. */
+  readonly conflict?: (given: OptimizerArguments) => string | undefined;
+  /** The only values of lrSchedulerType that it goes with; all where nothing is said. */
+  readonly schedules?: readonly string[];
   /** Tensors kept beside a parameter, zero at first, by name. */
   readonly state: (parameter: Parameter, given: OptimizerArguments) => Readonly<Record<string, Shape>>;
   /** State that starts as a copy of the parameter. */
@@ -81,28 +95,54 @@ export interface Optimizer {
   readonly evaluationWeights?: (parameter: Float32Array, state: Readonly<Record<string, Float32Array>>, options: TrainerOptions) => Float32Array;
 }
 
+/** The row that `optim` names. Throws LMFLOW_CONFIG_OPTIMIZER, LMFLOW_CONFIG_OPTIMIZER_ARGUMENT, and LMFLOW_CONFIG_CONFLICT for a schedule that it does not go with. */
+export function chosenOptimizer(table: ReadonlyMap<string, Optimizer>, options: TrainerOptions): Optimizer {
+  const { optim, lrSchedulerType } = options;
+  const optimizer = table.get(optim);
+  if (!optimizer) throw optimizerUnknown(optim, [...table.keys()]);
+  optimizerArguments(optimizer, options);
+  const { schedules } = optimizer;
+  if (schedules && !schedules.includes(lrSchedulerType)) throw settingsConflict(`lrSchedulerType is ${lrSchedulerType}, and optim ${optim} goes only with ${schedules.join(' or ')}`, `Set lrSchedulerType to ${schedules.join(' or ')}, or choose another optim.`);
+  return optimizer;
+}
+
 /** Reads `optimArgs` (`a=1,b=true`, or an object) against an optimizer's arguments. Throws LMFLOW_CONFIG_OPTIMIZER_ARGUMENT, also for a training argument that it does not read. */
-export function optimizerArguments({ arguments: known = {}, choices = {}, reads = ADAM_OPTIONS }: Optimizer, options: TrainerOptions): OptimizerArguments {
+export function optimizerArguments({ arguments: known = {}, choices = {}, ranges = {}, conflict, curvature, reads = ADAM_OPTIONS }: Optimizer, options: TrainerOptions): OptimizerArguments {
   const { optim, optimArgs } = options;
   const unread = ADAM_OPTIONS.find((name) => !reads.includes(name) && options[name] !== trainerOptions.shape[name].parse(undefined));
   if (unread !== undefined) throw optionUnread(optim, unread, Object.keys(known));
-  const given: Record<string, unknown> = typeof optimArgs === 'string' ? parsed(optim, optimArgs) : optimArgs;
   const result: Record<string, number | boolean | string> = { ...known };
-  for (const [name, value] of Object.entries(given)) {
+  const set = new Set<string>();
+  for (const [name, value] of typeof optimArgs === 'string' ? parsed(optim, optimArgs) : Object.entries(optimArgs)) {
     const key = [name, name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)].find((spelling) => spelling in known);
     if (key === undefined) throw optimizerArgument(optim, `there is no argument "${name}"; it has ${Object.keys(known).join(', ') || 'none'}`);
+    if (set.has(key)) throw optimizerArgument(optim, `${key} is given twice; leave one of them out`);
+    set.add(key);
     result[key] = typed(optim, key, value, known[key]!);
+    const range = ranges[key] ?? (key === curvature?.every ? COUNT : {});
+    if (!isWithin(Number(result[key]), range)) throw optimizerArgument(optim, `${key} must be ${inWords(range)}, not ${JSON.stringify(value)}`);
     if (choices[key] && !choices[key].includes(String(value))) throw optimizerArgument(optim, `${key} must be one of ${choices[key].join(', ')}, not ${JSON.stringify(value)}`);
   }
+  const wrong = conflict?.(result);
+  if (wrong !== undefined) throw optimizerArgument(optim, wrong);
   return result;
 }
 
-function parsed(optim: string, text: string): Record<string, string> {
-  return Object.fromEntries(text.split(',').filter((part) => part.trim() !== '').map((part) => {
+function isWithin(number: number, { min, above, max, below, whole }: ArgumentRange): boolean {
+  return !((min !== undefined && number < min) || (above !== undefined && number <= above) || (max !== undefined && number > max) || (below !== undefined && number >= below) || (whole && !Number.isInteger(number)));
+}
+
+function inWords({ min, above, max, below, whole }: ArgumentRange): string {
+  const bounds = [['at least', min], ['above', above], ['at most', max], ['below', below]] as const;
+  return `${whole ? 'a whole number, ' : ''}${bounds.flatMap(([words, bound]) => (bound === undefined ? [] : [`${words} ${bound}`])).join(' and ')}`;
+}
+
+function parsed(optim: string, text: string): (readonly [string, string])[] {
+  return text.split(',').filter((part) => part.trim() !== '').map((part) => {
     const [name, value, ...more] = part.split('=').map((side) => side.trim());
     if (!name || !value || more.length > 0) throw optimizerArgument(optim, `"${part}" is not name=value`);
     return [name, value];
-  }));
+  });
 }
 
 function typed(optim: string, name: string, value: unknown, standard: number | boolean | string): number | boolean | string {

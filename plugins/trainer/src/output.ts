@@ -46,9 +46,10 @@ async function removeResults(outputDir: string, model: Model): Promise<void> {
 }
 
 /** For the plan: what would happen to the folder. */
-export async function describeOutput({ outputDir, options }: RunSettings): Promise<string> {
+export async function describeOutput({ outputDir, options }: RunSettings, resumed: FoundCheckpoint | undefined): Promise<string> {
+  if (resumed) return `${outputDir} (resumed from ${basename(resumed.folder)})`;
+  if (options.resumeFromCheckpoint !== false) return `${outputDir} (no checkpoint yet: starts with the first step)`;
   if (await isEmptyFolder(outputDir)) return outputDir;
-  if (options.resumeFromCheckpoint !== false) return `${outputDir} (resumed)`;
   return `${outputDir} (${options.overwriteOutputDir ? 'overwritten' : 'not empty: training needs resumeFromCheckpoint or overwriteOutputDir'})`;
 }
 

@@ -1,10 +1,11 @@
 // Going on from a checkpoint: which one, whether it fits the settings, and putting everything back.
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
-import type { Engine, FitRequest, Hooks, Logger, Model } from '@lmflow/sdk';
+import { claimedLinears, type Engine, type FitRequest, type Hooks, type Logger, type Model, type Parameter } from '@lmflow/sdk';
 import { inspectCheckpoint, listCheckpoints, OPTIMIZER_FILE, parameterHashes, STATE_FILE, type OwnState } from './checkpoints.ts';
 import { checkpointInvalid, resumeChanged, resumeIncomplete } from './errors.ts';
 import { CheckpointFolder } from './folder.ts';
+import type { Optimizer } from './optimizer.ts';
 import { samplingStrategy } from './order.ts';
 import type { RunSettings } from './settings.ts';
 import type { RunState } from './state.ts';
@@ -30,7 +31,8 @@ const NOT_COMPARED = new Set([
 /** The facts of this run. */
 export function resumeFacts({ model, train, objective, description }: FitRequest, settings: RunSettings, engine: Engine, base: string): ResumeFacts {
   const { options, seed, totalSteps, warmupSteps } = settings;
-  const shapes = [...model.parameters.values()].map(({ name, shape, learningRateScale }) => `${name}[${shape.join()}]${learningRateScale === undefined ? '' : ` x ${learningRateScale}`}`).join();
+  const ofParameters = (say: (parameter: Parameter) => string): string => digest([...model.parameters.values()].map(say).join(), 16);
+  const scales = new Set([...model.parameters.values()].map(({ learningRateScale = 1 }) => learningRateScale));
   const { base_model_name_or_path: _source, ...adapter } = model.adapter?.save().config ?? {};
   return asJson({
     exact: {
@@ -40,7 +42,9 @@ export function resumeFacts({ model, train, objective, description }: FitRequest
       trainSamplingStrategy: samplingStrategy(options),
       trainSamples: `${train.length} (${train.fingerprint})`,
       base,
-      parameters: `${model.parameters.size} (${createHash('sha256').update(shapes).digest('hex').slice(0, 16)})`,
+      parameters: `${model.parameters.size} (${ofParameters(({ name, shape }) => `${name}[${shape.join()}]`)})`,
+      ...(scales.size > 1 || !scales.has(1) ? { learningRateScales: `${[...scales].join(', ')} (${ofParameters(({ learningRateScale = 1 }) => String(learningRateScale))})` } : {}),
+      ...Object.fromEntries(claimedLinears(model).map(({ plugin, how, linears }) => [`linears ${how} by ${plugin}`, `${linears.length} (${digest(linears.join(), 8)})`])),
       objective: objective.name,
       ...Object.fromEntries(Object.entries(adapter).map(([key, value]) => [`adapter.${key}`, value])),
     },
@@ -53,6 +57,7 @@ export function resumeFacts({ model, train, objective, description }: FitRequest
   });
 }
 
+const digest = (text: string, length: number): string => createHash('sha256').update(text).digest('hex').slice(0, length);
 const asJson = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
 /** `learningRate: 0.0001 -> 0.001` for each key that differs. */
@@ -93,11 +98,12 @@ async function usable(folder: string): ReturnType<typeof inspectCheckpoint> {
   return 'own' in found && !(OPTIMIZER_FILE in found.own.files) ? { fault: 'it was saved with saveOnlyModel, without the optimizer' } : found;
 }
 
-/** Throws LMFLOW_RESUME_CHANGED for changes that break exactness, unless they are allowed; tells the others. */
+/** Throws LMFLOW_RESUME_CHANGED for changes that break exactness, unless they are allowed and the parameters are the checkpoint's; tells the others. */
 export function compareFacts({ folder, own }: FoundCheckpoint, facts: ResumeFacts, { options }: RunSettings, log: Logger): void {
   const exact = changesOf(own.facts.exact, facts.exact);
   const other = changesOf(own.facts.other, facts.other);
-  if (exact.length > 0 && !options.allowConfigChange) throw resumeChanged(folder, exact);
+  const fits = own.facts.exact['parameters'] === facts.exact['parameters'];
+  if (exact.length > 0 && !(fits && options.allowConfigChange)) throw resumeChanged(folder, exact, fits);
   for (const change of exact) log.warn(`changed since ${folder} (allowed): ${change}`);
   for (const change of other) log.warn(`changed since ${folder}: ${change}`);
 }
@@ -107,15 +113,26 @@ export interface RestoreRequest {
   readonly model: Model;
   readonly state: RunState;
   readonly updater: Updater;
+  readonly settings: RunSettings;
+  readonly optimizers: ReadonlyMap<string, Optimizer>;
+  readonly log: Logger;
 }
 
 /** Puts weights, optimizer and counters back. Throws LMFLOW_RESUME_INCOMPLETE. */
-export async function restoreRun({ folder, own }: FoundCheckpoint, { hooks, model, state, updater }: RestoreRequest): Promise<void> {
+export async function restoreRun({ folder, own }: FoundCheckpoint, { hooks, model, state, updater, settings, optimizers, log }: RestoreRequest): Promise<void> {
   await restoreModel(folder, own, hooks, model);
   const checkpoint = new CheckpointFolder('checkpoint', folder, own.step, model);
   const saved = await checkpoint.readTensors(OPTIMIZER_FILE);
-  const missing = updater.restore(model.parameters.values(), saved ?? new Map());
-  if (missing.length > 0) throw resumeIncomplete(folder, `the optimizer's state lacks ${some(missing)}`, 'Resume from an earlier checkpoint.');
+  const { exact } = own.facts;
+  const { optim, optimArgs } = settings.options;
+  if (optimizers.get(String(exact['optim'])) === optimizers.get(optim)) {
+    const missing = updater.restore(model.parameters.values(), saved ?? new Map());
+    if (missing.length > 0) {
+      if (JSON.stringify(exact['optimArgs']) === JSON.stringify(optimArgs)) throw resumeIncomplete(folder, `the optimizer's state lacks ${some(missing)}`, 'Resume from an earlier checkpoint.');
+      updater.reset();
+      log.warn(`the state of ${optim} starts anew: with these optimArgs it has ${some(missing)}, which the checkpoint lacks`);
+    }
+  } else log.warn(`the state of ${optim} starts anew: that of ${String(exact['optim'])} in the checkpoint is another optimizer's`);
   state.restore(await checkpoint.readJson(STATE_FILE) as Record<string, unknown>, own);
 }
 

@@ -131,13 +131,19 @@ export interface ScheduleRequest extends Omit<ScheduleState, 'step'> {
   readonly given: Readonly<Record<string, unknown>>;
 }
 
-/** The learning rate as a function of the steps done before. Throws LMFLOW_CONFIG_SCHEDULE and LMFLOW_CONFIG_SCHEDULE_ARGUMENT. */
-export function learningRateOf(table: ReadonlyMap<string, Schedule>, { name, given, ...state }: ScheduleRequest): (step: number) => number {
+/** The row that a name means, and its arguments. Throws LMFLOW_CONFIG_SCHEDULE and LMFLOW_CONFIG_SCHEDULE_ARGUMENT. */
+export function chosenSchedule(table: ReadonlyMap<string, Schedule>, { name, given }: Pick<ScheduleRequest, 'name' | 'given'>): { readonly schedule: Schedule; readonly decided: Arguments } {
   const schedule = table.get(name);
   if (!schedule) throw scheduleUnknown(name, [...table.keys()], REFUSED[name]);
-  const fail = (what: string): never => { throw scheduleArgument(name, what); };
-  const decided = { ...argumentsOf(schedule, given, fail) };
-  schedule.check?.(decided, state, fail);
+  return { schedule, decided: argumentsOf(schedule, given, failOf(name)) };
+}
+
+const failOf = (name: string) => (what: string): never => { throw scheduleArgument(name, what); };
+
+/** The learning rate as a function of the steps done before. Throws LMFLOW_CONFIG_SCHEDULE and LMFLOW_CONFIG_SCHEDULE_ARGUMENT. */
+export function learningRateOf(table: ReadonlyMap<string, Schedule>, { name, given, ...state }: ScheduleRequest): (step: number) => number {
+  const { schedule, decided } = chosenSchedule(table, { name, given });
+  schedule.check?.(decided, state, failOf(name));
   return (step) => state.learningRate * schedule.factor({ ...state, step }, decided);
 }
 

@@ -2,19 +2,19 @@
 import type { Config, Engine, FitRequest, FitResult, Hooks, Logger, Objective, Samples, Trainer } from '@lmflow/sdk';
 import { baseFingerprint } from './base.ts';
 import { lengthCap, type CollateOptions } from './collate.ts';
-import { evaluationAborted, nothingToTrain, objectiveUnsampled, optimizerUnknown } from './errors.ts';
+import { evaluationAborted, nothingToTrain, objectiveUnsampled } from './errors.ts';
 import { evaluateSamples } from './evaluate.ts';
 import { evaluateRun, trainingLoop, type LoopEnd, type Run } from './loop.ts';
 import { availableBytes } from './memory.ts';
 import { GradientNorm } from './norm.ts';
-import type { Optimizer } from './optimizer.ts';
+import { chosenOptimizer, type Optimizer } from './optimizer.ts';
 import type { TrainerOptions } from './options.ts';
 import { dataOrder } from './order.ts';
 import { describeOutput, prepareOutput, writeResults } from './output.ts';
 import { makePlan, tellPlan, type Plan } from './plan.ts';
 import { Programs } from './programs.ts';
 import { Reporter } from './report.ts';
-import { compareFacts, findCheckpoint, restoreBest, restoreRun, resumeFacts } from './resume.ts';
+import { compareFacts, findCheckpoint, restoreBest, restoreRun, resumeFacts, type FoundCheckpoint } from './resume.ts';
 import type { Schedule } from './schedules.ts';
 import { decideSettings } from './settings.ts';
 import { RunState } from './state.ts';
@@ -47,10 +47,10 @@ export class LoopTrainer implements Trainer {
 
   async fit(request: FitRequest): Promise<FitResult> {
     const { log } = this.#setup;
-    const { run, plan } = await this.#prepare(request);
+    const { run, plan, found } = await this.#prepare(request);
     try {
       if (request.dryRun) return resultOf(run, 'stopped');
-      await this.#begin(run);
+      await this.#begin(run, found);
       const end = await trainingLoop(run);
       if (end === 'interrupted') {
         log.info(run.checkpoint === undefined ? 'stopped before the first step' : `stopped after step ${run.state.globalStep}; go on with --resume-from-checkpoint`);
@@ -92,8 +92,8 @@ export class LoopTrainer implements Trainer {
     return this.#setup.config.seed ?? DEFAULT_SEED;
   }
 
-  /** Decides everything, prints the plan; writes nothing. */
-  async #prepare(request: FitRequest): Promise<{ readonly run: Run; readonly plan: Plan }> {
+  /** Decides everything, finds the checkpoint to resume from and whether it fits, prints the plan; writes nothing. */
+  async #prepare(request: FitRequest): Promise<{ readonly run: Run; readonly plan: Plan; readonly found: FoundCheckpoint | undefined }> {
     const { options, config, hooks, log, engine, schedules } = this.#setup;
     const { model, train, evaluation, objective } = request;
     if (model.parameters.size === 0) throw nothingToTrain();
@@ -101,38 +101,37 @@ export class LoopTrainer implements Trainer {
     const order = dataOrder(train, options, seed);
     const settings = decideSettings({ options, outputDir: config.outputDir ?? DEFAULT_OUTPUT, seed, order, evaluation, schedules });
     const updater = new Updater(this.#optimizer(objective), engine, options);
+    const facts = resumeFacts(request, settings, engine, await baseFingerprint(model));
+    const found = await findCheckpoint(settings, log);
+    if (found) compareFacts(found, facts, settings, log);
     const collating = this.#collating(request, [train, evaluation]);
     const planned = { request, settings, order, updater, collating, hooks };
     const plan = await makePlan(planned);
-    tellPlan(plan, planned, await describeOutput(settings), log);
+    tellPlan(plan, planned, await describeOutput(settings, found), log);
     const state = new RunState();
     const run: Run = {
-      request, settings, order, collating, hooks, log, updater, state, checkpoint: undefined, savedStep: 0, evaluated: undefined,
-      facts: resumeFacts(request, settings, engine, await baseFingerprint(model)),
+      request, settings, order, facts, collating, hooks, log, updater, state, checkpoint: undefined, savedStep: 0, evaluated: undefined,
       programs: new Programs({ engine, model, objective, seed, budget: PROGRAM_SHARE * plan.memory.available }),
       norm: new GradientNorm(engine),
       reporter: new Reporter(settings, state, hooks, log),
       totalParameters: plan.totalParameters,
     };
-    return { run, plan };
+    return { run, plan, found };
   }
 
   #optimizer(objective: Objective): Optimizer {
-    const { options: { optim }, optimizers } = this.#setup;
-    const optimizer = optimizers.get(optim);
-    if (!optimizer) throw optimizerUnknown(optim, [...optimizers.keys()]);
-    if (optimizer.curvature && !objective.buildSampled) throw objectiveUnsampled(optim, objective.name);
+    const { options, optimizers } = this.#setup;
+    const optimizer = chosenOptimizer(optimizers, options);
+    if (optimizer.curvature && !objective.buildSampled) throw objectiveUnsampled(options.optim, objective.name);
     return optimizer;
   }
 
   /** Makes the output folder ready and resumes where that was asked for. */
-  async #begin(run: Run): Promise<void> {
-    const { settings, facts, log, state, reporter } = run;
-    const found = await findCheckpoint(settings, log);
-    if (found) compareFacts(found, facts, settings, log);
+  async #begin(run: Run, found: FoundCheckpoint | undefined): Promise<void> {
+    const { settings, log, state, reporter } = run;
     await prepareOutput(settings, run.request.model, found, log);
     if (found) {
-      await restoreRun(found, { ...run, model: run.request.model });
+      await restoreRun(found, { ...run, model: run.request.model, optimizers: this.#setup.optimizers });
       run.programs.parametersChanged();
       run.checkpoint = found.folder;
       run.savedStep = state.globalStep;

@@ -42,7 +42,8 @@ export class Updater {
 
   /** Whether the step begins with an estimate of the curvature. */
   estimatesAt(step: number): boolean {
-    return this.#estimator?.isDue(step) ?? false;
+    // Without a state yet (another optimizer went before) the first estimate would come late.
+    return this.#estimator !== undefined && (this.#states.size === 0 || this.#estimator.isDue(step));
   }
 
   /** Takes the gradients with drawn labels into the state's estimate of the curvature. */
@@ -134,12 +135,17 @@ export class Updater {
     return missing;
   }
 
+  /** Every parameter's state is that before the first update. */
+  reset(): void {
+    this.#states.clear();
+  }
+
   async dispose(): Promise<void> {
     for (const chunks of Object.values(this.#chunks)) await chunks.dispose();
     await this.#estimator?.dispose();
     for (const program of this.#programs.values()) await program?.dispose();
     this.#programs.clear();
-    this.#states.clear();
+    this.reset();
   }
 
   #facts(parameter: Parameter, { step, numbers }: Pick<ParameterState, 'step' | 'numbers'>, learningRate: number): Parameters<Optimizer['scalars']>[0] {

@@ -1,7 +1,7 @@
 // Adafactor (Shazeer and Stern 2018) as transformers.optimization.Adafactor computes it with a learning rate of its own (relative_step off).
 import { add, broadcastTo, div, maximum, mul, reciprocal, reshape, sqrt, sub, sum, type Value } from '@lmflow/sdk/graph';
 import { sizeOf } from '@lmflow/sdk/graph';
-import { numberOf, type Optimizer } from '../optimizer.ts';
+import { DECAY, NOT_NEGATIVE, numberOf, type Optimizer } from '../optimizer.ts';
 
 const rootMeanSquare = (x: Value): Value => sqrt(mul(sum(mul(x, x)), 1 / sizeOf(x.shape)));
 
@@ -13,6 +13,7 @@ export const adafactor: Optimizer = {
   name: 'adafactor',
   reads: [],
   arguments: { eps1: 1e-30, eps2: 1e-3, clip_threshold: 1, decay_rate: -0.8, beta1: 0, scale_parameter: false },
+  ranges: { eps1: NOT_NEGATIVE, eps2: NOT_NEGATIVE, clip_threshold: { above: 0 }, decay_rate: { max: 0 }, beta1: DECAY },
   state: ({ shape }, given) => ({
     ...(shape.length >= 2 ? { exp_avg_sq_row: shape.slice(0, -1), exp_avg_sq_col: [...shape.slice(0, -2), shape.at(-1)!] } : { exp_avg_sq: shape }),
     ...(given['beta1'] === 0 ? {} : { exp_avg: shape }),

@@ -1,12 +1,13 @@
 // Adan (Xie et al. 2022) as its authors' code (sail-sg/Adan, _single_tensor_adan) computes it, without its own clipping: maxGradNorm does that.
 import { add, div, mul, sqrt, sub, type Value } from '@lmflow/sdk/graph';
-import { numberOf, type Optimizer } from '../optimizer.ts';
+import { DECAY, NOT_NEGATIVE, numberOf, type Optimizer } from '../optimizer.ts';
 
 /** Nesterov momentum from differences of gradients. Decay by division (proximal), or with `no_prox` as in AdamW. */
 export const adan: Optimizer = {
   name: 'adan',
   reads: [],
   arguments: { beta1: 0.98, beta2: 0.92, beta3: 0.99, eps: 1e-8, no_prox: false },
+  ranges: { beta1: DECAY, beta2: DECAY, beta3: DECAY, eps: NOT_NEGATIVE },
   state: ({ shape }) => ({ exp_avg: shape, exp_avg_diff: shape, exp_avg_sq: shape, pre_grad: shape }),
   scalars: ({ step, learningRate, weightDecay, arguments: given }) => {
     const [beta1, beta2, beta3] = ['beta1', 'beta2', 'beta3'].map((name) => numberOf(given, name)) as [number, number, number];

@@ -1,7 +1,7 @@
 // Muon (Jordan et al. 2024) as torch.optim.Muon, for the matrices inside the blocks; AdamW for vectors, embeddings and the head.
 import { add, div, matMul, maximum, mul, sqrt, sub, sum, transpose, type Value } from '@lmflow/sdk/graph';
 import type { Parameter } from '@lmflow/sdk';
-import { numberOf, type Optimizer } from '../optimizer.ts';
+import { DECAY, NOT_NEGATIVE, numberOf, type Optimizer } from '../optimizer.ts';
 import { adamw } from './adam.ts';
 
 /** Embeddings, positions and heads of the families: matrices, but not linear maps between hidden states. */
@@ -18,6 +18,7 @@ const isHidden = ({ name, shape }: Pick<Parameter, 'name' | 'shape'>): boolean =
 export const muon: Optimizer = {
   name: 'muon',
   arguments: { momentum: 0.95, nesterov: true, ns_steps: 5, eps: 1e-7, adjust_lr_fn: 'match_rms_adamw' },
+  ranges: { momentum: DECAY, ns_steps: { min: 1, below: 100, whole: true }, eps: NOT_NEGATIVE },
   choices: { adjust_lr_fn: ['match_rms_adamw', 'original'] },
   state: (parameter, given) => (isHidden(parameter) ? { momentum_buffer: parameter.shape } : adamw.state(parameter, given)),
   scalars: (facts) => {

@@ -1,12 +1,13 @@
 // NAdam (Dozat 2016) as torch.optim.NAdam.
 import { add, div, mul, sqrt, sub } from '@lmflow/sdk/graph';
-import { numberOf, type Optimizer } from '../optimizer.ts';
+import { NOT_NEGATIVE, numberOf, type Optimizer } from '../optimizer.ts';
 import { adamScalars, moments } from './adam.ts';
 
 /** Adam with Nesterov momentum whose strength grows over the first steps. The decay is added to the gradient, or decoupled. */
 export const nadam: Optimizer = {
   name: 'nadam',
   arguments: { momentum_decay: 4e-3, decoupled_weight_decay: false },
+  ranges: { momentum_decay: NOT_NEGATIVE },
   numbers: { mu_product: 1 },
   state: ({ shape }) => ({ exp_avg: shape, exp_avg_sq: shape }),
   scalars: (facts) => {

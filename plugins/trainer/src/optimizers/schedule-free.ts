@@ -1,15 +1,17 @@
 // Schedule-free AdamW (Defazio et al. 2024) as its authors' code (facebookresearch/schedule_free, AdamWScheduleFree) computes it.
 import { add, div, mul, sqrt, sub } from '@lmflow/sdk/graph';
-import { numberOf, type Optimizer } from '../optimizer.ts';
+import { NOT_NEGATIVE, numberOf, type Optimizer } from '../optimizer.ts';
 import { adamScalars } from './adam.ts';
 
 /**
  * The gradient is taken at y = (1 - beta1) z + beta1 x, which is what the parameter holds; x, the average of the z, is evaluated and saved. It replaces the
- * schedule: take lrSchedulerType constant or constant_with_warmup. The decay acts at y. Weights of the average: lr_max^weight_lr_power step^r.
+ * schedule: the learning rate must not fall. The decay acts at y. Weights of the average: lr_max^weight_lr_power step^r.
  */
 export const scheduleFreeAdamw: Optimizer = {
   name: 'schedule_free_adamw',
   arguments: { weight_lr_power: 2, r: 0 },
+  ranges: { weight_lr_power: NOT_NEGATIVE, r: NOT_NEGATIVE },
+  schedules: ['constant', 'constant_with_warmup'],
   numbers: { weight_sum: 0, lr_max: 0 },
   state: ({ shape }) => ({ z: shape, exp_avg_sq: shape }),
   copies: ['z'],

@@ -1,12 +1,14 @@
 // Gradient descent as torch.optim.SGD.
 import { add, mul, sub, type Shape } from '@lmflow/sdk/graph';
-import { numberOf, type Optimizer, type OptimizerUpdate } from '../optimizer.ts';
+import { DECAY, numberOf, type Optimizer, type OptimizerUpdate } from '../optimizer.ts';
 
 /** Plain, with momentum, or with Nesterov's; the decay is added to the gradient. The first gradient enters the momentum undampened, as in torch. */
 export const sgd: Optimizer = {
   name: 'sgd',
   reads: [],
   arguments: { momentum: 0, dampening: 0, nesterov: false },
+  ranges: { momentum: DECAY, dampening: { min: 0, max: 1 } },
+  conflict: ({ momentum, dampening, nesterov }) => (nesterov === true && (momentum === 0 || dampening !== 0) ? `nesterov needs a momentum above 0 and no dampening, and momentum is ${momentum}, dampening ${dampening}` : undefined),
   state: ({ shape }, given): Record<string, Shape> => (given['momentum'] === 0 ? {} : { momentum_buffer: shape }),
   scalars: ({ step, learningRate, weightDecay, arguments: given }) => ({
     learningRate, weightDecay, momentum: numberOf(given, 'momentum'), fresh: step === 1 ? 1 : 1 - numberOf(given, 'dampening'),

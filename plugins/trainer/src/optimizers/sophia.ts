@@ -1,7 +1,7 @@
 // Sophia-G (Liu et al. 2023): momentum divided by an estimate of the Hessian's diagonal, each number of the result held within -1 and 1.
 // Computed as the authors' code does (Liuhong99/Sophia, SophiaG); the estimate is made when the paper's algorithm 3 makes it.
 import { abs, add, div, minimum, mul, sign, sub } from '@lmflow/sdk/graph';
-import { numberOf, type Optimizer } from '../optimizer.ts';
+import { DECAY, NOT_NEGATIVE, numberOf, type Optimizer } from '../optimizer.ts';
 
 /** The least denominator, as in the authors' code: where the estimate is zero the step is the sign. */
 const EPSILON = 1e-15;
@@ -14,6 +14,7 @@ export const sophia: Optimizer = {
   name: 'sophia',
   reads: [],
   arguments: { beta1: 0.965, beta2: 0.99, rho: 0.04, k: 10 },
+  ranges: { beta1: DECAY, beta2: DECAY, rho: NOT_NEGATIVE },
   state: ({ shape }) => ({ exp_avg: shape, hessian: shape }),
   scalars: ({ learningRate, weightDecay, arguments: given }) => ({
     learningRate, keep: 1 - learningRate * weightDecay, beta1: numberOf(given, 'beta1'), rest1: 1 - numberOf(given, 'beta1'), rho: numberOf(given, 'rho'),
