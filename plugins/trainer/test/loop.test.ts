@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { IGNORED, type Batch, type Objective, type Step } from '@lmflow/sdk';
+import { IGNORED, type Batch, type Hooks, type ModelRequest, type Objective, type Resolve, type Step } from '@lmflow/sdk';
 import { mul } from '@lmflow/sdk/graph';
 import { collate } from '../src/collate.ts';
 import { OPTIMIZERS, SCHEDULES, sgd, type TrainerInput } from '../src/index.ts';
@@ -265,6 +265,7 @@ test('what cannot work is said before the first step', async () => {
     ['LMFLOW_CONFIG_CONFLICT', { options: { loadBestModelAtEnd: true }, evaluation: tinySamples(2) }],
     ['LMFLOW_CONFIG_CONFLICT', { options: { earlyStoppingPatience: 2 }, evaluation: tinySamples(2) }],
     ['LMFLOW_CONFIG_OPTIMIZER', { options: { optim: 'adamw_torc' } }],
+    ['LMFLOW_CONFIG_CONFLICT', { options: { optim: 'schedule_free_adamw', lrSchedulerType: 'cosine' } }],
     ['LMFLOW_CONFIG_SCHEDULE', { options: { lrSchedulerType: 'steps' } }],
     ['LMFLOW_NO_SAMPLES', { train: samplesOf([]) }],
     ['LMFLOW_NOTHING_TO_TRAIN', { model: Object.assign(tinyModel(), { parameters: new Map() }) }],
@@ -274,6 +275,28 @@ test('what cannot work is said before the first step', async () => {
     ['LMFLOW_CONFIG_METRIC', { options: { evalStrategy: 'steps', evalSteps: 1, metricForBestModel: 'losss' }, evaluation: tinySamples(2) }],
   ];
   for (const [code, request] of cases) assert.is(await codeOf(run(request)), code, JSON.stringify(request.options));
+});
+
+test('optimizer and schedule are checked with the model, before any data is read; rows that a plugin adds there count', async () => {
+  const load = async (options: TrainerInput, purpose: ModelRequest['purpose'] = 'training'): Promise<void> => {
+    let [hooks, resolve]: [Hooks?, Resolve?] = [];
+    const tap = (given: Hooks): void => { (hooks = given).onModelLoad.tap('rows', (model) => { resolve!(OPTIMIZERS).set('mine', sgd); return model; }); };
+    await withTrainer({ options, tap, prepare: (given) => { resolve = given; } }, async (_trainer, model) => hooks!.onModelLoad.promise(model, { role: 'policy', source: 'tiny', purpose }));
+  };
+  const wrong: readonly [string, TrainerInput][] = [
+    ['LMFLOW_CONFIG_OPTIMIZER', { optim: 'AdamW' }], ['LMFLOW_CONFIG_OPTIMIZER_ARGUMENT', { optim: 'sgd', optimArgs: 'momentum=2' }], ['LMFLOW_CONFIG_CONFLICT', { optim: 'schedule_free_adamw' }],
+    ['LMFLOW_CONFIG_SCHEDULE', { lrSchedulerType: 'cosin' }], ['LMFLOW_CONFIG_SCHEDULE_ARGUMENT', { lrSchedulerKwargs: { cycles: 1 } }],
+  ];
+  for (const [code, options] of wrong) {
+    assert.is(await codeOf(load(options)), code);
+    assert.is(await codeOf(load(options, 'inference')), 'no error');
+  }
+  assert.is(await codeOf(load({ optim: 'mine' })), 'no error');
+  try {
+    await load({ optim: 'AdamW' });
+  } catch (error) {
+    assert.match((error as Error).message, /did you mean "adamw_torch"/);
+  }
 });
 
 test.run();

@@ -141,6 +141,17 @@ test('optimArgs are checked', () => {
   const given = (optim: string, optimArgs: TrainerInput['optimArgs']): unknown => optimizerArguments(optimizers().get(optim)!, trainerOptions.parse({ optim, optimArgs }));
   assert.equal(given('sgd', 'momentum=0.5'), { momentum: 0.5, dampening: 0, nesterov: false });
   assert.equal(given('muon', { nsSteps: 3 }), { momentum: 0.95, nesterov: true, ns_steps: 3, eps: 1e-7, adjust_lr_fn: 'match_rms_adamw' });
+  for (const [optim, text, message] of [
+    ['sgd', 'momentum=-1', /momentum must be at least 0 and below 1, not "-1"/], ['sgd', 'momentum=2', /momentum/], ['sgd', 'dampening=2', /dampening/], ['sgd', 'nesterov=true', /nesterov needs a momentum above 0/],
+    ['sgd', 'momentum=0.9,nesterov=true,dampening=0.1', /nesterov/], ['sgd', 'momentum=0.5,momentum=0.6', /momentum is given twice/], ['muon', { nsSteps: 3, ns_steps: 4 }, /ns_steps is given twice/],
+    ['muon', 'momentum=1.5', /momentum/], ['muon', 'ns_steps=0', /ns_steps must be a whole number, at least 1 and below 100, not "0"/], ['muon', 'ns_steps=2.5', /ns_steps/], ['muon', 'eps=-1', /eps/],
+    ['adan', 'beta1=2', /beta1/], ['adan', 'beta3=1', /beta3/], ['sophia', 'rho=-1', /rho must be at least 0/], ['sophia', 'beta2=1', /beta2/], ['sophia', 'k=0', /k must be a whole number, at least 1/],
+    ['adafactor', 'decay_rate=3', /decay_rate must be at most 0/], ['adafactor', 'clip_threshold=0', /clip_threshold must be above 0/], ['adafactor', 'beta1=1', /beta1/],
+    ['schedule_free_adamw', 'weight_lr_power=-2', /weight_lr_power/], ['nadam', 'momentum_decay=-1', /momentum_decay/], ['adamw_8bit', 'min_8bit_size=-1', /min_8bit_size/],
+  ] as const) {
+    assert.throws(() => given(optim, text), (error: Error & { code: string }) => error.code === 'LMFLOW_CONFIG_OPTIMIZER_ARGUMENT' && message.test(error.message), JSON.stringify(text));
+  }
+  assert.equal(given('sgd', { momentum: 0.9, nesterov: true }), { momentum: 0.9, dampening: 0, nesterov: true });
   for (const [optim, text] of [['sgd', 'speed=1'], ['sgd', 'momentum'], ['sgd', 'momentum=much'], ['sgd', 'nesterov=1'], ['muon', 'adjust_lr_fn=other'], ['adamw_torch', 'beta1=0.9']] as const) {
     assert.throws(() => given(optim, text), (error: { code: string }) => error.code === 'LMFLOW_CONFIG_OPTIMIZER_ARGUMENT', text);
   }
