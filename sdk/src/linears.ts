@@ -26,12 +26,13 @@ export interface LinearClaim {
   readonly linears: readonly string[];
 }
 
-const claims = new WeakMap<Model, Map<string, Omit<LinearClaim, 'linears'>>>();
+// By the weights, which a model shares with the copies that plugins make of it.
+const claims = new WeakMap<Model['weights'], Map<string, Omit<LinearClaim, 'linears'>>>();
 
 /** Says that `plugin` computes these linears of the model, and how (see LinearClaim). Throws LMFLOW_LINEARS_CLAIMED where another plugin does already. */
 export function claimLinears(model: Model, layers: readonly LinearLayer[], plugin: string, how: string): void {
-  const known = claims.get(model) ?? new Map<string, Omit<LinearClaim, 'linears'>>();
-  claims.set(model, known);
+  const known = claims.get(model.weights) ?? new Map<string, Omit<LinearClaim, 'linears'>>();
+  claims.set(model.weights, known);
   for (const { name } of layers) {
     const other = known.get(name);
     if (other !== undefined && other.plugin !== plugin) throw linearsClaimed(name, other.plugin, plugin);
@@ -42,7 +43,7 @@ export function claimLinears(model: Model, layers: readonly LinearLayer[], plugi
 
 /** What plugins have claimed; all other linears are computed in float32. */
 export function claimedLinears(model: Model): LinearClaim[] {
-  const known = [...claims.get(model) ?? []];
+  const known = [...claims.get(model.weights) ?? []];
   return [...new Set(known.map(([, claim]) => claim))].map((claim) => ({ ...claim, linears: known.filter(([, other]) => other === claim).map(([name]) => name) }));
 }
 

@@ -1,5 +1,5 @@
 // Whole models through a kernel: int8 beside LoRA, packing and checkpointing, the self-check, what is refused, and how finetuning compares.
-import { cpSync, existsSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
@@ -56,6 +56,8 @@ for (const family of ['llama', 'gpt2']) {
     assert.ok(int8.cosine! > 0.995, `cosine ${int8.cosine}`);
     assert.equal(int8.warnings, []);
     assert.equal(readdirSync(int8.outputDir).sort(), readdirSync(float.outputDir).sort());
+    assert.match(readFileSync(join(int8.outputDir, 'README.md'), 'utf8'), /\| precision \| float32; \d+ of \d+ linears in int8 \|/);
+    assert.match(readFileSync(join(float.outputDir, 'README.md'), 'utf8'), /\| precision \| float32 \|/);
   });
 }
 

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { ENGINE, floatWeight, forward, MODELS, type Model, type Tensor, type Trace } from '@lmflow/sdk';
+import { claimedLinears, ENGINE, floatWeight, forward, MODELS, type Model, type Tensor, type Trace } from '@lmflow/sdk';
 import { Graph, matMul, sizeOf, BYTES } from '@lmflow/sdk/graph';
 import { readWeight } from '@lmflow/sdk/formats';
 import finetune from '@lmflow/preset-finetune';
@@ -60,6 +60,8 @@ for (const family of ['llama', 'gpt2', 'llama-bf16']) {
     const found = await loaded(qloraPreset, { qlora: { cacheDir } }, folder, 'training', async (model, logits) => {
       for (const { weight } of model.linears) assert.equal(await model.read(weight), await readWeight(floatWeight(model, weight)));
       assert.ok([...model.parameters.keys()].every((name) => name.includes('lora_')));
+      const inBlocks = model.linears.filter(({ layer }) => layer !== undefined).map(({ name }) => name);
+      assert.equal(claimedLinears(model), [{ plugin: '@lmflow/plugin-qlora', how: 'in 4 bits (nf4, double quantization)', linears: inBlocks }]);
       return logits();
     });
     const expected = await loaded(lora, {}, folder, 'training', async (model, logits) => {

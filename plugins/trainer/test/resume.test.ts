@@ -3,8 +3,6 @@ import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { claimLinears, type LinearLayer } from '@lmflow/sdk';
-import { SafetensorsFile } from '@lmflow/sdk/formats';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TrainerInput } from '../src/index.ts';
@@ -140,7 +138,6 @@ test('a changed setting that decides the result is named and refused, unless it 
     [/gradientAccumulationSteps: 1 -> 2/, { options: { gradientAccumulationSteps: 2 } }],
     [/base: /, { model: otherBase() }], // same architecture, other weights
     [/trainSamples/, { train: tinySamples(10, 6) }],
-    [/linears in 4 bits \(nf4\) by four-bits: not set -> "1 \(/, { model: inFourBits('nf4') }],
     [/padToMultipleOf: 4 -> 8/, { options: { padToMultipleOf: 8 } }], // other dropout masks
     [/trainSamplingStrategy: "random" -> "sequential"/, { options: { trainSamplingStrategy: 'sequential' } }],
   ];
@@ -158,101 +155,6 @@ test('a changed setting that decides the result is named and refused, unless it 
   assert.match(allowed.log.texts('warn').join('\n'), /allowed.*learningRate: 0.05 -> 0.01/);
   assert.not.equal(bitsOf(allowed.model), bitsOf(straight.model));
 });
-
-test('how linears are computed decides the result', async () => {
-  const folder = temporaryFolder();
-  await until(folder, 4, {}, { model: inFourBits('nf4') });
-  const resume = { options: { resumeFromCheckpoint: true } };
-  assert.match(await messageOf(start(folder, { ...resume, model: inFourBits('fp4') })), /LMFLOW_RESUME_CHANGED.*nf4\) by four-bits: "1 .*-> not set.*fp4\) by four-bits: not set -> "1 /s);
-  assert.match(await messageOf(start(folder, resume)), /LMFLOW_RESUME_CHANGED.*nf4.* -> not set/s);
-  const { result } = await start(folder, { ...resume, model: inFourBits('nf4') });
-  assert.is(result.steps, 9);
-  assert.match(readFileSync(join(folder, 'README.md'), 'utf8'), /\| precision \| float32; 1 of 1 linears in 4 bits \(nf4\) \|/);
-});
-
-test('other parameters than the checkpoint has are refused before anything is read, whatever is allowed', async () => {
-  const folder = temporaryFolder();
-  await until(folder, 4);
-  const model = Object.assign(tinyModel(), { config: { dropout: 1 } });
-  model.parameters.delete('head');
-  let restored = false;
-  const message = await messageOf(start(folder, { model, tap: (hooks) => { hooks.onRestore.tap('see', () => { restored = true; }); }, options: { allowConfigChange: true, resumeFromCheckpoint: true } }));
-  assert.match(message, /LMFLOW_RESUME_CHANGED.*parameters: "2 .* -> "1 .*with --allow-config-change either/s);
-  assert.not.ok(restored);
-});
-
-test('another rate of some parameters may be allowed', async () => {
-  const folder = temporaryFolder();
-  await until(folder, 4);
-  const faster = (): RunRequest['model'] => {
-    const model = Object.assign(tinyModel(), { config: { dropout: 1 } });
-    model.parameters.set('head', { ...model.parameters.get('head')!, learningRateScale: 4 });
-    return model;
-  };
-  assert.match(await messageOf(start(folder, { model: faster(), options: { resumeFromCheckpoint: true } })), /learningRateScales: not set -> "1, 4 \(/);
-  assert.is((await start(folder, { model: faster(), options: { resumeFromCheckpoint: true, allowConfigChange: true } })).result.steps, 9);
-});
-
-for (const optim of ['adamw_8bit', 'schedule_free_adamw', 'adan', 'muon', 'sophia', 'adafactor', 'sgd', 'lion', 'lamb', 'adamw_hf']) {
-  test(`${optim} after adamw_torch, allowed: its state starts anew and that is told`, async () => {
-    const folder = temporaryFolder();
-    const common: TrainerInput = { lrSchedulerType: 'constant_with_warmup' };
-    await until(folder, 4, common);
-    const resumed = await start(folder, { options: { ...common, optim, ...(optim === 'sgd' ? { optimArgs: 'momentum=0.9' } : {}), allowConfigChange: true, resumeFromCheckpoint: true } });
-    const [told, steps] = optim === 'adamw_hf' ? [false, 9] : [true, 5]; // adamw_hf is adamw_torch by another name
-    assert.is(/state of .* starts anew/.test(resumed.log.texts('warn').join()), told);
-    const state = await SafetensorsFile.open(join(folder, 'checkpoint-9', 'optimizer.safetensors'));
-    assert.equal([...await state.read('head.step')], [steps]);
-    if (optim === 'sophia') assert.ok((await state.read('head.hessian')).some((number) => number > 0), 'the curvature is estimated in the first step, not in step 11');
-  });
-}
-
-test('optimArgs that the state does not fit start it anew; others keep it', async () => {
-  const folder = temporaryFolder();
-  await until(folder, 4, { optim: 'sgd' });
-  const allowed: TrainerInput = { optim: 'sgd', allowConfigChange: true };
-  const other = await until(folder, 6, { ...allowed, optimArgs: 'momentum=0.5', resumeFromCheckpoint: true });
-  assert.match(other.log.texts('warn').join(), /state of sgd starts anew: with these optimArgs it has embedding.momentum_buffer, head.momentum_buffer/);
-  const kept = await start(folder, { options: { ...allowed, optimArgs: 'momentum=0.6', resumeFromCheckpoint: true } });
-  assert.not.match(kept.log.texts('warn').join(), /anew/);
-  assert.equal([...await (await SafetensorsFile.open(join(folder, 'checkpoint-9', 'optimizer.safetensors'))).read('head.step')], [5]);
-});
-
-test('a dry run finds the checkpoint and what has changed, before the plan', async () => {
-  const folder = temporaryFolder();
-  await until(folder, 4);
-  const tables: string[] = [];
-  try {
-    await start(folder, { dryRun: true, options: { learningRate: 0.01, resumeFromCheckpoint: true } });
-    assert.unreachable();
-  } catch (error) {
-    assert.is((error as { code?: string }).code, 'LMFLOW_RESUME_CHANGED');
-    tables.push(...(error as Error & RunOutcome).log.texts('table'));
-  }
-  assert.equal(tables, []);
-  const files = readdirSync(folder);
-  assert.match((await start(folder, { dryRun: true, options: { resumeFromCheckpoint: true } })).log.texts('table').join(), /resumed from checkpoint-4/);
-  assert.match((await start(temporaryFolder(), { dryRun: true, options: { resumeFromCheckpoint: true } })).log.texts('table').join(), /no checkpoint yet/);
-  assert.equal(readdirSync(folder), files);
-});
-
-async function messageOf(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise;
-  } catch (error) {
-    const { code, message, hint } = error as Error & { code?: string; hint?: string };
-    return `${code} ${message} ${hint}`;
-  }
-  return 'no error';
-}
-
-/** As qlora and int8-compute leave a model. */
-function inFourBits(type: string): RunRequest['model'] {
-  const head: LinearLayer = { name: 'head', inFeatures: 4, outFeatures: 12, weight: 'head', layout: 'out-in' };
-  const model = Object.assign(tinyModel(), { config: { dropout: 1 }, linears: [head] });
-  claimLinears(model, [head], 'four-bits', `in 4 bits (${type})`);
-  return model;
-}
 
 function otherBase(): RunRequest['model'] {
   const model = Object.assign(tinyModel(), { config: { dropout: 1 } });
