@@ -83,10 +83,10 @@ export function checkpointInvalid(folder: string, reason: string): LMFlowError {
   return new LMFlowError('LMFLOW_CHECKPOINT_INVALID', `${folder} cannot be resumed from: ${reason}`);
 }
 
-/** Settings that decide the result are not those of the checkpoint. `fits`: the checkpoint's parameters are those of this run, so that it could go on with the new settings. */
-export function resumeChanged(folder: string, changes: readonly string[], fits: boolean): LMFlowError {
+/** Settings that decide the result, or the trained parameters and their shapes, are not those of the checkpoint. */
+export function resumeChanged(folder: string, changes: readonly string[], parametersFit: boolean): LMFlowError {
   return new LMFlowError('LMFLOW_RESUME_CHANGED', `${folder} was made with other settings:\n${changes.map((change) => `  ${change}`).join('\n')}`,
-    { hint: fits
+    { hint: parametersFit
       ? 'Set them back, or say --allow-config-change to go on with the new ones (the run is then no longer the same as one without interruption).'
       : 'Other parameters are trained than in the checkpoint, or in other shapes, so that it cannot be gone on from, with --allow-config-change either. Set back what decides them, or start another run in another outputDir.' });
 }
