@@ -10,6 +10,8 @@ export { ntkBase, stretch, stretchedConfig, type Stretched } from './stretch.ts'
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-position-interpolation';
+/** Before every other plugin: they keep what they know of a model by the object that it is, and this one makes another. */
+const FIRST = 2 * Stage.Early;
 
 const positionInterpolation = definePlugin({
   name,
@@ -18,8 +20,7 @@ const positionInterpolation = definePlugin({
   requires: ['@lmflow/plugin-models'],
   options: { section: 'positionInterpolation', schema: positionInterpolationOptions, aliases },
   apply(context) {
-    // Early: the model that other plugins get has its final architecture.
-    context.hooks.onModelLoad.tap({ name, stage: Stage.Early }, (model, { role }) => {
+    context.hooks.onModelLoad.tap({ name, stage: FIRST }, (model, { role }) => {
       if (!context.options.enabled || (role !== 'policy' && role !== 'reference')) return model;
       const { options, log } = context;
       const stretched = stretch(model.source, model.architecture, options);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MODEL_WRITER, MODELS, type LMFlowError, type Model, type Trace } from '@lmflow/sdk';
+import { definePlugin, MODEL_WRITER, MODELS, Stage, type LMFlowError, type Model, type Trace } from '@lmflow/sdk';
 import models from '@lmflow/plugin-models';
 import { createTestKernel } from 'lmflow/testing';
 import positionInterpolation, { ntkBase } from '../src/index.ts';
@@ -93,6 +93,17 @@ test('dynamic, token by token: each position as the last of its sequence', async
   await load(folderOf(LLAMA), { type: 'dynamic' }, (model) => {
     for (const position of [10, 63, 64, 100, 127]) assert.equal(decoding(model).slice(8 * position, 8 * position + 8), row(model, position));
   });
+});
+
+test('other plugins see one model, the stretched one, whatever the order of the list', async () => {
+  const seen: Model[] = [];
+  const early = definePlugin({ name: 'early', version: '1.0.0', sdk: '^1.0.0', apply: ({ hooks }) => { hooks.onModelLoad.tap({ name: 'early', stage: Stage.Early }, (model) => { seen.push(model); return model; }); } });
+  const source = folderOf(LLAMA);
+  const { kernel } = await createTestKernel({ plugins: [models(), early, positionInterpolation()], config: { model: source, fromScratch: true, positionInterpolation: { factor: 2 } } });
+  const model = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'training', source });
+  assert.is(seen[0], model);
+  assert.is(seen[0]!.architecture.maxPositions, 128);
+  await kernel.close();
 });
 
 test('what cannot be meant is refused', async () => {
