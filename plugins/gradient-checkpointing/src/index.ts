@@ -41,9 +41,9 @@ const gradientCheckpointing = definePlugin({
       const layers = planning.model.architecture.numLayers;
       const count = await fewest(planning, choice, budget);
       const { total } = await planning.memory();
-      const text = `gradient checkpointing: ${count} of ${layers} blocks are computed again to stay within ${gigabytes(budget)} (planned: ${gigabytes(total)})`;
+      const text = `gradient checkpointing: ${count} of ${layers} blocks are computed again to stay within ${amountOf(budget)} (planned: ${amountOf(total)})`;
       context.log.event('gradient-checkpointing', { blocks: count, layers, budget, planned: total }, text);
-      if (total > budget) context.log.warn(`gradientCheckpointing.memoryBudget is ${gigabytes(budget)}, and with every block computed again the run is planned to need ${gigabytes(total)}`);
+      if (total > budget) context.log.warn(`gradientCheckpointing.memoryBudget is ${amountOf(budget)}, and with every block computed again the run is planned to need ${amountOf(total)}`);
     });
   },
 });
@@ -69,6 +69,10 @@ function recomputeBlocks(model: Model, choice: Choice): void {
   model.build.block = (trace, hidden, layer) => trace.graph.region(`recomputed.${layer}`, () => block(trace, hidden, layer), { recompute: trace.mode === 'training' && choice.recomputed(layer) });
 }
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+/** `1.52 GB`, `640 MB`: three digits, since budget and plan are close to each other. */
+function amountOf(bytes: number): string {
+  const [unit, size] = bytes >= 1e9 ? ['GB', 1e9] : bytes >= 1e6 ? ['MB', 1e6] : bytes >= 1e3 ? ['kB', 1e3] : ['B', 1];
+  return `${Number((bytes / size).toPrecision(3))} ${unit}`;
+}
 
 export default gradientCheckpointing;

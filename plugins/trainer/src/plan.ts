@@ -1,6 +1,6 @@
 // The plan, told before the first step: what is trained, for how long, and whether it fits into memory.
 import type { Batch, FitRequest, Hooks, Logger, MemoryPlan, Model, Samples } from '@lmflow/sdk';
-import { BYTES, sizeOf } from '@lmflow/sdk/graph';
+import { BYTES, sizeOf, type Graph } from '@lmflow/sdk/graph';
 import { collate, type CollateOptions } from './collate.ts';
 import { activationBytes, availableBytes, formatBytes } from './memory.ts';
 import { samplingStrategy, type DataOrder } from './order.ts';
@@ -31,7 +31,7 @@ export interface PlanRequest {
   readonly hooks: Hooks;
 }
 
-/** Counts parameters and estimates memory from the program of the largest micro-batch, which goes through onBatch as step 0. */
+/** Counts parameters and estimates memory from the programs of the largest micro-batches, which go through onBatch as step 0. */
 export async function makePlan({ request: { model, train, objective }, settings, order, updater, collating, hooks }: PlanRequest): Promise<Plan> {
   const { options, totalSteps } = settings;
   const trainable = sum([...model.parameters.values()].map(({ shape }) => sizeOf(shape)));
@@ -39,16 +39,25 @@ export async function makePlan({ request: { model, train, objective }, settings,
   const added = sum([...model.parameters.values()].filter(({ name }) => !model.weights.has(name)).map(({ shape }) => sizeOf(shape)));
   const inWeights = sum([...model.weights.values()].map(({ shape }) => sizeOf(shape)));
   const control = { stop: false, save: false, evaluate: false, log: false };
-  const collated = largestBatch(train, options.perDeviceTrainBatchSize, collating);
-  const largest = await hooks.onBatch.promise(collated, { number: 0, totalSteps, epoch: 0, model, control, mode: 'training', batches: [collated] });
+  const collated = largestBatches(train, options.perDeviceTrainBatchSize, collating);
+  const largest: Batch[] = [];
+  for (const batch of collated) largest.push(await hooks.onBatch.promise(batch, { number: 0, totalSteps, epoch: 0, model, control, mode: 'training', batches: [batch] }));
   const modes: readonly ProgramMode[] = updater.estimatesAt(1) ? ['training', 'sampled'] : ['training'];
+  let held: number | undefined;
   const memory = async (): Promise<MemoryPlan> => {
-    const weights = frozenBytes(model) + 4 * trainable;
+    // One after the other, so that only one graph is there at a time.
+    const programs = largest.flatMap((batch) => modes.map((mode) => {
+      const { graph } = traceProgram(model, objective, batch, mode);
+      return { activations: activationBytes(graph), weights: frozenBytes(graph) };
+    }));
+    const weights = Math.max(...programs.map((program) => program.weights)) + 4 * trainable;
     const optimizer = updater.stateBytes(model.parameters.values());
     // The program writes its results where they stay; over micro-batches there is their sum too.
     const gradients = 4 * active * (options.gradientAccumulationSteps > 1 ? 2 : 1);
-    const activations = sum(modes.map((mode) => activationBytes(traceProgram(model, objective, largest, mode).graph)));
-    const base = Math.max(0, process.memoryUsage().rss - 4 * trainable) + workspaceOf(model);
+    const activations = Math.max(...programs.map((program) => program.activations));
+    // Once, since planning takes memory itself: who compares one plan with another compares models.
+    held ??= process.memoryUsage().rss;
+    const base = Math.max(0, held - 4 * trainable) + workspaceOf(model);
     return { weights, gradients, optimizer, activations, process: base, total: weights + gradients + optimizer + activations + base, available: availableBytes() };
   };
   await hooks.onPlan.promise({ model, memory });
@@ -83,16 +92,33 @@ export function tellPlan(plan: Plan, { request, settings, order }: PlanRequest, 
   }
 }
 
-// Frozen weights as float32: engines convert 16-bit ones, unless they are told to cast on the way.
-function frozenBytes({ weights, parameters }: Model): number {
-  return sum([...weights].filter(([name]) => !parameters.has(name)).map(([, { dtype, shape }]) => Math.max(BYTES[dtype], dtype === 'float16' || dtype === 'bfloat16' ? 4 : 0) * sizeOf(shape)));
+// The frozen weights that a program uses (4-bit ones in place of those they are made from); 16-bit ones as float32: engines convert them, unless they are told to cast on the way.
+function frozenBytes({ weights }: Graph): number {
+  return sum([...weights.values()].map(({ dtype, shape }) => Math.max(BYTES[dtype], dtype === 'float16' || dtype === 'bfloat16' ? 4 : 0) * sizeOf(shape)));
 }
 
-function largestBatch(train: Samples, size: number, collating: CollateOptions): Batch {
-  let longest = 0;
-  for (let index = 1; index < train.length; index++) if (train.lengthOf(index) > train.lengthOf(longest)) longest = index;
+/** The batch of the longest sample alone, and the largest one whose samples are joined, if there can be one: it has fewer tokens, but attention over longer rows. */
+function largestBatches(train: Samples, size: number, collating: CollateOptions): Batch[] {
+  let [longest, shortest] = [0, 0];
+  for (let index = 1; index < train.length; index++) {
+    if (train.lengthOf(index) > train.lengthOf(longest)) longest = index;
+    if (train.lengthOf(index) < train.lengthOf(shortest)) shortest = index;
+  }
   const sample = train.get(longest);
-  return collate(Array.from({ length: Math.min(size, train.length) }, () => sample), collating);
+  const others = Math.min(size, train.length) - 1;
+  const batchOf = (length: number): Batch => {
+    const shorter = { inputIds: sample.inputIds.subarray(0, length), labels: sample.labels.subarray(0, length) };
+    return collate([sample, ...Array.from({ length: others }, () => (length < sample.inputIds.length ? shorter : sample))], collating);
+  };
+  const padded = batchOf(sample.inputIds.length);
+  if (!collating.join || sample.segments || others === 0) return [padded];
+  const least = train.lengthOf(shortest);
+  for (let length = sample.inputIds.length; length > least;) {
+    length = Math.max(least, length - collating.multipleOf);
+    const joined = batchOf(length);
+    if (joined.tensors['segments']) return [padded, joined];
+  }
+  return [padded];
 }
 
 function meanLength({ length, statistics }: Samples): number {
