@@ -21,7 +21,7 @@ export interface CompileOptions {
   readonly profile?: boolean;
   /** One run soon follows another, as in decoding: threads may wait a moment for the next by spinning. */
   readonly repeated?: boolean;
-  /** false: memory of a run is given back after it, as suits one of several programs that take turns; by default it is kept for the next run. */
+  /** false: memory of a run is given back after it, as suits large programs and several that take turns; by default it is kept for the next run. */
   readonly keepMemory?: boolean;
 }
 

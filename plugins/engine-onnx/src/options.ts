@@ -9,7 +9,7 @@ export const schema = z.object({
   graphOptimization: z.enum(['disabled', 'basic', 'extended', 'all']).default('disabled')
     .describe('ONNX Runtime\'s own graph optimizations: programs come optimized, and these change the order of execution, which costs memory'),
   prepack: z.boolean().default(false).describe('Let the runtime keep weights a second time in a layout of its own: a little faster on small batches, twice the memory'),
-  arena: z.boolean().default(true).describe('Keep freed memory for the next run, unless a program is one of several that take turns'),
+  arena: z.boolean().default(true).describe('Keep freed memory for the next run, where a program does not ask to give it back (the trainer\'s do)'),
   memoryPattern: z.boolean().default(false).describe('Let the runtime plan the memory of a run as one block: up to 3% faster, half as much memory again'),
   keepOnDevice: z.boolean().default(false).describe('With device "webgpu": results stay in the memory of the GPU until they are read'),
   logLevel: z.enum(['verbose', 'info', 'warning', 'error', 'fatal']).default('fatal').describe('What the runtime itself prints; its errors come back as errors anyway'),

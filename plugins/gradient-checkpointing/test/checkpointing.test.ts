@@ -86,6 +86,7 @@ test('a budget in a run: none are needed, or all are not enough', async () => {
   const tight = await run({ gradientCheckpointing: { memoryBudget: '1kB' } });
   assert.equal(tight.recomputed, blocks(0, 1, 2, 3, 4, 5));
   assert.is(tight.warnings.length, 1);
+  assert.match(tight.warnings[0]!, /memoryBudget is 1 kB, and with every block computed again the run is planned to need \d+ MB/);
 });
 
 test('what cannot be meant is refused', async () => {

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { claimedLinears, ENGINE, floatWeight, forward, MODELS, type Model, type Tensor, type Trace } from '@lmflow/sdk';
+import { claimedLinears, ENGINE, floatWeight, forward, MODELS, type MemoryPlan, type Model, type Tensor, type Trace } from '@lmflow/sdk';
 import { Graph, matMul, sizeOf, BYTES } from '@lmflow/sdk/graph';
 import { readWeight } from '@lmflow/sdk/formats';
 import finetune from '@lmflow/preset-finetune';
@@ -126,6 +126,21 @@ test('excluded layers stay float; a pattern that names nothing, and training wha
   assert.is(await code(qloraPreset, { qlora: { cacheDir, exclude: ['lm_head'] } }), 'LMFLOW_QLORA_UNKNOWN_MODULE');
   assert.is(await code(qloraPreset, { qlora: { cacheDir, exclude: ['.*'] } }), 'LMFLOW_QLORA_NOTHING');
   assert.is(await code(finetune, { plugins: [qlora({ cacheDir })] }), 'LMFLOW_QLORA_TRAINED');
+});
+
+test('the plan counts the linears in 4 bits', async () => {
+  const folder = fixture('llama');
+  const dataset = join(folder, 'texts.json');
+  writeFileSync(dataset, JSON.stringify({ type: 'text_only', instances: [{ text: 't2 t3 t4 t5' }] }));
+  const planned = async (preset: typeof lora, options: object): Promise<number> => {
+    const { kernel, log } = await createTestKernel({ presets: [preset], config: { model: folder, dataset, datasetCacheDir: join(folder, '.cache'), maxSteps: 1, saveStrategy: 'no', outputDir: temporary('out'), ...options } });
+    await kernel.run('finetune');
+    await kernel.close();
+    return (log.said.find(({ data }) => data?.['type'] === 'plan')!.data!['memory'] as MemoryPlan).weights;
+  };
+  const layers = await loaded(qloraPreset, { qlora: { cacheDir } }, folder, 'training', (model) => Promise.resolve(traced(model).layers));
+  const saved = await planned(lora, {}) - await planned(qloraPreset, { qlora: { cacheDir } });
+  assert.ok(saved > 3 * layers, `${saved} bytes of ${4 * layers} are saved`);
 });
 
 const model = resolve(root, '../shared/models/stories260k');

@@ -113,8 +113,9 @@ function largestBatches(train: Samples, size: number, collating: CollateOptions)
   const padded = batchOf(sample.inputIds.length);
   if (!collating.join || sample.segments || others === 0) return [padded];
   const least = train.lengthOf(shortest);
+  const step = Math.ceil(collating.multipleOf / others); // no length of a joined row is passed over
   for (let length = sample.inputIds.length; length > least;) {
-    length = Math.max(least, length - collating.multipleOf);
+    length = Math.max(least, length - step);
     const joined = batchOf(length);
     if (joined.tensors['segments']) return [padded, joined];
   }

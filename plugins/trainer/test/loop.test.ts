@@ -243,6 +243,19 @@ test('programs are compiled once for a shape and disposed', async () => {
   assert.is(engine.compiled.size, 0);
 });
 
+test('no program keeps the memory of its runs: several would each hold as much as the largest', async () => {
+  const engine = interpreterEngine();
+  const compile = engine.compile.bind(engine);
+  const kept: unknown[] = [];
+  engine.compile = (graph, options) => {
+    if (options?.name?.startsWith('training') || options?.name?.startsWith('evaluation')) kept.push(options.keepMemory);
+    return compile(graph, options);
+  };
+  await run({ engine, train: tinySamples(12), evaluation: tinySamples(4, 8), options: { maxSteps: 10 } });
+  assert.ok(kept.length > 2);
+  assert.equal(new Set(kept), new Set([false]));
+});
+
 test('programs beyond the memory they may hold together are disposed, the least recently used first', async () => {
   const engine = interpreterEngine();
   const programs = new Programs({ engine, model: tinyModel(), objective: tinyObjective, seed: 1, budget: 0 });

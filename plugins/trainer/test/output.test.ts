@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TrainerInput } from '../src/index.ts';
 import { lossChart } from '../src/chart.ts';
-import { codeOf, fit, temporaryFolder, tinyModel, tinySamples, type RunOutcome, type RunRequest } from './kit.ts';
+import { codeOf, fit, samplesOf, temporaryFolder, tinyModel, tinyObjective, tinySamples, type RunOutcome, type RunRequest } from './kit.ts';
 
 const base: TrainerInput = { maxSteps: 4, loggingSteps: 1, saveSteps: 2, learningRate: 0.05, perDeviceTrainBatchSize: 2 };
 const start = (outputDir: string, { options, ...request }: RunRequest = {}): Promise<RunOutcome> => fit({ ...request, options: { ...base, ...options }, config: { outputDir } });
@@ -95,6 +95,34 @@ test('a dry run prints the plan and touches nothing', async () => {
   const filled = temporaryFolder();
   writeFileSync(join(filled, 'x'), '');
   assert.match((await start(filled, { dryRun: true })).log.texts('table')[0]!, /not empty: training needs/);
+});
+
+test('plans are of largest batches, padded and joined, and differ only where models do', async () => {
+  const shapes = async (lengths: readonly number[]): Promise<string[]> => {
+    const found: string[] = [];
+    const train = samplesOf(lengths.map((length) => ({ inputIds: new Int32Array(length).fill(3), labels: new Int32Array(length).fill(3) })));
+    await start(join(temporaryFolder(), 'out'), {
+      train, dryRun: true, objective: { ...tinyObjective, perToken: true }, options: { perDeviceTrainBatchSize: 4, paddingFree: true },
+      tap: ({ onBatch }) => { onBatch.tap('test', (batch, { number }) => { found.push(`${number}: ${batch.size} x ${batch.length}`); return batch; }); },
+    });
+    return found;
+  };
+  assert.equal(await shapes([12, 12, 12, 12]), ['0: 4 x 12']);
+  assert.equal(await shapes([12, 11, 12, 4]), ['0: 4 x 12', '0: 1 x 40']);
+
+  const totals: number[] = [];
+  const { log } = await start(join(temporaryFolder(), 'out'), {
+    dryRun: true,
+    tap: ({ onPlan }) => {
+      onPlan.tapPromise('test', async ({ memory }) => {
+        totals.push((await memory()).total);
+        const taken = Buffer.alloc(64e6, 1);
+        totals.push((await memory()).total, taken.length);
+      });
+    },
+  });
+  const planned = (log.said.find(({ data }) => data?.['type'] === 'plan')!.data as { memory: { total: number } }).memory.total;
+  assert.equal(totals.slice(0, 2), [planned, planned]);
 });
 
 test('the files of a run', async () => {
