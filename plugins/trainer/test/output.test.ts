@@ -114,10 +114,10 @@ test('plans are of largest batches, padded and joined, and differ only where mod
   const { log } = await start(join(temporaryFolder(), 'out'), {
     dryRun: true,
     tap: ({ onPlan }) => {
-      onPlan.tapPromise('test', async ({ memory }) => {
-        totals.push((await memory()).total);
+      onPlan.tapPromise('test', async (planning) => {
+        totals.push((await planning.memory()).total);
         const taken = Buffer.alloc(64e6, 1);
-        totals.push((await memory()).total, taken.length);
+        totals.push((await planning.memory()).total, taken.length);
       });
     },
   });
