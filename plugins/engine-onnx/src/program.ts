@@ -50,8 +50,8 @@ export class OnnxProgram implements Program {
   async run(inputs: TensorMap, outputs: TensorMap = {}): Promise<TensorMap> {
     if (!this.#session) throw disposed(this.name);
     const feeds: NativeMap = { ...this.#parts.fed };
-    for (const { name, native, value } of this.#inputs) feeds[native] = fitting(this.name, `the input "${name}"`, value, inputs[name]).native;
-    for (const { name, value } of this.#outputs) if (outputs[name]) fitting(this.name, `the output "${name}"`, value, outputs[name]);
+    for (const { name, native, value } of this.#inputs) feeds[native] = fitting(this.name, 'input', name, value, inputs[name]).native;
+    for (const { name, value } of this.#outputs) if (outputs[name]) fitting(this.name, 'output', name, value, outputs[name]);
     return this.#parts.inPlace ? await this.#runInPlace(this.#session, feeds, outputs) : await this.#runCopying(this.#session, feeds, outputs);
   }
 

@@ -52,9 +52,9 @@ export function wrap(runtime: Runtime, data: TypedArray, shape: Shape, dtype: DT
   return new OnnxTensor(new runtime.Tensor(dtype as never, data as never, [...shape]), dtype);
 }
 
-/** The tensor that is given for `what` of a program; throws LMFLOW_ENGINE_TENSOR_INVALID where it is not of this type, or not of this engine. */
-export function fitting(program: string, what: string, wanted: ValueType, given: Tensor | undefined): OnnxTensor {
-  if (!(given instanceof OnnxTensor)) throw tensorDoesNotFit(program, what, wanted, given ? 'a tensor of another engine' : 'nothing');
-  if (given.dtype !== wanted.dtype || !sameShape(given.shape, wanted.shape)) throw tensorDoesNotFit(program, what, wanted, describe(given));
+/** The tensor that is given for an input or output; throws LMFLOW_ENGINE_TENSOR_INVALID where it is not of this type, or not of this engine. */
+export function fitting(program: string, kind: 'input' | 'output', name: string, wanted: ValueType, given: Tensor | undefined): OnnxTensor {
+  if (!(given instanceof OnnxTensor)) throw tensorDoesNotFit(program, `the ${kind} "${name}"`, wanted, given ? 'a tensor of another engine' : 'nothing');
+  if (given.dtype !== wanted.dtype || !sameShape(given.shape, wanted.shape)) throw tensorDoesNotFit(program, `the ${kind} "${name}"`, wanted, describe(given));
   return given;
 }

@@ -1,7 +1,7 @@
 // A program that is one loop: copies a piece of every tensor into the loop's memory, runs it, copies the results out, then the next piece.
 import type { Program, TensorMap } from '@lmflow/sdk';
-import type { ValueType } from '@lmflow/sdk/graph';
 import { disposed, runFailed } from '../errors.ts';
+import type { ProgramParts } from '../program.ts';
 import type { Runtime } from '../runtime.ts';
 import { fitting, zeros, type OnnxTensor } from '../tensor.ts';
 import { PIECE, type Loop } from './loop.ts';
@@ -20,9 +20,7 @@ interface Memory {
   grow(pages: number): void;
 }
 
-export interface LoopParts {
-  readonly inputs: ReadonlyMap<string, ValueType>;
-  readonly outputs: ReadonlyMap<string, ValueType>;
+export interface LoopParts extends Pick<ProgramParts, 'inputs' | 'outputs'> {
   readonly runtime: Runtime;
   /** Called once, when the program is disposed. */
   readonly onDispose: (program: LoopProgram) => void;
@@ -67,8 +65,8 @@ export class LoopProgram implements Program {
   async run(inputs: TensorMap, outputs: TensorMap = {}): Promise<TensorMap> {
     await new Promise(setImmediate); // an update is many short runs: between them the event loop turns
     const { runtime, inputs: wanted, outputs: made } = this.#parts;
-    const given = new Map([...wanted].map(([name, type]) => [name, fitting(this.name, `the input "${name}"`, type, inputs[name])]));
-    const results = new Map([...made].map(([name, type]) => [name, outputs[name] ? fitting(this.name, `the output "${name}"`, type, outputs[name]) : zeros(runtime, type)]));
+    const given = new Map([...wanted].map(([name, type]) => [name, fitting(this.name, 'input', name, type, inputs[name])]));
+    const results = new Map([...made].map(([name, type]) => [name, outputs[name] ? fitting(this.name, 'output', name, type, outputs[name]) : zeros(runtime, type)]));
     if (!this.#run) throw disposed(this.name);
     try {
       this.#turn(this.#run, given, results);
