@@ -1,7 +1,8 @@
-// One build for every package: each entry of a package's exports map becomes dist/<entry>.js (ESM) and a bundled
-// dist/<entry>.d.ts. Entries of a package share chunks, so a class is the same class from '.' and from './graph'.
-// All packages go through rollup together (one TypeScript program, seconds instead of a minute); nothing is shared
-// between packages, since their imports of each other are external. It is not the type check: npm run typecheck is.
+// One build for every package: each entry of a package's exports map becomes dist/<entry>.js (ESM)
+// and a bundled dist/<entry>.d.ts. Entries of a package share chunks, so a class is the same class
+// from '.' and from './graph'. All packages go through rollup together (one TypeScript program,
+// seconds instead of a minute); nothing is shared between packages, since their imports of each
+// other are external. It is not the type check: npm run typecheck is.
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { dts } from 'rollup-plugin-dts';
@@ -49,12 +50,16 @@ function chunkName(root, extension) {
   };
 }
 
-// The types of a preset name none of its plugins, but a configuration that imports the preset alone is to be checked against their sections.
+// The types of a preset name none of its plugins, but a configuration that imports the preset alone
+// is to be checked against their sections.
 function sections({ name }) {
   const folder = dirname(dirname(name));
   if (!folder.startsWith('presets/')) return '';
   const { dependencies } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
-  return Object.keys(dependencies).filter((dependency) => dependency.startsWith('@lmflow/')).map((dependency) => `import '${dependency}';`).join('\n');
+  return Object.keys(dependencies)
+    .filter((dependency) => dependency.startsWith('@lmflow/'))
+    .map((dependency) => `import '${dependency}';`)
+    .join('\n');
 }
 
 // npm packs only the LICENSE that lies in a package's own folder.
@@ -69,15 +74,29 @@ function clean() {
 function writeDeclarations() {
   rmSync(declared, { recursive: true, force: true });
   const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile);
-  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, '.');
-  const emit = { declaration: true, emitDeclarationOnly: true, noEmit: false, rootDir: '.', outDir: declared };
+  const { options } = ts.parseJsonConfigFileContent(
+    { ...config, include: [], files: [] },
+    ts.sys,
+    '.',
+  );
+  const emit = {
+    declaration: true,
+    emitDeclarationOnly: true,
+    noEmit: false,
+    rootDir: '.',
+    outDir: declared,
+  };
   const program = ts.createProgram(
     packages.map(({ source }) => source),
     { ...options, ...emit },
   );
   const { diagnostics } = program.emit();
   if (diagnostics.length === 0) return;
-  const host = { getCanonicalFileName: (file) => file, getCurrentDirectory: () => process.cwd(), getNewLine: () => '\n' };
+  const host = {
+    getCanonicalFileName: (file) => file,
+    getCurrentDirectory: () => process.cwd(),
+    getNewLine: () => '\n',
+  };
   throw new Error(ts.formatDiagnostics(diagnostics, host));
 }
 
@@ -86,12 +105,23 @@ export default [
     input: inputs([...packages, ...commands]),
     external,
     plugins: [{ name: 'clean', buildStart: clean }, esbuild({ target: 'es2022', tsconfig: false })],
-    output: { dir: '.', format: 'es', entryFileNames: '[name].js', chunkFileNames: chunkName('.', '.js') },
+    output: {
+      dir: '.',
+      format: 'es',
+      entryFileNames: '[name].js',
+      chunkFileNames: chunkName('.', '.js'),
+    },
   },
   {
     input: inputs(packages, (source) => join(declared, source.replace(/\.ts$/, '.d.ts'))),
     external,
     plugins: [{ name: 'declarations', buildStart: writeDeclarations }, dts()],
-    output: { dir: '.', format: 'es', banner: sections, entryFileNames: '[name].d.ts', chunkFileNames: chunkName(declared, '.d.ts') },
+    output: {
+      dir: '.',
+      format: 'es',
+      banner: sections,
+      entryFileNames: '[name].d.ts',
+      chunkFileNames: chunkName(declared, '.d.ts'),
+    },
   },
 ];

@@ -1,6 +1,7 @@
-// Who may import whom, as architecture.md draws it: sdk <- kernel, sdk <- plugins <- presets <- playground, test.
-// Two lint rules: `import-direction` (layers, and no relative import out of a package) and `declared-dependency` (what a
-// package imports is in its own package.json, because the workspace's shared node_modules hides a forgotten one).
+// Who may import whom, as architecture.md draws it: sdk <- kernel, sdk <- plugins <- presets <-
+// playground, test. Two lint rules: `import-direction` (layers, and no relative import out of a
+// package) and `declared-dependency` (what a package imports is in its own package.json, because
+// the workspace's shared node_modules hides a forgotten one).
 import { existsSync, readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, join, relative, resolve, sep } from 'node:path';
@@ -18,7 +19,10 @@ const layers = [
   {
     files: /^sdk\//,
     refuse: [
-      [container, 'the sdk has typed tokens and hook types of its own; tsyringe and tapable belong to the kernel'],
+      [
+        container,
+        'the sdk has typed tokens and hook types of its own; tsyringe and tapable belong to the kernel',
+      ],
       [runtimes, 'the sdk knows no runtime; engines are plugins'],
       [kernel, 'the sdk does not know the kernel'],
       [plugin, 'the sdk does not know plugins'],
@@ -36,20 +40,32 @@ const layers = [
   {
     files: /^plugins\//,
     refuse: [
-      [kernel, 'a plugin depends on @lmflow/sdk, not on the kernel (tests may import lmflow/testing)'],
+      [
+        kernel,
+        'a plugin depends on @lmflow/sdk, not on the kernel (tests may import lmflow/testing)',
+      ],
       [container, 'a plugin uses the tokens and hooks of @lmflow/sdk'],
-      [insideOfPlugin, "another plugin's inside is its own; import its public entry or resolve a token"],
+      [
+        insideOfPlugin,
+        "another plugin's inside is its own; import its public entry or resolve a token",
+      ],
       [preset, 'a preset lists plugins, not the other way round'],
     ],
   },
   {
     files: /^presets\//,
-    refuse: [[/^(?!@lmflow\/(sdk|plugin-[^/]+)$)/, 'a preset is data: it imports plugins and @lmflow/sdk, nothing else']],
+    refuse: [
+      [
+        /^(?!@lmflow\/(sdk|plugin-[^/]+)$)/,
+        'a preset is data: it imports plugins and @lmflow/sdk, nothing else',
+      ],
+    ],
   },
 ];
 
 const isTest = (file) => /\.test\.ts$|(^|\/)(test|tests|fixtures)\//.test(file);
-const testMayImport = (source) => /^lmflow(\/testing)?$/.test(source) || plugin.test(source) || preset.test(source);
+const testMayImport = (source) =>
+  /^lmflow(\/testing)?$/.test(source) || plugin.test(source) || preset.test(source);
 
 function refusal(file, source) {
   if (isTest(file) && testMayImport(source) && !insideOfPlugin.test(source)) return undefined;
@@ -82,7 +98,14 @@ function everyImport(check) {
 }
 
 const importDirection = {
-  meta: { type: 'problem', schema: [], messages: { layer: "'{{source}}' here: {{reason}}.", leaves: "'{{source}}' leaves the package: import it by its package name." } },
+  meta: {
+    type: 'problem',
+    schema: [],
+    messages: {
+      layer: "'{{source}}' here: {{reason}}.",
+      leaves: "'{{source}}' leaves the package: import it by its package name.",
+    },
+  },
   create(context) {
     const path = context.filename;
     const file = relative(root, path).split(sep).join('/');
@@ -95,23 +118,42 @@ const importDirection = {
       }
       if (isBuiltin(source)) return;
       const reason = refusal(file, source);
-      if (reason !== undefined) context.report({ node, messageId: 'layer', data: { source, reason } });
+      if (reason !== undefined)
+        context.report({ node, messageId: 'layer', data: { source, reason } });
     });
   },
 };
 
 const declaredDependency = {
-  meta: { type: 'problem', schema: [], messages: { undeclared: "'{{name}}' is not a dependency in {{manifest}}." } },
+  meta: {
+    type: 'problem',
+    schema: [],
+    messages: { undeclared: "'{{name}}' is not a dependency in {{manifest}}." },
+  },
   create(context) {
     const home = packageFolder(context.filename);
-    const declared = new Set(namesIn(home, 'dependencies', 'peerDependencies', 'optionalDependencies'));
+    const declared = new Set(
+      namesIn(home, 'dependencies', 'peerDependencies', 'optionalDependencies'),
+    );
     const file = relative(root, context.filename).split(sep).join('/');
-    if (isTest(file)) [...namesIn(home, 'devDependencies'), ...namesIn(root, 'devDependencies')].forEach((name) => declared.add(name));
+    if (isTest(file))
+      [...namesIn(home, 'devDependencies'), ...namesIn(root, 'devDependencies')].forEach((name) =>
+        declared.add(name),
+      );
     return everyImport((node, source) => {
-      if (source.startsWith('.') || isBuiltin(source) || (isTest(file) && /^(@lmflow\/|lmflow(\/|$))/.test(source))) return;
-      const name = source.split('/').slice(0, source.startsWith('@') ? 2 : 1).join('/');
+      if (
+        source.startsWith('.') ||
+        isBuiltin(source) ||
+        (isTest(file) && /^(@lmflow\/|lmflow(\/|$))/.test(source))
+      )
+        return;
+      const name = source
+        .split('/')
+        .slice(0, source.startsWith('@') ? 2 : 1)
+        .join('/');
       const manifest = `${relative(root, home) || '.'}/package.json`;
-      if (!declared.has(name)) context.report({ node, messageId: 'undeclared', data: { name, manifest } });
+      if (!declared.has(name))
+        context.report({ node, messageId: 'undeclared', data: { name, manifest } });
     });
   },
 };

@@ -1,9 +1,10 @@
-// npm test: lint, type check, build, unit tests, packaging; each gate counts as one test.
+// npm test: format, lint, type check, build, unit tests, packaging; each gate counts as one test.
 //   npm test                    everything
 //   npm run test:unit           only the tests in *.test.ts files
 //   npm test -- models lora     only the test files whose path contains one of these words
 //   --jobs n (2), --timeout seconds per file (600)
-// The last line is always "N passed, N failed[, N skipped]"; the exit code is 0 only if all ran and none failed.
+// The last line is always "N passed, N failed[, N skipped]"; the exit code is 0 only if all ran and
+// none failed.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,7 +14,11 @@ import { testFiles } from './runner/files.mjs';
 
 const { values, positionals: filters } = parseArgs({
   allowPositionals: true,
-  options: { unit: { type: 'boolean' }, jobs: { type: 'string', default: '2' }, timeout: { type: 'string', default: '600' } },
+  options: {
+    unit: { type: 'boolean' },
+    jobs: { type: 'string', default: '2' },
+    timeout: { type: 'string', default: '600' },
+  },
 });
 process.chdir(new URL('..', import.meta.url).pathname);
 
@@ -26,14 +31,16 @@ const sum = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 const everything = !values.unit && filters.length === 0;
 
-if (everything) await Promise.all([gate('lint'), gate('typecheck')]);
+if (everything) await Promise.all([gate('format:check'), gate('lint'), gate('typecheck')]);
 if (everything) await gate('build');
 await unitTests();
 if (everything) await gate('test:packaging');
 
 if (failures.length > 0) print(`\nFailed:\n${failures.map((line) => `  ${line}`).join('\n')}`);
 process.exitCode = sum.failed === 0 && sum.passed > 0 ? 0 : 1;
-print(`\n${sum.passed} passed, ${sum.failed} failed${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''}`);
+print(
+  `\n${sum.passed} passed, ${sum.failed} failed${sum.skipped > 0 ? `, ${sum.skipped} skipped` : ''}`,
+);
 
 async function gate(script) {
   const { code, output, seconds } = await run('npm', ['run', '--silent', script]);
@@ -44,7 +51,8 @@ async function gate(script) {
 
 async function unitTests() {
   const files = testFiles(filters);
-  if (files.length === 0) fail('unit tests', `no test file matches ${filters.join(', ') || '*.test.ts'}`);
+  if (files.length === 0)
+    fail('unit tests', `no test file matches ${filters.join(', ') || '*.test.ts'}`);
   const queue = [...files];
   const results = [];
   const worker = async () => {
@@ -55,7 +63,8 @@ async function unitTests() {
     }
   };
   await Promise.all(Array.from({ length: Number(values.jobs) }, worker));
-  if (results.length !== files.length) fail('unit tests', `${files.length - results.length} files did not run`);
+  if (results.length !== files.length)
+    fail('unit tests', `${files.length - results.length} files did not run`);
 }
 
 function tell({ file, passed, failed, skipped, seconds, problem, output, notes }) {
@@ -63,7 +72,13 @@ function tell({ file, passed, failed, skipped, seconds, problem, output, notes }
   sum.skipped += skipped;
   if (problem) fail(file, problem, failed);
   const counts = `${passed} passed${failed ? `, ${failed} failed` : ''}${skipped ? `, ${skipped} skipped` : ''}`;
-  report(!problem, file, seconds, problem ? `${counts}: ${problem}` : counts, problem ? output : notes.map((note) => `${note}\n`).join(''));
+  report(
+    !problem,
+    file,
+    seconds,
+    problem ? `${counts}: ${problem}` : counts,
+    problem ? output : notes.map((note) => `${note}\n`).join(''),
+  );
 }
 
 function fail(what, why, count = 1) {
@@ -72,7 +87,9 @@ function fail(what, why, count = 1) {
 }
 
 function report(ok, what, seconds, counts, details) {
-  print(`${ok ? 'ok  ' : 'FAIL'} ${`${seconds.toFixed(1)}s`.padStart(7)}  ${what}${counts && `  ${counts}`}`);
+  print(
+    `${ok ? 'ok  ' : 'FAIL'} ${`${seconds.toFixed(1)}s`.padStart(7)}  ${what}${counts && `  ${counts}`}`,
+  );
   if (details) print(details.replace(/^(?=.)/gm, '        ').trimEnd());
 }
 

@@ -8,6 +8,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 process.exitCode = await main(process.argv.slice(2));
-// A plugin's runtime may keep something open (a thread pool, a socket). What was asked is done and closed: once all is written, end.
-await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write('', resolve))));
+// A plugin's runtime may keep something open (a thread pool, a socket). What was asked is done and
+// closed: once all is written, end.
+await Promise.all(
+  [process.stdout, process.stderr].map(
+    (stream) => new Promise((resolve) => stream.write('', resolve)),
+  ),
+);
 process.exit();

@@ -1,8 +1,16 @@
-// Finding and reading the config file, with cosmiconfig. What its values mean is the business of settings/.
+// Finding and reading the config file, with cosmiconfig. What its values mean is the business of
+// settings/.
 import { statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { messageOf, type UserConfig } from '@lmflow/sdk';
-import { configFolder, configLoadFailed, configNotAnObject, configNotFound, configWithoutDefault, packageWithoutConfig } from './errors.ts';
+import {
+  configFolder,
+  configLoadFailed,
+  configNotAnObject,
+  configNotFound,
+  configWithoutDefault,
+  packageWithoutConfig,
+} from './errors.ts';
 import { importFile } from './modules.ts';
 import { isPlain } from './settings/layers.ts';
 
@@ -18,12 +26,26 @@ export interface FoundConfig {
 }
 
 const extensions = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs', 'json', 'yaml', 'yml'] as const;
-const withExtensions = (name: string): string[] => extensions.map((extension) => `${name}.${extension}`);
-/** File names that are looked for in a folder, the first wins; after all of them the key `lmflow` of package.json. */
-export const configNames = [...withExtensions('lmflow.config'), '.lmflowrc', ...withExtensions('.lmflowrc')];
+const withExtensions = (name: string): string[] =>
+  extensions.map((extension) => `${name}.${extension}`);
+/**
+ * File names that are looked for in a folder, the first wins; after all of them the key `lmflow` of
+ * package.json.
+ */
+export const configNames = [
+  ...withExtensions('lmflow.config'),
+  '.lmflowrc',
+  ...withExtensions('.lmflowrc'),
+];
 
-/** Finds a config file in `cwd` or above it, up to the project's root; `configFile` names one instead. */
-export async function findConfig(cwd: string, configFile?: string): Promise<FoundConfig | undefined> {
+/**
+ * Finds a config file in `cwd` or above it, up to the project's root; `configFile` names one
+ * instead.
+ */
+export async function findConfig(
+  cwd: string,
+  configFile?: string,
+): Promise<FoundConfig | undefined> {
   const { cosmiconfig } = await import('cosmiconfig');
   const load = async (path: string): Promise<unknown> => (await importFile(path))['default'];
   const explorer = cosmiconfig('lmflow', {
@@ -36,25 +58,46 @@ export async function findConfig(cwd: string, configFile?: string): Promise<Foun
   const named = configFile === undefined ? undefined : resolve(cwd, configFile);
   const stats = named === undefined ? undefined : statSync(named, { throwIfNoEntry: false });
   if (named !== undefined && stats === undefined) throw configNotFound(configFile!);
-  if (stats?.isDirectory() === true) throw configFolder(configFile!, configNames.find((name) => statSync(join(named!, name), { throwIfNoEntry: false })));
+  if (stats?.isDirectory() === true) {
+    throw configFolder(
+      configFile!,
+      configNames.find((name) => statSync(join(named!, name), { throwIfNoEntry: false })),
+    );
+  }
   let found: Awaited<ReturnType<typeof explorer.search>>;
   try {
     found = named === undefined ? await explorer.search(cwd) : await explorer.load(named);
   } catch (error) {
-    throw configLoadFailed(named === undefined ? placeOf(error, cwd) : configFile!, error, withoutRepetition(error));
+    throw configLoadFailed(
+      named === undefined ? placeOf(error, cwd) : configFile!,
+      error,
+      withoutRepetition(error),
+    );
   }
   if (!found) {
     if (named === undefined) return undefined;
-    throw basename(named) === 'package.json' ? packageWithoutConfig(configFile!) : configWithoutDefault(configFile!);
+    throw basename(named) === 'package.json'
+      ? packageWithoutConfig(configFile!)
+      : configWithoutDefault(configFile!);
   }
   const origin = relative(cwd, found.filepath) || found.filepath;
   if (found.isEmpty === true || found.config === undefined) throw configWithoutDefault(origin);
   // editors' pointer to a JSON schema, in files that are data
-  if (isPlain(found.config) && !/\.[cm]?[jt]s$/.test(found.filepath)) delete found.config['$schema'];
-  return { config: await settle(found.config, origin), file: found.filepath, origin, directory: dirname(found.filepath) };
+  if (isPlain(found.config) && !/\.[cm]?[jt]s$/.test(found.filepath)) {
+    delete found.config['$schema'];
+  }
+  return {
+    config: await settle(found.config, origin),
+    file: found.filepath,
+    origin,
+    directory: dirname(found.filepath),
+  };
 }
 
-/** The object behind what a config file exports or createKernel is given: an object, a promise, or a function. */
+/**
+ * The object behind what a config file exports or createKernel is given: an object, a promise, or a
+ * function.
+ */
 export async function settle(exported: unknown, origin: string): Promise<UserConfig> {
   let value = exported;
   try {
@@ -73,11 +116,13 @@ function placeOf(error: unknown, cwd: string): string {
   return typeof path === 'string' ? relative(cwd, path) || path : 'the configuration';
 }
 
-// cosmiconfig's JSON errors have their code frame twice, before and after the reason: an accessor puts it into every message, also one
-// that was made of such a message.
+// cosmiconfig's JSON errors have their code frame twice, before and after the reason: an accessor
+// puts it into every message, also one that was made of such a message.
 function withoutRepetition(error: unknown): string {
   const message = messageOf(error);
   const { codeFrame } = error as { codeFrame?: unknown };
   const [, reason, after] = typeof codeFrame === 'string' ? message.split(codeFrame) : [];
-  return reason === undefined || after === undefined ? message : `${reason.trim()}\n\n${String(codeFrame)}`;
+  return reason === undefined || after === undefined
+    ? message
+    : `${reason.trim()}\n\n${String(codeFrame)}`;
 }

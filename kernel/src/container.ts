@@ -1,5 +1,6 @@
-// One kernel's services: a tsyringe child container of its own, so that nothing is shared with another kernel.
-// Instances are made once, at the first resolve, and disposed in reverse order of making.
+// One kernel's services: a tsyringe child container of its own, so that nothing is shared with
+// another kernel. Instances are made once, at the first resolve, and disposed in reverse order of
+// making.
 import type { Resolve, Token } from '@lmflow/sdk';
 import { container as root, type DependencyContainer } from 'tsyringe';
 import { tokenCycle, tokenDuplicate, tokenMissing } from './errors.ts';
@@ -20,12 +21,16 @@ export class Services {
     this.#container.register<T>(token.name, { useFactory: () => factory(resolve) });
   }
 
-  /** The service, made where it is asked for first. Throws LMFLOW_TOKEN_MISSING, LMFLOW_TOKEN_CYCLE. */
+  /**
+   * The service, made where it is asked for first. Throws LMFLOW_TOKEN_MISSING, LMFLOW_TOKEN_CYCLE.
+   */
   resolve<T>(token: Token<T>, askedBy: string): T {
     const { name } = token;
     if (this.#made.has(name)) return this.#made.get(name) as T;
     if (!this.#providers.has(name)) throw tokenMissing(name, askedBy);
-    if (this.#making.includes(name)) throw tokenCycle([...this.#making.slice(this.#making.indexOf(name)), name]);
+    if (this.#making.includes(name)) {
+      throw tokenCycle([...this.#making.slice(this.#making.indexOf(name)), name]);
+    }
     this.#making.push(name);
     try {
       const instance = this.#container.resolve<T>(name);

@@ -34,7 +34,9 @@ export function createContext(plugin: Plugin, shared: Shared): PluginContext {
     if (shared.board.frozen) throw frozen(call, name);
   };
   const running = (call: string): NonNullable<Shared['parsed']> => {
-    if (shared.closed) throw outOfOrder(`${name}: ${call}`, 'closed', 'nothing can be used after close()');
+    if (shared.closed) {
+      throw outOfOrder(`${name}: ${call}`, 'closed', 'nothing can be used after close()');
+    }
     if (!shared.parsed) throw outOfOrder(`${name}: ${call}`, 'not configured yet', later);
     return shared.parsed;
   };
@@ -50,8 +52,20 @@ export function createContext(plugin: Plugin, shared: Shared): PluginContext {
     provide(token, factory) {
       mutable('provide()');
       const given = token as { name?: unknown } | undefined;
-      if (typeof given?.name !== 'string' || given.name === '') throw pluginInvalid(`plugin ${name}`, 'provide() needs a token', 'provide(token<T>("name"), () => ...), with token() of @lmflow/sdk');
-      if (typeof factory !== 'function') throw pluginInvalid(`plugin ${name}`, `provide(${given.name}) needs a factory, not ${kindOf(factory)}`, 'provide(TOKEN, (resolve) => new Service(...))');
+      if (typeof given?.name !== 'string' || given.name === '') {
+        throw pluginInvalid(
+          `plugin ${name}`,
+          'provide() needs a token',
+          'provide(token<T>("name"), () => ...), with token() of @lmflow/sdk',
+        );
+      }
+      if (typeof factory !== 'function') {
+        throw pluginInvalid(
+          `plugin ${name}`,
+          `provide(${given.name}) needs a factory, not ${kindOf(factory)}`,
+          'provide(TOKEN, (resolve) => new Service(...))',
+        );
+      }
       shared.services.provide(token, name, factory);
     },
     resolve(token) {
@@ -61,9 +75,18 @@ export function createContext(plugin: Plugin, shared: Shared): PluginContext {
     command(spec) {
       mutable('command()');
       const given = spec as Partial<Record<keyof CommandSpec, unknown>>;
-      if (typeof given?.name !== 'string' || !/^[a-z][a-z0-9-]*$/.test(given.name)) throw commandInvalid(name, 'a command\'s name must be a word of lower-case letters, digits and dashes');
-      if (typeof given.run !== 'function') throw commandInvalid(name, `the command ${given.name} has no run function`);
-      if (typeof given.summary !== 'string') throw commandInvalid(name, `the command ${given.name} has no summary`);
+      if (typeof given?.name !== 'string' || !/^[a-z][a-z0-9-]*$/.test(given.name)) {
+        throw commandInvalid(
+          name,
+          "a command's name must be a word of lower-case letters, digits and dashes",
+        );
+      }
+      if (typeof given.run !== 'function') {
+        throw commandInvalid(name, `the command ${given.name} has no run function`);
+      }
+      if (typeof given.summary !== 'string') {
+        throw commandInvalid(name, `the command ${given.name} has no summary`);
+      }
       if (shared.reserved.includes(spec.name)) throw commandDuplicate(spec.name, 'lmflow', name);
       const other = shared.commands.get(spec.name);
       if (other) throw commandDuplicate(spec.name, other.plugin, name);

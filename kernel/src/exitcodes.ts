@@ -16,10 +16,14 @@ export const ExitCode = {
   Terminated: 143,
 } as const;
 
-const usage = /^LMFLOW_(CONFIG|OPTION|FLAG|ARGUMENT|COMMAND|PLUGIN|PRESET|TOKEN|INIT|OUTPUT|RESUME_CHANGED|SETTING|LORA|DEVICE|NOTHING_TO_TRAIN|NO_EVALUATION_DATA)(_|$)/;
+const usage =
+  /^LMFLOW_(CONFIG|OPTION|FLAG|ARGUMENT|COMMAND|PLUGIN|PRESET|TOKEN|INIT|OUTPUT|RESUME_CHANGED|SETTING|LORA|DEVICE|NOTHING_TO_TRAIN|NO_EVALUATION_DATA)(_|$)/;
 const failure = /^LMFLOW_(HOOK|KERNEL|CLOSE|LIFECYCLE|GRAPH|GRADIENT|OP|ENGINE|LOSS)(_|$)/;
 
-/** The exit code for anything thrown. Codes of neither kind are about what was read: model, data, checkpoint. */
+/**
+ * The exit code for anything thrown. Codes of neither kind are about what was read: model, data,
+ * checkpoint.
+ */
 export function exitCodeOf(error: unknown): number {
   return isLMFlowError(error) ? exitCodeOfCode(error.code) : ExitCode.Failure;
 }

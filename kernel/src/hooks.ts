@@ -1,7 +1,14 @@
-// One kernel's hooks: made with tapable, every tap wrapped once, so that a failure names plugin and hook and times are kept.
-// Who taps what is the plugins' business; when hooks are called is the services' (trainer, datasets, ...).
+// One kernel's hooks: made with tapable, every tap wrapped once, so that a failure names plugin and
+// hook and times are kept. Who taps what is the plugins' business; when hooks are called is the
+// services' (trainer, datasets, ...).
 import { isLMFlowError, messageOf, type Hooks, type Logger } from '@lmflow/sdk';
-import { AsyncSeriesBailHook, AsyncSeriesHook, AsyncSeriesWaterfallHook, SyncHook, SyncWaterfallHook } from 'tapable';
+import {
+  AsyncSeriesBailHook,
+  AsyncSeriesHook,
+  AsyncSeriesWaterfallHook,
+  SyncHook,
+  SyncWaterfallHook,
+} from 'tapable';
 import { frozen, hookFailed, hookInvalid, tapInvalid } from './errors.ts';
 
 /** What a tap has cost so far. */
@@ -19,7 +26,13 @@ export interface TapReport {
 }
 
 // The part of tapable's Hook that is used here.
-interface TapRecord { name: string; type: string; stage?: number; before?: unknown; fn: (...values: unknown[]) => unknown }
+interface TapRecord {
+  name: string;
+  type: string;
+  stage?: number;
+  before?: unknown;
+  fn: (...values: unknown[]) => unknown;
+}
 interface AnyHook {
   readonly taps: readonly TapRecord[];
   intercept(interceptor: { register(tap: TapRecord): TapRecord }): void;
@@ -55,7 +68,10 @@ export class HookBoard {
   current: string | undefined;
   frozen = false;
   readonly #all = new Map<string, AnyHook>();
-  readonly #times = new Map<string, { plugin: string; hook: string; calls: number; milliseconds: number }>();
+  readonly #times = new Map<
+    string,
+    { plugin: string; hook: string; calls: number; milliseconds: number }
+  >();
   readonly #warned = new Set<string>();
   readonly #log: Logger;
 
@@ -72,7 +88,9 @@ export class HookBoard {
       defineProperty: () => false,
     });
     this.#target = hooks as unknown as Record<string, unknown>;
-    for (const [name, hook] of Object.entries(hooks) as [string, unknown][]) this.#attach(name, hook as AnyHook);
+    for (const [name, hook] of Object.entries(hooks) as [string, unknown][]) {
+      this.#attach(name, hook as AnyHook);
+    }
   }
 
   readonly #target: Record<string, unknown>;
@@ -84,26 +102,39 @@ export class HookBoard {
 
   /** Adds a plugin's own hook. Throws LMFLOW_HOOK_INVALID. */
   define(plugin: string, name: string, hook: unknown): void {
-    if (this.#all.has(name)) throw hookInvalid(plugin, name, 'there is a hook of this name already');
-    if (typeof hook !== 'object' || hook === null || !('intercept' in hook) || !('taps' in hook)) throw hookInvalid(plugin, name, 'what is given is not a hook');
+    if (this.#all.has(name)) {
+      throw hookInvalid(plugin, name, 'there is a hook of this name already');
+    }
+    if (typeof hook !== 'object' || hook === null || !('intercept' in hook) || !('taps' in hook)) {
+      throw hookInvalid(plugin, name, 'what is given is not a hook');
+    }
     this.#attach(name, hook as AnyHook);
     this.#target[name] = hook;
   }
 
   /** Wrapped taps of a hook, in the order they run. */
-  taps(name: string): readonly { readonly plugin: string; readonly fn: (...values: unknown[]) => unknown }[] {
+  taps(
+    name: string,
+  ): readonly { readonly plugin: string; readonly fn: (...values: unknown[]) => unknown }[] {
     return (this.#all.get(name)?.taps ?? []).map((tap) => ({ plugin: tap.name, fn: tap.fn }));
   }
 
   /** Taps of every hook that has any. */
   report(): Readonly<Record<string, readonly TapReport[]>> {
     const tapped = [...this.#all].filter(([, hook]) => hook.taps.length > 0);
-    return Object.fromEntries(tapped.map(([name, hook]) => [name, hook.taps.map((tap) => ({ plugin: tap.name, stage: tap.stage ?? 0 }))]));
+    return Object.fromEntries(
+      tapped.map(([name, hook]) => [
+        name,
+        hook.taps.map((tap) => ({ plugin: tap.name, stage: tap.stage ?? 0 })),
+      ]),
+    );
   }
 
   /** Times of all taps that ran, the longest first. */
   times(): TapTime[] {
-    return [...this.#times.values()].sort((a, b) => b.milliseconds - a.milliseconds).map((time) => ({ ...time }));
+    return [...this.#times.values()]
+      .sort((a, b) => b.milliseconds - a.milliseconds)
+      .map((time) => ({ ...time }));
   }
 
   #attach(name: string, hook: AnyHook): void {
@@ -114,11 +145,37 @@ export class HookBoard {
   #register(hook: string, tap: TapRecord): TapRecord {
     const plugin = this.current ?? tap.name;
     if (this.frozen || this.current === undefined) throw frozen(`tapped ${hook}`, plugin);
-    if (tap.before !== undefined) throw tapInvalid(plugin, hook, '"before" is not offered, since it depends on who else is loaded', 'use stage: Stage.Early or Stage.Late of @lmflow/sdk, or "requires"');
-    if (tap.type === 'async') throw tapInvalid(plugin, hook, 'tapAsync is not offered', 'use tapPromise');
-    if (typeof tap.fn !== 'function') throw tapInvalid(plugin, hook, 'the listener is not a function', `hooks.${hook}.${tap.type === 'promise' ? 'tapPromise' : 'tap'}(name, listener)`);
-    if (tap.stage !== undefined && !Number.isFinite(tap.stage)) throw tapInvalid(plugin, hook, `the stage ${String(tap.stage)} is not a number`, 'use Stage.Early, Stage.Normal or Stage.Late of @lmflow/sdk');
-    const fn = tap.type === 'promise' ? this.#wrapPromise(plugin, hook, tap.fn) : this.#wrapSync(plugin, hook, tap.fn);
+    if (tap.before !== undefined) {
+      throw tapInvalid(
+        plugin,
+        hook,
+        '"before" is not offered, since it depends on who else is loaded',
+        'use stage: Stage.Early or Stage.Late of @lmflow/sdk, or "requires"',
+      );
+    }
+    if (tap.type === 'async') {
+      throw tapInvalid(plugin, hook, 'tapAsync is not offered', 'use tapPromise');
+    }
+    if (typeof tap.fn !== 'function') {
+      throw tapInvalid(
+        plugin,
+        hook,
+        'the listener is not a function',
+        `hooks.${hook}.${tap.type === 'promise' ? 'tapPromise' : 'tap'}(name, listener)`,
+      );
+    }
+    if (tap.stage !== undefined && !Number.isFinite(tap.stage)) {
+      throw tapInvalid(
+        plugin,
+        hook,
+        `the stage ${String(tap.stage)} is not a number`,
+        'use Stage.Early, Stage.Normal or Stage.Late of @lmflow/sdk',
+      );
+    }
+    const fn =
+      tap.type === 'promise'
+        ? this.#wrapPromise(plugin, hook, tap.fn)
+        : this.#wrapSync(plugin, hook, tap.fn);
     return { ...tap, name: plugin, fn };
   }
 
@@ -129,7 +186,14 @@ export class HookBoard {
         const result = fn(...values);
         if (isThenable(result)) {
           result.then(undefined, () => undefined);
-          throw tapInvalid(plugin, hook, 'the listener given to tap() returned a promise, which nobody would wait for', hook === 'onMetrics' || hook === 'onConfig' ? 'this hook is synchronous' : 'use tapPromise');
+          throw tapInvalid(
+            plugin,
+            hook,
+            'the listener given to tap() returned a promise, which nobody would wait for',
+            hook === 'onMetrics' || hook === 'onConfig'
+              ? 'this hook is synchronous'
+              : 'use tapPromise',
+          );
         }
         return result;
       } catch (error) {
@@ -156,7 +220,11 @@ export class HookBoard {
   #failed(plugin: string, hook: string, error: unknown): undefined {
     // a sink of figures that is down must not stop a training
     if (hook === 'onMetrics') {
-      if (!this.#warned.has(plugin)) this.#log.warn(`${plugin} failed in onMetrics: ${messageOf(error)} (its later failures are not shown)`);
+      if (!this.#warned.has(plugin)) {
+        this.#log.warn(
+          `${plugin} failed in onMetrics: ${messageOf(error)} (its later failures are not shown)`,
+        );
+      }
       this.#warned.add(plugin);
       return undefined;
     }
@@ -172,7 +240,8 @@ export class HookBoard {
   }
 }
 
-// An LMFlowError says what happened already and an abort is no failure: both stay themselves. The innermost hook counts.
+// An LMFlowError says what happened already and an abort is no failure: both stay themselves. The
+// innermost hook counts.
 function attribute(error: unknown, plugin: string, hook: string): unknown {
   if (error instanceof Error && error.name === 'AbortError') return error;
   if (!isLMFlowError(error)) return hookFailed(plugin, hook, error);
@@ -182,5 +251,9 @@ function attribute(error: unknown, plugin: string, hook: string): unknown {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
+  );
 }

@@ -1,8 +1,17 @@
-// lmflow: the kernel, for applications. The command is in bin/; plugins are written against @lmflow/sdk.
+// lmflow: the kernel, for applications. The command is in bin/; plugins are written against
+// @lmflow/sdk.
 import 'reflect-metadata';
 
 export { createKernel, Kernel, loadKernel } from './kernel.ts';
-export type { KernelOptions, KernelReport, KernelState, ResolvedSetting, RunOutcome, ResultOf, RunRequest } from './types.ts';
+export type {
+  KernelOptions,
+  KernelReport,
+  KernelState,
+  ResolvedSetting,
+  RunOutcome,
+  ResultOf,
+  RunRequest,
+} from './types.ts';
 export type { ContributedCommand } from './context.ts';
 export type { LoadOptions } from './load.ts';
 export type { TapReport, TapTime } from './hooks.ts';

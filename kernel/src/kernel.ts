@@ -1,19 +1,53 @@
-// The kernel: applies plugins, configures, freezes, runs commands, closes. Created -> configured -> running -> closed.
-// It knows no feature: everything that computes is a plugin.
-import { didYouMean, isLMFlowError, type CommandOutcome, type Config, type Hooks, type Logger, type Plugin, type Preset, type Token, type UserConfigExport } from '@lmflow/sdk';
+// The kernel: applies plugins, configures, freezes, runs commands, closes. Created -> configured ->
+// running -> closed. It knows no feature: everything that computes is a plugin.
+import {
+  didYouMean,
+  isLMFlowError,
+  type CommandOutcome,
+  type Config,
+  type Hooks,
+  type Logger,
+  type Plugin,
+  type Preset,
+  type Token,
+  type UserConfigExport,
+} from '@lmflow/sdk';
 import { z } from 'zod';
 import { Services } from './container.ts';
 import { createContext, type ContributedCommand, type Shared } from './context.ts';
-import { applyFailed, argumentUnexpected, closeFailed, commandUnknown, configInvalid, outOfOrder, pluginInvalid, optionUnsupported, unknownKey } from './errors.ts';
+import {
+  applyFailed,
+  argumentUnexpected,
+  closeFailed,
+  commandUnknown,
+  configInvalid,
+  outOfOrder,
+  pluginInvalid,
+  optionUnsupported,
+  unknownKey,
+} from './errors.ts';
 import { HookBoard, type TapReport } from './hooks.ts';
 import { load, type Loaded } from './load.ts';
 import { createLogger } from './logger.ts';
 import { describeIssues } from './settings/issues.ts';
 import { ownFlags, readFlags } from './settings/flags.ts';
 import { buildKeyTable, groupOf, type KeyTable } from './settings/keys.ts';
-import { mergeSettings, readLayer, toConfig, withChanges, type Settings } from './settings/layers.ts';
+import {
+  mergeSettings,
+  readLayer,
+  toConfig,
+  withChanges,
+  type Settings,
+} from './settings/layers.ts';
 import { parseSettings, type Parsed } from './settings/parse.ts';
-import type { KernelOptions, KernelReport, KernelState, ResultOf, RunOutcome, RunRequest } from './types.ts';
+import type {
+  KernelOptions,
+  KernelReport,
+  KernelState,
+  ResultOf,
+  RunOutcome,
+  RunRequest,
+} from './types.ts';
 
 /** Commands that lmflow itself has; no plugin may contribute one of these names. */
 export const builtInCommands = ['plugins', 'inspect', 'doctor', 'init', 'help'] as const;
@@ -44,9 +78,19 @@ export class Kernel {
     this.configFile = loaded.configFile;
     this.keys = buildKeyTable(loaded.plugins);
     this.#board = new HookBoard(log);
-    this.#shared = { board: this.#board, services: this.#services, log, commands: new Map(), reserved: builtInCommands, parsed: undefined, closed: false };
+    this.#shared = {
+      board: this.#board,
+      services: this.#services,
+      log,
+      commands: new Map(),
+      reserved: builtInCommands,
+      parsed: undefined,
+      closed: false,
+    };
     for (const plugin of loaded.plugins) this.#apply(plugin);
-    for (const { spec, plugin } of this.#shared.commands.values()) ownFlags(spec, this.keys, plugin);
+    for (const { spec, plugin } of this.#shared.commands.values()) {
+      ownFlags(spec, this.keys, plugin);
+    }
   }
 
   get state(): KernelState {
@@ -81,28 +125,48 @@ export class Kernel {
       const returned: unknown = plugin.apply(createContext(plugin, this.#shared));
       if (typeof (returned as { then?: unknown } | undefined)?.then === 'function') {
         (returned as PromiseLike<unknown>).then(undefined, () => undefined);
-        throw pluginInvalid(`plugin ${plugin.name}`, 'its apply() is asynchronous', 'apply only registers; do work in taps, factories and commands');
+        throw pluginInvalid(
+          `plugin ${plugin.name}`,
+          'its apply() is asynchronous',
+          'apply only registers; do work in taps, factories and commands',
+        );
       }
     } catch (error) {
       if (isLMFlowError(error)) throw error;
       const missed = board.missed as string | undefined; // set by the proxy while apply ran
       const near = missed === undefined ? undefined : didYouMean(missed, board.names());
-      throw applyFailed(plugin.name, error, missed === undefined ? undefined : `there is no hook "${missed}"${near === undefined ? '; the plugin that defines it must be in "requires"' : `; did you mean "${near}"?`}`);
+      throw applyFailed(
+        plugin.name,
+        error,
+        missed === undefined
+          ? undefined
+          : `there is no hook "${missed}"${near === undefined ? '; the plugin that defines it must be in "requires"' : `; did you mean "${near}"?`}`,
+      );
     } finally {
       board.current = undefined;
     }
   }
 
-  /** Merges all layers, runs onConfig, parses, freezes. `flags` are stronger than everything else. */
+  /**
+   * Merges all layers, runs onConfig, parses, freezes. `flags` are stronger than everything else.
+   */
   configure(flags: Settings = new Map()): void {
-    if (this.#state !== 'created') throw outOfOrder('configure()', this.#state, 'a kernel is configured once, by createKernel');
+    if (this.#state !== 'created') {
+      throw outOfOrder('configure()', this.#state, 'a kernel is configured once, by createKernel');
+    }
     const table = this.keys;
-    let settings = mergeSettings([...this.#loaded.layers.map((layer) => readLayer(layer, table)), flags], table);
+    let settings = mergeSettings(
+      [...this.#loaded.layers.map((layer) => readLayer(layer, table)), flags],
+      table,
+    );
     this.#board.frozen = true;
     for (const { plugin, fn } of this.#board.taps('onConfig')) {
       const config = toConfig(settings, table);
       const values = (fn(config) ?? config) as Record<string, unknown>;
-      settings = withChanges(settings, readLayer({ origin: `onConfig of ${plugin}`, values }, table));
+      settings = withChanges(
+        settings,
+        readLayer({ origin: `onConfig of ${plugin}`, values }, table),
+      );
     }
     this.#parsed = parseSettings(settings, table);
     this.#shared.parsed = this.#parsed;
@@ -121,22 +185,37 @@ export class Kernel {
   }
 
   /**
-   * Runs a command of a plugin, one at a time. Gives its exit code and its result (a FitResult for `finetune`).
-   * Throws LMFLOW_COMMAND_UNKNOWN, and what the command throws.
+   * Runs a command of a plugin, one at a time. Gives its exit code and its result (a FitResult for
+   * `finetune`). Throws LMFLOW_COMMAND_UNKNOWN, and what the command throws.
    */
   async run<N extends string>(name: N, request: RunRequest = {}): Promise<RunOutcome<ResultOf<N>>> {
     const { config } = this.#configured(`run('${name}')`);
-    if (this.#state === 'running') throw outOfOrder(`run('${name}')`, 'running', 'one command at a time: await the first, or make a second kernel');
+    if (this.#state === 'running') {
+      throw outOfOrder(
+        `run('${name}')`,
+        'running',
+        'one command at a time: await the first, or make a second kernel',
+      );
+    }
     const command = this.#shared.commands.get(name);
     if (!command) throw this.unknownCommand(name);
     const { spec } = command;
     const positionals = request.positionals ?? [];
-    if (spec.usage === undefined && positionals.length > 0) throw argumentUnexpected(positionals[0]!, name);
+    if (spec.usage === undefined && positionals.length > 0) {
+      throw argumentUnexpected(positionals[0]!, name);
+    }
     const options = parseOwn(command, request.options ?? {});
     this.#state = 'running';
     try {
-      const given = await spec.run({ options, positionals, config, signal: request.signal ?? new AbortController().signal, output: request.output ?? process.stdout });
-      const outcome: CommandOutcome = typeof given === 'number' ? { exitCode: given } : (given ?? {});
+      const given = await spec.run({
+        options,
+        positionals,
+        config,
+        signal: request.signal ?? new AbortController().signal,
+        output: request.output ?? process.stdout,
+      });
+      const outcome: CommandOutcome =
+        typeof given === 'number' ? { exitCode: given } : (given ?? {});
       return { exitCode: outcome.exitCode ?? 0, result: outcome.result as ResultOf<N> };
     } finally {
       this.#state = 'configured';
@@ -146,7 +225,12 @@ export class Kernel {
   /** The error for a command that nobody contributes. */
   unknownCommand(name: string): Error {
     const known = [...this.#shared.commands.keys()];
-    return commandUnknown(name, [...known, ...builtInCommands], didYouMean(name, [...known, ...builtInCommands]), this.plugins.length === 0);
+    return commandUnknown(
+      name,
+      [...known, ...builtInCommands],
+      didYouMean(name, [...known, ...builtInCommands]),
+      this.plugins.length === 0,
+    );
   }
 
   /** The resolved configuration with origins, the order of taps, and times so far. */
@@ -168,11 +252,14 @@ export class Kernel {
   }
 
   /**
-   * Runs onClose in reverse order, then disposes services, the latest first; nothing is left out when something fails
-   * (LMFLOW_CLOSE_FAILED tells all). A second call gives the first one's promise.
+   * Runs onClose in reverse order, then disposes services, the latest first; nothing is left out
+   * when something fails (LMFLOW_CLOSE_FAILED tells all). A second call gives the first one's
+   * promise.
    */
   async close(): Promise<void> {
-    if (this.#state === 'running') throw outOfOrder('close()', 'running', 'abort the signal given to run() and await it first');
+    if (this.#state === 'running') {
+      throw outOfOrder('close()', 'running', 'abort the signal given to run() and await it first');
+    }
     this.#closing ??= this.#close();
     await this.#closing;
   }
@@ -198,36 +285,65 @@ export class Kernel {
   }
 
   #configured(call: string): Parsed {
-    if (this.#state === 'closed' || this.#closing !== undefined) throw outOfOrder(call, 'closed', 'make a new kernel with createKernel');
+    if (this.#state === 'closed' || this.#closing !== undefined) {
+      throw outOfOrder(call, 'closed', 'make a new kernel with createKernel');
+    }
     if (!this.#parsed) throw outOfOrder(call, 'not configured yet', 'await createKernel() first');
     return this.#parsed;
   }
 }
 
-function parseOwn({ spec }: ContributedCommand, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function parseOwn(
+  { spec }: ContributedCommand,
+  given: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const group = groupOf(spec.name, { schema: spec.options ?? z.object({}) });
   const origin = `options of ${spec.name}`;
-  const values = Object.fromEntries(Object.entries(given).map(([key, value]) => [spec.aliases?.[key] ?? key, value]));
+  const values = Object.fromEntries(
+    Object.entries(given).map(([key, value]) => [spec.aliases?.[key] ?? key, value]),
+  );
   const refused = Object.keys(values).find((key) => spec.unsupported?.[key] !== undefined);
   if (refused !== undefined) throw optionUnsupported(refused, origin, spec.unsupported![refused]!);
   const unknown = Object.keys(values).find((key) => !group.keys.has(key));
-  if (unknown !== undefined) throw unknownKey(unknown, origin, `${spec.name} has ${[...group.keys.keys()].join(', ') || 'no options of its own'}`);
+  if (unknown !== undefined) {
+    throw unknownKey(
+      unknown,
+      origin,
+      `${spec.name} has ${[...group.keys.keys()].join(', ') || 'no options of its own'}`,
+    );
+  }
   const parsed = group.spec.schema.safeParse(values, { reportInput: true });
   if (parsed.success) return parsed.data;
-  throw configInvalid(describeIssues(parsed.error.issues, group, new Map(Object.entries(values).map(([key, value]) => [key, { value, origin }]))));
+  throw configInvalid(
+    describeIssues(
+      parsed.error.issues,
+      group,
+      new Map(Object.entries(values).map(([key, value]) => [key, { value, origin }])),
+    ),
+  );
 }
 
 /**
- * Makes a kernel: finds the config file (or takes `config`), loads presets and plugins, configures. Close it when done.
- * Throws an LMFlowError for every mistake in configuration or plugins; docs/errors.md lists the codes.
+ * Makes a kernel: finds the config file (or takes `config`), loads presets and plugins, configures.
+ * Close it when done. Throws an LMFlowError for every mistake in configuration or plugins;
+ * docs/errors.md lists the codes.
  */
-export async function createKernel(config?: UserConfigExport, options: KernelOptions = {}): Promise<Kernel> {
+export async function createKernel(
+  config?: UserConfigExport,
+  options: KernelOptions = {},
+): Promise<Kernel> {
   const kernel = await loadKernel(config, options);
   kernel.configure(readFlags(options.flags ?? [], kernel.keys, undefined).settings);
   return kernel;
 }
 
-/** A kernel in state `created`: plugins are applied, nothing is merged or parsed. The command uses it to know flags and commands first. */
-export async function loadKernel(config?: UserConfigExport, options: KernelOptions = {}): Promise<Kernel> {
+/**
+ * A kernel in state `created`: plugins are applied, nothing is merged or parsed. The command uses
+ * it to know flags and commands first.
+ */
+export async function loadKernel(
+  config?: UserConfigExport,
+  options: KernelOptions = {},
+): Promise<Kernel> {
   return new Kernel(await load(config, options), options.log ?? createLogger());
 }

@@ -1,5 +1,5 @@
-// From createKernel's arguments to what is loaded: the config file, presets, plugins in order, and layers of configuration.
-// Nothing is applied or parsed yet.
+// From createKernel's arguments to what is loaded: the config file, presets, plugins in order, and
+// layers of configuration. Nothing is applied or parsed yet.
 import { resolve } from 'node:path';
 import type { Pluggable, Plugin, Preset, UserConfigExport } from '@lmflow/sdk';
 import { findConfig, settle, type FoundConfig } from './configfile.ts';
@@ -11,7 +11,10 @@ import type { Layer } from './settings/layers.ts';
 
 /** Where to look and what to load beside the configuration. */
 export interface LoadOptions {
-  /** Folder to look for a config and for packages from; the working directory unless told. Paths in values are relative to the working directory always. */
+  /**
+   * Folder to look for a config and for packages from; the working directory unless told. Paths in
+   * values are relative to the working directory always.
+   */
   readonly cwd?: string;
   /** Config file to read instead of looking for one. */
   readonly configFile?: string;
@@ -19,7 +22,10 @@ export interface LoadOptions {
   readonly preset?: Pluggable | readonly Pluggable[];
   /** Plugins added to those of the configuration. */
   readonly plugin?: Pluggable | readonly Pluggable[];
-  /** Preset that is loaded where neither configuration nor options name anything to load, if it is installed. */
+  /**
+   * Preset that is loaded where neither configuration nor options name anything to load, if it is
+   * installed.
+   */
   readonly fallbackPreset?: string;
 }
 
@@ -34,11 +40,25 @@ export interface Loaded {
 }
 
 /** Loads configuration and plugins. */
-export async function load(config: UserConfigExport | undefined, options: LoadOptions): Promise<Loaded> {
+export async function load(
+  config: UserConfigExport | undefined,
+  options: LoadOptions,
+): Promise<Loaded> {
   const cwd = resolve(options.cwd ?? process.cwd());
-  const found: FoundConfig = config === undefined
-    ? ((await findConfig(cwd, options.configFile)) ?? { config: {}, file: undefined, origin: 'no config file', directory: cwd })
-    : { config: await settle(config, 'createKernel()'), file: undefined, origin: 'createKernel()', directory: cwd };
+  const found: FoundConfig =
+    config === undefined
+      ? ((await findConfig(cwd, options.configFile)) ?? {
+          config: {},
+          file: undefined,
+          origin: 'no config file',
+          directory: cwd,
+        })
+      : {
+          config: await settle(config, 'createKernel()'),
+          file: undefined,
+          origin: 'createKernel()',
+          directory: cwd,
+        };
   const { presets, plugins, ...values } = found.config;
   const list = new PluginList(found.directory);
 
@@ -48,13 +68,27 @@ export async function load(config: UserConfigExport | undefined, options: LoadOp
   const addedPlugins = several(options.plugin, cwd);
   await list.add(listedPresets, 'preset', found.origin);
   await list.add(addedPresets, 'preset', '--preset');
-  const nothing = [listedPresets, listedPlugins, addedPresets, addedPlugins].every((items) => items.length === 0);
+  const nothing = [listedPresets, listedPlugins, addedPresets, addedPlugins].every(
+    (items) => items.length === 0,
+  );
   const { fallbackPreset } = options;
-  if (nothing && fallbackPreset !== undefined && isInstalled(fallbackPreset, 'preset', found.directory)) await list.add([fallbackPreset], 'preset', 'lmflow');
+  if (
+    nothing &&
+    fallbackPreset !== undefined &&
+    isInstalled(fallbackPreset, 'preset', found.directory)
+  ) {
+    await list.add([fallbackPreset], 'preset', 'lmflow');
+  }
   list.addValues({ origin: found.origin, values });
   await list.add(listedPlugins, 'plugin', found.origin);
   await list.add(addedPlugins, 'plugin', '--plugin');
-  return { cwd, plugins: orderPlugins(list.plugins), presets: list.presets, layers: list.layers, configFile: found.file };
+  return {
+    cwd,
+    plugins: orderPlugins(list.plugins),
+    presets: list.presets,
+    layers: list.layers,
+    configFile: found.file,
+  };
 }
 
 function asList(value: unknown, key: string, origin: string): readonly unknown[] {
@@ -64,7 +98,17 @@ function asList(value: unknown, key: string, origin: string): readonly unknown[]
 }
 
 // A path given here is relative to the working directory, one in a config file to that file.
-function several(value: Pluggable | readonly Pluggable[] | undefined, cwd: string): readonly Pluggable[] {
-  const items = value === undefined ? [] : Array.isArray(value) ? (value as readonly Pluggable[]) : [value as Pluggable];
-  return items.map((item) => (typeof item === 'string' && /^\.\.?\//.test(item) ? resolve(cwd, item) : item));
+function several(
+  value: Pluggable | readonly Pluggable[] | undefined,
+  cwd: string,
+): readonly Pluggable[] {
+  const items =
+    value === undefined
+      ? []
+      : Array.isArray(value)
+        ? (value as readonly Pluggable[])
+        : [value as Pluggable];
+  return items.map((item) =>
+    typeof item === 'string' && /^\.\.?\//.test(item) ? resolve(cwd, item) : item,
+  );
 }

@@ -1,4 +1,5 @@
-// The Logger that writes to a terminal or to plain streams. Colour, --json and --verbose are decided here, not by plugins.
+// The Logger that writes to a terminal or to plain streams. Colour, --json and --verbose are
+// decided here, not by plugins.
 import { styleText } from 'node:util';
 import type { Logger } from '@lmflow/sdk';
 
@@ -32,15 +33,24 @@ type Style = 'red' | 'yellow' | 'dim' | 'bold';
 
 /** Makes a logger for the process's streams, or given ones. */
 export function createLogger(options: LoggerOptions = {}): TerminalLogger {
-  const { json = false, verbose = false, stdout = process.stdout, stderr = process.stderr, progressInterval = 5000 } = options;
-  // for people: progress and messages share one stream, so that a line can take the progress line's place
+  const {
+    json = false,
+    verbose = false,
+    stdout = process.stdout,
+    stderr = process.stderr,
+    progressInterval = 5000,
+  } = options;
+  // for people: progress and messages share one stream, so that a line can take the progress line's
+  // place
   let people = json ? stderr : stdout;
   const terminal = (): boolean => people.isTTY === true && process.env['TERM'] !== 'dumb';
   let standing = false;
   let lastProgress = -Infinity;
 
-  const colored = (stream: Output): boolean => options.color ?? (stream.isTTY === true && (process.env['NO_COLOR'] ?? '') === '');
-  const paint = (style: Style, text: string, stream: Output): string => (colored(stream) ? styleText(style, text, { validateStream: false }) : text);
+  const colored = (stream: Output): boolean =>
+    options.color ?? (stream.isTTY === true && (process.env['NO_COLOR'] ?? '') === '');
+  const paint = (style: Style, text: string, stream: Output): string =>
+    colored(stream) ? styleText(style, text, { validateStream: false }) : text;
   const line = (stream: Output, text: string): void => {
     if (standing) {
       people.write('\r\u001b[2K');
@@ -50,10 +60,18 @@ export function createLogger(options: LoggerOptions = {}): TerminalLogger {
   };
 
   return {
-    info: (message) => { line(people, message); },
-    warn: (message) => { line(stderr, `${paint('yellow', 'warning:', stderr)} ${message}`); },
-    error: (message) => { line(stderr, `${paint('red', 'error:', stderr)} ${message}`); },
-    debug: (message) => { if (verbose) line(stderr, paint('dim', message, stderr)); },
+    info: (message) => {
+      line(people, message);
+    },
+    warn: (message) => {
+      line(stderr, `${paint('yellow', 'warning:', stderr)} ${message}`);
+    },
+    error: (message) => {
+      line(stderr, `${paint('red', 'error:', stderr)} ${message}`);
+    },
+    debug: (message) => {
+      if (verbose) line(stderr, paint('dim', message, stderr));
+    },
     event(type, data, text) {
       if (json) stdout.write(`${JSON.stringify({ type, ...data })}\n`);
       else if (text !== undefined) line(people, text);
@@ -78,7 +96,9 @@ export function createLogger(options: LoggerOptions = {}): TerminalLogger {
       if (standing) people.write('\n');
       standing = false;
     },
-    leaveStdout() { people = stderr; },
+    leaveStdout() {
+      people = stderr;
+    },
   };
 }
 
@@ -89,5 +109,13 @@ function fit(text: string, width: number): string {
 /** A logger that says nothing: for applications that want quiet. */
 export function silentLogger(): Logger {
   const nothing = (): void => undefined;
-  return { info: nothing, warn: nothing, error: nothing, debug: nothing, event: nothing, progress: nothing, table: nothing };
+  return {
+    info: nothing,
+    warn: nothing,
+    error: nothing,
+    debug: nothing,
+    event: nothing,
+    progress: nothing,
+    table: nothing,
+  };
 }

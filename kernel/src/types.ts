@@ -7,7 +7,9 @@ export type KernelState = 'created' | 'configured' | 'running' | 'closed';
 
 /** Options of createKernel beside the configuration itself. */
 export interface KernelOptions extends LoadOptions {
-  /** Configuration as typed on a command line, stronger than everything else: `['--lora-r', '16']`. */
+  /**
+   * Configuration as typed on a command line, stronger than everything else: `['--lora-r', '16']`.
+   */
   readonly flags?: readonly string[];
   /** Where messages go; lines on the terminal unless told. */
   readonly log?: Logger;
@@ -51,4 +53,6 @@ export interface KernelReport {
 }
 
 /** Type of a command's result, as its plugin declared it in CommandResults. */
-export type ResultOf<N extends string> = N extends keyof CommandResults ? CommandResults[N] : unknown;
+export type ResultOf<N extends string> = N extends keyof CommandResults
+  ? CommandResults[N]
+  : unknown;

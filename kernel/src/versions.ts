@@ -1,9 +1,12 @@
-// The versions of lmflow and of the contract, read from their package.json. This file stays directly in src: its relative path holds in dist too.
+// The versions of lmflow and of the contract, read from their package.json. This file stays
+// directly in src: its relative path holds in dist too.
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 
-interface Manifest { readonly version: string }
+interface Manifest {
+  readonly version: string;
+}
 
 const own = require('../package.json') as Manifest;
 

@@ -1,4 +1,5 @@
-// The lmflow command: help, flags, output, exit codes; in this process where that is enough, as a process where it is not.
+// The lmflow command: help, flags, output, exit codes; in this process where that is enough, as a
+// process where it is not.
 import { spawn } from 'node:child_process';
 import { readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
@@ -48,7 +49,11 @@ export default () => ({
 });
 `;
 
-const { folder, remove } = project({ 'lmflow.config.mjs': 'export default { plugins: ["./demo.mjs"], model: "m", demo: { mode: "fast", hubToken: "hf_123" } };', 'demo.mjs': demo });
+const { folder, remove } = project({
+  'lmflow.config.mjs':
+    'export default { plugins: ["./demo.mjs"], model: "m", demo: { mode: "fast", hubToken: "hf_123" } };',
+  'demo.mjs': demo,
+});
 const bare = project({});
 process.env['LMFLOW_CACHE'] = join(bare.folder, '.cache'); // times of the last command
 test.after(() => {
@@ -56,24 +61,53 @@ test.after(() => {
   bare.remove();
 });
 
-interface Ended { readonly code: number; readonly out: string; readonly err: string }
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
 
 async function lmflow(words: readonly string[], cwd = folder): Promise<Ended> {
   let out = '';
   let err = '';
-  const code = await main(['--cwd', cwd, ...words], { write: (text) => { out += text; } }, { write: (text) => { err += text; } });
+  const code = await main(
+    ['--cwd', cwd, ...words],
+    {
+      write: (text) => {
+        out += text;
+      },
+    },
+    {
+      write: (text) => {
+        err += text;
+      },
+    },
+  );
   return { code, out, err };
 }
 
 test('--version, -V, with and without --json', async () => {
   assert.is((await lmflow(['--version'])).out, `lmflow ${kernelVersion} (@lmflow/sdk 1.0.0)\n`);
-  assert.is((JSON.parse((await lmflow(['-V', '--json'])).out) as { lmflow: string }).lmflow, kernelVersion);
+  assert.is(
+    (JSON.parse((await lmflow(['-V', '--json'])).out) as { lmflow: string }).lmflow,
+    kernelVersion,
+  );
 });
 
 test('--help lists commands, presets and global flags', async () => {
   const { code, out } = await lmflow(['--help']);
   assert.is(code, 0);
-  for (const line of ['Usage: lmflow <command> [--preset NAME] [flags]', '  show   shows what it got', '  doctor ', '  lora ', '  --preset NAME', '  --no-color', 'lmflow.config.mjs']) assert.ok(out.includes(line), `${line} is missing in\n${out}`);
+  for (const line of [
+    'Usage: lmflow <command> [--preset NAME] [flags]',
+    '  show   shows what it got',
+    '  doctor ',
+    '  lora ',
+    '  --preset NAME',
+    '  --no-color',
+    'lmflow.config.mjs',
+  ]) {
+    assert.ok(out.includes(line), `${line} is missing in\n${out}`);
+  }
   assert.equal(await lmflow([]), { code, out, err: '' });
 });
 
@@ -85,12 +119,34 @@ test('--help works where the configuration is broken', async () => {
 });
 
 test('help of a command has its own flags, sections with types and defaults, and fits the width', async () => {
-  for (const words of [['show', '--help'], ['help', 'show']]) {
+  for (const words of [
+    ['show', '--help'],
+    ['help', 'show'],
+  ]) {
     const { code, out } = await lmflow(words);
     assert.is(code, 0);
-    for (const part of ['lmflow show: shows what it got', 'Usage: lmflow show [words] [flags]', '  --loud ', 'demo (demo):', '--demo-size <integer>', '[default 8]', '--demo-mode <slow|fast>', '[default slow]', '--[no-]demo-keep', 'General:', '--seed <integer>', '[default 42]', 'lmflow show --demo-size 3']) assert.ok(out.includes(part), `${part} is missing in\n${out}`);
+    for (const part of [
+      'lmflow show: shows what it got',
+      'Usage: lmflow show [words] [flags]',
+      '  --loud ',
+      'demo (demo):',
+      '--demo-size <integer>',
+      '[default 8]',
+      '--demo-mode <slow|fast>',
+      '[default slow]',
+      '--[no-]demo-keep',
+      'General:',
+      '--seed <integer>',
+      '[default 42]',
+      'lmflow show --demo-size 3',
+    ]) {
+      assert.ok(out.includes(part), `${part} is missing in\n${out}`);
+    }
     assert.not.match(out, /--dataset/, 'what is refused');
-    assert.ok(out.indexOf('demo (demo):') < out.indexOf('General:'), 'the sections of the command come first');
+    assert.ok(
+      out.indexOf('demo (demo):') < out.indexOf('General:'),
+      'the sections of the command come first',
+    );
     for (const line of out.split('\n')) assert.ok(line.length <= 100, `too long: ${line}`);
   }
   assert.match((await lmflow(['doctor', '--help'])).out, /what works on this machine/);
@@ -104,24 +160,47 @@ test('a command gets flags, own flags and arguments; its number is the exit code
 
 test('a command whose product is text: stdout has nothing else, and with --json events alone', async () => {
   assert.equal(await lmflow(['speak']), { code: 0, out: 'the product\n', err: 'a message\n' });
-  assert.equal(await lmflow(['speak', '--json']), { code: 0, out: '{"type":"spoken","words":2}\n', err: 'a message\nthe product\n' });
+  assert.equal(await lmflow(['speak', '--json']), {
+    code: 0,
+    out: '{"type":"spoken","words":2}\n',
+    err: 'a message\nthe product\n',
+  });
 });
 
 test('a command that nothing loaded has is found in an installed preset that brings it', async () => {
-  const preset = "export default { name: 'lmflow-preset-greeting', plugins: [{ name: 'lmflow-plugin-hello', version: '1.0.0', sdk: '^1.0.0', apply(context) { context.command({ name: 'hello', summary: 'greets', async run({ config }) { context.log.info('hello from ' + config.model); } }); } }] };";
+  const preset =
+    "export default { name: 'lmflow-preset-greeting', plugins: [{ name: 'lmflow-plugin-hello', version: '1.0.0', sdk: '^1.0.0', apply(context) { context.command({ name: 'hello', summary: 'greets', async run({ config }) { context.log.info('hello from ' + config.model); } }); } }] };";
   const files = {
-    'node_modules/lmflow-preset-greeting/package.json': JSON.stringify({ name: 'lmflow-preset-greeting', version: '1.0.0', type: 'module', exports: './index.js', description: 'greets', lmflow: { commands: ['hello'] } }),
+    'node_modules/lmflow-preset-greeting/package.json': JSON.stringify({
+      name: 'lmflow-preset-greeting',
+      version: '1.0.0',
+      type: 'module',
+      exports: './index.js',
+      description: 'greets',
+      lmflow: { commands: ['hello'] },
+    }),
     'node_modules/lmflow-preset-greeting/index.js': preset,
   };
-  const installed = project({ ...files, 'lmflow.config.mjs': 'export default { plugins: ["./demo.mjs"], model: "m" };', 'demo.mjs': demo });
+  const installed = project({
+    ...files,
+    'lmflow.config.mjs': 'export default { plugins: ["./demo.mjs"], model: "m" };',
+    'demo.mjs': demo,
+  });
   try {
     const { code, out } = await lmflow(['hello'], installed.folder);
     assert.is(code, 0);
     assert.match(out, /hello from m/);
     assert.match((await lmflow(['hello', '--help'], installed.folder)).out, /lmflow hello: greets/);
-    assert.match((await lmflow(['--help'], installed.folder)).out, /greeting +greets \(lmflow hello\)/);
+    assert.match(
+      (await lmflow(['--help'], installed.folder)).out,
+      /greeting +greets \(lmflow hello\)/,
+    );
     assert.is((await lmflow(['show'], installed.folder)).code, 0);
-    assert.not.match((await lmflow(['plugins'], installed.folder)).out, /hello/, 'it is not loaded for other commands');
+    assert.not.match(
+      (await lmflow(['plugins'], installed.folder)).out,
+      /hello/,
+      'it is not loaded for other commands',
+    );
     assert.is((await lmflow(['hullo'], installed.folder)).code, 2);
   } finally {
     installed.remove();
@@ -135,15 +214,50 @@ test('--json: events on stdout, lines for people on stderr', async () => {
 });
 
 const failures: readonly (readonly [string, readonly string[], number, RegExp])[] = [
-  ['an unknown command', ['shwo'], 2, /^error LMFLOW_COMMAND_UNKNOWN: there is no command "shwo"\n {2}did you mean "show"\?\n$/],
-  ['an unknown flag', ['show', '--demo-sizes', '3'], 2, /^error LMFLOW_FLAG_UNKNOWN: .*\n {2}did you mean --demo-size\?/],
-  ['a wrong value', ['show', '--demo-size', 'big'], 2, /^error LMFLOW_CONFIG_INVALID: demo\.size = "big" \(from --demo-size\) must be a whole number\n$/],
-  ['a wrong value of an own flag', ['show', '--loud=maybe'], 2, /loud = "maybe" .* must be true or false/],
+  [
+    'an unknown command',
+    ['shwo'],
+    2,
+    /^error LMFLOW_COMMAND_UNKNOWN: there is no command "shwo"\n {2}did you mean "show"\?\n$/,
+  ],
+  [
+    'an unknown flag',
+    ['show', '--demo-sizes', '3'],
+    2,
+    /^error LMFLOW_FLAG_UNKNOWN: .*\n {2}did you mean --demo-size\?/,
+  ],
+  [
+    'a wrong value',
+    ['show', '--demo-size', 'big'],
+    2,
+    /^error LMFLOW_CONFIG_INVALID: demo\.size = "big" \(from --demo-size\) must be a whole number\n$/,
+  ],
+  [
+    'a wrong value of an own flag',
+    ['show', '--loud=maybe'],
+    2,
+    /loud = "maybe" .* must be true or false/,
+  ],
   ['an argument where none is taken', ['crash', 'x'], 2, /LMFLOW_ARGUMENT_UNEXPECTED/],
-  ['a global flag without value', ['show', '--config'], 2, /LMFLOW_FLAG_INVALID: --config needs a value/],
-  ['a flag before the command', ['--demo-size', '3', 'show'], 2, /LMFLOW_FLAG_UNKNOWN: unknown flag --demo-size\n {2}flags of a command come after it/],
+  [
+    'a global flag without value',
+    ['show', '--config'],
+    2,
+    /LMFLOW_FLAG_INVALID: --config needs a value/,
+  ],
+  [
+    'a flag before the command',
+    ['--demo-size', '3', 'show'],
+    2,
+    /LMFLOW_FLAG_UNKNOWN: unknown flag --demo-size\n {2}flags of a command come after it/,
+  ],
   ['a config file that is absent', ['show', '--config', 'none.ts'], 2, /LMFLOW_CONFIG_NOT_FOUND/],
-  ['a preset that is not installed', ['show', '--preset', 'none'], 2, /LMFLOW_PLUGIN_NOT_FOUND: "none", listed in --preset, .*\n {2}npm install @lmflow\/preset-none/],
+  [
+    'a preset that is not installed',
+    ['show', '--preset', 'none'],
+    2,
+    /LMFLOW_PLUGIN_NOT_FOUND: "none", listed in --preset, .*\n {2}npm install @lmflow\/preset-none/,
+  ],
 ];
 
 for (const [name, words, expected, says] of failures) {
@@ -172,7 +286,10 @@ test('a bug: code 1, says so, with its stack', async () => {
 });
 
 test('nothing loaded: says what to do', async () => {
-  const { folder: empty, remove: clean } = project({ 'lmflow.config.json': '{ "presets": [] , "plugins": ["./p.mjs"] }', 'p.mjs': pluginModule('p') });
+  const { folder: empty, remove: clean } = project({
+    'lmflow.config.json': '{ "presets": [] , "plugins": ["./p.mjs"] }',
+    'p.mjs': pluginModule('p'),
+  });
   const { code, err } = await lmflow(['tune'], empty);
   clean();
   assert.is(code, 2);
@@ -181,9 +298,29 @@ test('nothing loaded: says what to do', async () => {
 
 test('plugins, for people and as JSON', async () => {
   const { out } = await lmflow(['plugins']);
-  for (const part of ['demo 2.1.0', 'onStep', 'demo:service', 'show, speak, crash, wait', '4 in demo']) assert.ok(out.includes(part), out);
-  const [report] = JSON.parse((await lmflow(['plugins', '--json'])).out) as [Record<string, unknown>];
-  assert.equal(report, { name: 'demo', version: '2.1.0', sdk: '^1.0.0', requires: [], section: 'demo', options: 4, taps: ['onStep', 'onDoctor'], provides: ['demo:service'], commands: ['show', 'speak', 'crash', 'wait'] });
+  for (const part of [
+    'demo 2.1.0',
+    'onStep',
+    'demo:service',
+    'show, speak, crash, wait',
+    '4 in demo',
+  ]) {
+    assert.ok(out.includes(part), out);
+  }
+  const [report] = JSON.parse((await lmflow(['plugins', '--json'])).out) as [
+    Record<string, unknown>,
+  ];
+  assert.equal(report, {
+    name: 'demo',
+    version: '2.1.0',
+    sdk: '^1.0.0',
+    requires: [],
+    section: 'demo',
+    options: 4,
+    taps: ['onStep', 'onDoctor'],
+    provides: ['demo:service'],
+    commands: ['show', 'speak', 'crash', 'wait'],
+  });
 });
 
 test('inspect: values with origin, secrets covered, taps in order', async () => {
@@ -193,25 +330,56 @@ test('inspect: values with origin, secrets covered, taps in order', async () => 
   assert.match(out, /seed +42 +default\n/);
   assert.match(out, /onStep +demo\n/);
   assert.not.match(out, /hf_123/);
-  const report = JSON.parse((await lmflow(['inspect', '--json'])).out) as { settings: { key: string; value: unknown; origin: string }[]; hooks: object };
-  assert.equal(report.settings.find(({ key }) => key === 'model'), { key: 'model', value: 'm', origin: 'lmflow.config.mjs' });
-  assert.equal(report.hooks, { onStep: [{ plugin: 'demo', stage: 0 }], onDoctor: [{ plugin: 'demo', stage: 0 }] });
+  const report = JSON.parse((await lmflow(['inspect', '--json'])).out) as {
+    settings: { key: string; value: unknown; origin: string }[];
+    hooks: object;
+  };
+  assert.equal(
+    report.settings.find(({ key }) => key === 'model'),
+    { key: 'model', value: 'm', origin: 'lmflow.config.mjs' },
+  );
+  assert.equal(report.hooks, {
+    onStep: [{ plugin: 'demo', stage: 0 }],
+    onDoctor: [{ plugin: 'demo', stage: 0 }],
+  });
 });
 
 test('inspect: what taps cost in the last command of the folder', async () => {
   await lmflow(['show']);
-  assert.match((await lmflow(['inspect'])).out, /times of taps in the last show \(20.*\)\n +demo onStep +\d+\.\d ms in 1 call\n/);
-  const { lastRun } = JSON.parse((await lmflow(['inspect', '--json'])).out) as { lastRun: { command: string } };
+  assert.match(
+    (await lmflow(['inspect'])).out,
+    /times of taps in the last show \(20.*\)\n +demo onStep +\d+\.\d ms in 1 call\n/,
+  );
+  const { lastRun } = JSON.parse((await lmflow(['inspect', '--json'])).out) as {
+    lastRun: { command: string };
+  };
   assert.is(lastRun.command, 'show');
   assert.not.match((await lmflow(['inspect'], bare.folder)).out, /times of taps/);
 });
 
 test('doctor: machine, configuration, engine, and what plugins add', async () => {
-  const checks = JSON.parse((await lmflow(['doctor', '--json'])).out) as { subject: string; status: string; remedy?: string }[];
-  const of = (subject: string): string | undefined => checks.find((check) => check.subject === subject)?.status;
-  assert.equal(['lmflow', 'node', 'configuration', 'engine', 'demo'].map(of), ['ok', 'ok', 'ok', 'problem', 'ok']);
-  assert.match(checks.find(({ subject }) => subject === 'engine')!.remedy!, /npm install @lmflow\/plugin-engine-onnx/);
-  assert.match((await lmflow(['doctor'])).out, /x {3}engine +no plugin provides one\n +-> npm install/);
+  const checks = JSON.parse((await lmflow(['doctor', '--json'])).out) as {
+    subject: string;
+    status: string;
+    remedy?: string;
+  }[];
+  const of = (subject: string): string | undefined =>
+    checks.find((check) => check.subject === subject)?.status;
+  assert.equal(['lmflow', 'node', 'configuration', 'engine', 'demo'].map(of), [
+    'ok',
+    'ok',
+    'ok',
+    'problem',
+    'ok',
+  ]);
+  assert.match(
+    checks.find(({ subject }) => subject === 'engine')!.remedy!,
+    /npm install @lmflow\/plugin-engine-onnx/,
+  );
+  assert.match(
+    (await lmflow(['doctor'])).out,
+    /x {3}engine +no plugin provides one\n +-> npm install/,
+  );
 });
 
 test('doctor works with a broken configuration', async () => {
@@ -230,10 +398,18 @@ test('init writes a config once', async () => {
 });
 
 test('--cwd is the working directory of everything that runs, and of nothing after', async () => {
-  const { folder: inner, remove: removeInner } = project({ 'lmflow.config.mjs': 'export default () => ({ model: process.cwd() });' }, false);
+  const { folder: inner, remove: removeInner } = project(
+    { 'lmflow.config.mjs': 'export default () => ({ model: process.cwd() });' },
+    false,
+  );
   const before = process.cwd();
   const { out } = await lmflow(['inspect', '--json'], inner);
-  assert.is((JSON.parse(out) as { settings: { key: string; value: unknown }[] }).settings.find(({ key }) => key === 'model')?.value, realpathSync(inner));
+  assert.is(
+    (JSON.parse(out) as { settings: { key: string; value: unknown }[] }).settings.find(
+      ({ key }) => key === 'model',
+    )?.value,
+    realpathSync(inner),
+  );
   assert.is(process.cwd(), before);
   const { code, err } = await lmflow(['inspect'], join(inner, 'absent'));
   assert.is(code, 2);
@@ -244,33 +420,52 @@ test('--cwd is the working directory of everything that runs, and of nothing aft
 const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-function start(words: readonly string[], onOut: (text: string, kill: (signal: NodeJS.Signals) => void) => void = () => undefined): Promise<Ended> {
+function start(
+  words: readonly string[],
+  onOut: (text: string, kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
+): Promise<Ended> {
   return new Promise((resolve) => {
     // tsx is found from the repository, the command works in the project
-    const child = spawn(process.execPath, ['--conditions=lmflow-source', '--import', 'tsx', cli, '--cwd', folder, ...words], { cwd: root, env: { ...process.env, NO_COLOR: '' } });
+    const child = spawn(
+      process.execPath,
+      ['--conditions=lmflow-source', '--import', 'tsx', cli, '--cwd', folder, ...words],
+      { cwd: root, env: { ...process.env, NO_COLOR: '' } },
+    );
     let out = '';
     let err = '';
     child.stdout.on('data', (data: Buffer) => {
       out += data.toString();
       onOut(data.toString(), (signal) => child.kill(signal));
     });
-    child.stderr.on('data', (data: Buffer) => { err += data.toString(); });
-    child.on('close', (code) => { resolve({ code: code ?? -1, out, err }); });
+    child.stderr.on('data', (data: Buffer) => {
+      err += data.toString();
+    });
+    child.on('close', (code) => {
+      resolve({ code: code ?? -1, out, err });
+    });
   });
 }
 
 test('as a process: output and exit code', async () => {
-  assert.equal(await start(['show', '--demo-size', '99']), { code: 9, out: 'size 99\nshown\n', err: 'warning: careful\n' });
+  assert.equal(await start(['show', '--demo-size', '99']), {
+    code: 9,
+    out: 'size 99\nshown\n',
+    err: 'warning: careful\n',
+  });
 });
 
 test('the first Ctrl-C lets the command save, then the code is 130', async () => {
-  const { code, out, err } = await start(['wait'], (text, kill) => { if (text.includes('waiting')) kill('SIGINT'); });
+  const { code, out, err } = await start(['wait'], (text, kill) => {
+    if (text.includes('waiting')) kill('SIGINT');
+  });
   assert.equal([code, out], [130, 'waiting\nsaved\n']);
   assert.match(err, /press Ctrl-C again/);
 });
 
 test('SIGTERM does the same, with 143', async () => {
-  const { code, out } = await start(['wait'], (text, kill) => { if (text.includes('waiting')) kill('SIGTERM'); });
+  const { code, out } = await start(['wait'], (text, kill) => {
+    if (text.includes('waiting')) kill('SIGTERM');
+  });
   assert.equal([code, out], [143, 'waiting\nsaved\n']);
 });
 

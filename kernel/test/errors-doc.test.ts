@@ -9,14 +9,25 @@ const command = 'node --conditions=lmflow-source --import tsx kernel/test/errors
 test('docs/errors.md has the codes and exit codes of the sources', () => {
   const documented = readFileSync(errorsFile, 'utf8');
   const current = errorsDocument();
-  const codes = (text: string): string[] => [...text.matchAll(/^\| `(LMFLOW_\w+)` \| (\d+)/gm)].map(([, code, exit]) => `${code} ${exit}`);
+  const codes = (text: string): string[] =>
+    [...text.matchAll(/^\| `(LMFLOW_\w+)` \| (\d+)/gm)].map(([, code, exit]) => `${code} ${exit}`);
   const [old, now] = [new Set(codes(documented)), new Set(codes(current))];
-  assert.equal([...now].filter((code) => !old.has(code)), [], `docs/errors.md lacks codes; run: ${command}`);
-  assert.equal([...old].filter((code) => !now.has(code)), [], `docs/errors.md has codes that are gone; run: ${command}`);
+  assert.equal(
+    [...now].filter((code) => !old.has(code)),
+    [],
+    `docs/errors.md lacks codes; run: ${command}`,
+  );
+  assert.equal(
+    [...old].filter((code) => !now.has(code)),
+    [],
+    `docs/errors.md has codes that are gone; run: ${command}`,
+  );
 });
 
 test('every error of the kernel says when it happens', () => {
-  for (const { code, text } of codesOf('kernel')) assert.ok(text.length > 10, `${code} has no TSDoc`);
+  for (const { code, text } of codesOf('kernel')) {
+    assert.ok(text.length > 10, `${code} has no TSDoc`);
+  }
 });
 
 test.run();

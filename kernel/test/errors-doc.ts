@@ -1,5 +1,6 @@
-// docs/errors.md, made from the sources: every quoted LMFLOW_* code with the TSDoc of the builder it stands in.
-// Run it to write the file: node --conditions=lmflow-source --import tsx kernel/test/errors-doc.ts
+// docs/errors.md, made from the sources: every quoted LMFLOW_* code with the TSDoc of the builder
+// it stands in. Run it to write the file: node --conditions=lmflow-source --import tsx
+// kernel/test/errors-doc.ts
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,17 +10,26 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The file that is written and tested. */
 export const errorsFile = join(root, 'docs/errors.md');
 
-interface Documented { readonly code: string; readonly text: string }
+interface Documented {
+  readonly code: string;
+  readonly text: string;
+}
 
 function packages(): string[] {
-  const inside = (folder: string): string[] => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
-  return ['kernel', 'sdk', ...inside('plugins'), ...inside('presets')].filter((folder) => existsSync(join(root, folder, 'src')));
+  const inside = (folder: string): string[] =>
+    readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
+  return ['kernel', 'sdk', ...inside('plugins'), ...inside('presets')].filter((folder) =>
+    existsSync(join(root, folder, 'src')),
+  );
 }
 
 // The kernel names others' codes too (for exit codes): its own are in errors/.
 function sources(folder: string): string[] {
   const base = join(root, folder, folder === 'kernel' ? 'src/errors' : 'src');
-  return readdirSync(base, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).sort().map((name) => readFileSync(join(base, name), 'utf8'));
+  return readdirSync(base, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .sort()
+    .map((name) => readFileSync(join(base, name), 'utf8'));
 }
 
 /** Every code that a package's sources make errors with, by package folder. */
@@ -31,17 +41,23 @@ export function codesOf(folder: string): Documented[] {
       if (other !== undefined || code === undefined) continue;
       const said = found.get(code) ?? new Set();
       const doc = documentation(text.slice(0, match.index)).replace(new RegExp(`^${code}: `), '');
-      const sentence = doc === '' ? messageAfter(text.slice(match.index + whole.length), text.slice(0, match.index)) : doc;
+      const sentence =
+        doc === ''
+          ? messageAfter(text.slice(match.index + whole.length), text.slice(0, match.index))
+          : doc;
       if (sentence !== '') said.add(capital(sentence));
       found.set(code, said);
     }
   }
-  return [...found].sort(([a], [b]) => a.localeCompare(b)).map(([code, said]) => ({ code, text: [...said].join(' ') }));
+  return [...found]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([code, said]) => ({ code, text: [...said].join(' ') }));
 }
 
 // The TSDoc of the declaration that a place is in, its first paragraph.
 function documentation(before: string): string {
-  const start = [...before.matchAll(/^(?:export )?(?:async )?(?:function|const|class)\b/gm)].at(-1)?.index ?? 0;
+  const start =
+    [...before.matchAll(/^(?:export )?(?:async )?(?:function|const|class)\b/gm)].at(-1)?.index ?? 0;
   const comment = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*$/.exec(before.slice(0, start));
   const text = comment?.[1]?.replace(/^\s*\* ?/gm, '').split(/\n\s*\n/)[0] ?? '';
   return text.replace(/\s+/g, ' ').replaceAll('|', '\\|').trim();
@@ -49,15 +65,25 @@ function documentation(before: string): string {
 
 // Where a builder has no TSDoc its name, and what its message says around its values, have to do.
 function messageAfter(rest: string, before: string): string {
-  const name = [...before.matchAll(/^(?:export )?(?:async )?(?:function|const|class) (\w+)/gm)].at(-1)?.[1] ?? '';
+  const name =
+    [...before.matchAll(/^(?:export )?(?:async )?(?:function|const|class) (\w+)/gm)].at(-1)?.[1] ??
+    '';
   const message = /^,\s*(?:`((?:[^`\\]|\\.)*)`|'((?:[^'\\]|\\.)*)')/.exec(rest);
   let text = message?.[1] ?? message?.[2] ?? '';
   for (let shorter = ''; shorter !== text;) {
     shorter = text;
     text = text.replace(/\$\{[^{}]*\}/g, '…').replace(/\{[^{}]*\}/g, '');
   }
-  text = text.replace(/\$\{[^]*$/, '…').replace(/\s+/g, ' ').replaceAll('|', '\\|').replaceAll("\\'", "'").trim();
-  const said = text.replaceAll(/[…:;.,'"()=\s]/g, '').length >= 12 ? text : name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+  text = text
+    .replace(/\$\{[^]*$/, '…')
+    .replace(/\s+/g, ' ')
+    .replaceAll('|', '\\|')
+    .replaceAll("\\'", "'")
+    .trim();
+  const said =
+    text.replaceAll(/[…:;.,'"()=\s]/g, '').length >= 12
+      ? text
+      : name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
   return said === '' || /[.!?]$/.test(said) ? said : `${said}.`;
 }
 
@@ -71,8 +97,17 @@ export function errorsDocument(): string {
   const tables = packages().flatMap((folder) => {
     const codes = codesOf(folder);
     if (codes.length === 0) return [];
-    const { name } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as { name: string };
-    return ['', `## ${name}`, '', '| Code | Exit code | When |', '| --- | --- | --- |', ...codes.map(({ code, text }) => `| \`${code}\` | ${exitCodeOfCode(code)} | ${text} |`)];
+    const { name } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as {
+      name: string;
+    };
+    return [
+      '',
+      `## ${name}`,
+      '',
+      '| Code | Exit code | When |',
+      '| --- | --- | --- |',
+      ...codes.map(({ code, text }) => `| \`${code}\` | ${exitCodeOfCode(code)} | ${text} |`),
+    ];
   });
   return `${introduction}${tables.join('\n')}\n`;
 }

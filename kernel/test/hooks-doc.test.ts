@@ -1,4 +1,5 @@
-// docs/hooks.md against the contract (sdk/src/hooks.ts), the kernel's hooks, and the taps and calls in the plugins.
+// docs/hooks.md against the contract (sdk/src/hooks.ts), the kernel's hooks, and the taps and calls
+// in the plugins.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,8 +12,12 @@ const page = readFileSync(join(root, 'docs/hooks.md'), 'utf8');
 const contract = readFileSync(join(root, 'sdk/src/hooks.ts'), 'utf8');
 const body = contract.slice(contract.indexOf('export interface Hooks {'));
 
-const declared = new Map([...body.matchAll(/^ {2}readonly (on\w+): (.+);$/gm)].map(([, name, type]) => [name!, type!]));
-const documented = new Map([...page.matchAll(/^### (on\w+)\n([^#]*)/gm)].map(([, name, text]) => [name!, text!]));
+const declared = new Map(
+  [...body.matchAll(/^ {2}readonly (on\w+): (.+);$/gm)].map(([, name, type]) => [name!, type!]),
+);
+const documented = new Map(
+  [...page.matchAll(/^### (on\w+)\n([^#]*)/gm)].map(([, name, text]) => [name!, text!]),
+);
 
 const kinds: Readonly<Record<string, string>> = {
   SyncHook: 'synchronous',
@@ -30,7 +35,8 @@ test('each hook of the contract is documented, and no other', () => {
 for (const [name, type] of declared) {
   test(`${name}: type, kind, when, who`, () => {
     const text = documented.get(name) ?? '';
-    const row = (title: string): string => new RegExp(`^\\| ${title} \\| (.+) \\|$`, 'm').exec(text)?.[1] ?? '';
+    const row = (title: string): string =>
+      new RegExp(`^\\| ${title} \\| (.+) \\|$`, 'm').exec(text)?.[1] ?? '';
     assert.is(row('Type'), `\`${type}\``);
     assert.ok(row('Kind').startsWith(kinds[/^\w+/.exec(type)![0]]!), row('Kind'));
     assert.ok(row('Called when').length > 20);
@@ -40,22 +46,36 @@ for (const [name, type] of declared) {
 
 test('the kernel makes exactly these hooks, of these kinds', async () => {
   const { kernel } = await createTestKernel();
-  const made = Object.entries(kernel.hooks).map(([name, hook]) => [name, (hook as object).constructor.name] as const);
-  assert.equal(new Map(made), new Map([...declared].map(([name, type]) => [name, /^\w+/.exec(type)![0]])));
+  const made = Object.entries(kernel.hooks).map(
+    ([name, hook]) => [name, (hook as object).constructor.name] as const,
+  );
+  assert.equal(
+    new Map(made),
+    new Map([...declared].map(([name, type]) => [name, /^\w+/.exec(type)![0]])),
+  );
   await kernel.close();
 });
 
 test('plugins that tap or call a hook are named', () => {
   for (const folder of readdirSync(join(root, 'plugins'))) {
-    const { name } = JSON.parse(readFileSync(join(root, 'plugins', folder, 'package.json'), 'utf8')) as { name: string };
+    const { name } = JSON.parse(
+      readFileSync(join(root, 'plugins', folder, 'package.json'), 'utf8'),
+    ) as { name: string };
     const source = join(root, 'plugins', folder, 'src');
-    for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))) {
-      for (const [, hook, use] of readFileSync(join(source, file), 'utf8').matchAll(/hooks\.(on[A-Z]\w*)\.(tap|tapPromise|promise|call)\(/g)) {
+    for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) =>
+      path.endsWith('.ts'),
+    )) {
+      for (const [, hook, use] of readFileSync(join(source, file), 'utf8').matchAll(
+        /hooks\.(on[A-Z]\w*)\.(tap|tapPromise|promise|call)\(/g,
+      )) {
         const row = use!.startsWith('tap') ? 'Who taps it' : 'Called when';
         const text = documented.get(hook!);
         if (text === undefined) continue; // a hook that a plugin defines
         const line = text.split('\n').find((candidate) => candidate.startsWith(`| ${row}`)) ?? '';
-        assert.ok(line.includes(name), `docs/hooks.md, ${hook}, "${row}" does not name ${name} (${file})`);
+        assert.ok(
+          line.includes(name),
+          `docs/hooks.md, ${hook}, "${row}" does not name ${name} (${file})`,
+        );
       }
     }
   }

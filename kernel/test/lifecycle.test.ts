@@ -7,18 +7,46 @@ import { container } from 'tsyringe'; // after lmflow, which brings the metadata
 import { captureLog, createTestKernel } from '../src/testing/index.ts';
 import { plugin, refuses, trainer } from './samples.ts';
 
-interface Service { readonly id: number; dispose?(): void | Promise<void> }
+interface Service {
+  readonly id: number;
+  dispose?(): void | Promise<void>;
+}
 const FIRST = token<Service>('first');
 const SECOND = token<Service>('second');
 
 test('a service is made at the first resolve, once, and disposed in reverse order', async () => {
   const events: string[] = [];
-  const { kernel } = await createTestKernel({ plugins: [plugin('a', (context) => {
-    context.provide(FIRST, () => { events.push('make first'); return { id: 1, dispose: async () => { events.push('dispose first'); } }; });
-    context.provide(SECOND, (resolve) => { events.push('make second'); return { id: resolve(FIRST).id + 1, dispose: () => { events.push('dispose second'); } }; });
-    context.provide(token<Service>('unused'), () => { events.push('make unused'); return { id: 0 }; });
-    context.hooks.onClose.tap('a', () => { events.push('onClose'); });
-  })] });
+  const { kernel } = await createTestKernel({
+    plugins: [
+      plugin('a', (context) => {
+        context.provide(FIRST, () => {
+          events.push('make first');
+          return {
+            id: 1,
+            dispose: async () => {
+              events.push('dispose first');
+            },
+          };
+        });
+        context.provide(SECOND, (resolve) => {
+          events.push('make second');
+          return {
+            id: resolve(FIRST).id + 1,
+            dispose: () => {
+              events.push('dispose second');
+            },
+          };
+        });
+        context.provide(token<Service>('unused'), () => {
+          events.push('make unused');
+          return { id: 0 };
+        });
+        context.hooks.onClose.tap('a', () => {
+          events.push('onClose');
+        });
+      }),
+    ],
+  });
   assert.equal(events, []);
   assert.is(kernel.resolve(SECOND).id, 2);
   assert.is(kernel.resolve(SECOND), kernel.resolve(SECOND));
@@ -29,10 +57,24 @@ test('a service is made at the first resolve, once, and disposed in reverse orde
 
 test('what needs another service is disposed before it', async () => {
   const disposed: string[] = [];
-  const { kernel } = await createTestKernel({ plugins: [plugin('a', (context) => {
-    context.provide(SECOND, (resolve) => ({ id: resolve(FIRST).id, dispose: () => { disposed.push('second'); } }));
-    context.provide(FIRST, () => ({ id: 1, dispose: () => { disposed.push('first'); } }));
-  })] });
+  const { kernel } = await createTestKernel({
+    plugins: [
+      plugin('a', (context) => {
+        context.provide(SECOND, (resolve) => ({
+          id: resolve(FIRST).id,
+          dispose: () => {
+            disposed.push('second');
+          },
+        }));
+        context.provide(FIRST, () => ({
+          id: 1,
+          dispose: () => {
+            disposed.push('first');
+          },
+        }));
+      }),
+    ],
+  });
   kernel.resolve(SECOND);
   await kernel.close();
   assert.equal(disposed, ['second', 'first']);
@@ -40,32 +82,59 @@ test('what needs another service is disposed before it', async () => {
 
 test('a service that nobody provides: LMFLOW_TOKEN_MISSING says who usually does', async () => {
   const { kernel } = await createTestKernel();
-  await refuses('LMFLOW_TOKEN_MISSING', /"engine".*@lmflow\/plugin-engine-onnx/s, () => kernel.resolve(token('engine')));
-  await refuses('LMFLOW_TOKEN_MISSING', /npm install @acme\/x/, () => kernel.resolve(token('@acme/x:store')));
+  await refuses('LMFLOW_TOKEN_MISSING', /"engine".*@lmflow\/plugin-engine-onnx/s, () =>
+    kernel.resolve(token('engine')),
+  );
+  await refuses('LMFLOW_TOKEN_MISSING', /npm install @acme\/x/, () =>
+    kernel.resolve(token('@acme/x:store')),
+  );
   await kernel.close();
 });
 
 test('services that need each other: LMFLOW_TOKEN_CYCLE', async () => {
-  const { kernel } = await createTestKernel({ plugins: [plugin('a', (context) => {
-    context.provide(FIRST, (resolve) => resolve(SECOND));
-    context.provide(SECOND, (resolve) => resolve(FIRST));
-  })] });
+  const { kernel } = await createTestKernel({
+    plugins: [
+      plugin('a', (context) => {
+        context.provide(FIRST, (resolve) => resolve(SECOND));
+        context.provide(SECOND, (resolve) => resolve(FIRST));
+      }),
+    ],
+  });
   await refuses('LMFLOW_TOKEN_CYCLE', /first -> second -> first/, () => kernel.resolve(FIRST));
   await kernel.close();
 });
 
 test('run gives exit code and result, and passes options, arguments and signal', async () => {
-  const { kernel } = await createTestKernel({ plugins: [trainer(), plugin('b', (context) => {
-    context.command({ name: 'three', summary: '', run: async () => 3 });
-    context.command({ name: 'nothing', summary: '', usage: '<file>', run: async ({ positionals, signal }) => ({ result: [positionals, signal.aborted] }) });
-  })] });
+  const { kernel } = await createTestKernel({
+    plugins: [
+      trainer(),
+      plugin('b', (context) => {
+        context.command({ name: 'three', summary: '', run: async () => 3 });
+        context.command({
+          name: 'nothing',
+          summary: '',
+          usage: '<file>',
+          run: async ({ positionals, signal }) => ({ result: [positionals, signal.aborted] }),
+        });
+      }),
+    ],
+  });
   assert.equal(await kernel.run('three'), { exitCode: 3, result: undefined });
-  assert.equal(await kernel.run('nothing', { positionals: ['f'], signal: AbortSignal.abort() }), { exitCode: 0, result: [['f'], true] });
+  assert.equal(await kernel.run('nothing', { positionals: ['f'], signal: AbortSignal.abort() }), {
+    exitCode: 0,
+    result: [['f'], true],
+  });
   const { result } = await kernel.run('fit', { options: { tag: 'x' } });
   assert.equal((result as { options: unknown }).options, { dryRun: false, tag: 'x' });
-  await refuses('LMFLOW_CONFIG_INVALID', /tag = 3 \(from options of fit\) must be a string/, () => kernel.run('fit', { options: { tag: 3 } }));
-  await refuses('LMFLOW_CONFIG_UNKNOWN_KEY', /"tagg".*dryRun, tag/s, () => kernel.run('fit', { options: { tagg: 3 } }));
-  await refuses('LMFLOW_ARGUMENT_UNEXPECTED', /takes no argument/, () => kernel.run('fit', { positionals: ['x'] }));
+  await refuses('LMFLOW_CONFIG_INVALID', /tag = 3 \(from options of fit\) must be a string/, () =>
+    kernel.run('fit', { options: { tag: 3 } }),
+  );
+  await refuses('LMFLOW_CONFIG_UNKNOWN_KEY', /"tagg".*dryRun, tag/s, () =>
+    kernel.run('fit', { options: { tagg: 3 } }),
+  );
+  await refuses('LMFLOW_ARGUMENT_UNEXPECTED', /takes no argument/, () =>
+    kernel.run('fit', { positionals: ['x'] }),
+  );
   await refuses('LMFLOW_COMMAND_UNKNOWN', /"fitt".*did you mean "fit"/s, () => kernel.run('fitt'));
   await kernel.close();
 });
@@ -73,22 +142,44 @@ test('run gives exit code and result, and passes options, arguments and signal',
 test('calls out of order say so', async () => {
   const created = await loadKernel({}, { log: captureLog() });
   assert.is(created.state, 'created');
-  await refuses('LMFLOW_LIFECYCLE', /run\('fit'\) was called while the kernel is not configured yet/, () => created.run('fit'));
+  await refuses(
+    'LMFLOW_LIFECYCLE',
+    /run\('fit'\) was called while the kernel is not configured yet/,
+    () => created.run('fit'),
+  );
   await refuses('LMFLOW_LIFECYCLE', /inspect\(\)/, () => created.inspect());
   created.configure();
   assert.is(created.state, 'configured');
-  await refuses('LMFLOW_LIFECYCLE', /configure\(\) was called while the kernel is configured/, () => { created.configure(); });
+  await refuses(
+    'LMFLOW_LIFECYCLE',
+    /configure\(\) was called while the kernel is configured/,
+    () => {
+      created.configure();
+    },
+  );
   await created.close();
   assert.is(created.state, 'closed');
-  await refuses('LMFLOW_LIFECYCLE', /resolve\(first\) was called while the kernel is closed/, () => created.resolve(FIRST));
+  await refuses('LMFLOW_LIFECYCLE', /resolve\(first\) was called while the kernel is closed/, () =>
+    created.resolve(FIRST),
+  );
   await refuses('LMFLOW_LIFECYCLE', /closed/, () => created.run('fit'));
   await created.close();
 });
 
 test('one command at a time, and no closing under a running one', async () => {
   let release = (): void => undefined;
-  const waiting = new Promise<undefined>((resolve) => { release = () => { resolve(undefined); }; });
-  const { kernel } = await createTestKernel({ plugins: [plugin('a', (context) => { context.command({ name: 'wait', summary: '', run: () => waiting }); })] });
+  const waiting = new Promise<undefined>((resolve) => {
+    release = () => {
+      resolve(undefined);
+    };
+  });
+  const { kernel } = await createTestKernel({
+    plugins: [
+      plugin('a', (context) => {
+        context.command({ name: 'wait', summary: '', run: () => waiting });
+      }),
+    ],
+  });
   const running = kernel.run('wait');
   assert.is(kernel.state, 'running');
   await refuses('LMFLOW_LIFECYCLE', /one command at a time/, () => kernel.run('wait'));
@@ -101,22 +192,57 @@ test('one command at a time, and no closing under a running one', async () => {
 
 test('nothing can be added after apply: LMFLOW_KERNEL_FROZEN', async () => {
   let context: PluginContext | undefined;
-  const { kernel } = await createTestKernel({ plugins: [plugin('a', (given) => { context = given; })] });
-  await refuses('LMFLOW_KERNEL_FROZEN', /a: provide\(\)/, () => { context!.provide(FIRST, () => ({ id: 1 })); });
-  await refuses('LMFLOW_KERNEL_FROZEN', /a: command\(\)/, () => { context!.command({ name: 'x', summary: '', run: async () => 0 }); });
-  await refuses('LMFLOW_KERNEL_FROZEN', /tapped onStep/, () => { context!.hooks.onStep.tap('late', () => undefined); });
-  await refuses('LMFLOW_KERNEL_FROZEN', /defineHook/, () => { context!.defineHook('onX' as never, {} as never); });
+  const { kernel } = await createTestKernel({
+    plugins: [
+      plugin('a', (given) => {
+        context = given;
+      }),
+    ],
+  });
+  await refuses('LMFLOW_KERNEL_FROZEN', /a: provide\(\)/, () => {
+    context!.provide(FIRST, () => ({ id: 1 }));
+  });
+  await refuses('LMFLOW_KERNEL_FROZEN', /a: command\(\)/, () => {
+    context!.command({ name: 'x', summary: '', run: async () => 0 });
+  });
+  await refuses('LMFLOW_KERNEL_FROZEN', /tapped onStep/, () => {
+    context!.hooks.onStep.tap('late', () => undefined);
+  });
+  await refuses('LMFLOW_KERNEL_FROZEN', /defineHook/, () => {
+    context!.defineHook('onX' as never, {} as never);
+  });
   await kernel.close();
-  await refuses('LMFLOW_LIFECYCLE', /closed/, () => { context!.resolve(FIRST); });
+  await refuses('LMFLOW_LIFECYCLE', /closed/, () => {
+    context!.resolve(FIRST);
+  });
 });
 
 test('onClose runs in reverse, all of it, and failures are gathered', async () => {
   const closed: string[] = [];
-  const closing = (name: string, fails = false) => plugin(name, ({ hooks }) => { hooks.onClose.tapPromise(name, async () => { closed.push(name); if (fails) throw new Error(`${name} is stuck`); }); });
-  const bad = plugin('d', (context) => { context.provide(FIRST, () => ({ id: 1, dispose: () => { throw new LMFlowError('LMFLOW_MINE', 'cannot dispose'); } })); });
-  const { kernel } = await createTestKernel({ plugins: [closing('a'), closing('b', true), closing('c'), bad] });
+  const closing = (name: string, fails = false) =>
+    plugin(name, ({ hooks }) => {
+      hooks.onClose.tapPromise(name, async () => {
+        closed.push(name);
+        if (fails) throw new Error(`${name} is stuck`);
+      });
+    });
+  const bad = plugin('d', (context) => {
+    context.provide(FIRST, () => ({
+      id: 1,
+      dispose: () => {
+        throw new LMFlowError('LMFLOW_MINE', 'cannot dispose');
+      },
+    }));
+  });
+  const { kernel } = await createTestKernel({
+    plugins: [closing('a'), closing('b', true), closing('c'), bad],
+  });
   kernel.resolve(FIRST);
-  const error = await refuses('LMFLOW_CLOSE_FAILED', /2 places[^]*b failed in onClose: b is stuck[^]*cannot dispose/, () => kernel.close());
+  const error = await refuses(
+    'LMFLOW_CLOSE_FAILED',
+    /2 places[^]*b failed in onClose: b is stuck[^]*cannot dispose/,
+    () => kernel.close(),
+  );
   assert.equal(closed, ['c', 'b', 'a']);
   assert.instance(error.cause, AggregateError);
   assert.is(kernel.state, 'closed');
@@ -133,10 +259,17 @@ test('two kernels in one process share nothing', async () => {
   const shared = plugin('a', (context) => {
     context.provide(FIRST, () => ({ id: (made += 1) }));
     context.hooks.onStep.tap('a', () => undefined);
-    context.command({ name: 'id', summary: '', run: async ({ config }) => ({ result: [context.resolve(FIRST).id, config.seed] }) });
+    context.command({
+      name: 'id',
+      summary: '',
+      run: async ({ config }) => ({ result: [context.resolve(FIRST).id, config.seed] }),
+    });
   });
   const options = { plugins: [shared] };
-  const [one, two] = await Promise.all([createKernel({ ...options, seed: 1 }, { log: captureLog() }), createKernel({ ...options, seed: 2 }, { log: captureLog() })]);
+  const [one, two] = await Promise.all([
+    createKernel({ ...options, seed: 1 }, { log: captureLog() }),
+    createKernel({ ...options, seed: 2 }, { log: captureLog() }),
+  ]);
   assert.equal((await one.run('id')).result, [1, 1]);
   assert.equal((await two.run('id')).result, [2, 2]);
   assert.is.not(one.hooks, two.hooks);

@@ -5,9 +5,25 @@ import { createLogger, type LoggerOptions } from '../src/logger.ts';
 
 function streams(isTTY: boolean, columns = 20) {
   const written = { out: '', err: '' };
-  const stdout = { isTTY, columns, write: (text: string) => { written.out += text; } };
-  const stderr = { isTTY, columns, write: (text: string) => { written.err += text; } };
-  return { written, logger: (options: LoggerOptions = {}) => createLogger({ color: false, stdout, stderr, ...options }) };
+  const stdout = {
+    isTTY,
+    columns,
+    write: (text: string) => {
+      written.out += text;
+    },
+  };
+  const stderr = {
+    isTTY,
+    columns,
+    write: (text: string) => {
+      written.err += text;
+    },
+  };
+  return {
+    written,
+    logger: (options: LoggerOptions = {}) =>
+      createLogger({ color: false, stdout, stderr, ...options }),
+  };
 }
 
 test('information on stdout, warnings and errors on stderr, debug with verbose only', () => {
@@ -42,7 +58,10 @@ test('a progress line takes its own place on a terminal, is cut to its width, an
   log.progress('step 2');
   log.end();
   log.end();
-  assert.is(written.out, '\r\u001b[2Kstep 1\r\u001b[2Ka line that is l...\r\u001b[2Kdone\n\r\u001b[2Kstep 2\n');
+  assert.is(
+    written.out,
+    '\r\u001b[2Kstep 1\r\u001b[2Ka line that is l...\r\u001b[2Kdone\n\r\u001b[2Kstep 2\n',
+  );
 });
 
 test('without a terminal progress is a plain line now and then', () => {
@@ -62,7 +81,12 @@ test('colours: on a terminal, unless NO_COLOR is set or they are refused', () =>
     if (noColor === undefined) delete process.env['NO_COLOR'];
     else process.env['NO_COLOR'] = noColor;
     let text = '';
-    const stream = { isTTY, write: (part: string) => { text += part; } };
+    const stream = {
+      isTTY,
+      write: (part: string) => {
+        text += part;
+      },
+    };
     createLogger({ stdout: stream, stderr: stream, ...options }).warn('x');
     return text.includes('\u001b[33m');
   };
@@ -77,7 +101,10 @@ test('colours: on a terminal, unless NO_COLOR is set or they are refused', () =>
 
 test('a table aligns its first column', () => {
   const { written, logger } = streams(false);
-  logger().table('title', [['a', '1'], ['longer', '2']]);
+  logger().table('title', [
+    ['a', '1'],
+    ['longer', '2'],
+  ]);
   assert.is(written.out, 'title\n  a       1\n  longer  2\n');
 });
 

@@ -8,11 +8,20 @@ import { createKernel } from '../src/index.ts';
 import { captureLog } from '../src/testing/index.ts';
 import { project } from './samples.ts';
 
-const page = readFileSync(fileURLToPath(new URL('../../docs/writing-a-plugin.md', import.meta.url)), 'utf8');
-const [source, manifest] = [/```ts\n(\/\/ src\/index\.ts\n[^]*?)```/, /```json\n([^]*?)```/].map((block) => block.exec(page)![1]!);
+const page = readFileSync(
+  fileURLToPath(new URL('../../docs/writing-a-plugin.md', import.meta.url)),
+  'utf8',
+);
+const [source, manifest] = [/```ts\n(\/\/ src\/index\.ts\n[^]*?)```/, /```json\n([^]*?)```/].map(
+  (block) => block.exec(page)![1]!,
+);
 
 test('the example stops a training whose loss does not improve', async () => {
-  const { folder, remove } = project({ 'lmflow.config.ts': 'export default { plugins: ["./plateau/src/index.ts"], plateau: { patience: 2, smoothing: 0 } };', 'plateau/src/index.ts': source! });
+  const { folder, remove } = project({
+    'lmflow.config.ts':
+      'export default { plugins: ["./plateau/src/index.ts"], plateau: { patience: 2, smoothing: 0 } };',
+    'plateau/src/index.ts': source!,
+  });
   try {
     const log = captureLog();
     const kernel = await createKernel(undefined, { cwd: folder, log });
@@ -33,10 +42,29 @@ test('the example stops a training whose loss does not improve', async () => {
 
 test('its package is found by its short name and takes flags', async () => {
   const { name } = JSON.parse(manifest!) as { name: string };
-  const { folder, remove } = project({ 'lmflow.config.json': '{ "plugins": ["plateau"] }', [`node_modules/${name}/package.json`]: manifest!.replaceAll('dist/index.js', 'src/index.ts'), [`node_modules/${name}/src/index.ts`]: source! });
+  const { folder, remove } = project({
+    'lmflow.config.json': '{ "plugins": ["plateau"] }',
+    [`node_modules/${name}/package.json`]: manifest!.replaceAll('dist/index.js', 'src/index.ts'),
+    [`node_modules/${name}/src/index.ts`]: source!,
+  });
   try {
     let out = '';
-    assert.is(await main(['inspect', '--cwd', folder, '--plateau-patience', '50'], { write: (text) => { out += text; } }, { write: (text) => { out += text; } }), 0);
+    assert.is(
+      await main(
+        ['inspect', '--cwd', folder, '--plateau-patience', '50'],
+        {
+          write: (text) => {
+            out += text;
+          },
+        },
+        {
+          write: (text) => {
+            out += text;
+          },
+        },
+      ),
+      0,
+    );
     assert.match(out, /plateau\.patience +50 +--plateau-patience/);
   } finally {
     remove();

@@ -1,4 +1,5 @@
-// A subcommand of `lmflow`. Flags for configuration keys are made by the kernel from the option schemas; a command adds only its own.
+// A subcommand of `lmflow`. Flags for configuration keys are made by the kernel from the option
+// schemas; a command adds only its own.
 import type { z } from 'zod';
 import type { Config } from './config.ts';
 
@@ -9,7 +10,10 @@ export interface CommandInvocation<O = Record<string, unknown>> {
   readonly config: Config;
   /** Aborted at the first Ctrl-C; a second one ends the process at once. */
   readonly signal: AbortSignal;
-  /** Where text goes that is the command's product and no message: stdout; with --json stderr, since stdout is for events then. */
+  /**
+   * Where text goes that is the command's product and no message: stdout; with --json stderr, since
+   * stdout is for events then.
+   */
   readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 
@@ -21,7 +25,10 @@ export interface CommandOutcome<R = unknown> {
   readonly result?: R;
 }
 
-/** Type of each command's `result`, by command name: `declare module '@lmflow/sdk' { interface CommandResults { finetune: FitResult } }`. */
+/**
+ * Type of each command's `result`, by command name: `declare module '@lmflow/sdk' { interface
+ * CommandResults { finetune: FitResult } }`.
+ */
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- open for declaration merging
 export interface CommandResults {}
 
@@ -33,15 +40,24 @@ export interface CommandSpec {
   readonly usage?: string;
   /** Own flags (kebab case of the key). Everything in the configuration is a flag already. */
   readonly options?: z.ZodObject;
-  /** Other spellings of own flags: `{ maxTokens: 'maxNewTokens' }`. They are stronger than other spellings of configuration keys. */
+  /**
+   * Other spellings of own flags: `{ maxTokens: 'maxNewTokens' }`. They are stronger than other
+   * spellings of configuration keys.
+   */
   readonly aliases?: Readonly<Record<string, string>>;
-  /** Flags that the command refuses, with the reason: names known elsewhere, and configuration keys that one could take for its own. */
+  /**
+   * Flags that the command refuses, with the reason: names known elsewhere, and configuration keys
+   * that one could take for its own.
+   */
   readonly unsupported?: Readonly<Record<string, string>>;
   /** Configuration keys and sections its help lists first. */
   readonly sections?: readonly string[];
   readonly examples?: readonly string[];
   /** What it writes to `output` may be piped on: on the command line messages go to stderr. */
   readonly pipes?: boolean;
-  /** Gives the exit code (0 where nothing is returned), or an outcome with a result for programs. Expected failures are thrown as LMFlowError. */
+  /**
+   * Gives the exit code (0 where nothing is returned), or an outcome with a result for programs.
+   * Expected failures are thrown as LMFlowError.
+   */
   run(invocation: CommandInvocation): Promise<number | CommandOutcome | undefined>;
 }

@@ -1,7 +1,11 @@
-// The shape of lmflow.config.ts. Core keys are here; every plugin adds its own by declaration merging into ConfigSections.
+// The shape of lmflow.config.ts. Core keys are here; every plugin adds its own by declaration
+// merging into ConfigSections.
 import type { Pluggable } from './plugin.ts';
 
-/** One dataset: a path, a Hugging Face id, or an object with details. The datasets plugin documents the object. */
+/**
+ * One dataset: a path, a Hugging Face id, or an object with details. The datasets plugin documents
+ * the object.
+ */
 export type DatasetSetting = string | Readonly<Record<string, unknown>>;
 
 /** Keys the kernel itself knows. */
@@ -20,17 +24,25 @@ export interface CoreConfig {
   seed?: number;
 }
 
-/** Keys that plugins add: `declare module '@lmflow/sdk' { interface ConfigSections { lora?: LoraOptions } }`. */
+/**
+ * Keys that plugins add: `declare module '@lmflow/sdk' { interface ConfigSections { lora?:
+ * LoraOptions } }`.
+ */
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- open for declaration merging
 export interface ConfigSections {}
 
-/** A configuration after merging. Keys of plugins whose types are not loaded are reachable as unknown. */
+/**
+ * A configuration after merging. Keys of plugins whose types are not loaded are reachable as
+ * unknown.
+ */
 export interface Config extends CoreConfig, ConfigSections {
   readonly [key: string]: unknown;
 }
 
 /** A part of a configuration, as presets and the parts of a merge have it. */
-export type PartialConfig = Partial<CoreConfig> & Partial<ConfigSections> & Readonly<Record<string, unknown>>;
+export type PartialConfig = Partial<CoreConfig> &
+  Partial<ConfigSections> &
+  Readonly<Record<string, unknown>>;
 
 /** What a user writes: configuration plus what is loaded. */
 export type UserConfig = PartialConfig & {
@@ -39,7 +51,8 @@ export type UserConfig = PartialConfig & {
 };
 
 /** A config file exports an object, a promise of one, or a function that gives either. */
-export type UserConfigExport = UserConfig | Promise<UserConfig> | (() => UserConfig | Promise<UserConfig>);
+export type UserConfigExport =
+  UserConfig | Promise<UserConfig> | (() => UserConfig | Promise<UserConfig>);
 
 /** Types a configuration (identity). */
 export function defineConfig<C extends UserConfigExport>(config: C): C {

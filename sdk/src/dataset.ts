@@ -1,4 +1,5 @@
-// A dataset before tokenization: a stream of records in one of a few kinds. Readers and detection are the datasets plugin's.
+// A dataset before tokenization: a stream of records in one of a few kinds. Readers and detection
+// are the datasets plugin's.
 import type { ChatMessage } from './tokenizer.ts';
 
 /** Where a record came from, for messages. */
@@ -9,15 +10,26 @@ export interface RecordOrigin {
   readonly index?: number;
 }
 
-export type DatasetRecord = { readonly origin: RecordOrigin } & (
+export type DatasetRecord = { readonly origin: RecordOrigin } &
   /** `part`: which part of a document that was too long to hold; absent where the text is whole. */
-  | { readonly kind: 'text'; readonly text: string; readonly part?: 'first' | 'middle' | 'last' }
-  /** Two strings put together as they are; the second is trained. */
-  | { readonly kind: 'completion'; readonly prompt: string; readonly completion: string }
-  | { readonly kind: 'conversation'; readonly messages: readonly ChatMessage[]; readonly tools?: readonly unknown[] }
-  /** Shared messages, and two answers. */
-  | { readonly kind: 'preference'; readonly messages: readonly ChatMessage[]; readonly chosen: string; readonly rejected: string; readonly margin?: number }
-);
+  (
+    | { readonly kind: 'text'; readonly text: string; readonly part?: 'first' | 'middle' | 'last' }
+    /** Two strings put together as they are; the second is trained. */
+    | { readonly kind: 'completion'; readonly prompt: string; readonly completion: string }
+    | {
+        readonly kind: 'conversation';
+        readonly messages: readonly ChatMessage[];
+        readonly tools?: readonly unknown[];
+      }
+    /** Shared messages, and two answers. */
+    | {
+        readonly kind: 'preference';
+        readonly messages: readonly ChatMessage[];
+        readonly chosen: string;
+        readonly rejected: string;
+        readonly margin?: number;
+      }
+  );
 
 export type DatasetKind = DatasetRecord['kind'];
 

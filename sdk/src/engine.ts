@@ -1,4 +1,5 @@
-// What computes: compiles tensor programs and runs them. engine-onnx is the default; the float64 interpreter is the reference.
+// What computes: compiles tensor programs and runs them. engine-onnx is the default; the float64
+// interpreter is the reference.
 import type { DType, Graph, Shape, TypedArray } from './graph/index.ts';
 
 /** Numbers that an engine can use, wherever they are. */
@@ -19,9 +20,15 @@ export interface CompileOptions {
   readonly name?: string;
   /** Collect times per op (Program.profile). */
   readonly profile?: boolean;
-  /** One run soon follows another, as in decoding: threads may wait a moment for the next by spinning. */
+  /**
+   * One run soon follows another, as in decoding: threads may wait a moment for the next by
+   * spinning.
+   */
   readonly repeated?: boolean;
-  /** false: memory of a run is given back after it, as suits large programs and several that take turns; by default it is kept for the next run. */
+  /**
+   * false: memory of a run is given back after it, as suits large programs and several that take
+   * turns; by default it is kept for the next run.
+   */
   readonly keepMemory?: boolean;
 }
 
@@ -33,7 +40,10 @@ export interface ProfileRow {
   readonly count: number;
 }
 
-/** Where a program's time went, most first: by op of our graph, by region, by the engine's own kernels. */
+/**
+ * Where a program's time went, most first: by op of our graph, by region, by the engine's own
+ * kernels.
+ */
 export interface Profile {
   readonly ops: readonly ProfileRow[];
   readonly regions: readonly ProfileRow[];
@@ -43,9 +53,10 @@ export interface Profile {
 export interface Program {
   /**
    * Runs the program. Every input of the graph must be given; gives the graph's outputs.
-   * `outputs` may name tensors to write results into (an input's own tensor too, where each element depends on its own index only
-   * and everything else that reads the input is needed for that result: the order of a program's ops is the engine's).
-   * A failure of the runtime is an LMFlowError with the name of the node in our graph.
+   * `outputs` may name tensors to write results into (an input's own tensor too, where each element
+   * depends on its own index only and everything else that reads the input is needed for that
+   * result: the order of a program's ops is the engine's). A failure of the runtime is an
+   * LMFlowError with the name of the node in our graph.
    */
   run(inputs: TensorMap, outputs?: TensorMap): Promise<TensorMap>;
   /** Where the time went, for a program compiled with `profile`; ends the recording. */
@@ -64,7 +75,10 @@ export interface DeviceReport {
 export interface Engine {
   readonly name: string;
   readonly device: string;
-  /** Makes a tensor. On the CPU it wraps `data` without a copy: changing `data` between runs changes the tensor. */
+  /**
+   * Makes a tensor. On the CPU it wraps `data` without a copy: changing `data` between runs changes
+   * the tensor.
+   */
   upload(data: TypedArray, shape: Shape, dtype: DType): Promise<Tensor>;
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /** The devices this engine knows, tried honestly (a tiny program is run on each). */

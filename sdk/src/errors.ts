@@ -1,4 +1,5 @@
-// The one error class of the whole house. Builders of concrete errors live in each package's own errors.ts; codes are listed in docs/errors.md.
+// The one error class of the whole house. Builders of concrete errors live in each package's own
+// errors.ts; codes are listed in docs/errors.md.
 
 export interface ErrorOptions {
   /** What to do about it, where it is not already in the message. */
@@ -6,7 +7,10 @@ export interface ErrorOptions {
   readonly cause?: unknown;
 }
 
-/** An expected failure: bad input, missing file, wrong shape. The command prints message and hint without a stack. */
+/**
+ * An expected failure: bad input, missing file, wrong shape. The command prints message and hint
+ * without a stack.
+ */
 export class LMFlowError extends Error {
   /** Stable, `LMFLOW_*`, listed in docs/errors.md. */
   readonly code: string;
@@ -33,7 +37,10 @@ export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** The candidate nearest to `word` (edit distance at most a third of its length; 2 for short words, 1 for very short ones), for "did you mean". */
+/**
+ * The candidate nearest to `word` (edit distance at most a third of its length; 2 for short words,
+ * 1 for very short ones), for "did you mean".
+ */
 export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = (word.length < 4 ? 1 : Math.max(2, Math.floor(word.length / 3))) + 1;
@@ -49,7 +56,9 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+      next.push(
+        Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)),
+      );
     }
     row = next;
   }

@@ -1,24 +1,38 @@
-// Decoding, as the hook onGenerate sees it. Strategies answer the hook with a session; plain decoding answers last.
+// Decoding, as the hook onGenerate sees it. Strategies answer the hook with a session; plain
+// decoding answers last.
 import type { Model } from './model.ts';
 import type { ChatMessage } from './tokenizer.ts';
 
-/** Asks for a session that decodes a model; one session serves all of a model's sequences, also those that come later. */
+/**
+ * Asks for a session that decodes a model; one session serves all of a model's sequences, also
+ * those that come later.
+ */
 export interface GenerateRequest {
   readonly model: Model;
   /** Most tokens of a sequence, prompt and answer together. */
   readonly contextLength: number;
 }
 
-/** Chooses the tokens of one sequence: penalties, sampling, greedy. It knows the prompt and what it has chosen. */
+/**
+ * Chooses the tokens of one sequence: penalties, sampling, greedy. It knows the prompt and what it
+ * has chosen.
+ */
 export interface TokenChooser {
-  /** The next token, from the model's logits [vocabularySize]; it is part of the sequence from then on. */
+  /**
+   * The next token, from the model's logits [vocabularySize]; it is part of the sequence from then
+   * on.
+   */
   choose(logits: Float32Array): number;
   /**
-   * Probabilities [vocabularySize] of the next token after every setting (all on one token where greedy), for strategies that verify
-   * drafts; `ahead` are tokens assumed to follow those chosen so far.
+   * Probabilities [vocabularySize] of the next token after every setting (all on one token where
+   * greedy), for strategies that verify drafts; `ahead` are tokens assumed to follow those chosen
+   * so far.
    */
   probabilities(logits: Float32Array, ahead?: readonly number[]): Float64Array;
-  /** Makes a token that a strategy accepted part of the sequence; `logits` are those it was predicted by. */
+  /**
+   * Makes a token that a strategy accepted part of the sequence; `logits` are those it was
+   * predicted by.
+   */
   take(token: number, logits: Float32Array): void;
   /** Whether the sequence ends with the tokens so far: strategies accept nothing after it. */
   readonly ended: boolean;
@@ -28,14 +42,20 @@ export interface TokenChooser {
 export interface DecodeSession {
   /** Adds a sequence; gives its handle. Its prompt is read in the steps that follow. */
   add(prompt: Int32Array, chooser: TokenChooser): number;
-  /** One step for all: new tokens by handle (none for one whose prompt is still being read, several where a strategy accepts several). */
+  /**
+   * One step for all: new tokens by handle (none for one whose prompt is still being read, several
+   * where a strategy accepts several).
+   */
   step(): Promise<ReadonlyMap<number, readonly number[]>>;
   /** Ends a sequence and frees its place. */
   remove(handle: number): void;
   dispose(): Promise<void>;
 }
 
-/** What a person sets for one generation: GenerationConfig's names in camelCase. Left out: the checkpoint's generation_config, then the default. */
+/**
+ * What a person sets for one generation: GenerationConfig's names in camelCase. Left out: the
+ * checkpoint's generation_config, then the default.
+ */
 export interface GenerationOptions {
   readonly maxNewTokens?: number;
   readonly minNewTokens?: number;
@@ -57,7 +77,10 @@ export interface GenerationOptions {
   readonly stop?: readonly string[];
   /** Tokens that end the text, in place of the model's; an empty list for none. */
   readonly eosTokenId?: readonly number[];
-  /** Log-probability of each token by the model itself (before temperature, penalties and filters), and of so many of the likeliest beside it. */
+  /**
+   * Log-probability of each token by the model itself (before temperature, penalties and filters),
+   * and of so many of the likeliest beside it.
+   */
   readonly logprobs?: number;
   /** Beam search: exponent of the length that a finished beam's score is divided by. */
   readonly lengthPenalty?: number;
@@ -70,21 +93,32 @@ export interface GenerationOptions {
 
 export interface TextRequest {
   readonly model: Model;
-  /** One of `model.adapters`: this request is answered with it. Requests with different adapters run at the same time. */
+  /**
+   * One of `model.adapters`: this request is answered with it. Requests with different adapters run
+   * at the same time.
+   */
   readonly adapter?: string;
-  /** Text (special tokens are added as the tokenizer does), ids, or messages for the chat template. */
+  /**
+   * Text (special tokens are added as the tokenizer does), ids, or messages for the chat template.
+   */
   readonly prompt: string | Int32Array | readonly ChatMessage[];
   readonly tools?: readonly unknown[];
   readonly options?: GenerationOptions;
   readonly signal?: AbortSignal;
 }
 
-export interface TokenScore { readonly id: number; readonly logprob: number }
+export interface TokenScore {
+  readonly id: number;
+  readonly logprob: number;
+}
 
 /** A token of the answer. */
 export interface ChosenToken {
   readonly id: number;
-  /** What it adds to the text; empty for special tokens, and for all but the last token of a character. */
+  /**
+   * What it adds to the text; empty for special tokens, and for all but the last token of a
+   * character.
+   */
   readonly text: string;
   /** By the model itself; where `logprobs` was asked for. */
   readonly logprob?: number;

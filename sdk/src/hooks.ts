@@ -1,4 +1,5 @@
-// The hook points of the kernel and their types. The types are the part of tapable that plugins use; the kernel makes the hooks with tapable.
+// The hook points of the kernel and their types. The types are the part of tapable that plugins
+// use; the kernel makes the hooks with tapable.
 import type { Batch, Samples } from './samples.ts';
 import type { Checkpoint, Evaluation, Metrics, Planning, Step } from './training.ts';
 import type { Config } from './config.ts';
@@ -11,7 +12,10 @@ import type { Model, ModelRequest } from './model.ts';
 export const Stage = { Early: -100, Normal: 0, Late: 100 } as const;
 
 /** A tap's name is its plugin's; `before` is not offered (it depends on who is loaded). */
-export interface TapOptions { readonly name: string; readonly stage?: number }
+export interface TapOptions {
+  readonly name: string;
+  readonly stage?: number;
+}
 
 export interface SyncHook<A extends unknown[]> {
   tap(options: string | TapOptions, listener: (...values: A) => void): void;
@@ -28,16 +32,24 @@ export interface AsyncSeriesHook<A extends unknown[]> {
 }
 export interface AsyncSeriesWaterfallHook<A extends unknown[]> {
   tap(options: string | TapOptions, listener: (...values: A) => A[0] | undefined): void;
-  tapPromise(options: string | TapOptions, listener: (...values: A) => Promise<A[0] | undefined>): void;
+  tapPromise(
+    options: string | TapOptions,
+    listener: (...values: A) => Promise<A[0] | undefined>,
+  ): void;
   promise(...values: A): Promise<A[0]>;
 }
 export interface AsyncSeriesBailHook<A extends unknown[], R> {
   tap(options: string | TapOptions, listener: (...values: A) => R | undefined): void;
-  tapPromise(options: string | TapOptions, listener: (...values: A) => Promise<R | undefined>): void;
+  tapPromise(
+    options: string | TapOptions,
+    listener: (...values: A) => Promise<R | undefined>,
+  ): void;
   promise(...values: A): Promise<R | undefined>;
 }
 
-/** Every hook of a kernel. A plugin adds its own by declaration merging and `context.defineHook`. */
+/**
+ * Every hook of a kernel. A plugin adds its own by declaration merging and `context.defineHook`.
+ */
 export interface Hooks {
   /** The merged configuration, before it is parsed: adjust or add keys. */
   readonly onConfig: SyncWaterfallHook<[Config]>;
@@ -47,7 +59,10 @@ export interface Hooks {
   readonly onSamples: AsyncSeriesWaterfallHook<[Samples, DatasetRequest]>;
   /** A loaded model: wrap building functions, declare trainable parameters. */
   readonly onModelLoad: AsyncSeriesWaterfallHook<[Model, ModelRequest]>;
-  /** Before the first step, when its memory is planned: see what it needs and change how the model is built. */
+  /**
+   * Before the first step, when its memory is planned: see what it needs and change how the model
+   * is built.
+   */
   readonly onPlan: AsyncSeriesHook<[Planning]>;
   /** A micro-batch before it is run: add or change tensors. */
   readonly onBatch: AsyncSeriesWaterfallHook<[Batch, Step]>;

@@ -1,4 +1,5 @@
-// @lmflow/sdk: the contract between kernel and plugins. Tensor programs are in @lmflow/sdk/graph, file formats in @lmflow/sdk/formats.
+// @lmflow/sdk: the contract between kernel and plugins. Tensor programs are in @lmflow/sdk/graph,
+// file formats in @lmflow/sdk/formats.
 export * from './command.ts';
 export * from './config.ts';
 export * from './dataset.ts';

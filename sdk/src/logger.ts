@@ -10,7 +10,10 @@ export interface Logger {
   debug(message: string): void;
   /** A structured event: a line of JSON with --json, `text` (or nothing) otherwise. */
   event(type: string, data: Readonly<Record<string, unknown>>, text?: string): void;
-  /** One line that replaces itself on a terminal; a plain line, where there is none, at most every few seconds. */
+  /**
+   * One line that replaces itself on a terminal; a plain line, where there is none, at most every
+   * few seconds.
+   */
   progress(text: string): void;
   /** A heading and rows, aligned. */
   table(title: string, rows: readonly (readonly [string, string])[]): void;

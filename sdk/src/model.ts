@@ -1,4 +1,5 @@
-// A model: configuration, weights (references), tokenizer, and named building functions over the graph, which plugins wrap.
+// A model: configuration, weights (references), tokenizer, and named building functions over the
+// graph, which plugins wrap.
 import type { Graph, ModelWeight, Shape, Value } from './graph/index.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -43,11 +44,17 @@ export interface RopeConfig {
   readonly theta: number;
   /** Dimensions of a head that are rotated. */
   readonly dimensions: number;
-  /** `default`, `linear`, `dynamic`, `yarn`, `llama3`, with the parameters of config.json's rope_scaling. */
+  /**
+   * `default`, `linear`, `dynamic`, `yarn`, `llama3`, with the parameters of config.json's
+   * rope_scaling.
+   */
   readonly scaling: Readonly<Record<string, unknown>> & { readonly type: string };
 }
 
-/** What a linear layer is, for adapters and quantizers. `y = x W^T (+ b)`, whatever the file's layout. */
+/**
+ * What a linear layer is, for adapters and quantizers. `y = x W^T (+ b)`, whatever the file's
+ * layout.
+ */
 export interface LinearLayer {
   /** Module path, as in the checkpoint: `model.layers.0.self_attn.q_proj`. */
   readonly name: string;
@@ -56,7 +63,10 @@ export interface LinearLayer {
   /** Name of the weight: `<name>.weight`. */
   readonly weight: string;
   readonly bias?: string;
-  /** How the file stores the weight: `out-in` (nn.Linear) or `in-out` (GPT-2's Conv1D; PEFT's fan_in_fan_out). */
+  /**
+   * How the file stores the weight: `out-in` (nn.Linear) or `in-out` (GPT-2's Conv1D; PEFT's
+   * fan_in_fan_out).
+   */
   readonly layout: 'out-in' | 'in-out';
   /** Index of the block, undefined for the head. */
   readonly layer?: number;
@@ -72,7 +82,10 @@ export interface Parameter {
   readonly decay: boolean;
   /** Multiplies the learning rate (LoRA+). */
   readonly learningRateScale?: number;
-  /** false leaves it as it is in the steps to come: no gradient is computed, its optimizer state is dropped (LISA sets it in onStepStart). */
+  /**
+   * false leaves it as it is in the steps to come: no gradient is computed, its optimizer state is
+   * dropped (LISA sets it in onStepStart).
+   */
   active?: boolean;
 }
 
@@ -84,23 +97,38 @@ export interface Trace {
   readonly batchSize: number;
   /** Tokens in a row. */
   readonly length: number;
-  /** Positions lie below this (a decode step looks back further than it is long); `length` where absent. Rotary tables are made for it. */
+  /**
+   * Positions lie below this (a decode step looks back further than it is long); `length` where
+   * absent. Rotary tables are made for it.
+   */
   readonly contextLength?: number;
   /** `training` applies dropout. */
   readonly mode: 'training' | 'evaluation' | 'inference';
   /** int32 [batchSize, length]. */
   readonly positions: Value;
-  /** int32 [batchSize, length]: which packed sample a token belongs to, 0 for padding; undefined where every row is one sample, padded on the right. */
+  /**
+   * int32 [batchSize, length]: which packed sample a token belongs to, 0 for padding; undefined
+   * where every row is one sample, padded on the right.
+   */
   readonly segments?: Value;
   /** Set while decoding: what earlier tokens left for attention. */
   readonly cache?: AttentionCache;
-  /** A batch tensor by name (`inputIds`, `labels`, or what an onBatch tap added), as an input of the graph. */
+  /**
+   * A batch tensor by name (`inputIds`, `labels`, or what an onBatch tap added), as an input of the
+   * graph.
+   */
   input(name: string): Value;
-  /** A keep mask (uint8, 1 = keep) of a dropout site: fed at every run from the counter-based generator. Same name, same mask. */
+  /**
+   * A keep mask (uint8, 1 = keep) of a dropout site: fed at every run from the counter-based
+   * generator. Same name, same mask.
+   */
   dropoutMask(site: string, shape: Shape, probability: number): Value;
 }
 
-/** Keys and values of the tokens before these in one layer: place j of a row holds its token of position j. Each row has its own number of them. */
+/**
+ * Keys and values of the tokens before these in one layer: place j of a row holds its token of
+ * position j. Each row has its own number of them.
+ */
 export interface LayerCache {
   /** [batchSize, numKeyValueHeads, size, headDim] */
   readonly keys: Value;
@@ -108,7 +136,10 @@ export interface LayerCache {
   readonly values: Value;
   /** int32 [batchSize]: places that are filled; the others hold anything finite. */
   readonly lengths: Value;
-  /** Set in a decoding step, of one new token a row: attention gives it keys and values with the new token in them, the cache of the next step. */
+  /**
+   * Set in a decoding step, of one new token a row: attention gives it keys and values with the new
+   * token in them, the cache of the next step.
+   */
   readonly update?: (keys: Value, values: Value) => void;
 }
 
@@ -116,7 +147,10 @@ export interface LayerCache {
 export interface AttentionCache {
   /** Undefined where nothing came before. */
   layer(layer: number): LayerCache | undefined;
-  /** Takes the new tokens' keys (rotated) and values, both [batchSize, length, numKeyValueHeads, headDim]. */
+  /**
+   * Takes the new tokens' keys (rotated) and values, both [batchSize, length, numKeyValueHeads,
+   * headDim].
+   */
   keep(layer: number, k: Value, v: Value): void;
 }
 
@@ -134,7 +168,10 @@ export interface AttentionInputs {
   readonly cache?: LayerCache;
 }
 
-/** Final hidden states and the head's weight: logits = hidden x weight^T, which losses compute in chunks. */
+/**
+ * Final hidden states and the head's weight: logits = hidden x weight^T, which losses compute in
+ * chunks.
+ */
 export interface HeadOutput {
   /** [batchSize x length, hiddenSize] */
   readonly hidden: Value;
@@ -143,8 +180,9 @@ export interface HeadOutput {
 }
 
 /**
- * The building functions. Hidden states are rows: [batchSize x length, hiddenSize]. Each takes the trace first, so that a wrapper can
- * call the rest: `const inner = model.build.project; model.build.project = (trace, x, layers) => [...inner(trace, x, layers)]`.
+ * The building functions. Hidden states are rows: [batchSize x length, hiddenSize]. Each takes the
+ * trace first, so that a wrapper can call the rest: `const inner = model.build.project;
+ * model.build.project = (trace, x, layers) => [...inner(trace, x, layers)]`.
  */
 export interface BuildingFunctions {
   /** inputIds int32 [batchSize, length] -> hidden states. */
@@ -157,17 +195,30 @@ export interface BuildingFunctions {
   attention: (trace: Trace, inputs: AttentionInputs) => Value;
   /** Rotates q or k [batchSize, length, heads, headDim]. */
   rope: (trace: Trace, x: Value) => Value;
-  /** cos and sin tables [length, dimensions / 2] for positions 0.., made by the position-scaling method in force. */
-  ropeTables: (trace: Trace) => { readonly cos: Float32Array; readonly sin: Float32Array; readonly length: number };
+  /**
+   * cos and sin tables [length, dimensions / 2] for positions 0.., made by the position-scaling
+   * method in force.
+   */
+  ropeTables: (trace: Trace) => {
+    readonly cos: Float32Array;
+    readonly sin: Float32Array;
+    readonly length: number;
+  };
   mlp: (trace: Trace, x: Value, layer: number) => Value;
-  /** Linears that share the input x [rows, inFeatures]; one result [rows, outFeatures] each, bias included. Adapters wrap this. */
+  /**
+   * Linears that share the input x [rows, inFeatures]; one result [rows, outFeatures] each, bias
+   * included. Adapters wrap this.
+   */
   project: (trace: Trace, x: Value, layers: readonly LinearLayer[]) => Value[];
   /** x W^T for a frozen or trained weight, without bias. Quantized computation wraps this. */
   matmul: (trace: Trace, x: Value, layer: LinearLayer) => Value;
   /** A weight's value: graph input where it is trained, constant in a file where it is frozen. */
   weight: (trace: Trace, name: string) => Value;
   head: (trace: Trace, hidden: Value) => HeadOutput;
-  /** Logits [rows, vocabularySize] of rows of the head's hidden states. For inference alone: losses multiply by the head's weight in chunks. */
+  /**
+   * Logits [rows, vocabularySize] of rows of the head's hidden states. For inference alone: losses
+   * multiply by the head's weight in chunks.
+   */
   logits: (trace: Trace, output: HeadOutput) => Value;
 }
 
@@ -175,11 +226,20 @@ export interface BuildingFunctions {
 export interface Adapter {
   readonly name: string;
   readonly parameters: readonly Parameter[];
-  /** Adapters of one model with equal signatures make the same programs, which are fed their parameters. */
+  /**
+   * Adapters of one model with equal signatures make the same programs, which are fed their
+   * parameters.
+   */
   readonly signature: string;
   /** Files of the adapter: config as JSON and tensors by their PEFT names. */
-  save(): { readonly config: Readonly<Record<string, unknown>>; readonly tensors: ReadonlyMap<string, { shape: Shape; data: Float32Array }> };
-  /** What merging adds to a base weight (`base`: its numbers), in float32 and the file's layout, or undefined where it leaves it alone. */
+  save(): {
+    readonly config: Readonly<Record<string, unknown>>;
+    readonly tensors: ReadonlyMap<string, { shape: Shape; data: Float32Array }>;
+  };
+  /**
+   * What merging adds to a base weight (`base`: its numbers), in float32 and the file's layout, or
+   * undefined where it leaves it alone.
+   */
   delta(weight: string, base: Float32Array): Float32Array | undefined;
 }
 
@@ -196,7 +256,10 @@ export interface Model {
   readonly tokenizer: Tokenizer;
   /** generation_config.json as read; saved with the model. */
   readonly generationConfig?: Readonly<Record<string, unknown>>;
-  /** Tokens that end a generation: generation_config's eos_token_id (one or several), else config's, else the tokenizer's. */
+  /**
+   * Tokens that end a generation: generation_config's eos_token_id (one or several), else config's,
+   * else the tokenizer's.
+   */
   readonly eosIds?: readonly number[];
   /** Every tensor of the checkpoint by name; a linear's weight may be packed in a few bits. */
   readonly weights: Map<string, ModelWeight>;
@@ -204,12 +267,18 @@ export interface Model {
   /** Trainable tensors by name. A parameter named like a weight replaces it in the graph. */
   readonly parameters: Map<string, Parameter>;
   adapter?: Adapter;
-  /** This model with another adapter each, by name, for inference: a view that has parameters (fed) and adapter of its own and shares everything else. */
+  /**
+   * This model with another adapter each, by name, for inference: a view that has parameters (fed)
+   * and adapter of its own and shares everything else.
+   */
   adapters?: ReadonlyMap<string, Model>;
   /** Of such a view: the model it is a view of. */
   readonly base?: Model;
   build: BuildingFunctions;
-  /** Reads a weight as float32 (converting 16-bit formats and packed ones), row-major in the file's layout. */
+  /**
+   * Reads a weight as float32 (converting 16-bit formats and packed ones), row-major in the file's
+   * layout.
+   */
   read(name: string): Promise<Float32Array>;
 }
 
@@ -225,8 +294,13 @@ export interface ModelWriteOptions {
   readonly shardBytes?: number;
 }
 
-/** Writes a whole model as a Hugging Face folder, in float32: weights (trained ones from `model.parameters`), config, tokenizer. */
+/**
+ * Writes a whole model as a Hugging Face folder, in float32: weights (trained ones from
+ * `model.parameters`), config, tokenizer.
+ */
 export interface ModelWriter {
-  /** Writes into an existing folder, file by file aside and renamed; gives the names of the files. */
+  /**
+   * Writes into an existing folder, file by file aside and renamed; gives the names of the files.
+   */
   write(model: Model, directory: string, options?: ModelWriteOptions): Promise<readonly string[]>;
 }

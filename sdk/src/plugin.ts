@@ -1,4 +1,5 @@
-// What a plugin and a preset are. How the kernel admits, orders and runs them is the kernel's business.
+// What a plugin and a preset are. How the kernel admits, orders and runs them is the kernel's
+// business.
 import type { z } from 'zod';
 import type { CommandSpec } from './command.ts';
 import type { Config, PartialConfig } from './config.ts';
@@ -6,24 +7,31 @@ import type { Hooks } from './hooks.ts';
 import type { Logger } from './logger.ts';
 import type { Token } from './token.ts';
 
-/** Finds a service at run time; throws LMFLOW_TOKEN_MISSING naming the token and who usually provides it. */
+/**
+ * Finds a service at run time; throws LMFLOW_TOKEN_MISSING naming the token and who usually
+ * provides it.
+ */
 export type Resolve = <T>(token: Token<T>) => T;
 
-/** The configuration keys of a plugin: one section (`lora: {...}`), or flat keys where `section` is left out. */
+/**
+ * The configuration keys of a plugin: one section (`lora: {...}`), or flat keys where `section` is
+ * left out.
+ */
 export interface OptionsSpec<S extends z.ZodObject = z.ZodObject> {
   readonly section?: string;
   /** Every field has `.describe(...)`: it becomes the help text and the documentation. */
   readonly schema: S;
   /**
-   * Names that people know from elsewhere and that are refused here, with the reason (LMFLOW_OPTION_UNSUPPORTED),
-   * e.g. `{ useDora: 'DoRA comes with a later plugin' }`.
+   * Names that people know from elsewhere and that are refused here, with the reason
+   * (LMFLOW_OPTION_UNSUPPORTED), e.g. `{ useDora: 'DoRA comes with a later plugin' }`.
    */
   readonly unsupported?: Readonly<Record<string, string>>;
   /** Other spellings: alias -> key, e.g. `{ lr: 'learningRate' }`. */
   readonly aliases?: Readonly<Record<string, string>>;
   /**
-   * Keys that say one thing in several ways, e.g. `[['warmupSteps', 'warmupRatio']]`: one of them in a flag replaces the others of a config file, one in a
-   * config file those of a preset; two from one place are LMFLOW_CONFIG_INVALID.
+   * Keys that say one thing in several ways, e.g. `[['warmupSteps', 'warmupRatio']]`: one of them
+   * in a flag replaces the others of a config file, one in a config file those of a preset; two
+   * from one place are LMFLOW_CONFIG_INVALID.
    */
   readonly alternatives?: readonly (readonly string[])[];
 }
@@ -32,11 +40,17 @@ export interface OptionsSpec<S extends z.ZodObject = z.ZodObject> {
 export interface PluginContext<O = unknown> {
   readonly hooks: Hooks;
   readonly log: Logger;
-  /** The plugin's own parsed options. Readable once the kernel is configured (in taps, factories and commands), not in `apply`. */
+  /**
+   * The plugin's own parsed options. Readable once the kernel is configured (in taps, factories and
+   * commands), not in `apply`.
+   */
   readonly options: O;
   /** The whole parsed configuration; readable when `options` is. */
   readonly config: Config;
-  /** Registers a service. `factory` runs once, at the first resolve; an instance with `dispose()` is disposed at close, in reverse order. */
+  /**
+   * Registers a service. `factory` runs once, at the first resolve; an instance with `dispose()` is
+   * disposed at close, in reverse order.
+   */
   provide<T>(token: Token<T>, factory: (resolve: Resolve) => T): void;
   readonly resolve: Resolve;
   /** Adds a subcommand of `lmflow`. */
@@ -60,7 +74,10 @@ export interface Plugin {
   apply(context: PluginContext): void;
 }
 
-/** A named list of plugins and configuration; data only. A later plugin of the same name replaces an earlier one in place. */
+/**
+ * A named list of plugins and configuration; data only. A later plugin of the same name replaces an
+ * earlier one in place.
+ */
 export interface Preset {
   readonly name: string;
   readonly version?: string;
@@ -68,8 +85,12 @@ export interface Preset {
   readonly config?: PartialConfig;
 }
 
-/** What a configuration may list: an object, a factory without arguments, the name of a package that exports one of them, or a falsy value (skipped). */
-export type Pluggable = Plugin | Preset | (() => Plugin | Preset) | string | false | null | undefined;
+/**
+ * What a configuration may list: an object, a factory without arguments, the name of a package that
+ * exports one of them, or a falsy value (skipped).
+ */
+export type Pluggable =
+  Plugin | Preset | (() => Plugin | Preset) | string | false | null | undefined;
 
 /** A plugin before its factory was called. */
 export interface PluginDefinition<S extends z.ZodObject> {
@@ -84,8 +105,13 @@ export interface PluginDefinition<S extends z.ZodObject> {
 /** A plugin's factory: `lora()` or `lora({ r: 16 })`. A package's default export. */
 export type PluginFactory<S extends z.ZodObject> = (options?: z.input<S>) => Plugin;
 
-/** Defines a plugin; gives its factory. Options are checked by the kernel after merging, so that an error can say where a value came from. */
-export function definePlugin<S extends z.ZodObject>(definition: PluginDefinition<S>): PluginFactory<S> {
+/**
+ * Defines a plugin; gives its factory. Options are checked by the kernel after merging, so that an
+ * error can say where a value came from.
+ */
+export function definePlugin<S extends z.ZodObject>(
+  definition: PluginDefinition<S>,
+): PluginFactory<S> {
   return (options) => ({ ...definition, ...(options ? { given: options } : {}) });
 }
 

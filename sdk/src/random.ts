@@ -1,5 +1,6 @@
-// The one source of randomness: a counter-based generator keyed by seed and purpose, so that any draw can be made again alone.
-// Draw i of a stream is a hash of (key, i): no state to save, a resumed run and an uninterrupted one are the same run.
+// The one source of randomness: a counter-based generator keyed by seed and purpose, so that any
+// draw can be made again alone. Draw i of a stream is a hash of (key, i): no state to save, a
+// resumed run and an uninterrupted one are the same run.
 
 /** A stream of draws; `index` addresses a draw, there is no hidden state. */
 export interface RandomStream {
@@ -13,7 +14,10 @@ export interface RandomStream {
   permutation(length: number): Uint32Array;
 }
 
-/** The stream for a seed and a purpose: `randomStream(42, 'shuffle', epoch)`. Different keys give independent streams. */
+/**
+ * The stream for a seed and a purpose: `randomStream(42, 'shuffle', epoch)`. Different keys give
+ * independent streams.
+ */
 export function randomStream(seed: number, ...purpose: readonly (string | number)[]): RandomStream {
   const [low, high] = hashKey(`${seed}/${purpose.join('/')}`);
   const bits = (index: number): number => hash(index, low, high);
@@ -21,7 +25,9 @@ export function randomStream(seed: number, ...purpose: readonly (string | number
   return {
     bits,
     uniform,
-    normal: (index) => Math.sqrt(-2 * Math.log(1 - uniform(2 * index))) * Math.cos(2 * Math.PI * uniform(2 * index + 1)),
+    normal: (index) =>
+      Math.sqrt(-2 * Math.log(1 - uniform(2 * index))) *
+      Math.cos(2 * Math.PI * uniform(2 * index + 1)),
     permutation: (length) => {
       const order = Uint32Array.from({ length }, (_, index) => index);
       for (let last = length - 1; last > 0; last--) {
@@ -35,8 +41,16 @@ export function randomStream(seed: number, ...purpose: readonly (string | number
   };
 }
 
-/** Writes 1 (keep, with probability 1 - `probability`) or 0 into `mask`; 16 bits a draw, so the probability is exact to 1/65536. */
-export function fillKeepMask(mask: Uint8Array, probability: number, seed: number, ...purpose: readonly (string | number)[]): void {
+/**
+ * Writes 1 (keep, with probability 1 - `probability`) or 0 into `mask`; 16 bits a draw, so the
+ * probability is exact to 1/65536.
+ */
+export function fillKeepMask(
+  mask: Uint8Array,
+  probability: number,
+  seed: number,
+  ...purpose: readonly (string | number)[]
+): void {
   const [low, high] = hashKey(`${seed}/${purpose.join('/')}`);
   const threshold = Math.round(probability * 65536);
   for (let index = 0; index < mask.length; index += 2) {
@@ -46,12 +60,13 @@ export function fillKeepMask(mask: Uint8Array, probability: number, seed: number
   }
 }
 
-// Two rounds of a 32-bit finalizer (Murmur3's constants, and Mulvey's "lowbias32"), keyed on both sides.
+// Two rounds of a 32-bit finalizer (Murmur3's constants, and Mulvey's "lowbias32"), keyed on both
+// sides.
 function hash(index: number, low: number, high: number): number {
   let x = (index ^ low) | 0;
   x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
   x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
-  x = (x ^ (x >>> 16)) + high | 0;
+  x = ((x ^ (x >>> 16)) + high) | 0;
   x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
   return (x ^ (x >>> 16)) >>> 0;
@@ -63,7 +78,7 @@ function hashKey(text: string): [number, number] {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     low = Math.imul(low ^ code, 0x01000193);
-    high = Math.imul(high ^ code, 0x5bd1e995) + 0x27d4eb2f | 0;
+    high = (Math.imul(high ^ code, 0x5bd1e995) + 0x27d4eb2f) | 0;
     high ^= high >>> 15;
   }
   return [low | 0, high | 0];

@@ -7,20 +7,31 @@ export const IGNORED = -100;
 /** One training sequence. All arrays have one length. */
 export interface Sample {
   readonly inputIds: Int32Array;
-  /** Token to be predicted AT each place (not shifted): equal to inputIds where trained, IGNORED elsewhere. The objective shifts. */
+  /**
+   * Token to be predicted AT each place (not shifted): equal to inputIds where trained, IGNORED
+   * elsewhere. The objective shifts.
+   */
   readonly labels: Int32Array;
   /** Packed samples: 1, 2, ... for each one inside; absent for a single sample. */
   readonly segments?: Int32Array;
   /** Packed samples: position of each token in its own sample; absent means 0, 1, 2, ... */
   readonly positions?: Int32Array;
-  /** Of samples that are packed: tokens of the longest of all that are, by which rotary positions go that depend on a length. */
+  /**
+   * Of samples that are packed: tokens of the longest of all that are, by which rotary positions go
+   * that depend on a length.
+   */
   readonly contextLength?: number;
 }
 
 /** One sample of several, one after another, that do not see each other. */
 export function joinSamples(samples: readonly Sample[]): Sample {
   const length = samples.reduce((total, { inputIds }) => total + inputIds.length, 0);
-  const joined = { inputIds: new Int32Array(length), labels: new Int32Array(length), segments: new Int32Array(length), positions: new Int32Array(length) };
+  const joined = {
+    inputIds: new Int32Array(length),
+    labels: new Int32Array(length),
+    segments: new Int32Array(length),
+    positions: new Int32Array(length),
+  };
   let at = 0;
   for (const [member, { inputIds, labels }] of samples.entries()) {
     joined.inputIds.set(inputIds, at);
@@ -57,7 +68,10 @@ export interface BatchTensor {
   readonly data: TypedArray;
 }
 
-/** A micro-batch: an open map of tensors. `inputIds`, `labels`, `positions` int32 [size, length]; `segments` where samples are packed. */
+/**
+ * A micro-batch: an open map of tensors. `inputIds`, `labels`, `positions` int32 [size, length];
+ * `segments` where samples are packed.
+ */
 export interface Batch {
   readonly size: number;
   readonly length: number;
@@ -70,10 +84,20 @@ export interface Batch {
   readonly trainedTokens: number;
 }
 
-/** Loads, checks, tokenizes and packs what `dataset` / `evalDataset` name, running onDataset and onSamples. */
+/**
+ * Loads, checks, tokenizes and packs what `dataset` / `evalDataset` name, running onDataset and
+ * onSamples.
+ */
 export interface SampleLoader {
-  /** Training and evaluation samples; `evaluation` undefined where none is asked for. Prints what it found. */
-  load(request: { readonly tokenizer: import('./tokenizer.ts').Tokenizer; readonly maxPositions: number; readonly signal?: AbortSignal }): Promise<{
+  /**
+   * Training and evaluation samples; `evaluation` undefined where none is asked for. Prints what it
+   * found.
+   */
+  load(request: {
+    readonly tokenizer: import('./tokenizer.ts').Tokenizer;
+    readonly maxPositions: number;
+    readonly signal?: AbortSignal;
+  }): Promise<{
     readonly train: Samples;
     readonly evaluation?: Samples;
     /** For the model card: names, formats, counts. */

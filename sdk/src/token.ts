@@ -1,4 +1,5 @@
-// Typed names under which plugins provide and find services. Plain strings inside, so that two copies of this package agree.
+// Typed names under which plugins provide and find services. Plain strings inside, so that two
+// copies of this package agree.
 
 /** Name of a service of type T. */
 export interface Token<T> {

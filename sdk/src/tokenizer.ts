@@ -1,4 +1,5 @@
-// What the rest needs of a tokenizer: encode, decode, special tokens, chat template. The models plugin makes it from tokenizer.json.
+// What the rest needs of a tokenizer: encode, decode, special tokens, chat template. The models
+// plugin makes it from tokenizer.json.
 
 export interface ChatMessage {
   /** system, user, assistant, tool. */
@@ -9,7 +10,10 @@ export interface ChatMessage {
 
 export interface Encoding {
   readonly ids: Int32Array;
-  /** Start (inclusive) and end (exclusive) of token i in the text, in UTF-16 units, at 2i and 2i + 1. */
+  /**
+   * Start (inclusive) and end (exclusive) of token i in the text, in UTF-16 units, at 2i and 2i +
+   * 1.
+   */
   readonly offsets: Int32Array;
 }
 
@@ -30,22 +34,40 @@ export interface Tokenizer {
   /** Whether encoding with special tokens puts BOS first. */
   readonly addsBos: boolean;
   readonly addsEos: boolean;
-  /** Jinja source of the chat template in force; settable (a named or fallback template), saved with the model. */
+  /**
+   * Jinja source of the chat template in force; settable (a named or fallback template), saved with
+   * the model.
+   */
   chatTemplate: string | undefined;
   /** Where it came from: `tokenizer`, a named template, `fallback`. */
   chatTemplateOrigin: string | undefined;
-  /** `addSpecialTokens` is false unless told: templates carry their own. Special tokens in the text are always recognised. */
+  /**
+   * `addSpecialTokens` is false unless told: templates carry their own. Special tokens in the text
+   * are always recognised.
+   */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Encoding;
   /** Many at once (the native library uses all cores). */
-  encodeBatch(texts: readonly string[], options?: { readonly addSpecialTokens?: boolean }): Promise<Encoding[]>;
+  encodeBatch(
+    texts: readonly string[],
+    options?: { readonly addSpecialTokens?: boolean },
+  ): Promise<Encoding[]>;
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
   tokenToId(token: string): number | undefined;
-  /** Renders messages with the chat template; throws LMFLOW_TEMPLATE_* where there is none or it fails. */
+  /**
+   * Renders messages with the chat template; throws LMFLOW_TEMPLATE_* where there is none or it
+   * fails.
+   */
   render(messages: readonly ChatMessage[], options?: RenderOptions): string;
-  /** Hash of everything that decides its ids and what templates are given (special tokens); not of `chatTemplate`: for caches. */
+  /**
+   * Hash of everything that decides its ids and what templates are given (special tokens); not of
+   * `chatTemplate`: for caches.
+   */
   readonly fingerprint: string;
   /** The same tokenizer (its vocabulary is shared) with a chat template that can be set apart. */
   clone(): Tokenizer;
-  /** Files to write beside a saved model: name -> content (tokenizer.json, tokenizer_config.json, chat_template.jinja, ...). */
+  /**
+   * Files to write beside a saved model: name -> content (tokenizer.json, tokenizer_config.json,
+   * chat_template.jinja, ...).
+   */
   files(): Promise<ReadonlyMap<string, Uint8Array>>;
 }

@@ -1,4 +1,5 @@
-// The services every kernel has once its plugins are loaded. A plugin's own tokens are exported by that plugin.
+// The services every kernel has once its plugins are loaded. A plugin's own tokens are exported by
+// that plugin.
 import type { Engine } from './engine.ts';
 import type { TextGenerator } from './generation.ts';
 import type { ModelLoader, ModelWriter } from './model.ts';

@@ -1,9 +1,12 @@
-// The one training loop's contract: objectives, steps, checkpoints, results. The trainer plugin implements it.
+// The one training loop's contract: objectives, steps, checkpoints, results. The trainer plugin
+// implements it.
 import type { Shape, Value } from './graph/index.ts';
 import type { Batch, Samples } from './samples.ts';
 import type { Model, Trace } from './model.ts';
 
-/** What is minimised. The trainer divides by the step's total `weight`, over all its micro-batches. */
+/**
+ * What is minimised. The trainer divides by the step's total `weight`, over all its micro-batches.
+ */
 export interface Objective {
   readonly name: string;
   /** Builds the SUM of the loss over what `weight` counts, and sums of further figures by name. */
@@ -11,11 +14,16 @@ export interface Objective {
   /** What the sum is divided by: the number of trained tokens, or of pairs. */
   weight(batch: Batch): number;
   /**
-   * The same sum with labels drawn from the model's own distribution, at the same places: optimizers that estimate curvature take its gradient (Sophia).
-   * `uniform` makes an input of numbers in [0, 1), drawn anew for every run. Left out where labels are not what the model predicts.
+   * The same sum with labels drawn from the model's own distribution, at the same places:
+   * optimizers that estimate curvature take its gradient (Sophia).
+   * `uniform` makes an input of numbers in [0, 1), drawn anew for every run. Left out where labels
+   * are not what the model predicts.
    */
   buildSampled?(trace: Trace, uniform: (shape: Shape) => Value): { readonly loss: Value };
-  /** The loss is a sum over tokens, in whichever row they stand: samples of a micro-batch may be laid one after another into fewer rows. */
+  /**
+   * The loss is a sum over tokens, in whichever row they stand: samples of a micro-batch may be
+   * laid one after another into fewer rows.
+   */
   readonly perToken?: boolean;
 }
 
@@ -35,12 +43,20 @@ export interface MemoryPlan {
 /** A run before its first step. */
 export interface Planning {
   readonly model: Model;
-  /** What the largest micro-batch needs with the model as it is built now; traced anew at every call. */
+  /**
+   * What the largest micro-batch needs with the model as it is built now; traced anew at every
+   * call.
+   */
   memory(): Promise<MemoryPlan>;
 }
 
 /** What taps may ask of the trainer; asked before the step ends, carried out after it. */
-export interface StepControl { stop: boolean; save: boolean; evaluate: boolean; log: boolean }
+export interface StepControl {
+  stop: boolean;
+  save: boolean;
+  evaluate: boolean;
+  log: boolean;
+}
 
 export interface Step {
   /** Number of the optimizer step, from 1. */
@@ -53,9 +69,17 @@ export interface Step {
   /** `evaluation` in onBatch while evaluating: nothing is learned, and control is not looked at. */
   readonly mode: 'training' | 'evaluation';
   readonly batches: readonly Batch[];
-  /** While training: loss and summed gradients of a micro-batch, in a program of its own that is traced anew, for checks. Nothing is updated. */
-  readonly gradients?: (batch: Batch) => Promise<{ readonly loss: number; readonly gradients: ReadonlyMap<string, Float32Array> }>;
-  /** After the update: mean loss, norm of the gradient before clipping, learning rate of this step, seconds. */
+  /**
+   * While training: loss and summed gradients of a micro-batch, in a program of its own that is
+   * traced anew, for checks. Nothing is updated.
+   */
+  readonly gradients?: (
+    batch: Batch,
+  ) => Promise<{ readonly loss: number; readonly gradients: ReadonlyMap<string, Float32Array> }>;
+  /**
+   * After the update: mean loss, norm of the gradient before clipping, learning rate of this step,
+   * seconds.
+   */
   loss?: number;
   gradientNorm?: number;
   learningRate?: number;
@@ -70,7 +94,10 @@ export interface Evaluation {
   readonly seconds: number;
 }
 
-/** Figures for people and sinks: `{ step, epoch, loss, learningRate, gradientNorm, tokensPerSecond, ... }` or an evaluation's. */
+/**
+ * Figures for people and sinks: `{ step, epoch, loss, learningRate, gradientNorm, tokensPerSecond,
+ * ... }` or an evaluation's.
+ */
 export interface Metrics {
   readonly kind: 'train' | 'evaluation' | 'final';
   readonly step: number;
@@ -85,10 +112,22 @@ export interface Checkpoint {
   readonly model: Model;
   writeJson(file: string, value: unknown): Promise<void>;
   writeText(file: string, text: string): Promise<void>;
-  writeTensors(file: string, tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>, metadata?: Readonly<Record<string, string>>): Promise<void>;
+  writeTensors(
+    file: string,
+    tensors: ReadonlyMap<
+      string,
+      { readonly shape: readonly number[]; readonly data: Float32Array }
+    >,
+    metadata?: Readonly<Record<string, string>>,
+  ): Promise<void>;
   /** undefined where the file is absent. */
   readJson(file: string): Promise<unknown>;
-  readTensors(file: string): Promise<ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }> | undefined>;
+  readTensors(
+    file: string,
+  ): Promise<
+    | ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>
+    | undefined
+  >;
 }
 
 export interface FitRequest {
@@ -117,5 +156,10 @@ export interface Trainer {
   /** Trains `model.parameters`; options come from the configuration. */
   fit(request: FitRequest): Promise<FitResult>;
   /** Mean loss (and metrics) over samples without training. */
-  evaluate(request: { readonly model: Model; readonly samples: Samples; readonly objective: Objective; readonly signal?: AbortSignal }): Promise<Record<string, number>>;
+  evaluate(request: {
+    readonly model: Model;
+    readonly samples: Samples;
+    readonly objective: Objective;
+    readonly signal?: AbortSignal;
+  }): Promise<Record<string, number>>;
 }

@@ -15,13 +15,25 @@ const weightIn = (name: string): FileWeight => {
 };
 const [weight, other] = [weightIn('one'), weightIn('two')];
 const cache = join(folder, 'cache');
-const derived = (key: string, others: readonly FileWeight[] = []): ReturnType<typeof derivedFile> => derivedFile({ folder: cache, weight, others, key: { key }, byteLength: 1, make: async () => [Uint8Array.of(7)] });
+const derived = (key: string, others: readonly FileWeight[] = []): ReturnType<typeof derivedFile> =>
+  derivedFile({
+    folder: cache,
+    weight,
+    others,
+    key: { key },
+    byteLength: 1,
+    make: async () => [Uint8Array.of(7)],
+  });
 
 test('is made once a key, and again where another of its weights is, or is changed', async () => {
   const first = await derived('a', [other]);
   assert.equal([first.made, [...readFileSync(first.path)]], [true, [7]]);
   assert.equal(await derived('a', [other]), { path: first.path, made: false });
-  const distinct = [await derived('b', [other]), await derived('a'), await derived('a', [{ ...other, offset: 4, byteLength: 4, shape: [1] }])];
+  const distinct = [
+    await derived('b', [other]),
+    await derived('a'),
+    await derived('a', [{ ...other, offset: 4, byteLength: 4, shape: [1] }]),
+  ];
   assert.ok(distinct.every(({ made }) => made));
   utimesSync(other.path, 1, 1);
   const again = await derived('a', [other]);
@@ -30,8 +42,20 @@ test('is made once a key, and again where another of its weights is, or is chang
 
 test('nothing is left of one that could not be made', async () => {
   const before = readdirSync(cache, { recursive: true }).length;
-  const failing = derivedFile({ folder: cache, weight, key: { key: 'c' }, byteLength: 1, make: () => Promise.reject(new Error('no')) });
-  assert.is(await failing.then(() => 'made', (error: Error) => error.message), 'no');
+  const failing = derivedFile({
+    folder: cache,
+    weight,
+    key: { key: 'c' },
+    byteLength: 1,
+    make: () => Promise.reject(new Error('no')),
+  });
+  assert.is(
+    await failing.then(
+      () => 'made',
+      (error: Error) => error.message,
+    ),
+    'no',
+  );
   assert.is(readdirSync(cache, { recursive: true }).length, before);
 });
 

@@ -1,9 +1,49 @@
-// Shape inference: what every op refuses, with messages that name the op, its rule and the types it was given; and the graph's own checks.
+// Shape inference: what every op refuses, with messages that name the op, its rule and the types it
+// was given; and the graph's own checks.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
-  add, applyOp, attendOp, attention, broadcastShapes, broadcastTo, cast, concat, decodeAttention, defineOp, describe, equal, gather, gelu, grad, Graph, greater, layerNorm, less, linearCrossEntropy, logicalAnd, logicalNot,
-  matMul, max, mul, neg, pad, reshape, rmsNorm, rope, scatterAdd, sign, slice, softmax, sum, swiglu, takeLast, transpose, where, type DType, type Value,
+  add,
+  applyOp,
+  attendOp,
+  attention,
+  broadcastShapes,
+  broadcastTo,
+  cast,
+  concat,
+  decodeAttention,
+  defineOp,
+  describe,
+  equal,
+  gather,
+  gelu,
+  grad,
+  Graph,
+  greater,
+  layerNorm,
+  less,
+  linearCrossEntropy,
+  logicalAnd,
+  logicalNot,
+  matMul,
+  max,
+  mul,
+  neg,
+  pad,
+  reshape,
+  rmsNorm,
+  rope,
+  scatterAdd,
+  sign,
+  slice,
+  softmax,
+  sum,
+  swiglu,
+  takeLast,
+  transpose,
+  where,
+  type DType,
+  type Value,
 } from '@lmflow/sdk/graph';
 
 const graph = new Graph();
@@ -50,21 +90,81 @@ const refusals: readonly (readonly [op: string, build: () => unknown, types: str
   ['takeLast', () => takeLast(float(2, 3), int(3)), 'float32[2, 3], int32[3]'],
   ['takeLast', () => takeLast(float(), int()), 'float32[], int32[]'],
   ['rmsNorm', () => rmsNorm(float(2, 3), float(2), 1e-5), 'float32[2, 3], float32[2]'],
-  ['layerNorm', () => layerNorm(float(2, 3), float(3), float(3, 1), 1e-5), 'float32[2, 3], float32[3], float32[3, 1]'],
-  ['rope', () => rope(float(1, 2, 1, 4), float(5, 4), float(5, 4), int(1, 2)), 'float32[1, 2, 1, 4], float32[5, 4], float32[5, 4], int32[1, 2]'],
-  ['attend', () => applyOp(attendOp, [float(2, 3), float(2, 3), float(2, 3), float(3, 3)], { shared: 1 }), 'float32[2, 3], float32[2, 3], float32[2, 3], float32[3, 3]'],
-  ['rope', () => rope(half(1, 2, 1, 2), float(5, 1), float(5, 1), int(1, 2)), 'float16[1, 2, 1, 2], float32[5, 1], float32[5, 1], int32[1, 2]'],
-  ['attend', () => applyOp(attendOp, [float(3), float(3), float(3)], { shared: 1 }), 'float32[3], float32[3], float32[3]'],
-  ['attention', () => attention({ q: head(1, 4, 3, 2), k: head(1, 4, 2, 2), v: head(1, 4, 2, 2) }), 'float32[1, 4, 3, 2], float32[1, 4, 2, 2], float32[1, 4, 2, 2]'],
-  ['attention', () => attention({ q: head(1, 4, 2, 2), k: head(1, 4, 2, 2), v: head(1, 4, 2, 2), segments: int(4) }), 'float32[1, 4, 2, 2], float32[1, 4, 2, 2], float32[1, 4, 2, 2], int32[4]'],
-  ['decodeAttention', () => decodeAttention({ q: head(1, 2, 2, 2), k: head(1, 2, 1, 2), v: head(1, 2, 1, 2), cache: { keys: head(1, 1, 4, 2), values: head(1, 1, 4, 2), lengths: int(1) } }), 'float32[1, 2, 2, 2], float32[1, 2, 1, 2], float32[1, 2, 1, 2], float32[1, 1, 4, 2], float32[1, 1, 4, 2], int32[1]'],
-  ['linearCrossEntropy', () => linearCrossEntropy(float(3, 2), float(4, 3), int(3)), 'float32[3, 2], float32[4, 3], int32[3]'],
-  ['linearCrossEntropy', () => linearCrossEntropy(float(3, 2), float(4, 2), int(4)), 'float32[3, 2], float32[4, 2], int32[4]'],
+  [
+    'layerNorm',
+    () => layerNorm(float(2, 3), float(3), float(3, 1), 1e-5),
+    'float32[2, 3], float32[3], float32[3, 1]',
+  ],
+  [
+    'rope',
+    () => rope(float(1, 2, 1, 4), float(5, 4), float(5, 4), int(1, 2)),
+    'float32[1, 2, 1, 4], float32[5, 4], float32[5, 4], int32[1, 2]',
+  ],
+  [
+    'attend',
+    () => applyOp(attendOp, [float(2, 3), float(2, 3), float(2, 3), float(3, 3)], { shared: 1 }),
+    'float32[2, 3], float32[2, 3], float32[2, 3], float32[3, 3]',
+  ],
+  [
+    'rope',
+    () => rope(half(1, 2, 1, 2), float(5, 1), float(5, 1), int(1, 2)),
+    'float16[1, 2, 1, 2], float32[5, 1], float32[5, 1], int32[1, 2]',
+  ],
+  [
+    'attend',
+    () => applyOp(attendOp, [float(3), float(3), float(3)], { shared: 1 }),
+    'float32[3], float32[3], float32[3]',
+  ],
+  [
+    'attention',
+    () => attention({ q: head(1, 4, 3, 2), k: head(1, 4, 2, 2), v: head(1, 4, 2, 2) }),
+    'float32[1, 4, 3, 2], float32[1, 4, 2, 2], float32[1, 4, 2, 2]',
+  ],
+  [
+    'attention',
+    () =>
+      attention({
+        q: head(1, 4, 2, 2),
+        k: head(1, 4, 2, 2),
+        v: head(1, 4, 2, 2),
+        segments: int(4),
+      }),
+    'float32[1, 4, 2, 2], float32[1, 4, 2, 2], float32[1, 4, 2, 2], int32[4]',
+  ],
+  [
+    'decodeAttention',
+    () =>
+      decodeAttention({
+        q: head(1, 2, 2, 2),
+        k: head(1, 2, 1, 2),
+        v: head(1, 2, 1, 2),
+        cache: { keys: head(1, 1, 4, 2), values: head(1, 1, 4, 2), lengths: int(1) },
+      }),
+    'float32[1, 2, 2, 2], float32[1, 2, 1, 2], float32[1, 2, 1, 2], float32[1, 1, 4, 2], float32[1, 1, 4, 2], int32[1]',
+  ],
+  [
+    'linearCrossEntropy',
+    () => linearCrossEntropy(float(3, 2), float(4, 3), int(3)),
+    'float32[3, 2], float32[4, 3], int32[3]',
+  ],
+  [
+    'linearCrossEntropy',
+    () => linearCrossEntropy(float(3, 2), float(4, 2), int(4)),
+    'float32[3, 2], float32[4, 2], int32[4]',
+  ],
 ];
 
-for (const [op, build, types] of refusals) test(`${op} refuses ${types}`, () => {
-  assert.throws(build, (error: Error & { code?: string }) => error.code === 'LMFLOW_GRAPH_INVALID' && error.message.startsWith(`${op}: `) && error.message.endsWith(`but the inputs are ${types}`));
-});
+for (const [op, build, types] of refusals) {
+  test(`${op} refuses ${types}`, () => {
+    assert.throws(
+      build,
+      (error: Error & { code?: string }) =>
+        error.code === 'LMFLOW_GRAPH_INVALID' &&
+        error.message.startsWith(`${op}: `) &&
+        error.message.endsWith(`but the inputs are ${types}`),
+    );
+  });
+}
 
 const types: readonly (readonly [() => Value, string])[] = [
   [() => add(float(2, 1), float(3)), 'float32[2, 3]'],
@@ -80,26 +180,71 @@ const types: readonly (readonly [() => Value, string])[] = [
   [() => gather(float(5, 2), int(3, 4)), 'float32[3, 4, 2]'],
   [() => gather(float(5, 2), int(), 1), 'float32[5]'],
   [() => cast(half(2), 'float32'), 'float32[2]'],
-  [() => attention({ q: half(1, 3, 4, 2), k: half(1, 3, 2, 2), v: half(1, 3, 2, 2) }), 'float16[1, 3, 4, 2]'],
+  [
+    () => attention({ q: half(1, 3, 4, 2), k: half(1, 3, 2, 2), v: half(1, 3, 2, 2) }),
+    'float16[1, 3, 4, 2]',
+  ],
   [() => linearCrossEntropy(half(3, 2), half(4, 2), int(3)), 'float16[]'],
 ];
 
-for (const [build, type] of types) test(`type ${type}`, () => { assert.is(describe(build()), type); });
+for (const [build, type] of types) {
+  test(`type ${type}`, () => {
+    assert.is(describe(build()), type);
+  });
+}
 
 test('half-precision composites decompose, and are differentiated, in half precision', () => {
   const inner = new Graph();
-  const [x, w, b] = [inner.input('x', 'float16', [1, 3, 2, 2]), inner.input('w', 'float16', [2]), inner.input('b', 'float16', [2])];
-  const rotated = rope(layerNorm(rmsNorm(gelu(gelu(x, 'erf'), 'tanh'), w, 1e-5), w, b, 1e-5), inner.input('c', 'float16', [3, 1]), inner.input('s', 'float16', [3, 1]), inner.input('p', 'int32', [1, 3]));
-  const attended = attention({ q: rotated, k: rotated, v: swiglu(x, x), segments: inner.input('g', 'int32', [1, 3]), tile: 2 });
-  const loss = linearCrossEntropy(reshape(attended, [6, 2]), inner.input('head', 'float16', [4, 2]), inner.input('l', 'int32', [6]));
-  for (const node of [...inner.nodes]) if (node.op.decompose) assert.equal(node.op.decompose(node.inputs, node.attributes).map(describe), node.outputs.map(describe), node.name);
+  const [x, w, b] = [
+    inner.input('x', 'float16', [1, 3, 2, 2]),
+    inner.input('w', 'float16', [2]),
+    inner.input('b', 'float16', [2]),
+  ];
+  const rotated = rope(
+    layerNorm(rmsNorm(gelu(gelu(x, 'erf'), 'tanh'), w, 1e-5), w, b, 1e-5),
+    inner.input('c', 'float16', [3, 1]),
+    inner.input('s', 'float16', [3, 1]),
+    inner.input('p', 'int32', [1, 3]),
+  );
+  const attended = attention({
+    q: rotated,
+    k: rotated,
+    v: swiglu(x, x),
+    segments: inner.input('g', 'int32', [1, 3]),
+    tile: 2,
+  });
+  const loss = linearCrossEntropy(
+    reshape(attended, [6, 2]),
+    inner.input('head', 'float16', [4, 2]),
+    inner.input('l', 'int32', [6]),
+  );
+  for (const node of [...inner.nodes]) {
+    if (node.op.decompose) {
+      assert.equal(
+        node.op.decompose(node.inputs, node.attributes).map(describe),
+        node.outputs.map(describe),
+        node.name,
+      );
+    }
+  }
   assert.equal(grad(loss, [x, w]).map(describe), ['float16[1, 3, 2, 2]', 'float16[2]']);
 });
 
 test('operations that change nothing build no node', () => {
   const x = float(2, 3);
   const before = graph.nodes.length;
-  for (const same of [reshape(x, [2, 3]), broadcastTo(x, [2, 3]), slice(x, [0, 0], [2, 3]), pad(x, [0, 0], [0, 0]), cast(x, 'float32'), concat([x], 0), mul(x, 1), mul(1, x)]) assert.is(same, x);
+  for (const same of [
+    reshape(x, [2, 3]),
+    broadcastTo(x, [2, 3]),
+    slice(x, [0, 0], [2, 3]),
+    pad(x, [0, 0], [0, 0]),
+    cast(x, 'float32'),
+    concat([x], 0),
+    mul(x, 1),
+    mul(1, x),
+  ]) {
+    assert.is(same, x);
+  }
   assert.is(graph.nodes.length, before);
 });
 
@@ -121,16 +266,34 @@ test('what a graph refuses', () => {
   const other = new Graph();
   const x = other.input('x', 'float32', [2]);
   const refused: readonly (readonly [() => unknown, RegExp])[] = [
-    [() => other.input('x', 'float32', [3]), /input "x": is float32\[2\], asked for as float32\[3\]/],
-    [() => other.input('y', 'float32', [1.5]), /input "y": the sizes of float32\[1\.5\] are not whole numbers/],
-    [() => other.constant(Float32Array.of(1, 2), [3], 'float32'), /2 numbers do not fill float32\[3\]/],
+    [
+      () => other.input('x', 'float32', [3]),
+      /input "x": is float32\[2\], asked for as float32\[3\]/,
+    ],
+    [
+      () => other.input('y', 'float32', [1.5]),
+      /input "y": the sizes of float32\[1\.5\] are not whole numbers/,
+    ],
+    [
+      () => other.constant(Float32Array.of(1, 2), [3], 'float32'),
+      /2 numbers do not fill float32\[3\]/,
+    ],
     [() => other.output('a', float(1)), /"a" belongs to another graph/],
-    [() => { other.output('b', x); other.output('b', x); }, /"b" is named twice/],
+    [
+      () => {
+        other.output('b', x);
+        other.output('b', x);
+      },
+      /"b" is named twice/,
+    ],
     [() => add(x, float(2)), /add: its inputs belong to different graphs/],
     [() => concat([], 0), /concat: needs at least one input/],
     [() => add(1, 2), /one of two operands must be a value/],
     [() => less(other.input('i', 'int32', [2]), 0.5), /0\.5 is not a whole number/],
-    [() => attention({ q: head(1, 2, 1, 2), k: head(1, 2, 1, 2), v: head(1, 2, 1, 2), window: 0 }), /attention: tile \(128\) and window \(0\) are at least 1/],
+    [
+      () => attention({ q: head(1, 2, 1, 2), k: head(1, 2, 1, 2), v: head(1, 2, 1, 2), window: 0 }),
+      /attention: tile \(128\) and window \(0\) are at least 1/,
+    ],
   ];
   for (const [build, message] of refused) assert.throws(build, message);
   assert.is(other.input('x', 'float32', [2]), x);
@@ -138,19 +301,49 @@ test('what a graph refuses', () => {
 
 test('a weight has one value a name, and regions name nodes', () => {
   const other = new Graph();
-  const source = { kind: 'memory', dtype: 'float32' as DType, shape: [1], data: Float32Array.of(1) } as const;
+  const source = {
+    kind: 'memory',
+    dtype: 'float32' as DType,
+    shape: [1],
+    data: Float32Array.of(1),
+  } as const;
   assert.is(other.weight('w', source), other.weight('w', source));
-  assert.throws(() => other.weight('w', { ...source, shape: [2] }), /weight "w": is float32\[1\], asked for as float32\[2\]/);
-  const value = other.region('block', () => other.region('mlp', () => neg(other.weight('w', source))));
+  assert.throws(
+    () => other.weight('w', { ...source, shape: [2] }),
+    /weight "w": is float32\[1\], asked for as float32\[2\]/,
+  );
+  const value = other.region('block', () =>
+    other.region('mlp', () => neg(other.weight('w', source))),
+  );
   assert.is(value.source.kind === 'node' && value.source.node.name, 'block/mlp/neg_0');
-  assert.throws(() => other.region('broken', () => { throw new Error('inside'); }), /inside/);
-  assert.is(neg(value).source.kind === 'node' && other.nodes.at(-1)!.region, undefined, 'a region ends also where building fails');
+  assert.throws(
+    () =>
+      other.region('broken', () => {
+        throw new Error('inside');
+      }),
+    /inside/,
+  );
+  assert.is(
+    neg(value).source.kind === 'node' && other.nodes.at(-1)!.region,
+    undefined,
+    'a region ends also where building fails',
+  );
 });
 
 test('an op whose results do not exist is refused', () => {
-  const broken = defineOp({ name: 'broken', infer: ([x]) => [{ dtype: x!.dtype, shape: [-1] }], evaluate: ([x]) => [x!] });
-  assert.throws(() => applyOp(broken, [float(1)], {}), /broken: gives a result float32\[-1\], whose sizes are not whole numbers/);
-  assert.throws(() => defineOp({ name: 'kept', results: 1, infer: () => [], evaluate: () => [] }), /an op with `results` needs decompose/);
+  const broken = defineOp({
+    name: 'broken',
+    infer: ([x]) => [{ dtype: x!.dtype, shape: [-1] }],
+    evaluate: ([x]) => [x!],
+  });
+  assert.throws(
+    () => applyOp(broken, [float(1)], {}),
+    /broken: gives a result float32\[-1\], whose sizes are not whole numbers/,
+  );
+  assert.throws(
+    () => defineOp({ name: 'kept', results: 1, infer: () => [], evaluate: () => [] }),
+    /an op with `results` needs decompose/,
+  );
 });
 
 test.run();

@@ -1,4 +1,5 @@
-// llama.cpp's side of the decoding benchmark (node-llama-cpp); speaks the protocol of decode-ours.ts. Usage: decode-llamacpp.mjs PEERS FILE.gguf THREADS
+// llama.cpp's side of the decoding benchmark (node-llama-cpp); speaks the protocol of
+// decode-ours.ts. Usage: decode-llamacpp.mjs PEERS FILE.gguf THREADS
 import { join } from 'node:path';
 import { answerRounds, prompt } from './decode-peer.mjs';
 
@@ -13,7 +14,10 @@ async function timed(length, count) {
   await sequence.clearHistory();
   const start = performance.now();
   const found = [];
-  for await (const token of sequence.evaluate(prompt(length), { temperature: 0, yieldEogToken: true })) {
+  for await (const token of sequence.evaluate(prompt(length), {
+    temperature: 0,
+    yieldEogToken: true,
+  })) {
     found.push(token);
     if (found.length >= count) break;
   }

@@ -2,9 +2,13 @@
 import { createInterface } from 'node:readline';
 
 /** promptOf of decode.ts. */
-export const prompt = (length) => Array.from({ length }, (_, place) => 300 + ((place * 7919) % 40000));
+export const prompt = (length) =>
+  Array.from({ length }, (_, place) => 300 + ((place * 7919) % 40000));
 
-/** Answers each line {"command":"step"} with one round; `timed(length, count)` gives the seconds for `count` tokens after a prompt of `length`. */
+/**
+ * Answers each line {"command":"step"} with one round; `timed(length, count)` gives the seconds for
+ * `count` tokens after a prompt of `length`.
+ */
 export async function answerRounds(timed) {
   const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
   await timed(8, 2);
@@ -14,7 +18,12 @@ export async function answerRounds(timed) {
     const read = await timed(256, 1);
     const first = await timed(8, 1);
     const whole = await timed(8, 201);
-    say({ seconds: whole - first, prefill_seconds: read, rss_bytes: process.memoryUsage().rss, peak_rss_bytes: process.resourceUsage().maxRSS * 1024 });
+    say({
+      seconds: whole - first,
+      prefill_seconds: read,
+      rss_bytes: process.memoryUsage().rss,
+      peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
+    });
   }
   process.exit(0);
 }

@@ -1,5 +1,6 @@
-// `npm run bench [-- CASE ...]`: speed and memory of training steps, beside PyTorch + PEFT where LMFLOW_BENCH_PYTHON names a Python that has
-// them (PEFT in float32, plain LoRA also where ours computes in int8), or beside our own LoRA. Both sides are loaded, then take turns step by step;
+// `npm run bench [-- CASE ...]`: speed and memory of training steps, beside PyTorch + PEFT where
+// LMFLOW_BENCH_PYTHON names a Python that has them (PEFT in float32, plain LoRA also where ours
+// computes in int8), or beside our own LoRA. Both sides are loaded, then take turns step by step;
 // medians are from the third step on, ratios are medians of pairs. `-- decode` is in decode.ts.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -35,7 +36,9 @@ const here = import.meta.dirname;
 const cache = process.env['LMFLOW_BENCH_CACHE'] ?? join(homedir(), '.cache', 'lmflow', 'bench');
 const node = ['--conditions=lmflow-source', '--import', 'tsx'];
 mkdirSync(cache, { recursive: true });
-console.log(`${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}${python === undefined ? '; no peer (set LMFLOW_BENCH_PYTHON to compare)' : ''}`);
+console.log(
+  `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}${python === undefined ? '; no peer (set LMFLOW_BENCH_PYTHON to compare)' : ''}`,
+);
 
 const named = process.argv.slice(2).filter((word) => !word.startsWith('-'));
 if (named[0] === 'decode') {
@@ -45,7 +48,9 @@ if (named[0] === 'decode') {
 }
 for (const name of named.length > 0 ? named : Object.keys(CASES)) {
   const entry = CASES[name];
-  if (!entry) throw new Error(`there is no benchmark "${name}"; known: ${Object.keys(CASES).join(', ')}`);
+  if (!entry) {
+    throw new Error(`there is no benchmark "${name}"; known: ${Object.keys(CASES).join(', ')}`);
+  }
   await measure(name, entry);
 }
 
@@ -56,7 +61,9 @@ async function measure(name: string, entry: Case): Promise<void> {
   await ours.ready();
   const ourFirstStep = await ours.step();
   const ourFirst = ours.age();
-  const peer = entry.besideOurs ? ourSide(folder, { ...entry, method: 'lora' }) : peerSide(folder, entry);
+  const peer = entry.besideOurs
+    ? ourSide(folder, { ...entry, method: 'lora' })
+    : peerSide(folder, entry);
   const peerName = entry.besideOurs ? 'LoRA' : 'PEFT';
   await peer?.ready();
   const peerFirstStep = await peer?.step();
@@ -71,26 +78,61 @@ async function measure(name: string, entry: Case): Promise<void> {
   ours.close();
   peer?.close();
   const timed = pairs.slice(WARM_UP - 1);
-  const told = execFileSync(process.execPath, [...node, join(here, 'matmuls.ts'), folder, method === 'full' ? 'full' : 'lora', String(length)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  const floor = JSON.parse(told.trim().split('\n').at(-1)!) as { seconds: number }; // messages of the engine come before it
+  const told = execFileSync(
+    process.execPath,
+    [
+      ...node,
+      join(here, 'matmuls.ts'),
+      folder,
+      method === 'full' ? 'full' : 'lora',
+      String(length),
+    ],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  // messages of the engine come before it
+  const floor = JSON.parse(told.trim().split('\n').at(-1)!) as { seconds: number };
   const mine = median(timed.map((pair) => pair.ours.seconds));
   const ourPeak = timed.at(-1)!.ours.peak_rss_bytes;
-  console.log(`\n${name}: Llama ${shape}, ${method}${entry.checkpointing ? ', every block recomputed' : ''}, one sequence of ${length} tokens`);
-  console.log(`  ours  ${rate(length, mine)} tokens/s   peak ${gigabytes(ourPeak)}   first step after ${ourFirst.toFixed(1)} s   loss ${ourFirstStep.loss.toFixed(4)}   ${(mine / floor.seconds).toFixed(2)}x its dense matmuls alone in float32 (${floor.seconds.toFixed(2)} s)`);
+  console.log(
+    `\n${name}: Llama ${shape}, ${method}${entry.checkpointing ? ', every block recomputed' : ''}, one sequence of ${length} tokens`,
+  );
+  console.log(
+    `  ours  ${rate(length, mine)} tokens/s   peak ${gigabytes(ourPeak)}   first step after ${ourFirst.toFixed(1)} s   loss ${ourFirstStep.loss.toFixed(4)}   ${(mine / floor.seconds).toFixed(2)}x its dense matmuls alone in float32 (${floor.seconds.toFixed(2)} s)`,
+  );
   if (!peerFirstStep) return;
   const theirs = median(timed.map((pair) => pair.peer!.seconds));
   const peerPeak = timed.at(-1)!.peer!.peak_rss_bytes;
-  console.log(`  ${peerName}  ${rate(length, theirs)} tokens/s   peak ${gigabytes(peerPeak)}   first step after ${peerFirst!.toFixed(1)} s   loss ${peerFirstStep.loss.toFixed(4)}`);
-  console.log(`  ratio of speed ${median(timed.map((pair) => pair.peer!.seconds / pair.ours.seconds)).toFixed(2)} (median of ${timed.length} pairs), of memory ${(ourPeak / peerPeak).toFixed(2)}`);
+  console.log(
+    `  ${peerName}  ${rate(length, theirs)} tokens/s   peak ${gigabytes(peerPeak)}   first step after ${peerFirst!.toFixed(1)} s   loss ${peerFirstStep.loss.toFixed(4)}`,
+  );
+  console.log(
+    `  ratio of speed ${median(timed.map((pair) => pair.peer!.seconds / pair.ours.seconds)).toFixed(2)} (median of ${timed.length} pairs), of memory ${(ourPeak / peerPeak).toFixed(2)}`,
+  );
 }
 
 function ourSide(folder: string, { method, length, checkpointing }: Case): Side {
-  return new Side(process.execPath, [...node, join(here, 'ours.ts'), folder, method, String(length), ...(checkpointing ? ['checkpointing'] : [])]);
+  return new Side(process.execPath, [
+    ...node,
+    join(here, 'ours.ts'),
+    folder,
+    method,
+    String(length),
+    ...(checkpointing ? ['checkpointing'] : []),
+  ]);
 }
 
 function peerSide(folder: string, { method, length, checkpointing }: Case): Side | undefined {
   if (python === undefined) return undefined;
-  return new Side(python, [join(here, 'peer.py'), '--model', folder, '--method', method === 'full' ? 'full' : 'lora', '--length', String(length), ...(checkpointing ? ['--checkpointing'] : [])]);
+  return new Side(python, [
+    join(here, 'peer.py'),
+    '--model',
+    folder,
+    '--method',
+    method === 'full' ? 'full' : 'lora',
+    '--length',
+    String(length),
+    ...(checkpointing ? ['--checkpointing'] : []),
+  ]);
 }
 
 function median(numbers: readonly number[]): number {
@@ -98,5 +140,9 @@ function median(numbers: readonly number[]): number {
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
 
-function rate(tokens: number, seconds: number): string { return (tokens / seconds).toFixed(0).padStart(5); }
-function gigabytes(bytes: number): string { return `${(bytes / 1e9).toFixed(2)} GB`; }
+function rate(tokens: number, seconds: number): string {
+  return (tokens / seconds).toFixed(0).padStart(5);
+}
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}

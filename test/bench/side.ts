@@ -1,9 +1,17 @@
-// One side of the benchmark as a child process that answers JSON lines, so that two sides can take turns.
+// One side of the benchmark as a child process that answers JSON lines, so that two sides can take
+// turns.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-export interface Ready { readonly load_seconds: number; readonly trainable: number }
-export interface StepReport { readonly seconds: number; readonly loss: number; readonly peak_rss_bytes: number }
+export interface Ready {
+  readonly load_seconds: number;
+  readonly trainable: number;
+}
+export interface StepReport {
+  readonly seconds: number;
+  readonly loss: number;
+  readonly peak_rss_bytes: number;
+}
 
 export class Side {
   readonly #child: ChildProcess;
@@ -16,9 +24,13 @@ export class Side {
   }
 
   /** Waits until the model is loaded. */
-  ready(): Promise<Ready> { return this.#answer<Ready>('ready'); }
+  ready(): Promise<Ready> {
+    return this.#answer<Ready>('ready');
+  }
 
-  step(): Promise<StepReport> { return this.ask<StepReport>('step', 'seconds'); }
+  step(): Promise<StepReport> {
+    return this.ask<StepReport>('step', 'seconds');
+  }
 
   /** Gives a command and waits for the line that has `key`. */
   ask<T>(command: string, key: string): Promise<T> {
@@ -27,9 +39,13 @@ export class Side {
   }
 
   /** Seconds since the process was started. */
-  age(): number { return (performance.now() - this.#started) / 1000; }
+  age(): number {
+    return (performance.now() - this.#started) / 1000;
+  }
 
-  close(): void { this.#child.kill(); }
+  close(): void {
+    this.#child.kill();
+  }
 
   async #answer<T>(key: string): Promise<T> {
     for (;;) {

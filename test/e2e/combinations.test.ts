@@ -1,5 +1,6 @@
-// How memory is saved must not change what is computed: the loss and every gradient of the first training program, of {lora, qlora, int8-compute, full} x
-// {packed samples, blocks of text}, with the plain or the flash attention, with and without gradient checkpointing. Through the engine.
+// How memory is saved must not change what is computed: the loss and every gradient of the first
+// training program, of {lora, qlora, int8-compute, full} x {packed samples, blocks of text}, with
+// the plain or the flash attention, with and without gradient checkpointing. Through the engine.
 import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -17,36 +18,97 @@ import { firstOtherCodes, isActivation, showActivations } from './codes.ts';
 type Numbers = Readonly<Record<string, readonly number[]>>;
 
 /** A fixture model with a tokenizer of made-up words, short texts and longer ones. */
-function project(): { readonly folder: string; readonly packing: Record<string, unknown>; readonly blocks: Record<string, unknown> } {
+function project(): {
+  readonly folder: string;
+  readonly packing: Record<string, unknown>;
+  readonly blocks: Record<string, unknown>;
+} {
   const folder = mkdtempSync(join(tmpdir(), 'lmflow-combinations-'));
-  const write = (file: string, value: unknown): string => { writeFileSync(join(folder, file), JSON.stringify(value)); return join(folder, file); };
+  const write = (file: string, value: unknown): string => {
+    writeFileSync(join(folder, file), JSON.stringify(value));
+    return join(folder, file);
+  };
   cpSync(resolve(import.meta.dirname, '../fixtures/families/llama'), folder, { recursive: true });
   const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  write('tokenizer.json', { version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null, pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null, model: { type: 'WordLevel', vocab, unk_token: 't0' } });
+  write('tokenizer.json', {
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: { type: 'Whitespace' },
+    post_processor: null,
+    decoder: null,
+    model: { type: 'WordLevel', vocab, unk_token: 't0' },
+  });
   write('tokenizer_config.json', { eos_token: 't1' });
-  const words = (seed: number, length: number): string => Array.from({ length }, (_, place) => `t${2 + (seed * 7 + place * (1 + (seed % 3))) % 90}`).join(' ');
-  const pairs = write('pairs.json', Array.from({ length: 12 }, (_, seed) => ({ instruction: words(seed, 3), output: words(seed + 1, 4 + (seed * 5) % 13) })));
-  const texts = write('texts.json', { type: 'text_only', instances: Array.from({ length: 12 }, (_, seed) => ({ text: words(seed, 20) })) });
-  return { folder, packing: { dataset: pairs, packing: true }, blocks: { dataset: texts, groupTexts: true } };
+  const words = (seed: number, length: number): string =>
+    Array.from(
+      { length },
+      (_, place) => `t${2 + ((seed * 7 + place * (1 + (seed % 3))) % 90)}`,
+    ).join(' ');
+  const pairs = write(
+    'pairs.json',
+    Array.from({ length: 12 }, (_, seed) => ({
+      instruction: words(seed, 3),
+      output: words(seed + 1, 4 + ((seed * 5) % 13)),
+    })),
+  );
+  const texts = write('texts.json', {
+    type: 'text_only',
+    instances: Array.from({ length: 12 }, (_, seed) => ({ text: words(seed, 20) })),
+  });
+  return {
+    folder,
+    packing: { dataset: pairs, packing: true },
+    blocks: { dataset: texts, groupTexts: true },
+  };
 }
 
 const { folder, packing, blocks } = project();
-interface Method { readonly preset: typeof lora; readonly r?: number; readonly int8?: boolean; readonly exact?: boolean }
+interface Method {
+  readonly preset: typeof lora;
+  readonly r?: number;
+  readonly int8?: boolean;
+  readonly exact?: boolean;
+}
 
-/** int8-compute twice: with activations rounded to 8 bits, as the engine does it, and with none rounded, as the op is defined. */
+/**
+ * int8-compute twice: with activations rounded to 8 bits, as the engine does it, and with none
+ * rounded, as the op is defined.
+ */
 const METHODS: Readonly<Record<string, Method>> = {
-  lora: { preset: lora, r: 4 }, qlora: { preset: qlora, r: 4 }, full: { preset: finetune },
-  'int8-compute': { preset: lora, r: 4, int8: true }, 'int8-compute without rounding': { preset: lora, r: 4, int8: true, exact: true },
+  lora: { preset: lora, r: 4 },
+  qlora: { preset: qlora, r: 4 },
+  full: { preset: finetune },
+  'int8-compute': { preset: lora, r: 4, int8: true },
+  'int8-compute without rounding': { preset: lora, r: 4, int8: true, exact: true },
 };
 
 /** One training step; gives the loss and the gradients as the engine computed them. */
-async function firstStep({ preset, r, int8, exact }: Method, config: Record<string, unknown>): Promise<Numbers> {
+async function firstStep(
+  { preset, r, int8, exact }: Method,
+  config: Record<string, unknown>,
+): Promise<Numbers> {
   const cacheDir = join(folder, '.cache');
-  const kernel = await createKernel({
-    presets: [preset], plugins: [int8 && int8Compute({ cacheDir, selfCheck: false })], model: folder, datasetCacheDir: cacheDir,
-    outputDir: mkdtempSync(join(tmpdir(), 'lmflow-combination-')), blockSize: 48, perDeviceTrainBatchSize: 2, maxSteps: 1, saveStrategy: 'no',
-    ...(r ? { lora: { r, initLoraWeights: false } } : {}), ...(preset === qlora ? { qlora: { cacheDir } } : {}), flashAttention: false, ...config,
-  }, { log: silentLogger() });
+  const kernel = await createKernel(
+    {
+      presets: [preset],
+      plugins: [int8 && int8Compute({ cacheDir, selfCheck: false })],
+      model: folder,
+      datasetCacheDir: cacheDir,
+      outputDir: mkdtempSync(join(tmpdir(), 'lmflow-combination-')),
+      blockSize: 48,
+      perDeviceTrainBatchSize: 2,
+      maxSteps: 1,
+      saveStrategy: 'no',
+      ...(r ? { lora: { r, initLoraWeights: false } } : {}),
+      ...(preset === qlora ? { qlora: { cacheDir } } : {}),
+      flashAttention: false,
+      ...config,
+    },
+    { log: silentLogger() },
+  );
   try {
     const results = record(kernel.resolve(ENGINE));
     if (exact) withoutInt8(kernel.resolve(LOWERINGS));
@@ -60,7 +122,9 @@ async function firstStep({ preset, r, int8, exact }: Method, config: Record<stri
 /** The engine then decomposes the op. */
 function withoutInt8(lowerings: Lowerings): void {
   const register = lowerings.register.bind(lowerings);
-  lowerings.register = (op, lowering) => { if (op !== matMulInt8Op.name) register(op, lowering); };
+  lowerings.register = (op, lowering) => {
+    if (op !== matMulInt8Op.name) register(op, lowering);
+  };
 }
 
 /** Keeps what training programs give. */
@@ -73,7 +137,11 @@ function record(engine: Engine): Numbers[] {
     const program = await compile(graph, options);
     const run = async (inputs: TensorMap, outputs?: TensorMap): Promise<TensorMap> => {
       const given = await program.run(inputs, outputs);
-      const entries = await Promise.all(Object.entries(given).map(async ([name, tensor]) => [name, Array.from(await tensor.read(), Number)] as const));
+      const entries = await Promise.all(
+        Object.entries(given).map(
+          async ([name, tensor]) => [name, Array.from(await tensor.read(), Number)] as const,
+        ),
+      );
       if (training) results.push(Object.fromEntries(entries));
       return given;
     };
@@ -82,18 +150,36 @@ function record(engine: Engine): Numbers[] {
   return results;
 }
 
-/** The largest difference of any number, against the largest number of its tensor where that is more than 1. */
+/**
+ * The largest difference of any number, against the largest number of its tensor where that is more
+ * than 1.
+ */
 function difference(found: Numbers, expected: Numbers): number {
-  const names = (numbers: Numbers): string[] => Object.keys(numbers).filter((name) => !isActivation(name)).sort();
+  const names = (numbers: Numbers): string[] =>
+    Object.keys(numbers)
+      .filter((name) => !isActivation(name))
+      .sort();
   assert.equal(names(found), names(expected));
-  return Math.max(...Object.entries(expected).filter(([name]) => !isActivation(name)).map(([name, numbers]) => {
-    const scale = numbers.reduce((most, number) => Math.max(most, Math.abs(number)), 1);
-    return numbers.reduce((most, number, index) => Math.max(most, Math.abs(number - found[name]![index]!)), 0) / scale;
-  }));
+  return Math.max(
+    ...Object.entries(expected)
+      .filter(([name]) => !isActivation(name))
+      .map(([name, numbers]) => {
+        const scale = numbers.reduce((most, number) => Math.max(most, Math.abs(number)), 1);
+        return (
+          numbers.reduce(
+            (most, number, index) => Math.max(most, Math.abs(number - found[name]![index]!)),
+            0,
+          ) / scale
+        );
+      }),
+  );
 }
 
 const SAVINGS: readonly Record<string, unknown>[] = [
-  { gradientCheckpointing: true }, { gradientCheckpointing: { every: 2 } }, { flashAttention: { from: 1, tile: 20 } }, { flashAttention: { from: 1, tile: 20 }, gradientCheckpointing: true },
+  { gradientCheckpointing: true },
+  { gradientCheckpointing: { every: 2 } },
+  { flashAttention: { from: 1, tile: 20 } },
+  { flashAttention: { from: 1, tile: 20 }, gradientCheckpointing: true },
 ];
 
 for (const [name, method] of Object.entries(METHODS)) {
@@ -104,9 +190,11 @@ for (const [name, method] of Object.entries(METHODS)) {
       for (const saving of SAVINGS) {
         const found = await firstStep(method, { ...data, ...saving });
         const apart = difference(found, expected);
-        // Rounding is a jump: another order of additions, a last bit, now and then moves a code by a step (once in 8 combinations here), which no tolerance
-        // covers. Then it must be seen to be that. Without the rounding there is no exception.
-        const jumped = apart > 1e-5 && name === 'int8-compute' && firstOtherCodes(found, expected) !== undefined;
+        // Rounding is a jump: another order of additions, a last bit, now and then moves a code by
+        // a step (once in 8 combinations here), which no tolerance covers. Then it must be seen to
+        // be that. Without the rounding there is no exception.
+        const jumped =
+          apart > 1e-5 && name === 'int8-compute' && firstOtherCodes(found, expected) !== undefined;
         assert.ok(apart <= 1e-5 || jumped, `${JSON.stringify(saving)}: ${apart}`);
       }
     });

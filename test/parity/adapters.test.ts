@@ -1,9 +1,19 @@
-// Adapters that PEFT saved, loaded here: base and adapter together give PEFT's logits, and saving gives PEFT's files back.
+// Adapters that PEFT saved, loaded here: base and adapter together give PEFT's logits, and saving
+// gives PEFT's files back.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FIXTURES, json, largestDifference, load, logitsOf, modelFolder, tensors, withKernel } from './family.ts';
+import {
+  FIXTURES,
+  json,
+  largestDifference,
+  load,
+  logitsOf,
+  modelFolder,
+  tensors,
+  withKernel,
+} from './family.ts';
 
 for (const kind of readdirSync(join(FIXTURES, 'adapters', 'llama'))) {
   const path = ['adapters', 'llama', kind] as const;
@@ -13,7 +23,12 @@ for (const kind of readdirSync(join(FIXTURES, 'adapters', 'llama'))) {
       await withKernel('lora', { lora: { adapter: join(FIXTURES, ...path) } }, async (kernel) => {
         const model = await load(kernel, modelFolder('llama'), purpose);
         const logits = await logitsOf(kernel, model, reference.get('input_ids')!.data, 2);
-        const difference = largestDifference(logits, reference.get('logits')!.data, reference.get('attention_mask')!.data, 96);
+        const difference = largestDifference(
+          logits,
+          reference.get('logits')!.data,
+          reference.get('attention_mask')!.data,
+          96,
+        );
         assert.ok(difference < 1e-4, `logits differ by ${difference}`);
       });
     });
@@ -22,15 +37,31 @@ for (const kind of readdirSync(join(FIXTURES, 'adapters', 'llama'))) {
   test(`${kind}, saved again, has PEFT's keys, shapes and numbers`, async () => {
     const expected = await tensors(...path, 'adapter_model.safetensors');
     await withKernel('lora', { lora: { adapter: join(FIXTURES, ...path) } }, async (kernel) => {
-      const { tensors: saved, config } = (await load(kernel, modelFolder('llama'), 'training')).adapter!.save();
+      const { tensors: saved, config } = (
+        await load(kernel, modelFolder('llama'), 'training')
+      ).adapter!.save();
       assert.equal([...saved.keys()].sort(), [...expected.keys()].sort());
-      for (const [name, { shape, data }] of expected) assert.equal(saved.get(name), { shape, data });
+      for (const [name, { shape, data }] of expected) {
+        assert.equal(saved.get(name), { shape, data });
+      }
       const original = json<Record<string, unknown>>(...path, 'adapter_config.json');
-      for (const key of ['r', 'lora_alpha', 'rank_pattern', 'alpha_pattern', 'peft_type', 'task_type', 'bias', 'fan_in_fan_out', 'modules_to_save']) {
+      for (const key of [
+        'r',
+        'lora_alpha',
+        'rank_pattern',
+        'alpha_pattern',
+        'peft_type',
+        'task_type',
+        'bias',
+        'fan_in_fan_out',
+        'modules_to_save',
+      ]) {
         assert.equal(config[key], original[key], key);
       }
-      for (const key of ['use_rslora', 'use_dora']) assert.is(config[key] ?? false, original[key] ?? false, key);
-      assert.equal(config['target_modules'], [...original['target_modules'] as string[]].sort());
+      for (const key of ['use_rslora', 'use_dora']) {
+        assert.is(config[key] ?? false, original[key] ?? false, key);
+      }
+      assert.equal(config['target_modules'], [...(original['target_modules'] as string[])].sort());
     });
   });
 }

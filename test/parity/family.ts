@@ -1,4 +1,5 @@
-// Loads the fixtures of test/fixtures through the product: a kernel with the real plugins, a model folder completed with a tokenizer.
+// Loads the fixtures of test/fixtures through the product: a kernel with the real plugins, a model
+// folder completed with a tokenizer.
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,13 +12,28 @@ import lora from '@lmflow/preset-lora';
 
 export const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
 
-/** A copy of a family's folder with a tokenizer of 96 made-up words: the fixtures speak in token ids. */
+/**
+ * A copy of a family's folder with a tokenizer of 96 made-up words: the fixtures speak in token
+ * ids.
+ */
 export function modelFolder(family: string): string {
   const folder = mkdtempSync(join(tmpdir(), `lmflow-${family}-`));
   cpSync(join(FIXTURES, 'families', family), folder, { recursive: true });
   const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null,
-    pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null, model: { type: 'WordLevel', vocab, unk_token: 't0' } }));
+  writeFileSync(
+    join(folder, 'tokenizer.json'),
+    JSON.stringify({
+      version: '1.0',
+      truncation: null,
+      padding: null,
+      added_tokens: [],
+      normalizer: null,
+      pre_tokenizer: { type: 'Whitespace' },
+      post_processor: null,
+      decoder: null,
+      model: { type: 'WordLevel', vocab, unk_token: 't0' },
+    }),
+  );
   writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ eos_token: 't1' }));
   return folder;
 }
@@ -31,7 +47,11 @@ export function tensors(...path: string[]): Promise<TensorFile> {
 }
 
 /** Runs `work` with a kernel of the preset, and closes it. */
-export async function withKernel<T>(preset: 'finetune' | 'lora', config: Record<string, unknown>, work: (kernel: Kernel) => Promise<T>): Promise<T> {
+export async function withKernel<T>(
+  preset: 'finetune' | 'lora',
+  config: Record<string, unknown>,
+  work: (kernel: Kernel) => Promise<T>,
+): Promise<T> {
   const kernel = await createKernel({ presets: [preset === 'lora' ? lora : finetune], ...config });
   try {
     return await work(kernel);
@@ -40,36 +60,69 @@ export async function withKernel<T>(preset: 'finetune' | 'lora', config: Record<
   }
 }
 
-export function load(kernel: Kernel, source: string, purpose: 'training' | 'inference'): Promise<Model> {
+export function load(
+  kernel: Kernel,
+  source: string,
+  purpose: 'training' | 'inference',
+): Promise<Model> {
   return kernel.resolve(MODELS).load({ role: 'policy', purpose, source });
 }
 
 /** A trace of [batchSize, length] tokens; batch tensors become int32 inputs of the same name. */
-export function traceOf(model: Model, batchSize: number, length: number, mode: Trace['mode']): Trace {
+export function traceOf(
+  model: Model,
+  batchSize: number,
+  length: number,
+  mode: Trace['mode'],
+): Trace {
   const graph = new Graph();
   const input = (name: string): Value => graph.input(name, 'int32', [batchSize, length]);
   return {
-    graph, model, batchSize, length, mode, input, positions: input('positions'),
-    dropoutMask: () => { throw new Error('these models have no dropout'); },
+    graph,
+    model,
+    batchSize,
+    length,
+    mode,
+    input,
+    positions: input('positions'),
+    dropoutMask: () => {
+      throw new Error('these models have no dropout');
+    },
   };
 }
 
 /** Inputs of a trace's program: ids, positions 0.., further int32 tensors, and every parameter. */
-export async function feeds(kernel: Kernel, { graph, model, batchSize, length }: Trace, given: Readonly<Record<string, ArrayLike<number>>>): Promise<Record<string, Tensor>> {
+export async function feeds(
+  kernel: Kernel,
+  { graph, model, batchSize, length }: Trace,
+  given: Readonly<Record<string, ArrayLike<number>>>,
+): Promise<Record<string, Tensor>> {
   const engine = kernel.resolve(ENGINE);
   const positions = Int32Array.from({ length: batchSize * length }, (_, index) => index % length);
   const result: Record<string, Tensor> = {};
   for (const [name, { shape, dtype }] of graph.inputs) {
     const parameter = model.parameters.get(name.replace(/^parameter:/, ''));
-    const data = name.startsWith('parameter:') ? parameter!.data : Int32Array.from(name === 'positions' ? positions : given[name]!);
+    const data = name.startsWith('parameter:')
+      ? parameter!.data
+      : Int32Array.from(name === 'positions' ? positions : given[name]!);
     result[name] = await engine.upload(data, shape, dtype);
   }
   return result;
 }
 
 /** Logits [batchSize, length, vocabulary] for rows of token ids. */
-export async function logitsOf(kernel: Kernel, model: Model, inputIds: ArrayLike<number>, batchSize: number): Promise<Float32Array> {
-  const trace = traceOf(model, batchSize, inputIds.length / batchSize, model.parameters.size > 0 ? 'evaluation' : 'inference');
+export async function logitsOf(
+  kernel: Kernel,
+  model: Model,
+  inputIds: ArrayLike<number>,
+  batchSize: number,
+): Promise<Float32Array> {
+  const trace = traceOf(
+    model,
+    batchSize,
+    inputIds.length / batchSize,
+    model.parameters.size > 0 ? 'evaluation' : 'inference',
+  );
   const { hidden, weight } = forward(trace);
   trace.graph.output('logits', matMul(hidden, weight, { transposeB: true }));
   const program = await kernel.resolve(ENGINE).compile(trace.graph);
@@ -78,7 +131,12 @@ export async function logitsOf(kernel: Kernel, model: Model, inputIds: ArrayLike
 }
 
 /** Largest difference where `mask` (one number per row of `width`) is not zero. */
-export function largestDifference(found: Float32Array, expected: Float32Array, mask: ArrayLike<number>, width: number): number {
+export function largestDifference(
+  found: Float32Array,
+  expected: Float32Array,
+  mask: ArrayLike<number>,
+  width: number,
+): number {
   let largest = 0;
   for (let index = 0; index < expected.length; index++) {
     const difference = Math.abs(found[index]! - expected[index]!);

@@ -1,5 +1,5 @@
-// Runs one test file in a process of its own and reads uvu's summary. The exit code alone is not believed: uvu exits 0
-// when nothing ran.
+// Runs one test file in a process of its own and reads uvu's summary. The exit code alone is not
+// believed: uvu exits 0 when nothing ran.
 import { spawn } from 'node:child_process';
 import { neverRun } from './files.mjs';
 
@@ -19,12 +19,20 @@ const ansi = /\u001b\[[0-9;]*m/g; // eslint-disable-line no-control-regex
 export function run(command, args, { timeout = 0, env = {} } = {}) {
   return new Promise((resolve) => {
     const start = performance.now();
-    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = spawn(command, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     if (child.pid) living.add(child.pid);
     let output = '';
     let timedOut = false;
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
-    const timer = timeout > 0 ? setTimeout(() => ((timedOut = true), stop(child.pid)), timeout * 1000) : undefined;
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (output += text));
+    const timer =
+      timeout > 0
+        ? setTimeout(() => ((timedOut = true), stop(child.pid)), timeout * 1000)
+        : undefined;
     const end = (code) => {
       clearTimeout(timer);
       living.delete(child.pid);
@@ -48,19 +56,41 @@ function stop(pid) {
  * Runs one test file; a file without `problem` has passed.
  * @param {string} file
  * @param {number} timeout in seconds
- * @returns {Promise<{ file: string, passed: number, failed: number, skipped: number, seconds: number, problem?: string,
+ * @returns {Promise<{ file: string, passed: number, failed: number, skipped: number, seconds:
+ * number, problem?: string,
  *   output: string, notes: string[] }>}
  */
 export async function runFile(file, timeout) {
   const forgotten = neverRun(file);
-  if (forgotten) return { file, passed: 0, failed: 1, skipped: 0, seconds: 0, problem: forgotten, output: '', notes: [] };
+  if (forgotten)
+    return {
+      file,
+      passed: 0,
+      failed: 1,
+      skipped: 0,
+      seconds: 0,
+      problem: forgotten,
+      output: '',
+      notes: [],
+    };
   const flags = ['--conditions=lmflow-source', '--import', 'tsx', file];
-  const { code, output, timedOut, seconds } = await run(process.execPath, flags, { timeout, env: { FORCE_COLOR: '0' } });
+  const { code, output, timedOut, seconds } = await run(process.execPath, flags, {
+    timeout,
+    env: { FORCE_COLOR: '0' },
+  });
   const text = output.replace(ansi, '');
   const notes = text.match(/^skipped: .*$/gm) ?? [];
   const [total, passed, skips] = ['Total', 'Passed', 'Skipped'].map((word) => summary(text, word));
   const skipped = Math.max(skips ?? 0, notes.length);
-  const result = { file, passed: passed ?? 0, failed: Math.max(0, (total ?? 0) - (passed ?? 0)), skipped, seconds, output, notes };
+  const result = {
+    file,
+    passed: passed ?? 0,
+    failed: Math.max(0, (total ?? 0) - (passed ?? 0)),
+    skipped,
+    seconds,
+    output,
+    notes,
+  };
   const problem = verdict({ code, timedOut, timeout, total, passed, notes });
   if (!problem) return result;
   return { ...result, failed: Math.max(1, result.failed), problem };
@@ -75,7 +105,8 @@ function summary(text, word) {
 function verdict({ code, timedOut, timeout, total, passed, notes }) {
   if (timedOut) return `stopped after ${timeout} s`;
   if (total === undefined) return `ended with code ${code} before uvu's summary`;
-  if (total === 0 && notes.length === 0) return "no test ran (a file that skips all must print 'skipped: <why>')";
+  if (total === 0 && notes.length === 0)
+    return "no test ran (a file that skips all must print 'skipped: <why>')";
   if (passed !== total) return `${total - passed} of ${total} tests failed`;
   if (code !== 0) return `all tests passed, but the process ended with code ${code}`;
   return undefined;

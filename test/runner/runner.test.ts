@@ -1,4 +1,5 @@
-// The runner itself: each way in which uvu alone would pass by accident is a fixture here, and must fail.
+// The runner itself: each way in which uvu alone would pass by accident is a fixture here, and must
+// fail.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { runFile } from './execute.mjs';
@@ -28,13 +29,22 @@ test('a file that hangs is stopped', async () => {
 });
 
 test('passed and skipped tests are counted over all suites of a file', async () => {
-  const { passed, failed, skipped, problem } = await runFile('test/runner/fixtures/good.test.ts', 60);
-  assert.equal({ passed, failed, skipped, problem }, { passed: 2, failed: 0, skipped: 1, problem: undefined });
+  const { passed, failed, skipped, problem } = await runFile(
+    'test/runner/fixtures/good.test.ts',
+    60,
+  );
+  assert.equal(
+    { passed, failed, skipped, problem },
+    { passed: 2, failed: 0, skipped: 1, problem: undefined },
+  );
 });
 
 test('a file may skip all its tests when it says why', async () => {
   const { skipped, notes, problem } = await runFile('test/runner/fixtures/skips-all.test.ts', 60);
-  assert.equal({ skipped, notes, problem }, { skipped: 1, notes: ['skipped: no ../shared'], problem: undefined });
+  assert.equal(
+    { skipped, notes, problem },
+    { skipped: 1, notes: ['skipped: no ../shared'], problem: undefined },
+  );
 });
 
 test.run();

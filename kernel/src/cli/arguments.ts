@@ -1,4 +1,5 @@
-// The command's name and the flags that belong to `lmflow` itself; all other words are left for settings/flags.ts.
+// The command's name and the flags that belong to `lmflow` itself; all other words are left for
+// settings/flags.ts.
 import { flagInvalid, flagUnknown } from '../errors.ts';
 import { didYouMean } from '@lmflow/sdk';
 
@@ -25,7 +26,10 @@ export interface CommandLine {
 
 /** For help: flag, value, description. */
 export const globalHelp: readonly (readonly [string, string])[] = [
-  ['--config FILE', 'config file to read (else lmflow.config.ts and the like, in this folder or above)'],
+  [
+    '--config FILE',
+    'config file to read (else lmflow.config.ts and the like, in this folder or above)',
+  ],
   ['--preset NAME', 'preset to load beside those of the config; may be repeated'],
   ['--plugin NAME', 'plugin to load beside those of the config; may be repeated'],
   ['--cwd FOLDER', 'work as if started in this folder'],
@@ -37,11 +41,29 @@ export const globalHelp: readonly (readonly [string, string])[] = [
 ];
 
 const withValue = ['--config', '--preset', '--plugin', '--cwd'] as const;
-const without = ['--json', '--verbose', '--no-color', '--color', '--help', '-h', '--version', '-V'] as const;
+const without = [
+  '--json',
+  '--verbose',
+  '--no-color',
+  '--color',
+  '--help',
+  '-h',
+  '--version',
+  '-V',
+] as const;
 
-/** Takes the global flags out, wherever they stand. Throws LMFLOW_FLAG_INVALID, LMFLOW_FLAG_UNKNOWN. */
+/**
+ * Takes the global flags out, wherever they stand. Throws LMFLOW_FLAG_INVALID, LMFLOW_FLAG_UNKNOWN.
+ */
 export function readArguments(argv: readonly string[]): CommandLine {
-  const globals: Globals = { presets: [], plugins: [], json: false, verbose: false, help: false, version: false };
+  const globals: Globals = {
+    presets: [],
+    plugins: [],
+    json: false,
+    verbose: false,
+    help: false,
+    version: false,
+  };
   const words: string[] = [];
   let command: string | undefined;
   for (let index = 0; index < argv.length; index++) {
@@ -53,17 +75,29 @@ export function readArguments(argv: readonly string[]): CommandLine {
     const [flag, inline] = split(word);
     if (isOneOf(flag, withValue)) {
       const value = inline ?? argv[(index += 1)];
-      if (value === undefined || value === '' || (inline === undefined && value.startsWith('-'))) throw flagInvalid(flag, 'needs a value');
+      if (value === undefined || value === '' || (inline === undefined && value.startsWith('-'))) {
+        throw flagInvalid(flag, 'needs a value');
+      }
       if (flag === '--config') globals.config = value;
       else if (flag === '--cwd') globals.cwd = value;
-      else (flag === '--preset' ? globals.presets : globals.plugins).push(...value.split(',').filter((name) => name !== ''));
+      else {
+        (flag === '--preset' ? globals.presets : globals.plugins).push(
+          ...value.split(',').filter((name) => name !== ''),
+        );
+      }
     } else if (isOneOf(flag, without)) {
       if (inline !== undefined) throw flagInvalid(flag, 'takes no value');
       setSwitch(globals, flag);
     } else if (command === undefined && !word.startsWith('-')) command = word;
     else if (command === undefined) {
       const near = didYouMean(flag, [...withValue, ...without]);
-      throw flagUnknown(flag, '<command>', near === undefined ? 'flags of a command come after it: lmflow <command> --flag value' : `did you mean ${near}?`);
+      throw flagUnknown(
+        flag,
+        '<command>',
+        near === undefined
+          ? 'flags of a command come after it: lmflow <command> --flag value'
+          : `did you mean ${near}?`,
+      );
     } else words.push(word);
   }
   return { globals, command, words };

@@ -1,4 +1,5 @@
-// `lmflow doctor`: what works here, what is missing, and how to get it. Works without plugins, and with a broken configuration.
+// `lmflow doctor`: what works here, what is missing, and how to get it. Works without plugins, and
+// with a broken configuration.
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
@@ -11,8 +12,16 @@ import { kernelVersion, sdkVersion } from '../versions.ts';
 const nodeRange = '>=20.19';
 
 /** Every check. `failure` is what loading or configuring threw. */
-export async function examine(kernel: Kernel | undefined, failure: unknown, cwd: string): Promise<DoctorCheck[]> {
-  const checks: DoctorCheck[] = [...machine(), await disk(kernel, cwd), configuration(kernel, failure)];
+export async function examine(
+  kernel: Kernel | undefined,
+  failure: unknown,
+  cwd: string,
+): Promise<DoctorCheck[]> {
+  const checks: DoctorCheck[] = [
+    ...machine(),
+    await disk(kernel, cwd),
+    configuration(kernel, failure),
+  ];
   if (!kernel || kernel.state !== 'configured') return checks;
   checks.push(...(await engine(kernel)));
   try {
@@ -38,9 +47,23 @@ function machine(): DoctorCheck[] {
   const free = freemem();
   return [
     { subject: 'lmflow', status: 'ok', detail: `${kernelVersion}, @lmflow/sdk ${sdkVersion}` },
-    { subject: 'node', status: recent ? 'ok' : 'problem', detail: `${process.versions.node} on ${process.platform} ${process.arch}`, ...(recent ? {} : { remedy: `install Node ${nodeRange}` }) },
-    { subject: 'processor', status: 'info', detail: `${availableParallelism()} cores${cpus()[0] ? `, ${cpus()[0]!.model.trim()}` : ''}` },
-    { subject: 'memory', status: free < 1e9 ? 'warning' : 'ok', detail: `${gigabytes(free)} free of ${gigabytes(totalmem())}`, ...(free < 1e9 ? { remedy: 'close other programs, or take a smaller model' } : {}) },
+    {
+      subject: 'node',
+      status: recent ? 'ok' : 'problem',
+      detail: `${process.versions.node} on ${process.platform} ${process.arch}`,
+      ...(recent ? {} : { remedy: `install Node ${nodeRange}` }),
+    },
+    {
+      subject: 'processor',
+      status: 'info',
+      detail: `${availableParallelism()} cores${cpus()[0] ? `, ${cpus()[0]!.model.trim()}` : ''}`,
+    },
+    {
+      subject: 'memory',
+      status: free < 1e9 ? 'warning' : 'ok',
+      detail: `${gigabytes(free)} free of ${gigabytes(totalmem())}`,
+      ...(free < 1e9 ? { remedy: 'close other programs, or take a smaller model' } : {}),
+    },
   ];
 }
 
@@ -53,7 +76,12 @@ async function disk(kernel: Kernel | undefined, cwd: string): Promise<DoctorChec
     const { bavail, bsize } = await statfs(folder);
     const free = bavail * bsize;
     return free < 1e9
-      ? { subject, status: 'warning', detail: `${gigabytes(free)} free at ${folder}`, remedy: 'make room, or set outputDir to another disk' }
+      ? {
+          subject,
+          status: 'warning',
+          detail: `${gigabytes(free)} free at ${folder}`,
+          remedy: 'make room, or set outputDir to another disk',
+        }
       : { subject, status: 'ok', detail: `${gigabytes(free)} free at ${folder}` };
   } catch (error) {
     return { subject, status: 'warning', detail: messageOf(error) };
@@ -64,15 +92,41 @@ function configuration(kernel: Kernel | undefined, failure: unknown): DoctorChec
   const subject = 'configuration';
   if (failure !== undefined) {
     const remedy = isLMFlowError(failure) ? failure.hint : undefined;
-    return { subject, status: 'problem', detail: `${isLMFlowError(failure) ? `${failure.code}: ` : ''}${messageOf(failure)}`, ...(remedy === undefined ? {} : { remedy }) };
+    return {
+      subject,
+      status: 'problem',
+      detail: `${isLMFlowError(failure) ? `${failure.code}: ` : ''}${messageOf(failure)}`,
+      ...(remedy === undefined ? {} : { remedy }),
+    };
   }
   const loaded = kernel?.plugins.length ?? 0;
-  if (loaded === 0) return { subject, status: 'problem', detail: 'no config file, and nothing is loaded', remedy: 'lmflow init, or name a preset: lmflow doctor --preset lora (npm install @lmflow/preset-lora)' };
-  return { subject, status: 'ok', detail: `${kernel?.configFile ?? 'no config file'}, ${loaded} plugins` };
+  if (loaded === 0) {
+    return {
+      subject,
+      status: 'problem',
+      detail: 'no config file, and nothing is loaded',
+      remedy:
+        'lmflow init, or name a preset: lmflow doctor --preset lora (npm install @lmflow/preset-lora)',
+    };
+  }
+  return {
+    subject,
+    status: 'ok',
+    detail: `${kernel?.configFile ?? 'no config file'}, ${loaded} plugins`,
+  };
 }
 
 async function engine(kernel: Kernel): Promise<DoctorCheck[]> {
-  if (!kernel.has(ENGINE)) return [{ subject: 'engine', status: 'problem', detail: 'no plugin provides one', remedy: 'npm install @lmflow/plugin-engine-onnx and list it in plugins' }];
+  if (!kernel.has(ENGINE)) {
+    return [
+      {
+        subject: 'engine',
+        status: 'problem',
+        detail: 'no plugin provides one',
+        remedy: 'npm install @lmflow/plugin-engine-onnx and list it in plugins',
+      },
+    ];
+  }
   try {
     const instance = kernel.resolve(ENGINE);
     const devices = await instance.devices();
@@ -86,7 +140,14 @@ async function engine(kernel: Kernel): Promise<DoctorCheck[]> {
     });
   } catch (error) {
     const remedy = isLMFlowError(error) ? error.hint : undefined;
-    return [{ subject: 'engine', status: 'problem', detail: messageOf(error), ...(remedy === undefined ? {} : { remedy }) }];
+    return [
+      {
+        subject: 'engine',
+        status: 'problem',
+        detail: messageOf(error),
+        ...(remedy === undefined ? {} : { remedy }),
+      },
+    ];
   }
 }
 

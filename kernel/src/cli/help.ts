@@ -19,8 +19,14 @@ export const builtInHelp: readonly (readonly [string, string])[] = [
 ];
 
 /** The overview. `kernel` is undefined where loading failed. */
-export function overview(kernel: Kernel | undefined, presets: readonly InstalledPreset[], width: number): string {
-  const commands = [...(kernel?.commands.values() ?? [])].map(({ spec }) => [spec.name, spec.summary] as const);
+export function overview(
+  kernel: Kernel | undefined,
+  presets: readonly InstalledPreset[],
+  width: number,
+): string {
+  const commands = [...(kernel?.commands.values() ?? [])].map(
+    ({ spec }) => [spec.name, spec.summary] as const,
+  );
   const loaded = kernel?.presets.map(({ name }) => name).join(', ');
   return [
     `lmflow ${kernelVersion}`,
@@ -28,10 +34,22 @@ export function overview(kernel: Kernel | undefined, presets: readonly Installed
     'Usage: lmflow <command> [--preset NAME] [flags]',
     ...section(`Commands${loaded ? ` (of ${loaded})` : ''}`, commands, width),
     ...section('Built in', builtInHelp, width),
-    ...section('Presets that are installed', presets.map(({ name, description, commands: brought }) => [name, brought.length > 0 ? `${description} (lmflow ${brought.join(', ')})` : description] as const), width),
+    ...section(
+      'Presets that are installed',
+      presets.map(
+        ({ name, description, commands: brought }) =>
+          [
+            name,
+            brought.length > 0 ? `${description} (lmflow ${brought.join(', ')})` : description,
+          ] as const,
+      ),
+      width,
+    ),
     ...section('Flags of every command', globalHelp, width),
     '',
-    kernel?.configFile === undefined ? 'No config file here: name a preset, or write one with lmflow init.' : `Config file: ${kernel.configFile}`,
+    kernel?.configFile === undefined
+      ? 'No config file here: name a preset, or write one with lmflow init.'
+      : `Config file: ${kernel.configFile}`,
     'Every configuration key is a flag too: lmflow <command> --help shows them.',
     '',
   ].join('\n');
@@ -43,24 +61,38 @@ export function commandHelp(command: ContributedCommand, kernel: Kernel, width: 
   const shown = new Set<Key>();
   const first = spec.sections ?? [];
   const flat = first.flatMap((name) => kernel.keys.byPath.get(name) ?? []);
-  const sections = first.flatMap((name) => kernel.keys.groups.filter((group) => group.section === name));
+  const sections = first.flatMap((name) =>
+    kernel.keys.groups.filter((group) => group.section === name),
+  );
   const rest = kernel.keys.groups.filter((group) => !sections.includes(group));
-  const own = spec.options ? describeFields(spec.options).map((field) => row(kebab(field.key), field)) : [];
-  const take = (keys: Iterable<Key>): (readonly [string, string])[] => [...keys].filter((key) => !shown.has(key) && !Object.hasOwn(spec.unsupported ?? {}, key.path)).map((key) => {
-    shown.add(key);
-    return row(key.flag, key.field);
-  });
+  const own = spec.options
+    ? describeFields(spec.options).map((field) => row(kebab(field.key), field))
+    : [];
+  const take = (keys: Iterable<Key>): (readonly [string, string])[] =>
+    [...keys]
+      .filter((key) => !shown.has(key) && !Object.hasOwn(spec.unsupported ?? {}, key.path))
+      .map((key) => {
+        shown.add(key);
+        return row(key.flag, key.field);
+      });
   return [
     `lmflow ${spec.name}: ${spec.summary}`,
     '',
     `Usage: lmflow ${spec.name} ${spec.usage === undefined ? '' : `${spec.usage} `}[flags]`,
     ...section('Flags of this command', own, width),
     ...section('Most used', take(flat), width),
-    ...[...sections, ...rest].flatMap((group) => section(title(group), take(group.keys.values()), width)),
+    ...[...sections, ...rest].flatMap((group) =>
+      section(title(group), take(group.keys.values()), width),
+    ),
     ...section('Flags of every command', globalHelp, width),
-    ...(spec.examples?.length ? ['', 'Examples:', ...spec.examples.map((example) => `  ${example}`)] : []),
+    ...(spec.examples?.length
+      ? ['', 'Examples:', ...spec.examples.map((example) => `  ${example}`)]
+      : []),
     '',
-    ...wrap('Lists are repeated or separated by commas, objects are JSON. In a config file keys are camelCase: learningRate.', width),
+    ...wrap(
+      'Lists are repeated or separated by commas, objects are JSON. In a config file keys are camelCase: learningRate.',
+      width,
+    ),
     '',
   ].join('\n');
 }
@@ -68,10 +100,20 @@ export function commandHelp(command: ContributedCommand, kernel: Kernel, width: 
 /** Help of one of lmflow's own commands. */
 export function builtInUsage(name: string, width: number): string {
   const line = builtInHelp.find(([command]) => command === name)?.[1] ?? '';
-  return [`lmflow ${name}: ${line}`, '', `Usage: lmflow ${name} [flags]`, ...section('Flags', globalHelp, width), ''].join('\n');
+  return [
+    `lmflow ${name}: ${line}`,
+    '',
+    `Usage: lmflow ${name} [flags]`,
+    ...section('Flags', globalHelp, width),
+    '',
+  ].join('\n');
 }
 
-function section(name: string, rows: readonly (readonly [string, string])[], width: number): string[] {
+function section(
+  name: string,
+  rows: readonly (readonly [string, string])[],
+  width: number,
+): string[] {
   return rows.length === 0 ? [] : ['', `${name}:`, ...columns(rows, width)];
 }
 
@@ -83,9 +125,13 @@ function title(group: Group): string {
 function row(flag: string, field: Field): readonly [string, string] {
   const types = alternatives(field.schema);
   const onlySwitch = types.length === 1 && types[0]!.type === 'boolean';
-  const left = onlySwitch ? `--${field.default === true ? '[no-]' : ''}${flag}` : `--${flag} ${valueName(field)}`;
+  const left = onlySwitch
+    ? `--${field.default === true ? '[no-]' : ''}${flag}`
+    : `--${flag} ${valueName(field)}`;
   const notes = [
-    ...(field.default !== undefined && !(onlySwitch && field.default === false) ? [`default ${text(field.default)}`] : []),
+    ...(field.default !== undefined && !(onlySwitch && field.default === false)
+      ? [`default ${text(field.default)}`]
+      : []),
     ...(field.required ? ['required'] : []),
   ];
   return [left, `${field.description}${notes.length > 0 ? ` [${notes.join(', ')}]` : ''}`];

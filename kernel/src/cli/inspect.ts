@@ -1,4 +1,5 @@
-// `lmflow inspect`: the resolved configuration with origins, the order of taps, and what they cost in the last command.
+// `lmflow inspect`: the resolved configuration with origins, the order of taps, and what they cost
+// in the last command.
 import { shown } from '../errors/shown.ts';
 import type { Kernel } from '../kernel.ts';
 import type { TapTime } from '../hooks.ts';
@@ -10,27 +11,71 @@ const secret = /(^|\.)(\w*(apiKey|password|secret)|hubToken|authToken|accessToke
 /** The kernel's report with secrets covered, since people paste it into issues. */
 export function safeReport(kernel: Kernel): KernelReport {
   const report = kernel.inspect();
-  return { ...report, settings: report.settings.map((setting) => (secret.test(setting.key) && typeof setting.value === 'string' ? { ...setting, value: '***' } : setting)) };
+  return {
+    ...report,
+    settings: report.settings.map((setting) =>
+      secret.test(setting.key) && typeof setting.value === 'string'
+        ? { ...setting, value: '***' }
+        : setting,
+    ),
+  };
 }
 
 /** The same for people. */
 export function printInspection(kernel: Kernel, last: LastRun | undefined): void {
   const { log } = kernel;
   const report = safeReport(kernel);
-  const values = report.settings.map(({ key, value, origin }) => ({ key, value: shown(value), origin }));
+  const values = report.settings.map(({ key, value, origin }) => ({
+    key,
+    value: shown(value),
+    origin,
+  }));
   const width = Math.min(40, Math.max(0, ...values.map(({ value }) => value.length)));
-  log.table('configuration', values.map(({ key, value, origin }) => [key, `${value.padEnd(width)}  ${origin}`]));
+  log.table(
+    'configuration',
+    values.map(({ key, value, origin }) => [key, `${value.padEnd(width)}  ${origin}`]),
+  );
   log.table('loaded', [
     ['config file', report.configFile ?? 'none'],
     ['presets', report.presets.join(', ') || 'none'],
     ['plugins', report.plugins.join(', ') || 'none'],
   ]);
   const hooks = Object.entries(report.hooks);
-  if (hooks.length > 0) log.table('taps, in the order they run', hooks.map(([hook, taps]) => [hook, taps.map(({ plugin, stage }) => (stage === 0 ? plugin : `${plugin} (stage ${stage})`)).join(', ')]));
-  if (last) printTimes(`times of taps in the last ${last.command} (${last.ended})`, last.times, (title, rows) => { log.table(title, rows); });
+  if (hooks.length > 0) {
+    log.table(
+      'taps, in the order they run',
+      hooks.map(([hook, taps]) => [
+        hook,
+        taps
+          .map(({ plugin, stage }) => (stage === 0 ? plugin : `${plugin} (stage ${stage})`))
+          .join(', '),
+      ]),
+    );
+  }
+  if (last) {
+    printTimes(
+      `times of taps in the last ${last.command} (${last.ended})`,
+      last.times,
+      (title, rows) => {
+        log.table(title, rows);
+      },
+    );
+  }
 }
 
 /** Times per plugin and hook, where any tap ran. */
-export function printTimes(title: string, times: readonly TapTime[], print: (title: string, rows: readonly (readonly [string, string])[]) => void): void {
-  if (times.length > 0) print(title, times.map(({ plugin, hook, calls, milliseconds }) => [`${plugin} ${hook}`, `${milliseconds.toFixed(1)} ms in ${calls} call${calls === 1 ? '' : 's'}`]));
+export function printTimes(
+  title: string,
+  times: readonly TapTime[],
+  print: (title: string, rows: readonly (readonly [string, string])[]) => void,
+): void {
+  if (times.length > 0) {
+    print(
+      title,
+      times.map(({ plugin, hook, calls, milliseconds }) => [
+        `${plugin} ${hook}`,
+        `${milliseconds.toFixed(1)} ms in ${calls} call${calls === 1 ? '' : 's'}`,
+      ]),
+    );
+  }
 }

@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM: the first asks the command to save and end, the second ends the process at once.
+// Ctrl-C and SIGTERM: the first asks the command to save and end, the second ends the process at
+// once.
 import type { Logger } from '@lmflow/sdk';
 import { ExitCode } from '../exitcodes.ts';
 

@@ -1,4 +1,5 @@
-// Times of taps outlive the process that measured them, so that `lmflow inspect` can show what the last command of this folder spent.
+// Times of taps outlive the process that measured them, so that `lmflow inspect` can show what the
+// last command of this folder spent.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -15,15 +16,23 @@ export interface LastRun {
 function fileFor(folder: string): string {
   const { LMFLOW_CACHE: own, XDG_CACHE_HOME: shared } = process.env;
   const cache = own || join(shared || join(homedir(), '.cache'), 'lmflow');
-  return join(cache, 'times', `${createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 16)}.json`);
+  return join(
+    cache,
+    'times',
+    `${createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 16)}.json`,
+  );
 }
 
-/** Remembers what a command spent in `folder`. A cache that cannot be written is no reason to fail. */
+/**
+ * Remembers what a command spent in `folder`. A cache that cannot be written is no reason to fail.
+ */
 export function rememberRun(folder: string, run: LastRun): void {
   try {
     mkdirSync(dirname(fileFor(folder)), { recursive: true });
     writeFileSync(fileFor(folder), JSON.stringify(run));
-  } catch { /* it is only a convenience */ }
+  } catch {
+    /* it is only a convenience */
+  }
 }
 
 /** The last command that ran in `folder`; undefined where none is remembered. */

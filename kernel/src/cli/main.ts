@@ -1,4 +1,5 @@
-// The command from its words to its exit code. The kernel is imported only when it is needed, so that --version is instant.
+// The command from its words to its exit code. The kernel is imported only when it is needed, so
+// that --version is instant.
 import { messageOf } from '@lmflow/sdk';
 import { flagInvalid } from '../errors.ts';
 import { ExitCode, exitCodeOf } from '../exitcodes.ts';
@@ -23,18 +24,33 @@ interface Session {
 const fallbackPreset = 'finetune';
 
 /** Runs `lmflow` with these words; gives the exit code and never throws. */
-export async function main(argv: readonly string[], stdout: Output = process.stdout, stderr: Output = process.stderr): Promise<number> {
-  const colored = (color?: boolean): boolean => color ?? (stderr.isTTY === true && (process.env['NO_COLOR'] ?? '') === '');
+export async function main(
+  argv: readonly string[],
+  stdout: Output = process.stdout,
+  stderr: Output = process.stderr,
+): Promise<number> {
+  const colored = (color?: boolean): boolean =>
+    color ?? (stderr.isTTY === true && (process.env['NO_COLOR'] ?? '') === '');
   let line: CommandLine;
   try {
     line = readArguments(argv);
   } catch (error) {
-    reportError(error, stderr, { json: argv.includes('--json'), verbose: argv.includes('--verbose'), color: colored() });
+    reportError(error, stderr, {
+      json: argv.includes('--json'),
+      verbose: argv.includes('--verbose'),
+      color: colored(),
+    });
     return exitCodeOf(error);
   }
   const { globals } = line;
   const { json, verbose, color } = globals;
-  const log = createLogger({ json, verbose, stdout, stderr, ...(color === undefined ? {} : { color }) });
+  const log = createLogger({
+    json,
+    verbose,
+    stdout,
+    stderr,
+    ...(color === undefined ? {} : { color }),
+  });
   const width = Math.min(100, Math.max(60, stdout.columns ?? 100));
   const started = process.cwd();
   try {
@@ -55,32 +71,56 @@ function enter(folder: string): void {
   try {
     process.chdir(folder);
   } catch (error) {
-    throw flagInvalid('--cwd', `${folder} cannot be entered: ${messageOf(error)}`, 'name a folder that exists');
+    throw flagInvalid(
+      '--cwd',
+      `${folder} cannot be entered: ${messageOf(error)}`,
+      'name a folder that exists',
+    );
   }
 }
 
 async function dispatch(session: Session): Promise<number> {
   const { globals, stdout, line } = session;
   if (globals.version) {
-    stdout.write(globals.json ? `${JSON.stringify({ lmflow: kernelVersion, sdk: sdkVersion, node: process.versions.node })}\n` : `lmflow ${kernelVersion} (@lmflow/sdk ${sdkVersion})\n`);
+    stdout.write(
+      globals.json
+        ? `${JSON.stringify({ lmflow: kernelVersion, sdk: sdkVersion, node: process.versions.node })}\n`
+        : `lmflow ${kernelVersion} (@lmflow/sdk ${sdkVersion})\n`,
+    );
     return ExitCode.Ok;
   }
   const asked = line.command === 'help' ? line.words[0] : line.command;
-  if (globals.help || line.command === 'help' || asked === undefined) return await help(session, asked);
+  if (globals.help || line.command === 'help' || asked === undefined) {
+    return await help(session, asked);
+  }
   switch (asked) {
-    case 'init': return await runInit(session);
-    case 'doctor': return await runDoctor(session);
+    case 'init':
+      return await runInit(session);
+    case 'doctor':
+      return await runDoctor(session);
     case 'plugins':
-    case 'inspect': return await runReport(session, asked);
-    default: return await runCommand(session, asked);
+    case 'inspect':
+      return await runReport(session, asked);
+    default:
+      return await runCommand(session, asked);
   }
 }
 
-/** Plugins applied, flags not yet read. Where nothing that is loaded has the command, an installed preset that brings it is loaded too. */
+/**
+ * Plugins applied, flags not yet read. Where nothing that is loaded has the command, an installed
+ * preset that brings it is loaded too.
+ */
 async function loadFor({ globals, log, cwd }: Session, command?: string): Promise<Kernel> {
   const { loadKernel } = await import('../index.ts');
   const withPresets = (presets: readonly string[]): Promise<Kernel> =>
-    loadKernel(undefined, { cwd, log, preset: presets, plugin: globals.plugins, fallbackPreset, ...(globals.config === undefined ? {} : { configFile: globals.config }) });
+    loadKernel(undefined, {
+      cwd,
+      log,
+      preset: presets,
+      plugin: globals.plugins,
+      fallbackPreset,
+      ...(globals.config === undefined ? {} : { configFile: globals.config }),
+    });
   const kernel = await withPresets(globals.presets);
   if (command === undefined || kernel.commands.has(command)) return kernel;
   const { installedPresets } = await import('./installed.ts');
@@ -149,14 +189,18 @@ async function runReport(session: Session, name: 'plugins' | 'inspect'): Promise
   kernel.configure(readFlags(session.line.words, kernel.keys, spec).settings);
   if (name === 'plugins') {
     const { pluginReports, printPlugins } = await import('./plugins.ts');
-    if (session.globals.json) session.stdout.write(`${JSON.stringify(pluginReports(kernel), null, 2)}\n`);
-    else printPlugins(kernel);
+    if (session.globals.json) {
+      session.stdout.write(`${JSON.stringify(pluginReports(kernel), null, 2)}\n`);
+    } else printPlugins(kernel);
   } else {
     const { safeReport, printInspection } = await import('./inspect.ts');
     const { lastRun } = await import('./lastrun.ts');
     const last = lastRun(session.cwd);
-    if (session.globals.json) session.stdout.write(`${JSON.stringify({ ...safeReport(kernel), lastRun: last }, null, 2)}\n`);
-    else printInspection(kernel, last);
+    if (session.globals.json) {
+      session.stdout.write(
+        `${JSON.stringify({ ...safeReport(kernel), lastRun: last }, null, 2)}\n`,
+      );
+    } else printInspection(kernel, last);
   }
   await kernel.close();
   return ExitCode.Ok;
@@ -175,11 +219,18 @@ async function runCommand(session: Session, name: string): Promise<number> {
   const interrupt = listenForInterrupt(log);
   let exitCode: number;
   try {
-    ({ exitCode } = await kernel.run(name, { options: typed.options, positionals: typed.positionals, signal: interrupt.signal, output: output as NodeJS.WritableStream }));
+    ({ exitCode } = await kernel.run(name, {
+      options: typed.options,
+      positionals: typed.positionals,
+      signal: interrupt.signal,
+      output: output as NodeJS.WritableStream,
+    }));
   } catch (error) {
     if (!isAbort(error)) {
       // what went wrong first is what is told; closing may well fail because of it
-      await kernel.close().catch((failure: unknown) => { log.debug(String(failure)); });
+      await kernel.close().catch((failure: unknown) => {
+        log.debug(String(failure));
+      });
       throw error;
     }
     exitCode = ExitCode.Interrupted;
@@ -187,15 +238,24 @@ async function runCommand(session: Session, name: string): Promise<number> {
     interrupt.stop();
   }
   const { rememberRun } = await import('./lastrun.ts');
-  rememberRun(session.cwd, { command: name, ended: new Date().toISOString(), times: kernel.inspect().times });
+  rememberRun(session.cwd, {
+    command: name,
+    ended: new Date().toISOString(),
+    times: kernel.inspect().times,
+  });
   if (globals.verbose) {
     const { printTimes } = await import('./inspect.ts');
-    printTimes('times of taps', kernel.inspect().times, (title, rows) => { for (const [left, right] of [[title, ''] as const, ...rows]) log.debug(`${left}  ${right}`); });
+    printTimes('times of taps', kernel.inspect().times, (title, rows) => {
+      for (const [left, right] of [[title, ''] as const, ...rows]) log.debug(`${left}  ${right}`);
+    });
   }
   await kernel.close();
   return interrupt.exitCode() ?? exitCode;
 }
 
 function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || (error as { code?: unknown }).code === 'LMFLOW_ABORTED');
+  return (
+    error instanceof Error &&
+    (error.name === 'AbortError' || (error as { code?: unknown }).code === 'LMFLOW_ABORTED')
+  );
 }

@@ -26,24 +26,38 @@ export function pluginReports(kernel: Kernel): PluginReport[] {
     options: options ? Object.keys(options.schema.shape).length : 0,
     taps: taps.flatMap(([hook, of]) => of.filter(({ plugin }) => plugin === name).map(() => hook)),
     provides: [...kernel.providers].filter(([, plugin]) => plugin === name).map(([token]) => token),
-    commands: [...kernel.commands.values()].filter(({ plugin }) => plugin === name).map(({ spec }) => spec.name),
+    commands: [...kernel.commands.values()]
+      .filter(({ plugin }) => plugin === name)
+      .map(({ spec }) => spec.name),
   }));
 }
 
 /** The same for people. */
 export function printPlugins(kernel: Kernel): void {
   const { log } = kernel;
-  if (kernel.plugins.length === 0) log.info('nothing is loaded: name presets or plugins in lmflow.config.ts, or with --preset');
+  if (kernel.plugins.length === 0) {
+    log.info('nothing is loaded: name presets or plugins in lmflow.config.ts, or with --preset');
+  }
   for (const report of pluginReports(kernel)) {
     const rows: [string, string][] = [
       ['sdk', report.sdk],
       ['requires', report.requires.join(', ')],
-      ['options', report.options === 0 ? '' : `${report.options}${report.section === undefined ? ' flat keys' : ` in ${report.section}`}`],
+      [
+        'options',
+        report.options === 0
+          ? ''
+          : `${report.options}${report.section === undefined ? ' flat keys' : ` in ${report.section}`}`,
+      ],
       ['taps', report.taps.join(', ')],
       ['provides', report.provides.join(', ')],
       ['commands', report.commands.join(', ')],
     ];
-    log.table(`${report.name} ${report.version}`, rows.filter(([, value]) => value !== ''));
+    log.table(
+      `${report.name} ${report.version}`,
+      rows.filter(([, value]) => value !== ''),
+    );
   }
-  if (kernel.presets.length > 0) log.info(`presets: ${kernel.presets.map(({ name }) => name).join(', ')}`);
+  if (kernel.presets.length > 0) {
+    log.info(`presets: ${kernel.presets.map(({ name }) => name).join(', ')}`);
+  }
 }

@@ -2,7 +2,12 @@
 import { LMFlowError } from '@lmflow/sdk';
 
 /** LMFLOW_COMMAND_UNKNOWN: nobody contributes the command. */
-export function commandUnknown(name: string, known: readonly string[], suggestion: string | undefined, nothingLoaded: boolean): LMFlowError {
+export function commandUnknown(
+  name: string,
+  known: readonly string[],
+  suggestion: string | undefined,
+  nothingLoaded: boolean,
+): LMFlowError {
   const hint = nothingLoaded
     ? 'nothing is loaded: name a preset (lmflow finetune --preset lora --model ... --dataset ...), or write an lmflow.config.ts (lmflow init)'
     : suggestion !== undefined
@@ -13,33 +18,53 @@ export function commandUnknown(name: string, known: readonly string[], suggestio
 
 /** LMFLOW_COMMAND_INVALID: a plugin contributes something that is not a command. */
 export function commandInvalid(plugin: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_COMMAND_INVALID', `${plugin}: ${what}`, { hint: 'context.command({ name, summary, run })' });
+  return new LMFlowError('LMFLOW_COMMAND_INVALID', `${plugin}: ${what}`, {
+    hint: 'context.command({ name, summary, run })',
+  });
 }
 
 /** LMFLOW_COMMAND_DUPLICATE: two plugins contribute one command, or it is one of lmflow's own. */
 export function commandDuplicate(name: string, first: string, second: string): LMFlowError {
-  return new LMFlowError('LMFLOW_COMMAND_DUPLICATE', `the command "${name}" is contributed by both ${first} and ${second}`, { hint: 'load only one of the two' });
+  return new LMFlowError(
+    'LMFLOW_COMMAND_DUPLICATE',
+    `the command "${name}" is contributed by both ${first} and ${second}`,
+    { hint: 'load only one of the two' },
+  );
 }
 
 /** LMFLOW_FLAG_UNKNOWN: no key, section or own option of the command has this flag. */
 export function flagUnknown(flag: string, command: string, hint: string | undefined): LMFlowError {
-  return new LMFlowError('LMFLOW_FLAG_UNKNOWN', `unknown flag ${flag}`, { hint: hint ?? `see lmflow ${command} --help` });
+  return new LMFlowError('LMFLOW_FLAG_UNKNOWN', `unknown flag ${flag}`, {
+    hint: hint ?? `see lmflow ${command} --help`,
+  });
 }
 
 /** LMFLOW_FLAG_INVALID: a flag is used wrongly. */
 export function flagInvalid(flag: string, what: string, hint?: string): LMFlowError {
-  return new LMFlowError('LMFLOW_FLAG_INVALID', `${flag} ${what}`, hint === undefined ? {} : { hint });
+  return new LMFlowError(
+    'LMFLOW_FLAG_INVALID',
+    `${flag} ${what}`,
+    hint === undefined ? {} : { hint },
+  );
 }
 
 /** LMFLOW_ARGUMENT_UNEXPECTED: an argument that is no flag, where the command takes none. */
 export function argumentUnexpected(argument: string, command: string): LMFlowError {
   const key = /^([A-Za-z_]\w*)=(.*)$/.exec(argument);
-  return new LMFlowError('LMFLOW_ARGUMENT_UNEXPECTED', `lmflow ${command} takes no argument, but got "${argument}"`, {
-    hint: key ? `did you mean --${key[1]} ${key[2]}?` : 'values are given with flags: --model PATH --dataset PATH',
-  });
+  return new LMFlowError(
+    'LMFLOW_ARGUMENT_UNEXPECTED',
+    `lmflow ${command} takes no argument, but got "${argument}"`,
+    {
+      hint: key
+        ? `did you mean --${key[1]} ${key[2]}?`
+        : 'values are given with flags: --model PATH --dataset PATH',
+    },
+  );
 }
 
 /** LMFLOW_INIT_EXISTS: `lmflow init` would overwrite a config. */
 export function initExists(file: string): LMFlowError {
-  return new LMFlowError('LMFLOW_INIT_EXISTS', `${file} exists already`, { hint: 'edit it, or remove it first' });
+  return new LMFlowError('LMFLOW_INIT_EXISTS', `${file} exists already`, {
+    hint: 'edit it, or remove it first',
+  });
 }

@@ -3,22 +3,39 @@ import { LMFlowError, messageOf } from '@lmflow/sdk';
 import { listed } from './shown.ts';
 
 /** LMFLOW_PLUGIN_NOT_FOUND: no package of that name is installed. */
-export function pluginNotFound(name: string, tried: readonly string[], from: string, install: string): LMFlowError {
+export function pluginNotFound(
+  name: string,
+  tried: readonly string[],
+  from: string,
+  install: string,
+): LMFlowError {
   const looked = tried.length === 1 && tried[0] === name ? '' : ` (looked for ${listed(tried)})`;
-  return new LMFlowError('LMFLOW_PLUGIN_NOT_FOUND', `"${name}", listed in ${from}, is not installed${looked}`, {
-    hint: `npm install ${install}`,
-  });
+  return new LMFlowError(
+    'LMFLOW_PLUGIN_NOT_FOUND',
+    `"${name}", listed in ${from}, is not installed${looked}`,
+    {
+      hint: `npm install ${install}`,
+    },
+  );
 }
 
 /** LMFLOW_PLUGIN_LOAD_FAILED: the package is there, but importing it throws. */
 export function pluginLoadFailed(name: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_PLUGIN_LOAD_FAILED', `"${name}" cannot be imported: ${messageOf(cause)}`, { cause });
+  return new LMFlowError(
+    'LMFLOW_PLUGIN_LOAD_FAILED',
+    `"${name}" cannot be imported: ${messageOf(cause)}`,
+    { cause },
+  );
 }
 
-/** LMFLOW_PLUGIN_INVALID: what is listed is not a plugin. `what` says what it is, `hint` how to mend it. */
+/**
+ * LMFLOW_PLUGIN_INVALID: what is listed is not a plugin. `what` says what it is, `hint` how to mend
+ * it.
+ */
 export function pluginInvalid(where: string, what: string, hint?: string): LMFlowError {
   return new LMFlowError('LMFLOW_PLUGIN_INVALID', `${where}: ${what}`, {
-    hint: hint ?? 'a plugin is made with definePlugin({ name, version, sdk, apply }) of @lmflow/sdk',
+    hint:
+      hint ?? 'a plugin is made with definePlugin({ name, version, sdk, apply }) of @lmflow/sdk',
   });
 }
 
@@ -32,32 +49,53 @@ export function presetInvalid(name: string, what: string): LMFlowError {
 /** LMFLOW_PLUGIN_DUPLICATE: one list names a plugin twice. */
 export function pluginDuplicate(name: string, from: string): LMFlowError {
   return new LMFlowError('LMFLOW_PLUGIN_DUPLICATE', `${name} is listed twice in ${from}`, {
-    hint: 'keep one of them; a plugin listed in the config already replaces a preset\'s of the same name',
+    hint: "keep one of them; a plugin listed in the config already replaces a preset's of the same name",
   });
 }
 
 /** LMFLOW_PLUGIN_SDK_MISMATCH: the plugin was made for other versions of the sdk. */
-export function sdkMismatch(plugin: string, version: string, range: string, sdk: string): LMFlowError {
-  return new LMFlowError('LMFLOW_PLUGIN_SDK_MISMATCH', `${plugin} ${version} needs @lmflow/sdk ${range}, but ${sdk} is installed`, {
-    hint: `npm install ${plugin}@latest lmflow@latest`,
-  });
+export function sdkMismatch(
+  plugin: string,
+  version: string,
+  range: string,
+  sdk: string,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_PLUGIN_SDK_MISMATCH',
+    `${plugin} ${version} needs @lmflow/sdk ${range}, but ${sdk} is installed`,
+    {
+      hint: `npm install ${plugin}@latest lmflow@latest`,
+    },
+  );
 }
 
 /** LMFLOW_PLUGIN_REQUIRES_MISSING: a plugin needs plugins that are not loaded. */
 export function requiresMissing(plugin: string, missing: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_PLUGIN_REQUIRES_MISSING', `${plugin} requires ${listed(missing)}, which ${missing.length === 1 ? 'is' : 'are'} not loaded`, {
-    hint: `npm install ${missing.join(' ')} and list ${missing.length === 1 ? 'it' : 'them'} in plugins, or use a preset that has ${missing.length === 1 ? 'it' : 'them'}`,
-  });
+  return new LMFlowError(
+    'LMFLOW_PLUGIN_REQUIRES_MISSING',
+    `${plugin} requires ${listed(missing)}, which ${missing.length === 1 ? 'is' : 'are'} not loaded`,
+    {
+      hint: `npm install ${missing.join(' ')} and list ${missing.length === 1 ? 'it' : 'them'} in plugins, or use a preset that has ${missing.length === 1 ? 'it' : 'them'}`,
+    },
+  );
 }
 
 /** LMFLOW_PLUGIN_CYCLE: plugins require each other in a circle. */
 export function pluginCycle(names: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_PLUGIN_CYCLE', `plugins require each other in a circle: ${listed(names)}`, {
-    hint: 'remove one of the "requires", and resolve a token lazily instead',
-  });
+  return new LMFlowError(
+    'LMFLOW_PLUGIN_CYCLE',
+    `plugins require each other in a circle: ${listed(names)}`,
+    {
+      hint: 'remove one of the "requires", and resolve a token lazily instead',
+    },
+  );
 }
 
 /** LMFLOW_PLUGIN_APPLY_FAILED: a plugin's apply threw. */
 export function applyFailed(plugin: string, cause: unknown, hint?: string): LMFlowError {
-  return new LMFlowError('LMFLOW_PLUGIN_APPLY_FAILED', `${plugin}: apply() failed: ${messageOf(cause)}`, { cause, ...(hint === undefined ? {} : { hint }) });
+  return new LMFlowError(
+    'LMFLOW_PLUGIN_APPLY_FAILED',
+    `${plugin}: apply() failed: ${messageOf(cause)}`,
+    { cause, ...(hint === undefined ? {} : { hint }) },
+  );
 }

@@ -3,7 +3,9 @@
 /** A value as a person would write it, shortened. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'undefined';
-  if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${value.name}`;
+  if (typeof value === 'function') {
+    return value.name === '' ? 'a function' : `the function ${value.name}`;
+  }
   if (typeof value === 'bigint' || typeof value === 'symbol') return String(value);
   if (value instanceof RegExp || value instanceof Error) return String(value);
   let text: string;
@@ -27,5 +29,7 @@ export function kindOf(value: unknown): string {
 
 /** `a, b and c` */
 export function listed(words: readonly string[], last = 'and'): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`;
+  return words.length < 2
+    ? words.join('')
+    : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`;
 }

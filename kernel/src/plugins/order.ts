@@ -1,4 +1,5 @@
-// The order in which plugins are applied: after those they require; the order of the list otherwise.
+// The order in which plugins are applied: after those they require; the order of the list
+// otherwise.
 import type { Plugin } from '@lmflow/sdk';
 import { pluginCycle, requiresMissing } from '../errors.ts';
 
@@ -13,7 +14,9 @@ export function orderPlugins(plugins: readonly Plugin[]): Plugin[] {
   const placed = new Set<string>();
   let waiting = [...plugins];
   while (waiting.length > 0) {
-    const next = waiting.find(({ requires = [] }) => requires.every((required) => placed.has(required)));
+    const next = waiting.find(({ requires = [] }) =>
+      requires.every((required) => placed.has(required)),
+    );
     if (!next) throw pluginCycle(waiting.map(({ name }) => name));
     ordered.push(next);
     placed.add(next.name);

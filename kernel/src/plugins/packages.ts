@@ -12,21 +12,40 @@ export type ListKind = 'preset' | 'plugin';
 /** Where this package lies: its own dependencies are found from here. */
 export const ownDirectory = dirname(fileURLToPath(import.meta.url));
 
-/** Packages that a name may mean, in the order they are tried: `lora` -> `@lmflow/preset-lora`, `@lmflow/plugin-lora`, ... */
+/**
+ * Packages that a name may mean, in the order they are tried: `lora` -> `@lmflow/preset-lora`,
+ * `@lmflow/plugin-lora`, ...
+ */
 export function candidates(name: string, kind: ListKind): string[] {
   if (name.startsWith('@') || /^lmflow-(plugin|preset)-/.test(name)) return [name];
   const kinds: ListKind[] = kind === 'preset' ? ['preset', 'plugin'] : ['plugin', 'preset'];
-  return [...kinds.map((each) => `@lmflow/${each}-${name}`), ...kinds.map((each) => `lmflow-${each}-${name}`), name];
+  return [
+    ...kinds.map((each) => `@lmflow/${each}-${name}`),
+    ...kinds.map((each) => `lmflow-${each}-${name}`),
+    name,
+  ];
 }
 
 /**
- * The default export behind a name in `presets` or `plugins`, looked up from the project's folder first, then from lmflow's own.
- * Throws LMFLOW_PLUGIN_NOT_FOUND, LMFLOW_PLUGIN_LOAD_FAILED, LMFLOW_PLUGIN_INVALID.
+ * The default export behind a name in `presets` or `plugins`, looked up from the project's folder
+ * first, then from lmflow's own. Throws LMFLOW_PLUGIN_NOT_FOUND, LMFLOW_PLUGIN_LOAD_FAILED,
+ * LMFLOW_PLUGIN_INVALID.
  */
-export async function importNamed(name: string, kind: ListKind, directory: string, from: string): Promise<unknown> {
+export async function importNamed(
+  name: string,
+  kind: ListKind,
+  directory: string,
+  from: string,
+): Promise<unknown> {
   const file = isPath(name) ? resolve(directory, name) : undefined;
   if (file !== undefined) {
-    if (!existsSync(file)) throw pluginInvalid(`"${name}", listed in ${from}`, `the file ${file} does not exist`, 'a path is relative to the config file');
+    if (!existsSync(file)) {
+      throw pluginInvalid(
+        `"${name}", listed in ${from}`,
+        `the file ${file} does not exist`,
+        'a path is relative to the config file',
+      );
+    }
     return await defaultExport(name, file);
   }
   const tried = candidates(name, kind);
@@ -41,7 +60,11 @@ export async function importNamed(name: string, kind: ListKind, directory: strin
 
 /** Whether one of the packages that a name may mean is installed. */
 export function isInstalled(name: string, kind: ListKind, directory: string): boolean {
-  return candidates(name, kind).slice(0, -1).some((candidate) => [directory, ownDirectory].some((place) => packageFolder(candidate, place) !== undefined));
+  return candidates(name, kind)
+    .slice(0, -1)
+    .some((candidate) =>
+      [directory, ownDirectory].some((place) => packageFolder(candidate, place) !== undefined),
+    );
 }
 
 function isPath(name: string): boolean {
@@ -52,7 +75,12 @@ async function resolveEntry(name: string, directory: string): Promise<string | u
   try {
     return await resolvePackage(name, directory);
   } catch (error) {
-    throw pluginLoadFailed(name, new Error(`it is installed, but has no entry to import (is it built?): ${messageOf(error)}`, { cause: error }));
+    throw pluginLoadFailed(
+      name,
+      new Error(`it is installed, but has no entry to import (is it built?): ${messageOf(error)}`, {
+        cause: error,
+      }),
+    );
   }
 }
 
@@ -65,7 +93,11 @@ async function defaultExport(name: string, file: string): Promise<unknown> {
   }
   if (module['default'] === undefined) {
     const exported = Object.keys(module).filter((key) => key !== 'default');
-    throw pluginInvalid(`"${name}"`, `it has no default export (it exports ${exported.join(', ') || 'nothing'})`, 'a plugin\'s package exports its factory as default: export default definePlugin({ ... })');
+    throw pluginInvalid(
+      `"${name}"`,
+      `it has no default export (it exports ${exported.join(', ') || 'nothing'})`,
+      "a plugin's package exports its factory as default: export default definePlugin({ ... })",
+    );
   }
   return module['default'];
 }

@@ -1,5 +1,6 @@
-// From what a configuration lists (objects, factories, names, presets inside presets) to a flat list of admitted plugins, with the
-// layers of configuration that presets and factory arguments bring. A later plugin of the same name takes the earlier one's place.
+// From what a configuration lists (objects, factories, names, presets inside presets) to a flat
+// list of admitted plugins, with the layers of configuration that presets and factory arguments
+// bring. A later plugin of the same name takes the earlier one's place.
 import type { Plugin, Preset } from '@lmflow/sdk';
 import { isLMFlowError } from '@lmflow/sdk';
 import { pluginDuplicate, pluginInvalid, pluginLoadFailed, presetInvalid } from '../errors.ts';
@@ -13,7 +14,8 @@ const rank = { preset: 0, user: 1, argument: 2 } as const;
 /** Collects plugins list by list. */
 export class PluginList {
   readonly #entries = new Map<string, Plugin>();
-  readonly #layers: { readonly layer: Layer; readonly rank: number; readonly plugin?: Plugin }[] = [];
+  readonly #layers: { readonly layer: Layer; readonly rank: number; readonly plugin?: Plugin }[] =
+    [];
   readonly #presets: Preset[] = [];
   readonly #directory: string;
 
@@ -31,7 +33,10 @@ export class PluginList {
     return this.#presets;
   }
 
-  /** Layers from the weakest on: presets' (with the arguments they give), the user's values, the user's arguments. Those of a replaced plugin are gone. */
+  /**
+   * Layers from the weakest on: presets' (with the arguments they give), the user's values, the
+   * user's arguments. Those of a replaced plugin are gone.
+   */
   get layers(): Layer[] {
     return this.#layers
       .filter(({ plugin }) => plugin === undefined || this.#entries.get(plugin.name) === plugin)
@@ -45,19 +50,35 @@ export class PluginList {
   }
 
   /** Adds what one list names. `from` is the list's origin, for messages: `lmflow.config.ts`. */
-  async add(items: readonly unknown[], kind: ListKind, from: string, inside: readonly string[] = []): Promise<void> {
+  async add(
+    items: readonly unknown[],
+    kind: ListKind,
+    from: string,
+    inside: readonly string[] = [],
+  ): Promise<void> {
     const seen = new Set<string>();
     for (const [index, item] of (items as unknown[]).flat(Infinity).entries()) {
       if (item === false || item === null || item === undefined || item === '') continue;
       const where = `entry ${index + 1} of ${kind}s in ${from}`;
       const { value } = await this.#resolve(item, kind, where, from);
-      if (typeof value === 'object' && value !== null && isPreset(value)) await this.#addPreset(value, inside);
-      else {
+      if (typeof value === 'object' && value !== null && isPreset(value)) {
+        await this.#addPreset(value, inside);
+      } else {
         const plugin = admitPlugin(value, where, sdkVersion);
         if (seen.has(plugin.name)) throw pluginDuplicate(plugin.name, from);
         seen.add(plugin.name);
         this.#entries.set(plugin.name, plugin);
-        if (plugin.given) this.#layers.push({ layer: { origin: `arguments of ${plugin.name} in ${from}`, values: plugin.given, plugin: plugin.name }, plugin, rank: inside.length > 0 ? rank.preset : rank.argument });
+        if (plugin.given) {
+          this.#layers.push({
+            layer: {
+              origin: `arguments of ${plugin.name} in ${from}`,
+              values: plugin.given,
+              plugin: plugin.name,
+            },
+            plugin,
+            rank: inside.length > 0 ? rank.preset : rank.argument,
+          });
+        }
       }
     }
   }
@@ -66,26 +87,52 @@ export class PluginList {
     const preset = admitPreset(value);
     if (inside.includes(preset.name)) throw presetInvalid(preset.name, 'it contains itself');
     await this.add(preset.plugins, 'plugin', `preset ${preset.name}`, [...inside, preset.name]);
-    if (preset.config) this.#layers.push({ layer: { origin: `preset ${preset.name}`, values: preset.config }, rank: rank.preset });
+    if (preset.config) {
+      this.#layers.push({
+        layer: { origin: `preset ${preset.name}`, values: preset.config },
+        rank: rank.preset,
+      });
+    }
     this.#presets.push(preset);
   }
 
   // In an object, because a promise that somebody listed must arrive as one, to be refused.
-  async #resolve(item: unknown, kind: ListKind, where: string, from: string): Promise<{ readonly value: unknown }> {
+  async #resolve(
+    item: unknown,
+    kind: ListKind,
+    where: string,
+    from: string,
+  ): Promise<{ readonly value: unknown }> {
     let value = item;
     if (typeof value === 'string') value = await importNamed(value, kind, this.#directory, from);
     if (typeof value !== 'function') return { value };
     const factory = value as () => unknown;
     const named = typeof item === 'string' ? `"${item}"` : where;
-    if (isClass(factory)) throw pluginInvalid(named, `the class ${factory.name} is not a plugin`, 'export default definePlugin({ ... }), or list an object');
+    if (isClass(factory)) {
+      throw pluginInvalid(
+        named,
+        `the class ${factory.name} is not a plugin`,
+        'export default definePlugin({ ... }), or list an object',
+      );
+    }
     let made: unknown;
     try {
       made = factory();
     } catch (error) {
-      throw isLMFlowError(error) ? error : pluginLoadFailed(typeof item === 'string' ? item : where, error);
+      throw isLMFlowError(error)
+        ? error
+        : pluginLoadFailed(typeof item === 'string' ? item : where, error);
     }
-    if (typeof made === 'function') throw pluginInvalid(named, 'the factory gave another function, not a plugin');
-    if (made === undefined) throw pluginInvalid(named, 'the factory gave nothing', 'a factory returns a plugin or a preset');
+    if (typeof made === 'function') {
+      throw pluginInvalid(named, 'the factory gave another function, not a plugin');
+    }
+    if (made === undefined) {
+      throw pluginInvalid(
+        named,
+        'the factory gave nothing',
+        'a factory returns a plugin or a preset',
+      );
+    }
     return { value: made };
   }
 }

@@ -11,7 +11,13 @@ export const coreOwner = 'lmflow';
 export const coreOptions: OptionsSpec = {
   schema: z.object({
     model: z.string().min(1).optional().describe('Hugging Face folder or id of the model'),
-    dataset: z.union([z.string().min(1), datasetObject, z.array(z.union([z.string().min(1), datasetObject])).min(1)]).optional()
+    dataset: z
+      .union([
+        z.string().min(1),
+        datasetObject,
+        z.array(z.union([z.string().min(1), datasetObject])).min(1),
+      ])
+      .optional()
       .describe('Data: a file, a folder, a Hugging Face id, an object, or a list of them'),
     outputDir: z.string().min(1).optional().describe('Folder that results are written to'),
     engine: z.string().min(1).optional().describe('Compute engine, by name'),

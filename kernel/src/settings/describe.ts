@@ -1,4 +1,5 @@
-// What a zod object says about its keys, for flags, help and messages: through its JSON schema, so that any schema works.
+// What a zod object says about its keys, for flags, help and messages: through its JSON schema, so
+// that any schema works.
 import { z } from 'zod';
 
 /** The part of JSON schema that is looked at. */
@@ -26,11 +27,21 @@ export interface Field {
 
 /** The keys of an options schema, in the order they are written. */
 export function describeFields(schema: z.ZodObject): Field[] {
-  const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', cycles: 'ref' }) as JsonSchema;
+  const json = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    cycles: 'ref',
+  }) as JsonSchema;
   const required = new Set(json.required ?? []);
   return Object.keys(schema.shape).map((key) => {
     const field = json.properties?.[key] ?? {};
-    return { key, description: field.description ?? '', schema: field, default: field.default, required: required.has(key) };
+    return {
+      key,
+      description: field.description ?? '',
+      schema: field,
+      default: field.default,
+      required: required.has(key),
+    };
   });
 }
 
@@ -73,18 +84,31 @@ export function longType(schema: JsonSchema): string {
     else if (member.const !== undefined) choices.push(JSON.stringify(member.const));
     else names.push(nameOf(member));
   }
-  if (choices.length > 0) names.push(choices.length === 1 ? choices[0]! : `one of ${choices.join(', ')}`);
+  if (choices.length > 0) {
+    names.push(choices.length === 1 ? choices[0]! : `one of ${choices.join(', ')}`);
+  }
   return [...new Set(names)].join(' or ');
 }
 
 const typeNames: Readonly<Record<string, string>> = {
-  number: 'a number', integer: 'a whole number', string: 'a string', boolean: 'true or false', object: 'an object', null: 'null',
+  number: 'a number',
+  integer: 'a whole number',
+  string: 'a string',
+  boolean: 'true or false',
+  object: 'an object',
+  null: 'null',
 };
 
 function nameOf(schema: JsonSchema): string {
   if (schema.type === 'array') {
     const inner = schema.items ? longType(schema.items) : '';
-    return inner.includes(' or ') ? `a list (of ${inner})` : inner === '' ? 'a list' : `a list of ${inner.replace(/^an? (whole )?(\w+)$/, '$1$2s')}`;
+    return inner.includes(' or ')
+      ? `a list (of ${inner})`
+      : inner === ''
+        ? 'a list'
+        : `a list of ${inner.replace(/^an? (whole )?(\w+)$/, '$1$2s')}`;
   }
-  return typeof schema.type === 'string' ? (typeNames[schema.type] ?? schema.type) : 'another value';
+  return typeof schema.type === 'string'
+    ? (typeNames[schema.type] ?? schema.type)
+    : 'another value';
 }

@@ -1,6 +1,13 @@
-// The command line of a command, after the global flags are taken out: flags of configuration keys, the command's own, arguments.
+// The command line of a command, after the global flags are taken out: flags of configuration keys,
+// the command's own, arguments.
 import type { CommandSpec } from '@lmflow/sdk';
-import { argumentUnexpected, flagInvalid, flagUnknown, optionConflict, optionUnsupported } from '../errors.ts';
+import {
+  argumentUnexpected,
+  flagInvalid,
+  flagUnknown,
+  optionConflict,
+  optionUnsupported,
+} from '../errors.ts';
 import { describeFields, type JsonSchema } from './describe.ts';
 import type { Group, KeyTable } from './keys.ts';
 import { readSection, type Setting, type Settings } from './layers.ts';
@@ -20,29 +27,56 @@ export interface TypedFlags {
 type Target =
   | { readonly kind: 'own'; readonly name: string; readonly schema: JsonSchema }
   | { readonly kind: 'key'; readonly name: string; readonly schema: JsonSchema }
-  | { readonly kind: 'section'; readonly name: string; readonly group: Group; readonly schema: JsonSchema };
+  | {
+      readonly kind: 'section';
+      readonly name: string;
+      readonly group: Group;
+      readonly schema: JsonSchema;
+    };
 
 const sectionSchema: JsonSchema = { anyOf: [{ type: 'boolean' }, { type: 'object' }] };
 
-/** A command's own flags, kebab name -> key and type. Throws LMFLOW_OPTION_CONFLICT where the configuration has that flag. */
-export function ownFlags(spec: CommandSpec | undefined, table: KeyTable, owner: string): Map<string, { readonly key: string; readonly schema: JsonSchema }> {
+/**
+ * A command's own flags, kebab name -> key and type. Throws LMFLOW_OPTION_CONFLICT where the
+ * configuration has that flag.
+ */
+export function ownFlags(
+  spec: CommandSpec | undefined,
+  table: KeyTable,
+  owner: string,
+): Map<string, { readonly key: string; readonly schema: JsonSchema }> {
   const own = new Map<string, { key: string; schema: JsonSchema }>();
   for (const field of spec?.options ? describeFields(spec.options) : []) {
     const flag = kebab(field.key);
     const meaning = table.flags.get(flag);
-    if (meaning?.kind === 'key' && meaning.key.flag === flag) throw optionConflict(`the flag --${flag}`, meaning.key.group.owner, `${owner} (command ${spec?.name})`);
+    if (meaning?.kind === 'key' && meaning.key.flag === flag) {
+      throw optionConflict(
+        `the flag --${flag}`,
+        meaning.key.group.owner,
+        `${owner} (command ${spec?.name})`,
+      );
+    }
     own.set(flag, { key: field.key, schema: field.schema });
   }
   return own;
 }
 
 /** Reads the words after the command's name. */
-export function readFlags(words: readonly string[], table: KeyTable, spec: CommandSpec | undefined, owner = 'lmflow'): TypedFlags {
+export function readFlags(
+  words: readonly string[],
+  table: KeyTable,
+  spec: CommandSpec | undefined,
+  owner = 'lmflow',
+): TypedFlags {
   const own = ownFlags(spec, table, owner);
   const command = spec?.name ?? '';
   const positionals: string[] = [];
-  // a repeated flag of a list collects; any other takes its last value, so that a script's line can be added to
-  const given = new Map<string, { target: Target; flag: string; name: string; texts: (string | boolean)[] }>();
+  // a repeated flag of a list collects; any other takes its last value, so that a script's line can
+  // be added to
+  const given = new Map<
+    string,
+    { target: Target; flag: string; name: string; texts: (string | boolean)[] }
+  >();
 
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
@@ -54,7 +88,13 @@ export function readFlags(words: readonly string[], table: KeyTable, spec: Comma
       positionals.push(word);
       continue;
     }
-    if (!word.startsWith('--')) throw flagUnknown(word, command, `flags begin with two dashes: ${suggestFlag(word.slice(1), table, [...own.keys()]) ?? `-${word}`}`);
+    if (!word.startsWith('--')) {
+      throw flagUnknown(
+        word,
+        command,
+        `flags begin with two dashes: ${suggestFlag(word.slice(1), table, [...own.keys()]) ?? `-${word}`}`,
+      );
+    }
     const equals = word.indexOf('=');
     const written = equals < 0 ? word : word.slice(0, equals);
     const inline = equals < 0 ? undefined : word.slice(equals + 1);
@@ -63,10 +103,17 @@ export function readFlags(words: readonly string[], table: KeyTable, spec: Comma
     const next = words[index + 1];
     if (negated) {
       if (inline !== undefined) throw flagInvalid(written, 'takes no value');
-      if (!takesNoValue(target.schema)) throw flagInvalid(written, 'is not possible: this key is not true or false');
+      if (!takesNoValue(target.schema)) {
+        throw flagInvalid(written, 'is not possible: this key is not true or false');
+      }
       text = false;
     } else if (text === undefined && takesNoValue(target.schema)) {
-      if (next !== undefined && !looksLikeFlag(next) && fitsAfterBoolean(next, target.schema) && !(target.kind === 'section' && !/^(\{|true$|false$)/.test(next))) {
+      if (
+        next !== undefined &&
+        !looksLikeFlag(next) &&
+        fitsAfterBoolean(next, target.schema) &&
+        !(target.kind === 'section' && !/^(\{|true$|false$)/.test(next))
+      ) {
         text = next;
         index += 1;
       } else text = true;
@@ -77,27 +124,44 @@ export function readFlags(words: readonly string[], table: KeyTable, spec: Comma
     }
     const key = `${target.kind}:${target.name}`;
     const entry = given.get(key);
-    if (entry && entry.name !== name) throw flagInvalid(written, `is the same as ${entry.flag}`, 'keep one of them');
+    if (entry && entry.name !== name) {
+      throw flagInvalid(written, `is the same as ${entry.flag}`, 'keep one of them');
+    }
     if (entry && takesList(target.schema)) entry.texts.push(text);
     else given.set(key, { target, flag: written, name, texts: [text] });
   }
 
-  if (spec !== undefined && spec.usage === undefined && positionals.length > 0) throw argumentUnexpected(positionals[0]!, command);
+  if (spec !== undefined && spec.usage === undefined && positionals.length > 0) {
+    throw argumentUnexpected(positionals[0]!, command);
+  }
   const settings: Settings = new Map();
   const options: Record<string, unknown> = {};
   const set = (path: string, setting: Setting): void => {
     const other = settings.get(path);
-    if (other) throw flagInvalid(setting.origin, `gives ${path}, which ${other.origin} gives too`, 'keep one of them');
+    if (other) {
+      throw flagInvalid(
+        setting.origin,
+        `gives ${path}, which ${other.origin} gives too`,
+        'keep one of them',
+      );
+    }
     settings.set(path, setting);
   };
   for (const { target, flag, texts } of given.values()) {
-    const value = typeof texts[0] === 'boolean' ? texts[0] : valueOf(texts.map(String), target.schema);
+    const value =
+      typeof texts[0] === 'boolean' ? texts[0] : valueOf(texts.map(String), target.schema);
     if (target.kind === 'own') options[target.name] = value;
     else if (target.kind === 'key') set(target.name, { value, origin: flag });
     else {
-      const inside = [...given.values()].find((other) => other.target.kind === 'key' && other.target.name.startsWith(`${target.name}.`));
-      if (value === false && inside) throw flagInvalid(inside.flag, `is about what ${flag} turns off`, 'keep one of them');
-      for (const [path, setting] of readSection(target.group, value, flag, table)) set(path, setting);
+      const inside = [...given.values()].find(
+        (other) => other.target.kind === 'key' && other.target.name.startsWith(`${target.name}.`),
+      );
+      if (value === false && inside) {
+        throw flagInvalid(inside.flag, `is about what ${flag} turns off`, 'keep one of them');
+      }
+      for (const [path, setting] of readSection(target.group, value, flag, table)) {
+        set(path, setting);
+      }
     }
   }
   return { settings, options, positionals };
@@ -107,10 +171,16 @@ function looksLikeFlag(word: string): boolean {
   return word.startsWith('-') && word !== '-' && !/^-[\d.]/.test(word);
 }
 
-// `--load-in-4bit` is `load_in_4bit` elsewhere and the key loadIn4bit: beside a number, words end differently.
+// `--load-in-4bit` is `load_in_4bit` elsewhere and the key loadIn4bit: beside a number, words end
+// differently.
 const squashed = (flag: string): string => flag.replace(/-(?=\d)|(?<=\d)-/g, '');
 
-function find(written: string, table: KeyTable, own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>, spec: CommandSpec | undefined): { target: Target; name: string; negated: boolean } {
+function find(
+  written: string,
+  table: KeyTable,
+  own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>,
+  spec: CommandSpec | undefined,
+): { target: Target; name: string; negated: boolean } {
   const name = kebab(written.slice(2));
   const direct = lookUp(name);
   if (direct) return { target: direct, name, negated: false };
@@ -125,7 +195,9 @@ function find(written: string, table: KeyTable, own: ReadonlyMap<string, { reado
     if (mine) return { kind: 'own', name: mine.key, schema: mine.schema };
     const reason = spec?.unsupported?.[camel(flag)];
     if (reason !== undefined) throw optionUnsupported(camel(flag), `--${flag}`, reason);
-    const meaning = table.flags.get(flag) ?? [...table.flags].find(([known]) => squashed(known) === squashed(flag))?.[1];
+    const meaning =
+      table.flags.get(flag) ??
+      [...table.flags].find(([known]) => squashed(known) === squashed(flag))?.[1];
     if (meaning?.kind !== 'key' || meaning.key.flag !== flag) {
       const alias = own.get(kebab(spec?.aliases?.[camel(flag)] ?? ''));
       if (alias) return { kind: 'own', name: alias.key, schema: alias.schema };
@@ -135,10 +207,28 @@ function find(written: string, table: KeyTable, own: ReadonlyMap<string, { reado
       if (refusal !== undefined) throw optionUnsupported(meaning.key.path, `--${flag}`, refusal);
       return { kind: 'key', name: meaning.key.path, schema: meaning.key.field.schema };
     }
-    if (meaning?.kind === 'section') return { kind: 'section', name: meaning.group.section!, group: meaning.group, schema: sectionSchema };
-    if (meaning?.kind === 'unsupported') throw optionUnsupported(camel(meaning.name), `--${flag}`, meaning.reason);
+    if (meaning?.kind === 'section') {
+      return {
+        kind: 'section',
+        name: meaning.group.section!,
+        group: meaning.group,
+        schema: sectionSchema,
+      };
+    }
+    if (meaning?.kind === 'unsupported') {
+      throw optionUnsupported(camel(meaning.name), `--${flag}`, meaning.reason);
+    }
     // loose sections take keys without a declaration: --tokens-foo
-    const open = table.groups.find(({ open: isOpen, section }) => isOpen && section !== undefined && flag.startsWith(`${kebab(section)}-`));
-    return open && { kind: 'key', name: `${open.section}.${camel(flag.slice(kebab(open.section!).length + 1))}`, schema: {} };
+    const open = table.groups.find(
+      ({ open: isOpen, section }) =>
+        isOpen && section !== undefined && flag.startsWith(`${kebab(section)}-`),
+    );
+    return (
+      open && {
+        kind: 'key',
+        name: `${open.section}.${camel(flag.slice(kebab(open.section!).length + 1))}`,
+        schema: {},
+      }
+    );
   }
 }

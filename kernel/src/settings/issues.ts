@@ -25,25 +25,42 @@ function describeIssue(issue: Issue, group: Group, raw: Settings): string {
   const rule = ruleOf(issue, inner.length === 0 ? key?.field.schema : undefined);
   if (setting === undefined) {
     const flag = key === undefined ? '' : ` (in the configuration, or with --${key.flag})`;
-    return issue.code === 'invalid_type' ? `${path} is required${flag}` : `${path} (${rule})${flag}`;
+    return issue.code === 'invalid_type'
+      ? `${path} is required${flag}`
+      : `${path} (${rule})${flag}`;
   }
   const value = inner.length === 0 ? setting.value : issue.input;
-  const place = inner.reduce((text, part) => (/^\d+$/.test(part) ? `${text}[${part}]` : `${text}.${part}`), path);
+  const place = inner.reduce(
+    (text, part) => (/^\d+$/.test(part) ? `${text}[${part}]` : `${text}.${part}`),
+    path,
+  );
   return `${place} = ${shown(value)} (from ${setting.origin}) ${rule}${mending(setting.value, key?.field.schema)}`;
 }
 
 function ruleOf(issue: Issue, schema: JsonSchema | undefined): string {
-  if (isAuthors(issue)) return startsLikeRule(issue.message) ? issue.message : `is not accepted: ${issue.message}`;
+  if (isAuthors(issue)) {
+    return startsLikeRule(issue.message) ? issue.message : `is not accepted: ${issue.message}`;
+  }
   switch (issue.code) {
     case 'invalid_type':
       return `must be ${schema === undefined || longType(schema) === 'another value' ? article(issue.expected) : longType(schema)}`;
     case 'invalid_value':
     case 'invalid_union':
-      return schema === undefined || longType(schema) === 'another value' ? fromUnion(issue) : `must be ${longType(schema)}`;
+      return schema === undefined || longType(schema) === 'another value'
+        ? fromUnion(issue)
+        : `must be ${longType(schema)}`;
     case 'too_small':
-      return bound(issue.origin, issue.minimum, issue.inclusive === false ? 'more than' : 'at least');
+      return bound(
+        issue.origin,
+        issue.minimum,
+        issue.inclusive === false ? 'more than' : 'at least',
+      );
     case 'too_big':
-      return bound(issue.origin, issue.maximum, issue.inclusive === false ? 'less than' : 'at most');
+      return bound(
+        issue.origin,
+        issue.maximum,
+        issue.inclusive === false ? 'less than' : 'at most',
+      );
     case 'not_multiple_of':
       return `must be a multiple of ${issue.divisor}`;
     case 'unrecognized_keys': {
@@ -68,19 +85,43 @@ function startsLikeRule(message: string): boolean {
 }
 
 function fromUnion(issue: Issue): string {
-  if (issue.code === 'invalid_value') return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
+  if (issue.code === 'invalid_value') {
+    return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
+  }
   if (issue.code !== 'invalid_union') return issue.message;
-  const rules = issue.errors.flatMap((member) => (member[0] && member[0].path.length === 0 ? [ruleOf(member[0], undefined).replace(/^must be /, '')] : []));
-  return rules.length > 0 ? `must be ${[...new Set(rules)].join(' or ')}` : 'fits none of the permitted forms';
+  const rules = issue.errors.flatMap((member) =>
+    member[0] && member[0].path.length === 0
+      ? [ruleOf(member[0], undefined).replace(/^must be /, '')]
+      : [],
+  );
+  return rules.length > 0
+    ? `must be ${[...new Set(rules)].join(' or ')}`
+    : 'fits none of the permitted forms';
 }
 
 function bound(origin: string, limit: number | bigint, words: string): string {
-  if (origin === 'string') return limit === 1 && words === 'at least' ? 'must not be empty' : `must have ${words} ${limit} characters`;
-  if (origin === 'array' || origin === 'set') return limit === 1 && words === 'at least' ? 'must not be an empty list' : `must have ${words} ${limit} entries`;
+  if (origin === 'string') {
+    return limit === 1 && words === 'at least'
+      ? 'must not be empty'
+      : `must have ${words} ${limit} characters`;
+  }
+  if (origin === 'array' || origin === 'set') {
+    return limit === 1 && words === 'at least'
+      ? 'must not be an empty list'
+      : `must have ${words} ${limit} entries`;
+  }
   return `must be ${words} ${limit}`;
 }
 
-const names: Readonly<Record<string, string>> = { number: 'a number', int: 'a whole number', string: 'a string', boolean: 'true or false', array: 'a list', record: 'an object', object: 'an object' };
+const names: Readonly<Record<string, string>> = {
+  number: 'a number',
+  int: 'a whole number',
+  string: 'a string',
+  boolean: 'true or false',
+  array: 'a list',
+  record: 'an object',
+  object: 'an object',
+};
 
 function article(expected: string): string {
   return names[expected] ?? `a ${expected}`;
@@ -91,7 +132,15 @@ function mending(value: unknown, schema: JsonSchema | undefined): string {
   if (typeof value !== 'string' || schema === undefined) return '';
   const types = new Set(alternatives(schema).map(({ type }) => type));
   if (types.has('string')) return '';
-  if ((types.has('number') || types.has('integer')) && value.trim() !== '' && Number.isFinite(Number(value))) return `; write ${Number(value)} without quotes (it is ${kindOf(value)})`;
-  if (types.has('boolean') && (value === 'true' || value === 'false')) return `; write ${value} without quotes (it is ${kindOf(value)})`;
+  if (
+    (types.has('number') || types.has('integer')) &&
+    value.trim() !== '' &&
+    Number.isFinite(Number(value))
+  ) {
+    return `; write ${Number(value)} without quotes (it is ${kindOf(value)})`;
+  }
+  if (types.has('boolean') && (value === 'true' || value === 'false')) {
+    return `; write ${value} without quotes (it is ${kindOf(value)})`;
+  }
   return '';
 }

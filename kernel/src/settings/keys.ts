@@ -1,5 +1,5 @@
-// The table of every configuration key that is loaded: who declares it, in which section, under which flags.
-// It knows names and descriptions; values are the business of layers.ts and parse.ts.
+// The table of every configuration key that is loaded: who declares it, in which section, under
+// which flags. It knows names and descriptions; values are the business of layers.ts and parse.ts.
 import type { OptionsSpec, Plugin } from '@lmflow/sdk';
 import { optionConflict } from '../errors.ts';
 import { coreOptions, coreOwner } from './core.ts';
@@ -41,12 +41,29 @@ export interface KeyTable {
 }
 
 /** Flags of the command itself; no key may have such a name. */
-export const globalFlags = ['config', 'preset', 'plugin', 'cwd', 'json', 'verbose', 'color', 'no-color', 'help', 'version'] as const;
+export const globalFlags = [
+  'config',
+  'preset',
+  'plugin',
+  'cwd',
+  'json',
+  'verbose',
+  'color',
+  'no-color',
+  'help',
+  'version',
+] as const;
 
 /** Builds the table. Throws LMFLOW_OPTION_CONFLICT where two owners declare one name. */
 export function buildKeyTable(plugins: readonly Plugin[]): KeyTable {
-  const groups = [groupOf(coreOwner, coreOptions), ...plugins.flatMap((plugin) => (plugin.options ? [groupOf(plugin.name, plugin.options)] : []))];
-  const owners = new Map<string, string>([['presets', coreOwner], ['plugins', coreOwner]]);
+  const groups = [
+    groupOf(coreOwner, coreOptions),
+    ...plugins.flatMap((plugin) => (plugin.options ? [groupOf(plugin.name, plugin.options)] : [])),
+  ];
+  const owners = new Map<string, string>([
+    ['presets', coreOwner],
+    ['plugins', coreOwner],
+  ]);
   const names = new Map<string, Meaning>();
   const flags = new Map<string, Meaning>();
   const flagOwners = new Map<string, string>(globalFlags.map((flag) => [flag, coreOwner]));
@@ -79,15 +96,25 @@ export function buildKeyTable(plugins: readonly Plugin[]): KeyTable {
   for (const group of groups) {
     const weak = (name: string, meaning: Meaning): void => {
       if (group.section === undefined && !names.has(name)) names.set(name, meaning);
-      for (const flag of flagsOf(group.section, name)) if (!flagOwners.has(flag) && !flags.has(flag)) flags.set(flag, meaning);
+      for (const flag of flagsOf(group.section, name)) {
+        if (!flagOwners.has(flag) && !flags.has(flag)) flags.set(flag, meaning);
+      }
     };
-    for (const [name, key] of group.keys) for (const flag of flagsOf(group.section, name)) if (!flagOwners.has(flag)) flags.set(flag, { kind: 'key', key });
+    for (const [name, key] of group.keys) {
+      for (const flag of flagsOf(group.section, name)) {
+        if (!flagOwners.has(flag)) flags.set(flag, { kind: 'key', key });
+      }
+    }
     for (const [alias, name] of Object.entries(group.spec.aliases ?? {})) {
       const key = group.keys.get(name);
       if (key) weak(alias, { kind: 'key', key });
     }
     for (const [name, reason] of Object.entries(group.spec.unsupported ?? {})) {
-      weak(name, { kind: 'unsupported', name: group.section === undefined ? name : `${group.section}.${name}`, reason });
+      weak(name, {
+        kind: 'unsupported',
+        name: group.section === undefined ? name : `${group.section}.${name}`,
+        reason,
+      });
     }
   }
   return { groups, byPath, names, flags };
@@ -96,13 +123,26 @@ export function buildKeyTable(plugins: readonly Plugin[]): KeyTable {
 /** The keys that one owner declares. */
 export function groupOf(owner: string, spec: OptionsSpec): Group {
   const keys = new Map<string, Key>();
-  const group: Group = { owner, section: spec.section, spec, keys, open: spec.section !== undefined && isOpen(spec.schema) };
+  const group: Group = {
+    owner,
+    section: spec.section,
+    spec,
+    keys,
+    open: spec.section !== undefined && isOpen(spec.schema),
+  };
   const fields = describeFields(spec.schema);
   for (const field of fields) {
     const [long, short] = flagsOf(spec.section, field.key) as [string, string?];
     // lora.loraAlpha is --lora-alpha, unless there is an `alpha` too
-    const taken = fields.some((other) => other !== field && flagsOf(spec.section, other.key)[0] === short);
-    keys.set(field.key, { path: pathOf(spec.section, field.key), field, group, flag: short === undefined || taken ? long : short });
+    const taken = fields.some(
+      (other) => other !== field && flagsOf(spec.section, other.key)[0] === short,
+    );
+    keys.set(field.key, {
+      path: pathOf(spec.section, field.key),
+      field,
+      group,
+      flag: short === undefined || taken ? long : short,
+    });
   }
   return group;
 }

@@ -1,7 +1,16 @@
-// Layers of configuration: raw values from one origin each, put one over the other by key. Nothing is parsed here.
+// Layers of configuration: raw values from one origin each, put one over the other by key. Nothing
+// is parsed here.
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, LMFlowError } from '@lmflow/sdk';
-import { alternativesGiven, configNotAnObject, givenTwice, keysRefused, optionUnsupported, sectionInvalid, unknownKey } from '../errors.ts';
+import {
+  alternativesGiven,
+  configNotAnObject,
+  givenTwice,
+  keysRefused,
+  optionUnsupported,
+  sectionInvalid,
+  unknownKey,
+} from '../errors.ts';
 import { pathOf, type Group, type KeyTable } from './keys.ts';
 import { camel } from './names.ts';
 import { suggestKey } from './suggest.ts';
@@ -15,7 +24,10 @@ export interface Setting {
 /** Settings by path (`learningRate`, `lora.r`). */
 export type Settings = Map<string, Setting>;
 
-/** Values from one origin; `plugin` is set where they are one plugin's own keys without the section around them. */
+/**
+ * Values from one origin; `plugin` is set where they are one plugin's own keys without the section
+ * around them.
+ */
 export interface Layer {
   readonly origin: string;
   readonly values: Readonly<Record<string, unknown>>;
@@ -26,14 +38,19 @@ export interface Layer {
 export function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // a config loaded in another realm has another Object.prototype, whose own prototype is null just so
+  // a config loaded in another realm has another Object.prototype, whose own prototype is null just
+  // so
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** A copy of plain objects and lists, all the way down; instances and functions stay themselves. */
 export function clonePlain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(clonePlain);
-  if (isPlain(value)) return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, clonePlain(inner)]));
+  if (isPlain(value)) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, inner]) => [key, clonePlain(inner)]),
+    );
+  }
   return value;
 }
 
@@ -57,15 +74,22 @@ export function readLayer(layer: Layer, table: KeyTable): Settings {
   if (layer.plugin !== undefined) {
     const group = table.groups.find(({ owner }) => owner === layer.plugin);
     if (group) readGroup(group, values, reading);
-    else refused.push(...Object.keys(values).map((key) => unknownKey(key, origin, `${layer.plugin} has no options`)));
+    else {
+      refused.push(
+        ...Object.keys(values).map((key) =>
+          unknownKey(key, origin, `${layer.plugin} has no options`),
+        ),
+      );
+    }
   } else {
     for (const [name, value] of Object.entries(values)) {
       if (value === undefined) continue;
       const other = table.names.get(camel(name)); // `load_in_4bit` as other tools write it, where `loadIn4bit` is refused
       const meaning = table.names.get(name) ?? (other?.kind === 'unsupported' ? other : undefined);
       if (meaning === undefined) refused.push(unknownKey(name, origin, suggestKey(name, table)));
-      else if (meaning.kind === 'unsupported') refused.push(optionUnsupported(meaning.name, origin, meaning.reason));
-      else if (meaning.kind === 'key') put(meaning.key.path, name, value, reading);
+      else if (meaning.kind === 'unsupported') {
+        refused.push(optionUnsupported(meaning.name, origin, meaning.reason));
+      } else if (meaning.kind === 'key') put(meaning.key.path, name, value, reading);
       else readValueOf(meaning.group, value, reading);
     }
   }
@@ -73,24 +97,37 @@ export function readLayer(layer: Layer, table: KeyTable): Settings {
   return reading.settings;
 }
 
-/** One section's value from one origin, by path: an object, true, or false. Throws like readLayer. */
-export function readSection(group: Group, value: unknown, origin: string, table: KeyTable): Settings {
+/**
+ * One section's value from one origin, by path: an object, true, or false. Throws like readLayer.
+ */
+export function readSection(
+  group: Group,
+  value: unknown,
+  origin: string,
+  table: KeyTable,
+): Settings {
   const reading: Reading = { origin, table, settings: new Map(), written: new Map(), refused: [] };
   readValueOf(group, value, reading);
   if (reading.refused.length > 0) throw keysRefused(reading.refused);
   return reading.settings;
 }
 
-// `lora: true` (or false) for the section's key `enabled`; true is all defaults where there is none.
+// `lora: true` (or false) for the section's key `enabled`; true is all defaults where there is
+// none.
 function readValueOf(group: Group, value: unknown, reading: Reading): void {
   const section = group.section!;
   const hasSwitch = group.keys.has('enabled');
   if (isPlain(value)) readGroup(group, value, reading);
-  else if (typeof value === 'boolean' && hasSwitch) put(pathOf(section, 'enabled'), section, value, reading);
-  else if (value !== true) throw sectionInvalid(section, value, reading.origin, hasSwitch);
+  else if (typeof value === 'boolean' && hasSwitch) {
+    put(pathOf(section, 'enabled'), section, value, reading);
+  } else if (value !== true) throw sectionInvalid(section, value, reading.origin, hasSwitch);
 }
 
-function readGroup(group: Group, values: Readonly<Record<string, unknown>>, reading: Reading): void {
+function readGroup(
+  group: Group,
+  values: Readonly<Record<string, unknown>>,
+  reading: Reading,
+): void {
   const { section, spec } = group;
   const { origin, table, refused } = reading;
   for (const [name, value] of Object.entries(values)) {
@@ -106,11 +143,19 @@ function readGroup(group: Group, values: Readonly<Record<string, unknown>>, read
 }
 
 // Not `record[name]`: a key named "constructor" would find Object's.
-function ownOf(record: Readonly<Record<string, string>> | undefined, name: string): string | undefined {
+function ownOf(
+  record: Readonly<Record<string, string>> | undefined,
+  name: string,
+): string | undefined {
   return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-function put(path: string, name: string, value: unknown, { origin, settings, written }: Reading): void {
+function put(
+  path: string,
+  name: string,
+  value: unknown,
+  { origin, settings, written }: Reading,
+): void {
   const first = written.get(path);
   if (first !== undefined) throw givenTwice(first, name, origin);
   written.set(path, name);
@@ -124,7 +169,9 @@ export function mergeSettings(layers: readonly Settings[], table: KeyTable): Set
     for (const [path, setting] of layer) {
       for (const other of alternativesOf(path, table)) {
         const rival = layer.get(other);
-        if (rival !== undefined) throw alternativesGiven({ path, ...setting }, { path: other, ...rival });
+        if (rival !== undefined) {
+          throw alternativesGiven({ path, ...setting }, { path: other, ...rival });
+        }
         merged.delete(other);
       }
       merged.set(path, setting);
@@ -136,7 +183,10 @@ export function mergeSettings(layers: readonly Settings[], table: KeyTable): Set
 function alternativesOf(path: string, { byPath }: KeyTable): readonly string[] {
   const key = byPath.get(path);
   const { section, spec } = key?.group ?? {};
-  const paths = spec?.alternatives?.map((names) => names.map((name) => pathOf(section, name))).find((names) => names.includes(path)) ?? [];
+  const paths =
+    spec?.alternatives
+      ?.map((names) => names.map((name) => pathOf(section, name)))
+      .find((names) => names.includes(path)) ?? [];
   return paths.filter((other) => other !== path);
 }
 
@@ -146,19 +196,33 @@ export function toConfig(settings: Settings, table: KeyTable): Config {
   for (const [path, { value }] of settings) {
     const group = groupOfPath(path, table);
     if (group.section === undefined) config[path] = clonePlain(value);
-    else ((config[group.section] ??= {}) as Record<string, unknown>)[path.slice(group.section.length + 1)] = clonePlain(value);
+    else {
+      ((config[group.section] ??= {}) as Record<string, unknown>)[
+        path.slice(group.section.length + 1)
+      ] = clonePlain(value);
+    }
   }
   return config;
 }
 
 function groupOfPath(path: string, table: KeyTable): Group {
-  return table.byPath.get(path)?.group ?? table.groups.find(({ section }) => section !== undefined && path.startsWith(`${section}.`))!;
+  return (
+    table.byPath.get(path)?.group ??
+    table.groups.find(({ section }) => section !== undefined && path.startsWith(`${section}.`))!
+  );
 }
 
-/** `before` with what `after` has changed, added and removed; what did not change keeps its origin. */
+/**
+ * `before` with what `after` has changed, added and removed; what did not change keeps its origin.
+ */
 export function withChanges(before: Settings, after: Settings): Settings {
-  return new Map([...after].map(([path, setting]) => {
-    const old = before.get(path);
-    return [path, old !== undefined && isDeepStrictEqual(old.value, setting.value) ? old : setting];
-  }));
+  return new Map(
+    [...after].map(([path, setting]) => {
+      const old = before.get(path);
+      return [
+        path,
+        old !== undefined && isDeepStrictEqual(old.value, setting.value) ? old : setting,
+      ];
+    }),
+  );
 }

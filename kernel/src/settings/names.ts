@@ -1,6 +1,9 @@
 // Spelling of keys: camelCase in a configuration, kebab-case as flags.
 
-/** `learningRate` -> `learning-rate`; snake case and upper case flags come out the same: `learning_rate`, `learningRate`. */
+/**
+ * `learningRate` -> `learning-rate`; snake case and upper case flags come out the same:
+ * `learning_rate`, `learningRate`.
+ */
 export function kebab(name: string): string {
   return name
     .replace(/([a-z0-9])([A-Z])/g, '$1-$2')

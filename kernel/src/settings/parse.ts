@@ -1,4 +1,5 @@
-// From merged settings to the parsed configuration: each owner's schema once, every wrong value told in one error.
+// From merged settings to the parsed configuration: each owner's schema once, every wrong value
+// told in one error.
 import type { Config } from '@lmflow/sdk';
 import { configInvalid } from '../errors.ts';
 import { describeIssues } from './issues.ts';
@@ -18,7 +19,9 @@ export interface Parsed {
   readonly settings: Settings;
 }
 
-/** Parses settings. Throws LMFLOW_CONFIG_INVALID with a line for each value that breaks its rule. */
+/**
+ * Parses settings. Throws LMFLOW_CONFIG_INVALID with a line for each value that breaks its rule.
+ */
 export function parseSettings(raw: Settings, table: KeyTable): Parsed {
   const config: Record<string, unknown> = {};
   const options = new Map<string, Readonly<Record<string, unknown>>>();
@@ -36,7 +39,9 @@ export function parseSettings(raw: Settings, table: KeyTable): Parsed {
     else config[group.section] = values;
     for (const [key, value] of Object.entries(values)) {
       const path = pathOf(group.section, key);
-      if (value !== undefined) settings.set(path, { value, origin: raw.get(path)?.origin ?? defaultOrigin });
+      if (value !== undefined) {
+        settings.set(path, { value, origin: raw.get(path)?.origin ?? defaultOrigin });
+      }
     }
   }
   if (lines.length > 0) throw configInvalid(lines);
@@ -47,7 +52,11 @@ function valuesOf(group: Group, raw: Settings): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   const prefix = group.section === undefined ? '' : `${group.section}.`;
   if (group.section === undefined) for (const key of group.keys.keys()) take(key, key);
-  else for (const path of raw.keys()) if (path.startsWith(prefix)) take(path, path.slice(prefix.length));
+  else {
+    for (const path of raw.keys()) {
+      if (path.startsWith(prefix)) take(path, path.slice(prefix.length));
+    }
+  }
   return values;
 
   function take(path: string, key: string): void {
@@ -57,7 +66,12 @@ function valuesOf(group: Group, raw: Settings): Record<string, unknown> {
 }
 
 function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value) && (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype)) {
+  if (
+    typeof value === 'object' &&
+    value !== null &&
+    !Object.isFrozen(value) &&
+    (Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype)
+  ) {
     for (const inner of Object.values(value)) deepFreeze(inner);
     Object.freeze(value);
   }

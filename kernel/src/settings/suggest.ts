@@ -6,25 +6,40 @@ import type { Group, KeyTable } from './keys.ts';
 
 /** A hint for an unknown key, at the top level or inside a section. */
 export function suggestKey(name: string, table: KeyTable, within?: Group): string | undefined {
-  const known = within ? [...within.keys.keys(), ...Object.keys(within.spec.aliases ?? {})] : ['presets', 'plugins', ...namesOf(table)];
+  const known = within
+    ? [...within.keys.keys(), ...Object.keys(within.spec.aliases ?? {})]
+    : ['presets', 'plugins', ...namesOf(table)];
   const spelled = camel(name);
   if (spelled !== name && known.includes(spelled)) return `keys are camelCase: write "${spelled}"`;
   // the key of a section, written flat (r, loraR), or a flat key inside a section
   const flag = table.flags.get(kebab(name));
-  const section = table.groups.find((group) => group.section !== undefined && group !== within && group.keys.has(spelled))?.section;
-  if (!within && flag?.kind === 'key' && flag.key.group.section !== undefined) return inSection(flag.key.group.section, flag.key.field.key);
-  if (within && table.names.get(spelled)?.kind === 'key') return `"${spelled}" is no key of ${within.section ?? within.owner}: write it at the top level of the configuration`;
+  const section = table.groups.find(
+    (group) => group.section !== undefined && group !== within && group.keys.has(spelled),
+  )?.section;
+  if (!within && flag?.kind === 'key' && flag.key.group.section !== undefined) {
+    return inSection(flag.key.group.section, flag.key.field.key);
+  }
+  if (within && table.names.get(spelled)?.kind === 'key') {
+    return `"${spelled}" is no key of ${within.section ?? within.owner}: write it at the top level of the configuration`;
+  }
   // the section of a plugin that is installed, but not loaded
   const plugin = within ? undefined : unloadedPlugin(kebab(name), table);
-  if (plugin !== undefined) return `it may belong to the plugin "${plugin}", which is installed but not loaded: plugins: ['${plugin}']`;
+  if (plugin !== undefined) {
+    return `it may belong to the plugin "${plugin}", which is installed but not loaded: plugins: ['${plugin}']`;
+  }
   const near = didYouMean(spelled, known);
   if (near !== undefined) return `did you mean "${near}"?`;
   return section === undefined ? undefined : inSection(section, spelled);
 }
 
-// The plugin with this name as its section's, where it is installed and no loaded one answers to the name.
+// The plugin with this name as its section's, where it is installed and no loaded one answers to
+// the name.
 function unloadedPlugin(name: string, { groups }: KeyTable): string | undefined {
-  const loaded = groups.some(({ owner, section }) => candidates(name, 'plugin').includes(owner) || (section !== undefined && kebab(section) === name));
+  const loaded = groups.some(
+    ({ owner, section }) =>
+      candidates(name, 'plugin').includes(owner) ||
+      (section !== undefined && kebab(section) === name),
+  );
   return !loaded && isInstalled(name, 'plugin', process.cwd()) ? name : undefined;
 }
 
@@ -33,18 +48,33 @@ function inSection(section: string, key: string): string {
 }
 
 function namesOf(table: KeyTable): string[] {
-  return [...table.names].filter(([, meaning]) => meaning.kind !== 'unsupported').map(([name]) => name);
+  return [...table.names]
+    .filter(([, meaning]) => meaning.kind !== 'unsupported')
+    .map(([name]) => name);
 }
 
 /** A hint for an unknown flag. `own` are the flags the command adds, without dashes. */
-export function suggestFlag(flag: string, table: KeyTable, own: readonly string[]): string | undefined {
-  const flags = [...table.flags].filter(([, meaning]) => meaning.kind !== 'unsupported').map(([name]) => name);
-  // the section of a plugin that is not loaded, before its key: qlora-bits, position-interpolation-factor, no-qlora
+export function suggestFlag(
+  flag: string,
+  table: KeyTable,
+  own: readonly string[],
+): string | undefined {
+  const flags = [...table.flags]
+    .filter(([, meaning]) => meaning.kind !== 'unsupported')
+    .map(([name]) => name);
+  // the section of a plugin that is not loaded, before its key: qlora-bits,
+  // position-interpolation-factor, no-qlora
   const words = flag.replace(/^no-/, '').split('-');
-  const plugin = words.map((_, index) => unloadedPlugin(words.slice(0, index + 1).join('-'), table)).findLast((name) => name !== undefined);
-  if (plugin !== undefined) return `it may belong to the plugin "${plugin}", which is installed but not loaded: --plugin ${plugin}, or plugins: ['${plugin}'] in the config`;
+  const plugin = words
+    .map((_, index) => unloadedPlugin(words.slice(0, index + 1).join('-'), table))
+    .findLast((name) => name !== undefined);
+  if (plugin !== undefined) {
+    return `it may belong to the plugin "${plugin}", which is installed but not loaded: --plugin ${plugin}, or plugins: ['${plugin}'] in the config`;
+  }
   // -- r alone: the key of a section
-  const inner = table.groups.find((group) => group.section !== undefined && group.keys.has(camel(flag)));
+  const inner = table.groups.find(
+    (group) => group.section !== undefined && group.keys.has(camel(flag)),
+  );
   const near = inner?.keys.get(camel(flag))?.flag ?? didYouMean(flag, [...own, ...flags]);
   return near === undefined ? undefined : `did you mean --${near}?`;
 }

@@ -1,4 +1,5 @@
-// Text from a command line as a value of a key's type. What does not fit stays text: the schema then says what is wrong.
+// Text from a command line as a value of a key's type. What does not fit stays text: the schema
+// then says what is wrong.
 import { alternatives, type JsonSchema } from './describe.ts';
 
 /** Whether a flag of this type may stand without a value. */
@@ -10,7 +11,12 @@ export function takesNoValue(schema: JsonSchema): boolean {
 export function fitsAfterBoolean(text: string, schema: JsonSchema): boolean {
   if (text === 'true' || text === 'false') return true;
   return alternatives(schema).some((member) =>
-    member.type === 'boolean' ? false : (member.enum?.map(String).includes(text) ?? (member.const === undefined || JSON.stringify(member.const).replace(/^"|"$/g, '') === text)));
+    member.type === 'boolean'
+      ? false
+      : (member.enum?.map(String).includes(text) ??
+        (member.const === undefined ||
+          JSON.stringify(member.const).replace(/^"|"$/g, '') === text)),
+  );
 }
 
 /** Whether a repeated flag makes a list. */
@@ -32,16 +38,26 @@ export function valueOf(texts: readonly string[], schema: JsonSchema): unknown {
     const one = scalar(text, single);
     if (one !== text || single.some((member) => fits(text, member))) return one;
   }
-  return text.split(',').filter((item) => item !== '').map((item) => scalar(item.trim(), alternatives(list.items ?? {})));
+  return text
+    .split(',')
+    .filter((item) => item !== '')
+    .map((item) => scalar(item.trim(), alternatives(list.items ?? {})));
 }
 
 function scalar(text: string, members: readonly JsonSchema[]): unknown {
-  const choices = members.flatMap((member) => member.enum ?? (member.const === undefined ? [] : [member.const]));
+  const choices = members.flatMap(
+    (member) => member.enum ?? (member.const === undefined ? [] : [member.const]),
+  );
   for (const choice of choices) if (String(choice) === text) return choice;
   const types = new Set(members.map(({ type }) => type));
   // a schema without a type takes anything (z.unknown, z.preprocess)
-  const any = members.some((member) => member.type === undefined && member.enum === undefined && member.const === undefined);
-  if ((types.has('boolean') || any) && (text === 'true' || text === 'false')) return text === 'true';
+  const any = members.some(
+    (member) =>
+      member.type === undefined && member.enum === undefined && member.const === undefined,
+  );
+  if ((types.has('boolean') || any) && (text === 'true' || text === 'false')) {
+    return text === 'true';
+  }
   if ((types.has('number') || types.has('integer') || any) && isNumber(text)) return Number(text);
   if ((types.has('null') || any) && text === 'null') return null;
   if ((types.has('object') || any) && /^[[{]/.test(text)) return parseJson(text) ?? text;

@@ -1,4 +1,5 @@
-// lmflow/testing: a kernel in memory for tests, with what it said kept. Models and data to test with are in @lmflow/sdk/testing.
+// lmflow/testing: a kernel in memory for tests, with what it said kept. Models and data to test
+// with are in @lmflow/sdk/testing.
 import type { Logger, Pluggable, UserConfig } from '@lmflow/sdk';
 import { createKernel, type Kernel } from '../index.ts';
 
@@ -20,7 +21,11 @@ export interface CapturedLog extends Logger {
 /** Makes a logger that keeps what it is told and prints nothing. */
 export function captureLog(): CapturedLog {
   const said: Said[] = [];
-  const keep = (kind: Said['kind']) => (text: string): void => { said.push({ kind, text }); };
+  const keep =
+    (kind: Said['kind']) =>
+    (text: string): void => {
+      said.push({ kind, text });
+    };
   return {
     said,
     texts: (kind) => said.filter((item) => item.kind === kind).map(({ text }) => text),
@@ -29,8 +34,15 @@ export function captureLog(): CapturedLog {
     error: keep('error'),
     debug: keep('debug'),
     progress: keep('progress'),
-    event: (type, data, text) => { said.push({ kind: 'event', text: text ?? type, data: { type, ...data } }); },
-    table: (title, rows) => { said.push({ kind: 'table', text: [title, ...rows.map(([name, value]) => `${name}: ${value}`)].join('\n') }); },
+    event: (type, data, text) => {
+      said.push({ kind: 'event', text: text ?? type, data: { type, ...data } });
+    },
+    table: (title, rows) => {
+      said.push({
+        kind: 'table',
+        text: [title, ...rows.map(([name, value]) => `${name}: ${value}`)].join('\n'),
+      });
+    },
   };
 }
 
@@ -44,11 +56,17 @@ export interface TestKernelOptions {
 }
 
 /** A kernel whose messages are in `log`. Close it at the test's end. */
-export async function createTestKernel(options: TestKernelOptions = {}): Promise<{ readonly kernel: Kernel; readonly log: CapturedLog }> {
+export async function createTestKernel(
+  options: TestKernelOptions = {},
+): Promise<{ readonly kernel: Kernel; readonly log: CapturedLog }> {
   const log = captureLog();
   const { plugins = [], presets = [], config = {}, flags, cwd } = options;
   const kernel = await createKernel(
-    { ...config, presets: [...(config.presets ?? []), ...presets], plugins: [...(config.plugins ?? []), ...plugins] },
+    {
+      ...config,
+      presets: [...(config.presets ?? []), ...presets],
+      plugins: [...(config.plugins ?? []), ...plugins],
+    },
     { log, ...(flags === undefined ? {} : { flags }), ...(cwd === undefined ? {} : { cwd }) },
   );
   return { kernel, log };

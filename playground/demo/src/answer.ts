@@ -4,19 +4,31 @@ import { createKernel } from 'lmflow';
 import { GENERATOR, MODELS } from '@lmflow/sdk';
 import inference from '@lmflow/preset-inference';
 
-const [pair] = JSON.parse(readFileSync('work/held-out.json', 'utf8')) as [{ instruction: string; output: string }];
+const [pair] = JSON.parse(readFileSync('work/held-out.json', 'utf8')) as [
+  { instruction: string; output: string },
+];
 console.log(`\nQuestion         ${pair.instruction}\nDictionary       ${pair.output}`);
 console.log(`Before tuning    ${await answer()}`);
 console.log(`After tuning     ${await answer('work/adapter')}`);
-console.log('\nThe adapter lies in playground/demo/work/adapter, its base model in playground/demo/work/base.');
+console.log(
+  '\nThe adapter lies in playground/demo/work/adapter, its base model in playground/demo/work/base.',
+);
 
 async function answer(adapter?: string): Promise<string> {
-  const kernel = await createKernel({ presets: [inference], model: 'work/base', lora: adapter === undefined ? {} : { adapter } });
+  const kernel = await createKernel({
+    presets: [inference],
+    model: 'work/base',
+    lora: adapter === undefined ? {} : { adapter },
+  });
   try {
-    const model = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: 'work/base' });
+    const model = await kernel
+      .resolve(MODELS)
+      .load({ role: 'policy', purpose: 'inference', source: 'work/base' });
     model.tokenizer.chatTemplate ??= readFileSync('work/adapter/chat_template.jinja', 'utf8');
     const prompt = [{ role: 'user', content: pair.instruction }];
-    const [result] = await kernel.resolve(GENERATOR).inference({ model, prompt, options: { maxNewTokens: 40, doSample: false } });
+    const [result] = await kernel
+      .resolve(GENERATOR)
+      .inference({ model, prompt, options: { maxNewTokens: 40, doSample: false } });
     return result!.text.trim();
   } finally {
     await kernel.close();

@@ -13,15 +13,28 @@ export interface Entry {
 
 /** Every synset's first word with its definition, examples left out. */
 export function readEntries(): Entry[] {
-  return (['noun', 'verb', 'adj', 'adv'] as const).flatMap((part) => readFileSync(join(wordnet.path, `data.${part}`), 'utf8').split('\n')
-    .filter((line) => /^\d{8} /.test(line))
-    .map((line) => {
-      const [head = '', gloss = ''] = line.split(' | ');
-      const [, field, , , word = ''] = head.split(' ');
-      const definition = gloss.split(/; "|; '|"/)[0]!.replace(/\([^)]*\)/g, ' ').replace(/\s+/g, ' ').replace(/[;:,\s]+$/, '').trim();
-      return { word: word.replaceAll('_', ' ').replace(/\(.*\)$/, ''), part, field: Number(field), definition };
-    })
-    .filter(({ definition }) => definition.length >= 12 && definition.length <= 220));
+  return (['noun', 'verb', 'adj', 'adv'] as const).flatMap((part) =>
+    readFileSync(join(wordnet.path, `data.${part}`), 'utf8')
+      .split('\n')
+      .filter((line) => /^\d{8} /.test(line))
+      .map((line) => {
+        const [head = '', gloss = ''] = line.split(' | ');
+        const [, field, , , word = ''] = head.split(' ');
+        const definition = gloss
+          .split(/; "|; '|"/)[0]!
+          .replace(/\([^)]*\)/g, ' ')
+          .replace(/\s+/g, ' ')
+          .replace(/[;:,\s]+$/, '')
+          .trim();
+        return {
+          word: word.replaceAll('_', ' ').replace(/\(.*\)$/, ''),
+          part,
+          field: Number(field),
+          definition,
+        };
+      })
+      .filter(({ definition }) => definition.length >= 12 && definition.length <= 220),
+  );
 }
 
 /** `A leopard is a large feline of African and Asian forests.` */
@@ -37,7 +50,14 @@ export function question({ word }: Entry): string {
 }
 
 function withArticle(phrase: string): string {
-  if (/^(a|an|the|any|one|some|all|each|either|several|two|three|something|someone|anything|that|what|of|in|being|having)\b/i.test(phrase) || /^[A-Z]/.test(phrase)) return phrase;
+  if (
+    /^(a|an|the|any|one|some|all|each|either|several|two|three|something|someone|anything|that|what|of|in|being|having)\b/i.test(
+      phrase,
+    ) ||
+    /^[A-Z]/.test(phrase)
+  ) {
+    return phrase;
+  }
   return `${/^[aeiou]/i.test(phrase) ? 'an' : 'a'} ${phrase}`;
 }
 

@@ -1,5 +1,6 @@
-// Where stores of tokenized samples lie, and getting one: from the cache, or made anew. Runs at the same time do not disturb each other:
-// each writes a folder of its own and renames it; the first one wins.
+// Where stores of tokenized samples lie, and getting one: from the cache, or made anew. Runs at the
+// same time do not disturb each other: each writes a folder of its own and renames it; the first
+// one wins.
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +11,10 @@ import { StoreWriter, StoredSamples, type StoreIndex } from './store.ts';
 const ASIDE = '.writing-';
 const STALE = 24 * 3600 * 1000;
 
-/** The folder of the cache: the option, $LMFLOW_CACHE/datasets, $XDG_CACHE_HOME/lmflow/datasets, ~/.cache/lmflow/datasets. */
+/**
+ * The folder of the cache: the option, $LMFLOW_CACHE/datasets, $XDG_CACHE_HOME/lmflow/datasets,
+ * ~/.cache/lmflow/datasets.
+ */
 export function cacheFolder(option: string | undefined): string {
   if (option !== undefined) return option;
   if (process.env['LMFLOW_CACHE']) return join(process.env['LMFLOW_CACHE'], 'datasets');
@@ -24,11 +28,18 @@ export interface CacheRequest {
   readonly overwrite: boolean;
   readonly log: Logger;
   /** Fills the writer; gives what the index is to say. */
-  make(writer: StoreWriter): Promise<Omit<StoreIndex, 'version' | 'key' | 'tokensHash' | 'offsetsHash'>>;
+  make(
+    writer: StoreWriter,
+  ): Promise<Omit<StoreIndex, 'version' | 'key' | 'tokensHash' | 'offsetsHash'>>;
 }
 
-/** The samples of a key; `cached` where nothing had to be made. Throws LMFLOW_DATASET_CACHE where no place can be written to. */
-export async function fromCache(request: CacheRequest): Promise<{ readonly samples: StoredSamples; readonly cached: boolean }> {
+/**
+ * The samples of a key; `cached` where nothing had to be made. Throws LMFLOW_DATASET_CACHE where no
+ * place can be written to.
+ */
+export async function fromCache(
+  request: CacheRequest,
+): Promise<{ readonly samples: StoredSamples; readonly cached: boolean }> {
   const folder = join(request.folder, request.key);
   if (!request.overwrite) {
     const samples = await StoredSamples.open(folder, request.key);
@@ -45,18 +56,25 @@ export async function fromCache(request: CacheRequest): Promise<{ readonly sampl
   }
   const place = await settle(aside, folder, request);
   const samples = await StoredSamples.open(place, request.key);
-  if (!samples) throw errors.cacheUnwritable(place, new Error('what was written could not be read back'));
+  if (!samples) {
+    throw errors.cacheUnwritable(place, new Error('what was written could not be read back'));
+  }
   return { samples, cached: false };
 }
 
-/** A new folder beside its later place; in the system's temporary folder where the cache cannot be written to. */
+/**
+ * A new folder beside its later place; in the system's temporary folder where the cache cannot be
+ * written to.
+ */
 function makeAside({ folder, key, log }: CacheRequest): string {
   try {
     mkdirSync(folder, { recursive: true });
     removeStale(folder);
     return mkdtempSync(join(folder, `${key}${ASIDE}`));
   } catch (error) {
-    log.warn(`the dataset cache ${folder} cannot be written to (${(error as Error).message}); this run's tokens go to ${tmpdir()} and are not kept`);
+    log.warn(
+      `the dataset cache ${folder} cannot be written to (${(error as Error).message}); this run's tokens go to ${tmpdir()} and are not kept`,
+    );
   }
   try {
     const place = mkdtempSync(join(tmpdir(), 'lmflow-dataset-'));
@@ -68,14 +86,19 @@ function makeAside({ folder, key, log }: CacheRequest): string {
 }
 
 /** Moves the finished folder to its place; gives where it lies now. */
-async function settle(aside: string, folder: string, { key, overwrite }: CacheRequest): Promise<string> {
+async function settle(
+  aside: string,
+  folder: string,
+  { key, overwrite }: CacheRequest,
+): Promise<string> {
   if (!aside.startsWith(folder)) return aside;
   for (let attempt = 0; attempt < 3; attempt++) {
     try {
       renameSync(aside, folder);
       return folder;
     } catch {
-      // something is there: another run's result, which is as good as ours, or a broken one, which makes way
+      // something is there: another run's result, which is as good as ours, or a broken one, which
+      // makes way
       const other = overwrite ? undefined : await StoredSamples.open(folder, key);
       if (other) {
         other.dispose();
@@ -100,11 +123,16 @@ function removeStale(folder: string): void {
     const path = join(folder, name);
     if (!name.includes(ASIDE)) continue;
     try {
-      if (Date.now() - statSync(path).mtimeMs > STALE) rmSync(path, { recursive: true, force: true });
+      if (Date.now() - statSync(path).mtimeMs > STALE) {
+        rmSync(path, { recursive: true, force: true });
+      }
     } catch {
       // another run removed it
     }
   }
 }
 
-const isDiskError = (error: unknown): boolean => ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EFBIG'].includes((error as NodeJS.ErrnoException).code ?? '');
+const isDiskError = (error: unknown): boolean =>
+  ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EFBIG'].includes(
+    (error as NodeJS.ErrnoException).code ?? '',
+  );

@@ -1,4 +1,5 @@
-// One file over HTTP into the hub's cache: written aside, resumed where it was broken off, renamed when complete, linked by name.
+// One file over HTTP into the hub's cache: written aside, resumed where it was broken off, renamed
+// when complete, linked by name.
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
 import { copyFile, mkdir, rename, rm, symlink } from 'node:fs/promises';
@@ -24,7 +25,10 @@ export interface DownloadRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Makes sure that `link` exists; downloads what is missing. Throws LMFLOW_DATASET_HUB for a file that arrives incomplete, HubApiError for a refusal. */
+/**
+ * Makes sure that `link` exists; downloads what is missing. Throws LMFLOW_DATASET_HUB for a file
+ * that arrives incomplete, HubApiError for a refusal.
+ */
 export async function download(request: DownloadRequest): Promise<void> {
   if (existsSync(request.link)) return;
   if (!existsSync(request.blob)) await fetchBlob(request);
@@ -33,7 +37,9 @@ export async function download(request: DownloadRequest): Promise<void> {
     await symlink(relative(dirname(request.link), request.blob), request.link);
   } catch (error) {
     // another process was faster, or the file system has no links
-    if (!existsSync(request.link)) await copyFile(request.blob, request.link).catch(() => Promise.reject(error as Error));
+    if (!existsSync(request.link)) {
+      await copyFile(request.blob, request.link).catch(() => Promise.reject(error as Error));
+    }
   }
 }
 
@@ -43,9 +49,14 @@ async function fetchBlob(request: DownloadRequest): Promise<void> {
   await mkdir(dirname(request.blob), { recursive: true });
   const left = existsSync(incomplete) ? statSync(incomplete).size : 0;
   const had = left < size ? left : 0;
-  const headers = { ...(request.token ? { Authorization: `Bearer ${request.token}` } : {}), ...(had > 0 ? { Range: `bytes=${had}-` } : {}) };
+  const headers = {
+    ...(request.token ? { Authorization: `Bearer ${request.token}` } : {}),
+    ...(had > 0 ? { Range: `bytes=${had}-` } : {}),
+  };
   const response = await fetch(request.url, { headers, ...(signal ? { signal } : {}) });
-  if (!response.ok || !response.body) throw new HubApiError(request.url, response.status, undefined, response.statusText);
+  if (!response.ok || !response.body) {
+    throw new HubApiError(request.url, response.status, undefined, response.statusText);
+  }
   const resumed = response.status === 206;
   let received = resumed ? had : 0;
   const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
@@ -60,10 +71,18 @@ async function fetchBlob(request: DownloadRequest): Promise<void> {
     },
     createWriteStream(incomplete, { flags: resumed ? 'a' : 'w' }),
   );
-  if (received < size) throw errors.hub(name, `${received} of ${size} bytes arrived. Run again: the download goes on where it stopped.`);
+  if (received < size) {
+    throw errors.hub(
+      name,
+      `${received} of ${size} bytes arrived. Run again: the download goes on where it stopped.`,
+    );
+  }
   if (received > size || !(await isIntact(incomplete, basename(request.blob)))) {
     await rm(incomplete, { force: true });
-    throw errors.hub(name, 'what arrived is not what the hub announced. Run again: it is downloaded anew.');
+    throw errors.hub(
+      name,
+      'what arrived is not what the hub announced. Run again: it is downloaded anew.',
+    );
   }
   await rename(incomplete, request.blob);
 }

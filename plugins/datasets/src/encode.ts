@@ -1,5 +1,12 @@
-// A record -> the text to tokenize and what of it is trained; and its encoding -> token ids with a mask.
-import { isLMFlowError, type ChatMessage, type DatasetRecord, type Encoding, type Tokenizer } from '@lmflow/sdk';
+// A record -> the text to tokenize and what of it is trained; and its encoding -> token ids with a
+// mask.
+import {
+  isLMFlowError,
+  type ChatMessage,
+  type DatasetRecord,
+  type Encoding,
+  type Tokenizer,
+} from '@lmflow/sdk';
 import * as errors from './errors.ts';
 import { SpanError, SpanFinder, isSpecial, type Rendered, type Span } from './spans.ts';
 
@@ -10,7 +17,10 @@ export interface Plan {
   readonly spans: readonly Span[];
   /** Let the tokenizer add what it puts around a text (BOS). Templates bring their own. */
   readonly addSpecialTokens: boolean;
-  /** `always`: EOS is the last token. `unless-ended`: only where no special token ends the last answer. */
+  /**
+   * `always`: EOS is the last token. `unless-ended`: only where no special token ends the last
+   * answer.
+   */
   readonly eos: 'always' | 'unless-ended' | 'never';
 }
 
@@ -40,14 +50,31 @@ export class Encoder {
       case 'text': {
         const begins = record.part === undefined || record.part === 'first';
         const ends = record.part === undefined || record.part === 'last';
-        return { record, text: record.text, spans: [[0, record.text.length]], addSpecialTokens: begins && !this.startsWithBos(record.text), eos: ends ? 'always' : 'never' };
+        return {
+          record,
+          text: record.text,
+          spans: [[0, record.text.length]],
+          addSpecialTokens: begins && !this.startsWithBos(record.text),
+          eos: ends ? 'always' : 'never',
+        };
       }
       case 'completion': {
         const text = record.prompt + record.completion;
-        return { record, text, spans: [[record.prompt.length, text.length]], addSpecialTokens: !this.startsWithBos(text), eos: 'always' };
+        return {
+          record,
+          text,
+          spans: [[record.prompt.length, text.length]],
+          addSpecialTokens: !this.startsWithBos(text),
+          eos: 'always',
+        };
       }
       case 'conversation':
-        return { record, ...this.render(record.messages, record.tools, record), addSpecialTokens: false, eos: 'unless-ended' };
+        return {
+          record,
+          ...this.render(record.messages, record.tools, record),
+          addSpecialTokens: false,
+          eos: 'unless-ended',
+        };
       case 'preference':
         throw errors.preference(errors.place(record.origin));
     }
@@ -60,11 +87,19 @@ export class Encoder {
     const trained = mask(offsets, plan.spans);
     if (plan.eos === 'unless-ended') this.dropSpaceAfterTurns(plan, encoding, trained);
     let first = 0;
-    while (first + 1 < ids.length && ids[first] === tokenizer.bosId && ids[first + 1] === tokenizer.bosId && tokenizer.bosId !== tokenizer.eosId) first++;
+    while (
+      first + 1 < ids.length &&
+      ids[first] === tokenizer.bosId &&
+      ids[first + 1] === tokenizer.bosId &&
+      tokenizer.bosId !== tokenizer.eosId
+    ) {
+      first++;
+    }
     let last = ids.length;
     const ended = ids.at(-1) === tokenizer.eosId && tokenizer.eosId !== undefined;
     if (ended && plan.addSpecialTokens && tokenizer.addsEos && plan.eos === 'never') last--;
-    const append = tokenizer.eosId !== undefined && !ended && this.wantsEos(plan, encoding, trained);
+    const append =
+      tokenizer.eosId !== undefined && !ended && this.wantsEos(plan, encoding, trained);
     if (append && plan.eos === 'unless-ended') this.addedEos++;
     const size = last - first + (append ? 1 : 0);
     const result = { ids: new Int32Array(size), trained: new Uint8Array(size) };
@@ -78,7 +113,11 @@ export class Encoder {
     return result;
   }
 
-  private render(messages: readonly ChatMessage[], tools: readonly unknown[] | undefined, record: DatasetRecord): Rendered {
+  private render(
+    messages: readonly ChatMessage[],
+    tools: readonly unknown[] | undefined,
+    record: DatasetRecord,
+  ): Rendered {
     const name = this.tokenizer.chatTemplateOrigin ?? 'tokenizer';
     const last = messages.findLastIndex((message) => message.role === 'assistant');
     const used = this.withCalls(messages.slice(0, last + 1));
@@ -93,13 +132,21 @@ export class Encoder {
     }
   }
 
-  /** A template that knows no tool calls gets them as the answer's text: what is not printed would not be learned. */
+  /**
+   * A template that knows no tool calls gets them as the answer's text: what is not printed would
+   * not be learned.
+   */
   private withCalls(messages: readonly ChatMessage[]): readonly ChatMessage[] {
     if (this.tokenizer.chatTemplate?.includes('tool_calls')) return messages;
     return messages.map((message) => {
       const calls = message['tool_calls'];
       if (!Array.isArray(calls) || message.content !== '') return message;
-      return { ...message, content: calls.map((entry: { function?: unknown }) => JSON.stringify(entry.function ?? entry)).join('\n') };
+      return {
+        ...message,
+        content: calls
+          .map((entry: { function?: unknown }) => JSON.stringify(entry.function ?? entry))
+          .join('\n'),
+      };
     });
   }
 
@@ -113,16 +160,26 @@ export class Encoder {
     const end = plan.spans.at(-1)?.[1];
     if (end === undefined || plan.text.slice(end).trim() !== '') return false;
     const token = trained.lastIndexOf(1);
-    return token >= 0 && offsets[2 * token + 1]! >= end - 1 && !isSpecial(this.tokenizer, ids[token]!);
+    return (
+      token >= 0 && offsets[2 * token + 1]! >= end - 1 && !isSpecial(this.tokenizer, ids[token]!)
+    );
   }
 
-  /** White space behind the token that ends a turn is the template's: the model has stopped by then. */
+  /**
+   * White space behind the token that ends a turn is the template's: the model has stopped by then.
+   */
   private dropSpaceAfterTurns(plan: Plan, { ids, offsets }: Encoding, trained: Uint8Array): void {
     for (let token = ids.length - 1; token >= 0; token--) {
       const ends = trained[token] === 1 && trained[token + 1] !== 1;
       if (!ends) continue;
       let last = token;
-      while (last >= 0 && trained[last] === 1 && plan.text.slice(offsets[2 * last], offsets[2 * last + 1]).trim() === '') last--;
+      while (
+        last >= 0 &&
+        trained[last] === 1 &&
+        plan.text.slice(offsets[2 * last], offsets[2 * last + 1]).trim() === ''
+      ) {
+        last--;
+      }
       if (last < 0 || trained[last] !== 1 || !isSpecial(this.tokenizer, ids[last]!)) continue;
       trained.fill(0, last + 1, token + 1);
       this.turnEnds.add(plan.text.slice(offsets[2 * last], offsets[2 * last + 1]));
@@ -130,7 +187,9 @@ export class Encoder {
   }
 }
 
-/** 1 for each token that shares a character with a span. Spans are sorted and apart from each other. */
+/**
+ * 1 for each token that shares a character with a span. Spans are sorted and apart from each other.
+ */
 function mask(offsets: Int32Array, spans: readonly Span[]): Uint8Array {
   const trained = new Uint8Array(offsets.length / 2);
   let at = 0;
@@ -139,7 +198,8 @@ function mask(offsets: Int32Array, spans: readonly Span[]): Uint8Array {
     const end = offsets[2 * token + 1]!;
     while (at < spans.length && spans[at]![1] <= start) at++;
     const span = spans[at];
-    // a token without characters (a prefix that a normalizer adds) belongs to what it stands in; BOS stands at 0
+    // a token without characters (a prefix that a normalizer adds) belongs to what it stands in;
+    // BOS stands at 0
     if (span && end > span[0] && (end > start || start > 0)) trained[token] = 1;
   }
   return trained;

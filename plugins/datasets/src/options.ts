@@ -5,14 +5,34 @@ import { z } from 'zod';
 export const entrySchema = z.strictObject({
   path: z.string().min(1).optional().describe('File or folder, or a Hugging Face id'),
   name: z.string().min(1).optional().describe('Name for messages and the model card'),
-  subset: z.string().min(1).optional().describe('Subset (configuration) of a Hugging Face dataset, or subfolder'),
-  split: z.string().min(1).optional().describe('Split of a folder or Hugging Face dataset whose files name splits; default train (validation or test for evalDataset)'),
-  revision: z.string().min(1).optional().describe('Branch, tag or commit of a Hugging Face dataset'),
+  subset: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Subset (configuration) of a Hugging Face dataset, or subfolder'),
+  split: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Split of a folder or Hugging Face dataset whose files name splits; default train (validation or test for evalDataset)',
+    ),
+  revision: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Branch, tag or commit of a Hugging Face dataset'),
   weight: z.number().positive().optional().describe('Share in the mix'),
   format: z.string().optional().describe('Record format, where it is not to be detected'),
-  columns: z.record(z.string(), z.string()).optional().describe('Key of the format -> key in the file'),
+  columns: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Key of the format -> key in the file'),
   maxSamples: z.int().positive().optional().describe('Use only the first records'),
-  sampleBy: z.enum(['document', 'paragraph', 'line']).optional().describe('What is one text of a .txt file'),
+  sampleBy: z
+    .enum(['document', 'paragraph', 'line'])
+    .optional()
+    .describe('What is one text of a .txt file'),
 });
 
 /** A dataset entry in its object form. */
@@ -21,26 +41,80 @@ export type DatasetEntry = z.output<typeof entrySchema>;
 const datasetSetting = z.union([z.string(), z.record(z.string(), z.unknown())]);
 
 export const optionsSchema = z.object({
-  evalDataset: z.union([datasetSetting, z.array(datasetSetting)]).optional().describe('Data to evaluate on: as dataset'),
+  evalDataset: z
+    .union([datasetSetting, z.array(datasetSetting)])
+    .optional()
+    .describe('Data to evaluate on: as dataset'),
   validationSplit: z
     .number()
     .positive()
-    .refine((value) => value < 1 || Number.isInteger(value), 'must be a fraction below 1, or a whole number of records')
+    .refine(
+      (value) => value < 1 || Number.isInteger(value),
+      'must be a fraction below 1, or a whole number of records',
+    )
     .optional()
-    .describe('Part of the dataset kept for evaluation: a fraction below 1, or a number of records; drawn by seed'),
+    .describe(
+      'Part of the dataset kept for evaluation: a fraction below 1, or a number of records; drawn by seed',
+    ),
   maxTrainSamples: z.int().positive().optional().describe('Train on the first records only'),
   maxEvalSamples: z.int().positive().optional().describe('Evaluate on the first records only'),
-  blockSize: z.int().min(2).optional().describe("Longest sequence in tokens; default the smaller of 1024 and the model's positions"),
-  packing: z.boolean().default(false).describe('Fill sequences of blockSize with several samples that do not see each other'),
-  groupTexts: z.boolean().default(false).describe('Text data: join documents and cut the stream into blocks of blockSize (documents see each other)'),
-  trainOnPrompt: z.boolean().default(false).describe('Train on every token, not only on the answers'),
-  truncation: z.enum(['right', 'left', 'drop']).default('right').describe('Samples longer than blockSize: cut their end, cut their beginning, or leave them out'),
-  chatTemplate: z.string().optional().describe("Chat template, of training and of chats: a name (chatml, llama3, alpaca, ...), a .jinja file, its source, or 'tokenizer' to insist on the tokenizer's own"),
-  datasetFormat: z.string().optional().describe('Record format of all datasets, where it is not to be detected (alpaca, sharegpt, conversation, ...)'),
-  datasetTextField: z.string().optional().describe('Key or column that holds the text; makes the data text_only'),
-  datasetColumns: z.record(z.string(), z.string()).optional().describe('Key of the format -> key or column in the files, for all datasets'),
-  mixing: z.enum(['allExhausted', 'firstExhausted']).default('allExhausted').describe('Weighted datasets: stop when every one was seen whole (the small ones repeat), or when the first ends'),
-  datasetCacheDir: z.string().optional().describe('Where tokenized data is kept; default $LMFLOW_CACHE/datasets or ~/.cache/lmflow/datasets'),
+  blockSize: z
+    .int()
+    .min(2)
+    .optional()
+    .describe("Longest sequence in tokens; default the smaller of 1024 and the model's positions"),
+  packing: z
+    .boolean()
+    .default(false)
+    .describe('Fill sequences of blockSize with several samples that do not see each other'),
+  groupTexts: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Text data: join documents and cut the stream into blocks of blockSize (documents see each other)',
+    ),
+  trainOnPrompt: z
+    .boolean()
+    .default(false)
+    .describe('Train on every token, not only on the answers'),
+  truncation: z
+    .enum(['right', 'left', 'drop'])
+    .default('right')
+    .describe(
+      'Samples longer than blockSize: cut their end, cut their beginning, or leave them out',
+    ),
+  chatTemplate: z
+    .string()
+    .optional()
+    .describe(
+      "Chat template, of training and of chats: a name (chatml, llama3, alpaca, ...), a .jinja file, its source, or 'tokenizer' to insist on the tokenizer's own",
+    ),
+  datasetFormat: z
+    .string()
+    .optional()
+    .describe(
+      'Record format of all datasets, where it is not to be detected (alpaca, sharegpt, conversation, ...)',
+    ),
+  datasetTextField: z
+    .string()
+    .optional()
+    .describe('Key or column that holds the text; makes the data text_only'),
+  datasetColumns: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Key of the format -> key or column in the files, for all datasets'),
+  mixing: z
+    .enum(['allExhausted', 'firstExhausted'])
+    .default('allExhausted')
+    .describe(
+      'Weighted datasets: stop when every one was seen whole (the small ones repeat), or when the first ends',
+    ),
+  datasetCacheDir: z
+    .string()
+    .optional()
+    .describe(
+      'Where tokenized data is kept; default $LMFLOW_CACHE/datasets or ~/.cache/lmflow/datasets',
+    ),
   overwriteCache: z.boolean().default(false).describe('Tokenize again even where the cache has it'),
 });
 
@@ -67,7 +141,8 @@ export const aliases: Readonly<Record<string, string>> = {
 export const unsupported: Readonly<Record<string, string>> = {
   disableGroupTexts: 'say groupTexts: true or false instead',
   validationSplitPercentage: 'say validationSplit: 0.05 for 5 %',
-  evalPacking: 'packing holds for training and evaluation; the loss is per token, so it is the same',
+  evalPacking:
+    'packing holds for training and evaluation; the loss is per token, so it is the same',
   packingStrategy: 'packing is always best-fit decreasing',
   completionOnlyLoss: 'only answers are trained unless trainOnPrompt is true',
   assistantOnlyLoss: 'only answers are trained unless trainOnPrompt is true',

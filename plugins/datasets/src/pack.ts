@@ -1,14 +1,16 @@
-// Packing: several samples in one sequence, best-fit decreasing; each keeps its own positions and a segment number, so that they
-// never see each other. Padding (segment 0) is the collator's.
+// Packing: several samples in one sequence, best-fit decreasing; each keeps its own positions and a
+// segment number, so that they never see each other. Padding (segment 0) is the collator's.
 import { createHash } from 'node:crypto';
 import { joinSamples, type Sample, type Samples, type SampleStatistics } from '@lmflow/sdk';
 
 /**
- * Puts lengths into bins of `capacity`: longest first, each into the fullest bin it fits in. Bins, and the indices in them, come in the
- * order of the samples. O(n log capacity).
+ * Puts lengths into bins of `capacity`: longest first, each into the fullest bin it fits in. Bins,
+ * and the indices in them, come in the order of the samples. O(n log capacity).
  */
 export function bestFit(lengths: readonly number[] | Int32Array, capacity: number): number[][] {
-  const order = Array.from(lengths, (_, index) => index).sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+  const order = Array.from(lengths, (_, index) => index).sort(
+    (a, b) => lengths[b]! - lengths[a]! || a - b,
+  );
   const bins: number[][] = [];
   // open bins by the room left in them, and a tree that finds the least room that is enough
   const byRoom: number[][] = Array.from({ length: capacity + 1 }, () => []);
@@ -41,7 +43,9 @@ class Rooms {
   set(number: number, member: boolean): void {
     let node = this.size + number;
     this.tree[node] = member ? 1 : 0;
-    for (node >>= 1; node >= 1; node >>= 1) this.tree[node] = this.tree[2 * node]! | this.tree[2 * node + 1]!;
+    for (node >>= 1; node >= 1; node >>= 1) {
+      this.tree[node] = this.tree[2 * node]! | this.tree[2 * node + 1]!;
+    }
   }
 
   atLeast(number: number): number | undefined {
@@ -56,7 +60,10 @@ class Rooms {
   }
 }
 
-/** Samples packed into sequences of at most `blockSize`; read from the samples inside when asked for. */
+/**
+ * Samples packed into sequences of at most `blockSize`; read from the samples inside when asked
+ * for.
+ */
 export class PackedSamples implements Samples {
   readonly length: number;
   readonly statistics: SampleStatistics;
@@ -72,7 +79,9 @@ export class PackedSamples implements Samples {
     this.longest = lengths.reduce((longest, length) => Math.max(longest, length), 0);
     this.length = this.bins.length;
     this.statistics = { ...inner.statistics, samples: this.length };
-    this.fingerprint = createHash('sha256').update(`packed/${blockSize}/${inner.fingerprint}`).digest('hex');
+    this.fingerprint = createHash('sha256')
+      .update(`packed/${blockSize}/${inner.fingerprint}`)
+      .digest('hex');
   }
 
   lengthOf(index: number): number {
@@ -80,6 +89,9 @@ export class PackedSamples implements Samples {
   }
 
   get(index: number): Sample {
-    return { ...joinSamples(this.bins[index]!.map((position) => this.inner.get(position))), contextLength: this.longest };
+    return {
+      ...joinSamples(this.bins[index]!.map((position) => this.inner.get(position))),
+      contextLength: this.longest,
+    };
   }
 }

@@ -1,4 +1,5 @@
-// Streams of records put together: a part of a source by seed, several sources one after another or mixed by weight, the first n.
+// Streams of records put together: a part of a source by seed, several sources one after another or
+// mixed by weight, the first n.
 import { randomStream, type DatasetRecord } from '@lmflow/sdk';
 import * as errors from './errors.ts';
 
@@ -12,16 +13,17 @@ export interface Part {
 }
 
 /**
- * Which records of a source are kept for evaluation: the first `count` of `randomStream(seed, 'split').permutation(total)`.
- * Both sides keep the order of the file.
+ * Which records of a source are kept for evaluation: the first `count` of `randomStream(seed,
+ * 'split').permutation(total)`. Both sides keep the order of the file.
  */
 export function heldOut(total: number, count: number, seed: number): ReadonlySet<number> {
   return new Set(randomStream(seed, 'split').permutation(total).subarray(0, count));
 }
 
 /**
- * How many records each source gives to evaluation. A fraction: round(fraction x records) of each, at least one of all. A number: shared
- * in proportion to the sizes by largest remainder. Throws LMFLOW_DATASET_SPLIT where one side would be left without records.
+ * How many records each source gives to evaluation. A fraction: round(fraction x records) of each,
+ * at least one of all. A number: shared in proportion to the sizes by largest remainder. Throws
+ * LMFLOW_DATASET_SPLIT where one side would be left without records.
  */
 export function splitCounts(name: string, totals: readonly number[], split: number): number[] {
   const all = totals.reduce((sum, total) => sum + total, 0);
@@ -29,7 +31,9 @@ export function splitCounts(name: string, totals: readonly number[], split: numb
   if (all < 2 || wanted >= all) throw errors.splitTooSmall(name, all, split);
   const exact = totals.map((total) => (wanted * total) / all);
   const counts = exact.map(Math.floor);
-  const byRemainder = exact.map((value, index) => [value - counts[index]!, index] as const).sort((a, b) => b[0] - a[0] || a[1] - b[1]);
+  const byRemainder = exact
+    .map((value, index) => [value - counts[index]!, index] as const)
+    .sort((a, b) => b[0] - a[0] || a[1] - b[1]);
   let left = wanted - counts.reduce((sum, count) => sum + count, 0);
   for (const [, index] of byRemainder) if (left-- > 0) counts[index]!++;
   return counts;
@@ -63,21 +67,29 @@ export function concatenate(parts: readonly Part[]): Records {
 }
 
 /**
- * Parts mixed in proportion to their weights: record i comes from the part that `randomStream(seed, 'mix').uniform(i)` falls on, each part in
- * its own order. `allExhausted` goes on until every part was seen whole, starting ended parts again; `firstExhausted` ends with the first.
- * A text that comes in parts is kept together.
+ * Parts mixed in proportion to their weights: record i comes from the part that `randomStream(seed,
+ * 'mix').uniform(i)` falls on, each part in its own order. `allExhausted` goes on until every part
+ * was seen whole, starting ended parts again; `firstExhausted` ends with the first. A text that
+ * comes in parts is kept together.
  */
-export function mix(parts: readonly Part[], seed: number, stop: 'allExhausted' | 'firstExhausted'): Records {
+export function mix(
+  parts: readonly Part[],
+  seed: number,
+  stop: 'allExhausted' | 'firstExhausted',
+): Records {
   const weights = parts.map((part) => part.weight ?? 1);
   const sum = weights.reduce((total, weight) => total + weight, 0);
   return async function* () {
     const random = randomStream(seed, 'mix');
-    const begin = (part: Part): AsyncIterator<DatasetRecord> => part.records()[Symbol.asyncIterator]();
+    const begin = (part: Part): AsyncIterator<DatasetRecord> =>
+      part.records()[Symbol.asyncIterator]();
     const open = parts.map(begin);
     const seen = parts.map(() => false);
     try {
       const next = await Promise.all(open.map((iterator) => iterator.next()));
-      if (next.some((first) => first.done)) throw errors.empty(parts[next.findIndex((first) => first.done)]!.name);
+      if (next.some((first) => first.done)) {
+        throw errors.empty(parts[next.findIndex((first) => first.done)]!.name);
+      }
       for (let draw = 0; ; draw++) {
         const chosen = choose(weights, random.uniform(draw) * sum);
         let record: DatasetRecord;
@@ -98,7 +110,8 @@ export function mix(parts: readonly Part[], seed: number, stop: 'allExhausted' |
   };
 }
 
-const isUnfinished = (record: DatasetRecord): boolean => record.kind === 'text' && (record.part === 'first' || record.part === 'middle');
+const isUnfinished = (record: DatasetRecord): boolean =>
+  record.kind === 'text' && (record.part === 'first' || record.part === 'middle');
 
 function choose(weights: readonly number[], point: number): number {
   let left = point;

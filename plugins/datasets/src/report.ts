@@ -1,4 +1,5 @@
-// What a person sees of the data before training: what was found, how many tokens of what, and the first sample with its mask.
+// What a person sees of the data before training: what was found, how many tokens of what, and the
+// first sample with its mask.
 import { IGNORED, type Sample, type Samples, type Tokenizer } from '@lmflow/sdk';
 
 const OPEN = '⟦';
@@ -12,11 +13,12 @@ export function marked({ inputIds, labels, segments }: Sample, tokenizer: Tokeni
   const end = segments ? segments.lastIndexOf(1) + 1 : inputIds.length;
   let text = '';
   let decoded = '';
-  for (let from = 0; from < end; ) {
+  for (let from = 0; from < end;) {
     const trained = labels[from] !== IGNORED;
     let to = from + 1;
     while (to < end && (labels[to] !== IGNORED) === trained) to++;
-    // decoded from the start each time: decoders treat the beginning of a text in a way of their own
+    // decoded from the start each time: decoders treat the beginning of a text in a way of their
+    // own
     const whole = tokenizer.decode(inputIds.subarray(0, to));
     const run = shorten(whole.slice(decoded.length));
     decoded = whole;
@@ -33,14 +35,28 @@ function shorten(text: string): string {
 }
 
 /** Rows about a split: counts, and what was cut or left out and why. */
-export function rows(samples: Samples, packedFrom: number | undefined, dropped: Readonly<Record<string, number>>): (readonly [string, string])[] {
+export function rows(
+  samples: Samples,
+  packedFrom: number | undefined,
+  dropped: Readonly<Record<string, number>>,
+): (readonly [string, string])[] {
   const { statistics } = samples;
-  const share = statistics.tokens > 0 ? ` (${((100 * statistics.trainedTokens) / statistics.tokens).toFixed(1)} %)` : '';
+  const share =
+    statistics.tokens > 0
+      ? ` (${((100 * statistics.trainedTokens) / statistics.tokens).toFixed(1)} %)`
+      : '';
   let longest = 0;
-  for (let index = 0; index < samples.length; index++) longest = Math.max(longest, samples.lengthOf(index));
+  for (let index = 0; index < samples.length; index++) {
+    longest = Math.max(longest, samples.lengthOf(index));
+  }
   const reasons = Object.entries(dropped).map(([reason, count]) => `${number(count)} ${reason}`);
   return [
-    ['samples', packedFrom === undefined ? number(samples.length) : `${number(samples.length)} (packed from ${number(packedFrom)})`],
+    [
+      'samples',
+      packedFrom === undefined
+        ? number(samples.length)
+        : `${number(samples.length)} (packed from ${number(packedFrom)})`,
+    ],
     ['tokens', `${number(statistics.tokens)}, longest sample ${number(longest)}`],
     ['trained tokens', `${number(statistics.trainedTokens)}${share}`],
     ['truncated', number(statistics.truncated)],

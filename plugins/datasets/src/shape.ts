@@ -1,4 +1,5 @@
-// Tokens -> samples of at most blockSize: truncation, cutting and joining of texts, and the count of what happened.
+// Tokens -> samples of at most blockSize: truncation, cutting and joining of texts, and the count
+// of what happened.
 import type { SampleStatistics } from '@lmflow/sdk';
 import type { Tokens } from './encode.ts';
 
@@ -42,7 +43,12 @@ export class Shaper {
     if (ids.length === 0) return this.drop(DROPPED.empty);
     if (ids.length <= blockSize) return this.emit({ ids, trained }, false);
     if (truncation === 'drop') return this.drop(DROPPED.tooLong);
-    if (truncation === 'right') return this.emit({ ids: ids.slice(0, blockSize), trained: trained.slice(0, blockSize) }, true);
+    if (truncation === 'right') {
+      return this.emit(
+        { ids: ids.slice(0, blockSize), trained: trained.slice(0, blockSize) },
+        true,
+      );
+    }
     const from = ids.length - blockSize;
     const kept = { ids: ids.slice(from), trained: trained.slice(from) };
     if (ids[0] === bosId) kept.ids[0] = ids[0]!;
@@ -61,7 +67,9 @@ export class Shaper {
     this.length += ids.length;
     const { blockSize } = this.options;
     let from = 0;
-    for (; this.length - from > blockSize; from += blockSize) this.block(this.pending.slice(from, from + blockSize));
+    for (; this.length - from > blockSize; from += blockSize) {
+      this.block(this.pending.slice(from, from + blockSize));
+    }
     this.pending.copyWithin(0, from, this.length);
     this.length -= from;
   }
@@ -83,7 +91,13 @@ export class Shaper {
 
   statistics(): SampleStatistics {
     const dropped = Object.values(this.dropped).reduce((sum, count) => sum + count, 0);
-    return { samples: this.samples, tokens: this.tokens, trainedTokens: this.trainedTokens, truncated: this.truncated, dropped };
+    return {
+      samples: this.samples,
+      tokens: this.tokens,
+      trainedTokens: this.trainedTokens,
+      truncated: this.truncated,
+      dropped,
+    };
   }
 
   private block(ids: Int32Array): void {

@@ -1,4 +1,5 @@
-// One dataset entry, opened: its files, its detected format, its content's hash, and its records as a stream.
+// One dataset entry, opened: its files, its detected format, its content's hash, and its records as
+// a stream.
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
@@ -6,7 +7,14 @@ import { pipeline } from 'node:stream/promises';
 import { didYouMean, type DatasetRecord, type Logger } from '@lmflow/sdk';
 import * as errors from './errors.ts';
 import { localFiles, type DataFile } from './files.ts';
-import { detect, formatNamed, formatNames, formatOfType, mapColumns, parseRecord } from './formats/index.ts';
+import {
+  detect,
+  formatNamed,
+  formatNames,
+  formatOfType,
+  mapColumns,
+  parseRecord,
+} from './formats/index.ts';
 import type { Format } from './formats/format.ts';
 import { hubFiles, isHubId } from './hub.ts';
 import { entrySchema, type DatasetEntry, type DatasetOptions } from './options.ts';
@@ -41,21 +49,38 @@ export interface SourceContext {
 export function parseEntries(key: string, setting: unknown): DatasetEntry[] {
   const list = Array.isArray(setting) ? (setting as unknown[]) : [setting];
   if (list.length === 0) throw errors.setting(key, 'is an empty list. Name at least one dataset.');
-  return list.map((item, index) => parseEntry(Array.isArray(setting) ? `${key}[${index}]` : key, item));
+  return list.map((item, index) =>
+    parseEntry(Array.isArray(setting) ? `${key}[${index}]` : key, item),
+  );
 }
 
 function parseEntry(key: string, item: unknown): DatasetEntry {
   if (typeof item === 'string' && item.trim() !== '') return { path: item };
-  if (typeof item !== 'object' || item === null || Array.isArray(item)) throw errors.setting(key, `must be a path, a Hugging Face id, or an object { path, ... }, found ${errors.shown(item)}.`);
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) {
+    throw errors.setting(
+      key,
+      `must be a path, a Hugging Face id, or an object { path, ... }, found ${errors.shown(item)}.`,
+    );
+  }
   const parsed = entrySchema.safeParse(item);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
-    if (issue.code !== 'unrecognized_keys') throw errors.setting([key, ...issue.path.map(String)].join('.'), `is not valid: ${issue.message}.`);
+    if (issue.code !== 'unrecognized_keys') {
+      throw errors.setting(
+        [key, ...issue.path.map(String)].join('.'),
+        `is not valid: ${issue.message}.`,
+      );
+    }
     const known = Object.keys(entrySchema.shape);
     const near = didYouMean(issue.keys[0]!, known);
-    throw errors.setting(key, `has an unknown key '${issue.keys[0]!}'.${near ? ` Did you mean '${near}'?` : ''} Known keys: ${known.join(', ')}.`);
+    throw errors.setting(
+      key,
+      `has an unknown key '${issue.keys[0]!}'.${near ? ` Did you mean '${near}'?` : ''} Known keys: ${known.join(', ')}.`,
+    );
   }
-  if (parsed.data.path === undefined && parsed.data.name === undefined) throw errors.setting(key, "has no 'path' (a file, a folder, or a Hugging Face id).");
+  if (parsed.data.path === undefined && parsed.data.name === undefined) {
+    throw errors.setting(key, "has no 'path' (a file, a folder, or a Hugging Face id).");
+  }
   return parsed.data;
 }
 
@@ -64,11 +89,25 @@ export async function openSource(entry: DatasetEntry, context: SourceContext): P
   const { options, signal } = context;
   const path = entry.path ?? entry.name!;
   const files = await find(path, entry, context);
-  const name = entry.name ?? (files.length === 1 ? files[0]!.name : existsSync(path) ? basename(resolve(path)) : path);
-  const columns = { ...options.datasetColumns, ...(options.datasetTextField ? { text: options.datasetTextField } : {}), ...entry.columns };
-  const wanted = entry.format ?? options.datasetFormat ?? (options.datasetTextField && entry.columns === undefined ? 'text_only' : undefined);
+  const name =
+    entry.name ??
+    (files.length === 1 ? files[0]!.name : existsSync(path) ? basename(resolve(path)) : path);
+  const columns = {
+    ...options.datasetColumns,
+    ...(options.datasetTextField ? { text: options.datasetTextField } : {}),
+    ...entry.columns,
+  };
+  const wanted =
+    entry.format ??
+    options.datasetFormat ??
+    (options.datasetTextField && entry.columns === undefined ? 'text_only' : undefined);
   const sampleBy = entry.sampleBy ?? 'document';
-  const request = (file: DataFile): ReadRequest => ({ ...file, sampleBy, header: {}, ...(signal ? { signal } : {}) });
+  const request = (file: DataFile): ReadRequest => ({
+    ...file,
+    sampleBy,
+    header: {},
+    ...(signal ? { signal } : {}),
+  });
   const format = wanted === undefined ? await detectFormat() : named(wanted);
   const settings = { format: format.name, columns, sampleBy, maxSamples: entry.maxSamples ?? null };
   const hash = await hashFiles(files, JSON.stringify(settings), signal);
@@ -88,7 +127,9 @@ export async function openSource(entry: DatasetEntry, context: SourceContext): P
 
   /** An LMFlow file says what it is; where nothing else was asked for, it must be what is read. */
   function check(file: DataFile, { header: { type } }: ReadRequest): void {
-    if (type !== undefined && wanted === undefined && formatOfType(file.name, type) !== format) throw errors.typeMismatch(file.name, errors.shown(type), format.name);
+    if (type !== undefined && wanted === undefined && formatOfType(file.name, type) !== format) {
+      throw errors.typeMismatch(file.name, errors.shown(type), format.name);
+    }
   }
 
   async function detectFormat(): Promise<Format> {
@@ -96,7 +137,9 @@ export async function openSource(entry: DatasetEntry, context: SourceContext): P
       const reading = request(file);
       for await (const record of readerFor(file.path)!.read(reading)) {
         const mapped = mapColumns(record, columns);
-        return reading.header.type === undefined ? detect(mapped) : formatOfType(file.name, reading.header.type);
+        return reading.header.type === undefined
+          ? detect(mapped)
+          : formatOfType(file.name, reading.header.type);
       }
       if (reading.header.type !== undefined) formatOfType(file.name, reading.header.type);
     }
@@ -125,7 +168,11 @@ export async function openSource(entry: DatasetEntry, context: SourceContext): P
   };
 }
 
-async function find(path: string, entry: DatasetEntry, context: SourceContext): Promise<DataFile[]> {
+async function find(
+  path: string,
+  entry: DatasetEntry,
+  context: SourceContext,
+): Promise<DataFile[]> {
   if (existsSync(path) || !isHubId(path)) return localFiles(path, entry, context.splits);
   return hubFiles(path, entry, context.splits, context);
 }
@@ -134,15 +181,26 @@ function named(name: string): Format {
   const format = formatNamed(name);
   if (format) return format;
   const near = didYouMean(name, formatNames);
-  throw errors.setting('format', `names the unknown format '${name}'.${near ? ` Did you mean '${near}'?` : ''} Known formats: ${formatNames.join(', ')}.`);
+  throw errors.setting(
+    'format',
+    `names the unknown format '${name}'.${near ? ` Did you mean '${near}'?` : ''} Known formats: ${formatNames.join(', ')}.`,
+  );
 }
 
-async function hashFiles(files: readonly DataFile[], settings: string, signal: AbortSignal | undefined): Promise<string> {
+async function hashFiles(
+  files: readonly DataFile[],
+  settings: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const hash = createHash('sha256').update(settings);
   for (const file of files) {
     const content = createHash('sha256');
     try {
-      await pipeline(createReadStream(file.path, { highWaterMark: 1 << 20 }), content, ...(signal ? [{ signal }] : []));
+      await pipeline(
+        createReadStream(file.path, { highWaterMark: 1 << 20 }),
+        content,
+        ...(signal ? [{ signal }] : []),
+      );
     } catch (cause) {
       signal?.throwIfAborted();
       throw errors.unreadable(file.name, cause);

@@ -1,5 +1,6 @@
-// Where the answers are in a rendered conversation: the characters to train. Works for templates without {% generation %} by watching
-// what the template does, and gives the answer with what ends its turn, never the role's header.
+// Where the answers are in a rendered conversation: the characters to train. Works for templates
+// without {% generation %} by watching what the template does, and gives the answer with what ends
+// its turn, never the role's header.
 import type { ChatMessage, Tokenizer } from '@lmflow/sdk';
 
 /** Start (inclusive) and end (exclusive) in UTF-16 units. */
@@ -23,7 +24,10 @@ export class SpanError extends Error {
 type Tools = readonly unknown[] | undefined;
 type Render = (messages: readonly ChatMessage[], addGenerationPrompt?: boolean) => string;
 
-/** Stands in for an answer, to see where the template puts it. Letters only, so that no filter changes it. */
+/**
+ * Stands in for an answer, to see where the template puts it. Letters only, so that no filter
+ * changes it.
+ */
 const PROBE = 'LMFLOWPROBEXQZJ';
 const GENERATION = /\{%(-?)\s*generation\s*(-?)%\}/g;
 const END_GENERATION = /\{%(-?)\s*endgeneration\s*(-?)%\}/g;
@@ -32,9 +36,13 @@ const OPEN = '\uE0F0';
 const CLOSE = '\uE0F1';
 
 /** Whether an answer is to be trained: of the assistant, and not switched off by `weight: 0`. */
-export const isTrained = (message: ChatMessage): boolean => message.role === 'assistant' && message['weight'] !== 0;
+export const isTrained = (message: ChatMessage): boolean =>
+  message.role === 'assistant' && message['weight'] !== 0;
 
-/** Finds answers in what one chat template makes of conversations. Throws SpanError, and whatever the template throws. */
+/**
+ * Finds answers in what one chat template makes of conversations. Throws SpanError, and whatever
+ * the template throws.
+ */
 export class SpanFinder {
   private readonly tokenizer: Tokenizer;
   private readonly template: string;
@@ -54,7 +62,8 @@ export class SpanFinder {
       const rendered = this.byMarks(messages, tools);
       if (rendered) return rendered;
     }
-    const render: Render = (list, addGenerationPrompt = false) => this.tokenizer.render(list, { ...(tools ? { tools } : {}), addGenerationPrompt });
+    const render: Render = (list, addGenerationPrompt = false) =>
+      this.tokenizer.render(list, { ...(tools ? { tools } : {}), addGenerationPrompt });
     const text = render(messages);
     const spans: Span[] = [];
     let from = 0;
@@ -62,7 +71,9 @@ export class SpanFinder {
       if (message.role !== 'assistant') continue;
       const prefix = (): Span | undefined => this.byPrefix(render, text, messages, index);
       const probe = (): Span | undefined => this.byProbe(render, text, messages, index);
-      const span = (this.hasHeader ? (prefix() ?? probe()) : (probe() ?? prefix())) ?? this.bySearch(render, text, messages, index, from);
+      const span =
+        (this.hasHeader ? (prefix() ?? probe()) : (probe() ?? prefix())) ??
+        this.bySearch(render, text, messages, index, from);
       if (!span || span[0] < from) throw new SpanError(index);
       from = span[1];
       if (isTrained(message)) spans.push(span);
@@ -70,11 +81,16 @@ export class SpanFinder {
     return { text, spans };
   }
 
-  /** Does the template print something for addGenerationPrompt? Where it does, everything after that is the model's to say. */
+  /**
+   * Does the template print something for addGenerationPrompt? Where it does, everything after that
+   * is the model's to say.
+   */
   private printsHeader(): boolean {
     const user = [{ role: 'user', content: 'x' }];
     try {
-      return this.tokenizer.render(user, { addGenerationPrompt: true }) !== this.tokenizer.render(user);
+      return (
+        this.tokenizer.render(user, { addGenerationPrompt: true }) !== this.tokenizer.render(user)
+      );
     } catch {
       return false;
     }
@@ -82,7 +98,11 @@ export class SpanFinder {
 
   /** {% generation %} as the template's author set it, stretched over what ends the turn. */
   private byMarks(messages: readonly ChatMessage[], tools: Tools): Rendered | undefined {
-    if (messages.some((message) => message.content.includes(OPEN) || message.content.includes(CLOSE))) return undefined;
+    if (
+      messages.some((message) => message.content.includes(OPEN) || message.content.includes(CLOSE))
+    ) {
+      return undefined;
+    }
     const { tokenizer } = this;
     let marked: string;
     try {
@@ -101,28 +121,57 @@ export class SpanFinder {
     }
     const answers = messages.filter((message) => message.role === 'assistant');
     if (spans.length !== answers.length || spans.some(([, end]) => end < 0)) return undefined;
-    return { text, spans: spans.map(([start, end]): Span => [start, this.turnEnd(text, end)]).filter((_, index) => isTrained(answers[index]!)) };
+    return {
+      text,
+      spans: spans
+        .map(([start, end]): Span => [start, this.turnEnd(text, end)])
+        .filter((_, index) => isTrained(answers[index]!)),
+    };
   }
 
-  /** The template's text up to the answer, and up to after it, where both are beginnings of the whole. */
-  private byPrefix(render: Render, text: string, messages: readonly ChatMessage[], index: number): Span | undefined {
+  /**
+   * The template's text up to the answer, and up to after it, where both are beginnings of the
+   * whole.
+   */
+  private byPrefix(
+    render: Render,
+    text: string,
+    messages: readonly ChatMessage[],
+    index: number,
+  ): Span | undefined {
     const before = attempt(() => render(messages.slice(0, index), true));
     if (before === undefined || before === '' || !text.startsWith(before)) return undefined;
-    const after = index === messages.length - 1 ? text : attempt(() => render(messages.slice(0, index + 1)));
-    if (after === undefined || !text.startsWith(after) || after.length <= before.length) return undefined;
-    const start = this.hasHeader ? before.length : this.withoutHeader(text, before.length, messages[index]!.content);
+    const after =
+      index === messages.length - 1 ? text : attempt(() => render(messages.slice(0, index + 1)));
+    if (after === undefined || !text.startsWith(after) || after.length <= before.length) {
+      return undefined;
+    }
+    const start = this.hasHeader
+      ? before.length
+      : this.withoutHeader(text, before.length, messages[index]!.content);
     return start === undefined ? undefined : [start, after.length];
   }
 
-  /** A template that ignores addGenerationPrompt may print a header before the answer: only white space is taken as the answer's own. */
+  /**
+   * A template that ignores addGenerationPrompt may print a header before the answer: only white
+   * space is taken as the answer's own.
+   */
   private withoutHeader(text: string, from: number, content: string): number | undefined {
     const at = text.indexOf(content.trim(), from);
     if (at < 0 || content.trim() === '') return undefined;
     return text.slice(from, at).trim() === '' ? from : at;
   }
 
-  /** Puts a probe in the answer's place: what the template prints before and after it encloses the answer in the whole. */
-  private byProbe(render: Render, text: string, messages: readonly ChatMessage[], index: number): Span | undefined {
+  /**
+   * Puts a probe in the answer's place: what the template prints before and after it encloses the
+   * answer in the whole.
+   */
+  private byProbe(
+    render: Render,
+    text: string,
+    messages: readonly ChatMessage[],
+    index: number,
+  ): Span | undefined {
     const probed = [...messages];
     probed[index] = { ...messages[index]!, content: PROBE };
     const parts = attempt(() => render(probed))?.split(PROBE);
@@ -130,21 +179,42 @@ export class SpanFinder {
     const [before, after] = parts as [string, string];
     const end = text.length - after.length;
     if (!text.startsWith(before) || !text.endsWith(after) || end < before.length) return undefined;
-    return [this.answerStart(render, before, messages, index), end + this.ending(render, probed, index, after)];
+    return [
+      this.answerStart(render, before, messages, index),
+      end + this.ending(render, probed, index, after),
+    ];
   }
 
-  /** Where the model begins to speak: behind the header it is given; white space that a template without header prints is the model's. */
-  private answerStart(render: Render, before: string, messages: readonly ChatMessage[], index: number): number {
+  /**
+   * Where the model begins to speak: behind the header it is given; white space that a template
+   * without header prints is the model's.
+   */
+  private answerStart(
+    render: Render,
+    before: string,
+    messages: readonly ChatMessage[],
+    index: number,
+  ): number {
     const given = attempt(() => render(messages.slice(0, index), true));
     if (given === undefined || !before.startsWith(given)) return before.length;
-    return this.hasHeader || before.slice(given.length).trim() === '' ? given.length : before.length;
+    return this.hasHeader || before.slice(given.length).trim() === ''
+      ? given.length
+      : before.length;
   }
 
   /** The answer's own text, where it stands only once behind the answers before. */
-  private bySearch(render: Render, text: string, messages: readonly ChatMessage[], index: number, from: number): Span | undefined {
+  private bySearch(
+    render: Render,
+    text: string,
+    messages: readonly ChatMessage[],
+    index: number,
+    from: number,
+  ): Span | undefined {
     const content = messages[index]!.content.trim();
     const at = content === '' ? -1 : text.indexOf(content, from);
-    if (at < 0 || (text.indexOf(content, at + 1) >= 0 && index < messages.length - 1)) return undefined;
+    if (at < 0 || (text.indexOf(content, at + 1) >= 0 && index < messages.length - 1)) {
+      return undefined;
+    }
     const start = index === messages.length - 1 ? text.lastIndexOf(content) : at;
     const end = start + content.length;
     const probed = [...messages];
@@ -152,15 +222,24 @@ export class SpanFinder {
     return [start, end + this.ending(render, probed, index, text.slice(end))];
   }
 
-  /** How many characters of `after` end the turn: those that the template also prints where the answer is the last message. */
-  private ending(render: Render, probed: readonly ChatMessage[], index: number, after: string): number {
+  /**
+   * How many characters of `after` end the turn: those that the template also prints where the
+   * answer is the last message.
+   */
+  private ending(
+    render: Render,
+    probed: readonly ChatMessage[],
+    index: number,
+    after: string,
+  ): number {
     if (index === probed.length - 1) return after.length;
     const alone = attempt(() => render(probed.slice(0, index + 1)))?.split(PROBE);
     const tail = alone?.length === 2 ? alone[1]! : '';
     let shared = 0;
     while (shared < tail.length && tail[shared] === after[shared]) shared++;
     if (shared === tail.length) return shared;
-    // the common part may stop inside of a token (`<|end|>\n<|` of `<|end|>\n<|user|>`): it is cut back to the last special token
+    // the common part may stop inside of a token (`<|end|>\n<|` of `<|end|>\n<|user|>`): it is cut
+    // back to the last special token
     return this.specialsEnd(after.slice(0, shared));
   }
 
@@ -178,7 +257,9 @@ export class SpanFinder {
 
   private specialsEnd(text: string): number {
     const { ids, offsets } = this.tokenizer.encode(text);
-    for (let token = ids.length - 1; token >= 0; token--) if (isSpecial(this.tokenizer, ids[token]!)) return offsets[2 * token + 1]!;
+    for (let token = ids.length - 1; token >= 0; token--) {
+      if (isSpecial(this.tokenizer, ids[token]!)) return offsets[2 * token + 1]!;
+    }
     return text.trim() === '' ? text.length : 0;
   }
 }
@@ -191,17 +272,26 @@ export function isSpecial(tokenizer: Tokenizer, id: number): boolean {
   specials.set(tokenizer, known);
   let special = known.get(id);
   if (special === undefined) {
-    special = id === tokenizer.eosId || id === tokenizer.bosId || (tokenizer.decode([id], { skipSpecialTokens: true }) === '' && tokenizer.decode([id]) !== '');
+    special =
+      id === tokenizer.eosId ||
+      id === tokenizer.bosId ||
+      (tokenizer.decode([id], { skipSpecialTokens: true }) === '' && tokenizer.decode([id]) !== '');
     known.set(id, special);
   }
   return special;
 }
 
-/** The template with characters printed where {% generation %} begins and ends; undefined where it has none. */
+/**
+ * The template with characters printed where {% generation %} begins and ends; undefined where it
+ * has none.
+ */
 function markGeneration(template: string): string | undefined {
   if (template.search(GENERATION) < 0) return undefined;
   // block tags on both sides keep the whitespace control that the original tags had
-  const print = (mark: string) => (_: string, left: string, right: string): string => `{%${left} if true %}{{ '${mark}' }}{% endif ${right}%}`;
+  const print =
+    (mark: string) =>
+    (_: string, left: string, right: string): string =>
+      `{%${left} if true %}{{ '${mark}' }}{% endif ${right}%}`;
   return template.replace(GENERATION, print(OPEN)).replace(END_GENERATION, print(CLOSE));
 }
 

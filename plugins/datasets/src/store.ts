@@ -1,8 +1,18 @@
-// Tokenized samples on disk: written as a stream, read back sample by sample. One folder per data set:
-// tokens.bin (int32, a trained token as its id, another as the id's complement ~id), offsets.bin (float64, first token of each sample
-// and the end), index.json (what they are, with checksums). The folder is written aside and renamed, so it is whole or absent.
+// Tokenized samples on disk: written as a stream, read back sample by sample. One folder per data
+// set: tokens.bin (int32, a trained token as its id, another as the id's complement ~id),
+// offsets.bin (float64, first token of each sample and the end), index.json (what they are, with
+// checksums). The folder is written aside and renamed, so it is whole or absent.
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, openSync, readFileSync, readSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { IGNORED, type Sample, type SampleStatistics, type Samples } from '@lmflow/sdk';
@@ -70,19 +80,25 @@ export class StoreWriter {
     this.close();
     const offsets = asBytes(this.offsets.subarray(0, this.count + 1));
     writeFileSync(join(this.folder, OFFSETS), offsets);
-    const whole: StoreIndex = { version: STORE_VERSION, ...index, tokensHash: this.hash.digest('hex'), offsetsHash: createHash('sha256').update(offsets).digest('hex') };
+    const whole: StoreIndex = {
+      version: STORE_VERSION,
+      ...index,
+      tokensHash: this.hash.digest('hex'),
+      offsetsHash: createHash('sha256').update(offsets).digest('hex'),
+    };
     writeFileSync(join(this.folder, INDEX), JSON.stringify(whole, null, 1));
   }
 
   private flush(): void {
     const bytes = asBytes(this.buffer.subarray(0, this.buffered));
-    for (let written = 0; written < bytes.length; ) written += writeSync(this.file, bytes, written);
+    for (let written = 0; written < bytes.length;) written += writeSync(this.file, bytes, written);
     this.hash.update(bytes);
     this.buffered = 0;
   }
 }
 
-const asBytes = (array: Int32Array | Float64Array): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+const asBytes = (array: Int32Array | Float64Array): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
 /** Reads a store's samples on demand; keeps one file open until disposed of. */
 export class StoredSamples implements Samples {
@@ -103,14 +119,18 @@ export class StoredSamples implements Samples {
     this.file = openSync(join(folder, TOKENS), 'r');
   }
 
-  /** Opens a store; undefined where it is absent, of another version, or not what its checksums say. */
+  /**
+   * Opens a store; undefined where it is absent, of another version, or not what its checksums say.
+   */
   static async open(folder: string, key: string): Promise<StoredSamples | undefined> {
     try {
       const index = JSON.parse(readFileSync(join(folder, INDEX), 'utf8')) as StoreIndex;
       if (index.version !== STORE_VERSION || index.key !== key) return undefined;
       const bytes = readFileSync(join(folder, OFFSETS));
       if (createHash('sha256').update(bytes).digest('hex') !== index.offsetsHash) return undefined;
-      const offsets = new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+      const offsets = new Float64Array(
+        bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength),
+      );
       if (statSync(join(folder, TOKENS)).size !== 4 * offsets.at(-1)!) return undefined;
       const hash = createHash('sha256');
       await pipeline(createReadStream(join(folder, TOKENS), { highWaterMark: 1 << 20 }), hash);
@@ -129,9 +149,13 @@ export class StoredSamples implements Samples {
     const inputIds = new Int32Array(this.lengthOf(index));
     const bytes = asBytes(inputIds);
     const from = 4 * this.offsets[index]!;
-    for (let read = 0; read < bytes.length; ) {
+    for (let read = 0; read < bytes.length;) {
       const got = readSync(this.file, bytes, read, bytes.length - read, from + read);
-      if (got === 0) throw new RangeError(`sample ${index} ends before its length: the cache file was changed while it was read`);
+      if (got === 0) {
+        throw new RangeError(
+          `sample ${index} ends before its length: the cache file was changed while it was read`,
+        );
+      }
       read += got;
     }
     const labels = new Int32Array(inputIds.length);

@@ -1,10 +1,17 @@
-// The named chat templates, as Jinja sources that transformers, vLLM and others read too. A row here is a name for `chatTemplate`.
-// Formats as LMFlow's template table describes them; whitespace control is explicit, so that trim settings do not matter.
+// The named chat templates, as Jinja sources that transformers, vLLM and others read too. A row
+// here is a name for `chatTemplate`. Formats as LMFlow's template table describes them; whitespace
+// control is explicit, so that trim settings do not matter.
 
 export interface NamedTemplate {
-  /** The template; formats that only mark the beginning of text ask whether the tokenizer puts BOS there. */
+  /**
+   * The template; formats that only mark the beginning of text ask whether the tokenizer puts BOS
+   * there.
+   */
   readonly source: string | ((bos: boolean) => string);
-  /** Tokens the format is made of: where the tokenizer lacks one, it is spelled out in pieces, and that is told. */
+  /**
+   * Tokens the format is made of: where the tokenizer lacks one, it is spelled out in pieces, and
+   * that is told.
+   */
   readonly markers?: readonly string[];
 }
 
@@ -12,16 +19,24 @@ export interface NamedTemplate {
 const jinja = (...lines: readonly string[]): string => lines.map((line) => line.trim()).join('');
 const BOS = "{{- bos_token or '' -}}";
 const EOS = "(eos_token or '')";
-const each = (...body: readonly string[]): string => jinja('{%- for message in messages -%}', ...body, '{%- endfor -%}');
-const prompt = (text: string): string => `{%- if add_generation_prompt -%}{{- ${text} -}}{%- endif -%}`;
+const each = (...body: readonly string[]): string =>
+  jinja('{%- for message in messages -%}', ...body, '{%- endfor -%}');
+const prompt = (text: string): string =>
+  `{%- if add_generation_prompt -%}{{- ${text} -}}{%- endif -%}`;
 
 /** `<|im_start|>role\n...<|im_end|>\n`, by a first line of its own. */
 const chatml = (head: string): string =>
-  jinja(head, each("{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' -}}"), prompt("'<|im_start|>assistant\\n'"));
+  jinja(
+    head,
+    each("{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' -}}"),
+    prompt("'<|im_start|>assistant\\n'"),
+  );
 
 const IM = ['<|im_start|>', '<|im_end|>'];
 
-/** Prepends the system message to the first user message: `lead` is its text with what surrounds it. */
+/**
+ * Prepends the system message to the first user message: `lead` is its text with what surrounds it.
+ */
 const foldSystem = (lead: string): string =>
   jinja(
     "{%- if messages[0]['role'] == 'system' -%}",
@@ -33,16 +48,20 @@ const foldSystem = (lead: string): string =>
     '{%- endif -%}',
   );
 
-const eachTurn = (...body: readonly string[]): string => jinja('{%- for message in turns -%}', ...body, '{%- endfor -%}');
+const eachTurn = (...body: readonly string[]): string =>
+  jinja('{%- for message in turns -%}', ...body, '{%- endfor -%}');
 const CONTENT = "(lead if loop.first else '') + message['content']";
 
 /** Stanford Alpaca's prompts, word for word. */
-const ALPACA = 'Below is an instruction that describes a task. Write a response that appropriately completes the request.';
-const ALPACA_INPUT = 'Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.';
+const ALPACA =
+  'Below is an instruction that describes a task. Write a response that appropriately completes the request.';
+const ALPACA_INPUT =
+  'Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.';
 
 /**
- * Stanford Alpaca's prompt. Messages that carry `instruction` and `input` apart (alpaca records do) get the prompt with input; a chat has
- * the message's content as the instruction. A system message takes the place of the first sentence; later turns begin with a blank line.
+ * Stanford Alpaca's prompt. Messages that carry `instruction` and `input` apart (alpaca records do)
+ * get the prompt with input; a chat has the message's content as the instruction. A system message
+ * takes the place of the first sentence; later turns begin with a blank line.
  */
 export const alpaca = (bos: boolean): string =>
   jinja(
@@ -68,7 +87,13 @@ export const alpaca = (bos: boolean): string =>
 
 /** Contents as they are, EOS after answers: for models that were only ever given text. */
 export const plain = (bos: boolean): string =>
-  jinja(bos ? BOS : '', each("{{- message['content'] -}}", `{%- if message['role'] == 'assistant' -%}{{- ${EOS} -}}{%- endif -%}`));
+  jinja(
+    bos ? BOS : '',
+    each(
+      "{{- message['content'] -}}",
+      `{%- if message['role'] == 'assistant' -%}{{- ${EOS} -}}{%- endif -%}`,
+    ),
+  );
 
 const llama2 = jinja(
   foldSystem("'<<SYS>>\\n' + messages[0]['content'] + '\\n<</SYS>>\\n\\n'"),
@@ -95,7 +120,9 @@ const mistral = jinja(
 
 const llama3 = jinja(
   BOS,
-  each("{{- '<|start_header_id|>' + ('ipython' if message['role'] == 'tool' else message['role']) + '<|end_header_id|>\\n\\n' + message['content'].strip() + '<|eot_id|>' -}}"),
+  each(
+    "{{- '<|start_header_id|>' + ('ipython' if message['role'] == 'tool' else message['role']) + '<|end_header_id|>\\n\\n' + message['content'].strip() + '<|eot_id|>' -}}",
+  ),
   prompt("'<|start_header_id|>assistant<|end_header_id|>\\n\\n'"),
 );
 
@@ -103,7 +130,9 @@ const gemma = jinja(
   BOS,
   foldSystem("messages[0]['content']"),
   '{{- lead -}}',
-  eachTurn("{{- '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\\n' + message['content'].strip() + '<end_of_turn>\\n' -}}"),
+  eachTurn(
+    "{{- '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\\n' + message['content'].strip() + '<end_of_turn>\\n' -}}",
+  ),
   prompt("'<start_of_turn>model\\n'"),
 );
 
@@ -114,14 +143,16 @@ const phi3 = jinja(
 );
 
 const zephyr = jinja(
-  each(`{{- ('' if loop.first else '\\n') + '<|' + message['role'] + '|>\\n' + message['content'] + ${EOS} -}}`),
+  each(
+    `{{- ('' if loop.first else '\\n') + '<|' + message['role'] + '|>\\n' + message['content'] + ${EOS} -}}`,
+  ),
   prompt("'\\n<|assistant|>\\n'"),
 );
 
 const vicuna = jinja(
   BOS,
   foldSystem("messages[0]['content']"),
-  "{{- lead if lead else \"A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user's questions.\" -}}",
+  '{{- lead if lead else "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user\'s questions." -}}',
   eachTurn(
     "{%- if message['role'] == 'assistant' -%}",
     `{{- ' ASSISTANT: ' + message['content'] + ${EOS} -}}`,
@@ -142,14 +173,20 @@ const deepseek = jinja(
 
 const chatglm3 = jinja(
   "{{- '[gMASK]sop' -}}",
-  each("{{- '<|' + ('observation' if message['role'] == 'tool' else message['role']) + '|>\\n ' + message['content'] -}}"),
+  each(
+    "{{- '<|' + ('observation' if message['role'] == 'tool' else message['role']) + '|>\\n ' + message['content'] -}}",
+  ),
   `{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- else -%}{{- ${EOS} -}}{%- endif -%}`,
 );
 
-const qwen2 = chatml("{%- if messages[0]['role'] != 'system' -%}{{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' -}}{%- endif -%}");
+const qwen2 = chatml(
+  "{%- if messages[0]['role'] != 'system' -%}{{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' -}}{%- endif -%}",
+);
 const yi15 = jinja(
   "{%- if messages[0]['role'] == 'system' -%}{{- messages[0]['content'] -}}{%- endif -%}",
-  each("{%- if message['role'] != 'system' -%}{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' -}}{%- endif -%}"),
+  each(
+    "{%- if message['role'] != 'system' -%}{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' -}}{%- endif -%}",
+  ),
   prompt("'<|im_start|>assistant\\n'"),
 );
 

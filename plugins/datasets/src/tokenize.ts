@@ -1,4 +1,5 @@
-// Records -> samples in a store: planned, encoded in batches (the native library uses all cores), masked, shaped, written.
+// Records -> samples in a store: planned, encoded in batches (the native library uses all cores),
+// masked, shaped, written.
 import type { Dataset, DatasetRecord, Logger, Tokenizer } from '@lmflow/sdk';
 import { parts } from './cut.ts';
 import { Encoder, type Plan } from './encode.ts';
@@ -16,14 +17,21 @@ export interface TokenizeContext {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A batch ends at this many records or characters, whichever comes first: enough for all cores, little in memory. */
+/**
+ * A batch ends at this many records or characters, whichever comes first: enough for all cores,
+ * little in memory.
+ */
 const BATCH_RECORDS = 256;
 const BATCH_CHARACTERS = 1 << 18;
 /** Texts longer than this are encoded in parts. */
 const LONGEST_TEXT = 1 << 17;
 
 /** Tokenizes a dataset into a store; gives what its index is to say. */
-export async function tokenize(dataset: Dataset, writer: StoreWriter, context: TokenizeContext): Promise<Pick<StoreIndex, 'statistics' | 'dropped' | 'facts'>> {
+export async function tokenize(
+  dataset: Dataset,
+  writer: StoreWriter,
+  context: TokenizeContext,
+): Promise<Pick<StoreIndex, 'statistics' | 'dropped' | 'facts'>> {
   const { tokenizer, options, log } = context;
   const encoder = new Encoder(tokenizer, options.trainOnPrompt);
   const shaper = new Shaper(options, (tokens) => writer.add(tokens));
@@ -45,7 +53,9 @@ export async function tokenize(dataset: Dataset, writer: StoreWriter, context: T
       if (previous?.origin !== record.origin) records++;
       previous = record;
     }
-    log.progress(`tokenizing ${dataset.name}: ${records.toLocaleString('en')} records, ${shaper.tokens.toLocaleString('en')} tokens`);
+    log.progress(
+      `tokenizing ${dataset.name}: ${records.toLocaleString('en')} records, ${shaper.tokens.toLocaleString('en')} tokens`,
+    );
   }
   shaper.flush();
   return {
@@ -55,25 +65,51 @@ export async function tokenize(dataset: Dataset, writer: StoreWriter, context: T
   };
 }
 
-/** Whether a text goes on with the document of the one before: the next part, or a part cut off the same record. */
+/**
+ * Whether a text goes on with the document of the one before: the next part, or a part cut off the
+ * same record.
+ */
 function continues(previous: DatasetRecord | undefined, record: DatasetRecord): boolean {
-  if (record.kind !== 'text' || record.part === undefined || record.part === 'first' || previous?.kind !== 'text') return false;
+  if (
+    record.kind !== 'text' ||
+    record.part === undefined ||
+    record.part === 'first' ||
+    previous?.kind !== 'text'
+  ) {
+    return false;
+  }
   const { origin } = previous;
-  return origin === record.origin || (origin.file === record.origin.file && origin.index !== undefined && origin.index + 1 === record.origin.index);
+  return (
+    origin === record.origin ||
+    (origin.file === record.origin.file &&
+      origin.index !== undefined &&
+      origin.index + 1 === record.origin.index)
+  );
 }
 
-async function encode(plans: readonly Plan[], tokenizer: Tokenizer): Promise<Awaited<ReturnType<Tokenizer['encodeBatch']>>> {
+async function encode(
+  plans: readonly Plan[],
+  tokenizer: Tokenizer,
+): Promise<Awaited<ReturnType<Tokenizer['encodeBatch']>>> {
   const result = new Array<Awaited<ReturnType<Tokenizer['encodeBatch']>>[number]>(plans.length);
   for (const addSpecialTokens of [true, false]) {
-    const chosen = plans.map((_, index) => index).filter((index) => plans[index]!.addSpecialTokens === addSpecialTokens);
+    const chosen = plans
+      .map((_, index) => index)
+      .filter((index) => plans[index]!.addSpecialTokens === addSpecialTokens);
     if (chosen.length === 0) continue;
-    const encodings = await tokenizer.encodeBatch(chosen.map((index) => plans[index]!.text), { addSpecialTokens });
+    const encodings = await tokenizer.encodeBatch(
+      chosen.map((index) => plans[index]!.text),
+      { addSpecialTokens },
+    );
     for (const [at, index] of chosen.entries()) result[index] = encodings[at]!;
   }
   return result;
 }
 
-async function* batches(records: AsyncIterable<DatasetRecord>, signal: AbortSignal | undefined): AsyncGenerator<DatasetRecord[]> {
+async function* batches(
+  records: AsyncIterable<DatasetRecord>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<DatasetRecord[]> {
   let batch: DatasetRecord[] = [];
   let characters = 0;
   for await (const whole of records) {
@@ -92,9 +128,15 @@ async function* batches(records: AsyncIterable<DatasetRecord>, signal: AbortSign
 
 /** A very long text in parts, which share its origin. */
 function inParts(record: DatasetRecord): DatasetRecord[] {
-  if (record.kind !== 'text' || record.part !== undefined || record.text.length <= LONGEST_TEXT) return [record];
+  if (record.kind !== 'text' || record.part !== undefined || record.text.length <= LONGEST_TEXT) {
+    return [record];
+  }
   const texts = parts(record.text, LONGEST_TEXT >>> 1);
-  return texts.map((text, index) => ({ ...record, text, part: index === 0 ? 'first' : index === texts.length - 1 ? 'last' : 'middle' }));
+  return texts.map((text, index) => ({
+    ...record,
+    text,
+    part: index === 0 ? 'first' : index === texts.length - 1 ? 'last' : 'middle',
+  }));
 }
 
 function lengthOf(record: DatasetRecord): number {

@@ -10,41 +10,196 @@ import type { DatasetRecord } from '@lmflow/sdk';
 import { openDatasets } from '../src/dataset.ts';
 import { optionsSchema } from '../src/options.ts';
 import { JsonSplitter } from '../src/readers/splitter.ts';
-import { all, file, folder, hasShared, keepingLog, load, masked, removeFolders, shared, tinyTokenizer } from './kit.ts';
+import {
+  all,
+  file,
+  folder,
+  hasShared,
+  keepingLog,
+  load,
+  masked,
+  removeFolders,
+  shared,
+  tinyTokenizer,
+} from './kit.ts';
 
 /** The records of a setting without their origins, and the format that was told. */
-async function read(dataset: unknown, config: Record<string, unknown> = {}): Promise<{ format: string; records: unknown[] }> {
-  const { train } = await openDatasets({ dataset, evalDataset: undefined }, { options: optionsSchema.parse(config), seed: 1, log: keepingLog() });
+async function read(
+  dataset: unknown,
+  config: Record<string, unknown> = {},
+): Promise<{ format: string; records: unknown[] }> {
+  const { train } = await openDatasets(
+    { dataset, evalDataset: undefined },
+    { options: optionsSchema.parse(config), seed: 1, log: keepingLog() },
+  );
   const records: unknown[] = [];
   for await (const { origin: _, ...record } of train.records()) records.push(record);
   return { format: train.sources[0]!.format, records };
 }
 
-const chat = (...turns: readonly (readonly [string, string])[]): unknown => ({ kind: 'conversation', messages: turns.map(([role, content]) => ({ role, content })) });
+const chat = (...turns: readonly (readonly [string, string])[]): unknown => ({
+  kind: 'conversation',
+  messages: turns.map(([role, content]) => ({ role, content })),
+});
 const hello = chat(['user', 'hi'], ['assistant', 'yes']);
-const preference = { kind: 'preference', messages: [{ role: 'user', content: 'hi' }], chosen: 'yes', rejected: 'no' };
-const messages = [{ role: 'user', content: 'hi' }, { role: 'assistant', content: 'yes' }];
+const preference = {
+  kind: 'preference',
+  messages: [{ role: 'user', content: 'hi' }],
+  chosen: 'yes',
+  rejected: 'no',
+};
+const messages = [
+  { role: 'user', content: 'hi' },
+  { role: 'assistant', content: 'yes' },
+];
 
 const FORMATS: Record<string, readonly [record: unknown, format: string, expected: unknown]> = {
-  'LMFlow text_only': [{ type: 'text_only', instances: [{ text: 'a' }] }, 'text_only', { kind: 'text', text: 'a' }],
-  'LMFlow text2text': [{ type: 'text2text', instances: [{ input: 'a', output: 'b' }] }, 'text2text', { kind: 'completion', prompt: 'a', completion: 'b' }],
-  'LMFlow conversation': [{ type: 'conversation', instances: [{ conversation_id: 1, system: 'S', tools: ['{"name":"t"}'], messages }] }, 'conversation', { ...(chat(['system', 'S'], ['user', 'hi'], ['assistant', 'yes']) as object), tools: [{ name: 't' }] }],
-  'LMFlow paired_conversation': [{ type: 'paired_conversation', instances: [{ chosen: { messages }, rejected: { messages: [messages[0], { role: 'assistant', content: 'no' }] } }] }, 'paired_conversation', preference],
-  'LMFlow paired_text_to_text': [{ type: 'paired_text_to_text', instances: [{ prompt: 'hi', chosen: 'yes', rejected: 'no', margin: 2 }] }, 'preference', { ...preference, margin: 2 }],
-  'LMFlow text_to_scored_textlist': [{ type: 'text_to_scored_textlist', instances: [{ input: 'hi', output: [{ score: 1, text: 'no' }, { score: 3, text: 'yes' }, { score: 2, text: 'so' }] }] }, 'text_to_scored_textlist', { ...preference, margin: 2 }],
+  'LMFlow text_only': [
+    { type: 'text_only', instances: [{ text: 'a' }] },
+    'text_only',
+    { kind: 'text', text: 'a' },
+  ],
+  'LMFlow text2text': [
+    { type: 'text2text', instances: [{ input: 'a', output: 'b' }] },
+    'text2text',
+    { kind: 'completion', prompt: 'a', completion: 'b' },
+  ],
+  'LMFlow conversation': [
+    {
+      type: 'conversation',
+      instances: [{ conversation_id: 1, system: 'S', tools: ['{"name":"t"}'], messages }],
+    },
+    'conversation',
+    {
+      ...(chat(['system', 'S'], ['user', 'hi'], ['assistant', 'yes']) as object),
+      tools: [{ name: 't' }],
+    },
+  ],
+  'LMFlow paired_conversation': [
+    {
+      type: 'paired_conversation',
+      instances: [
+        {
+          chosen: { messages },
+          rejected: { messages: [messages[0], { role: 'assistant', content: 'no' }] },
+        },
+      ],
+    },
+    'paired_conversation',
+    preference,
+  ],
+  'LMFlow paired_text_to_text': [
+    {
+      type: 'paired_text_to_text',
+      instances: [{ prompt: 'hi', chosen: 'yes', rejected: 'no', margin: 2 }],
+    },
+    'preference',
+    { ...preference, margin: 2 },
+  ],
+  'LMFlow text_to_scored_textlist': [
+    {
+      type: 'text_to_scored_textlist',
+      instances: [
+        {
+          input: 'hi',
+          output: [
+            { score: 1, text: 'no' },
+            { score: 3, text: 'yes' },
+            { score: 2, text: 'so' },
+          ],
+        },
+      ],
+    },
+    'text_to_scored_textlist',
+    { ...preference, margin: 2 },
+  ],
   alpaca: [[{ instruction: 'hi', input: '', output: 'yes' }], 'alpaca', hello],
-  'alpaca with input': [[{ instruction: 'do', input: 'it', output: 'yes' }], 'alpaca', { kind: 'conversation', messages: [{ role: 'user', content: 'do\nit', instruction: 'do', input: 'it' }, { role: 'assistant', content: 'yes' }] }],
-  'alpaca with history and nulls': [[{ instruction: 'hi', input: null, output: 'yes', system: 'S', history: [['q', 'a']] }], 'alpaca', chat(['system', 'S'], ['user', 'q'], ['assistant', 'a'], ['user', 'hi'], ['assistant', 'yes'])],
-  sharegpt: [[{ id: 'x', conversations: [{ from: 'human', value: 'hi' }, { from: 'gpt', value: 'yes' }] }], 'sharegpt', hello],
+  'alpaca with input': [
+    [{ instruction: 'do', input: 'it', output: 'yes' }],
+    'alpaca',
+    {
+      kind: 'conversation',
+      messages: [
+        { role: 'user', content: 'do\nit', instruction: 'do', input: 'it' },
+        { role: 'assistant', content: 'yes' },
+      ],
+    },
+  ],
+  'alpaca with history and nulls': [
+    [{ instruction: 'hi', input: null, output: 'yes', system: 'S', history: [['q', 'a']] }],
+    'alpaca',
+    chat(['system', 'S'], ['user', 'q'], ['assistant', 'a'], ['user', 'hi'], ['assistant', 'yes']),
+  ],
+  sharegpt: [
+    [
+      {
+        id: 'x',
+        conversations: [
+          { from: 'human', value: 'hi' },
+          { from: 'gpt', value: 'yes' },
+        ],
+      },
+    ],
+    'sharegpt',
+    hello,
+  ],
   'sharegpt with role and content': [[{ conversations: messages }], 'sharegpt', hello],
   'openai messages': [[{ messages }], 'conversation', hello],
-  'openai with a developer and text parts': [[{ messages: [{ role: 'developer', content: 'S' }, { role: 'user', content: [{ type: 'text', text: 'h' }, { type: 'text', text: 'i' }] }, messages[1]] }], 'conversation', chat(['system', 'S'], ['user', 'hi'], ['assistant', 'yes'])],
-  'prompt and completion': [[{ prompt: 'a', completion: 'b' }], 'prompt_completion', { kind: 'completion', prompt: 'a', completion: 'b' }],
-  'prompt and completion of messages': [[{ prompt: [messages[0]], completion: [messages[1]] }], 'prompt_completion', hello],
-  'input and output': [[{ input: 'a', output: 'b' }], 'text2text', { kind: 'completion', prompt: 'a', completion: 'b' }],
-  'preference of messages': [[{ chosen: messages, rejected: [messages[0], { role: 'assistant', content: 'no' }] }], 'preference', preference],
-  'preference of alpaca': [[{ instruction: 'hi', chosen: 'yes', rejected: 'no' }], 'alpaca_preference', preference],
-  'preference of sharegpt': [[{ conversations: [{ from: 'human', value: 'hi' }], chosen: { from: 'gpt', value: 'yes' }, rejected: { from: 'gpt', value: 'no' } }], 'sharegpt_preference', preference],
+  'openai with a developer and text parts': [
+    [
+      {
+        messages: [
+          { role: 'developer', content: 'S' },
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'h' },
+              { type: 'text', text: 'i' },
+            ],
+          },
+          messages[1],
+        ],
+      },
+    ],
+    'conversation',
+    chat(['system', 'S'], ['user', 'hi'], ['assistant', 'yes']),
+  ],
+  'prompt and completion': [
+    [{ prompt: 'a', completion: 'b' }],
+    'prompt_completion',
+    { kind: 'completion', prompt: 'a', completion: 'b' },
+  ],
+  'prompt and completion of messages': [
+    [{ prompt: [messages[0]], completion: [messages[1]] }],
+    'prompt_completion',
+    hello,
+  ],
+  'input and output': [
+    [{ input: 'a', output: 'b' }],
+    'text2text',
+    { kind: 'completion', prompt: 'a', completion: 'b' },
+  ],
+  'preference of messages': [
+    [{ chosen: messages, rejected: [messages[0], { role: 'assistant', content: 'no' }] }],
+    'preference',
+    preference,
+  ],
+  'preference of alpaca': [
+    [{ instruction: 'hi', chosen: 'yes', rejected: 'no' }],
+    'alpaca_preference',
+    preference,
+  ],
+  'preference of sharegpt': [
+    [
+      {
+        conversations: [{ from: 'human', value: 'hi' }],
+        chosen: { from: 'gpt', value: 'yes' },
+        rejected: { from: 'gpt', value: 'no' },
+      },
+    ],
+    'sharegpt_preference',
+    preference,
+  ],
 };
 
 for (const [name, [content, format, expected]] of Object.entries(FORMATS)) {
@@ -53,10 +208,25 @@ for (const [name, [content, format, expected]] of Object.entries(FORMATS)) {
   });
 }
 
-const rows = [{ instruction: 'hi', input: '', output: 'yes' }, { instruction: 'a "b"\n,c', input: '', output: 'd' }];
+const rows = [
+  { instruction: 'hi', input: '', output: 'yes' },
+  { instruction: 'a "b"\n,c', input: '', output: 'd' },
+];
 const csv = (rows_: readonly Record<string, string>[], delimiter: string): string =>
-  [Object.keys(rows_[0]!), ...rows_.map((row) => Object.values(row))].map((cells) => cells.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(delimiter)).join('\n');
-const parquet = (): Uint8Array => new Uint8Array(parquetWriteBuffer({ columnData: ['instruction', 'input', 'output'].map((key) => ({ name: key, data: rows.map((row) => row[key as 'input']), type: 'STRING' as const })), rowGroupSize: 1 }));
+  [Object.keys(rows_[0]!), ...rows_.map((row) => Object.values(row))]
+    .map((cells) => cells.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(delimiter))
+    .join('\n');
+const parquet = (): Uint8Array =>
+  new Uint8Array(
+    parquetWriteBuffer({
+      columnData: ['instruction', 'input', 'output'].map((key) => ({
+        name: key,
+        data: rows.map((row) => row[key as 'input']),
+        type: 'STRING' as const,
+      })),
+      rowGroupSize: 1,
+    }),
+  );
 
 const FILES: Record<string, unknown> = {
   'a.json': rows,
@@ -77,13 +247,24 @@ const FILES: Record<string, unknown> = {
 
 for (const [name, content] of Object.entries(FILES)) {
   test(`the file ${name}`, async () => {
-    assert.equal(await read(file(name, content)), { format: 'alpaca', records: [hello, chat(['user', 'a "b"\n,c'], ['assistant', 'd'])] });
+    assert.equal(await read(file(name, content)), {
+      format: 'alpaca',
+      records: [hello, chat(['user', 'a "b"\n,c'], ['assistant', 'd'])],
+    });
   });
 }
 
 test('messages in cells of CSV are read as JSON, and parquet lists as lists', async () => {
-  assert.equal((await read(file('a.csv', csv([{ messages: JSON.stringify(messages) }], ',')))).records, [hello]);
-  const path = file('a.parquet', new Uint8Array(parquetWriteBuffer({ columnData: [{ name: 'messages', data: [messages], type: 'JSON' }] })));
+  assert.equal(
+    (await read(file('a.csv', csv([{ messages: JSON.stringify(messages) }], ',')))).records,
+    [hello],
+  );
+  const path = file(
+    'a.parquet',
+    new Uint8Array(
+      parquetWriteBuffer({ columnData: [{ name: 'messages', data: [messages], type: 'JSON' }] }),
+    ),
+  );
   assert.equal((await read(path)).records, [hello]);
 });
 
@@ -94,30 +275,59 @@ test('a folder is its files in order; hidden files, README and descriptions are 
   file('README.md', 'x', path);
   file('.hidden.jsonl', 'x', path);
   file('dataset_info.json', {}, path);
-  assert.equal((await read(path)).records, [{ kind: 'text', text: 'one' }, { kind: 'text', text: 'two' }]);
+  assert.equal((await read(path)).records, [
+    { kind: 'text', text: 'one' },
+    { kind: 'text', text: 'two' },
+  ]);
   const splits = folder();
-  for (const name of ['train-00001', 'train-00000', 'valid', 'test']) file(`${name}.jsonl`, JSON.stringify({ text: name }), splits);
-  const texts = async (dataset: unknown): Promise<unknown[]> => (await read(dataset)).records.map((record) => (record as { text: string }).text);
+  for (const name of ['train-00001', 'train-00000', 'valid', 'test']) {
+    file(`${name}.jsonl`, JSON.stringify({ text: name }), splits);
+  }
+  const texts = async (dataset: unknown): Promise<unknown[]> =>
+    (await read(dataset)).records.map((record) => (record as { text: string }).text);
   assert.equal(await texts(splits), ['train-00000', 'train-00001']);
   assert.equal(await texts({ path: splits, split: 'validation' }), ['valid']);
   mkdirSync(join(path, 'more'));
   file('c.jsonl', JSON.stringify({ text: 'three' }), join(path, 'more'));
   assert.equal(await texts({ path, subset: 'more' }), ['three']);
-  const { evaluation } = await openDatasets({ dataset: splits, evalDataset: splits }, { options: optionsSchema.parse({}), seed: 1, log: keepingLog() });
+  const { evaluation } = await openDatasets(
+    { dataset: splits, evalDataset: splits },
+    { options: optionsSchema.parse({}), seed: 1, log: keepingLog() },
+  );
   const first = await evaluation!.records()[Symbol.asyncIterator]().next();
   assert.is((first.value as { text: string }).text, 'valid');
 });
 
 test('columns, a text field and a format by name', async () => {
   const path = file('a.jsonl', JSON.stringify({ question: 'q', answer: 'a', body: 'text' }));
-  assert.equal((await read({ path, columns: { prompt: 'question', completion: 'answer' } })).records, [{ kind: 'completion', prompt: 'q', completion: 'a' }]);
-  assert.equal((await read({ path, format: 'alpaca', columns: { instruction: 'question', output: 'answer' } })).records, [chat(['user', 'q'], ['assistant', 'a'])]);
-  assert.equal((await read(path, { datasetTextField: 'body' })).records, [{ kind: 'text', text: 'text' }]);
-  assert.equal((await read(path, { datasetColumns: { input: 'question', output: 'answer' }, datasetFormat: 'text2text' })).records, [{ kind: 'completion', prompt: 'q', completion: 'a' }]);
+  assert.equal(
+    (await read({ path, columns: { prompt: 'question', completion: 'answer' } })).records,
+    [{ kind: 'completion', prompt: 'q', completion: 'a' }],
+  );
+  assert.equal(
+    (await read({ path, format: 'alpaca', columns: { instruction: 'question', output: 'answer' } }))
+      .records,
+    [chat(['user', 'q'], ['assistant', 'a'])],
+  );
+  assert.equal((await read(path, { datasetTextField: 'body' })).records, [
+    { kind: 'text', text: 'text' },
+  ]);
+  assert.equal(
+    (
+      await read(path, {
+        datasetColumns: { input: 'question', output: 'answer' },
+        datasetFormat: 'text2text',
+      })
+    ).records,
+    [{ kind: 'completion', prompt: 'q', completion: 'a' }],
+  );
 });
 
 test('a .txt is one document with one EOS, or a text a paragraph or line', async () => {
-  const content = Array.from({ length: 400 }, (_, index) => `Paragraph ${index} has a few words.\nAnd a second line.`).join('\n\n');
+  const content = Array.from(
+    { length: 400 },
+    (_, index) => `Paragraph ${index} has a few words.\nAnd a second line.`,
+  ).join('\n\n');
   const path = file('a.txt', content);
   const whole = (await read(path)).records as { text: string; part?: string }[];
   assert.ok(whole.length > 3);
@@ -136,13 +346,22 @@ test('a .txt is one document with one EOS, or a text a paragraph or line', async
 
 test('the splitter gives the same pieces wherever the text is cut', () => {
   const values = [{ a: 'x]}"\\', b: [1, { c: '\\"' }] }, { text: 'ü\n' }, {}];
-  const text = JSON.stringify({ type: 't', note: ['[', { instances: 1 }], instances: values }, null, 1);
+  const text = JSON.stringify(
+    { type: 't', note: ['[', { instances: 1 }], instances: values },
+    null,
+    1,
+  );
   for (let size = 1; size < 20; size++) {
     const splitter = new JsonSplitter('f');
     const pieces = [];
-    for (let at = 0; at < text.length; at += size) pieces.push(...splitter.push(text.slice(at, at + size)));
+    for (let at = 0; at < text.length; at += size) {
+      pieces.push(...splitter.push(text.slice(at, at + size)));
+    }
     pieces.push(...splitter.end());
-    assert.equal(pieces.map((piece) => JSON.parse(piece.text) as unknown), values);
+    assert.equal(
+      pieces.map((piece) => JSON.parse(piece.text) as unknown),
+      values,
+    );
     assert.is(splitter.members['type'], 't');
     assert.is(text.split('\n')[pieces[1]!.line - 1]!.trim(), '{');
   }
@@ -153,10 +372,15 @@ test('a file of 50 MB streams through in bounded memory', async () => {
   const out = createWriteStream(path);
   const record = JSON.stringify({ text: 'word '.repeat(200) });
   out.write('[');
-  for (let index = 0; index < 50_000; index++) if (!out.write(index === 0 ? record : `,\n${record}`)) await once(out, 'drain');
+  for (let index = 0; index < 50_000; index++) {
+    if (!out.write(index === 0 ? record : `,\n${record}`)) await once(out, 'drain');
+  }
   out.end(']');
   await once(out, 'close');
-  const { train } = await openDatasets({ dataset: path, evalDataset: undefined }, { options: optionsSchema.parse({}), seed: 1, log: keepingLog() });
+  const { train } = await openDatasets(
+    { dataset: path, evalDataset: undefined },
+    { options: optionsSchema.parse({}), seed: 1, log: keepingLog() },
+  );
   const before = process.memoryUsage().rss;
   let highest = before;
   let count = 0;
@@ -170,7 +394,9 @@ test('a file of 50 MB streams through in bounded memory', async () => {
 
 test('a large CSV file is read to its end, or as far as it is wanted, without a warning', async () => {
   const warnings: Error[] = [];
-  const keep = (warning: Error): void => { warnings.push(warning); };
+  const keep = (warning: Error): void => {
+    warnings.push(warning);
+  };
   process.on('warning', keep);
   const path = file('large.csv', `text\n${`${'x'.repeat(99)}\n`.repeat(60_000)}`);
   assert.is((await read(path)).records.length, 60_000);

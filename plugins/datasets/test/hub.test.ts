@@ -1,4 +1,5 @@
-// Datasets of the Hugging Face Hub, from a server of this test that speaks the hub's protocol: choosing files, the cache, being offline.
+// Datasets of the Hugging Face Hub, from a server of this test that speaks the hub's protocol:
+// choosing files, the cache, being offline.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -33,14 +34,35 @@ test.before(async () => {
       const [id, revision] = [info[1]!, decodeURIComponent(info[2] ?? 'main')];
       if (id === 'me/gated') return answer(403, { error: 'gated' });
       const commit = revision.includes('convert') ? CONVERTED : COMMIT;
-      return files.has(`${id}@${commit}`) && revision !== 'nope' ? answer(200, { _id: '1', id, sha: commit, private: false, downloads: 0, likes: 0, gated: false, lastModified: '2024-01-01T00:00:00Z' }) : answer(404, { error: 'not found' });
+      return files.has(`${id}@${commit}`) && revision !== 'nope'
+        ? answer(200, {
+            _id: '1',
+            id,
+            sha: commit,
+            private: false,
+            downloads: 0,
+            likes: 0,
+            gated: false,
+            lastModified: '2024-01-01T00:00:00Z',
+          })
+        : answer(404, { error: 'not found' });
     }
     const tree = /^\/api\/datasets\/([^/]+\/[^/]+)\/tree\/([^/]+)/.exec(url.pathname);
     if (tree) {
-      return answer(200, Object.entries(files.get(`${tree[1]}@${tree[2]}`)!).map(([path, content]) => ({ type: 'file', path, size: Buffer.byteLength(content), oid: 'x', lfs: { oid: sha256(content), size: Buffer.byteLength(content), pointerSize: 1 } })));
+      return answer(
+        200,
+        Object.entries(files.get(`${tree[1]}@${tree[2]}`)!).map(([path, content]) => ({
+          type: 'file',
+          path,
+          size: Buffer.byteLength(content),
+          oid: 'x',
+          lfs: { oid: sha256(content), size: Buffer.byteLength(content), pointerSize: 1 },
+        })),
+      );
     }
     const resolved = /^\/datasets\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname);
-    const content = resolved && files.get(`${resolved[1]}@${resolved[2]}`)?.[decodeURIComponent(resolved[3]!)];
+    const content =
+      resolved && files.get(`${resolved[1]}@${resolved[2]}`)?.[decodeURIComponent(resolved[3]!)];
     if (content === null || content === undefined) return answer(404, { error: 'no such file' });
     const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
     return answer(from > 0 ? 206 : 200, (damage?.(content) ?? content).slice(from));
@@ -65,7 +87,8 @@ test.after(() => {
   removeFolders();
 });
 
-const records = (...texts: readonly string[]): string => texts.map((text) => JSON.stringify({ text })).join('\n');
+const records = (...texts: readonly string[]): string =>
+  texts.map((text) => JSON.stringify({ text })).join('\n');
 async function read(dataset: unknown, config: Record<string, unknown> = {}): Promise<string[]> {
   const tokenizer = await tinyTokenizer();
   const { train } = await load({ dataset, ...config }, { tokenizer });
@@ -73,20 +96,41 @@ async function read(dataset: unknown, config: Record<string, unknown> = {}): Pro
 }
 
 test('an id is told from a path', () => {
-  assert.equal(['owner/name', 'a-b/c_d.e', 'data/train.json', './x', 'x', '/a/b', 'a/b/c'].map(isHubId), [true, true, false, false, false, false, false]);
+  assert.equal(
+    ['owner/name', 'a-b/c_d.e', 'data/train.json', './x', 'x', '/a/b', 'a/b/c'].map(isHubId),
+    [true, true, false, false, false, false, false],
+  );
 });
 
 test('the training files of a dataset are downloaded once; evaluation takes the validation files; the token is sent', async () => {
   process.env['HF_TOKEN'] = 'secret';
-  files.set(`me/data@${COMMIT}`, { 'README.md': 'x', 'data/train-00000-of-00002.jsonl': records('one'), 'data/train-00001-of-00002.jsonl': records('two'), 'data/validation.jsonl': records('three'), 'data/test.jsonl': records('four') });
+  files.set(`me/data@${COMMIT}`, {
+    'README.md': 'x',
+    'data/train-00000-of-00002.jsonl': records('one'),
+    'data/train-00001-of-00002.jsonl': records('two'),
+    'data/validation.jsonl': records('three'),
+    'data/test.jsonl': records('four'),
+  });
   assert.equal(await read('me/data'), ['one', 'two']);
   assert.ok(requests.every((request) => request.startsWith('Bearer secret ')));
-  const downloads = (): number => requests.filter((request) => request.includes('/resolve/')).length;
+  const downloads = (): number =>
+    requests.filter((request) => request.includes('/resolve/')).length;
   assert.is(downloads(), 2);
   assert.equal(await read('me/data', { evalDataset: 'me/data' }), ['one', 'two']);
   assert.is(downloads(), 3);
   assert.equal(await read({ path: 'me/data', split: 'test' }), ['four']);
-  assert.ok(existsSync(join(process.env['HF_HUB_CACHE']!, 'datasets--me--data', 'snapshots', COMMIT, 'data', 'test.jsonl')));
+  assert.ok(
+    existsSync(
+      join(
+        process.env['HF_HUB_CACHE']!,
+        'datasets--me--data',
+        'snapshots',
+        COMMIT,
+        'data',
+        'test.jsonl',
+      ),
+    ),
+  );
 });
 
 test('offline, what was downloaded is used; what was not is an error that says what to do', async () => {
@@ -117,18 +161,30 @@ test('a host that cannot be reached: the cache with a warning, or an error', asy
 });
 
 test('subsets are folders or beginnings of names; several without a usual one must be chosen from', async () => {
-  files.set(`me/sets@${COMMIT}`, { 'en/train.jsonl': records('english'), 'de/train.jsonl': records('deutsch') });
+  files.set(`me/sets@${COMMIT}`, {
+    'en/train.jsonl': records('english'),
+    'de/train.jsonl': records('deutsch'),
+  });
   const error = await failure(() => read('me/sets'));
   assert.match(error.message, 'choose one with `subset`: de, en');
   assert.equal(await read({ path: 'me/sets', subset: 'de' }), ['deutsch']);
-  assert.is((await failure(() => read({ path: 'me/sets', subset: 'fr' }))).code, 'LMFLOW_DATASET_SUBSET_UNKNOWN');
-  files.set(`me/named@${COMMIT}`, { 'main-train.jsonl': records('m'), 'extra-train.jsonl': records('e') });
+  assert.is(
+    (await failure(() => read({ path: 'me/sets', subset: 'fr' }))).code,
+    'LMFLOW_DATASET_SUBSET_UNKNOWN',
+  );
+  files.set(`me/named@${COMMIT}`, {
+    'main-train.jsonl': records('m'),
+    'extra-train.jsonl': records('e'),
+  });
   assert.equal(await read({ path: 'me/named', subset: 'extra' }), ['e']);
 });
 
 test('a dataset that brings a script is taken from the branch of converted files', async () => {
   files.set(`me/script@${COMMIT}`, { 'script.py': 'x' });
-  files.set(`me/script@${CONVERTED}`, { 'default/train/0000.jsonl': records('converted'), 'default/test/0000.jsonl': records('not') });
+  files.set(`me/script@${CONVERTED}`, {
+    'default/train/0000.jsonl': records('converted'),
+    'default/test/0000.jsonl': records('not'),
+  });
   assert.equal(await read('me/script'), ['converted']);
   files.set(`me/none@${COMMIT}`, { 'script.py': 'x' });
   assert.match((await failure(() => read('me/none'))).message, 'no data files');
@@ -138,7 +194,10 @@ test('absent, gated and a wrong revision are errors that say so', async () => {
   files.set(`me/data@${COMMIT}`, { 'train.jsonl': records('one') });
   assert.match((await failure(() => read('me/absent'))).message, 'does not exist there (404)');
   assert.match((await failure(() => read('me/gated'))).message, 'HF_TOKEN');
-  assert.is((await failure(() => read({ path: 'me/data', revision: 'nope' }))).code, 'LMFLOW_DATASET_HUB');
+  assert.is(
+    (await failure(() => read({ path: 'me/data', revision: 'nope' }))).code,
+    'LMFLOW_DATASET_HUB',
+  );
 });
 
 test('a download that breaks off goes on where it stopped; a damaged one is thrown away', async () => {

@@ -1,9 +1,19 @@
-// What the tests of this plugin share: folders that go away, tiny tokenizers, a loader without a kernel, a log that is kept.
+// What the tests of this plugin share: folders that go away, tiny tokenizers, a loader without a
+// kernel, a log that is kept.
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { loadTokenizer } from '@lmflow/plugin-models';
-import { isLMFlowError, type DatasetRequest, type Dataset, type LMFlowError, type Logger, type Sample, type Samples, type Tokenizer } from '@lmflow/sdk';
+import {
+  isLMFlowError,
+  type DatasetRequest,
+  type Dataset,
+  type LMFlowError,
+  type Logger,
+  type Sample,
+  type Samples,
+  type Tokenizer,
+} from '@lmflow/sdk';
 import { DatasetLoader } from '../src/loader.ts';
 import { optionsSchema } from '../src/options.ts';
 
@@ -31,7 +41,12 @@ export function removeFolders(): void {
 export function file(name: string, content: unknown, into = folder()): string {
   const path = join(into, name);
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content));
+  writeFileSync(
+    path,
+    typeof content === 'string' || content instanceof Uint8Array
+      ? content
+      : JSON.stringify(content),
+  );
   return path;
 }
 
@@ -48,19 +63,72 @@ export interface TinyTokenizer {
 }
 
 /** A byte-level BPE of the printable characters, made as files and read by the models plugin. */
-export async function tinyTokenizer({ special = [], merges = [], bos = false, eos = '</s>', pad, chatTemplate }: TinyTokenizer = {}): Promise<Tokenizer> {
+export async function tinyTokenizer({
+  special = [],
+  merges = [],
+  bos = false,
+  eos = '</s>',
+  pad,
+  chatTemplate,
+}: TinyTokenizer = {}): Promise<Tokenizer> {
   const control = ['<unk>', '<s>', '</s>', ...special];
-  const characters = ['Ġ', 'Ċ', ...Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index))];
+  const characters = [
+    'Ġ',
+    'Ċ',
+    ...Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index)),
+  ];
   const tokens = [...new Set([...control, ...characters, ...merges.map((pair) => pair.join(''))])];
   const json = {
-    version: '1.0', truncation: null, padding: null, normalizer: null,
-    added_tokens: control.map((content, id) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
-    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: true },
-    post_processor: bos ? { type: 'TemplateProcessing', single: [{ SpecialToken: { id: '<s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }], pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 1 } }], special_tokens: { '<s>': { id: '<s>', ids: [1], tokens: ['<s>'] } } } : null,
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    normalizer: null,
+    added_tokens: control.map((content, id) => ({
+      id,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
+    pre_tokenizer: {
+      type: 'ByteLevel',
+      add_prefix_space: false,
+      trim_offsets: false,
+      use_regex: true,
+    },
+    post_processor: bos
+      ? {
+          type: 'TemplateProcessing',
+          single: [
+            { SpecialToken: { id: '<s>', type_id: 0 } },
+            { Sequence: { id: 'A', type_id: 0 } },
+          ],
+          pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 1 } }],
+          special_tokens: { '<s>': { id: '<s>', ids: [1], tokens: ['<s>'] } },
+        }
+      : null,
     decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: true },
-    model: { type: 'BPE', dropout: null, unk_token: '<unk>', continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, ignore_merges: false, vocab: Object.fromEntries(tokens.map((token, id) => [token, id])), merges },
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: '<unk>',
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      merges,
+    },
   };
-  const config = { bos_token: '<s>', eos_token: eos, ...(pad ? { pad_token: pad } : {}), ...(chatTemplate ? { chat_template: chatTemplate } : {}) };
+  const config = {
+    bos_token: '<s>',
+    eos_token: eos,
+    ...(pad ? { pad_token: pad } : {}),
+    ...(chatTemplate ? { chat_template: chatTemplate } : {}),
+  };
   const path = folder();
   file('tokenizer.json', json, path);
   file('tokenizer_config.json', config, path);
@@ -73,7 +141,16 @@ export const stories = (): Promise<Tokenizer> => loadTokenizer(join(shared, 'mod
 export function keepingLog(): Logger & { readonly lines: string[] } {
   const lines: string[] = [];
   const keep = (text: string): void => void lines.push(text);
-  return { lines, info: keep, warn: (text) => keep(`warning: ${text}`), error: keep, debug: keep, progress: () => undefined, event: () => undefined, table: (title, rows) => keep([title, ...rows.map((row) => row.join(': '))].join('\n')) };
+  return {
+    lines,
+    info: keep,
+    warn: (text) => keep(`warning: ${text}`),
+    error: keep,
+    debug: keep,
+    progress: () => undefined,
+    event: () => undefined,
+    table: (title, rows) => keep([title, ...rows.map((row) => row.join(': '))].join('\n')),
+  };
 }
 
 export interface LoadOptions {
@@ -84,17 +161,33 @@ export interface LoadOptions {
   readonly log?: Logger;
 }
 
-/** Runs the loader as the kernel would: options parsed, hooks passed through. The cache is a folder of the test unless named. */
-export async function load(config: Record<string, unknown>, { tokenizer, maxPositions = 512, onDataset, onSamples, log = keepingLog() }: LoadOptions = {}): ReturnType<DatasetLoader['load']> {
+/**
+ * Runs the loader as the kernel would: options parsed, hooks passed through. The cache is a folder
+ * of the test unless named.
+ */
+export async function load(
+  config: Record<string, unknown>,
+  { tokenizer, maxPositions = 512, onDataset, onSamples, log = keepingLog() }: LoadOptions = {},
+): ReturnType<DatasetLoader['load']> {
   const { dataset, seed = 42, ...rest } = config;
   const options = optionsSchema.parse({ datasetCacheDir: folder(), ...rest });
   const hook = <T>(change?: (value: T, request: DatasetRequest) => T): never =>
-    ({ promise: (value: T, request: DatasetRequest) => Promise.resolve(change ? change(value, request) : value) }) as never;
-  const loader = new DatasetLoader({ options, config: { dataset, seed } as never, hooks: { onDataset: hook(onDataset), onSamples: hook(onSamples) }, log, version: '0' });
+    ({
+      promise: (value: T, request: DatasetRequest) =>
+        Promise.resolve(change ? change(value, request) : value),
+    }) as never;
+  const loader = new DatasetLoader({
+    options,
+    config: { dataset, seed } as never,
+    hooks: { onDataset: hook(onDataset), onSamples: hook(onSamples) },
+    log,
+    version: '0',
+  });
   return loader.load({ tokenizer: tokenizer ?? (await tinyTokenizer()), maxPositions });
 }
 
-export const all = (samples: Samples): Sample[] => Array.from({ length: samples.length }, (_, index) => samples.get(index));
+export const all = (samples: Samples): Sample[] =>
+  Array.from({ length: samples.length }, (_, index) => samples.get(index));
 
 /** The text of a sample with trained parts in brackets. */
 export function masked(sample: Sample, tokenizer: Tokenizer): string {

@@ -7,15 +7,34 @@ import datasets, { DATASETS, datasetOptions } from '../src/index.ts';
 import { file, folder, removeFolders, tinyTokenizer } from './kit.ts';
 
 test('every key is described', () => {
-  for (const [key, schema] of Object.entries(datasetOptions.shape)) assert.ok(schema.description, key);
+  for (const [key, schema] of Object.entries(datasetOptions.shape)) {
+    assert.ok(schema.description, key);
+  }
 });
 
 test('a kernel with the plugin loads samples, keys under aliases and taps included', async () => {
-  const data = file('a.json', [{ input: 'q', output: ' a' }, { input: 'long', output: 'x'.repeat(100) }]);
+  const data = file('a.json', [
+    { input: 'q', output: ' a' },
+    { input: 'long', output: 'x'.repeat(100) },
+  ]);
   let taps = 0;
-  const tapping = definePlugin({ name: 'tapping', version: '1.0.0', sdk: '^1.0.0', apply: ({ hooks }) => hooks.onDataset.tap('tapping', (dataset) => { taps++; return dataset; }) });
-  const { kernel, log } = await createTestKernel({ plugins: [datasets(), tapping()], config: { dataset: data, maxLength: 40, datasetCacheDir: folder() } });
-  const { train } = await kernel.resolve(SAMPLES).load({ tokenizer: await tinyTokenizer(), maxPositions: 64 });
+  const tapping = definePlugin({
+    name: 'tapping',
+    version: '1.0.0',
+    sdk: '^1.0.0',
+    apply: ({ hooks }) =>
+      hooks.onDataset.tap('tapping', (dataset) => {
+        taps++;
+        return dataset;
+      }),
+  });
+  const { kernel, log } = await createTestKernel({
+    plugins: [datasets(), tapping()],
+    config: { dataset: data, maxLength: 40, datasetCacheDir: folder() },
+  });
+  const { train } = await kernel
+    .resolve(SAMPLES)
+    .load({ tokenizer: await tinyTokenizer(), maxPositions: 64 });
   assert.is(taps, 1);
   assert.equal([train.length, train.statistics.truncated], [2, 1]);
   assert.ok(log.texts('info').includes('a.json: text2text, 2 records'));

@@ -1,28 +1,50 @@
-// From a flat graph to the bytes of an ONNX model, and what must be fed beside the program's own inputs.
-import { BYTES, sizeOf, type Graph, type MemoryWeight, type Node, type Value, type WeightSource } from '@lmflow/sdk/graph';
+// From a flat graph to the bytes of an ONNX model, and what must be fed beside the program's own
+// inputs.
+import {
+  BYTES,
+  sizeOf,
+  type Graph,
+  type MemoryWeight,
+  type Node,
+  type Value,
+  type WeightSource,
+} from '@lmflow/sdk/graph';
 import { LMFlowError } from '@lmflow/sdk';
 import { compileFailed } from './errors.ts';
 import type { Flat } from './flatten.ts';
 import { planFusions } from './fusions.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import { Emitter } from './onnx/emitter.ts';
-import { ELEMENT_TYPES, encodeModel, type NodeProto, type TensorProto, type ValueInfoProto } from './onnx/schema.ts';
+import {
+  ELEMENT_TYPES,
+  encodeModel,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from './onnx/schema.ts';
 import { tidy } from './onnx/tidy.ts';
 import { externalLocation } from './weights/external.ts';
 
 export interface Compiled {
   readonly model: Uint8Array;
-  /** Weights in memory, fed at every run (in place) rather than copied into the model: ONNX input name -> weight. */
+  /**
+   * Weights in memory, fed at every run (in place) rather than copied into the model: ONNX input
+   * name -> weight.
+   */
   readonly fed: ReadonlyMap<string, MemoryWeight>;
-  /** Whether a kernel needs prepacked weights, or is faster with them (see Emitter.needPrepacking and prepackingPays). */
+  /**
+   * Whether a kernel needs prepacked weights, or is faster with them (see Emitter.needPrepacking
+   * and prepackingPays).
+   */
   readonly prepack: 'needed' | 'worth' | undefined;
   /** Whether the model has the output LAST_WORD. */
   readonly lastWord: boolean;
 }
 
 /**
- * An output that the runtime's binding cannot turn into JavaScript, the first in line: asked for, it ends a run that has succeeded with
- * an error before the binding copies the other outputs, which have been written in place. (0.6 ms a MB, and as much garbage.)
+ * An output that the runtime's binding cannot turn into JavaScript, the first in line: asked for,
+ * it ends a run that has succeeded with an error before the binding copies the other outputs, which
+ * have been written in place. (0.6 ms a MB, and as much garbage.)
  */
 export const LAST_WORD = 'last word';
 
@@ -37,25 +59,55 @@ export const outputName = (name: string): string => `output:${name}`;
 const EMBEDDED_BYTES = 1 << 16;
 
 /**
- * Lowers every node and encodes the model. `name` is for messages; `cpu`: it runs on the processor, which writes outputs where the caller wants them.
- * Throws LMFLOW_ENGINE_COMPILE_FAILED naming the node.
+ * Lowers every node and encodes the model. `name` is for messages; `cpu`: it runs on the processor,
+ * which writes outputs where the caller wants them. Throws LMFLOW_ENGINE_COMPILE_FAILED naming the
+ * node.
  */
-export function compileModel(flat: Flat, lowerings: Lowerings, name: string, cpu = false): Compiled {
+export function compileModel(
+  flat: Flat,
+  lowerings: Lowerings,
+  name: string,
+  cpu = false,
+): Compiled {
   const { graph, nodes } = flat;
   const emit = new Emitter(countUses(flat), { cpu });
   const fed = new Map<string, MemoryWeight>();
-  const inputs = [...graph.inputs].map(([input, value]) => { emit.set(value, inputName(input)); return valueInfo(inputName(input), value); });
+  const inputs = [...graph.inputs].map(([input, value]) => {
+    emit.set(value, inputName(input));
+    return valueInfo(inputName(input), value);
+  });
   for (const value of leaves(graph, nodes)) emitLeaf(emit, value, fed, inputs);
   lowerNodes(emit, flat, lowerings, name);
   nameOutputs(emit, graph, outputName);
   const outputs = [...graph.outputs].map(([output, value]) => valueInfo(outputName(output), value));
   const lastWord = cpu && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
   if (lastWord) outputs.unshift(emitLastWord(emit));
-  return { lastWord, prepack: emit.prepack, model: encodeModel({ name, node: forExecution(tidy(emit.nodes, outputs.map((output) => output.name))), initializer: emit.initializers, input: inputs, output: outputs }), fed };
+  return {
+    lastWord,
+    prepack: emit.prepack,
+    model: encodeModel({
+      name,
+      node: forExecution(
+        tidy(
+          emit.nodes,
+          outputs.map((output) => output.name),
+        ),
+      ),
+      initializer: emit.initializers,
+      input: inputs,
+      output: outputs,
+    }),
+    fed,
+  };
 }
 
 /** Emits every node. Throws LMFLOW_ENGINE_COMPILE_FAILED naming the node. */
-export function lowerNodes(emit: Emitter, { graph, nodes, names }: Flat, lowerings: Lowerings, name: string): void {
+export function lowerNodes(
+  emit: Emitter,
+  { graph, nodes, names }: Flat,
+  lowerings: Lowerings,
+  name: string,
+): void {
   const { absorbed, fused } = planFusions(nodes, graph, emit.uses);
   for (const node of nodes) {
     if (absorbed.has(node)) continue;
@@ -63,7 +115,9 @@ export function lowerNodes(emit: Emitter, { graph, nodes, names }: Flat, lowerin
     try {
       emit.named(ours, () => (fused.get(node) ?? lowerings.find(node)!)(emit, node));
     } catch (error) {
-      throw error instanceof LMFlowError ? error : compileFailed(name, `${ours} (${node.op.name})`, error);
+      throw error instanceof LMFlowError
+        ? error
+        : compileFailed(name, `${ours} (${node.op.name})`, error);
     }
   }
 }
@@ -71,7 +125,9 @@ export function lowerNodes(emit: Emitter, { graph, nodes, names }: Flat, lowerin
 /** How often each value is read, as an output too. */
 export function countUses({ graph, nodes }: Flat): Map<Value, number> {
   const uses = new Map<Value, number>();
-  const count = (value: Value): void => { uses.set(value, (uses.get(value) ?? 0) + 1); };
+  const count = (value: Value): void => {
+    uses.set(value, (uses.get(value) ?? 0) + 1);
+  };
   for (const node of nodes) node.inputs.forEach(count);
   for (const value of graph.outputs.values()) count(value);
   return uses;
@@ -80,10 +136,17 @@ export function countUses({ graph, nodes }: Flat): Map<Value, number> {
 /** The constants and weights that are read. */
 export function leaves(graph: Graph, nodes: readonly Node[]): Set<Value> {
   const used = [...nodes.flatMap((node) => node.inputs), ...graph.outputs.values()];
-  return new Set(used.filter(({ source }) => source.kind === 'constant' || source.kind === 'weight'));
+  return new Set(
+    used.filter(({ source }) => source.kind === 'constant' || source.kind === 'weight'),
+  );
 }
 
-function emitLeaf(emit: Emitter, value: Value, fed: Map<string, MemoryWeight>, inputs: ValueInfoProto[]): void {
+function emitLeaf(
+  emit: Emitter,
+  value: Value,
+  fed: Map<string, MemoryWeight>,
+  inputs: ValueInfoProto[],
+): void {
   const { source, shape, dtype } = value;
   if (source.kind === 'constant') emit.set(value, emit.constant(source.data, shape, dtype));
   if (source.kind !== 'weight') return;
@@ -111,14 +174,18 @@ function initializer(name: string, weight: WeightSource): TensorProto {
   return { ...type, externalData, dataLocation: 1 };
 }
 
-// The runtime visits nodes depth first from those nobody consumes, the last of the model first. Nodes in reverse make it run what was built
-// first (the loss, then the gradients of the last layer) first and everything else no earlier than it is needed. In their own order all
-// gradients of parameters would be computed at the very end, with everything they need kept until then.
+// The runtime visits nodes depth first from those nobody consumes, the last of the model first.
+// Nodes in reverse make it run what was built first (the loss, then the gradients of the last
+// layer) first and everything else no earlier than it is needed. In their own order all gradients
+// of parameters would be computed at the very end, with everything they need kept until then.
 function forExecution(nodes: readonly NodeProto[]): NodeProto[] {
   return [...nodes].reverse();
 }
 
-/** Renames the tensors that are outputs; what cannot be renamed (an input, a constant, a second name of one tensor) is copied. */
+/**
+ * Renames the tensors that are outputs; what cannot be renamed (an input, a constant, a second name
+ * of one tensor) is copied.
+ */
 export function nameOutputs(emit: Emitter, graph: Graph, nameOf: (output: string) => string): void {
   const made = new Set(emit.nodes.flatMap((node) => node.output));
   const renamed = new Map<string, string>();
@@ -137,8 +204,17 @@ export function nameOutputs(emit: Emitter, graph: Graph, nameOf: (output: string
 }
 
 function emitLastWord(emit: Emitter): ValueInfoProto {
-  emit.nodes.push({ name: LAST_WORD, opType: 'SequenceEmpty', input: [], output: [LAST_WORD], attribute: [] });
-  return { name: LAST_WORD, type: { sequenceType: { elemType: { tensorType: { elemType: ELEMENT_TYPES.float32 } } } } };
+  emit.nodes.push({
+    name: LAST_WORD,
+    opType: 'SequenceEmpty',
+    input: [],
+    output: [LAST_WORD],
+    attribute: [],
+  });
+  return {
+    name: LAST_WORD,
+    type: { sequenceType: { elemType: { tensorType: { elemType: ELEMENT_TYPES.float32 } } } },
+  };
 }
 
 function bytesOf(values: Iterable<Value>): number {
@@ -152,5 +228,13 @@ function identity(input: string, output: string): NodeProto {
 }
 
 function valueInfo(name: string, { dtype, shape }: Value): ValueInfoProto {
-  return { name, type: { tensorType: { elemType: ELEMENT_TYPES[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } } };
+  return {
+    name,
+    type: {
+      tensorType: {
+        elemType: ELEMENT_TYPES[dtype],
+        shape: { dim: shape.map((dimValue) => ({ dimValue })) },
+      },
+    },
+  };
 }

@@ -1,5 +1,6 @@
-// Which devices work here: a tiny program is run on each, and the reason is kept where it fails. Devices other than the CPU are tried in
-// a process of their own, since a broken driver may print, hang or crash.
+// Which devices work here: a tiny program is run on each, and the reason is kept where it fails.
+// Devices other than the CPU are tried in a process of their own, since a broken driver may print,
+// hang or crash.
 import { spawn } from 'node:child_process';
 import { Graph, add } from '@lmflow/sdk/graph';
 import { messageOf, type DeviceReport } from '@lmflow/sdk';
@@ -9,22 +10,47 @@ import { flatten } from './flatten.ts';
 import { createLowerings } from './lowerings/index.ts';
 import { loadRuntime, runtimeUrl } from './runtime.ts';
 
-interface Device { readonly name: string; readonly platforms: readonly NodeJS.Platform[]; readonly what: string; readonly help: string }
+interface Device {
+  readonly name: string;
+  readonly platforms: readonly NodeJS.Platform[];
+  readonly what: string;
+  readonly help: string;
+}
 
 /** Devices beside the CPU, by the runtime's names. */
 const known: readonly Device[] = [
-  { name: 'webgpu', platforms: ['linux', 'darwin', 'win32'], what: 'WebGPU (Vulkan, Metal or D3D12)', help: 'it needs a GPU with a Vulkan, Metal or D3D12 driver' },
-  { name: 'cuda', platforms: ['linux', 'win32'], what: 'NVIDIA CUDA', help: 'on Linux x64, install its libraries: ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js' },
-  { name: 'dml', platforms: ['win32'], what: 'DirectML', help: 'it needs a GPU with a D3D12 driver' },
+  {
+    name: 'webgpu',
+    platforms: ['linux', 'darwin', 'win32'],
+    what: 'WebGPU (Vulkan, Metal or D3D12)',
+    help: 'it needs a GPU with a Vulkan, Metal or D3D12 driver',
+  },
+  {
+    name: 'cuda',
+    platforms: ['linux', 'win32'],
+    what: 'NVIDIA CUDA',
+    help: 'on Linux x64, install its libraries: ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js',
+  },
+  {
+    name: 'dml',
+    platforms: ['win32'],
+    what: 'DirectML',
+    help: 'it needs a GPU with a D3D12 driver',
+  },
   { name: 'coreml', platforms: ['darwin'], what: 'CoreML', help: 'it needs macOS 12 or later' },
 ];
 
 /** Names that `device` takes. */
 export const DEVICES: readonly string[] = ['cpu', ...known.map(({ name }) => name)];
 
-/** Whether an error of the runtime says that a device's provider is missing, rather than that a program is wrong. */
+/**
+ * Whether an error of the runtime says that a device's provider is missing, rather than that a
+ * program is wrong.
+ */
 export function isAboutDevice(error: unknown): boolean {
-  return /AppendExecutionProvider|executionProviders|GPU adapter|providers_shared/.test(messageOf(error));
+  return /AppendExecutionProvider|executionProviders|GPU adapter|providers_shared/.test(
+    messageOf(error),
+  );
 }
 
 /** Milliseconds a device may take to answer. */
@@ -33,16 +59,30 @@ const PATIENCE = 60_000;
 /** Tries every known device. */
 export async function tryDevices(threads: number): Promise<readonly DeviceReport[]> {
   const cpu = await loadRuntime().then(
-    (): DeviceReport => ({ device: 'cpu', available: true, detail: `ONNX Runtime, ${threads} ${threads === 1 ? 'thread' : 'threads'}` }),
+    (): DeviceReport => ({
+      device: 'cpu',
+      available: true,
+      detail: `ONNX Runtime, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    }),
     (error: unknown): DeviceReport => ({ device: 'cpu', available: false, detail: textOf(error) }),
   );
-  return [cpu, ...await Promise.all(known.map((device) => report(device)))];
+  return [cpu, ...(await Promise.all(known.map((device) => report(device))))];
 }
 
 async function report({ name, platforms, what, help }: Device): Promise<DeviceReport> {
-  if (!platforms.includes(process.platform)) return { device: name, available: false, detail: `${what} does not exist on ${process.platform}` };
+  if (!platforms.includes(process.platform)) {
+    return {
+      device: name,
+      available: false,
+      detail: `${what} does not exist on ${process.platform}`,
+    };
+  }
   const problem = await tryElsewhere(name);
-  return { device: name, available: problem === undefined, detail: problem === undefined ? what : `${problem}; ${help}` };
+  return {
+    device: name,
+    available: problem === undefined,
+    detail: problem === undefined ? what : `${problem}; ${help}`,
+  };
 }
 
 // Reads the model from stdin, runs it, and says on stdout what went wrong.
@@ -66,20 +106,36 @@ process.exit(0);
 /** Why a device does not work, or undefined. */
 function tryElsewhere(device: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script, runtimeUrl(), device, inputName('x'), outputName('y')], {
-      stdio: ['pipe', 'pipe', 'ignore'], env: { ...process.env, ORT_DISABLE_TELEMETRY: '1', NODE_OPTIONS: '' }, timeout: PATIENCE,
-    });
+    const child = spawn(
+      process.execPath,
+      ['--input-type=module', '-e', script, runtimeUrl(), device, inputName('x'), outputName('y')],
+      {
+        stdio: ['pipe', 'pipe', 'ignore'],
+        env: { ...process.env, ORT_DISABLE_TELEMETRY: '1', NODE_OPTIONS: '' },
+        timeout: PATIENCE,
+      },
+    );
     let said = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => { said += text; });
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
     child.on('error', (error) => resolve(textOf(error)));
-    child.on('close', (code, signal) => resolve(said === 'works' ? undefined : shorten(said) || `the test ended with ${signal ?? `code ${code}`}`));
+    child.on('close', (code, signal) =>
+      resolve(
+        said === 'works'
+          ? undefined
+          : shorten(said) || `the test ended with ${signal ?? `code ${code}`}`,
+      ),
+    );
     child.stdin.on('error', () => undefined).end(doubling());
   });
 }
 
 // The runtime's assertions begin with its own source path and function.
 function shorten(message: string): string {
-  return textOf(message).replace(/^.*(was false\.|\[ONNXRuntimeError\] : \d+ : \w+ :)\s*/, '').replace(/\.$/, '');
+  return textOf(message)
+    .replace(/^.*(was false\.|\[ONNXRuntimeError\] : \d+ : \w+ :)\s*/, '')
+    .replace(/\.$/, '');
 }
 
 function doubling(): Uint8Array {

@@ -1,6 +1,14 @@
 // The engine: uploads tensors, compiles graphs, reports devices.
 import type { CompileOptions, DeviceReport, Engine, Logger, Program } from '@lmflow/sdk';
-import type { DType, FileWeight, Graph, Shape, TypedArray, Value, ValueType } from '@lmflow/sdk/graph';
+import type {
+  DType,
+  FileWeight,
+  Graph,
+  Shape,
+  TypedArray,
+  Value,
+  ValueType,
+} from '@lmflow/sdk/graph';
 import { compileModel } from './compile.ts';
 import { DEVICES, isAboutDevice, tryDevices } from './devices.ts';
 import { elementwiseLoop, type Loop } from './elementwise/loop.ts';
@@ -32,7 +40,9 @@ function typesOf(values: ReadonlyMap<string, Value>): Map<string, ValueType> {
 }
 
 function fileWeights(graph: Graph): FileWeight[] {
-  return [...graph.weights.values()].flatMap(({ source }) => (source.kind === 'weight' && source.weight.kind === 'file' ? [source.weight] : []));
+  return [...graph.weights.values()].flatMap(({ source }) =>
+    source.kind === 'weight' && source.weight.kind === 'file' ? [source.weight] : [],
+  );
 }
 
 export class OnnxEngine implements Engine {
@@ -54,10 +64,20 @@ export class OnnxEngine implements Engine {
     return wrap(await loadRuntime(), data, shape, dtype);
   }
 
-  async compile(graph: Graph, { name = `program ${++this.#count}`, profile = false, repeated = false, keepMemory = true }: CompileOptions = {}): Promise<Program> {
+  async compile(
+    graph: Graph,
+    {
+      name = `program ${++this.#count}`,
+      profile = false,
+      repeated = false,
+      keepMemory = true,
+    }: CompileOptions = {},
+  ): Promise<Program> {
     const runtime = await loadRuntime();
     const types = { inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs) };
-    const onDispose = (done: Program): void => { this.#programs.delete(done); };
+    const onDispose = (done: Program): void => {
+      this.#programs.delete(done);
+    };
     const loop = profile ? undefined : this.#loopOf(graph);
     const run = loop && loadLoop(loop);
     if (run) return this.#keep(new LoopProgram(name, loop, run, { ...types, runtime, onDispose }));
@@ -67,16 +87,46 @@ export class OnnxEngine implements Engine {
     await half.convert();
     const files = fileWeights(flat.graph);
     checkFiles(files);
-    const { model, fed, lastWord, prepack } = compileModel(flat, lowerings, name, this.device === 'cpu');
+    const { model, fed, lastWord, prepack } = compileModel(
+      flat,
+      lowerings,
+      name,
+      this.device === 'cpu',
+    );
     const tensors: Record<string, RuntimeTensor> = {};
-    for (const [input, { data, shape, dtype }] of fed) tensors[input] = wrap(runtime, data, shape, dtype).native;
+    for (const [input, { data, shape, dtype }] of fed) {
+      tensors[input] = wrap(runtime, data, shape, dtype).native;
+    }
     const folder = profile ? new ProfileFolder() : undefined;
     try {
-      const session = await createSession(runtime, model, this.#settings(externalRoot(files), { prepack: prepack === 'needed' || (repeated && prepack === 'worth'), repeated, arena: keepMemory }, folder));
-      return this.#keep(new OnnxProgram(name, session, { ...types, fed: tensors, origins: flat.origins, profile: folder, inPlace: lastWord ? runtime : undefined, onDispose }));
+      const session = await createSession(
+        runtime,
+        model,
+        this.#settings(
+          externalRoot(files),
+          {
+            prepack: prepack === 'needed' || (repeated && prepack === 'worth'),
+            repeated,
+            arena: keepMemory,
+          },
+          folder,
+        ),
+      );
+      return this.#keep(
+        new OnnxProgram(name, session, {
+          ...types,
+          fed: tensors,
+          origins: flat.origins,
+          profile: folder,
+          inPlace: lastWord ? runtime : undefined,
+          onDispose,
+        }),
+      );
     } catch (error) {
       await folder?.remove();
-      throw isAboutDevice(error) ? deviceUnavailable(this.device, error) : compileFailed(name, nodeIn(error), error);
+      throw isAboutDevice(error)
+        ? deviceUnavailable(this.device, error)
+        : compileFailed(name, nodeIn(error), error);
     }
   }
 
@@ -88,10 +138,16 @@ export class OnnxEngine implements Engine {
     await Promise.all([...this.#programs].map((program) => program.dispose()));
   }
 
-  /** Runs in one thread, so the runtime's kernels are left to those who have many: measured with two. A plugin's lowering of an op is the plugin's choice. */
+  /**
+   * Runs in one thread, so the runtime's kernels are left to those who have many: measured with
+   * two. A plugin's lowering of an op is the plugin's choice.
+   */
   #loopOf(graph: Graph): Loop | undefined {
     const { lowerings } = this.#setup;
-    const own = this.device === 'cpu' && this.threads <= 2 && graph.nodes.every((node) => lowerings.find(node) === elementwise[node.op.name]?.lower);
+    const own =
+      this.device === 'cpu' &&
+      this.threads <= 2 &&
+      graph.nodes.every((node) => lowerings.find(node) === elementwise[node.op.name]?.lower);
     return own ? elementwiseLoop(graph) : undefined;
   }
 
@@ -100,10 +156,21 @@ export class OnnxEngine implements Engine {
     return program;
   }
 
-  #settings(externalFolder: string, { prepack, repeated, arena }: Pick<SessionSettings, 'prepack' | 'repeated' | 'arena'>, profile: ProfileFolder | undefined): SessionSettings {
+  #settings(
+    externalFolder: string,
+    { prepack, repeated, arena }: Pick<SessionSettings, 'prepack' | 'repeated' | 'arena'>,
+    profile: ProfileFolder | undefined,
+  ): SessionSettings {
     const { options } = this.#setup;
     return {
-      ...options, prepack: options.prepack || prepack, arena: options.arena && arena, device: this.device, threads: this.threads, keepCasts: options.halfWeights === 'cast', externalFolder, repeated,
+      ...options,
+      prepack: options.prepack || prepack,
+      arena: options.arena && arena,
+      device: this.device,
+      threads: this.threads,
+      keepCasts: options.halfWeights === 'cast',
+      externalFolder,
+      repeated,
       ...(profile ? { profile: profile.prefix } : {}),
     };
   }

@@ -4,56 +4,110 @@ import { describe, type ValueType } from '@lmflow/sdk/graph';
 
 /** onnxruntime-node, or its binary for this machine, cannot be loaded. */
 export function runtimeMissing(cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_ENGINE_RUNTIME_MISSING', `onnxruntime-node cannot be loaded for ${process.platform}-${process.arch}: ${textOf(cause)}`, {
-    hint: 'Install it with "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@~1.30.0" (skip leaves out CUDA only); binaries exist for Linux and Windows (x64, arm64) and macOS (arm64)',
-    cause,
-  });
+  return new LMFlowError(
+    'LMFLOW_ENGINE_RUNTIME_MISSING',
+    `onnxruntime-node cannot be loaded for ${process.platform}-${process.arch}: ${textOf(cause)}`,
+    {
+      hint: 'Install it with "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@~1.30.0" (skip leaves out CUDA only); binaries exist for Linux and Windows (x64, arm64) and macOS (arm64)',
+      cause,
+    },
+  );
 }
 
 /** A graph cannot be turned into a session. */
-export function compileFailed(program: string, node: string | undefined, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_ENGINE_COMPILE_FAILED', `the program "${program}" cannot be compiled${node ? `, at ${node}` : ''}: ${textOf(cause)}`, { cause });
+export function compileFailed(
+  program: string,
+  node: string | undefined,
+  cause: unknown,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_ENGINE_COMPILE_FAILED',
+    `the program "${program}" cannot be compiled${node ? `, at ${node}` : ''}: ${textOf(cause)}`,
+    { cause },
+  );
 }
 
 /** The runtime failed while a program ran. */
 export function runFailed(program: string, node: string | undefined, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_ENGINE_RUN_FAILED', `the program "${program}" failed${node ? ` at ${node}` : ''}: ${textOf(cause)}`, { cause });
+  return new LMFlowError(
+    'LMFLOW_ENGINE_RUN_FAILED',
+    `the program "${program}" failed${node ? ` at ${node}` : ''}: ${textOf(cause)}`,
+    { cause },
+  );
 }
 
 /** A tensor that does not fit the program's input or output. */
-export function tensorDoesNotFit(program: string, what: string, wanted: ValueType, given: string): LMFlowError {
-  return new LMFlowError('LMFLOW_ENGINE_TENSOR_INVALID', `the program "${program}" wants ${describe(wanted)} for ${what}, not ${given}`);
+export function tensorDoesNotFit(
+  program: string,
+  what: string,
+  wanted: ValueType,
+  given: string,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_ENGINE_TENSOR_INVALID',
+    `the program "${program}" wants ${describe(wanted)} for ${what}, not ${given}`,
+  );
 }
 
 /** A program or an engine was used after dispose(). */
 export function disposed(program: string): LMFlowError {
-  return new LMFlowError('LMFLOW_ENGINE_DISPOSED', `the program "${program}" was used after it was disposed`);
+  return new LMFlowError(
+    'LMFLOW_ENGINE_DISPOSED',
+    `the program "${program}" was used after it was disposed`,
+  );
 }
 
 /** The chosen device is not there. */
 export function deviceUnavailable(device: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_DEVICE_UNAVAILABLE', `the device "${device}" cannot be used: ${textOf(cause)}`, { hint: 'Run "lmflow doctor" to see which devices work here; device: "cpu" always does', cause });
+  return new LMFlowError(
+    'LMFLOW_DEVICE_UNAVAILABLE',
+    `the device "${device}" cannot be used: ${textOf(cause)}`,
+    {
+      hint: 'Run "lmflow doctor" to see which devices work here; device: "cpu" always does',
+      cause,
+    },
+  );
 }
 
 /** `device` names nothing this engine knows. */
 export function deviceUnknown(device: string, known: readonly string[]): LMFlowError {
   const near = didYouMean(device, known);
-  return new LMFlowError('LMFLOW_DEVICE_UNKNOWN', `the engine "onnx" knows no device "${device}"${near ? `; did you mean "${near}"?` : ''}`, { hint: `Devices are ${known.join(', ')}` });
+  return new LMFlowError(
+    'LMFLOW_DEVICE_UNKNOWN',
+    `the engine "onnx" knows no device "${device}"${near ? `; did you mean "${near}"?` : ''}`,
+    { hint: `Devices are ${known.join(', ')}` },
+  );
 }
 
 /** `engine` names another engine than the one that is loaded. */
 export function engineUnknown(engine: string): LMFlowError {
-  return new LMFlowError('LMFLOW_ENGINE_UNKNOWN', `no engine "${engine}" is loaded; @lmflow/plugin-engine-onnx provides "onnx"`, { hint: 'Leave the key "engine" out, or list the plugin of the other engine instead of this one' });
+  return new LMFlowError(
+    'LMFLOW_ENGINE_UNKNOWN',
+    `no engine "${engine}" is loaded; @lmflow/plugin-engine-onnx provides "onnx"`,
+    {
+      hint: 'Leave the key "engine" out, or list the plugin of the other engine instead of this one',
+    },
+  );
 }
 
 /** The file of a weight is missing or too short. */
 export function weightUnreadable(path: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_ENGINE_WEIGHT_UNREADABLE', `the weights in ${path} cannot be read: ${textOf(cause)}`, { cause });
+  return new LMFlowError(
+    'LMFLOW_ENGINE_WEIGHT_UNREADABLE',
+    `the weights in ${path} cannot be read: ${textOf(cause)}`,
+    { cause },
+  );
 }
 
 /** A size that is to be free is written down as a number. */
 export function sizeFixed(model: string, node: string, number: number): LMFlowError {
-  return new LMFlowError('LMFLOW_ENGINE_SIZE_FIXED', `the model "${model}" cannot have free sizes: the node ${node} has one as the number ${number}`, { hint: 'A lowering or a building function writes a size down in a way that cannot be computed at run time; leave its plugin out.' });
+  return new LMFlowError(
+    'LMFLOW_ENGINE_SIZE_FIXED',
+    `the model "${model}" cannot have free sizes: the node ${node} has one as the number ${number}`,
+    {
+      hint: 'A lowering or a building function writes a size down in a way that cannot be computed at run time; leave its plugin out.',
+    },
+  );
 }
 
 /** A cause in one line. */

@@ -1,25 +1,48 @@
-// From the program as written to the one that is lowered: composites without a lowering decomposed, no-ops removed, live nodes only.
-// A new graph is built; the caller's stays as it is.
-import { Graph, isFloat, opNotSupported, sameShape, sizeOf, type DType, type Node, type Region, type Source, type Value, type WeightSource } from '@lmflow/sdk/graph';
+// From the program as written to the one that is lowered: composites without a lowering decomposed,
+// no-ops removed, live nodes only. A new graph is built; the caller's stays as it is.
+import {
+  Graph,
+  isFloat,
+  opNotSupported,
+  sameShape,
+  sizeOf,
+  type DType,
+  type Node,
+  type Region,
+  type Source,
+  type Value,
+  type WeightSource,
+} from '@lmflow/sdk/graph';
 import type { Lowerings } from './lowerings/lowering.ts';
 
 export interface Flat {
   readonly graph: Graph;
   /** The nodes that some output needs, in order. */
   readonly nodes: readonly Node[];
-  /** Names that lead back to the caller's graph: a node's own, followed by those of the steps of its decomposition. */
+  /**
+   * Names that lead back to the caller's graph: a node's own, followed by those of the steps of its
+   * decomposition.
+   */
   readonly names: ReadonlyMap<Node, string>;
   /** What the names above stand for. */
   readonly origins: ReadonlyMap<string, Origin>;
 }
 
 /** A node of the caller's graph, in messages and profiles. */
-export interface Origin { readonly op: string; readonly region: string }
+export interface Origin {
+  readonly op: string;
+  readonly region: string;
+}
 
 /** Gives the float32 version of a 16-bit weight, where there is one. */
-export interface Widening { widened(weight: WeightSource): WeightSource | undefined }
+export interface Widening {
+  widened(weight: WeightSource): WeightSource | undefined;
+}
 
-/** Flattens a graph; throws LMFLOW_OP_UNSUPPORTED for an op that has neither a lowering nor a decomposition. */
+/**
+ * Flattens a graph; throws LMFLOW_OP_UNSUPPORTED for an op that has neither a lowering nor a
+ * decomposition.
+ */
 export function flatten(source: Graph, lowerings: Lowerings, widening?: Widening): Flat {
   const flattening = new Flattening(lowerings, widening);
   for (const value of source.inputs.values()) flattening.copyOf(value);
@@ -50,9 +73,15 @@ class Flattening {
     if (known) return known;
     if (isWidenedAtRun(value)) return this.#widenAgain(value);
     const { source, dtype, shape } = value;
-    if (source.kind === 'node') throw new Error(`the node ${source.node.name} comes after its consumer`);
-    const copy = source.kind === 'input' ? this.graph.input(source.name, dtype, shape)
-      : source.kind === 'weight' ? this.graph.weight(source.name, source.weight) : this.graph.constant(source.data, shape, dtype);
+    if (source.kind === 'node') {
+      throw new Error(`the node ${source.node.name} comes after its consumer`);
+    }
+    const copy =
+      source.kind === 'input'
+        ? this.graph.input(source.name, dtype, shape)
+        : source.kind === 'weight'
+          ? this.graph.weight(source.name, source.weight)
+          : this.graph.constant(source.data, shape, dtype);
     this.#copies.set(value, copy);
     return copy;
   }
@@ -82,17 +111,25 @@ class Flattening {
   #decompose(node: Node, inputs: readonly Value[], name: string): void {
     if (!node.op.decompose) throw opNotSupported(node.op.name, node.name, 'engine-onnx');
     const inner = new Graph();
-    const stand = node.inputs.map((input, index) => inner.input(String(index), input.dtype, input.shape));
+    const stand = node.inputs.map((input, index) =>
+      inner.input(String(index), input.dtype, input.shape),
+    );
     const results = node.op.decompose(stand, node.attributes);
     stand.forEach((value, index) => this.#copies.set(value, inputs[index]!));
     for (const step of inner.nodes) this.#copyNode(step, `${name}/${step.name}`);
     node.outputs.forEach((output, index) => this.#copies.set(output, this.copyOf(results[index]!)));
   }
 
-  // Each consumer gets a cast of its own, so that no float32 copy lives from the forward to the backward pass.
+  // Each consumer gets a cast of its own, so that no float32 copy lives from the forward to the
+  // backward pass.
   #widenAgain({ source }: Value): Value {
     const { node } = source as Source & { kind: 'node' };
-    const copy = this.graph.append(node.op, [this.copyOf(node.inputs[0]!)], node.attributes, node.outputs);
+    const copy = this.graph.append(
+      node.op,
+      [this.copyOf(node.inputs[0]!)],
+      node.attributes,
+      node.outputs,
+    );
     this.names.set(copy, node.name);
     this.origins.set(node.name, originOf(node));
     return copy.outputs[0]!;
@@ -118,7 +155,12 @@ function regionName(region: Region | undefined): string {
 /** The cast of a 16-bit weight to float32. */
 function isWidening({ op, attributes, inputs }: Node): boolean {
   const source = inputs[0]?.source;
-  return op.name === 'cast' && (attributes as { dtype: DType }).dtype === 'float32' && source?.kind === 'weight' && isFloat(source.weight.dtype);
+  return (
+    op.name === 'cast' &&
+    (attributes as { dtype: DType }).dtype === 'float32' &&
+    source?.kind === 'weight' &&
+    isFloat(source.weight.dtype)
+  );
 }
 
 function isWidenedAtRun({ source }: Value): boolean {
@@ -130,13 +172,20 @@ function unchanged(node: Node, inputs: readonly Value[]): Value | undefined {
   const [a, b] = inputs;
   const neutral = node.op.name === 'mul' ? 1 : node.op.name === 'add' ? 0 : undefined;
   if (neutral === undefined) return undefined;
-  const pairs = [[a!, b!], [b!, a!]] as const;
-  return pairs.find(([x, other]) => scalarOf(other) === neutral && sameShape(x.shape, node.outputs[0]!.shape))?.[0];
+  const pairs = [
+    [a!, b!],
+    [b!, a!],
+  ] as const;
+  return pairs.find(
+    ([x, other]) => scalarOf(other) === neutral && sameShape(x.shape, node.outputs[0]!.shape),
+  )?.[0];
 }
 
 /** The number of a float32 constant with one element. */
 export function scalarOf({ source, dtype, shape }: Value): number | undefined {
-  return source.kind === 'constant' && dtype === 'float32' && sizeOf(shape) === 1 ? Number(source.data[0]) : undefined;
+  return source.kind === 'constant' && dtype === 'float32' && sizeOf(shape) === 1
+    ? Number(source.data[0])
+    : undefined;
 }
 
 function liveFrom(values: readonly Value[]): Set<Node> {

@@ -1,4 +1,5 @@
-// @lmflow/plugin-engine-onnx: the default compute engine. Provides ENGINE; takes lowerings of other plugins' ops through LOWERINGS.
+// @lmflow/plugin-engine-onnx: the default compute engine. Provides ENGINE; takes lowerings of other
+// plugins' ops through LOWERINGS.
 import { createRequire } from 'node:module';
 import { definePlugin, ENGINE } from '@lmflow/sdk';
 import { OnnxEngine } from './engine.ts';
@@ -7,9 +8,20 @@ import { createLowerings } from './lowerings/index.ts';
 import { LOWERINGS } from './lowerings/lowering.ts';
 import { schema } from './options.ts';
 
-export { LOWERINGS, registerLowering, type Lowering, type Lowerings } from './lowerings/lowering.ts';
+export {
+  LOWERINGS,
+  registerLowering,
+  type Lowering,
+  type Lowerings,
+} from './lowerings/lowering.ts';
 export { product } from './lowerings/matmul.ts';
-export { portableModel, type ExternalPlace, type PortableModel, type PortableRequest, type PortableTensor } from './portable.ts';
+export {
+  portableModel,
+  type ExternalPlace,
+  type PortableModel,
+  type PortableRequest,
+  type PortableTensor,
+} from './portable.ts';
 export type { FreeSize } from './onnx/free.ts';
 export type { Body, BodyTensor, Emitter, NodeOptions } from './onnx/emitter.ts';
 export type { AttributeValue } from './onnx/attributes.ts';
@@ -27,7 +39,12 @@ export default definePlugin({
     context.provide(ENGINE, (resolve) => {
       const { engine = 'onnx', device = 'cpu' } = context.config;
       if (engine !== 'onnx') throw engineUnknown(engine);
-      return new OnnxEngine({ options: context.options, device, lowerings: resolve(LOWERINGS), log: context.log });
+      return new OnnxEngine({
+        options: context.options,
+        device,
+        lowerings: resolve(LOWERINGS),
+        log: context.log,
+      });
     });
   },
 });

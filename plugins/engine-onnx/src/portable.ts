@@ -1,5 +1,6 @@
-// An ONNX model for other programs rather than a session here: inputs and outputs keep their names, sizes may be free, nodes are in order, and
-// weights are listed, so that whoever writes the file says where their bytes lie.
+// An ONNX model for other programs rather than a session here: inputs and outputs keep their names,
+// sizes may be free, nodes are in order, and weights are listed, so that whoever writes the file
+// says where their bytes lie.
 import type { Graph, Node, Shape, DType, WeightSource } from '@lmflow/sdk/graph';
 import { countUses, leaves, lowerNodes, nameOutputs } from './compile.ts';
 import { sizeFixed } from './errors.ts';
@@ -9,7 +10,12 @@ import { rotary } from './lowerings/rope.ts';
 import { Emitter } from './onnx/emitter.ts';
 import { FreeSizes, type FreeSize } from './onnx/free.ts';
 import { tidy } from './onnx/tidy.ts';
-import { ELEMENT_TYPES, encodeModel, type TensorProto, type ValueInfoProto } from './onnx/schema.ts';
+import {
+  ELEMENT_TYPES,
+  encodeModel,
+  type TensorProto,
+  type ValueInfoProto,
+} from './onnx/schema.ts';
 
 /** Numbers that may lie in a file beside the model. */
 export interface PortableTensor {
@@ -21,7 +27,11 @@ export interface PortableTensor {
 }
 
 /** Where a tensor's bytes lie: a file's name, relative to the model's. */
-export interface ExternalPlace { readonly location: string; readonly offset: number; readonly length: number }
+export interface ExternalPlace {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number;
+}
 
 export interface PortableModel {
   readonly tensors: readonly PortableTensor[];
@@ -35,8 +45,14 @@ export interface PortableRequest {
   readonly free: readonly FreeSize[];
 }
 
-/** Lowers a graph traced with stand-ins for its free sizes. Throws LMFLOW_ENGINE_SIZE_FIXED naming the node where one is left. */
-export function portableModel(graph: Graph, { name, lowerings, free: sizes }: PortableRequest): PortableModel {
+/**
+ * Lowers a graph traced with stand-ins for its free sizes. Throws LMFLOW_ENGINE_SIZE_FIXED naming
+ * the node where one is left.
+ */
+export function portableModel(
+  graph: Graph,
+  { name, lowerings, free: sizes }: PortableRequest,
+): PortableModel {
   const table = withoutLengths(lowerings);
   const flat = flatten(graph, table);
   const free = new FreeSizes(sizes);
@@ -54,31 +70,66 @@ export function portableModel(graph: Graph, { name, lowerings, free: sizes }: Po
   nameOutputs(emit, flat.graph, (output) => output);
   const outputs = [...flat.graph.outputs.keys()];
   const node = tidy(emit.nodes, outputs);
-  const constants = emit.initializers.filter((constant) => node.some(({ input }) => input.includes(constant.name!)));
+  const constants = emit.initializers.filter((constant) =>
+    node.some(({ input }) => input.includes(constant.name!)),
+  );
   const [left] = free.leftovers(node, constants);
   if (left) throw sizeFixed(name, left.where, left.number);
-  const info = (values: Graph['inputs']): ValueInfoProto[] => [...values].map(([value, { dtype, shape }]) =>
-    ({ name: value, type: { tensorType: { elemType: ELEMENT_TYPES[dtype], shape: { dim: shape.map((size) => free.dimension(size)) } } } }));
-  for (const { name: constant, dims, dataType, rawData } of constants) tensors.push({ name: constant!, dtype: dtypeOf(dataType), shape: dims, source: rawData! });
+  const info = (values: Graph['inputs']): ValueInfoProto[] =>
+    [...values].map(([value, { dtype, shape }]) => ({
+      name: value,
+      type: {
+        tensorType: {
+          elemType: ELEMENT_TYPES[dtype],
+          shape: { dim: shape.map((size) => free.dimension(size)) },
+        },
+      },
+    }));
+  for (const { name: constant, dims, dataType, rawData } of constants) {
+    tensors.push({ name: constant!, dtype: dtypeOf(dataType), shape: dims, source: rawData! });
+  }
   return {
     tensors,
-    encode: (places) => encodeModel({ name, node, initializer: tensors.map((tensor) => initializer(tensor, places.get(tensor.name))), input: info(flat.graph.inputs), output: info(flat.graph.outputs) }),
+    encode: (places) =>
+      encodeModel({
+        name,
+        node,
+        initializer: tensors.map((tensor) => initializer(tensor, places.get(tensor.name))),
+        input: info(flat.graph.inputs),
+        output: info(flat.graph.outputs),
+      }),
   };
 }
 
 /** Where lengths are free, the runtime says that a sequence is longer than the rotary tables. */
 function withoutLengths(lowerings: Lowerings): Lowerings {
   const { lower } = rotary['rope']!;
-  return { register: (op, lowering) => { lowerings.register(op, lowering); }, find: (node: Node) => (node.op.name === 'rope' ? lower : lowerings.find(node)) };
+  return {
+    register: (op, lowering) => {
+      lowerings.register(op, lowering);
+    },
+    find: (node: Node) => (node.op.name === 'rope' ? lower : lowerings.find(node)),
+  };
 }
 
-function initializer({ name, dtype, shape, source }: PortableTensor, place: ExternalPlace | undefined): TensorProto {
+function initializer(
+  { name, dtype, shape, source }: PortableTensor,
+  place: ExternalPlace | undefined,
+): TensorProto {
   const type = { name, dims: shape, dataType: ELEMENT_TYPES[dtype] };
-  if (place) return { ...type, dataLocation: 1, externalData: Object.entries(place).map(([key, value]) => ({ key, value: String(value) })) };
+  if (place) {
+    return {
+      ...type,
+      dataLocation: 1,
+      externalData: Object.entries(place).map(([key, value]) => ({ key, value: String(value) })),
+    };
+  }
   if (!(source instanceof Uint8Array)) throw new Error(`the weight ${name} has no place`);
   return { ...type, rawData: source };
 }
 
 function dtypeOf(elementType: number): DType {
-  return (Object.keys(ELEMENT_TYPES) as DType[]).find((dtype) => ELEMENT_TYPES[dtype] === elementType)!;
+  return (Object.keys(ELEMENT_TYPES) as DType[]).find(
+    (dtype) => ELEMENT_TYPES[dtype] === elementType,
+  )!;
 }

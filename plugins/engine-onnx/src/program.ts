@@ -1,4 +1,5 @@
-// A compiled program: checks what it is given, runs the session, turns the runtime's errors into ours.
+// A compiled program: checks what it is given, runs the session, turns the runtime's errors into
+// ours.
 import type { ValueType } from '@lmflow/sdk/graph';
 import { messageOf, type Profile, type Program, type TensorMap } from '@lmflow/sdk';
 import { inputName, LAST_WORD, outputName } from './compile.ts';
@@ -16,7 +17,10 @@ export interface ProgramParts {
   readonly fed: NativeMap;
   /** The nodes of the graph by the names that kernels carry. */
   readonly origins: ReadonlyMap<string, Origin>;
-  /** Set where the model has LAST_WORD: outputs are written in place, and the runtime makes tensors for those that are not given. */
+  /**
+   * Set where the model has LAST_WORD: outputs are written in place, and the runtime makes tensors
+   * for those that are not given.
+   */
   readonly inPlace: Runtime | undefined;
   readonly profile: ProfileFolder | undefined;
   /** Called once, when the program is disposed. */
@@ -25,10 +29,20 @@ export interface ProgramParts {
 
 type NativeMap = Record<string, RuntimeTensor>;
 
-/** An input or output, by our name and the runtime's: a decoding step has more than a hundred, and no time to put names together. */
-interface Port { readonly name: string; readonly native: string; readonly value: ValueType }
+/**
+ * An input or output, by our name and the runtime's: a decoding step has more than a hundred, and
+ * no time to put names together.
+ */
+interface Port {
+  readonly name: string;
+  readonly native: string;
+  readonly value: ValueType;
+}
 
-function portsOf(values: ReadonlyMap<string, ValueType>, nameOf: (name: string) => string): readonly Port[] {
+function portsOf(
+  values: ReadonlyMap<string, ValueType>,
+  nameOf: (name: string) => string,
+): readonly Port[] {
   return [...values].map(([name, value]) => ({ name, native: nameOf(name), value }));
 }
 
@@ -50,28 +64,53 @@ export class OnnxProgram implements Program {
   async run(inputs: TensorMap, outputs: TensorMap = {}): Promise<TensorMap> {
     if (!this.#session) throw disposed(this.name);
     const feeds: NativeMap = { ...this.#parts.fed };
-    for (const { name, native, value } of this.#inputs) feeds[native] = fitting(this.name, 'input', name, value, inputs[name]).native;
-    for (const { name, value } of this.#outputs) if (outputs[name]) fitting(this.name, 'output', name, value, outputs[name]);
-    return this.#parts.inPlace ? await this.#runInPlace(this.#session, feeds, outputs) : await this.#runCopying(this.#session, feeds, outputs);
+    for (const { name, native, value } of this.#inputs) {
+      feeds[native] = fitting(this.name, 'input', name, value, inputs[name]).native;
+    }
+    for (const { name, value } of this.#outputs) {
+      if (outputs[name]) fitting(this.name, 'output', name, value, outputs[name]);
+    }
+    return this.#parts.inPlace
+      ? await this.#runInPlace(this.#session, feeds, outputs)
+      : await this.#runCopying(this.#session, feeds, outputs);
   }
 
-  /** Every output is written into a tensor that is made beforehand; the binding is kept from copying them. */
-  async #runInPlace(session: RuntimeSession, feeds: NativeMap, outputs: TensorMap): Promise<TensorMap> {
+  /**
+   * Every output is written into a tensor that is made beforehand; the binding is kept from copying
+   * them.
+   */
+  async #runInPlace(
+    session: RuntimeSession,
+    feeds: NativeMap,
+    outputs: TensorMap,
+  ): Promise<TensorMap> {
     const results: Record<string, OnnxTensor> = {};
     const fetches: Record<string, RuntimeTensor | null> = { [LAST_WORD]: null };
     for (const { name, native, value } of this.#outputs) {
-      const result = results[name] = outputs[name] as OnnxTensor | undefined ?? zeros(this.#parts.inPlace!, value);
+      const result = (results[name] =
+        (outputs[name] as OnnxTensor | undefined) ?? zeros(this.#parts.inPlace!, value));
       fetches[native] = result.native;
     }
     await this.#execute(session, feeds, fetches);
     return results;
   }
 
-  async #runCopying(session: RuntimeSession, feeds: NativeMap, outputs: TensorMap): Promise<TensorMap> {
+  async #runCopying(
+    session: RuntimeSession,
+    feeds: NativeMap,
+    outputs: TensorMap,
+  ): Promise<TensorMap> {
     const fetches: Record<string, RuntimeTensor | null> = {};
-    for (const { name, native } of this.#outputs) fetches[native] = (outputs[name] as OnnxTensor | undefined)?.native ?? null;
+    for (const { name, native } of this.#outputs) {
+      fetches[native] = (outputs[name] as OnnxTensor | undefined)?.native ?? null;
+    }
     const results = await this.#execute(session, feeds, fetches);
-    return Object.fromEntries(this.#outputs.map(({ name, native, value: { dtype } }) => [name, outputs[name] ?? new OnnxTensor(results[native] as RuntimeTensor, dtype)]));
+    return Object.fromEntries(
+      this.#outputs.map(({ name, native, value: { dtype } }) => [
+        name,
+        outputs[name] ?? new OnnxTensor(results[native] as RuntimeTensor, dtype),
+      ]),
+    );
   }
 
   async profile(): Promise<Profile> {
@@ -91,7 +130,11 @@ export class OnnxProgram implements Program {
     await this.#parts.profile?.remove();
   }
 
-  async #execute(session: RuntimeSession, feeds: NativeMap, fetches: Record<string, RuntimeTensor | null>): Promise<Readonly<Record<string, unknown>>> {
+  async #execute(
+    session: RuntimeSession,
+    feeds: NativeMap,
+    fetches: Record<string, RuntimeTensor | null>,
+  ): Promise<Readonly<Record<string, unknown>>> {
     try {
       return await session.run(feeds, fetches);
     } catch (error) {
@@ -108,7 +151,10 @@ function isLastWord(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('Non tensor type');
 }
 
-/** The node of our graph that a message of the runtime speaks of: ONNX nodes are named `<our node>#<number>`. */
+/**
+ * The node of our graph that a message of the runtime speaks of: ONNX nodes are named `<our
+ * node>#<number>`.
+ */
 export function nodeIn(error: unknown): string | undefined {
   const text = messageOf(error);
   return /Name:\s*'([^']*)#\d+[^']*'/.exec(text)?.[1] ?? /'?([^\s'"()]+)#\d+/.exec(text)?.[1];

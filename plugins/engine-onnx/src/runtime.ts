@@ -2,7 +2,8 @@
 import type * as Ort from 'onnxruntime-node';
 import { runtimeMissing } from './errors.ts';
 
-// Since 1.29 the runtime collects telemetry by default. Nobody who uses this package asked for that; it must be off before the library loads.
+// Since 1.29 the runtime collects telemetry by default. Nobody who uses this package asked for
+// that; it must be off before the library loads.
 process.env['ORT_DISABLE_TELEMETRY'] = '1';
 
 export type Runtime = typeof Ort;
@@ -17,7 +18,10 @@ export function runtimeUrl(): string {
 
 let loading: Promise<Runtime> | undefined;
 
-/** The runtime, loaded once per process. Throws LMFLOW_ENGINE_RUNTIME_MISSING with how to install it. */
+/**
+ * The runtime, loaded once per process. Throws LMFLOW_ENGINE_RUNTIME_MISSING with how to install
+ * it.
+ */
 export function loadRuntime(): Promise<Runtime> {
   loading ??= importRuntime();
   return loading;
@@ -25,7 +29,7 @@ export function loadRuntime(): Promise<Runtime> {
 
 async function importRuntime(): Promise<Runtime> {
   try {
-    const module = await import('onnxruntime-node') as Runtime & { readonly default?: Runtime };
+    const module = (await import('onnxruntime-node')) as Runtime & { readonly default?: Runtime };
     const runtime = module.default ?? module;
     runtime.env.logLevel = 'fatal'; // of what belongs to no session; failures come back as errors
     return runtime;

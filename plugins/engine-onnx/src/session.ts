@@ -1,5 +1,5 @@
-// One session of the runtime: made from a model and options, run, released. The only file that knows the runtime's options,
-// so that another binding of the same library could take its place.
+// One session of the runtime: made from a model and options, run, released. The only file that
+// knows the runtime's options, so that another binding of the same library could take its place.
 import type { Runtime, RuntimeSession, SessionOptions } from './runtime.ts';
 
 export interface SessionSettings {
@@ -10,9 +10,15 @@ export interface SessionSettings {
   readonly arena: boolean;
   readonly memoryPattern: boolean;
   readonly logLevel: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
-  /** Leave the Casts of 16-bit weights in the program, one for each use: neither folded into private float32 copies nor merged, at any level. */
+  /**
+   * Leave the Casts of 16-bit weights in the program, one for each use: neither folded into private
+   * float32 copies nor merged, at any level.
+   */
   readonly keepCasts: boolean;
-  /** Runs follow one another: threads spin for half a millisecond, the time between two steps of decoding, before they sleep. */
+  /**
+   * Runs follow one another: threads spin for half a millisecond, the time between two steps of
+   * decoding, before they sleep.
+   */
   readonly repeated: boolean;
   /** What locations of weights are relative to. */
   readonly externalFolder: string;
@@ -25,7 +31,11 @@ export interface SessionSettings {
 const SEVERITY = { verbose: 0, info: 1, warning: 2, error: 3, fatal: 4 } as const;
 
 /** Makes a session. */
-export function createSession(runtime: Runtime, model: Uint8Array, settings: SessionSettings): Promise<RuntimeSession> {
+export function createSession(
+  runtime: Runtime,
+  model: Uint8Array,
+  settings: SessionSettings,
+): Promise<RuntimeSession> {
   return runtime.InferenceSession.create(model, sessionOptions(settings));
 }
 
@@ -41,20 +51,34 @@ function sessionOptions(settings: SessionSettings): SessionOptions {
     executionMode: 'sequential',
     logSeverityLevel: SEVERITY[settings.logLevel],
     ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
-    ...(settings.keepOnDevice && device === 'webgpu' ? { preferredOutputLocation: 'gpu-buffer' } : {}),
+    ...(settings.keepOnDevice && device === 'webgpu'
+      ? { preferredOutputLocation: 'gpu-buffer' }
+      : {}),
     extra: extraOptions(settings),
   };
 }
 
-function extraOptions({ prepack, keepCasts, externalFolder, repeated }: SessionSettings): Record<string, unknown> {
+function extraOptions({
+  prepack,
+  keepCasts,
+  externalFolder,
+  repeated,
+}: SessionSettings): Record<string, unknown> {
   return {
     session: {
       disable_prepacking: prepack ? '0' : '1',
-      // each session has threads of its own, which wait for work by spinning, for a second or so: those of one that has nothing to do slow all others down
+      // each session has threads of its own, which wait for work by spinning, for a second or so:
+      // those of one that has nothing to do slow all others down
       force_spinning_stop: repeated ? '0' : '1',
       ...(repeated ? { intra_op: { spin_duration_us: '500' } } : {}),
       model_external_initializers_file_folder_path: externalFolder,
     },
-    ...(keepCasts ? { optimization: { disable_specified_optimizers: 'ConstantFolding;CommonSubexpressionElimination' } } : {}),
+    ...(keepCasts
+      ? {
+          optimization: {
+            disable_specified_optimizers: 'ConstantFolding;CommonSubexpressionElimination',
+          },
+        }
+      : {}),
   };
 }

@@ -1,4 +1,5 @@
-// A tensor of this engine: the runtime's tensor with our dtype. On the CPU it wraps the given array without a copy.
+// A tensor of this engine: the runtime's tensor with our dtype. On the CPU it wraps the given array
+// without a copy.
 import type { DType, Shape, TypedArray, ValueType } from '@lmflow/sdk/graph';
 import { describe, sameShape, sizeOf } from '@lmflow/sdk/graph';
 import { LMFlowError, type Tensor } from '@lmflow/sdk';
@@ -23,7 +24,7 @@ export class OnnxTensor implements Tensor {
 
   async read(): Promise<TypedArray> {
     if (this.native.location === 'cpu') return this.native.data as TypedArray;
-    return await this.native.getData() as TypedArray;
+    return (await this.native.getData()) as TypedArray;
   }
 
   dispose(): void {
@@ -33,7 +34,13 @@ export class OnnxTensor implements Tensor {
 
 type Arrays = Readonly<Partial<Record<DType, abstract new (...arguments_: never[]) => TypedArray>>>;
 const arrays: Arrays = {
-  float32: Float32Array, int32: Int32Array, int64: BigInt64Array, int8: Int8Array, uint8: Uint8Array, bool: Uint8Array, float16: Uint16Array,
+  float32: Float32Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+  float16: Uint16Array,
 };
 
 /** A new tensor of zeros. */
@@ -42,19 +49,45 @@ export function zeros(runtime: Runtime, { dtype, shape }: ValueType): OnnxTensor
   return wrap(runtime, new Array(sizeOf(shape)), shape, dtype);
 }
 
-/** Wraps `data` as a tensor; throws LMFLOW_ENGINE_TENSOR_INVALID where data, shape and dtype do not belong together. */
+/**
+ * Wraps `data` as a tensor; throws LMFLOW_ENGINE_TENSOR_INVALID where data, shape and dtype do not
+ * belong together.
+ */
 export function wrap(runtime: Runtime, data: TypedArray, shape: Shape, dtype: DType): OnnxTensor {
   const wanted = arrays[dtype];
   if (!wanted || !(data instanceof wanted) || data.length !== sizeOf(shape)) {
-    const text = wanted ? `a ${wanted.name} of ${sizeOf(shape)} elements, not a ${data.constructor.name} of ${data.length}` : 'a dtype that can be fed';
-    throw new LMFlowError('LMFLOW_ENGINE_TENSOR_INVALID', `a tensor ${dtype}[${shape.join(', ')}] needs ${text}`);
+    const text = wanted
+      ? `a ${wanted.name} of ${sizeOf(shape)} elements, not a ${data.constructor.name} of ${data.length}`
+      : 'a dtype that can be fed';
+    throw new LMFlowError(
+      'LMFLOW_ENGINE_TENSOR_INVALID',
+      `a tensor ${dtype}[${shape.join(', ')}] needs ${text}`,
+    );
   }
   return new OnnxTensor(new runtime.Tensor(dtype as never, data as never, [...shape]), dtype);
 }
 
-/** The tensor that is given for an input or output; throws LMFLOW_ENGINE_TENSOR_INVALID where it is not of this type, or not of this engine. */
-export function fitting(program: string, kind: 'input' | 'output', name: string, wanted: ValueType, given: Tensor | undefined): OnnxTensor {
-  if (!(given instanceof OnnxTensor)) throw tensorDoesNotFit(program, `the ${kind} "${name}"`, wanted, given ? 'a tensor of another engine' : 'nothing');
-  if (given.dtype !== wanted.dtype || !sameShape(given.shape, wanted.shape)) throw tensorDoesNotFit(program, `the ${kind} "${name}"`, wanted, describe(given));
+/**
+ * The tensor that is given for an input or output; throws LMFLOW_ENGINE_TENSOR_INVALID where it is
+ * not of this type, or not of this engine.
+ */
+export function fitting(
+  program: string,
+  kind: 'input' | 'output',
+  name: string,
+  wanted: ValueType,
+  given: Tensor | undefined,
+): OnnxTensor {
+  if (!(given instanceof OnnxTensor)) {
+    throw tensorDoesNotFit(
+      program,
+      `the ${kind} "${name}"`,
+      wanted,
+      given ? 'a tensor of another engine' : 'nothing',
+    );
+  }
+  if (given.dtype !== wanted.dtype || !sameShape(given.shape, wanted.shape)) {
+    throw tensorDoesNotFit(program, `the ${kind} "${name}"`, wanted, describe(given));
+  }
   return given;
 }

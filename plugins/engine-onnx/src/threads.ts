@@ -2,7 +2,10 @@
 import { availableParallelism } from 'node:os';
 import { readFileSync } from 'node:fs';
 
-/** Physical cores this process may use; where the system does not tell them from threads, its parallelism. */
+/**
+ * Physical cores this process may use; where the system does not tell them from threads, its
+ * parallelism.
+ */
 export function defaultThreads(): number {
   return Math.max(1, Math.min(availableParallelism(), physicalCores() ?? Infinity));
 }
@@ -12,7 +15,8 @@ function physicalCores(): number | undefined {
   try {
     const cores = new Set<string>();
     for (const block of readFileSync('/proc/cpuinfo', 'utf8').split('\n\n')) {
-      const field = (name: string): string | undefined => new RegExp(`^${name}\\s*:\\s*(\\d+)`, 'm').exec(block)?.[1];
+      const field = (name: string): string | undefined =>
+        new RegExp(`^${name}\\s*:\\s*(\\d+)`, 'm').exec(block)?.[1];
       const core = field('core id');
       if (core !== undefined) cores.add(`${field('physical id') ?? 0}/${core}`);
     }

@@ -1,14 +1,35 @@
 // Compares programs on the engine with the float64 interpreter. Helpers of the tests, not tests.
 import * as assert from 'uvu/assert';
-import { Graph, grad, interpret, isFloat, mul, ndarray, sizeOf, sum, type DType, type NdArray, type Shape, type TypedArray, type Value } from '@lmflow/sdk/graph';
+import {
+  Graph,
+  grad,
+  interpret,
+  isFloat,
+  mul,
+  ndarray,
+  sizeOf,
+  sum,
+  type DType,
+  type NdArray,
+  type Shape,
+  type TypedArray,
+  type Value,
+} from '@lmflow/sdk/graph';
 import type { Program, Tensor, TensorMap } from '@lmflow/sdk';
 import { OnnxEngine } from '../src/engine.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
 import type { EngineOptionsInput, Lowerings } from '../src/index.ts';
 import { schema } from '../src/options.ts';
 
-export function engineWith(options: EngineOptionsInput = {}, lowerings: Lowerings = createLowerings()): OnnxEngine {
-  return new OnnxEngine({ options: schema.parse({ threads: 2, ...options }), device: 'cpu', lowerings });
+export function engineWith(
+  options: EngineOptionsInput = {},
+  lowerings: Lowerings = createLowerings(),
+): OnnxEngine {
+  return new OnnxEngine({
+    options: schema.parse({ threads: 2, ...options }),
+    device: 'cpu',
+    lowerings,
+  });
 }
 
 export const engine = engineWith();
@@ -25,11 +46,22 @@ export function random(seed: number): () => number {
 }
 
 export type Fill = (next: () => number) => number;
-export const normal: Fill = (next) => Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+export const normal: Fill = (next) =>
+  Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
 export const positive: Fill = (next) => 0.2 + 2 * next();
-export const below = (limit: number): Fill => (next) => Math.floor(next() * limit);
+export const below =
+  (limit: number): Fill =>
+  (next) =>
+    Math.floor(next() * limit);
 
-const arrays = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array, int8: Int8Array, uint8: Uint8Array, bool: Uint8Array } as const;
+const arrays = {
+  float32: Float32Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+} as const;
 
 export function arrayOf(dtype: DType, numbers: ArrayLike<number>): TypedArray {
   if (dtype === 'int64') return BigInt64Array.from(Array.from(numbers, (number) => BigInt(number)));
@@ -51,30 +83,52 @@ export class Case {
     return 1 + Math.floor(this.next() * most);
   }
 
-  input(shape: Shape, dtype: DType = 'float32', fill: Fill = dtype === 'float32' ? normal : below(2)): Value {
+  input(
+    shape: Shape,
+    dtype: DType = 'float32',
+    fill: Fill = dtype === 'float32' ? normal : below(2),
+  ): Value {
     const name = `input ${Object.keys(this.numbers).length}`;
     const data = Float64Array.from({ length: sizeOf(shape) }, () => fill(this.next));
-    this.numbers[name] = { shape, data: dtype === 'float32' ? Float64Array.from(Float32Array.from(data)) : data };
+    this.numbers[name] = {
+      shape,
+      data: dtype === 'float32' ? Float64Array.from(Float32Array.from(data)) : data,
+    };
     return this.graph.input(name, dtype, shape);
   }
 
-  /** Names outputs, and the gradients by `parameters` of a randomly weighted sum of the first (float) outputs. */
+  /**
+   * Names outputs, and the gradients by `parameters` of a randomly weighted sum of the first
+   * (float) outputs.
+   */
   finish(outputs: readonly Value[], parameters: readonly Value[] = []): void {
     outputs.forEach((value, index) => this.graph.output(`output ${index}`, value));
     if (parameters.length === 0) return;
     const terms = outputs.filter((value) => isFloat(value.dtype)).slice(0, 1);
     const loss = sum(mul(terms[0]!, this.input(terms[0]!.shape)));
-    grad(loss, parameters).forEach((gradient, index) => this.graph.output(`gradient ${index}`, gradient));
+    grad(loss, parameters).forEach((gradient, index) =>
+      this.graph.output(`gradient ${index}`, gradient),
+    );
   }
 }
 
-export async function upload(graph: Graph, numbers: Readonly<Record<string, NdArray>>, on: OnnxEngine = engine): Promise<TensorMap> {
+export async function upload(
+  graph: Graph,
+  numbers: Readonly<Record<string, NdArray>>,
+  on: OnnxEngine = engine,
+): Promise<TensorMap> {
   const tensors: Record<string, Tensor> = {};
-  for (const [name, { dtype, shape }] of graph.inputs) tensors[name] = await on.upload(arrayOf(dtype, numbers[name]!.data), shape, dtype);
+  for (const [name, { dtype, shape }] of graph.inputs) {
+    tensors[name] = await on.upload(arrayOf(dtype, numbers[name]!.data), shape, dtype);
+  }
   return tensors;
 }
 
-export async function runOnce(graph: Graph, numbers: Readonly<Record<string, NdArray>>, on: OnnxEngine = engine): Promise<Record<string, NdArray>> {
+export async function runOnce(
+  graph: Graph,
+  numbers: Readonly<Record<string, NdArray>>,
+  on: OnnxEngine = engine,
+): Promise<Record<string, NdArray>> {
   const program = await on.compile(graph);
   try {
     return await results(program, await upload(graph, numbers, on));
@@ -83,16 +137,43 @@ export async function runOnce(graph: Graph, numbers: Readonly<Record<string, NdA
   }
 }
 
-export async function results(program: Program, inputs: TensorMap, outputs?: TensorMap): Promise<Record<string, NdArray>> {
+export async function results(
+  program: Program,
+  inputs: TensorMap,
+  outputs?: TensorMap,
+): Promise<Record<string, NdArray>> {
   const tensors = Object.entries(await program.run(inputs, outputs));
-  return Object.fromEntries(await Promise.all(tensors.map(async ([name, tensor]) => [name, ndarray(tensor.shape, Array.from(await tensor.read(), Number))] as const)));
+  return Object.fromEntries(
+    await Promise.all(
+      tensors.map(
+        async ([name, tensor]) =>
+          [name, ndarray(tensor.shape, Array.from(await tensor.read(), Number))] as const,
+      ),
+    ),
+  );
 }
 
-/** Runs a case on both and compares every output: the largest difference against the largest number of the tensor. */
-export async function check(test: Case, { tolerance = 1e-4, on = engine, readWeight }: { tolerance?: number; on?: OnnxEngine; readWeight?: (weight: never) => NdArray } = {}): Promise<void> {
-  const expected = interpret(test.graph, test.numbers, readWeight ? { readWeight: readWeight as never } : {});
+/**
+ * Runs a case on both and compares every output: the largest difference against the largest number
+ * of the tensor.
+ */
+export async function check(
+  test: Case,
+  {
+    tolerance = 1e-4,
+    on = engine,
+    readWeight,
+  }: { tolerance?: number; on?: OnnxEngine; readWeight?: (weight: never) => NdArray } = {},
+): Promise<void> {
+  const expected = interpret(
+    test.graph,
+    test.numbers,
+    readWeight ? { readWeight: readWeight as never } : {},
+  );
   const actual = await runOnce(test.graph, test.numbers, on);
-  for (const [name, { dtype }] of test.graph.outputs) close(name, actual[name]!, expected[name]!, isFloat(dtype) ? tolerance : 0);
+  for (const [name, { dtype }] of test.graph.outputs) {
+    close(name, actual[name]!, expected[name]!, isFloat(dtype) ? tolerance : 0);
+  }
 }
 
 export function close(name: string, actual: NdArray, expected: NdArray, tolerance: number): void {
@@ -100,6 +181,10 @@ export function close(name: string, actual: NdArray, expected: NdArray, toleranc
   const scale = expected.data.reduce((most, number) => Math.max(most, Math.abs(number)), 0);
   expected.data.forEach((number, index) => {
     const difference = Math.abs(number - actual.data[index]!);
-    if (!(difference <= tolerance * scale + (tolerance ? 1e-6 : 0))) assert.unreachable(`${name}[${index}]: ${actual.data[index]}, not ${number} (scale ${scale})`);
+    if (!(difference <= tolerance * scale + (tolerance ? 1e-6 : 0))) {
+      assert.unreachable(
+        `${name}[${index}]: ${actual.data[index]}, not ${number} (scale ${scale})`,
+      );
+    }
   });
 }

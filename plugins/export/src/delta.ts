@@ -1,11 +1,24 @@
-// Delta weights: tuned - base, published where the base's licence forbids passing the tuned model on (as Vicuna's and LMFlow's were), and
-// base + delta again. The delta is a checkpoint like any other; delta.json has checksums, delta_exact.safetensors what float32 could not say.
+// Delta weights: tuned - base, published where the base's licence forbids passing the tuned model
+// on (as Vicuna's and LMFlow's were), and base + delta again. The delta is a checkpoint like any
+// other; delta.json has checksums, delta_exact.safetensors what float32 could not say.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
-import { MODELS, MODEL_WRITER, writeFolder, type CommandInvocation, type Model, type Resolve } from '@lmflow/sdk';
-import { readSafetensors, writeSafetensors, type TensorFile, type TensorToWrite } from '@lmflow/sdk/formats';
+import {
+  MODELS,
+  MODEL_WRITER,
+  writeFolder,
+  type CommandInvocation,
+  type Model,
+  type Resolve,
+} from '@lmflow/sdk';
+import {
+  readSafetensors,
+  writeSafetensors,
+  type TensorFile,
+  type TensorToWrite,
+} from '@lmflow/sdk/formats';
 import { z } from 'zod';
 import { deltaDamaged, deltaInvalid, deltaMismatch, deltaOtherBase, deltaUsage } from './errors.ts';
 import { configuredOutput, type Services } from './merge.ts';
@@ -15,13 +28,19 @@ const MANIFEST = 'delta.json';
 const EXACT = 'delta_exact.safetensors';
 
 export const deltaOptions = z.object({
-  maxShardSize: z.string().default('5GB').describe('Largest safetensors file; a larger model is split (200MB, 5GB, 1GiB, or bytes)'),
+  maxShardSize: z
+    .string()
+    .default('5GB')
+    .describe('Largest safetensors file; a larger model is split (200MB, 5GB, 1GiB, or bytes)'),
 });
 
 export interface DeltaResult {
   readonly outputDir: string;
   readonly tensors: number;
-  /** make: numbers kept beside the delta, because base + delta rounds to another; apply: whether checksums were there to check. */
+  /**
+   * make: numbers kept beside the delta, because base + delta rounds to another; apply: whether
+   * checksums were there to check.
+   */
   readonly corrections?: number;
   readonly checked?: boolean;
 }
@@ -32,29 +51,61 @@ interface Manifest {
   readonly base: string;
   readonly tuned: string;
   /** SHA-256 of each tensor's float32 numbers in base and tuned model. */
-  readonly tensors: Readonly<Record<string, { readonly shape: readonly number[]; readonly base: string; readonly tuned: string }>>;
+  readonly tensors: Readonly<
+    Record<
+      string,
+      { readonly shape: readonly number[]; readonly base: string; readonly tuned: string }
+    >
+  >;
 }
 
 /** `lmflow delta make <base> <tuned>` and `lmflow delta apply <base> <delta>`. */
-export async function delta({ resolve, log }: Services, { config, options, positionals, signal }: CommandInvocation): Promise<DeltaResult> {
+export async function delta(
+  { resolve, log }: Services,
+  { config, options, positionals, signal }: CommandInvocation,
+): Promise<DeltaResult> {
   const [action, baseName, otherName] = positionals;
-  if (positionals.length !== 3 || (action !== 'make' && action !== 'apply')) throw deltaUsage(positionals);
+  if (positionals.length !== 3 || (action !== 'make' && action !== 'apply')) {
+    throw deltaUsage(positionals);
+  }
   const shardBytes = parseSize((options as z.output<typeof deltaOptions>).maxShardSize);
   const outputDir = configuredOutput('delta', config);
-  const [base, other] = [await load(resolve, baseName!, signal), await load(resolve, otherName!, signal)];
+  const [base, other] = [
+    await load(resolve, baseName!, signal),
+    await load(resolve, otherName!, signal),
+  ];
   checkShapes(base, other);
-  const write = (model: Model) => (directory: string): Promise<readonly string[]> => resolve(MODEL_WRITER).write(model, directory, { shardBytes });
+  const write =
+    (model: Model) =>
+    (directory: string): Promise<readonly string[]> =>
+      resolve(MODEL_WRITER).write(model, directory, { shardBytes });
   if (action === 'make') {
-    const corrections = await writeFolder(outputDir, (directory) => make(base, other, directory, write, signal));
+    const corrections = await writeFolder(outputDir, (directory) =>
+      make(base, other, directory, write, signal),
+    );
     const tensors = other.weights.size;
-    log.event('delta', { outputDir, tensors, corrections }, `${otherName!} - ${baseName!} is in ${outputDir}: ${tensors} tensors, ${corrections} numbers of them kept apart to be exact`);
+    log.event(
+      'delta',
+      { outputDir, tensors, corrections },
+      `${otherName!} - ${baseName!} is in ${outputDir}: ${tensors} tensors, ${corrections} numbers of them kept apart to be exact`,
+    );
     return { outputDir, tensors, corrections };
   }
   const manifest = await readManifest(other.folder);
-  if (!manifest) log.warn(`${other.folder} has no ${MANIFEST}: shapes fit, but whether ${baseName!} is the base of this delta cannot be checked`);
-  await writeFolder(outputDir, (directory) => apply(base, other, manifest, directory, write, signal));
+  if (!manifest) {
+    log.warn(
+      `${other.folder} has no ${MANIFEST}: shapes fit, but whether ${baseName!} is the base of this delta cannot be checked`,
+    );
+  }
+  await writeFolder(outputDir, (directory) =>
+    apply(base, other, manifest, directory, write, signal),
+  );
   const [tensors, checked] = [base.weights.size, manifest !== undefined];
-  log.event('delta', { outputDir, tensors, checked }, `${baseName!} + ${otherName!} is in ${outputDir}: ${tensors} tensors${checked ? ', checksums of base and result agree' : ''}`);
+  log.event(
+    'delta',
+    { outputDir, tensors, checked },
+    `${baseName!} + ${otherName!} is in ${outputDir}: ${tensors} tensors${checked ? ', checksums of base and result agree' : ''}`,
+  );
   return { outputDir, tensors, checked };
 }
 
@@ -66,32 +117,65 @@ function load(resolve: Resolve, source: string, signal: AbortSignal): Promise<Mo
 function checkShapes(base: Model, other: Model): void {
   for (const name of new Set([...base.weights.keys(), ...other.weights.keys()])) {
     const [first, second] = [base.weights.get(name)?.shape, other.weights.get(name)?.shape];
-    if (!first || !second || first.join() !== second.join()) throw deltaMismatch(base.source, other.source, name, first, second);
+    if (!first || !second || first.join() !== second.join()) {
+      throw deltaMismatch(base.source, other.source, name, first, second);
+    }
   }
 }
 
 type Write = (model: Model) => (directory: string) => Promise<readonly string[]>;
 
-async function make(base: Model, tuned: Model, directory: string, write: Write, signal: AbortSignal): Promise<number> {
+async function make(
+  base: Model,
+  tuned: Model,
+  directory: string,
+  write: Write,
+  signal: AbortSignal,
+): Promise<number> {
   const tensors: Record<string, Manifest['tensors'][string]> = {};
   const exact: [string, TensorToWrite][] = [];
   let corrections = 0;
-  await write({ ...tuned, read: async (name) => {
-    signal.throwIfAborted();
-    const [from, to] = [await base.read(name), await tuned.read(name)];
-    tensors[name] = { shape: tuned.weights.get(name)!.shape, base: digest(from), tuned: digest(to) };
-    const difference = to.map((number, index) => number - from[index]!);
-    const wrong = [...inexact(from, difference, to)];
-    corrections += wrong.length;
-    if (wrong.length > 0) {
-      // Two words a place, since what is read of a file is converted to float32.
-      exact.push([`${name}.places`, { shape: [wrong.length, 2], dtype: 'I32', data: Int32Array.from(wrong.flatMap((place) => [Math.floor(place / 65536), place % 65536])) }]);
-      exact.push([`${name}.values`, { shape: [wrong.length], data: Float32Array.from(wrong, (place) => to[place]!) }]);
-    }
-    return difference;
-  } })(directory);
+  await write({
+    ...tuned,
+    read: async (name) => {
+      signal.throwIfAborted();
+      const [from, to] = [await base.read(name), await tuned.read(name)];
+      tensors[name] = {
+        shape: tuned.weights.get(name)!.shape,
+        base: digest(from),
+        tuned: digest(to),
+      };
+      const difference = to.map((number, index) => number - from[index]!);
+      const wrong = [...inexact(from, difference, to)];
+      corrections += wrong.length;
+      if (wrong.length > 0) {
+        // Two words a place, since what is read of a file is converted to float32.
+        exact.push([
+          `${name}.places`,
+          {
+            shape: [wrong.length, 2],
+            dtype: 'I32',
+            data: Int32Array.from(
+              wrong.flatMap((place) => [Math.floor(place / 65536), place % 65536]),
+            ),
+          },
+        ]);
+        exact.push([
+          `${name}.values`,
+          { shape: [wrong.length], data: Float32Array.from(wrong, (place) => to[place]!) },
+        ]);
+      }
+      return difference;
+    },
+  })(directory);
   if (exact.length > 0) await writeSafetensors(join(directory, EXACT), exact);
-  const manifest: Manifest = { format: 'lmflow-delta', version: 1, base: published(base), tuned: published(tuned), tensors };
+  const manifest: Manifest = {
+    format: 'lmflow-delta',
+    version: 1,
+    base: published(base),
+    tuned: published(tuned),
+    tensors,
+  };
   await writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`);
   return corrections;
 }
@@ -101,30 +185,57 @@ function published({ source }: Model): string {
   return existsSync(source) ? basename(resolvePath(source)) : source;
 }
 
-/** Places where base + difference, in float32, is not the tuned number: where the difference is much larger than that number. */
-function* inexact(base: Float32Array, difference: Float32Array, tuned: Float32Array): Generator<number> {
-  for (let place = 0; place < base.length; place++) if (!Object.is(Math.fround(base[place]! + difference[place]!), tuned[place]!)) yield place;
+/**
+ * Places where base + difference, in float32, is not the tuned number: where the difference is much
+ * larger than that number.
+ */
+function* inexact(
+  base: Float32Array,
+  difference: Float32Array,
+  tuned: Float32Array,
+): Generator<number> {
+  for (let place = 0; place < base.length; place++) {
+    if (!Object.is(Math.fround(base[place]! + difference[place]!), tuned[place]!)) yield place;
+  }
 }
 
-async function apply(base: Model, changes: Model, manifest: Manifest | undefined, directory: string, write: Write, signal: AbortSignal): Promise<void> {
-  const exact = manifest ? await readSafetensors(join(changes.folder, EXACT)).catch(ifAbsent) : undefined;
-  await write({ ...changes, read: async (name) => {
-    signal.throwIfAborted();
-    const [from, difference] = [await base.read(name), await changes.read(name)];
-    const known = manifest?.tensors[name];
-    if (manifest && digest(from) !== known?.base) throw deltaOtherBase(base.source, manifest.base, name);
-    const result = from.map((number, index) => number + difference[index]!);
-    if (exact) correct(name, result, exact, changes.folder);
-    if (known && digest(result) !== known.tuned) throw deltaDamaged(changes.source, name);
-    return result;
-  } })(directory);
+async function apply(
+  base: Model,
+  changes: Model,
+  manifest: Manifest | undefined,
+  directory: string,
+  write: Write,
+  signal: AbortSignal,
+): Promise<void> {
+  const exact = manifest
+    ? await readSafetensors(join(changes.folder, EXACT)).catch(ifAbsent)
+    : undefined;
+  await write({
+    ...changes,
+    read: async (name) => {
+      signal.throwIfAborted();
+      const [from, difference] = [await base.read(name), await changes.read(name)];
+      const known = manifest?.tensors[name];
+      if (manifest && digest(from) !== known?.base) {
+        throw deltaOtherBase(base.source, manifest.base, name);
+      }
+      const result = from.map((number, index) => number + difference[index]!);
+      if (exact) correct(name, result, exact, changes.folder);
+      if (known && digest(result) !== known.tuned) throw deltaDamaged(changes.source, name);
+      return result;
+    },
+  })(directory);
 }
 
 function correct(name: string, result: Float32Array, exact: TensorFile, folder: string): void {
   const [places, values] = [exact.get(`${name}.places`)?.data, exact.get(`${name}.values`)?.data];
   if (!places && !values) return;
-  if (places?.length !== 2 * (values?.length ?? -1)) throw deltaInvalid(join(folder, EXACT), `does not have a place for every value of ${name}`);
-  for (const [index, value] of values!.entries()) result[places[2 * index]! * 65536 + places[2 * index + 1]!] = value;
+  if (places?.length !== 2 * (values?.length ?? -1)) {
+    throw deltaInvalid(join(folder, EXACT), `does not have a place for every value of ${name}`);
+  }
+  for (const [index, value] of values!.entries()) {
+    result[places[2 * index]! * 65536 + places[2 * index + 1]!] = value;
+  }
 }
 
 // A delta without corrections has no such file; a damaged one is an error.
@@ -135,7 +246,9 @@ function ifAbsent(error: unknown): undefined {
 }
 
 function digest(numbers: Float32Array): string {
-  return createHash('sha256').update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength)).digest('hex');
+  return createHash('sha256')
+    .update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
+    .digest('hex');
 }
 
 async function readManifest(folder: string): Promise<Manifest | undefined> {
@@ -146,7 +259,13 @@ async function readManifest(folder: string): Promise<Manifest | undefined> {
   });
   if (text === undefined) return undefined;
   const entry = z.object({ shape: z.array(z.number()), base: z.string(), tuned: z.string() });
-  const schema = z.object({ format: z.literal('lmflow-delta'), version: z.literal(1), base: z.string(), tuned: z.string(), tensors: z.record(z.string(), entry) });
+  const schema = z.object({
+    format: z.literal('lmflow-delta'),
+    version: z.literal(1),
+    base: z.string(),
+    tuned: z.string(),
+    tensors: z.record(z.string(), entry),
+  });
   try {
     return schema.parse(JSON.parse(text));
   } catch (error) {

@@ -1,4 +1,5 @@
-// How far two models' logits are apart: both are run by the engine on the same tokens. For what merging in float32 costs.
+// How far two models' logits are apart: both are run by the engine on the same tokens. For what
+// merging in float32 costs.
 import { randomStream, RowLogits, type Engine, type Model } from '@lmflow/sdk';
 
 export interface Drift {
@@ -19,14 +20,26 @@ export function driftRows(model: Model, prompts: readonly string[], seed: number
   if (prompts.length === 0) {
     const random = randomStream(seed, 'export', 'drift');
     const length = Math.min(16, maxPositions);
-    return Array.from({ length: 4 }, (_, row) => Int32Array.from({ length }, (_, index) => Math.floor(random.uniform(row * length + index) * vocabularySize)));
+    return Array.from({ length: 4 }, (_, row) =>
+      Int32Array.from({ length }, (_, index) =>
+        Math.floor(random.uniform(row * length + index) * vocabularySize),
+      ),
+    );
   }
-  const rows = prompts.map((prompt) => model.tokenizer.encode(prompt, { addSpecialTokens: true }).ids.slice(0, maxPositions));
+  const rows = prompts.map((prompt) =>
+    model.tokenizer.encode(prompt, { addSpecialTokens: true }).ids.slice(0, maxPositions),
+  );
   return rows.filter(({ length }) => length > 0);
 }
 
 /** Runs both models on each row and compares every logit. */
-export async function measureDrift(engine: Engine, first: Model, second: Model, rows: readonly Int32Array[], signal: AbortSignal): Promise<Drift> {
+export async function measureDrift(
+  engine: Engine,
+  first: Model,
+  second: Model,
+  rows: readonly Int32Array[],
+  signal: AbortSignal,
+): Promise<Drift> {
   const width = first.architecture.vocabularySize;
   let [total, largest, largestLogit, same, count] = [0, 0, 0, 0, 0];
   const [one, other] = [new RowLogits(engine, first), new RowLogits(engine, second)];
@@ -40,14 +53,25 @@ export async function measureDrift(engine: Engine, first: Model, second: Model, 
         if (!(difference <= largest)) largest = difference;
         largestLogit = Math.max(largestLogit, Math.abs(a[index]!));
       }
-      for (let start = 0; start < a.length; start += width) same += Number(likeliest(a.subarray(start, start + width)) === likeliest(b.subarray(start, start + width)));
+      for (let start = 0; start < a.length; start += width) {
+        same += Number(
+          likeliest(a.subarray(start, start + width)) ===
+            likeliest(b.subarray(start, start + width)),
+        );
+      }
       count += row.length;
     }
   } finally {
     await one.dispose();
     await other.dispose();
   }
-  return { tokens: count, largest, mean: total / (count * width), largestLogit, sameToken: same / count };
+  return {
+    tokens: count,
+    largest,
+    mean: total / (count * width),
+    largestLogit,
+    sameToken: same / count,
+  };
 }
 
 function likeliest(row: Float32Array): number {

@@ -1,11 +1,27 @@
-// `lmflow export`: the model that the configuration names, in another format. An adapter is merged, or (peft) written alone.
+// `lmflow export`: the model that the configuration names, in another format. An adapter is merged,
+// or (peft) written alone.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
-import { isSystemError, MODELS, MODEL_WRITER, outputUnwritable, writeFolder, type CommandInvocation, type Logger, type Model, type Resolve } from '@lmflow/sdk';
+import {
+  isSystemError,
+  MODELS,
+  MODEL_WRITER,
+  outputUnwritable,
+  writeFolder,
+  type CommandInvocation,
+  type Logger,
+  type Model,
+  type Resolve,
+} from '@lmflow/sdk';
 import { writeSafetensors } from '@lmflow/sdk/formats';
 import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
 import { z } from 'zod';
-import { adapterMissing, flagOfOtherFormat, formatUnknown, quantizationOfOtherFormat } from './errors.ts';
+import {
+  adapterMissing,
+  flagOfOtherFormat,
+  formatUnknown,
+  quantizationOfOtherFormat,
+} from './errors.ts';
 import { exportGguf } from './gguf/export.ts';
 import { QUANTIZATIONS, type Quantization } from './gguf/quantization.ts';
 import { configuredModel, configuredOutput, withSignal, type Services } from './merge.ts';
@@ -13,16 +29,36 @@ import { exportOnnx } from './onnx/export.ts';
 import { ONNX_NUMBERS, type OnnxNumbers } from './onnx/numbers.ts';
 import { parseSize, sizeText } from './size.ts';
 
-const isGguf = (name: string): name is Quantization => (QUANTIZATIONS as readonly string[]).includes(name);
+const isGguf = (name: string): name is Quantization =>
+  (QUANTIZATIONS as readonly string[]).includes(name);
 
-const quantization = z.enum([...QUANTIZATIONS, ...Object.keys(ONNX_NUMBERS).filter((name) => !isGguf(name))]);
+const quantization = z.enum([
+  ...QUANTIZATIONS,
+  ...Object.keys(ONNX_NUMBERS).filter((name) => !isGguf(name)),
+]);
 
 export const exportOptions = z.object({
-  format: z.string().default('safetensors').describe('safetensors (a Hugging Face folder, float32), peft (the adapter alone), gguf (one file for llama.cpp), onnx (a folder for transformers.js)'),
-  quantization: z.union([quantization, z.array(quantization).nonempty()]).optional()
-    .describe(`Numbers of a GGUF file (${QUANTIZATIONS.join(', ')}; default f16) or an ONNX model (${Object.keys(ONNX_NUMBERS).join(', ')}; default f32); several give a file each`),
-  contextLength: z.int().min(1).optional().describe("Positions that an ONNX model can be given; by default the checkpoint's"),
-  maxShardSize: z.string().optional().describe('Largest safetensors file; a larger model is split (default 5GB)'),
+  format: z
+    .string()
+    .default('safetensors')
+    .describe(
+      'safetensors (a Hugging Face folder, float32), peft (the adapter alone), gguf (one file for llama.cpp), onnx (a folder for transformers.js)',
+    ),
+  quantization: z
+    .union([quantization, z.array(quantization).nonempty()])
+    .optional()
+    .describe(
+      `Numbers of a GGUF file (${QUANTIZATIONS.join(', ')}; default f16) or an ONNX model (${Object.keys(ONNX_NUMBERS).join(', ')}; default f32); several give a file each`,
+    ),
+  contextLength: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("Positions that an ONNX model can be given; by default the checkpoint's"),
+  maxShardSize: z
+    .string()
+    .optional()
+    .describe('Largest safetensors file; a larger model is split (default 5GB)'),
 });
 
 export interface ExportResult {
@@ -46,15 +82,25 @@ interface Job {
 const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>> = {
   safetensors: ({ model, outputDir, options, resolve, signal }) => {
     const shardBytes = parseSize(options.maxShardSize ?? '5GB');
-    return writeFolder(outputDir, (directory) => resolve(MODEL_WRITER).write(withSignal(model, signal), directory, { mergeAdapter: true, shardBytes }));
+    return writeFolder(outputDir, (directory) =>
+      resolve(MODEL_WRITER).write(withSignal(model, signal), directory, {
+        mergeAdapter: true,
+        shardBytes,
+      }),
+    );
   },
 
   peft: async ({ model, outputDir }) => {
     if (!model.adapter) throw adapterMissing('export --format peft');
     const { config, tensors } = model.adapter.save();
     return writeFolder(outputDir, async (directory) => {
-      await writeSafetensors(join(directory, 'adapter_model.safetensors'), tensors, { format: 'pt' });
-      await writeFile(join(directory, 'adapter_config.json'), `${JSON.stringify(config, undefined, 2)}\n`);
+      await writeSafetensors(join(directory, 'adapter_model.safetensors'), tensors, {
+        format: 'pt',
+      });
+      await writeFile(
+        join(directory, 'adapter_config.json'),
+        `${JSON.stringify(config, undefined, 2)}\n`,
+      );
       return ['adapter_model.safetensors', 'adapter_config.json'];
     });
   },
@@ -65,7 +111,13 @@ const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>
     const files: string[] = [];
     for (const quantization of quantizations as readonly Quantization[]) {
       const file = `${name}-${quantization.toUpperCase()}.gguf`;
-      const bytes = await exportGguf(model, { path: join(outputDir, file), name, quantization, log, signal });
+      const bytes = await exportGguf(model, {
+        path: join(outputDir, file),
+        name,
+        quantization,
+        log,
+        signal,
+      });
       log.info(`${join(outputDir, file)}: ${sizeText(bytes)}`);
       files.push(file);
     }
@@ -74,34 +126,80 @@ const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>
 
   onnx: async ({ model, outputDir, options, quantizations, resolve, signal }) => {
     // As a reference, so that adapters leave it alone: what they add is added to the weights.
-    const base = model.adapter ? await resolve(MODELS).load({ role: 'reference', purpose: 'inference', source: model.source, signal }) : model;
-    return writeFolder(outputDir, (directory) => exportOnnx({ model, base, lowerings: resolve(LOWERINGS), directory, numbers: quantizations as readonly OnnxNumbers[], contextLength: options.contextLength, signal }));
+    const base = model.adapter
+      ? await resolve(MODELS).load({
+          role: 'reference',
+          purpose: 'inference',
+          source: model.source,
+          signal,
+        })
+      : model;
+    return writeFolder(outputDir, (directory) =>
+      exportOnnx({
+        model,
+        base,
+        lowerings: resolve(LOWERINGS),
+        directory,
+        numbers: quantizations as readonly OnnxNumbers[],
+        contextLength: options.contextLength,
+        signal,
+      }),
+    );
   },
 };
 
 /** What numbers can be in each format, and are where nothing is said. */
-const NUMBERS: Readonly<Record<string, { readonly known: readonly string[]; readonly usual: string }>> = {
+const NUMBERS: Readonly<
+  Record<string, { readonly known: readonly string[]; readonly usual: string }>
+> = {
   gguf: { known: QUANTIZATIONS, usual: 'f16' },
   onnx: { known: Object.keys(ONNX_NUMBERS), usual: 'f32' },
 };
 
 /** Loads and writes. */
-export async function exportModel({ resolve, log }: Services, { config, options: given, signal }: CommandInvocation): Promise<ExportResult> {
+export async function exportModel(
+  { resolve, log }: Services,
+  { config, options: given, signal }: CommandInvocation,
+): Promise<ExportResult> {
   const options = given as z.output<typeof exportOptions>;
   const { format } = options;
   const write = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
   if (!write) throw formatUnknown(format, Object.keys(FORMATS));
   const numbers = Object.hasOwn(NUMBERS, format) ? NUMBERS[format] : undefined;
-  if (options.quantization !== undefined && !numbers) throw flagOfOtherFormat('quantization', format, Object.keys(NUMBERS).join(' or '));
+  if (options.quantization !== undefined && !numbers) {
+    throw flagOfOtherFormat('quantization', format, Object.keys(NUMBERS).join(' or '));
+  }
   const quantizations = [...new Set([options.quantization ?? numbers?.usual ?? []].flat())];
   const foreign = quantizations.find((name) => !numbers!.known.includes(name));
   if (foreign !== undefined) throw quantizationOfOtherFormat(foreign, format, numbers!.known);
-  if (options.contextLength !== undefined && format !== 'onnx') throw flagOfOtherFormat('context-length', format, 'onnx');
-  if (options.maxShardSize !== undefined && format !== 'safetensors') throw flagOfOtherFormat('max-shard-size', format, 'safetensors');
+  if (options.contextLength !== undefined && format !== 'onnx') {
+    throw flagOfOtherFormat('context-length', format, 'onnx');
+  }
+  if (options.maxShardSize !== undefined && format !== 'safetensors') {
+    throw flagOfOtherFormat('max-shard-size', format, 'safetensors');
+  }
   const outputDir = configuredOutput('export', config);
   const model = await configuredModel('export', resolve, config, signal);
-  const files = await write({ model, outputDir, options, quantizations, resolve, log, signal }).catch((error: unknown) => { throw isSystemError(error) ? outputUnwritable(outputDir, error) : error; });
-  const adapter = !model.adapter ? '' : format === 'peft' ? ' (the adapter alone)' : ' (with its adapter merged)';
-  log.event('export', { outputDir, files, format }, `${model.source}${adapter} is in ${outputDir} as ${format}: ${files.length === 1 ? files[0]! : `${files.length} files`}`);
+  const files = await write({
+    model,
+    outputDir,
+    options,
+    quantizations,
+    resolve,
+    log,
+    signal,
+  }).catch((error: unknown) => {
+    throw isSystemError(error) ? outputUnwritable(outputDir, error) : error;
+  });
+  const adapter = !model.adapter
+    ? ''
+    : format === 'peft'
+      ? ' (the adapter alone)'
+      : ' (with its adapter merged)';
+  log.event(
+    'export',
+    { outputDir, files, format },
+    `${model.source}${adapter} is in ${outputDir} as ${format}: ${files.length === 1 ? files[0]! : `${files.length} files`}`,
+  );
   return { outputDir, files, format };
 }

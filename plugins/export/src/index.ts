@@ -1,4 +1,5 @@
-// Models for others: adapters merged into their base, delta weights, and exports as safetensors, PEFT, GGUF and ONNX. Three commands, no hooks.
+// Models for others: adapters merged into their base, delta weights, and exports as safetensors,
+// PEFT, GGUF and ONNX. Three commands, no hooks.
 import { createRequire } from 'node:module';
 import { definePlugin } from '@lmflow/sdk';
 import { delta, deltaOptions, type DeltaResult } from './delta.ts';
@@ -13,7 +14,11 @@ export type { MergeResult } from './merge.ts';
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 declare module '@lmflow/sdk' {
-  interface CommandResults { merge: MergeResult; delta: DeltaResult; export: ExportResult }
+  interface CommandResults {
+    merge: MergeResult;
+    delta: DeltaResult;
+    export: ExportResult;
+  }
 }
 
 export default definePlugin({
@@ -24,10 +29,13 @@ export default definePlugin({
   apply(context) {
     context.command({
       name: 'merge',
-      summary: 'Adds an adapter into its base model, writes the result, and says how far their logits are apart.',
+      summary:
+        'Adds an adapter into its base model, writes the result, and says how far their logits are apart.',
       options: mergeOptions,
       sections: ['model', 'outputDir', 'lora'],
-      examples: ['lmflow merge --preset lora --plugin export --model meta-llama/Llama-3.2-1B --lora-adapter out --output-dir merged'],
+      examples: [
+        'lmflow merge --preset lora --plugin export --model meta-llama/Llama-3.2-1B --lora-adapter out --output-dir merged',
+      ],
       run: async (invocation) => ({ result: await merge(context, invocation) }),
     });
     context.command({
@@ -36,7 +44,10 @@ export default definePlugin({
       usage: 'make <base> <tuned> | apply <base> <delta>',
       options: deltaOptions,
       sections: ['outputDir'],
-      examples: ['lmflow delta make meta-llama/Llama-3.2-1B tuned --output-dir delta', 'lmflow delta apply meta-llama/Llama-3.2-1B delta --output-dir tuned'],
+      examples: [
+        'lmflow delta make meta-llama/Llama-3.2-1B tuned --output-dir delta',
+        'lmflow delta apply meta-llama/Llama-3.2-1B delta --output-dir tuned',
+      ],
       run: async (invocation) => ({ result: await delta(context, invocation) }),
     });
     context.command({
@@ -44,7 +55,10 @@ export default definePlugin({
       summary: 'Writes the model as safetensors, PEFT adapter, GGUF file or ONNX folder.',
       options: exportOptions,
       sections: ['model', 'outputDir', 'lora'],
-      examples: ['lmflow export --model merged --format gguf --quantization q4_k_m --output-dir gguf', 'lmflow export --model merged --format onnx --output-dir onnx'],
+      examples: [
+        'lmflow export --model merged --format gguf --quantization q4_k_m --output-dir gguf',
+        'lmflow export --model merged --format onnx --output-dir onnx',
+      ],
       run: async (invocation) => ({ result: await exportModel(context, invocation) }),
     });
   },

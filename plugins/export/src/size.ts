@@ -1,7 +1,18 @@
 // Sizes in bytes, as people write and read them.
 import { sizeInvalid } from './errors.ts';
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30, TIB: 2 ** 40 };
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+  TIB: 2 ** 40,
+};
 
 /** `5GB`, `1GiB`, `200MB` or a number of bytes; throws LMFLOW_EXPORT_SIZE. */
 export function parseSize(text: string): number {
@@ -14,7 +25,9 @@ export function parseSize(text: string): number {
 
 /** For messages: 1.2 GB. */
 export function sizeText(bytes: number): string {
-  const unit = ['B', 'KB', 'MB', 'GB', 'TB'][Math.min(4, Math.floor(Math.log10(Math.max(1, bytes)) / 3))]!;
+  const unit = ['B', 'KB', 'MB', 'GB', 'TB'][
+    Math.min(4, Math.floor(Math.log10(Math.max(1, bytes)) / 3))
+  ]!;
   const amount = bytes / UNITS[unit]!;
   return `${unit === 'B' ? amount : amount.toFixed(amount < 10 ? 2 : 1)} ${unit}`;
 }

@@ -1,4 +1,5 @@
-// Delta weights: make and apply give the tuned model back bit for bit, and a wrong base or a damaged delta is noticed.
+// Delta weights: make and apply give the tuned model back bit for bit, and a wrong base or a
+// damaged delta is noticed.
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -11,33 +12,64 @@ async function tuned(change: (number: number, index: number) => number): Promise
   const folder = modelFolder('llama');
   const file = join(folder, 'model.safetensors');
   const tensors = await readSafetensors(file);
-  await writeSafetensors(file, [...tensors].map(([name, { shape, data }]): [string, TensorToWrite] => [name, { shape, data: data.map(change) }]));
+  await writeSafetensors(
+    file,
+    [...tensors].map(([name, { shape, data }]): [string, TensorToWrite] => [
+      name,
+      { shape, data: data.map(change) },
+    ]),
+  );
   return folder;
 }
 
 const near = (number: number, index: number): number => number * (1 + 0.01 * Math.sin(index));
-/** Unlike the base, and sometimes tiny, zero or minus zero, where base + difference cannot be exact in float32. */
-const far = (_: number, index: number): number => (index % 7 === 0 ? -0 : index % 5 === 0 ? 1e-12 * Math.cos(index) : Math.cos(index));
+/**
+ * Unlike the base, and sometimes tiny, zero or minus zero, where base + difference cannot be exact
+ * in float32.
+ */
+const far = (_: number, index: number): number =>
+  index % 7 === 0 ? -0 : index % 5 === 0 ? 1e-12 * Math.cos(index) : Math.cos(index);
 
-async function run(positionals: readonly string[], options: Record<string, unknown> = {}): Promise<{ readonly folder: string; readonly result: Record<string, unknown>; readonly warnings: readonly string[] }> {
+async function run(
+  positionals: readonly string[],
+  options: Record<string, unknown> = {},
+): Promise<{
+  readonly folder: string;
+  readonly result: Record<string, unknown>;
+  readonly warnings: readonly string[];
+}> {
   const folder = join(scratch('delta'), 'out');
   return withKernel({ outputDir: folder }, async (kernel, log) => {
     const { result } = await kernel.run('delta', { positionals, options });
     return { folder, result: { ...result }, warnings: log.texts('warn') };
   });
 }
-const fails = (positionals: readonly string[]): Promise<{ code: string; message: string }> => failure(run(positionals));
+const fails = (positionals: readonly string[]): Promise<{ code: string; message: string }> =>
+  failure(run(positionals));
 const weights = (folder: string): Buffer => readFileSync(join(folder, 'model.safetensors'));
 
-for (const [kind, change] of [['near', near], ['far', far]] as const) {
+for (const [kind, change] of [
+  ['near', near],
+  ['far', far],
+] as const) {
   test(`a model ${kind} to its base comes back exactly`, async () => {
     const [base, other] = [modelFolder('llama'), await tuned(change)];
     const made = await run(['make', base, other]);
-    assert.is(existsSync(join(made.folder, 'delta_exact.safetensors')), (made.result['corrections'] as number) > 0);
+    assert.is(
+      existsSync(join(made.folder, 'delta_exact.safetensors')),
+      (made.result['corrections'] as number) > 0,
+    );
     if (kind === 'far') assert.ok((made.result['corrections'] as number) > 100);
-    const [from, to, difference] = await Promise.all([base, other, made.folder].map((folder) => readSafetensors(join(folder, 'model.safetensors'))));
+    const [from, to, difference] = await Promise.all(
+      [base, other, made.folder].map((folder) =>
+        readSafetensors(join(folder, 'model.safetensors')),
+      ),
+    );
     const name = 'model.layers.0.self_attn.q_proj.weight';
-    assert.is(difference!.get(name)!.data[3], Math.fround(to!.get(name)!.data[3]! - from!.get(name)!.data[3]!));
+    assert.is(
+      difference!.get(name)!.data[3],
+      Math.fround(to!.get(name)!.data[3]! - from!.get(name)!.data[3]!),
+    );
     const applied = await run(['apply', base, made.folder]);
     assert.equal(applied.result['checked'], true);
     assert.equal(applied.warnings, []);
@@ -52,7 +84,9 @@ test('sharded, and from a base in bfloat16', async () => {
   const made = await run(['make', base, other], { maxShardSize: '20KB' });
   assert.ok(existsSync(join(made.folder, 'model.safetensors.index.json')));
   const applied = await run(['apply', base, made.folder]);
-  const [found, expected] = await Promise.all([applied.folder, other].map((folder) => readSafetensors(join(folder, 'model.safetensors'))));
+  const [found, expected] = await Promise.all(
+    [applied.folder, other].map((folder) => readSafetensors(join(folder, 'model.safetensors'))),
+  );
   for (const [name, { data }] of expected!) assert.equal(found!.get(name)!.data, data, name);
 });
 

@@ -1,28 +1,54 @@
-// Merged models give base + adapter's logits as PEFT computed them; shards, refusals, the PEFT export.
+// Merged models give base + adapter's logits as PEFT computed them; shards, refusals, the PEFT
+// export.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readSafetensors } from '@lmflow/sdk/formats';
 import { parseSize } from '../src/size.ts';
-import { FIXTURES, failure, largestDifference, load, logits, modelFolder, scratch, withKernel } from './folders.ts';
+import {
+  FIXTURES,
+  failure,
+  largestDifference,
+  load,
+  logits,
+  modelFolder,
+  scratch,
+  withKernel,
+} from './folders.ts';
 
 const cases = [
-  ...readdirSync(join(FIXTURES, 'adapters', 'llama')).map((kind) => ({ family: 'llama', adapter: `adapters/llama/${kind}`, reference: `adapters/llama/${kind}` })),
-  ...['llama', 'qwen2', 'gpt2'].map((family) => ({ family, adapter: `steps/${family}/lora/final`, reference: `steps/${family}/lora` })),
+  ...readdirSync(join(FIXTURES, 'adapters', 'llama')).map((kind) => ({
+    family: 'llama',
+    adapter: `adapters/llama/${kind}`,
+    reference: `adapters/llama/${kind}`,
+  })),
+  ...['llama', 'qwen2', 'gpt2'].map((family) => ({
+    family,
+    adapter: `steps/${family}/lora/final`,
+    reference: `steps/${family}/lora`,
+  })),
 ];
 
 for (const { family, adapter, reference } of cases) {
   test(`${adapter} merged into ${family} gives PEFT's logits, from shards`, async () => {
     const outputDir = join(scratch('merge'), 'out');
     const expected = await readSafetensors(join(FIXTURES, reference, 'reference.safetensors'));
-    await withKernel({ model: modelFolder(family), outputDir, lora: { adapter: join(FIXTURES, adapter) } }, async (kernel) => {
-      const { result } = await kernel.run('merge', { options: { maxShardSize: '20KB', prompt: ['the end', 'a'] } });
-      assert.ok(result.drift.largest < 1e-4 && result.drift.largest > 0, `drift ${result.drift.largest}`);
-      assert.ok(result.drift.sameToken === 1 && result.drift.tokens > 5);
-      assert.ok(result.files.filter((file) => file.endsWith('.safetensors')).length > 1);
-      assert.ok(existsSync(join(outputDir, 'model.safetensors.index.json')));
-    });
+    await withKernel(
+      { model: modelFolder(family), outputDir, lora: { adapter: join(FIXTURES, adapter) } },
+      async (kernel) => {
+        const { result } = await kernel.run('merge', {
+          options: { maxShardSize: '20KB', prompt: ['the end', 'a'] },
+        });
+        assert.ok(
+          result.drift.largest < 1e-4 && result.drift.largest > 0,
+          `drift ${result.drift.largest}`,
+        );
+        assert.ok(result.drift.sameToken === 1 && result.drift.tokens > 5);
+        assert.ok(result.files.filter((file) => file.endsWith('.safetensors')).length > 1);
+        assert.ok(existsSync(join(outputDir, 'model.safetensors.index.json')));
+      },
+    );
     await withKernel({}, async (kernel) => {
       const ids = expected.get('input_ids')!;
       const mask = expected.get('attention_mask')!.data;
@@ -35,46 +61,96 @@ for (const { family, adapter, reference } of cases) {
 
 test('without prompts random tokens are compared; safetensors export writes the same numbers', async () => {
   const [first, second] = [join(scratch('merge'), 'out'), join(scratch('export'), 'out')];
-  const config = { model: modelFolder('llama'), lora: { adapter: join(FIXTURES, 'adapters/llama/plain') } };
+  const config = {
+    model: modelFolder('llama'),
+    lora: { adapter: join(FIXTURES, 'adapters/llama/plain') },
+  };
   await withKernel({ ...config, outputDir: first }, async (kernel, log) => {
     const { result } = await kernel.run('merge');
     assert.is(result.drift.tokens, 64);
     assert.equal(log.texts('warn'), []);
     assert.match(log.texts('event').at(-1)!, /Logits differ from base \+ adapter by at most/);
   });
-  await withKernel({ ...config, outputDir: second }, async (kernel) => { await kernel.run('export', { options: { format: 'safetensors' } }); });
-  assert.ok(readFileSync(join(first, 'model.safetensors')).equals(readFileSync(join(second, 'model.safetensors'))));
+  await withKernel({ ...config, outputDir: second }, async (kernel) => {
+    await kernel.run('export', { options: { format: 'safetensors' } });
+  });
+  assert.ok(
+    readFileSync(join(first, 'model.safetensors')).equals(
+      readFileSync(join(second, 'model.safetensors')),
+    ),
+  );
 });
 
 test('peft export gives the adapter back', async () => {
-  const [outputDir, adapter] = [join(scratch('peft'), 'out'), join(FIXTURES, 'adapters/llama/rslora')];
-  await withKernel({ model: modelFolder('llama'), outputDir, lora: { adapter } }, async (kernel) => { await kernel.run('export', { options: { format: 'peft' } }); });
-  const [found, expected] = await Promise.all([outputDir, adapter].map((folder) => readSafetensors(join(folder, 'adapter_model.safetensors'))));
+  const [outputDir, adapter] = [
+    join(scratch('peft'), 'out'),
+    join(FIXTURES, 'adapters/llama/rslora'),
+  ];
+  await withKernel(
+    { model: modelFolder('llama'), outputDir, lora: { adapter } },
+    async (kernel) => {
+      await kernel.run('export', { options: { format: 'peft' } });
+    },
+  );
+  const [found, expected] = await Promise.all(
+    [outputDir, adapter].map((folder) =>
+      readSafetensors(join(folder, 'adapter_model.safetensors')),
+    ),
+  );
   assert.equal([...found!.keys()].sort(), [...expected!.keys()].sort());
   for (const [name, { data }] of expected!) assert.equal(found!.get(name)!.data, data, name);
-  assert.is((JSON.parse(readFileSync(join(outputDir, 'adapter_config.json'), 'utf8')) as { use_rslora: boolean }).use_rslora, true);
+  assert.is(
+    (
+      JSON.parse(readFileSync(join(outputDir, 'adapter_config.json'), 'utf8')) as {
+        use_rslora: boolean;
+      }
+    ).use_rslora,
+    true,
+  );
 });
 
 test('what cannot be done is refused by name, and leaves nothing behind', async () => {
   const parent = scratch('refused');
   const outputDir = join(parent, 'out');
   const model = modelFolder('llama');
-  const code = async (config: Record<string, unknown>, command: 'merge' | 'export', options: Record<string, unknown> = {}): Promise<string> =>
+  const code = async (
+    config: Record<string, unknown>,
+    command: 'merge' | 'export',
+    options: Record<string, unknown> = {},
+  ): Promise<string> =>
     withKernel(config, async (kernel) => (await failure(kernel.run(command, { options }))).code);
   assert.is(await code({ outputDir }, 'merge'), 'LMFLOW_SETTING_MISSING');
   assert.is(await code({ model }, 'merge'), 'LMFLOW_SETTING_MISSING');
   assert.is(await code({ model, outputDir }, 'merge'), 'LMFLOW_EXPORT_NO_ADAPTER');
-  assert.is(await code({ model, outputDir }, 'export', { format: 'peft' }), 'LMFLOW_EXPORT_NO_ADAPTER');
+  assert.is(
+    await code({ model, outputDir }, 'export', { format: 'peft' }),
+    'LMFLOW_EXPORT_NO_ADAPTER',
+  );
   assert.is(await code({ model, outputDir }, 'export', { format: 'ggml' }), 'LMFLOW_EXPORT_FORMAT');
-  assert.is(await code({ model, outputDir }, 'export', { quantization: 'q4_0' }), 'LMFLOW_EXPORT_FLAG');
-  assert.is(await code({ model, outputDir }, 'export', { format: 'gguf', maxShardSize: '1GB' }), 'LMFLOW_EXPORT_FLAG');
-  assert.is(await code({ model, outputDir }, 'export', { maxShardSize: 'big' }), 'LMFLOW_EXPORT_SIZE');
+  assert.is(
+    await code({ model, outputDir }, 'export', { quantization: 'q4_0' }),
+    'LMFLOW_EXPORT_FLAG',
+  );
+  assert.is(
+    await code({ model, outputDir }, 'export', { format: 'gguf', maxShardSize: '1GB' }),
+    'LMFLOW_EXPORT_FLAG',
+  );
+  assert.is(
+    await code({ model, outputDir }, 'export', { maxShardSize: 'big' }),
+    'LMFLOW_EXPORT_SIZE',
+  );
   assert.equal(readdirSync(parent), []);
   assert.is(await code({ model, outputDir: model }, 'export'), 'LMFLOW_OUTPUT_NOT_EMPTY');
 });
 
 test('sizes', () => {
-  assert.equal(['5GB', '1GiB', '200 mb', '1.5kb', '77'].map(parseSize), [5e9, 2 ** 30, 2e8, 1500, 77]);
+  assert.equal(['5GB', '1GiB', '200 mb', '1.5kb', '77'].map(parseSize), [
+    5e9,
+    2 ** 30,
+    2e8,
+    1500,
+    77,
+  ]);
 });
 
 test.run();

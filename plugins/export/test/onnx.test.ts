@@ -1,4 +1,5 @@
-// ONNX exports, run by ONNX Runtime alone in a loop like transformers.js's: the greedy tokens of transformers, alone and padded in a batch.
+// ONNX exports, run by ONNX Runtime alone in a loop like transformers.js's: the greedy tokens of
+// transformers, alone and padded in a batch.
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -19,13 +20,20 @@ import { turned } from '../src/weights.ts';
 import { carriedAttention, lastRows, places } from '../src/onnx/ops.ts';
 
 /** Exports a folder; gives the export's. */
-async function exported(model: string, options: Record<string, unknown> = {}, config: Record<string, unknown> = {}): Promise<string> {
+async function exported(
+  model: string,
+  options: Record<string, unknown> = {},
+  config: Record<string, unknown> = {},
+): Promise<string> {
   const outputDir = join(scratch('onnx'), 'out');
-  await withKernel({ model, outputDir, ...config }, (kernel) => kernel.run('export', { options: { format: 'onnx', ...options } }));
+  await withKernel({ model, outputDir, ...config }, (kernel) =>
+    kernel.run('export', { options: { format: 'onnx', ...options } }),
+  );
   return outputDir;
 }
 
-const json = (folder: string, file: string): Record<string, unknown> => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Record<string, unknown>;
+const json = (folder: string, file: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(join(folder, file), 'utf8')) as Record<string, unknown>;
 
 /** The numbers that blocks hold. */
 function throughBlocks(numbers: Float32Array, attributes: BlockAttributes): Float32Array {
@@ -39,22 +47,51 @@ function throughBlocks(numbers: Float32Array, attributes: BlockAttributes): Floa
   });
 }
 
-/** The model with its products' weights rounded to blocks, computed in float32; `bits` of the blocks' linears, 8 of the head. */
+/**
+ * The model with its products' weights rounded to blocks, computed in float32; `bits` of the
+ * blocks' linears, 8 of the head.
+ */
 async function withBlocks(model: Model, head: string, bits: 4 | 8): Promise<Model> {
   const weights: Model['weights'] = new Map(model.weights);
   for (const { weight, layout, inFeatures, outFeatures, layer } of model.linears) {
     const numbers = await model.read(weight);
     const turn = layout === 'in-out';
-    const rows = turn ? turned(numbers, { inFeatures, outFeatures } as Model['linears'][0]) : numbers;
-    const rounded = throughBlocks(rows, { bits: layer === undefined ? 8 : bits, inFeatures, outFeatures });
-    const data = turn ? turned(rounded, { inFeatures: outFeatures, outFeatures: inFeatures } as Model['linears'][0]) : rounded;
-    weights.set(weight, { kind: 'memory', dtype: 'float32', shape: model.weights.get(weight)!.shape, data });
+    const rows = turn
+      ? turned(numbers, { inFeatures, outFeatures } as Model['linears'][0])
+      : numbers;
+    const rounded = throughBlocks(rows, {
+      bits: layer === undefined ? 8 : bits,
+      inFeatures,
+      outFeatures,
+    });
+    const data = turn
+      ? turned(rounded, { inFeatures: outFeatures, outFeatures: inFeatures } as Model['linears'][0])
+      : rounded;
+    weights.set(weight, {
+      kind: 'memory',
+      dtype: 'float32',
+      shape: model.weights.get(weight)!.shape,
+      data,
+    });
   }
   if (!model.architecture.tiedEmbeddings) return { ...model, weights };
   // The head alone is rounded, not the table that it shares with the embedding.
   const [outFeatures, inFeatures] = model.weights.get(head)!.shape as [number, number];
   const data = throughBlocks(await model.read(head), { bits: 8, inFeatures, outFeatures });
-  const build: BuildingFunctions = { ...model.build, logits: (trace, output) => matMul(output.hidden, trace.graph.weight('head', { kind: 'memory', dtype: 'float32', shape: model.weights.get(head)!.shape, data }), { transposeB: true }) };
+  const build: BuildingFunctions = {
+    ...model.build,
+    logits: (trace, output) =>
+      matMul(
+        output.hidden,
+        trace.graph.weight('head', {
+          kind: 'memory',
+          dtype: 'float32',
+          shape: model.weights.get(head)!.shape,
+          data,
+        }),
+        { transposeB: true },
+      ),
+  };
   return { ...model, weights, build };
 }
 
@@ -62,10 +99,21 @@ async function withBlocks(model: Model, head: string, bits: 4 | 8): Promise<Mode
 for (const [family, known] of Object.entries(cases)) {
   if (family === 'llama-dynamic') continue;
   test(`${family}: transformers' greedy tokens, alone and in a batch of two lengths`, async () => {
-    const session = await openModel(await exported(modelFolder(family), family === 'gpt2' ? {} : { contextLength: 160 }));
-    for (const { prompt, ids } of known) assert.equal(await greedy(session, [prompt], ids.length), [ids]);
+    const session = await openModel(
+      await exported(modelFolder(family), family === 'gpt2' ? {} : { contextLength: 160 }),
+    );
+    for (const { prompt, ids } of known) {
+      assert.equal(await greedy(session, [prompt], ids.length), [ids]);
+    }
     const shortest = Math.min(...known.map(({ ids }) => ids.length));
-    assert.equal(await greedy(session, known.map(({ prompt }) => prompt), shortest), known.map(({ ids }) => ids.slice(0, shortest)));
+    assert.equal(
+      await greedy(
+        session,
+        known.map(({ prompt }) => prompt),
+        shortest,
+      ),
+      known.map(({ ids }) => ids.slice(0, shortest)),
+    );
     await session.release();
   });
 }
@@ -79,10 +127,23 @@ test('logits of every token, and of tokens read in pieces, are those of the engi
   const first = await step(session, [ids.slice(0, 3)], [ones(3)], undefined, 0);
   const rest = await step(session, [ids.slice(3)], [ones(8)], first.cache, 2);
   await session.release();
-  assert.equal([whole, first, rest].map(({ logits: { dims } }) => dims), [[1, 8, 96], [1, 3, 96], [1, 2, 96]]);
+  assert.equal(
+    [whole, first, rest].map(({ logits: { dims } }) => dims),
+    [
+      [1, 8, 96],
+      [1, 3, 96],
+      [1, 2, 96],
+    ],
+  );
   await withKernel({ model: folder }, async (kernel) => {
     const expected = await logits(kernel, await load(kernel, folder), ids, 1);
-    const compare = (found: Float32Array, from: number): void => found.forEach((number, index) => assert.ok(Math.abs(number - expected[from * 96 + index]!) < 1e-4, `${number}, ${expected[from * 96 + index]}`));
+    const compare = (found: Float32Array, from: number): void =>
+      found.forEach((number, index) =>
+        assert.ok(
+          Math.abs(number - expected[from * 96 + index]!) < 1e-4,
+          `${number}, ${expected[from * 96 + index]}`,
+        ),
+      );
     compare(whole.logits.data as Float32Array, 0);
     compare(first.logits.data as Float32Array, 0);
     compare(rest.logits.data as Float32Array, 6);
@@ -91,42 +152,87 @@ test('logits of every token, and of tokens read in pieces, are those of the engi
 
 test('the files: config and tokenizer beside the model, the chat template where transformers.js looks', async () => {
   const out = await exported(modelFolder('llama'));
-  assert.equal(readdirSync(out).sort(), ['chat_template.jinja', 'config.json', 'generation_config.json', 'onnx', 'tokenizer.json', 'tokenizer_config.json'].filter((name) => existsSync(join(out, name))));
+  assert.equal(
+    readdirSync(out).sort(),
+    [
+      'chat_template.jinja',
+      'config.json',
+      'generation_config.json',
+      'onnx',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ].filter((name) => existsSync(join(out, name))),
+  );
   assert.equal(readdirSync(join(out, 'onnx')).sort(), ['model.onnx', 'model.onnx_data']);
-  assert.equal(json(out, 'config.json')['transformers.js_config'], { dtype: 'fp32', use_external_data_format: { 'model.onnx': 1 } });
+  assert.equal(json(out, 'config.json')['transformers.js_config'], {
+    dtype: 'fp32',
+    use_external_data_format: { 'model.onnx': 1 },
+  });
   assert.is(json(out, 'tokenizer_config.json')['chat_template'], '{{ messages[0].content }}');
   const session = await openModel(out);
-  assert.equal(session.inputNames.slice(0, 6), ['input_ids', 'attention_mask', 'position_ids', 'num_logits_to_keep', 'past_key_values.0.key', 'past_key_values.0.value']);
+  assert.equal(session.inputNames.slice(0, 6), [
+    'input_ids',
+    'attention_mask',
+    'position_ids',
+    'num_logits_to_keep',
+    'past_key_values.0.key',
+    'past_key_values.0.value',
+  ]);
   assert.equal(session.outputNames.slice(0, 3), ['logits', 'present.0.key', 'present.0.value']);
   await session.release();
 });
 
 test('f16: weights in half the bytes, computed with in float32', async () => {
-  const [whole, half] = [await exported(modelFolder('llama-f16')), await exported(modelFolder('llama-f16'), { quantization: 'f16' })];
-  const bytes = (folder: string, file: string): number => readFileSync(join(folder, 'onnx', file)).byteLength;
+  const [whole, half] = [
+    await exported(modelFolder('llama-f16')),
+    await exported(modelFolder('llama-f16'), { quantization: 'f16' }),
+  ];
+  const bytes = (folder: string, file: string): number =>
+    readFileSync(join(folder, 'onnx', file)).byteLength;
   assert.ok(bytes(half, 'model_fp16.onnx_data') < 0.6 * bytes(whole, 'model.onnx_data'));
-  assert.is((json(half, 'config.json')['transformers.js_config'] as { dtype: string }).dtype, 'fp16');
+  assert.is(
+    (json(half, 'config.json')['transformers.js_config'] as { dtype: string }).dtype,
+    'fp16',
+  );
   const prompts = cases['llama-f16']!.map(({ prompt }) => prompt);
   const [a, b] = [await openModel(whole), await openModel(half, 'model_fp16.onnx')];
   assert.equal(await greedy(b, prompts, 20), await greedy(a, prompts, 20));
 });
 
-for (const [quantization, file, bytes] of [['q8', 'model_quantized.onnx', 0.4], ['q4', 'model_q4.onnx', 0.32]] as const) {
+for (const [quantization, file, bytes] of [
+  ['q8', 'model_quantized.onnx', 0.4],
+  ['q4', 'model_q4.onnx', 0.32],
+] as const) {
   test(`${quantization}: products with blocks, the numbers of GGUF's; embeddings are looked up in float32`, async () => {
     for (const family of ['wide', 'gpt2', 'llama-tied']) {
       const folder = family === 'wide' ? await wideLlama() : modelFolder(family);
       const [whole, small] = [await exported(folder), await exported(folder, { quantization })];
-      const size = (out: string, name: string): number => readFileSync(join(out, 'onnx', name)).byteLength;
-      if (family === 'wide') assert.ok(size(small, `${file}_data`) < bytes * size(whole, 'model.onnx_data'), `${size(small, `${file}_data`)} of ${size(whole, 'model.onnx_data')}`);
+      const size = (out: string, name: string): number =>
+        readFileSync(join(out, 'onnx', name)).byteLength;
+      if (family === 'wide') {
+        assert.ok(
+          size(small, `${file}_data`) < bytes * size(whole, 'model.onnx_data'),
+          `${size(small, `${file}_data`)} of ${size(whole, 'model.onnx_data')}`,
+        );
+      }
       const ids = [5, 17, 42, 60, 33, 8, 71, 20];
       const session = await openModel(small, file);
-      const found = (await step(session, [ids], [ids.map(() => 1)], undefined, 0)).logits.data as Float32Array;
+      const found = (await step(session, [ids], [ids.map(() => 1)], undefined, 0)).logits
+        .data as Float32Array;
       await session.release();
       await withKernel({ model: folder }, async (kernel) => {
         const model = await load(kernel, folder);
-        const head = model.architecture.tiedEmbeddings ? [...model.weights.keys()].find((name) => /embed_tokens|wte/.test(name))! : 'lm_head.weight';
-        const expected = await logits(kernel, await withBlocks(model, head, quantization === 'q8' ? 8 : 4), ids, 1);
-        const rms = (numbers: Float32Array): number => Math.sqrt(numbers.reduce((sum, number) => sum + number * number, 0) / numbers.length);
+        const head = model.architecture.tiedEmbeddings
+          ? [...model.weights.keys()].find((name) => /embed_tokens|wte/.test(name))!
+          : 'lm_head.weight';
+        const expected = await logits(
+          kernel,
+          await withBlocks(model, head, quantization === 'q8' ? 8 : 4),
+          ids,
+          1,
+        );
+        const rms = (numbers: Float32Array): number =>
+          Math.sqrt(numbers.reduce((sum, number) => sum + number * number, 0) / numbers.length);
         const error = rms(found.map((number, index) => number - expected[index]!)) / rms(expected);
         // What is left is that the kernel rounds activations to 8 bits.
         assert.ok(error > 0 && error < 0.05, `${family}: ${error}`);
@@ -137,11 +243,26 @@ for (const [quantization, file, bytes] of [['q8', 'model_quantized.onnx', 0.4], 
 
 test('several quantizations in one folder: the files of each alone, the first is what is taken by default', async () => {
   const folder = modelFolder('llama-f16');
-  const [both, whole, small] = [await exported(folder, { quantization: ['q8', 'f32'] }), await exported(folder), await exported(folder, { quantization: 'q8' })];
-  for (const [alone, file] of [[whole, 'model.onnx'], [whole, 'model.onnx_data'], [small, 'model_quantized.onnx'], [small, 'model_quantized.onnx_data']] as const) {
-    assert.ok(readFileSync(join(both, 'onnx', file)).equals(readFileSync(join(alone, 'onnx', file))), file);
+  const [both, whole, small] = [
+    await exported(folder, { quantization: ['q8', 'f32'] }),
+    await exported(folder),
+    await exported(folder, { quantization: 'q8' }),
+  ];
+  for (const [alone, file] of [
+    [whole, 'model.onnx'],
+    [whole, 'model.onnx_data'],
+    [small, 'model_quantized.onnx'],
+    [small, 'model_quantized.onnx_data'],
+  ] as const) {
+    assert.ok(
+      readFileSync(join(both, 'onnx', file)).equals(readFileSync(join(alone, 'onnx', file))),
+      file,
+    );
   }
-  assert.equal(json(both, 'config.json')['transformers.js_config'], { dtype: 'q8', use_external_data_format: { 'model_quantized.onnx': 1, 'model.onnx': 1 } });
+  assert.equal(json(both, 'config.json')['transformers.js_config'], {
+    dtype: 'q8',
+    use_external_data_format: { 'model_quantized.onnx': 1, 'model.onnx': 1 },
+  });
 });
 
 test('numbers beyond the size of a file go into the next', async () => {
@@ -151,12 +272,28 @@ test('numbers beyond the size of a file go into the next', async () => {
   await withKernel({ model: folder }, async (kernel) => {
     const model = await load(kernel, folder);
     const signal = new AbortController().signal;
-    const files = await exportOnnx({ model, base: model, lowerings: kernel.resolve(LOWERINGS), directory, numbers: ['f32'], contextLength: 160, signal, fileBytes: 40_000 });
+    const files = await exportOnnx({
+      model,
+      base: model,
+      lowerings: kernel.resolve(LOWERINGS),
+      directory,
+      numbers: ['f32'],
+      contextLength: 160,
+      signal,
+      fileBytes: 40_000,
+    });
     const data = files.filter((file) => file.includes('_data'));
     assert.equal(data.slice(0, 2), ['onnx/model.onnx_data', 'onnx/model.onnx_data_1']);
-    assert.equal((json(directory, 'config.json')['transformers.js_config'] as { use_external_data_format: unknown }).use_external_data_format, { 'model.onnx': data.length });
+    assert.equal(
+      (
+        json(directory, 'config.json')['transformers.js_config'] as {
+          use_external_data_format: unknown;
+        }
+      ).use_external_data_format,
+      { 'model.onnx': data.length },
+    );
   });
-  const [{ prompt, ids }] = cases['llama'] as [typeof cases['llama'][0]];
+  const [{ prompt, ids }] = cases['llama'] as [(typeof cases)['llama'][0]];
   assert.equal(await greedy(await openModel(directory), [prompt], ids.length), [ids]);
 });
 
@@ -164,27 +301,55 @@ test('an adapter is merged on the way', async () => {
   const model = modelFolder('llama');
   const adapter = join(FIXTURES, 'adapters/llama/head');
   const outputDir = join(scratch('merged'), 'out');
-  await withKernel({ model, outputDir, lora: { adapter } }, async (kernel) => { await kernel.run('merge'); });
-  const [straight, merged] = [await exported(model, {}, { lora: { adapter } }), await exported(outputDir)];
-  for (const file of ['model.onnx', 'model.onnx_data']) assert.ok(readFileSync(join(straight, 'onnx', file)).equals(readFileSync(join(merged, 'onnx', file))), file);
+  await withKernel({ model, outputDir, lora: { adapter } }, async (kernel) => {
+    await kernel.run('merge');
+  });
+  const [straight, merged] = [
+    await exported(model, {}, { lora: { adapter } }),
+    await exported(outputDir),
+  ];
+  for (const file of ['model.onnx', 'model.onnx_data']) {
+    assert.ok(
+      readFileSync(join(straight, 'onnx', file)).equals(readFileSync(join(merged, 'onnx', file))),
+      file,
+    );
+  }
 });
 
 test('what cannot be is refused before anything is written', async () => {
   const dynamic = await failure(exported(modelFolder('llama-dynamic')));
   assert.is(dynamic.code, 'LMFLOW_ONNX_UNSUPPORTED');
   assert.match(dynamic.message, 'dynamic');
-  assert.is((await failure(exported(modelFolder('llama'), { quantization: 'q4_k_m' }))).code, 'LMFLOW_EXPORT_FLAG');
-  assert.is((await failure(exported(modelFolder('llama'), { format: 'gguf', contextLength: 64 }))).code, 'LMFLOW_EXPORT_FLAG');
+  assert.is(
+    (await failure(exported(modelFolder('llama'), { quantization: 'q4_k_m' }))).code,
+    'LMFLOW_EXPORT_FLAG',
+  );
+  assert.is(
+    (await failure(exported(modelFolder('llama'), { format: 'gguf', contextLength: 64 }))).code,
+    'LMFLOW_EXPORT_FLAG',
+  );
   assert.match((await failure(exported(modelFolder('gpt2'), { contextLength: 64 }))).message, '32');
 
-  // Building functions that write a length down: as a shape, and as a number that looks like any other.
-  const wrapped = async (mlp: (inner: BuildingFunctions['mlp']) => BuildingFunctions['mlp']): Promise<{ code: string; message: string }> => {
+  // Building functions that write a length down: as a shape, and as a number that looks like any
+  // other.
+  const wrapped = async (
+    mlp: (inner: BuildingFunctions['mlp']) => BuildingFunctions['mlp'],
+  ): Promise<{ code: string; message: string }> => {
     const folder = modelFolder('llama');
     const directory = scratch('wrapped');
     const found = await withKernel({ model: folder }, async (kernel) => {
       const model = await load(kernel, folder);
       model.build = { ...model.build, mlp: mlp(model.build.mlp) };
-      return failure(exportOnnx({ model, base: model, lowerings: kernel.resolve(LOWERINGS), directory, numbers: ['f32'], signal: new AbortController().signal }));
+      return failure(
+        exportOnnx({
+          model,
+          base: model,
+          lowerings: kernel.resolve(LOWERINGS),
+          directory,
+          numbers: ['f32'],
+          signal: new AbortController().signal,
+        }),
+      );
     });
     assert.equal(readdirSync(directory), []);
     return found;
@@ -195,41 +360,95 @@ test('what cannot be is refused before anything is written', async () => {
   });
   assert.is(shape.code, 'LMFLOW_ENGINE_SIZE_FIXED');
   assert.match(shape.message, 'layer.0/add_');
-  const number = await wrapped((inner) => (trace, x, layer) => mul(inner(trace, x, layer), 1 / trace.length));
+  const number = await wrapped(
+    (inner) => (trace, x, layer) => mul(inner(trace, x, layer), 1 / trace.length),
+  );
   assert.is(number.code, 'LMFLOW_ONNX_AMBIGUOUS');
 });
 
-test('blocks hold the numbers of GGUF\'s Q4_0 and Q8_0, and a product is what ONNX Runtime computes', () => withKernel({}, async (kernel) => {
-  registerLowerings(kernel.resolve(LOWERINGS));
-  for (const [bits, type] of [[4, 'Q4_0'], [8, 'Q8_0']] as const) {
-    const attributes = { bits, inFeatures: 64, outFeatures: 48 };
-    const numbers = Float32Array.from({ length: 64 * 48 }, (_, index) => Math.sin(index * index));
-    assert.equal(throughBlocks(numbers, attributes), decode(type, TENSOR_TYPES[type].encode(numbers)));
-    const { codes, scales } = toBlocks(numbers, attributes);
-    const shapes = partShapes(attributes);
-    const graph = new Graph();
-    const weight = (name: string, shape: readonly number[], data: Uint8Array | Float32Array): Value => graph.weight(name, { kind: 'memory', dtype: data instanceof Uint8Array ? 'uint8' : 'float32', shape, data });
-    graph.output('y', blockProduct(graph.input('x', 'float32', [3, 64]), weight('codes', shapes.codes, codes), weight('scales', shapes.scales, scales), attributes));
-    await checkLowering(kernel.resolve(ENGINE), graph, randomInputs({ x: { shape: [3, 64] } }, 1), { tolerance: 0.02 });
-  }
-}));
+test("blocks hold the numbers of GGUF's Q4_0 and Q8_0, and a product is what ONNX Runtime computes", () =>
+  withKernel({}, async (kernel) => {
+    registerLowerings(kernel.resolve(LOWERINGS));
+    for (const [bits, type] of [
+      [4, 'Q4_0'],
+      [8, 'Q8_0'],
+    ] as const) {
+      const attributes = { bits, inFeatures: 64, outFeatures: 48 };
+      const numbers = Float32Array.from({ length: 64 * 48 }, (_, index) => Math.sin(index * index));
+      assert.equal(
+        throughBlocks(numbers, attributes),
+        decode(type, TENSOR_TYPES[type].encode(numbers)),
+      );
+      const { codes, scales } = toBlocks(numbers, attributes);
+      const shapes = partShapes(attributes);
+      const graph = new Graph();
+      const weight = (
+        name: string,
+        shape: readonly number[],
+        data: Uint8Array | Float32Array,
+      ): Value =>
+        graph.weight(name, {
+          kind: 'memory',
+          dtype: data instanceof Uint8Array ? 'uint8' : 'float32',
+          shape,
+          data,
+        });
+      graph.output(
+        'y',
+        blockProduct(
+          graph.input('x', 'float32', [3, 64]),
+          weight('codes', shapes.codes, codes),
+          weight('scales', shapes.scales, scales),
+          attributes,
+        ),
+      );
+      await checkLowering(
+        kernel.resolve(ENGINE),
+        graph,
+        randomInputs({ x: { shape: [3, 64] } }, 1),
+        { tolerance: 0.02 },
+      );
+    }
+  }));
 
-test('the export\'s own ops mean what ONNX Runtime computes', () => withKernel({}, async (kernel) => {
-  registerLowerings(kernel.resolve(LOWERINGS));
-  for (const [length, past] of [[1, 4], [3, 0], [3, 2]] as const) {
-    const graph = new Graph();
-    const total = past + length;
-    const bias = Array.from({ length: length * total }, (_, index) => (index % total > past + Math.floor(index / total) ? -1e30 : index % 3 === 2 ? -1e30 : 0));
-    const inputs: TestInputs = {
-      q: { shape: [1, length, 4, 8] }, k: { shape: [1, length, 2, 8] }, v: { shape: [1, length, 2, 8] }, keys: { shape: [1, 2, past, 8] }, values: { shape: [1, 2, past, 8] },
-      bias: { shape: [1, 1, length, total], values: bias },
-    };
-    const values = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, graph.input(name, 'float32', shape)])) as Record<'q' | 'k' | 'v' | 'keys' | 'values' | 'bias', ReturnType<Graph['input']>>;
-    carriedAttention(values).forEach((value, index) => { graph.output(String(index), value); });
-    graph.output('places', places(graph, { from: past, to: total }));
-    await checkLowering(kernel.resolve(ENGINE), graph, randomInputs(inputs, 1));
-  }
-  assert.throws(() => lastRows(new Graph().input('x', 'float32', [2]), new Graph().input('n', 'int64', []), 1), /lastRows/);
-}));
+test("the export's own ops mean what ONNX Runtime computes", () =>
+  withKernel({}, async (kernel) => {
+    registerLowerings(kernel.resolve(LOWERINGS));
+    for (const [length, past] of [
+      [1, 4],
+      [3, 0],
+      [3, 2],
+    ] as const) {
+      const graph = new Graph();
+      const total = past + length;
+      const bias = Array.from({ length: length * total }, (_, index) =>
+        index % total > past + Math.floor(index / total) ? -1e30 : index % 3 === 2 ? -1e30 : 0,
+      );
+      const inputs: TestInputs = {
+        q: { shape: [1, length, 4, 8] },
+        k: { shape: [1, length, 2, 8] },
+        v: { shape: [1, length, 2, 8] },
+        keys: { shape: [1, 2, past, 8] },
+        values: { shape: [1, 2, past, 8] },
+        bias: { shape: [1, 1, length, total], values: bias },
+      };
+      const values = Object.fromEntries(
+        Object.entries(inputs).map(([name, { shape }]) => [
+          name,
+          graph.input(name, 'float32', shape),
+        ]),
+      ) as Record<'q' | 'k' | 'v' | 'keys' | 'values' | 'bias', ReturnType<Graph['input']>>;
+      carriedAttention(values).forEach((value, index) => {
+        graph.output(String(index), value);
+      });
+      graph.output('places', places(graph, { from: past, to: total }));
+      await checkLowering(kernel.resolve(ENGINE), graph, randomInputs(inputs, 1));
+    }
+    assert.throws(
+      () =>
+        lastRows(new Graph().input('x', 'float32', [2]), new Graph().input('n', 'int64', []), 1),
+      /lastRows/,
+    );
+  }));
 
 test.run();

@@ -8,22 +8,63 @@ import { scratch, tokenizerJson } from './folders.ts';
 /** Its folder. */
 export async function wideLlama(): Promise<string> {
   const folder = scratch('wide');
-  const shapes: [string, number[]][] = [['model.embed_tokens.weight', [96, 256]], ['lm_head.weight', [96, 256]], ['model.norm.weight', [256]]];
+  const shapes: [string, number[]][] = [
+    ['model.embed_tokens.weight', [96, 256]],
+    ['lm_head.weight', [96, 256]],
+    ['model.norm.weight', [256]],
+  ];
   for (const layer of [0, 1, 2]) {
     const block = `model.layers.${layer}`;
-    for (const name of ['q', 'k', 'v', 'o']) shapes.push([`${block}.self_attn.${name}_proj.weight`, [256, 256]]);
-    shapes.push([`${block}.mlp.gate_proj.weight`, [512, 256]], [`${block}.mlp.up_proj.weight`, [512, 256]], [`${block}.mlp.down_proj.weight`, [256, 512]]);
-    for (const name of ['input', 'post_attention']) shapes.push([`${block}.${name}_layernorm.weight`, [256]]);
+    for (const name of ['q', 'k', 'v', 'o']) {
+      shapes.push([`${block}.self_attn.${name}_proj.weight`, [256, 256]]);
+    }
+    shapes.push(
+      [`${block}.mlp.gate_proj.weight`, [512, 256]],
+      [`${block}.mlp.up_proj.weight`, [512, 256]],
+      [`${block}.mlp.down_proj.weight`, [256, 512]],
+    );
+    for (const name of ['input', 'post_attention']) {
+      shapes.push([`${block}.${name}_layernorm.weight`, [256]]);
+    }
   }
   const random = randomStream(3, 'test', 'wide');
   let drawn = 0;
-  await writeSafetensors(join(folder, 'model.safetensors'), shapes.map(([name, shape]): [string, TensorToWrite] =>
-    [name, { shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => (shape.length === 1 ? 1 : 0.1 * random.normal(drawn++))) }]));
-  writeFileSync(join(folder, 'config.json'), JSON.stringify({
-    model_type: 'llama', architectures: ['LlamaForCausalLM'], hidden_size: 256, intermediate_size: 512, num_hidden_layers: 3, num_attention_heads: 4, num_key_value_heads: 4,
-    vocab_size: 96, max_position_embeddings: 64, rms_norm_eps: 1e-5, rope_theta: 10000, hidden_act: 'silu', tie_word_embeddings: false, bos_token_id: 0, eos_token_id: 1,
-  }));
+  await writeSafetensors(
+    join(folder, 'model.safetensors'),
+    shapes.map(([name, shape]): [string, TensorToWrite] => [
+      name,
+      {
+        shape,
+        data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () =>
+          shape.length === 1 ? 1 : 0.1 * random.normal(drawn++),
+        ),
+      },
+    ]),
+  );
+  writeFileSync(
+    join(folder, 'config.json'),
+    JSON.stringify({
+      model_type: 'llama',
+      architectures: ['LlamaForCausalLM'],
+      hidden_size: 256,
+      intermediate_size: 512,
+      num_hidden_layers: 3,
+      num_attention_heads: 4,
+      num_key_value_heads: 4,
+      vocab_size: 96,
+      max_position_embeddings: 64,
+      rms_norm_eps: 1e-5,
+      rope_theta: 10000,
+      hidden_act: 'silu',
+      tie_word_embeddings: false,
+      bos_token_id: 0,
+      eos_token_id: 1,
+    }),
+  );
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizerJson()));
-  writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }));
+  writeFileSync(
+    join(folder, 'tokenizer_config.json'),
+    JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }),
+  );
   return folder;
 }

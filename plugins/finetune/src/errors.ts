@@ -2,14 +2,28 @@
 import { LMFlowError } from '@lmflow/sdk';
 
 export function settingMissing(key: 'model' | 'dataset', example: string): LMFlowError {
-  return new LMFlowError('LMFLOW_SETTING_MISSING', `finetune needs ${key === 'model' ? 'a model' : 'data'}: "${key}" is not set`,
-    { hint: `Say --${key} ${example}, or ${key}: '${example}' in lmflow.config.ts.` });
+  return new LMFlowError(
+    'LMFLOW_SETTING_MISSING',
+    `finetune needs ${key === 'model' ? 'a model' : 'data'}: "${key}" is not set`,
+    { hint: `Say --${key} ${example}, or ${key}: '${example}' in lmflow.config.ts.` },
+  );
 }
 
 export function weightMissing(file: string, name: string): LMFlowError {
-  return new LMFlowError('LMFLOW_RESUME_INCOMPLETE', `${file}: the tensor ${name} is missing`, { hint: 'Resume from an earlier checkpoint.' });
+  return new LMFlowError('LMFLOW_RESUME_INCOMPLETE', `${file}: the tensor ${name} is missing`, {
+    hint: 'Resume from an earlier checkpoint.',
+  });
 }
 
-export function weightShape(file: string, name: string, found: readonly number[], expected: readonly number[]): LMFlowError {
-  return new LMFlowError('LMFLOW_RESUME_INCOMPLETE', `${file}: ${name} is [${found.join(', ')}], the model needs [${expected.join(', ')}]`, { hint: 'Resume from an earlier checkpoint.' });
+export function weightShape(
+  file: string,
+  name: string,
+  found: readonly number[],
+  expected: readonly number[],
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_RESUME_INCOMPLETE',
+    `${file}: ${name} is [${found.join(', ')}], the model needs [${expected.join(', ')}]`,
+    { hint: 'Resume from an earlier checkpoint.' },
+  );
 }

@@ -1,21 +1,32 @@
-// Full finetuning: every weight of the checkpoint becomes a trainable parameter, saved under its own name.
+// Full finetuning: every weight of the checkpoint becomes a trainable parameter, saved under its
+// own name.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Model } from '@lmflow/sdk';
 import { openShards, SafetensorsFile } from '@lmflow/sdk/formats';
 import { weightMissing, weightShape } from './errors.ts';
 
-/** Declares every weight trainable. Vectors (biases, norms) get no weight decay, as in the Hugging Face Trainer. */
+/**
+ * Declares every weight trainable. Vectors (biases, norms) get no weight decay, as in the Hugging
+ * Face Trainer.
+ */
 export async function trainAll(model: Model): Promise<void> {
   for (const [name, { shape }] of model.weights) {
-    model.parameters.set(name, { name, shape, data: await model.read(name), decay: shape.length > 1 });
+    model.parameters.set(name, {
+      name,
+      shape,
+      data: await model.read(name),
+      decay: shape.length > 1,
+    });
   }
 }
 
 /** Copies the weights of a saved model back into the parameters. */
 export async function restoreAll(model: Model, directory: string): Promise<void> {
   const index = join(directory, 'model.safetensors.index.json');
-  const files = existsSync(index) ? await openShards(directory) : [await SafetensorsFile.open(join(directory, 'model.safetensors'))];
+  const files = existsSync(index)
+    ? await openShards(directory)
+    : [await SafetensorsFile.open(join(directory, 'model.safetensors'))];
   for (const { name, shape, data } of model.parameters.values()) {
     const file = files.find(({ tensors }) => tensors.has(name));
     if (!file) throw weightMissing(directory, name);

@@ -1,8 +1,19 @@
-// `lmflow finetune`: continuous pretraining and instruction tuning. Trains every weight, unless a plugin before it (lora) chose its own parameters.
+// `lmflow finetune`: continuous pretraining and instruction tuning. Trains every weight, unless a
+// plugin before it (lora) chose its own parameters.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
-import { LANGUAGE_MODELING, MODEL_WRITER, MODELS, SAMPLES, Stage, TRAINER, definePlugin, type CommandInvocation, type FitResult } from '@lmflow/sdk';
+import {
+  LANGUAGE_MODELING,
+  MODEL_WRITER,
+  MODELS,
+  SAMPLES,
+  Stage,
+  TRAINER,
+  definePlugin,
+  type CommandInvocation,
+  type FitResult,
+} from '@lmflow/sdk';
 import { z } from 'zod';
 import { settingMissing } from './errors.ts';
 import { restoreAll, trainAll } from './full.ts';
@@ -13,11 +24,16 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 const name = '@lmflow/plugin-finetune';
 
 declare module '@lmflow/sdk' {
-  interface CommandResults { finetune: FitResult }
+  interface CommandResults {
+    finetune: FitResult;
+  }
 }
 
 const commandOptions = z.object({
-  dryRun: z.boolean().default(false).describe('Load everything, print the plan and stop before the first step.'),
+  dryRun: z
+    .boolean()
+    .default(false)
+    .describe('Load everything, print the plan and stop before the first step.'),
 });
 
 const finetune = definePlugin({
@@ -41,7 +57,11 @@ const finetune = definePlugin({
 
     hooks.onSave.tapPromise(name, async ({ model, directory }) => {
       if (trainsAll.has(model)) await resolve(MODEL_WRITER).write(model, directory);
-      else for (const [file, content] of await model.tokenizer.files()) await writeFile(join(directory, file), content);
+      else {
+        for (const [file, content] of await model.tokenizer.files()) {
+          await writeFile(join(directory, file), content);
+        }
+      }
     });
 
     hooks.onRestore.tapPromise(name, async ({ model, directory }) => {
@@ -53,14 +73,31 @@ const finetune = definePlugin({
       summary: 'Trains a model on your data: all weights, or an adapter with the preset lora.',
       options: commandOptions,
       sections: ['lora'],
-      examples: ['lmflow finetune --preset lora --model meta-llama/Llama-3.2-1B --dataset data.json --output-dir out'],
+      examples: [
+        'lmflow finetune --preset lora --model meta-llama/Llama-3.2-1B --dataset data.json --output-dir out',
+      ],
       run: async ({ config, options, signal }: CommandInvocation) => {
         if (config.model === undefined) throw settingMissing('model', 'meta-llama/Llama-3.2-1B');
         if (config.dataset === undefined) throw settingMissing('dataset', 'data.json');
-        const model = await resolve(MODELS).load({ role: 'policy', purpose: 'training', source: config.model, signal });
-        const { train, evaluation, description } = await resolve(SAMPLES).load({ tokenizer: model.tokenizer, maxPositions: model.architecture.maxPositions, signal });
+        const model = await resolve(MODELS).load({
+          role: 'policy',
+          purpose: 'training',
+          source: config.model,
+          signal,
+        });
+        const { train, evaluation, description } = await resolve(SAMPLES).load({
+          tokenizer: model.tokenizer,
+          maxPositions: model.architecture.maxPositions,
+          signal,
+        });
         const result = await resolve(TRAINER).fit({
-          model, train, evaluation, signal, description, objective: resolve(LANGUAGE_MODELING), dryRun: options['dryRun'] === true,
+          model,
+          train,
+          evaluation,
+          signal,
+          description,
+          objective: resolve(LANGUAGE_MODELING),
+          dryRun: options['dryRun'] === true,
         });
         return { result, exitCode: result.stoppedEarly && signal.aborted ? 130 : 0 };
       },

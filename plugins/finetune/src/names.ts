@@ -1,11 +1,16 @@
-// Names of other tools (LLaMA-Factory, Axolotl, Unsloth, TRL, the original LMFlow) for what is chosen in another way here. Those that mean exactly one
-// of our keys are other spellings of it, in the plugin that has the key.
+// Names of other tools (LLaMA-Factory, Axolotl, Unsloth, TRL, the original LMFlow) for what is
+// chosen in another way here. Those that mean exactly one of our keys are other spellings of it, in
+// the plugin that has the key.
 
-const method = 'the method is a preset: --preset lora, --preset qlora; all weights are trained with --preset finetune';
-const fourBits = 'the preset qlora, and nothing else, trains on 4 bits (section qlora: quantType, doubleQuant)';
+const method =
+  'the method is a preset: --preset lora, --preset qlora; all weights are trained with --preset finetune';
+const fourBits =
+  'the preset qlora, and nothing else, trains on 4 bits (section qlora: quantType, doubleQuant)';
 const lisa = 'load the plugin lisa: --plugin lisa (section lisa: layers, interval)';
-const attention = 'attention is computed in tiles wherever the plugin flash-attention is loaded, as the presets do';
-const rope = 'use the preset long-context, or the plugin position-interpolation (section positionInterpolation: type, factor)';
+const attention =
+  'attention is computed in tiles wherever the plugin flash-attention is loaded, as the presets do';
+const rope =
+  'use the preset long-context, or the plugin position-interpolation (section positionInterpolation: type, factor)';
 const template = 'set chatTemplate: a name, a .jinja file or the template itself';
 const figures = 'figures go to trainer_log.jsonl in outputDir, and to plugins that tap onMetrics';
 const vocabulary = 'the vocabulary stays that of the checkpoint: extending it is not offered yet';
@@ -13,7 +18,8 @@ const projected = 'it is not offered; the plugin lisa and the preset qlora save 
 
 /** Refused keys and why (LMFLOW_OPTION_UNSUPPORTED). */
 export const otherTools: Readonly<Record<string, string>> = {
-  stage: 'leave it out: lmflow finetune takes plain text, conversations and instructions, as the records are',
+  stage:
+    'leave it out: lmflow finetune takes plain text, conversations and instructions, as the records are',
   finetuningType: method,
   usePeft: method,
   useLora: method,

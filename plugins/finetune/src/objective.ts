@@ -1,10 +1,22 @@
 // Next-token prediction: the objective of continuous pretraining and instruction tuning.
 import type { Objective, Trace } from '@lmflow/sdk';
 import { forward } from '@lmflow/sdk';
-import { concat, equal, less, linearCrossEntropy, reshape, slice, where, type Value } from '@lmflow/sdk/graph';
+import {
+  concat,
+  equal,
+  less,
+  linearCrossEntropy,
+  reshape,
+  slice,
+  where,
+  type Value,
+} from '@lmflow/sdk/graph';
 import { sampledTokens } from './sampling.ts';
 
-/** Sum of the cross-entropy of every labelled token given the ones before it; weighed by their number. */
+/**
+ * Sum of the cross-entropy of every labelled token given the ones before it; weighed by their
+ * number.
+ */
 export const languageModeling: Objective = {
   name: 'language-modeling',
   build: (trace) => {
@@ -16,12 +28,21 @@ export const languageModeling: Objective = {
     const { hidden, weight } = forward(trace);
     const targets = nextTokens(trace);
     const drawn = sampledTokens(hidden, weight, uniform(targets.shape));
-    return { loss: linearCrossEntropy(hidden, weight, where(less(targets, trace.graph.constant(Int32Array.of(0), [], 'int32')), targets, drawn)) };
+    return {
+      loss: linearCrossEntropy(
+        hidden,
+        weight,
+        where(less(targets, trace.graph.constant(Int32Array.of(0), [], 'int32')), targets, drawn),
+      ),
+    };
   },
   perToken: true,
 };
 
-/** Labels moved one place to the left, what each token predicts, of all rows [batch x length]. Never across two packed samples. */
+/**
+ * Labels moved one place to the left, what each token predicts, of all rows [batch x length]. Never
+ * across two packed samples.
+ */
 function nextTokens(trace: Trace): Value {
   const { graph, batchSize, length, segments } = trace;
   const labels = trace.input('labels');
@@ -30,7 +51,11 @@ function nextTokens(trace: Trace): Value {
   const following = (x: Value): Value => slice(x, [0, 1], [batchSize, length]);
   const own = (x: Value): Value => slice(x, [0, 0], [batchSize, length - 1]);
   const next = segments
-    ? where(equal(own(segments), following(segments)), following(labels), graph.constant(Int32Array.of(-100), [1, 1], 'int32'))
+    ? where(
+        equal(own(segments), following(segments)),
+        following(labels),
+        graph.constant(Int32Array.of(-100), [1, 1], 'int32'),
+      )
     : following(labels);
   return reshape(concat([next, ignored], 1), [batchSize * length]);
 }

@@ -1,11 +1,18 @@
-// Flash attention (Dao et al. 2022): memory grows with the length of a sequence, not with its square. Wraps the model's attention.
+// Flash attention (Dao et al. 2022): memory grows with the length of a sequence, not with its
+// square. Wraps the model's attention.
 import { createRequire } from 'node:module';
 import { definePlugin } from '@lmflow/sdk';
 import { z } from 'zod';
 import { registerFlashAttention } from './onnx/register.ts';
 import { flashAttention } from './op.ts';
 
-export { flashAttention, flashAttentionGradientOp, flashAttentionOp, type FlashAttributes, type FlashOptions } from './op.ts';
+export {
+  flashAttention,
+  flashAttentionGradientOp,
+  flashAttentionOp,
+  type FlashAttributes,
+  type FlashOptions,
+} from './op.ts';
 export { registerFlashAttention } from './onnx/register.ts';
 export { tileSize, type AttentionShape } from './size.ts';
 
@@ -13,15 +20,32 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 
 /** The section `flashAttention`. */
 export const flashAttentionOptions = z.object({
-  enabled: z.boolean().default(true).describe('false: the plain attention, which keeps its probabilities.'),
-  from: z.int().min(1).default(4096).describe('Sequences shorter than this many tokens (padding included) use the plain attention, which is as fast there, or faster.'),
-  tile: z.int().min(1).optional().describe('Tokens of a tile, queries as well as keys; by default so many that the scores of one key head take about 2 MB.'),
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('false: the plain attention, which keeps its probabilities.'),
+  from: z
+    .int()
+    .min(1)
+    .default(4096)
+    .describe(
+      'Sequences shorter than this many tokens (padding included) use the plain attention, which is as fast there, or faster.',
+    ),
+  tile: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Tokens of a tile, queries as well as keys; by default so many that the scores of one key head take about 2 MB.',
+    ),
 });
 
 export type FlashAttentionOptions = z.output<typeof flashAttentionOptions>;
 
 declare module '@lmflow/sdk' {
-  interface ConfigSections { flashAttention?: z.input<typeof flashAttentionOptions> | boolean }
+  interface ConfigSections {
+    flashAttention?: z.input<typeof flashAttentionOptions> | boolean;
+  }
 }
 
 const plugin = definePlugin({
@@ -39,7 +63,9 @@ const plugin = definePlugin({
       const plain = model.build.attention;
       model.build.attention = (trace, inputs) => {
         const { q, k, v, segments, window, cache } = inputs;
-        return cache || q.shape[1]! < from ? plain(trace, inputs) : flashAttention({ q, k, v, segments, window, tile });
+        return cache || q.shape[1]! < from
+          ? plain(trace, inputs)
+          : flashAttention({ q, k, v, segments, window, tile });
       };
       return model;
     });

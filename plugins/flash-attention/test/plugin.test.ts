@@ -1,4 +1,5 @@
-// Which attention the plugin gives a model: its own from `flashAttention.from` tokens on, the model's before that and with a cache.
+// Which attention the plugin gives a model: its own from `flashAttention.from` tokens on, the
+// model's before that and with a cache.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
@@ -6,18 +7,42 @@ import { definePlugin, type Model } from '@lmflow/sdk';
 import { Graph, type Value } from '@lmflow/sdk/graph';
 import flashAttention, { tileSize, type FlashAttentionOptions } from '../src/index.ts';
 
-const models = definePlugin({ name: '@lmflow/plugin-models', version: '1.0.0', sdk: '^1.0.0', apply: () => { /* in the place of the real one */ } });
+const models = definePlugin({
+  name: '@lmflow/plugin-models',
+  version: '1.0.0',
+  sdk: '^1.0.0',
+  apply: () => {
+    /* in the place of the real one */
+  },
+});
 
 /** The ops of the attention of `length` tokens; 'plain' stands for the model's own. */
-async function ops(options: Partial<FlashAttentionOptions>, length: number, cache?: object): Promise<string[]> {
+async function ops(
+  options: Partial<FlashAttentionOptions>,
+  length: number,
+  cache?: object,
+): Promise<string[]> {
   const { kernel } = await createTestKernel({ plugins: [models, flashAttention(options)] });
-  const plain = { build: { attention: (_: unknown, { q }: { q: Value }) => q } } as unknown as Model;
-  const model = await kernel.hooks.onModelLoad.promise(plain, { role: 'policy', purpose: 'training', source: '' });
+  const plain = {
+    build: { attention: (_: unknown, { q }: { q: Value }) => q },
+  } as unknown as Model;
+  const model = await kernel.hooks.onModelLoad.promise(plain, {
+    role: 'policy',
+    purpose: 'training',
+    source: '',
+  });
   const graph = new Graph();
-  const [q, k, v] = [2, 1, 1].map((heads, index) => graph.input('qkv'[index]!, 'float32', [1, length, heads, 4])) as [Value, Value, Value];
-  const result = model.build.attention({} as never, { q, k, v, ...(cache ? { cache } : {}) } as never);
+  const [q, k, v] = [2, 1, 1].map((heads, index) =>
+    graph.input('qkv'[index]!, 'float32', [1, length, heads, 4]),
+  ) as [Value, Value, Value];
+  const result = model.build.attention(
+    {} as never,
+    { q, k, v, ...(cache ? { cache } : {}) } as never,
+  );
   await kernel.close();
-  return result === q ? ['plain'] : graph.nodes.map(({ op }) => op.name.replace('@lmflow/plugin-flash-attention/', ''));
+  return result === q
+    ? ['plain']
+    : graph.nodes.map(({ op }) => op.name.replace('@lmflow/plugin-flash-attention/', ''));
 }
 
 test('plain below `from`, with a cache and where switched off; flash otherwise', async () => {

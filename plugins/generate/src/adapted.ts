@@ -6,6 +6,6 @@ import { adapterUnknown } from './errors.ts';
 export function adapted(model: Model, adapter: string | undefined): Model {
   if (adapter === undefined) return model;
   const view = model.adapters?.get(adapter);
-  if (!view) throw adapterUnknown(adapter, [...model.adapters?.keys() ?? []]);
+  if (!view) throw adapterUnknown(adapter, [...(model.adapters?.keys() ?? [])]);
   return view;
 }

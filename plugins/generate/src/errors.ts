@@ -3,35 +3,57 @@ import { LMFlowError } from '@lmflow/sdk';
 
 /** A prompt leaves no room for an answer. */
 export function promptTooLong(length: number, context: number): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_PROMPT_TOO_LONG', `the prompt has ${length} tokens, the model's context is ${context}`,
-    { hint: "Shorten it, or set generate.truncation to 'left' (--generate-truncation left) to leave out its beginning." });
+  return new LMFlowError(
+    'LMFLOW_GENERATE_PROMPT_TOO_LONG',
+    `the prompt has ${length} tokens, the model's context is ${context}`,
+    {
+      hint: "Shorten it, or set generate.truncation to 'left' (--generate-truncation left) to leave out its beginning.",
+    },
+  );
 }
 
 /** A prompt without tokens, for a tokenizer without BOS. */
 export function promptEmpty(): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_PROMPT_EMPTY', 'the prompt has no tokens, and the tokenizer has no BOS token to begin with', { hint: 'Give some text.' });
+  return new LMFlowError(
+    'LMFLOW_GENERATE_PROMPT_EMPTY',
+    'the prompt has no tokens, and the tokenizer has no BOS token to begin with',
+    { hint: 'Give some text.' },
+  );
 }
 
 /** An option of a generation is out of range. */
 export function optionInvalid(key: string, value: unknown, wanted: string): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_OPTION_INVALID', `${key} = ${JSON.stringify(value)}: ${wanted}`);
+  return new LMFlowError(
+    'LMFLOW_GENERATE_OPTION_INVALID',
+    `${key} = ${JSON.stringify(value)}: ${wanted}`,
+  );
 }
 
 /** A request names an adapter that was not loaded. */
 export function adapterUnknown(name: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_ADAPTER_UNKNOWN', `the model has no adapter "${name}"`,
-    { hint: known.length > 0 ? `Known: ${known.join(', ')}.` : `Load it by name: --lora-adapters ${name}=FOLDER, or lora.adapters in lmflow.config.ts.` });
+  return new LMFlowError('LMFLOW_GENERATE_ADAPTER_UNKNOWN', `the model has no adapter "${name}"`, {
+    hint:
+      known.length > 0
+        ? `Known: ${known.join(', ')}.`
+        : `Load it by name: --lora-adapters ${name}=FOLDER, or lora.adapters in lmflow.config.ts.`,
+  });
 }
 
 /** Beam search was asked to stream. */
 export function streamingBeams(): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_STREAM_BEAMS', 'numBeams > 1 cannot be streamed: which beam wins is known at the end',
-    { hint: 'Call inference(), or leave out --stream.' });
+  return new LMFlowError(
+    'LMFLOW_GENERATE_STREAM_BEAMS',
+    'numBeams > 1 cannot be streamed: which beam wins is known at the end',
+    { hint: 'Call inference(), or leave out --stream.' },
+  );
 }
 
 /** A context longer than learned positions. */
 export function contextInvalid(wanted: number, longest: number): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_CONTEXT_INVALID', `generate.contextLength = ${wanted}: the model has learned positions for ${longest} tokens`);
+  return new LMFlowError(
+    'LMFLOW_GENERATE_CONTEXT_INVALID',
+    `generate.contextLength = ${wanted}: the model has learned positions for ${longest} tokens`,
+  );
 }
 
 /** No plugin decodes. */
@@ -41,17 +63,27 @@ export function nobodyDecodes(): LMFlowError {
 
 /** A command without a model. */
 export function modelMissing(command: string): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_MODEL_MISSING', `${command} needs a model: "model" is not set`,
-    { hint: "Say --model meta-llama/Llama-3.2-1B, or model: '...' in lmflow.config.ts." });
+  return new LMFlowError(
+    'LMFLOW_GENERATE_MODEL_MISSING',
+    `${command} needs a model: "model" is not set`,
+    { hint: "Say --model meta-llama/Llama-3.2-1B, or model: '...' in lmflow.config.ts." },
+  );
 }
 
 /** `lmflow generate` without a prompt. */
 export function promptMissing(): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_PROMPT_MISSING', 'there is nothing to continue: no prompt was given',
-    { hint: 'lmflow generate "Once upon a time", or --prompts file.txt, or pipe text into it.' });
+  return new LMFlowError(
+    'LMFLOW_GENERATE_PROMPT_MISSING',
+    'there is nothing to continue: no prompt was given',
+    { hint: 'lmflow generate "Once upon a time", or --prompts file.txt, or pipe text into it.' },
+  );
 }
 
 /** A file of prompts that cannot be read. */
 export function promptsInvalid(file: string, what: string, cause?: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_PROMPTS_INVALID', `${file}: ${what}`, cause === undefined ? {} : { cause });
+  return new LMFlowError(
+    'LMFLOW_GENERATE_PROMPTS_INVALID',
+    `${file}: ${what}`,
+    cause === undefined ? {} : { cause },
+  );
 }

@@ -1,5 +1,18 @@
-// The service GENERATOR: from a request to pieces of text. One scheduler a model decodes everything that is asked of it at the same time.
-import type { ChosenToken, DecodeSession, FinishReason, GenerateRequest, GenerationOptions, Logger, Model, TextGenerator, TextPiece, TextRequest, TextResult } from '@lmflow/sdk';
+// The service GENERATOR: from a request to pieces of text. One scheduler a model decodes everything
+// that is asked of it at the same time.
+import type {
+  ChosenToken,
+  DecodeSession,
+  FinishReason,
+  GenerateRequest,
+  GenerationOptions,
+  Logger,
+  Model,
+  TextGenerator,
+  TextPiece,
+  TextRequest,
+  TextResult,
+} from '@lmflow/sdk';
 import { adapted } from './adapted.ts';
 import { decodeBeams } from './beam/decode.ts';
 import type { StepRunner } from './decode/runner.ts';
@@ -23,39 +36,67 @@ export interface GeneratorSetup {
 }
 
 /** A request with everything decided. */
-interface Prepared { readonly model: Model; readonly prompt: Int32Array; readonly settings: Settings; readonly room: number; readonly signal: AbortSignal | undefined }
+interface Prepared {
+  readonly model: Model;
+  readonly prompt: Int32Array;
+  readonly settings: Settings;
+  readonly room: number;
+  readonly signal: AbortSignal | undefined;
+}
 
-interface Gathered { text: string; readonly tokens: ChosenToken[]; finishReason: FinishReason }
+interface Gathered {
+  text: string;
+  readonly tokens: ChosenToken[];
+  finishReason: FinishReason;
+}
 
 export class Generator implements TextGenerator {
   readonly #setup: GeneratorSetup;
   readonly #schedulers = new Map<Model, Scheduler>();
-  readonly #searches = new Map<Model, { readonly runner: StepRunner; readonly last: Promise<unknown> }>();
+  readonly #searches = new Map<
+    Model,
+    { readonly runner: StepRunner; readonly last: Promise<unknown> }
+  >();
   readonly #warned = new WeakSet<Model>();
 
   constructor(setup: GeneratorSetup) {
     this.#setup = setup;
   }
 
-  encodePrompt({ model: base, adapter, prompt, tools }: Pick<TextRequest, 'model' | 'adapter' | 'prompt' | 'tools'>): Int32Array {
+  encodePrompt({
+    model: base,
+    adapter,
+    prompt,
+    tools,
+  }: Pick<TextRequest, 'model' | 'adapter' | 'prompt' | 'tools'>): Int32Array {
     if (prompt instanceof Int32Array) return prompt;
     const model = adapted(base, adapter);
     const { tokenizer } = model;
     if (typeof prompt === 'string') return this.#encodeText(model, prompt);
-    return tokenizer.encode(tokenizer.render(prompt, { addGenerationPrompt: true, ...(tools ? { tools } : {}) })).ids;
+    return tokenizer.encode(
+      tokenizer.render(prompt, { addGenerationPrompt: true, ...(tools ? { tools } : {}) }),
+    ).ids;
   }
 
   async inference(request: TextRequest): Promise<TextResult[]> {
     const prepared = this.#prepare(request);
     if (prepared.settings.numBeams > 1) return this.#beams(prepared);
-    const results = Array.from({ length: prepared.settings.numReturnSequences }, (): Gathered => ({ text: '', tokens: [], finishReason: 'length' }));
+    const results = Array.from({ length: prepared.settings.numReturnSequences }, (): Gathered => ({
+      text: '',
+      tokens: [],
+      finishReason: 'length',
+    }));
     for await (const { index, text, tokens, finishReason } of this.#stream(prepared)) {
       const result = results[index]!;
       result.text += text;
       result.tokens.push(...tokens);
       if (finishReason) result.finishReason = finishReason;
     }
-    return results.map((result) => ({ ...result, ids: Int32Array.from(result.tokens, ({ id }) => id), promptTokens: prepared.prompt.length }));
+    return results.map((result) => ({
+      ...result,
+      ids: Int32Array.from(result.tokens, ({ id }) => id),
+      promptTokens: prepared.prompt.length,
+    }));
   }
 
   async *streamInference(request: TextRequest): AsyncGenerator<TextPiece> {
@@ -67,19 +108,29 @@ export class Generator implements TextGenerator {
   /** One search after the other on a model. */
   async #beams({ model, prompt, settings, room, signal }: Prepared): Promise<TextResult[]> {
     const limited = { ...settings, maxNewTokens: Math.min(settings.maxNewTokens, room) };
-    const { runner, last } = this.#searches.get(model) ?? { runner: this.#setup.openRunner({ model, contextLength: this.#contextOf(model) }), last: Promise.resolve() };
+    const { runner, last } = this.#searches.get(model) ?? {
+      runner: this.#setup.openRunner({ model, contextLength: this.#contextOf(model) }),
+      last: Promise.resolve(),
+    };
     const search = last.then(() => decodeBeams(runner, prompt, limited, signal));
     this.#searches.set(model, { runner, last: search.catch(() => undefined) });
     const { beams, aborted } = await search;
     return beams.map(({ choices, score }, index) => {
       const answer = new Answer(model.tokenizer, prompt, settings, index);
       const pieces: TextPiece[] = [];
-      for (const choice of choices) if (!answer.stopped) pieces.push(...[answer.push(choice) ?? []].flat());
+      for (const choice of choices) {
+        if (!answer.stopped) pieces.push(...[answer.push(choice) ?? []].flat());
+      }
       const ended = answer.stopped || settings.eosTokenId.includes(choices.at(-1)?.id ?? -1);
       pieces.push(answer.end(ended ? 'stop' : aborted ? 'abort' : 'length'));
       const tokens = pieces.flatMap((piece) => piece.tokens);
       return {
-        text: pieces.map(({ text }) => text).join(''), tokens, ids: Int32Array.from(tokens, ({ id }) => id), promptTokens: prompt.length, score, finishReason: pieces.at(-1)!.finishReason!,
+        text: pieces.map(({ text }) => text).join(''),
+        tokens,
+        ids: Int32Array.from(tokens, ({ id }) => id),
+        promptTokens: prompt.length,
+        score,
+        finishReason: pieces.at(-1)!.finishReason!,
       };
     });
   }
@@ -98,10 +149,19 @@ export class Generator implements TextGenerator {
     const queue = new PieceQueue<TextPiece>();
     const scheduler = this.#schedulerOf(model);
     const open = new Set<number>();
-    const finish = (index: number, piece: TextPiece): void => { if (open.delete(index)) queue.push(piece); };
-    const answers = Array.from({ length: settings.numReturnSequences }, (_, index) => new Answer(model.tokenizer, prompt, settings, index));
+    const finish = (index: number, piece: TextPiece): void => {
+      if (open.delete(index)) queue.push(piece);
+    };
+    const answers = Array.from(
+      { length: settings.numReturnSequences },
+      (_, index) => new Answer(model.tokenizer, prompt, settings, index),
+    );
     const limited = { ...settings, maxNewTokens: Math.min(settings.maxNewTokens, room) };
-    const abort = (): void => { answers.forEach((answer, index) => { finish(index, answer.end('abort')); }); };
+    const abort = (): void => {
+      answers.forEach((answer, index) => {
+        finish(index, answer.end('abort'));
+      });
+    };
     answers.forEach((answer, index) => {
       open.add(index);
       const chooser = new Chooser(limited, prompt, index);
@@ -114,7 +174,17 @@ export class Generator implements TextGenerator {
         }
         if (chooser.ended) finish(index, answer.end(chooser.atEnd ? 'stop' : 'length'));
       };
-      if (signal?.aborted !== true) scheduler.submit({ prompt, chooser, onTokens, wanted: () => open.has(index), onFailure: (error) => { queue.fail(error); } });
+      if (signal?.aborted !== true) {
+        scheduler.submit({
+          prompt,
+          chooser,
+          onTokens,
+          wanted: () => open.has(index),
+          onFailure: (error) => {
+            queue.fail(error);
+          },
+        });
+      }
     });
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort, { once: true });
@@ -138,12 +208,20 @@ export class Generator implements TextGenerator {
     const { settings, ignored } = settle(model, prompt.length, options, this.#setup.defaults);
     if (ignored.length > 0 && !this.#warned.has(model)) {
       this.#warned.add(model);
-      this.#setup.log.warn(`generation_config.json of ${model.source}: ${ignored.join(', ')} ${ignored.length > 1 ? 'are' : 'is'} not supported and left out`);
+      this.#setup.log.warn(
+        `generation_config.json of ${model.source}: ${ignored.join(', ')} ${ignored.length > 1 ? 'are' : 'is'} not supported and left out`,
+      );
     }
     if (prompt.length >= context) {
       if (settings.truncation === 'error') throw promptTooLong(prompt.length, context);
-      const kept = Math.max(1, context - (settings.maxNewTokens === Infinity ? Math.ceil(context / 4) : settings.maxNewTokens));
-      this.#setup.log.warn(`the prompt has ${prompt.length} tokens, the context is ${context}: only its last ${kept} tokens are read`);
+      const kept = Math.max(
+        1,
+        context -
+          (settings.maxNewTokens === Infinity ? Math.ceil(context / 4) : settings.maxNewTokens),
+      );
+      this.#setup.log.warn(
+        `the prompt has ${prompt.length} tokens, the context is ${context}: only its last ${kept} tokens are read`,
+      );
       prompt = prompt.slice(-kept);
     }
     return { model, prompt, settings, room: context - prompt.length, signal };
@@ -152,7 +230,10 @@ export class Generator implements TextGenerator {
   #schedulerOf(model: Model): Scheduler {
     const known = this.#schedulers.get(model);
     if (known) return known;
-    const made = new Scheduler(() => this.#setup.open({ model, contextLength: this.#contextOf(model) }), this.#setup.maxBatchSize);
+    const made = new Scheduler(
+      () => this.#setup.open({ model, contextLength: this.#contextOf(model) }),
+      this.#setup.maxBatchSize,
+    );
     this.#schedulers.set(model, made);
     return made;
   }
@@ -167,6 +248,8 @@ export class Generator implements TextGenerator {
   #encodeText({ tokenizer }: Model, text: string): Int32Array {
     const { ids } = tokenizer.encode(text, { addSpecialTokens: true });
     const whole = tokenizer.addsEos && ids.at(-1) === tokenizer.eosId ? ids.slice(0, -1) : ids;
-    return whole.length === 0 && tokenizer.bosId !== undefined ? Int32Array.of(tokenizer.bosId) : whole;
+    return whole.length === 0 && tokenizer.bosId !== undefined
+      ? Int32Array.of(tokenizer.bosId)
+      : whole;
   }
 }

@@ -1,8 +1,16 @@
-// Text from a model: the service GENERATOR, plain decoding behind the hook onGenerate, and the commands generate and chat.
+// Text from a model: the service GENERATOR, plain decoding behind the hook onGenerate, and the
+// commands generate and chat.
 import { createRequire } from 'node:module';
 import { chatCommand } from './commands/chat.ts';
 import { generateCommand } from './commands/generate.ts';
-import { ENGINE, GENERATOR, Stage, definePlugin, type GenerateRequest, type Model } from '@lmflow/sdk';
+import {
+  ENGINE,
+  GENERATOR,
+  Stage,
+  definePlugin,
+  type GenerateRequest,
+  type Model,
+} from '@lmflow/sdk';
 import { StepPrograms } from './decode/programs.ts';
 import { StepRunner, STRETCHING } from './decode/runner.ts';
 import { CachedSession } from './decode/session.ts';
@@ -21,7 +29,15 @@ const generate = definePlugin({
   version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
-  options: { section: 'generate', schema, aliases, unsupported: { ...unsupported, chatTemplate: 'set chatTemplate, outside of the section: it holds for training and inference' } },
+  options: {
+    section: 'generate',
+    schema,
+    aliases,
+    unsupported: {
+      ...unsupported,
+      chatTemplate: 'set chatTemplate, outside of the section: it holds for training and inference',
+    },
+  },
   apply(context) {
     const { hooks, resolve } = context;
     // Their parameters, if any, never change: they are constants of the programs.
@@ -45,12 +61,21 @@ const generate = definePlugin({
       return own.share();
     };
 
-    const openRunner = ({ model, contextLength }: GenerateRequest): StepRunner => new StepRunner({ engine: resolve(ENGINE), model, contextLength, programs: programsOf(model) });
+    const openRunner = ({ model, contextLength }: GenerateRequest): StepRunner =>
+      new StepRunner({
+        engine: resolve(ENGINE),
+        model,
+        contextLength,
+        programs: programsOf(model),
+      });
 
     hooks.onGenerate.tapPromise({ name, stage: Stage.Late }, async (request) => {
       const runner = openRunner(request);
       if (!context.options.useCache) return new UncachedSession(runner);
-      return new CachedSession(runner, STRETCHING.includes(request.model.architecture.rope?.scaling.type ?? ''));
+      return new CachedSession(
+        runner,
+        STRETCHING.includes(request.model.architecture.rope?.scaling.type ?? ''),
+      );
     });
 
     context.command(generateCommand(context));
@@ -59,7 +84,11 @@ const generate = definePlugin({
     context.provide(GENERATOR, () => {
       const { maxBatchSize, contextLength, useCache: _useCache, ...defaults } = context.options;
       return new Generator({
-        maxBatchSize, contextLength, defaults, openRunner, log: context.log,
+        maxBatchSize,
+        contextLength,
+        defaults,
+        openRunner,
+        log: context.log,
         open: async (request) => {
           const session = await hooks.onGenerate.promise(request);
           if (!session) throw nobodyDecodes();

@@ -1,5 +1,5 @@
-// Decodes the sequences of one model together: those that wait come in as places get free, and one loop makes the steps.
-// It hands the event loop a turn between steps.
+// Decodes the sequences of one model together: those that wait come in as places get free, and one
+// loop makes the steps. It hands the event loop a turn between steps.
 import { setImmediate } from 'node:timers/promises';
 import type { DecodeSession, TokenChooser } from '@lmflow/sdk';
 
@@ -31,7 +31,9 @@ export class Scheduler {
   /** Adds a sequence; it is dropped when it is not wanted any more. */
   submit(sequence: Sequence): void {
     this.#waiting.push(sequence);
-    this.#loop ??= this.#run().finally(() => { this.#loop = undefined; });
+    this.#loop ??= this.#run().finally(() => {
+      this.#loop = undefined;
+    });
   }
 
   /** Ends what runs and frees the session. */
@@ -47,7 +49,7 @@ export class Scheduler {
     try {
       // Calls made in one go are decoded together from the first step on.
       await setImmediate();
-      const session = this.#session ??= await this.#open();
+      const session = (this.#session ??= await this.#open());
       while (this.#admit(session)) {
         const tokens = await session.step();
         for (const [handle, chosen] of tokens) this.#running.get(handle)?.onTokens(chosen);
@@ -58,7 +60,9 @@ export class Scheduler {
     }
   }
 
-  /** Drops sequences that are over and lets waiting ones in; says whether there is anything to do. */
+  /**
+   * Drops sequences that are over and lets waiting ones in; says whether there is anything to do.
+   */
   #admit(session: DecodeSession): boolean {
     for (const [handle, sequence] of this.#running) {
       if (sequence.wanted()) continue;
@@ -66,7 +70,9 @@ export class Scheduler {
       session.remove(handle);
     }
     this.#waiting = this.#waiting.filter((sequence) => sequence.wanted());
-    for (const sequence of this.#waiting.splice(0, this.#places - this.#running.size)) this.#running.set(session.add(sequence.prompt, sequence.chooser), sequence);
+    for (const sequence of this.#waiting.splice(0, this.#places - this.#running.size)) {
+      this.#running.set(session.add(sequence.prompt, sequence.chooser), sequence);
+    }
     return this.#running.size > 0;
   }
 

@@ -19,7 +19,9 @@ export class PieceQueue<T> {
   async next(): Promise<T> {
     while (this.#pieces.length === 0) {
       if (this.#failure) throw this.#failure.error;
-      await new Promise<void>((resolve) => { this.#wake = resolve; });
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
     return this.#pieces.shift()!;
   }

@@ -2,7 +2,9 @@
 import type { Model } from '@lmflow/sdk';
 
 /** The template in force. */
-export function templateName({ tokenizer: { chatTemplate, chatTemplateOrigin: origin = 'tokenizer' } }: Model): string {
+export function templateName({
+  tokenizer: { chatTemplate, chatTemplateOrigin: origin = 'tokenizer' },
+}: Model): string {
   if (chatTemplate === undefined) return 'none';
   return origin === 'tokenizer' ? "the model's own" : origin;
 }

@@ -24,32 +24,69 @@ export function expectedStory(): string {
   return readme.slice(readme.indexOf('Once upon a time')).trimEnd();
 }
 
-export interface Loaded { readonly generator: TextGenerator; readonly model: Model; readonly warnings: () => string[] }
+export interface Loaded {
+  readonly generator: TextGenerator;
+  readonly model: Model;
+  readonly warnings: () => string[];
+}
 
 /** Runs `work` with a generator and a loaded model. */
-export async function withModel<T>(source: string, config: Record<string, unknown>, work: (loaded: Loaded) => Promise<T>): Promise<T> {
+export async function withModel<T>(
+  source: string,
+  config: Record<string, unknown>,
+  work: (loaded: Loaded) => Promise<T>,
+): Promise<T> {
   const { kernel, log } = await createTestKernel({ presets: [inference], config });
   try {
-    const model = await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source });
-    return await work({ generator: kernel.resolve(GENERATOR), model, warnings: () => log.texts('warn') });
+    const model = await kernel
+      .resolve(MODELS)
+      .load({ role: 'policy', purpose: 'inference', source });
+    return await work({
+      generator: kernel.resolve(GENERATOR),
+      model,
+      warnings: () => log.texts('warn'),
+    });
   } finally {
     await kernel.close();
   }
 }
 
-/** A copy of a family's folder with a tokenizer of 96 made-up words: the fixtures speak in token ids. */
+/**
+ * A copy of a family's folder with a tokenizer of 96 made-up words: the fixtures speak in token
+ * ids.
+ */
 export function familyFolder(family: string): string {
   const folder = mkdtempSync(join(tmpdir(), `lmflow-${family}-`));
   cpSync(join(FAMILIES, family), folder, { recursive: true });
   const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null,
-    pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null, model: { type: 'WordLevel', vocab, unk_token: 't0' } }));
+  writeFileSync(
+    join(folder, 'tokenizer.json'),
+    JSON.stringify({
+      version: '1.0',
+      truncation: null,
+      padding: null,
+      added_tokens: [],
+      normalizer: null,
+      pre_tokenizer: { type: 'Whitespace' },
+      post_processor: null,
+      decoder: null,
+      model: { type: 'WordLevel', vocab, unk_token: 't0' },
+    }),
+  );
   writeFileSync(join(folder, 'tokenizer_config.json'), '{}');
   return folder;
 }
 
-export interface Case { readonly prompt: readonly number[]; readonly ids: readonly number[]; readonly logprobs: readonly number[] }
-export interface ProcessedCase { readonly prompt: readonly number[]; readonly options: Readonly<Record<string, unknown>>; readonly ids: readonly number[] }
+export interface Case {
+  readonly prompt: readonly number[];
+  readonly ids: readonly number[];
+  readonly logprobs: readonly number[];
+}
+export interface ProcessedCase {
+  readonly prompt: readonly number[];
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly ids: readonly number[];
+}
 export interface BeamCase {
   readonly family: string;
   readonly prompt: readonly number[];
@@ -60,6 +97,10 @@ export interface BeamCase {
 }
 
 /** What transformers generates (reference/generation.py). */
-export const reference = JSON.parse(readFileSync(join(import.meta.dirname, 'fixtures', 'generation.json'), 'utf8')) as {
-  readonly greedy: Readonly<Record<string, readonly Case[]>>; readonly processed: readonly ProcessedCase[]; readonly beams: readonly BeamCase[];
+export const reference = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'fixtures', 'generation.json'), 'utf8'),
+) as {
+  readonly greedy: Readonly<Record<string, readonly Case[]>>;
+  readonly processed: readonly ProcessedCase[];
+  readonly beams: readonly BeamCase[];
 };

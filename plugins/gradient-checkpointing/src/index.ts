@@ -1,5 +1,6 @@
-// Gradient checkpointing (Chen et al. 2016): blocks become regions that the backward pass computes a second time. Which ones is decided by their
-// number, or before the first step from the memory that the trainer plans for.
+// Gradient checkpointing (Chen et al. 2016): blocks become regions that the backward pass computes
+// a second time. Which ones is decided by their number, or before the first step from the memory
+// that the trainer plans for.
 import { createRequire } from 'node:module';
 import { definePlugin, Stage, type Model, type Planning } from '@lmflow/sdk';
 import { bothGiven, everyTooLarge } from './errors.ts';
@@ -11,7 +12,9 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 const name = '@lmflow/plugin-gradient-checkpointing';
 
 /** Whether a block is computed again; may change until the first step. */
-interface Choice { recomputed: (layer: number) => boolean }
+interface Choice {
+  recomputed: (layer: number) => boolean;
+}
 
 const gradientCheckpointing = definePlugin({
   name,
@@ -24,10 +27,16 @@ const gradientCheckpointing = definePlugin({
     const choices = new WeakMap<Model, Choice>();
 
     hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
-      const { every, memoryBudget, enabled = every !== undefined || memoryBudget !== undefined } = context.options;
+      const {
+        every,
+        memoryBudget,
+        enabled = every !== undefined || memoryBudget !== undefined,
+      } = context.options;
       if (purpose !== 'training' || !enabled) return model;
       if (every !== undefined && memoryBudget !== undefined) throw bothGiven();
-      if (every !== undefined && every > model.architecture.numLayers) throw everyTooLarge(every, model.architecture.numLayers);
+      if (every !== undefined && every > model.architecture.numLayers) {
+        throw everyTooLarge(every, model.architecture.numLayers);
+      }
       const choice: Choice = { recomputed: (layer) => (layer + 1) % (every ?? 1) === 0 };
       choices.set(model, choice);
       recomputeBlocks(model, choice);
@@ -42,22 +51,36 @@ const gradientCheckpointing = definePlugin({
       const count = await fewest(planning, choice, budget);
       const { total } = await planning.memory();
       const text = `gradient checkpointing: ${count} of ${layers} blocks are computed again to stay within ${amountOf(budget)} (planned: ${amountOf(total)})`;
-      context.log.event('gradient-checkpointing', { blocks: count, layers, budget, planned: total }, text);
-      if (total > budget) context.log.warn(`gradientCheckpointing.memoryBudget is ${amountOf(budget)}, and with every block computed again the run is planned to need ${amountOf(total)}`);
+      context.log.event(
+        'gradient-checkpointing',
+        { blocks: count, layers, budget, planned: total },
+        text,
+      );
+      if (total > budget) {
+        context.log.warn(
+          `gradientCheckpointing.memoryBudget is ${amountOf(budget)}, and with every block computed again the run is planned to need ${amountOf(total)}`,
+        );
+      }
     });
   },
 });
 
-/** Sets the fewest first blocks with which the plan is within the budget (all where none are enough); gives how many. */
+/**
+ * Sets the fewest first blocks with which the plan is within the budget (all where none are
+ * enough); gives how many.
+ */
 async function fewest(planning: Planning, choice: Choice, budget: number): Promise<number> {
   const layers = planning.model.architecture.numLayers;
   // The first ones: the backward pass comes to them last, when what the others kept is free again.
-  const take = (count: number): void => { choice.recomputed = (layer) => layer < count; };
+  const take = (count: number): void => {
+    choice.recomputed = (layer) => layer < count;
+  };
   let [low, high] = [0, layers];
   while (low < high) {
     const middle = (low + high) >> 1;
     take(middle);
-    if ((await planning.memory()).total <= budget) high = middle; else low = middle + 1;
+    if ((await planning.memory()).total <= budget) high = middle;
+    else low = middle + 1;
   }
   take(low);
   return low;
@@ -66,12 +89,16 @@ async function fewest(planning: Planning, choice: Choice, budget: number): Promi
 /** Wraps the model's block; what the block is made of stays as it is. */
 function recomputeBlocks(model: Model, choice: Choice): void {
   const { block } = model.build;
-  model.build.block = (trace, hidden, layer) => trace.graph.region(`recomputed.${layer}`, () => block(trace, hidden, layer), { recompute: trace.mode === 'training' && choice.recomputed(layer) });
+  model.build.block = (trace, hidden, layer) =>
+    trace.graph.region(`recomputed.${layer}`, () => block(trace, hidden, layer), {
+      recompute: trace.mode === 'training' && choice.recomputed(layer),
+    });
 }
 
 /** `1.52 GB`, `640 MB`: three digits, since budget and plan are close to each other. */
 function amountOf(bytes: number): string {
-  const [unit, size] = bytes >= 1e9 ? ['GB', 1e9] : bytes >= 1e6 ? ['MB', 1e6] : bytes >= 1e3 ? ['kB', 1e3] : ['B', 1];
+  const [unit, size] =
+    bytes >= 1e9 ? ['GB', 1e9] : bytes >= 1e6 ? ['MB', 1e6] : bytes >= 1e3 ? ['kB', 1e3] : ['B', 1];
   return `${Number((bytes / size).toPrecision(3))} ${unit}`;
 }
 

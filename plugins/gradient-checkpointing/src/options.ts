@@ -1,7 +1,18 @@
-// The section `gradientCheckpointing`: which blocks are computed again, or how much memory there is.
+// The section `gradientCheckpointing`: which blocks are computed again, or how much memory there
+// is.
 import { z } from 'zod';
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12, ki: 2 ** 10, mi: 2 ** 20, gi: 2 ** 30, ti: 2 ** 40 };
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+  ti: 2 ** 40,
+};
 const BYTES = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]i?|)b?\s*$/i;
 
 /** `8GB`, `7.5 GiB`, `900000000`: bytes. */
@@ -12,10 +23,26 @@ export function bytesOf(budget: number | string): number {
 }
 
 export const gradientCheckpointingOptions = z.object({
-  enabled: z.boolean().optional().describe('compute blocks a second time in the backward pass instead of keeping them: less memory, slower (default: true where every or memoryBudget is given)'),
-  every: z.int().min(1).optional().describe('every n-th block is computed again; 1 (all of them) where nothing is said'),
-  memoryBudget: z.union([z.number().positive(), z.string().regex(BYTES, 'is no amount of memory such as "8GB" or "7.5GiB"')]).optional()
-    .describe('as few blocks are computed again as the whole run, as planned before the first step, needs to stay within this, e.g. "8GB"'),
+  enabled: z
+    .boolean()
+    .optional()
+    .describe(
+      'compute blocks a second time in the backward pass instead of keeping them: less memory, slower (default: true where every or memoryBudget is given)',
+    ),
+  every: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('every n-th block is computed again; 1 (all of them) where nothing is said'),
+  memoryBudget: z
+    .union([
+      z.number().positive(),
+      z.string().regex(BYTES, 'is no amount of memory such as "8GB" or "7.5GiB"'),
+    ])
+    .optional()
+    .describe(
+      'as few blocks are computed again as the whole run, as planned before the first step, needs to stay within this, e.g. "8GB"',
+    ),
 });
 
 /** Options after parsing. */
@@ -26,5 +53,7 @@ export const unsupported = {
 } as const;
 
 declare module '@lmflow/sdk' {
-  interface ConfigSections { gradientCheckpointing?: z.input<typeof gradientCheckpointingOptions> | boolean }
+  interface ConfigSections {
+    gradientCheckpointing?: z.input<typeof gradientCheckpointingOptions> | boolean;
+  }
 }

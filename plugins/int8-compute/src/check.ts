@@ -12,19 +12,30 @@ export interface Agreement {
 }
 
 /** Runs the batch twice, in programs of their own that are forgotten afterwards. */
-export async function compareWithFloat(batch: Batch, gradients: NonNullable<Step['gradients']>, way: Switch): Promise<Agreement> {
+export async function compareWithFloat(
+  batch: Batch,
+  gradients: NonNullable<Step['gradients']>,
+  way: Switch,
+): Promise<Agreement> {
   const int8 = await gradients(batch);
   way.float = true;
   try {
     const float = await gradients(batch);
-    return { ...agreement(int8.gradients, float.gradients), loss: int8.loss, floatLoss: float.loss };
+    return {
+      ...agreement(int8.gradients, float.gradients),
+      loss: int8.loss,
+      floatLoss: float.loss,
+    };
   } finally {
     way.float = false;
   }
 }
 
 /** Cosine and relative error of two sets of gradients with the same names. */
-export function agreement(found: ReadonlyMap<string, Float32Array>, expected: ReadonlyMap<string, Float32Array>): Pick<Agreement, 'cosine' | 'relativeError'> {
+export function agreement(
+  found: ReadonlyMap<string, Float32Array>,
+  expected: ReadonlyMap<string, Float32Array>,
+): Pick<Agreement, 'cosine' | 'relativeError'> {
   let [dot, ours, theirs, apart] = [0, 0, 0, 0];
   for (const [name, wanted] of expected) {
     const given = found.get(name)!;
@@ -36,5 +47,8 @@ export function agreement(found: ReadonlyMap<string, Float32Array>, expected: Re
       apart += (a - b) ** 2;
     }
   }
-  return { cosine: ours > 0 && theirs > 0 ? dot / Math.sqrt(ours * theirs) : undefined, relativeError: Math.sqrt(apart / theirs) };
+  return {
+    cosine: ours > 0 && theirs > 0 ? dot / Math.sqrt(ours * theirs) : undefined,
+    relativeError: Math.sqrt(apart / theirs),
+  };
 }

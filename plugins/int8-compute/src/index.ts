@@ -1,4 +1,5 @@
-// The frozen linears of the blocks computed in int8, forward and input gradient, with a scale for every row of activations.
+// The frozen linears of the blocks computed in int8, forward and input gradient, with a scale for
+// every row of activations.
 import { createRequire } from 'node:module';
 import { definePlugin, Stage, type Model } from '@lmflow/sdk';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
@@ -28,7 +29,8 @@ const int8Compute = definePlugin({
     const checked = new WeakSet<Model>();
 
     hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model, { purpose }) => {
-      if (purpose !== 'training') return model; // what is trained comes out as usual, and is used in float32
+      // what is trained comes out as usual, and is used in float32
+      if (purpose !== 'training') return model;
       registerLowering(context, matMulInt8Op, lowerMatMulInt8);
       ways.set(model, await computeInInt8(model, context.options, name, context.log));
       return model;
@@ -43,7 +45,15 @@ const int8Compute = definePlugin({
     // Last, so that the batch is what the step trains on.
     hooks.onBatch.tapPromise({ name, stage: LAST }, async (batch, { model, mode, gradients }) => {
       const way = ways.get(model);
-      if (!way || !gradients || mode !== 'training' || !context.options.selfCheck || checked.has(model)) return batch;
+      if (
+        !way ||
+        !gradients ||
+        mode !== 'training' ||
+        !context.options.selfCheck ||
+        checked.has(model)
+      ) {
+        return batch;
+      }
       checked.add(model);
       report(await compareWithFloat(batch, gradients, way));
       return batch;
@@ -51,10 +61,18 @@ const int8Compute = definePlugin({
 
     function report(found: Agreement): void {
       const { cosine, relativeError, loss, floatLoss } = found;
-      if (cosine === undefined) return context.log.warn('int8-compute: the first step has no gradient, so int8 could not be compared with float32');
+      if (cosine === undefined) {
+        return context.log.warn(
+          'int8-compute: the first step has no gradient, so int8 could not be compared with float32',
+        );
+      }
       const text = `int8-compute: first step against float32: cosine of the gradients ${cosine.toFixed(5)}, relative error ${(100 * relativeError).toFixed(1)}%, loss ${loss.toPrecision(6)} (${floatLoss.toPrecision(6)})`;
       context.log.event('int8-compute-check', { cosine, relativeError, loss, floatLoss }, text);
-      if (cosine < context.options.minCosine) context.log.warn(`int8-compute: that is less than ${context.options.minCosine}: name layers with wide activations (often down_proj) in int8Compute.exclude`);
+      if (cosine < context.options.minCosine) {
+        context.log.warn(
+          `int8-compute: that is less than ${context.options.minCosine}: name layers with wide activations (often down_proj) in int8Compute.exclude`,
+        );
+      }
     }
   },
 });

@@ -1,5 +1,6 @@
-// How ONNX Runtime computes the op: DynamicQuantizeMatMul, which rounds x to 8 bits with one scale for all rows. Each row is divided by its
-// largest magnitude first and multiplied by it afterwards, so that in effect every row has a scale of its own.
+// How ONNX Runtime computes the op: DynamicQuantizeMatMul, which rounds x to 8 bits with one scale
+// for all rows. Each row is divided by its largest magnitude first and multiplied by it afterwards,
+// so that in effect every row has a scale of its own.
 import type { Lowering } from '@lmflow/plugin-engine-onnx';
 import type { MatMulInt8Attributes } from './op.ts';
 
@@ -8,8 +9,13 @@ const TINY = 1e-30;
 
 export const lowerMatMulInt8: Lowering<MatMulInt8Attributes> = (emit, node) => {
   const [x, codes, scales] = emit.tensors(node.inputs) as [string, string, string];
-  const largest = emit.one('Max', [emit.one('ReduceMax', [emit.one('Abs', [x]), emit.ints([1])]), emit.scalar(TINY)]);
+  const largest = emit.one('Max', [
+    emit.one('ReduceMax', [emit.one('Abs', [x]), emit.ints([1])]),
+    emit.scalar(TINY),
+  ]);
   const rows = emit.one('Div', [x, largest]);
-  const product = emit.one('DynamicQuantizeMatMul', [rows, codes, scales], { domain: 'com.microsoft' });
+  const product = emit.one('DynamicQuantizeMatMul', [rows, codes, scales], {
+    domain: 'com.microsoft',
+  });
   emit.result(node, 'Mul', [product, largest]);
 };

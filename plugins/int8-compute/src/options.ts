@@ -3,11 +3,28 @@ import { isModulePattern } from '@lmflow/sdk';
 import { z } from 'zod';
 
 export const int8Options = z.object({
-  exclude: z.array(z.string().refine(isModulePattern, 'is not a regular expression')).default([])
-    .describe('Linears to compute in float32: names or regular expressions, matched with the whole path or its end after a dot.'),
-  selfCheck: z.boolean().default(true).describe('Run the first step in float32 too and report the cosine of all gradients.'),
-  minCosine: z.number().min(-1).max(1).default(0.995).describe('The self-check warns below this cosine.'),
-  cacheDir: z.string().optional().describe('Where int8 weights are kept; $LMFLOW_CACHE/int8 or ~/.cache/lmflow/int8 by default.'),
+  exclude: z
+    .array(z.string().refine(isModulePattern, 'is not a regular expression'))
+    .default([])
+    .describe(
+      'Linears to compute in float32: names or regular expressions, matched with the whole path or its end after a dot.',
+    ),
+  selfCheck: z
+    .boolean()
+    .default(true)
+    .describe('Run the first step in float32 too and report the cosine of all gradients.'),
+  minCosine: z
+    .number()
+    .min(-1)
+    .max(1)
+    .default(0.995)
+    .describe('The self-check warns below this cosine.'),
+  cacheDir: z
+    .string()
+    .optional()
+    .describe(
+      'Where int8 weights are kept; $LMFLOW_CACHE/int8 or ~/.cache/lmflow/int8 by default.',
+    ),
 });
 
 export type Int8Options = z.output<typeof int8Options>;
@@ -15,9 +32,12 @@ export type Int8Options = z.output<typeof int8Options>;
 export const aliases = { llmInt8SkipModules: 'exclude', skipModules: 'exclude' };
 
 export const unsupported = {
-  llmInt8Threshold: 'there is no decomposition by outliers: each row has a scale of its own, and layers with wide activations can be named in exclude',
+  llmInt8Threshold:
+    'there is no decomposition by outliers: each row has a scale of its own, and layers with wide activations can be named in exclude',
 };
 
 declare module '@lmflow/sdk' {
-  interface ConfigSections { int8Compute?: z.input<typeof int8Options> | true }
+  interface ConfigSections {
+    int8Compute?: z.input<typeof int8Options> | true;
+  }
 }

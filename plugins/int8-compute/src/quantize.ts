@@ -16,21 +16,31 @@ export interface Int8Linear {
 }
 
 /** Quantizes both directions of a matrix stored [rows, columns]: as it is, and transposed. */
-export function quantizeBoth(numbers: Float32Array, rows: number, columns: number): { readonly asStored: Int8Matrix; readonly transposed: Int8Matrix } {
+export function quantizeBoth(
+  numbers: Float32Array,
+  rows: number,
+  columns: number,
+): { readonly asStored: Int8Matrix; readonly transposed: Int8Matrix } {
   const byColumn = new Float32Array(columns);
   const byRow = new Float32Array(rows);
-  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) {
-    const size = Math.abs(numbers[row * columns + column]!);
-    if (size > byColumn[column]!) byColumn[column] = size;
-    if (size > byRow[row]!) byRow[row] = size;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const size = Math.abs(numbers[row * columns + column]!);
+      if (size > byColumn[column]!) byColumn[column] = size;
+      if (size > byRow[row]!) byRow[row] = size;
+    }
   }
   const asStored = new Int8Array(rows * columns);
   const transposed = new Int8Array(rows * columns);
-  const [ofColumn, ofRow] = [byColumn, byRow].map((sizes) => sizes.map((size) => (size > 0 ? 127 / size : 0))) as [Float32Array, Float32Array];
-  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) {
-    const number = numbers[row * columns + column]!;
-    asStored[row * columns + column] = Math.round(number * ofColumn[column]!);
-    transposed[column * rows + row] = Math.round(number * ofRow[row]!);
+  const [ofColumn, ofRow] = [byColumn, byRow].map((sizes) =>
+    sizes.map((size) => (size > 0 ? 127 / size : 0)),
+  ) as [Float32Array, Float32Array];
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const number = numbers[row * columns + column]!;
+      asStored[row * columns + column] = Math.round(number * ofColumn[column]!);
+      transposed[column * rows + row] = Math.round(number * ofRow[row]!);
+    }
   }
   const scale = (size: number): number => size / 127;
   return {

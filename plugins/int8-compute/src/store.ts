@@ -1,5 +1,14 @@
-// The int8 copies of a model's linears: made one tensor at a time into files that the engine maps, or in memory for weights that have no file.
-import { cacheFolder, derivedFile, floatWeight, isLMFlowError, type LinearLayer, type Logger, type Model } from '@lmflow/sdk';
+// The int8 copies of a model's linears: made one tensor at a time into files that the engine maps,
+// or in memory for weights that have no file.
+import {
+  cacheFolder,
+  derivedFile,
+  floatWeight,
+  isLMFlowError,
+  type LinearLayer,
+  type Logger,
+  type Model,
+} from '@lmflow/sdk';
 import type { DType, WeightSource } from '@lmflow/sdk/graph';
 import { cacheNotWritten } from './errors.ts';
 import type { Int8Options } from './options.ts';
@@ -17,7 +26,12 @@ export interface StoredLinear {
 }
 
 /** By name of the linear. Peak memory is one tensor in float32 and its two copies. */
-export async function storeLinears(model: Model, layers: readonly LinearLayer[], options: Int8Options, log: Logger): Promise<Map<string, StoredLinear>> {
+export async function storeLinears(
+  model: Model,
+  layers: readonly LinearLayer[],
+  options: Int8Options,
+  log: Logger,
+): Promise<Map<string, StoredLinear>> {
   const folder = options.cacheDir ?? cacheFolder('int8');
   const stored = new Map<string, StoredLinear>();
   let made = 0;
@@ -31,32 +45,77 @@ export async function storeLinears(model: Model, layers: readonly LinearLayer[],
   return stored;
 }
 
-interface Part { readonly dtype: DType; readonly shape: readonly number[]; readonly byteLength: number }
+interface Part {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+}
 
-async function storeLinear(model: Model, layer: LinearLayer, folder: string): Promise<{ readonly linear: StoredLinear; readonly made: boolean }> {
+async function storeLinear(
+  model: Model,
+  layer: LinearLayer,
+  folder: string,
+): Promise<{ readonly linear: StoredLinear; readonly made: boolean }> {
   const { inFeatures, outFeatures, layout } = layer;
   const parts: readonly Part[] = [
-    { dtype: 'int8', shape: [inFeatures, outFeatures], byteLength: inFeatures * outFeatures }, { dtype: 'float32', shape: [outFeatures], byteLength: 4 * outFeatures },
-    { dtype: 'int8', shape: [outFeatures, inFeatures], byteLength: inFeatures * outFeatures }, { dtype: 'float32', shape: [inFeatures], byteLength: 4 * inFeatures },
+    { dtype: 'int8', shape: [inFeatures, outFeatures], byteLength: inFeatures * outFeatures },
+    { dtype: 'float32', shape: [outFeatures], byteLength: 4 * outFeatures },
+    { dtype: 'int8', shape: [outFeatures, inFeatures], byteLength: inFeatures * outFeatures },
+    { dtype: 'float32', shape: [inFeatures], byteLength: 4 * inFeatures },
   ];
   const weight = floatWeight(model, layer.weight);
-  const make = async (): Promise<Int8Linear> => quantizeLinear(await model.read(layer.weight), layer);
+  const make = async (): Promise<Int8Linear> =>
+    quantizeLinear(await model.read(layer.weight), layer);
   if (weight.kind === 'memory') {
     const arrays = arraysOf(await make());
-    return { made: false, linear: linearOf(parts.map(({ dtype, shape }, index) => ({ kind: 'memory', dtype, shape, data: arrays[index]! }))) };
+    return {
+      made: false,
+      linear: linearOf(
+        parts.map(({ dtype, shape }, index) => ({
+          kind: 'memory',
+          dtype,
+          shape,
+          data: arrays[index]!,
+        })),
+      ),
+    };
   }
-  const offsets = parts.map((_, index) => parts.slice(0, index).reduce((sum, part) => sum + padded(part.byteLength), 0));
+  const offsets = parts.map((_, index) =>
+    parts.slice(0, index).reduce((sum, part) => sum + padded(part.byteLength), 0),
+  );
   const { path, made } = await derivedFile({
-    folder, weight, byteLength: parts.reduce((sum, part) => sum + padded(part.byteLength), 0), key: { format: FORMAT, layout },
-    make: async () => arraysOf(await make()).flatMap((array) => [new Uint8Array(array.buffer), new Uint8Array(padded(array.byteLength) - array.byteLength)]),
-  }).catch((error: unknown) => { throw isLMFlowError(error) ? error : cacheNotWritten(folder, error); });
-  return { made, linear: linearOf(parts.map((part, index) => ({ kind: 'file', path, offset: offsets[index]!, ...part }))) };
+    folder,
+    weight,
+    byteLength: parts.reduce((sum, part) => sum + padded(part.byteLength), 0),
+    key: { format: FORMAT, layout },
+    make: async () =>
+      arraysOf(await make()).flatMap((array) => [
+        new Uint8Array(array.buffer),
+        new Uint8Array(padded(array.byteLength) - array.byteLength),
+      ]),
+  }).catch((error: unknown) => {
+    throw isLMFlowError(error) ? error : cacheNotWritten(folder, error);
+  });
+  return {
+    made,
+    linear: linearOf(
+      parts.map((part, index) => ({ kind: 'file', path, offset: offsets[index]!, ...part })),
+    ),
+  };
 }
 
 /** The copies of both directions, from a weight in the file's layout. */
-export function quantizeLinear(numbers: Float32Array, { inFeatures, outFeatures, layout }: LinearLayer): Int8Linear {
-  const { asStored, transposed } = layout === 'out-in' ? quantizeBoth(numbers, outFeatures, inFeatures) : quantizeBoth(numbers, inFeatures, outFeatures);
-  return layout === 'out-in' ? { forward: transposed, backward: asStored } : { forward: asStored, backward: transposed };
+export function quantizeLinear(
+  numbers: Float32Array,
+  { inFeatures, outFeatures, layout }: LinearLayer,
+): Int8Linear {
+  const { asStored, transposed } =
+    layout === 'out-in'
+      ? quantizeBoth(numbers, outFeatures, inFeatures)
+      : quantizeBoth(numbers, inFeatures, outFeatures);
+  return layout === 'out-in'
+    ? { forward: transposed, backward: asStored }
+    : { forward: asStored, backward: transposed };
 }
 
 function arraysOf({ forward, backward }: Int8Linear): (Int8Array | Float32Array)[] {
@@ -64,7 +123,12 @@ function arraysOf({ forward, backward }: Int8Linear): (Int8Array | Float32Array)
 }
 
 function linearOf(sources: readonly WeightSource[]): StoredLinear {
-  const [codes, scales, otherCodes, otherScales] = sources as [WeightSource, WeightSource, WeightSource, WeightSource];
+  const [codes, scales, otherCodes, otherScales] = sources as [
+    WeightSource,
+    WeightSource,
+    WeightSource,
+    WeightSource,
+  ];
   return { forward: { codes, scales }, backward: { codes: otherCodes, scales: otherScales } };
 }
 

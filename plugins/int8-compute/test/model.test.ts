@@ -1,4 +1,5 @@
-// Whole models through a kernel: int8 beside LoRA, packing and checkpointing, the self-check, what is refused, and how finetuning compares.
+// Whole models through a kernel: int8 beside LoRA, packing and checkpointing, the self-check, what
+// is refused, and how finetuning compares.
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -19,26 +20,63 @@ function fixture(family: string): { readonly model: string; readonly dataset: st
   const model = temporary(family);
   cpSync(join(root, 'test/fixtures/families', family), model, { recursive: true });
   const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(join(model, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null,
-    pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null, model: { type: 'WordLevel', vocab, unk_token: 't0' } }));
+  writeFileSync(
+    join(model, 'tokenizer.json'),
+    JSON.stringify({
+      version: '1.0',
+      truncation: null,
+      padding: null,
+      added_tokens: [],
+      normalizer: null,
+      pre_tokenizer: { type: 'Whitespace' },
+      post_processor: null,
+      decoder: null,
+      model: { type: 'WordLevel', vocab, unk_token: 't0' },
+    }),
+  );
   writeFileSync(join(model, 'tokenizer_config.json'), JSON.stringify({ eos_token: 't1' }));
   const dataset = join(temporary('data'), 'text.json');
-  const line = (seed: number): string => Array.from({ length: 20 }, (_, place) => `t${2 + (seed + place * (1 + (seed % 3))) % 90}`).join(' ');
-  writeFileSync(dataset, JSON.stringify({ type: 'text_only', instances: Array.from({ length: 48 }, (_, seed) => ({ text: line(seed) })) }));
+  const line = (seed: number): string =>
+    Array.from(
+      { length: 20 },
+      (_, place) => `t${2 + ((seed + place * (1 + (seed % 3))) % 90)}`,
+    ).join(' ');
+  writeFileSync(
+    dataset,
+    JSON.stringify({
+      type: 'text_only',
+      instances: Array.from({ length: 48 }, (_, seed) => ({ text: line(seed) })),
+    }),
+  );
   return { model, dataset };
 }
 
-interface Outcome { readonly losses: readonly number[]; readonly cosine: number | undefined; readonly warnings: readonly string[]; readonly outputDir: string }
+interface Outcome {
+  readonly losses: readonly number[];
+  readonly cosine: number | undefined;
+  readonly warnings: readonly string[];
+  readonly outputDir: string;
+}
 
-async function run(config: Record<string, unknown>, int8: boolean | object, preset = lora): Promise<Outcome> {
+async function run(
+  config: Record<string, unknown>,
+  int8: boolean | object,
+  preset = lora,
+): Promise<Outcome> {
   const outputDir = temporary('out');
   const plugins = int8 === false ? [] : [int8Compute({ cacheDir, ...(int8 === true ? {} : int8) })];
-  const { kernel, log } = await createTestKernel({ presets: [preset], plugins, config: { evalOnStart: true, saveStrategy: 'no', outputDir, ...config } });
+  const { kernel, log } = await createTestKernel({
+    presets: [preset],
+    plugins,
+    config: { evalOnStart: true, saveStrategy: 'no', outputDir, ...config },
+  });
   try {
     const { result } = await kernel.run('finetune');
     const check = log.said.find(({ data }) => data?.['type'] === 'int8-compute-check');
     return {
-      outputDir, losses: result.log.flatMap((line) => line['eval_loss'] ?? []), cosine: check?.data?.['cosine'] as number | undefined,
+      outputDir,
+      losses: result.log.flatMap((line) => line['eval_loss'] ?? []),
+      cosine: check?.data?.['cosine'] as number | undefined,
       warnings: log.texts('warn').filter((text) => text.startsWith('int8-compute')),
     };
   } finally {
@@ -50,28 +88,64 @@ const drop = ({ losses }: Outcome): number => losses[0]! - losses.at(-1)!;
 
 for (const family of ['llama', 'gpt2']) {
   test(`${family}: int8 keeps at least 98% of the drop, the gradients agree, and the adapter has the usual files`, async () => {
-    const config = { ...fixture(family), validationSplit: 8, maxSteps: 12, learningRate: 2e-2, perDeviceTrainBatchSize: 8 };
+    const config = {
+      ...fixture(family),
+      validationSplit: 8,
+      maxSteps: 12,
+      learningRate: 2e-2,
+      perDeviceTrainBatchSize: 8,
+    };
     const [float, int8] = [await run(config, false), await run(config, true)];
-    assert.ok(drop(float) > 0.3 && drop(int8) >= 0.98 * drop(float), `float32 ${drop(float)}, int8 ${drop(int8)}`);
+    assert.ok(
+      drop(float) > 0.3 && drop(int8) >= 0.98 * drop(float),
+      `float32 ${drop(float)}, int8 ${drop(int8)}`,
+    );
     assert.ok(int8.cosine! > 0.995, `cosine ${int8.cosine}`);
     assert.equal(int8.warnings, []);
     assert.equal(readdirSync(int8.outputDir).sort(), readdirSync(float.outputDir).sort());
-    assert.match(readFileSync(join(int8.outputDir, 'README.md'), 'utf8'), /\| precision \| float32; \d+ of \d+ linears in int8 \|/);
-    assert.match(readFileSync(join(float.outputDir, 'README.md'), 'utf8'), /\| precision \| float32 \|/);
+    assert.match(
+      readFileSync(join(int8.outputDir, 'README.md'), 'utf8'),
+      /\| precision \| float32; \d+ of \d+ linears in int8 \|/,
+    );
+    assert.match(
+      readFileSync(join(float.outputDir, 'README.md'), 'utf8'),
+      /\| precision \| float32 \|/,
+    );
   });
 }
 
 test('with packing and checkpointing it is the same training', async () => {
-  const config = { ...fixture('llama'), validationSplit: 8, maxSteps: 4, learningRate: 1e-3, perDeviceTrainBatchSize: 2, packing: true, blockSize: 64 };
-  const [plain, again] = [await run(config, true), await run({ ...config, gradientCheckpointing: true }, true)];
-  // Another order of additions changes the last bit of a gradient; where that moves an int8 code by a step, AdamW may turn a number around.
-  plain.losses.forEach((loss, index) => assert.ok(Math.abs(loss - again.losses[index]!) < (index === 0 ? 1e-6 : 5e-4), `${loss} ${again.losses[index]}`));
+  const config = {
+    ...fixture('llama'),
+    validationSplit: 8,
+    maxSteps: 4,
+    learningRate: 1e-3,
+    perDeviceTrainBatchSize: 2,
+    packing: true,
+    blockSize: 64,
+  };
+  const [plain, again] = [
+    await run(config, true),
+    await run({ ...config, gradientCheckpointing: true }, true),
+  ];
+  // Another order of additions changes the last bit of a gradient; where that moves an int8 code by
+  // a step, AdamW may turn a number around.
+  plain.losses.forEach((loss, index) =>
+    assert.ok(
+      Math.abs(loss - again.losses[index]!) < (index === 0 ? 1e-6 : 5e-4),
+      `${loss} ${again.losses[index]}`,
+    ),
+  );
   assert.ok(again.cosine! > 0.995);
 });
 
 test('the self-check warns below minCosine, and can be switched off; excluded layers are float32', async () => {
   const config = { ...fixture('llama'), validationSplit: 8, maxSteps: 1, learningRate: 1e-3 };
-  const [strict, off, allButOne] = [await run(config, { minCosine: 1 }), await run(config, { selfCheck: false }), await run(config, { exclude: ['.*_proj(?<!\\.1\\.mlp\\.down_proj)'] })];
+  const [strict, off, allButOne] = [
+    await run(config, { minCosine: 1 }),
+    await run(config, { selfCheck: false }),
+    await run(config, { exclude: ['.*_proj(?<!\\.1\\.mlp\\.down_proj)'] }),
+  ];
   assert.is(strict.warnings.length, 1);
   assert.is(off.cosine, undefined);
   assert.equal(off.losses, strict.losses, 'the check changes nothing');
@@ -98,9 +172,19 @@ test('a pattern that names nothing, full finetuning, and qlora on the same layer
 const model = resolve(root, '../shared/models/stories260k');
 if (existsSync(model)) {
   test('stories260k: int8 keeps at least 98% of the drop in evaluation loss', async () => {
-    const config = { model, dataset: resolve(root, '../shared/data/alpaca_en_demo.json'), maxTrainSamples: 120, validationSplit: 16, maxSteps: 12, learningRate: 5e-3 };
+    const config = {
+      model,
+      dataset: resolve(root, '../shared/data/alpaca_en_demo.json'),
+      maxTrainSamples: 120,
+      validationSplit: 16,
+      maxSteps: 12,
+      learningRate: 5e-3,
+    };
     const [float, int8] = [await run(config, false), await run(config, true)];
-    assert.ok(drop(float) > 0.3 && drop(int8) >= 0.98 * drop(float), `float32 ${drop(float)}, int8 ${drop(int8)}`);
+    assert.ok(
+      drop(float) > 0.3 && drop(int8) >= 0.98 * drop(float),
+      `float32 ${drop(float)}, int8 ${drop(int8)}`,
+    );
     assert.ok(int8.cosine! > 0.995, `cosine ${int8.cosine}`);
   });
 } else {

@@ -2,15 +2,27 @@
 import { LMFlowError } from '@lmflow/sdk';
 
 export function tooManyLayers(layers: number, blocks: number): LMFlowError {
-  return new LMFlowError('LMFLOW_LISA_LAYERS', `lisa.layers is ${layers}, but the model has ${blocks} blocks`, { hint: 'Choose fewer, or leave the plugin out: then every block trains at every step.' });
+  return new LMFlowError(
+    'LMFLOW_LISA_LAYERS',
+    `lisa.layers is ${layers}, but the model has ${blocks} blocks`,
+    { hint: 'Choose fewer, or leave the plugin out: then every block trains at every step.' },
+  );
 }
 
 export function nothingToSample(adapter: string | undefined): LMFlowError {
-  return new LMFlowError('LMFLOW_LISA_NOT_FULL', `lisa samples among the weights of the blocks, and ${adapter === undefined ? 'none of them is trained' : `${adapter} trains an adapter instead`}`,
-    { hint: 'Use it with full finetuning (preset finetune), without an adapter.' });
+  return new LMFlowError(
+    'LMFLOW_LISA_NOT_FULL',
+    `lisa samples among the weights of the blocks, and ${adapter === undefined ? 'none of them is trained' : `${adapter} trains an adapter instead`}`,
+    { hint: 'Use it with full finetuning (preset finetune), without an adapter.' },
+  );
 }
 
 export function settingsChanged(directory: string, changes: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_RESUME_CHANGED', `${directory} was made with other settings of lisa: ${changes.join(', ')}`,
-    { hint: 'Set them back, or say --allow-config-change to go on with the new ones (the run is then no longer the same as one without interruption).' });
+  return new LMFlowError(
+    'LMFLOW_RESUME_CHANGED',
+    `${directory} was made with other settings of lisa: ${changes.join(', ')}`,
+    {
+      hint: 'Set them back, or say --allow-config-change to go on with the new ones (the run is then no longer the same as one without interruption).',
+    },
+  );
 }

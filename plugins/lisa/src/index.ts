@@ -1,4 +1,5 @@
-// Layerwise importance sampling (Pan et al. 2024): full finetuning in which only a few sampled blocks train at a time, beside embeddings, final norm and head.
+// Layerwise importance sampling (Pan et al. 2024): full finetuning in which only a few sampled
+// blocks train at a time, beside embeddings, final norm and head.
 import { createRequire } from 'node:module';
 import { definePlugin, Stage, type Model, type Parameter } from '@lmflow/sdk';
 import { z } from 'zod';
@@ -12,11 +13,17 @@ const DEFAULT_SEED = 42;
 
 export const lisaOptions = z.object({
   layers: z.int().min(1).default(2).describe('Blocks that train at a time.'),
-  interval: z.int().min(1).default(20).describe('Optimizer steps after which other blocks are drawn.'),
+  interval: z
+    .int()
+    .min(1)
+    .default(20)
+    .describe('Optimizer steps after which other blocks are drawn.'),
 });
 
 declare module '@lmflow/sdk' {
-  interface ConfigSections { lisa?: z.input<typeof lisaOptions> | true }
+  interface ConfigSections {
+    lisa?: z.input<typeof lisaOptions> | true;
+  }
 }
 
 const lisa = definePlugin({
@@ -24,22 +31,36 @@ const lisa = definePlugin({
   version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-finetune'],
-  options: { section: 'lisa', schema: lisaOptions, aliases: { activatedLayers: 'layers', intervalSteps: 'interval' } },
+  options: {
+    section: 'lisa',
+    schema: lisaOptions,
+    aliases: { activatedLayers: 'layers', intervalSteps: 'interval' },
+  },
   apply(context) {
     const { hooks } = context;
     const sampled = new WeakMap<Model, readonly (readonly Parameter[])[]>();
     const choose = (blocks: readonly (readonly Parameter[])[], step: number): number[] => {
-      const chosen = chosenBlocks(context.config.seed ?? DEFAULT_SEED, step, blocks.length, context.options);
+      const chosen = chosenBlocks(
+        context.config.seed ?? DEFAULT_SEED,
+        step,
+        blocks.length,
+        context.options,
+      );
       activate(blocks, chosen);
       return chosen;
     };
 
-    // After finetune, which declares the parameters: the plan before the first step counts the active ones.
+    // After finetune, which declares the parameters: the plan before the first step counts the
+    // active ones.
     hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose, role }) => {
       if (purpose !== 'training' || role !== 'policy') return model;
       const blocks = blocksOf(model);
-      if (model.adapter || blocks.some(({ length }) => length === 0)) throw nothingToSample(model.adapter?.name);
-      if (context.options.layers > blocks.length) throw tooManyLayers(context.options.layers, blocks.length);
+      if (model.adapter || blocks.some(({ length }) => length === 0)) {
+        throw nothingToSample(model.adapter?.name);
+      }
+      if (context.options.layers > blocks.length) {
+        throw tooManyLayers(context.options.layers, blocks.length);
+      }
       sampled.set(model, blocks);
       choose(blocks, 1);
       return model;
@@ -50,18 +71,27 @@ const lisa = definePlugin({
       const blocks = sampled.get(model);
       if (!blocks) return;
       const chosen = choose(blocks, number).join(', ');
-      if (chosen !== told) context.log.debug(`step ${number}: training block${context.options.layers === 1 ? '' : 's'} ${chosen} of ${blocks.length}`);
+      if (chosen !== told) {
+        context.log.debug(
+          `step ${number}: training block${context.options.layers === 1 ? '' : 's'} ${chosen} of ${blocks.length}`,
+        );
+      }
       told = chosen;
     });
 
     hooks.onSave.tapPromise(name, async (checkpoint) => {
-      if (checkpoint.kind === 'checkpoint' && sampled.has(checkpoint.model)) await checkpoint.writeJson(FILE, { ...context.options });
+      if (checkpoint.kind === 'checkpoint' && sampled.has(checkpoint.model)) {
+        await checkpoint.writeJson(FILE, { ...context.options });
+      }
     });
 
     hooks.onRestore.tapPromise(name, async (checkpoint) => {
       if (!sampled.has(checkpoint.model) || context.config.allowConfigChange === true) return;
-      const saved = await checkpoint.readJson(FILE) as Readonly<Record<string, unknown>> | undefined;
-      const changes = Object.entries(context.options).filter(([key, value]) => saved?.[key] !== value).map(([key, value]) => `${key}: ${JSON.stringify(saved?.[key]) ?? 'not set'} -> ${value}`);
+      const saved = (await checkpoint.readJson(FILE)) as
+        Readonly<Record<string, unknown>> | undefined;
+      const changes = Object.entries(context.options)
+        .filter(([key, value]) => saved?.[key] !== value)
+        .map(([key, value]) => `${key}: ${JSON.stringify(saved?.[key]) ?? 'not set'} -> ${value}`);
       if (changes.length > 0) throw settingsChanged(checkpoint.directory, changes);
     });
   },

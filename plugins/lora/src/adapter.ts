@@ -1,5 +1,12 @@
-// The adapter itself: its matrices, how they are initialised, what they add to a weight, and how PEFT names them. No graph here: see project.ts.
-import { randomStream, type Adapter, type LinearLayer, type Model, type Parameter } from '@lmflow/sdk';
+// The adapter itself: its matrices, how they are initialised, what they add to a weight, and how
+// PEFT names them. No graph here: see project.ts.
+import {
+  randomStream,
+  type Adapter,
+  type LinearLayer,
+  type Model,
+  type Parameter,
+} from '@lmflow/sdk';
 import { rowNorms, scaledDelta } from './dora.ts';
 import { adapterConfig } from './peft.ts';
 import { loraPlus, type LoraOptions } from './options.ts';
@@ -30,7 +37,13 @@ export class LoraAdapter implements Adapter {
   readonly #whole: readonly Parameter[];
 
   /** `whole`: parameters of modulesToSave. Values are initial ones; `assign` replaces them. */
-  constructor(model: Model, layers: readonly LinearLayer[], whole: readonly Parameter[], options: DecidedOptions, seed: number) {
+  constructor(
+    model: Model,
+    layers: readonly LinearLayer[],
+    whole: readonly Parameter[],
+    options: DecidedOptions,
+    seed: number,
+  ) {
     this.#model = model;
     this.#options = options;
     this.#whole = whole;
@@ -38,11 +51,27 @@ export class LoraAdapter implements Adapter {
   }
 
   get parameters(): readonly Parameter[] {
-    return [...[...this.pairs.values()].flatMap(({ a, b, magnitude }) => [a, b, ...(magnitude ? [magnitude] : [])]), ...this.#whole];
+    return [
+      ...[...this.pairs.values()].flatMap(({ a, b, magnitude }) => [
+        a,
+        b,
+        ...(magnitude ? [magnitude] : []),
+      ]),
+      ...this.#whole,
+    ];
   }
 
   get signature(): string {
-    return JSON.stringify([...this.pairs.values()].map(({ layer: { name }, rank, scale, magnitude }) => [name, rank, scale, magnitude !== undefined]).concat(this.#whole.map(({ name }) => [name])));
+    return JSON.stringify(
+      [...this.pairs.values()]
+        .map(({ layer: { name }, rank, scale, magnitude }) => [
+          name,
+          rank,
+          scale,
+          magnitude !== undefined,
+        ])
+        .concat(this.#whole.map(({ name }) => [name])),
+    );
   }
 
   /** Dropout on the inputs of the matrices while training. */
@@ -51,11 +80,22 @@ export class LoraAdapter implements Adapter {
   }
 
   save(): ReturnType<Adapter['save']> {
-    const tensors = new Map(this.parameters.map(({ name, shape, data }) => [`base_model.model.${name}`, { shape, data }]));
+    const tensors = new Map(
+      this.parameters.map(({ name, shape, data }) => [`base_model.model.${name}`, { shape, data }]),
+    );
     const tied = tiedParameter(this.#model, this.#whole);
-    if (tied) tensors.set(`base_model.model.${HEAD}.weight`, { shape: tied.shape, data: tied.data });
+    if (tied) {
+      tensors.set(`base_model.model.${HEAD}.weight`, { shape: tied.shape, data: tied.data });
+    }
     const modulesToSave = [...new Set([...this.#options.modulesToSave, ...(tied ? [HEAD] : [])])];
-    return { config: adapterConfig(this.#model, [...this.pairs.values()].map(({ layer }) => layer), { ...this.#options, modulesToSave }), tensors };
+    return {
+      config: adapterConfig(
+        this.#model,
+        [...this.pairs.values()].map(({ layer }) => layer),
+        { ...this.#options, modulesToSave },
+      ),
+      tensors,
+    };
   }
 
   delta(weight: string, base: Float32Array): Float32Array | undefined {
@@ -65,20 +105,35 @@ export class LoraAdapter implements Adapter {
     return pair.magnitude ? scaledDelta(pair, base, update) : update;
   }
 
-  /** Sets DoRA's magnitudes to the norms of the weights as they are: training starts from the base model. */
+  /**
+   * Sets DoRA's magnitudes to the norms of the weights as they are: training starts from the base
+   * model.
+   */
   async measure(): Promise<void> {
-    for (const pair of this.pairs.values()) pair.magnitude?.data.set(rowNorms(pair.layer, await this.#model.read(pair.layer.weight), updateOf(pair)));
+    for (const pair of this.pairs.values()) {
+      pair.magnitude?.data.set(
+        rowNorms(pair.layer, await this.#model.read(pair.layer.weight), updateOf(pair)),
+      );
+    }
   }
 }
 
 /** scale B A in the file's layout. */
-function updateOf({ layer: { inFeatures, outFeatures, layout }, rank, scale, a, b }: LoraPair): Float32Array {
+function updateOf({
+  layer: { inFeatures, outFeatures, layout },
+  rank,
+  scale,
+  a,
+  b,
+}: LoraPair): Float32Array {
   const result = new Float32Array(inFeatures * outFeatures);
-  for (let out = 0; out < outFeatures; out++) for (let k = 0; k < rank; k++) {
-    const factor = scale * b.data[out * rank + k]!;
-    for (let input = 0; input < inFeatures; input++) {
-      const place = layout === 'out-in' ? out * inFeatures + input : input * outFeatures + out;
-      result[place]! += factor * a.data[k * inFeatures + input]!;
+  for (let out = 0; out < outFeatures; out++) {
+    for (let k = 0; k < rank; k++) {
+      const factor = scale * b.data[out * rank + k]!;
+      for (let input = 0; input < inFeatures; input++) {
+        const place = layout === 'out-in' ? out * inFeatures + input : input * outFeatures + out;
+        result[place]! += factor * a.data[k * inFeatures + input]!;
+      }
     }
   }
   return result;
@@ -91,15 +146,41 @@ function makePair(layer: LinearLayer, options: DecidedOptions, seed: number): Lo
   const { initLoraWeights } = options;
   const random = randomStream(seed, 'lora', name);
   // PEFT: Kaiming uniform with a = sqrt(5), which is a bound of 1 / sqrt(inFeatures).
-  const drawA = (index: number): number => (initLoraWeights === 'gaussian' ? random.normal(index) / rank : (2 * random.uniform(index) - 1) / Math.sqrt(inFeatures));
-  const drawB = (index: number): number => (initLoraWeights === false ? (2 * random.uniform(rank * inFeatures + index) - 1) / Math.sqrt(rank) : 0);
-  const parameter = (part: string, shape: readonly [number, number], draw: (index: number) => number): Parameter => ({
-    name: `${name}.lora_${part}.weight`, shape, decay: true, data: Float32Array.from({ length: shape[0] * shape[1] }, (_, index) => draw(index)),
+  const drawA = (index: number): number =>
+    initLoraWeights === 'gaussian'
+      ? random.normal(index) / rank
+      : (2 * random.uniform(index) - 1) / Math.sqrt(inFeatures);
+  const drawB = (index: number): number =>
+    initLoraWeights === false
+      ? (2 * random.uniform(rank * inFeatures + index) - 1) / Math.sqrt(rank)
+      : 0;
+  const parameter = (
+    part: string,
+    shape: readonly [number, number],
+    draw: (index: number) => number,
+  ): Parameter => ({
+    name: `${name}.lora_${part}.weight`,
+    shape,
+    decay: true,
+    data: Float32Array.from({ length: shape[0] * shape[1] }, (_, index) => draw(index)),
   });
   const faster = loraPlus(options);
   return {
-    layer, rank, scale: alpha / (options.useRslora ? Math.sqrt(rank) : rank),
-    a: parameter('A', [rank, inFeatures], drawA), b: { ...parameter('B', [outFeatures, rank], drawB), ...faster },
-    ...(options.useDora ? { magnitude: { name: `${name}.lora_magnitude_vector`, shape: [outFeatures], decay: true, data: new Float32Array(outFeatures), ...faster } } : {}),
+    layer,
+    rank,
+    scale: alpha / (options.useRslora ? Math.sqrt(rank) : rank),
+    a: parameter('A', [rank, inFeatures], drawA),
+    b: { ...parameter('B', [outFeatures, rank], drawB), ...faster },
+    ...(options.useDora
+      ? {
+          magnitude: {
+            name: `${name}.lora_magnitude_vector`,
+            shape: [outFeatures],
+            decay: true,
+            data: new Float32Array(outFeatures),
+            ...faster,
+          },
+        }
+      : {}),
   };
 }

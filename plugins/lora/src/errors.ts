@@ -3,27 +3,52 @@ import { LMFlowError } from '@lmflow/sdk';
 
 /** Nothing would be adapted: `what` says which setting is the cause. */
 export function noTargets(what: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_LORA_NO_TARGETS', what, { hint: `Linear modules of this model end in: ${known.join(', ')}. "all-linear" takes them all.` });
+  return new LMFlowError('LMFLOW_LORA_NO_TARGETS', what, {
+    hint: `Linear modules of this model end in: ${known.join(', ')}. "all-linear" takes them all.`,
+  });
 }
 
 /** A name or pattern of nothing. */
-export function unknownModule(option: 'targetModules' | 'excludeModules' | 'rankPattern' | 'alphaPattern' | 'modulesToSave', name: string, known: readonly string[]): LMFlowError {
-  const whose = { targetModules: 'Linear modules of this model', excludeModules: 'Linear modules of this model', rankPattern: 'Adapted modules', alphaPattern: 'Adapted modules', modulesToSave: 'Modules with weights' };
-  return new LMFlowError('LMFLOW_LORA_UNKNOWN_MODULE', `lora.${option}: nothing is named by "${name}"`, { hint: `${whose[option]} end in: ${known.join(', ')}.` });
+export function unknownModule(
+  option: 'targetModules' | 'excludeModules' | 'rankPattern' | 'alphaPattern' | 'modulesToSave',
+  name: string,
+  known: readonly string[],
+): LMFlowError {
+  const whose = {
+    targetModules: 'Linear modules of this model',
+    excludeModules: 'Linear modules of this model',
+    rankPattern: 'Adapted modules',
+    alphaPattern: 'Adapted modules',
+    modulesToSave: 'Modules with weights',
+  };
+  return new LMFlowError(
+    'LMFLOW_LORA_UNKNOWN_MODULE',
+    `lora.${option}: nothing is named by "${name}"`,
+    { hint: `${whose[option]} end in: ${known.join(', ')}.` },
+  );
 }
 
 /** A block that the model does not have. */
 export function unknownLayer(layer: number, last: number): LMFlowError {
-  return new LMFlowError('LMFLOW_LORA_UNKNOWN_LAYER', `lora.layersToTransform: the model has no block ${layer}`, { hint: `Its blocks are 0 to ${last}.` });
+  return new LMFlowError(
+    'LMFLOW_LORA_UNKNOWN_LAYER',
+    `lora.layersToTransform: the model has no block ${layer}`,
+    { hint: `Its blocks are 0 to ${last}.` },
+  );
 }
 
 export function invalidPattern(option: string, pattern: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_LORA_INVALID_PATTERN', `lora.${option}: "${pattern}" is not a regular expression`, { cause });
+  return new LMFlowError(
+    'LMFLOW_LORA_INVALID_PATTERN',
+    `lora.${option}: "${pattern}" is not a regular expression`,
+    { cause },
+  );
 }
 
 export function adapterFileMissing(file: string): LMFlowError {
-  return new LMFlowError('LMFLOW_ADAPTER_NOT_FOUND', `${file}: no such file`,
-    { hint: 'lora.adapter must be a folder with adapter_config.json and adapter_model.safetensors, as PEFT and lmflow write it.' });
+  return new LMFlowError('LMFLOW_ADAPTER_NOT_FOUND', `${file}: no such file`, {
+    hint: 'lora.adapter must be a folder with adapter_config.json and adapter_model.safetensors, as PEFT and lmflow write it.',
+  });
 }
 
 export function adapterInvalid(file: string, what: string): LMFlowError {
@@ -31,16 +56,24 @@ export function adapterInvalid(file: string, what: string): LMFlowError {
 }
 
 export function adapterUnsupported(file: string, key: string, value: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_ADAPTER_UNSUPPORTED', `${file}: ${key} = ${JSON.stringify(value)} is not supported`,
-    { hint: 'Supported are LoRA, rsLoRA and DoRA adapters for causal language models, with modules_to_save.' });
+  return new LMFlowError(
+    'LMFLOW_ADAPTER_UNSUPPORTED',
+    `${file}: ${key} = ${JSON.stringify(value)} is not supported`,
+    {
+      hint: 'Supported are LoRA, rsLoRA and DoRA adapters for causal language models, with modules_to_save.',
+    },
+  );
 }
 
 /** An adapter of a model with tied embeddings changes the embedding and not the head. */
 export function tiesBroken(file: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`,
-    { hint: 'Here they stay one. With PEFT: ensure_weight_tying=True, or untie the base model (tie_word_embeddings: false, with lm_head.weight in its file).' });
+  return new LMFlowError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`, {
+    hint: 'Here they stay one. With PEFT: ensure_weight_tying=True, or untie the base model (tie_word_embeddings: false, with lm_head.weight in its file).',
+  });
 }
 
 export function adapterDoesNotFit(file: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`, { hint: 'Was it trained on another base model?' });
+  return new LMFlowError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`, {
+    hint: 'Was it trained on another base model?',
+  });
 }

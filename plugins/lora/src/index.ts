@@ -1,4 +1,5 @@
-// Low-rank adapters (Hu et al. 2021): trains two small matrices beside each chosen linear and saves them as PEFT does.
+// Low-rank adapters (Hu et al. 2021): trains two small matrices beside each chosen linear and saves
+// them as PEFT does.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { definePlugin } from '@lmflow/sdk';
@@ -21,22 +22,33 @@ const lora = definePlugin({
   requires: ['@lmflow/plugin-models'],
   options: { section: 'lora', schema: loraOptions, aliases, unsupported },
   apply(context) {
-    context.hooks.onModelLoad.tapPromise('@lmflow/plugin-lora', async (model, { role, purpose }) => {
-      const { options, log, config: { seed = 42 } } = context;
-      if (role !== 'policy') return model;
-      addAdapters(model);
-      if (purpose === 'inference') {
-        const named = await loadNamed(model, options, seed);
-        if (named.size > 0) model.adapters = named;
-        if (options.adapter === undefined) return model;
-        await takeTemplate(options.adapter, model.tokenizer);
-      }
-      const { adapter, overruled } = await loadAdapter(model, options, seed);
-      if (overruled.length > 0) log.warn(`lora.adapter: the adapter's own settings are used instead of lora.${overruled.join(', lora.')}`);
-      for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
-      model.adapter = adapter;
-      return model;
-    });
+    context.hooks.onModelLoad.tapPromise(
+      '@lmflow/plugin-lora',
+      async (model, { role, purpose }) => {
+        const {
+          options,
+          log,
+          config: { seed = 42 },
+        } = context;
+        if (role !== 'policy') return model;
+        addAdapters(model);
+        if (purpose === 'inference') {
+          const named = await loadNamed(model, options, seed);
+          if (named.size > 0) model.adapters = named;
+          if (options.adapter === undefined) return model;
+          await takeTemplate(options.adapter, model.tokenizer);
+        }
+        const { adapter, overruled } = await loadAdapter(model, options, seed);
+        if (overruled.length > 0) {
+          log.warn(
+            `lora.adapter: the adapter's own settings are used instead of lora.${overruled.join(', lora.')}`,
+          );
+        }
+        for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
+        model.adapter = adapter;
+        return model;
+      },
+    );
 
     context.hooks.onSave.tapPromise('@lmflow/plugin-lora', async (checkpoint) => {
       const { adapter } = checkpoint.model;
@@ -48,7 +60,12 @@ const lora = definePlugin({
 
     context.hooks.onRestore.tapPromise('@lmflow/plugin-lora', async ({ model, directory }) => {
       if (!(model.adapter instanceof LoraAdapter)) return;
-      assign(model, model.adapter.parameters, (await readAdapter(directory)).tensors, join(directory, TENSOR_FILE));
+      assign(
+        model,
+        model.adapter.parameters,
+        (await readAdapter(directory)).tensors,
+        join(directory, TENSOR_FILE),
+      );
     });
   },
 });

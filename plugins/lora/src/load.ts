@@ -14,32 +14,60 @@ export interface LoadedAdapter {
 }
 
 /** Makes the adapter: fresh, or continuing `options.adapter`. */
-export async function loadAdapter(model: Model, options: LoraOptions, seed: number): Promise<LoadedAdapter> {
+export async function loadAdapter(
+  model: Model,
+  options: LoraOptions,
+  seed: number,
+): Promise<LoadedAdapter> {
   const existing = options.adapter === undefined ? undefined : await readAdapter(options.adapter);
   const merged = { ...options, ...existing?.options };
   const decided = { ...merged, loraAlpha: merged.loraAlpha ?? 2 * merged.r };
-  const layers = existing ? adaptedLinears(model, existing.tensors, options.adapter!) : targetLinears(model.linears, decided);
+  const layers = existing
+    ? adaptedLinears(model, existing.tensors, options.adapter!)
+    : targetLinears(model.linears, decided);
   const adapter = new LoraAdapter(model, layers, await wholeModules(model, decided), decided, seed);
-  if (existing) assign(model, adapter.parameters, existing.tensors, `${options.adapter}/${TENSOR_FILE}`);
-  else await adapter.measure();
+  if (existing) {
+    assign(model, adapter.parameters, existing.tensors, `${options.adapter}/${TENSOR_FILE}`);
+  } else await adapter.measure();
   return { adapter, overruled: existing ? overruledBy(existing.options, options) : [] };
 }
 
 function overruledBy(existing: Partial<LoraOptions>, options: LoraOptions): string[] {
   const defaults = loraOptions.parse({});
   const differs = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);
-  const keys = [...Object.keys(existing), 'targetModules', 'excludeModules', 'layersToTransform', 'initLoraWeights'] as (keyof LoraOptions)[];
-  return keys.filter((key) => differs(options[key], defaults[key]) && differs(options[key], existing[key]));
+  const keys = [
+    ...Object.keys(existing),
+    'targetModules',
+    'excludeModules',
+    'layersToTransform',
+    'initLoraWeights',
+  ] as (keyof LoraOptions)[];
+  return keys.filter(
+    (key) => differs(options[key], defaults[key]) && differs(options[key], existing[key]),
+  );
 }
 
-/** Copies tensors into parameters of the same names; every one must be there, with its shape, and no other. */
-export function assign(model: Model, parameters: readonly Parameter[], given: AdapterTensors, file: string): void {
+/**
+ * Copies tensors into parameters of the same names; every one must be there, with its shape, and no
+ * other.
+ */
+export function assign(
+  model: Model,
+  parameters: readonly Parameter[],
+  given: AdapterTensors,
+  file: string,
+): void {
   const tensors = withoutTiedHead(model, parameters, given, file);
   const left = new Set(tensors.keys());
   for (const { name, shape, data } of parameters) {
     const tensor = tensors.get(name);
     if (!tensor) throw adapterDoesNotFit(file, `the tensor ${name} is missing`);
-    if (tensor.shape.join() !== shape.join()) throw adapterDoesNotFit(file, `${name} is [${tensor.shape.join(', ')}], the model needs [${shape.join(', ')}]`);
+    if (tensor.shape.join() !== shape.join()) {
+      throw adapterDoesNotFit(
+        file,
+        `${name} is [${tensor.shape.join(', ')}], the model needs [${shape.join(', ')}]`,
+      );
+    }
     data.set(tensor.data);
     left.delete(name);
   }
@@ -47,13 +75,19 @@ export function assign(model: Model, parameters: readonly Parameter[], given: Ad
   if (extra !== undefined) throw adapterDoesNotFit(file, `the tensor ${extra} has no place in it`);
 }
 
-// The tensors say which modules are adapted; target_modules of old and new PEFT versions may be names, sets or expressions.
+// The tensors say which modules are adapted; target_modules of old and new PEFT versions may be
+// names, sets or expressions.
 function adaptedLinears(model: Model, tensors: AdapterTensors, folder: string): LinearLayer[] {
-  const names = new Set([...tensors.keys()].flatMap((name) => /^(.*)\.lora_A\.weight$/.exec(name)?.[1] ?? []));
+  const names = new Set(
+    [...tensors.keys()].flatMap((name) => /^(.*)\.lora_A\.weight$/.exec(name)?.[1] ?? []),
+  );
   const layers = model.linears.filter(({ name }) => names.has(name));
   if (layers.length < names.size) {
     const unknown = [...names].find((name) => layers.every((layer) => layer.name !== name));
-    throw adapterDoesNotFit(`${folder}/${TENSOR_FILE}`, `it adapts ${unknown ?? ''}, which the model does not have`);
+    throw adapterDoesNotFit(
+      `${folder}/${TENSOR_FILE}`,
+      `it adapts ${unknown ?? ''}, which the model does not have`,
+    );
   }
   return layers;
 }
@@ -61,16 +95,31 @@ function adaptedLinears(model: Model, tensors: AdapterTensors, folder: string): 
 /** The weights of modules that are trained whole, as parameters that replace them in the graph. */
 async function wholeModules(model: Model, options: LoraOptions): Promise<Parameter[]> {
   const { modulesToSave } = options;
-  const namesOf = (module: string): string[] => [...model.weights.keys()].filter((name) => {
-    const path = name.replace(/\.(weight|bias)$/, '');
-    return path === module || path.endsWith(`.${module}`);
-  });
-  const whole = await Promise.all([...new Set(modulesToSave.flatMap(namesOf))].map(async (name): Promise<Parameter> => {
-    const { shape } = model.weights.get(name)!;
-    return { name, shape, data: await model.read(name), decay: shape.length > 1, ...(shape.length > 1 ? {} : loraPlus(options)) };
-  }));
+  const namesOf = (module: string): string[] =>
+    [...model.weights.keys()].filter((name) => {
+      const path = name.replace(/\.(weight|bias)$/, '');
+      return path === module || path.endsWith(`.${module}`);
+    });
+  const whole = await Promise.all(
+    [...new Set(modulesToSave.flatMap(namesOf))].map(async (name): Promise<Parameter> => {
+      const { shape } = model.weights.get(name)!;
+      return {
+        name,
+        shape,
+        data: await model.read(name),
+        decay: shape.length > 1,
+        ...(shape.length > 1 ? {} : loraPlus(options)),
+      };
+    }),
+  );
   // A tied head goes with the embedding; users of PEFT name both.
-  const unknown = modulesToSave.find((module) => namesOf(module).length === 0 && !(module === HEAD && tiedParameter(model, whole)));
-  if (unknown !== undefined) throw unknownModule('modulesToSave', unknown, [...new Set([...model.weights.keys()].map((name) => name.split('.').at(-2)!))]);
+  const unknown = modulesToSave.find(
+    (module) => namesOf(module).length === 0 && !(module === HEAD && tiedParameter(model, whole)),
+  );
+  if (unknown !== undefined) {
+    throw unknownModule('modulesToSave', unknown, [
+      ...new Set([...model.weights.keys()].map((name) => name.split('.').at(-2)!)),
+    ]);
+  }
   return whole;
 }

@@ -1,4 +1,5 @@
-// Adapters by name on one model: for each a view of the model that shares weights and building functions and has an adapter of its own.
+// Adapters by name on one model: for each a view of the model that shares weights and building
+// functions and has an adapter of its own.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +8,11 @@ import { loadAdapter } from './load.ts';
 import { namedAdapters, type LoraOptions } from './options.ts';
 
 /** Reads the adapters of `options.adapters`; throws as `lora.adapter` does. */
-export async function loadNamed(model: Model, options: LoraOptions, seed: number): Promise<ReadonlyMap<string, Model>> {
+export async function loadNamed(
+  model: Model,
+  options: LoraOptions,
+  seed: number,
+): Promise<ReadonlyMap<string, Model>> {
   const views = new Map<string, Model>();
   for (const [name, folder] of namedAdapters(options)) {
     const { adapter } = await loadAdapter(model, { ...options, adapter: folder }, seed);
@@ -20,7 +25,13 @@ export async function loadNamed(model: Model, options: LoraOptions, seed: number
 
 /** What later plugins change in the model is seen through the view. */
 function viewOf(model: Model, adapter: Adapter, tokenizer: Tokenizer): Model {
-  const own = { base: model, adapter, tokenizer, parameters: new Map(adapter.parameters.map((parameter) => [parameter.name, parameter])), adapters: undefined };
+  const own = {
+    base: model,
+    adapter,
+    tokenizer,
+    parameters: new Map(adapter.parameters.map((parameter) => [parameter.name, parameter])),
+    adapters: undefined,
+  };
   return Object.assign(Object.create(model) as Model, own);
 }
 

@@ -1,60 +1,154 @@
-// The `lora` section of the configuration: PEFT's LoraConfig names in camelCase, with the short names people type.
+// The `lora` section of the configuration: PEFT's LoraConfig names in camelCase, with the short
+// names people type.
 import { z } from 'zod';
 
 const pattern = z.record(z.string(), z.number());
 
 export const loraOptions = z.object({
   r: z.number().int().positive().default(8).describe('Rank of the update matrices.'),
-  loraAlpha: z.number().positive().optional().describe('Scaling numerator: the update is multiplied by loraAlpha / r. Default: 2 r.'),
-  loraDropout: z.number().min(0).max(0.999).default(0).describe('Dropout on the input of the adapters, in training only.'),
-  targetModules: z.union([z.string(), z.array(z.string()).nonempty()]).default('all-linear')
-    .describe('Modules to adapt: "all-linear" (every linear of the blocks), a list of names, or one regular expression for the whole path.'),
-  excludeModules: z.union([z.string(), z.array(z.string())]).optional().describe('Modules to leave out: a list of names, or one regular expression.'),
-  layersToTransform: z.array(z.number().int().nonnegative()).optional().describe('Only these blocks (0 is the first).'),
-  useRslora: z.boolean().default(false).describe('Scale by loraAlpha / sqrt(r) (rank-stabilised LoRA).'),
-  useDora: z.boolean().default(false).describe('Train a magnitude for each output beside the low-rank direction (DoRA).'),
-  loraplusLrRatio: z.number().positive().default(1).describe('Learning rate of B and of vectors as a multiple of that of A (LoRA+).'),
-  modulesToSave: z.array(z.string()).default([]).describe('Modules trained and saved whole beside the adapter, e.g. embed_tokens, lm_head.'),
-  rankPattern: pattern.default({}).describe('Ranks of single modules: { "layers.0.self_attn.q_proj": 16 }; keys are names or regular expressions matched at the end of the path.'),
+  loraAlpha: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Scaling numerator: the update is multiplied by loraAlpha / r. Default: 2 r.'),
+  loraDropout: z
+    .number()
+    .min(0)
+    .max(0.999)
+    .default(0)
+    .describe('Dropout on the input of the adapters, in training only.'),
+  targetModules: z
+    .union([z.string(), z.array(z.string()).nonempty()])
+    .default('all-linear')
+    .describe(
+      'Modules to adapt: "all-linear" (every linear of the blocks), a list of names, or one regular expression for the whole path.',
+    ),
+  excludeModules: z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .describe('Modules to leave out: a list of names, or one regular expression.'),
+  layersToTransform: z
+    .array(z.number().int().nonnegative())
+    .optional()
+    .describe('Only these blocks (0 is the first).'),
+  useRslora: z
+    .boolean()
+    .default(false)
+    .describe('Scale by loraAlpha / sqrt(r) (rank-stabilised LoRA).'),
+  useDora: z
+    .boolean()
+    .default(false)
+    .describe('Train a magnitude for each output beside the low-rank direction (DoRA).'),
+  loraplusLrRatio: z
+    .number()
+    .positive()
+    .default(1)
+    .describe('Learning rate of B and of vectors as a multiple of that of A (LoRA+).'),
+  modulesToSave: z
+    .array(z.string())
+    .default([])
+    .describe('Modules trained and saved whole beside the adapter, e.g. embed_tokens, lm_head.'),
+  rankPattern: pattern
+    .default({})
+    .describe(
+      'Ranks of single modules: { "layers.0.self_attn.q_proj": 16 }; keys are names or regular expressions matched at the end of the path.',
+    ),
   alphaPattern: pattern.default({}).describe('loraAlpha of single modules, as rankPattern.'),
-  initLoraWeights: z.union([z.boolean(), z.literal('gaussian')]).default(true)
-    .describe('true: A uniform as PEFT does, B zero. "gaussian": A normal with deviation 1 / r, B zero. false: both random, for tests.'),
-  adapter: z.string().optional().describe('Folder of an existing PEFT adapter to continue from; its own settings (rank, alpha, dropout, modules) are used.'),
-  adapters: z.union([z.record(z.string().min(1), z.string().min(1)), z.array(z.string().regex(/^[^=]+=.+$/, 'must be name=folder'))]).default({})
-    .describe('For inference: PEFT adapters by name, of which each request picks one: { poet: "out/poet" }, or a list of name=folder.'),
+  initLoraWeights: z
+    .union([z.boolean(), z.literal('gaussian')])
+    .default(true)
+    .describe(
+      'true: A uniform as PEFT does, B zero. "gaussian": A normal with deviation 1 / r, B zero. false: both random, for tests.',
+    ),
+  adapter: z
+    .string()
+    .optional()
+    .describe(
+      'Folder of an existing PEFT adapter to continue from; its own settings (rank, alpha, dropout, modules) are used.',
+    ),
+  adapters: z
+    .union([
+      z.record(z.string().min(1), z.string().min(1)),
+      z.array(z.string().regex(/^[^=]+=.+$/, 'must be name=folder')),
+    ])
+    .default({})
+    .describe(
+      'For inference: PEFT adapters by name, of which each request picks one: { poet: "out/poet" }, or a list of name=folder.',
+    ),
 });
 
 export type LoraOptions = z.output<typeof loraOptions>;
 
 export const aliases = {
-  alpha: 'loraAlpha', dropout: 'loraDropout', targets: 'targetModules', target: 'targetModules', rsLora: 'useRslora', dora: 'useDora', loraPlusLrRatio: 'loraplusLrRatio', rslora: 'useRslora',
-  rank: 'r', adapterNameOrPath: 'adapter', layers: 'layersToTransform',
+  alpha: 'loraAlpha',
+  dropout: 'loraDropout',
+  targets: 'targetModules',
+  target: 'targetModules',
+  rsLora: 'useRslora',
+  dora: 'useDora',
+  loraPlusLrRatio: 'loraplusLrRatio',
+  rslora: 'useRslora',
+  rank: 'r',
+  adapterNameOrPath: 'adapter',
+  layers: 'layersToTransform',
 };
 
-/** LoRA+ (Hayou et al. 2024): what B and vectors carry, as PEFT's create_loraplus_optimizer groups them. */
-export function loraPlus({ loraplusLrRatio }: LoraOptions): { readonly learningRateScale?: number } {
+/**
+ * LoRA+ (Hayou et al. 2024): what B and vectors carry, as PEFT's create_loraplus_optimizer groups
+ * them.
+ */
+export function loraPlus({ loraplusLrRatio }: LoraOptions): {
+  readonly learningRateScale?: number;
+} {
   return loraplusLrRatio === 1 ? {} : { learningRateScale: loraplusLrRatio };
 }
 
 /** `adapters` as pairs of name and folder. */
 export function namedAdapters({ adapters }: LoraOptions): [string, string][] {
   if (!Array.isArray(adapters)) return Object.entries(adapters);
-  return adapters.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]);
+  return adapters.map((text) => [
+    text.slice(0, text.indexOf('=')),
+    text.slice(text.indexOf('=') + 1),
+  ]);
 }
 
 const later = 'it is not part of this plugin yet';
 
 export const unsupported = {
-  bias: 'only "none": biases stay frozen (train a module whole with modulesToSave)', loraBias: later, fanInFanOut: 'it is known from the architecture and written for PEFT by itself',
-  taskType: 'it is always CAUSAL_LM', inferenceMode: 'it follows from the command', layersPattern: 'use layersToTransform or a regular expression in targetModules',
-  loftqConfig: later, evaConfig: later, cordaConfig: later, megatronConfig: 'Megatron is not supported', megatronCore: 'Megatron is not supported',
-  trainableTokenIndices: later, targetParameters: later, layerReplication: later, useQalora: later, qaloraGroupSize: later, useBdlora: later,
-  alora: later, aloraInvocationTokens: later, arrowConfig: later, loraGaConfig: later, montecloraConfig: later, veloraConfig: later,
-  ensureWeightTying: 'a tied head always follows its embedding', runtimeConfig: 'it is about PyTorch',
-  peftType: 'it is always LORA', peftVersion: 'it is not written, so that every version reads the adapter', autoMapping: 'it is for models outside of transformers',
-  baseModelNameOrPath: 'it is the key model', revision: 'it is the key revision of the configuration itself',
+  bias: 'only "none": biases stay frozen (train a module whole with modulesToSave)',
+  loraBias: later,
+  fanInFanOut: 'it is known from the architecture and written for PEFT by itself',
+  taskType: 'it is always CAUSAL_LM',
+  inferenceMode: 'it follows from the command',
+  layersPattern: 'use layersToTransform or a regular expression in targetModules',
+  loftqConfig: later,
+  evaConfig: later,
+  cordaConfig: later,
+  megatronConfig: 'Megatron is not supported',
+  megatronCore: 'Megatron is not supported',
+  trainableTokenIndices: later,
+  targetParameters: later,
+  layerReplication: later,
+  useQalora: later,
+  qaloraGroupSize: later,
+  useBdlora: later,
+  alora: later,
+  aloraInvocationTokens: later,
+  arrowConfig: later,
+  loraGaConfig: later,
+  montecloraConfig: later,
+  veloraConfig: later,
+  ensureWeightTying: 'a tied head always follows its embedding',
+  runtimeConfig: 'it is about PyTorch',
+  peftType: 'it is always LORA',
+  peftVersion: 'it is not written, so that every version reads the adapter',
+  autoMapping: 'it is for models outside of transformers',
+  baseModelNameOrPath: 'it is the key model',
+  revision: 'it is the key revision of the configuration itself',
 };
 
 declare module '@lmflow/sdk' {
-  interface ConfigSections { lora?: z.input<typeof loraOptions> | true }
+  interface ConfigSections {
+    lora?: z.input<typeof loraOptions> | true;
+  }
 }

@@ -1,10 +1,14 @@
-// Adds the traced model's adapter to the model's linears. Linears that share an input share one product with their A matrices.
+// Adds the traced model's adapter to the model's linears. Linears that share an input share one
+// product with their A matrices.
 import type { LinearLayer, Model, Parameter, Trace } from '@lmflow/sdk';
 import { add, cast, concat, matMul, mul, slice, sub, type Value } from '@lmflow/sdk/graph';
 import { LoraAdapter, type LoraPair } from './adapter.ts';
 import { magnitudeScale, scaled } from './dora.ts';
 
-/** Wraps `model.build.project`: y += scale (dropout(x) A^T) B^T for every linear that the adapter of the traced model (or view of it) adapts. */
+/**
+ * Wraps `model.build.project`: y += scale (dropout(x) A^T) B^T for every linear that the adapter of
+ * the traced model (or view of it) adapts.
+ */
 export function addAdapters(model: Model): void {
   const inner = model.build.project;
   model.build.project = (trace, x, layers) => {
@@ -12,32 +16,81 @@ export function addAdapters(model: Model): void {
     const { adapter } = trace.model;
     if (!(adapter instanceof LoraAdapter)) return results;
     const { dropout } = adapter;
-    const adapted = layers.flatMap((layer, index) => { const pair = adapter.pairs.get(layer.name); return pair ? [{ index, pair }] : []; });
+    const adapted = layers.flatMap((layer, index) => {
+      const pair = adapter.pairs.get(layer.name);
+      return pair ? [{ index, pair }] : [];
+    });
     if (adapted.length === 0) return results;
     const active = trace.mode === 'training' && dropout > 0;
-    const lows = active ? adapted.map(({ pair }) => down(trace, dropped(trace, x, pair.layer, dropout), [pair])[0]!) : down(trace, x, adapted.map(({ pair }) => pair));
+    const lows = active
+      ? adapted.map(({ pair }) => down(trace, dropped(trace, x, pair.layer, dropout), [pair])[0]!)
+      : down(
+          trace,
+          x,
+          adapted.map(({ pair }) => pair),
+        );
     adapted.forEach(({ index, pair }, place) => {
       const b = parameterValue(trace, pair.b);
       const update = matMul(mul(lows[place]!, pair.scale), b, { transposeB: true });
-      results[index] = pair.magnitude ? decomposed(trace, pair, { result: results[index]!, update, b, droppedX: active ? dropped(trace, x, pair.layer, dropout) : undefined }) : add(results[index]!, update);
+      results[index] = pair.magnitude
+        ? decomposed(trace, pair, {
+            result: results[index]!,
+            update,
+            b,
+            droppedX: active ? dropped(trace, x, pair.layer, dropout) : undefined,
+          })
+        : add(results[index]!, update);
     });
     return results;
   };
 }
 
-interface Decomposition { readonly result: Value; readonly update: Value; readonly b: Value; readonly droppedX: Value | undefined }
+interface Decomposition {
+  readonly result: Value;
+  readonly update: Value;
+  readonly b: Value;
+  readonly droppedX: Value | undefined;
+}
 
-/** DoRA: with dropout, what the magnitude changes of the frozen product sees the dropped input too, as in PEFT. */
-function decomposed(trace: Trace, pair: LoraPair, { result, update, b, droppedX }: Decomposition): Value {
+/**
+ * DoRA: with dropout, what the magnitude changes of the frozen product sees the dropped input too,
+ * as in PEFT.
+ */
+function decomposed(
+  trace: Trace,
+  pair: LoraPair,
+  { result, update, b, droppedX }: Decomposition,
+): Value {
   const { build } = trace.model;
-  const factor = magnitudeScale(trace, pair, [parameterValue(trace, pair.a), b, parameterValue(trace, pair.magnitude!)]);
-  if (!droppedX) return scaled(factor, result, update, pair.layer.bias === undefined ? undefined : build.weight(trace, pair.layer.bias));
-  return add(result, add(mul(build.matmul(trace, droppedX, pair.layer), sub(factor, 1)), mul(update, factor)));
+  const factor = magnitudeScale(trace, pair, [
+    parameterValue(trace, pair.a),
+    b,
+    parameterValue(trace, pair.magnitude!),
+  ]);
+  if (!droppedX) {
+    return scaled(
+      factor,
+      result,
+      update,
+      pair.layer.bias === undefined ? undefined : build.weight(trace, pair.layer.bias),
+    );
+  }
+  return add(
+    result,
+    add(mul(build.matmul(trace, droppedX, pair.layer), sub(factor, 1)), mul(update, factor)),
+  );
 }
 
 /** x A^T for each pair, [rows, rank]. */
 function down(trace: Trace, x: Value, pairs: readonly LoraPair[]): Value[] {
-  const all = matMul(x, concat(pairs.map(({ a }) => parameterValue(trace, a)), 0), { transposeB: true });
+  const all = matMul(
+    x,
+    concat(
+      pairs.map(({ a }) => parameterValue(trace, a)),
+      0,
+    ),
+    { transposeB: true },
+  );
   let start = 0;
   return pairs.map(({ rank }) => {
     const from = start;
@@ -54,6 +107,8 @@ function dropped(trace: Trace, x: Value, layer: LinearLayer, probability: number
 
 /** Fed at every run while training; a constant of the program in inference. */
 function parameterValue(trace: Trace, { name, shape, data }: Parameter): Value {
-  if (trace.mode === 'inference') return trace.graph.weight(name, { kind: 'memory', dtype: 'float32', shape, data });
+  if (trace.mode === 'inference') {
+    return trace.graph.weight(name, { kind: 'memory', dtype: 'float32', shape, data });
+  }
   return trace.graph.input(`parameter:${name}`, 'float32', shape);
 }

@@ -1,47 +1,102 @@
-// Which modules a setting names, by PEFT's rules: a list matches whole names or ends after a dot, a string is a regular expression for the whole path.
+// Which modules a setting names, by PEFT's rules: a list matches whole names or ends after a dot, a
+// string is a regular expression for the whole path.
 import type { LinearLayer } from '@lmflow/sdk';
 import { invalidPattern, noTargets, unknownLayer, unknownModule } from './errors.ts';
 import type { LoraOptions } from './options.ts';
 
-/** The linears to adapt. Throws LMFLOW_LORA_NO_TARGETS where there is none, and LMFLOW_LORA_UNKNOWN_MODULE or _LAYER for a name, pattern or block that the model does not have. */
-export function targetLinears(linears: readonly LinearLayer[], options: LoraOptions): LinearLayer[] {
+/**
+ * The linears to adapt. Throws LMFLOW_LORA_NO_TARGETS where there is none, and
+ * LMFLOW_LORA_UNKNOWN_MODULE or _LAYER for a name, pattern or block that the model does not have.
+ */
+export function targetLinears(
+  linears: readonly LinearLayer[],
+  options: LoraOptions,
+): LinearLayer[] {
   const { targetModules, excludeModules, layersToTransform } = options;
-  const wanted = targetModules === 'all-linear' ? linears.filter(({ layer }) => layer !== undefined) : matching('targetModules', targetModules, linears);
-  if (wanted.length === 0) throw noTargets(`lora.targetModules: nothing in the model matches ${JSON.stringify(targetModules)}`, endings(linears));
-  const excluded = excludeModules === undefined ? [] : matching('excludeModules', excludeModules, linears);
-  const layer = layersToTransform?.find((index) => linears.every((linear) => linear.layer !== index));
-  if (layer !== undefined) throw unknownLayer(layer, Math.max(...linears.map((linear) => linear.layer ?? 0)));
-  const chosen = wanted.filter((linear) => !excluded.includes(linear) && (layersToTransform === undefined || (linear.layer !== undefined && layersToTransform.includes(linear.layer))));
-  if (chosen.length === 0) throw noTargets(`${[excludeModules && 'lora.excludeModules', layersToTransform && 'lora.layersToTransform'].filter(Boolean).join(' and ')} left nothing of lora.targetModules`, endings(linears));
+  const wanted =
+    targetModules === 'all-linear'
+      ? linears.filter(({ layer }) => layer !== undefined)
+      : matching('targetModules', targetModules, linears);
+  if (wanted.length === 0) {
+    throw noTargets(
+      `lora.targetModules: nothing in the model matches ${JSON.stringify(targetModules)}`,
+      endings(linears),
+    );
+  }
+  const excluded =
+    excludeModules === undefined ? [] : matching('excludeModules', excludeModules, linears);
+  const layer = layersToTransform?.find((index) =>
+    linears.every((linear) => linear.layer !== index),
+  );
+  if (layer !== undefined) {
+    throw unknownLayer(layer, Math.max(...linears.map((linear) => linear.layer ?? 0)));
+  }
+  const chosen = wanted.filter(
+    (linear) =>
+      !excluded.includes(linear) &&
+      (layersToTransform === undefined ||
+        (linear.layer !== undefined && layersToTransform.includes(linear.layer))),
+  );
+  if (chosen.length === 0) {
+    throw noTargets(
+      `${[excludeModules && 'lora.excludeModules', layersToTransform && 'lora.layersToTransform'].filter(Boolean).join(' and ')} left nothing of lora.targetModules`,
+      endings(linears),
+    );
+  }
   for (const option of ['rankPattern', 'alphaPattern'] as const) {
-    const unused = Object.keys(options[option]).find((key) => !chosen.some(({ name }) => named(option, key).test(name)));
+    const unused = Object.keys(options[option]).find(
+      (key) => !chosen.some(({ name }) => named(option, key).test(name)),
+    );
     if (unused !== undefined) throw unknownModule(option, unused, endings(chosen));
   }
   return chosen;
 }
 
-/** The linears that a setting names. Throws LMFLOW_LORA_UNKNOWN_MODULE where a name of a list (beside others), or what is to be left out, is none of them. */
-function matching(option: 'targetModules' | 'excludeModules', setting: string | readonly string[], linears: readonly LinearLayer[]): LinearLayer[] {
+/**
+ * The linears that a setting names. Throws LMFLOW_LORA_UNKNOWN_MODULE where a name of a list
+ * (beside others), or what is to be left out, is none of them.
+ */
+function matching(
+  option: 'targetModules' | 'excludeModules',
+  setting: string | readonly string[],
+  linears: readonly LinearLayer[],
+): LinearLayer[] {
   const texts = typeof setting === 'string' ? [setting] : setting;
   const found = texts.map((text) => {
-    const whole = typeof setting === 'string' ? expression(option, text, `^(?:${text})$`) : undefined;
-    return linears.filter(({ name }) => whole?.test(name) ?? (name === text || name.endsWith(`.${text}`)));
+    const whole =
+      typeof setting === 'string' ? expression(option, text, `^(?:${text})$`) : undefined;
+    return linears.filter(
+      ({ name }) => whole?.test(name) ?? (name === text || name.endsWith(`.${text}`)),
+    );
   });
   const unused = found.findIndex((layers) => layers.length === 0);
   const all = new Set(found.flat());
-  if (unused >= 0 && (option === 'excludeModules' || all.size > 0)) throw unknownModule(option, texts[unused]!, endings(linears));
+  if (unused >= 0 && (option === 'excludeModules' || all.size > 0)) {
+    throw unknownModule(option, texts[unused]!, endings(linears));
+  }
   return linears.filter((linear) => all.has(linear));
 }
 
-const endings = (linears: readonly LinearLayer[]): string[] => [...new Set(linears.map(({ name }) => name.split('.').at(-1)!))];
+const endings = (linears: readonly LinearLayer[]): string[] => [
+  ...new Set(linears.map(({ name }) => name.split('.').at(-1)!)),
+];
 
-/** The number a pattern gives a module (the first key that matches the end of its path), or the default. */
-export function byPattern(option: string, patterns: Readonly<Record<string, number>>, name: string, otherwise: number): number {
+/**
+ * The number a pattern gives a module (the first key that matches the end of its path), or the
+ * default.
+ */
+export function byPattern(
+  option: string,
+  patterns: Readonly<Record<string, number>>,
+  name: string,
+  otherwise: number,
+): number {
   const key = Object.keys(patterns).find((pattern) => named(option, pattern).test(name));
   return key === undefined ? otherwise : patterns[key]!;
 }
 
-const named = (option: string, pattern: string): RegExp => expression(option, pattern, `^(?:.*\\.)?(?:${pattern})$`);
+const named = (option: string, pattern: string): RegExp =>
+  expression(option, pattern, `^(?:.*\\.)?(?:${pattern})$`);
 
 function expression(option: string, pattern: string, source: string): RegExp {
   try {

@@ -11,28 +11,47 @@ import { addAdapters } from '../src/project.ts';
 import { byPattern, targetLinears } from '../src/targets.ts';
 import { LINEARS, options, tiedModel, tinyModel, trace } from './model.ts';
 
-const names = (given: Record<string, unknown>): string[] => targetLinears(LINEARS, options(given)).map(({ name }) => name);
+const names = (given: Record<string, unknown>): string[] =>
+  targetLinears(LINEARS, options(given)).map(({ name }) => name);
 const failure = async (work: () => unknown): Promise<{ code: string; message: string }> => {
-  try { await work(); } catch (error) { return error as { code: string; message: string }; }
+  try {
+    await work();
+  } catch (error) {
+    return error as { code: string; message: string };
+  }
   throw new Error('nothing was thrown');
 };
 
 test('all-linear takes the linears of the blocks, not the head', () => {
-  assert.equal(names({}), LINEARS.slice(0, 4).map(({ name }) => name));
+  assert.equal(
+    names({}),
+    LINEARS.slice(0, 4).map(({ name }) => name),
+  );
 });
 
 test('a list matches whole names and endings after a dot, a string is an expression for the whole path', () => {
-  assert.equal(names({ targetModules: ['q_proj'] }), ['model.layers.0.self_attn.q_proj', 'model.layers.1.self_attn.q_proj']);
+  assert.equal(names({ targetModules: ['q_proj'] }), [
+    'model.layers.0.self_attn.q_proj',
+    'model.layers.1.self_attn.q_proj',
+  ]);
   assert.equal(names({ targetModules: ['lm_head'] }), ['lm_head']);
-  assert.equal(names({ targetModules: '.*\\.1\\..*' }), ['model.layers.1.self_attn.q_proj', 'model.layers.1.mlp.c_fc']);
-  assert.equal(names({ excludeModules: ['k_proj'], layersToTransform: [0] }), ['model.layers.0.self_attn.q_proj']);
+  assert.equal(names({ targetModules: '.*\\.1\\..*' }), [
+    'model.layers.1.self_attn.q_proj',
+    'model.layers.1.mlp.c_fc',
+  ]);
+  assert.equal(names({ excludeModules: ['k_proj'], layersToTransform: [0] }), [
+    'model.layers.0.self_attn.q_proj',
+  ]);
 });
 
 test('nothing to adapt is an error that lists what there is', async () => {
   const { code, message } = await failure(() => names({ targetModules: ['proj'] }));
   assert.is(code, 'LMFLOW_LORA_NO_TARGETS');
   assert.match(message, '["proj"]');
-  assert.is((await failure(() => names({ targetModules: '(' }))).code, 'LMFLOW_LORA_INVALID_PATTERN');
+  assert.is(
+    (await failure(() => names({ targetModules: '(' }))).code,
+    'LMFLOW_LORA_INVALID_PATTERN',
+  );
 });
 
 test('a name, pattern or block that the model does not have is an error that names its key', async () => {
@@ -49,7 +68,9 @@ test('a name, pattern or block that the model does not have is an error that nam
     assert.match(error.message, `lora.${key}`);
     assert.match(error.message, what);
   }
-  const { code, message } = await failure(() => names({ targetModules: ['k_proj'], layersToTransform: [1] }));
+  const { code, message } = await failure(() =>
+    names({ targetModules: ['k_proj'], layersToTransform: [1] }),
+  );
   assert.is(code, 'LMFLOW_LORA_NO_TARGETS');
   assert.match(message, 'layersToTransform');
 });
@@ -70,59 +91,114 @@ test('a fresh adapter changes nothing, the same seed gives the same numbers, and
   assert.equal(a!.data, again.adapter.parameters[0]!.data);
   assert.not.equal(a!.data, other.adapter.parameters[0]!.data);
   assert.ok(b!.data.every((number) => number === 0));
-  assert.ok(a!.data.every((number) => Math.abs(number) <= 1 / Math.sqrt(6)) && new Set(a!.data).size > 40);
+  assert.ok(
+    a!.data.every((number) => Math.abs(number) <= 1 / Math.sqrt(6)) && new Set(a!.data).size > 40,
+  );
   assert.is([...first.adapter.pairs.values()][0]!.scale, 2);
-  assert.is((await loadAdapter(tinyModel(), options({ loraAlpha: 4, r: 16, useRslora: true }), 1)).adapter.pairs.get(LINEARS[0]!.name)!.scale, 1);
+  assert.is(
+    (
+      await loadAdapter(tinyModel(), options({ loraAlpha: 4, r: 16, useRslora: true }), 1)
+    ).adapter.pairs.get(LINEARS[0]!.name)!.scale,
+    1,
+  );
 });
 
-for (const useDora of [false, true]) test(`adapted linears equal linears with the merged weight, for both layouts and shared inputs${useDora ? ', with DoRA' : ''}`, async () => {
-  const model = tinyModel();
-  const { adapter } = await loadAdapter(model, options({ r: 2, initLoraWeights: false, rankPattern: { k_proj: 3 }, useDora }), 7);
-  for (const { magnitude } of adapter.pairs.values()) magnitude?.data.forEach((norm, index) => { magnitude.data[index] = norm * (1 + 0.1 * index); });
-  model.adapter = adapter;
-  addAdapters(model);
-  const layers = LINEARS.slice(0, 4);
-  const adapted = trace(model, 'inference');
-  model.build.project(adapted, adapted.x, layers).forEach((y, index) => { adapted.graph.output(String(index), y); });
-  const merged = tinyModel();
-  for (const { weight } of layers) {
-    const source = merged.weights.get(weight) as { data: Float32Array };
-    const delta = adapter.delta(weight, source.data)!;
-    source.data.forEach((number, place) => { source.data[place] = number + delta[place]!; });
-  }
-  const plain = trace(merged, 'inference');
-  merged.build.project(plain, plain.x, layers).forEach((y, index) => { plain.graph.output(String(index), y); });
-  const x = ndarray([5, 6], Array.from({ length: 30 }, (_, index) => Math.cos(index)));
-  const [found, expected] = [interpret(adapted.graph, { x }), interpret(plain.graph, { x })];
-  for (const key of ['0', '1', '2', '3']) {
-    assert.equal(found[key]!.shape, expected[key]!.shape);
-    found[key]!.data.forEach((number, index) => { assert.ok(Math.abs(number - expected[key]!.data[index]!) < 3e-6, `${key}: ${number} and ${expected[key]!.data[index]!}`); });
-  }
-  assert.is(adapter.delta('lm_head.weight', new Float32Array(48)), undefined);
-});
+for (const useDora of [false, true]) {
+  test(`adapted linears equal linears with the merged weight, for both layouts and shared inputs${useDora ? ', with DoRA' : ''}`, async () => {
+    const model = tinyModel();
+    const { adapter } = await loadAdapter(
+      model,
+      options({ r: 2, initLoraWeights: false, rankPattern: { k_proj: 3 }, useDora }),
+      7,
+    );
+    for (const { magnitude } of adapter.pairs.values()) {
+      magnitude?.data.forEach((norm, index) => {
+        magnitude.data[index] = norm * (1 + 0.1 * index);
+      });
+    }
+    model.adapter = adapter;
+    addAdapters(model);
+    const layers = LINEARS.slice(0, 4);
+    const adapted = trace(model, 'inference');
+    model.build.project(adapted, adapted.x, layers).forEach((y, index) => {
+      adapted.graph.output(String(index), y);
+    });
+    const merged = tinyModel();
+    for (const { weight } of layers) {
+      const source = merged.weights.get(weight) as { data: Float32Array };
+      const delta = adapter.delta(weight, source.data)!;
+      source.data.forEach((number, place) => {
+        source.data[place] = number + delta[place]!;
+      });
+    }
+    const plain = trace(merged, 'inference');
+    merged.build.project(plain, plain.x, layers).forEach((y, index) => {
+      plain.graph.output(String(index), y);
+    });
+    const x = ndarray(
+      [5, 6],
+      Array.from({ length: 30 }, (_, index) => Math.cos(index)),
+    );
+    const [found, expected] = [interpret(adapted.graph, { x }), interpret(plain.graph, { x })];
+    for (const key of ['0', '1', '2', '3']) {
+      assert.equal(found[key]!.shape, expected[key]!.shape);
+      found[key]!.data.forEach((number, index) => {
+        assert.ok(
+          Math.abs(number - expected[key]!.data[index]!) < 3e-6,
+          `${key}: ${number} and ${expected[key]!.data[index]!}`,
+        );
+      });
+    }
+    assert.is(adapter.delta('lm_head.weight', new Float32Array(48)), undefined);
+  });
+}
 
 test('DoRA starts from the base model, and its norm is a constant to the gradient', async () => {
   const model = tinyModel();
   const { adapter } = await loadAdapter(model, options({ r: 2, useDora: true }), 7);
   const pair = adapter.pairs.get(LINEARS[0]!.name)!;
   const weight = await model.read(LINEARS[0]!.weight);
-  pair.magnitude!.data.forEach((norm, out) => { assert.ok(Math.abs(norm - Math.hypot(...weight.subarray(6 * out, 6 * out + 6))) < 1e-6); });
+  pair.magnitude!.data.forEach((norm, out) => {
+    assert.ok(Math.abs(norm - Math.hypot(...weight.subarray(6 * out, 6 * out + 6))) < 1e-6);
+  });
   model.adapter = adapter;
   addAdapters(model);
   const { graph, ...rest } = trace(model, 'training');
   const [y] = model.build.project({ ...rest, graph }, rest.x, [LINEARS[0]!]);
-  const inputs = [pair.magnitude!, pair.b].map(({ name }) => graph.inputs.get(`parameter:${name}`)!);
-  grad(sum(y!), inputs).forEach((value, index) => { graph.output(String(index), value); });
-  const given = Object.fromEntries([pair.a, pair.b, pair.magnitude!].map(({ name, shape, data }) => [`parameter:${name}`, ndarray(shape, data)]));
-  const x = ndarray([5, 6], Array.from({ length: 30 }, (_, index) => Math.cos(index)));
+  const inputs = [pair.magnitude!, pair.b].map(({ name }) =>
+    graph.inputs.get(`parameter:${name}`)!,
+  );
+  grad(sum(y!), inputs).forEach((value, index) => {
+    graph.output(String(index), value);
+  });
+  const given = Object.fromEntries(
+    [pair.a, pair.b, pair.magnitude!].map(({ name, shape, data }) => [
+      `parameter:${name}`,
+      ndarray(shape, data),
+    ]),
+  );
+  const x = ndarray(
+    [5, 6],
+    Array.from({ length: 30 }, (_, index) => Math.cos(index)),
+  );
   const found = interpret(graph, { x, ...given });
   // B is zero: d/dm = sum of x W^T / |W|; d/dB = (m / |W|) scale sum of x A^T, as without DoRA.
   for (let out = 0; out < 4; out++) {
-    const products = Array.from({ length: 5 }, (_, row) => Array.from({ length: 6 }, (_, k) => x.data[6 * row + k]! * weight[6 * out + k]!).reduce((a, b) => a + b));
-    assert.ok(Math.abs(found['0']!.data[out]! - products.reduce((a, b) => a + b) / pair.magnitude!.data[out]!) < 1e-5);
+    const products = Array.from({ length: 5 }, (_, row) =>
+      Array.from({ length: 6 }, (_, k) => x.data[6 * row + k]! * weight[6 * out + k]!).reduce(
+        (a, b) => a + b,
+      ),
+    );
+    assert.ok(
+      Math.abs(
+        found['0']!.data[out]! - products.reduce((a, b) => a + b) / pair.magnitude!.data[out]!,
+      ) < 1e-5,
+    );
     for (let k = 0; k < 2; k++) {
       let low = 0;
-      for (let row = 0; row < 5; row++) for (let i = 0; i < 6; i++) low += x.data[6 * row + i]! * pair.a.data[6 * k + i]!;
+      for (let row = 0; row < 5; row++) {
+        for (let i = 0; i < 6; i++) low += x.data[6 * row + i]! * pair.a.data[6 * k + i]!;
+      }
       assert.ok(Math.abs(found['1']!.data[2 * out + k]! - pair.scale * low) < 1e-5);
     }
   }
@@ -130,46 +206,92 @@ test('DoRA starts from the base model, and its norm is a constant to the gradien
 
 test('with dropout, DoRA scales the frozen product of the dropped input, as PEFT does', async () => {
   const model = tinyModel();
-  const { adapter } = await loadAdapter(model, options({ loraDropout: 0.5, r: 2, useDora: true, initLoraWeights: false }), 7);
+  const { adapter } = await loadAdapter(
+    model,
+    options({ loraDropout: 0.5, r: 2, useDora: true, initLoraWeights: false }),
+    7,
+  );
   const { a, b, magnitude, scale } = adapter.pairs.get(LINEARS[0]!.name)!;
   const norms = magnitude!.data.slice();
-  magnitude!.data.forEach((norm, out) => { magnitude!.data[out] = norm * (1.5 + out); });
+  magnitude!.data.forEach((norm, out) => {
+    magnitude!.data[out] = norm * (1.5 + out);
+  });
   model.adapter = adapter;
   addAdapters(model);
   const training = trace(model, 'training');
   training.graph.output('y', model.build.project(training, training.x, [LINEARS[0]!])[0]!);
   const x = Float32Array.from({ length: 30 }, (_, index) => Math.cos(index));
   const mask = x.map((_, index) => (index % 3 === 0 ? 0 : 1));
-  const given = Object.fromEntries([a, b, magnitude!].map(({ name, shape, data }) => [`parameter:${name}`, ndarray(shape, data)]));
-  const found = interpret(training.graph, { ...given, x: ndarray([5, 6], x), [`${LINEARS[0]!.name}.lora_dropout`]: ndarray([5, 6], mask) })['y']!;
+  const given = Object.fromEntries(
+    [a, b, magnitude!].map(({ name, shape, data }) => [`parameter:${name}`, ndarray(shape, data)]),
+  );
+  const found = interpret(training.graph, {
+    ...given,
+    x: ndarray([5, 6], x),
+    [`${LINEARS[0]!.name}.lora_dropout`]: ndarray([5, 6], mask),
+  })['y']!;
   const weight = await model.read(LINEARS[0]!.weight);
   const product = (row: number, numbers: ArrayLike<number>, at: number, drop: boolean): number =>
-    Array.from({ length: 6 }, (_, k) => x[6 * row + k]! * (drop ? 2 * mask[6 * row + k]! : 1) * numbers[at + k]!).reduce((one, other) => one + other);
-  for (let row = 0; row < 5; row++) for (let out = 0; out < 4; out++) {
-    const factor = magnitude!.data[out]! / norms[out]!;
-    const update = scale * (b.data[2 * out]! * product(row, a.data, 0, true) + b.data[2 * out + 1]! * product(row, a.data, 6, true));
-    const expected = product(row, weight, 6 * out, false) + (factor - 1) * product(row, weight, 6 * out, true) + factor * update;
-    assert.ok(Math.abs(found.data[4 * row + out]! - expected) < 1e-4, `${found.data[4 * row + out]!} and ${expected}`);
+    Array.from(
+      { length: 6 },
+      (_, k) => x[6 * row + k]! * (drop ? 2 * mask[6 * row + k]! : 1) * numbers[at + k]!,
+    ).reduce((one, other) => one + other);
+  for (let row = 0; row < 5; row++) {
+    for (let out = 0; out < 4; out++) {
+      const factor = magnitude!.data[out]! / norms[out]!;
+      const update =
+        scale *
+        (b.data[2 * out]! * product(row, a.data, 0, true) +
+          b.data[2 * out + 1]! * product(row, a.data, 6, true));
+      const expected =
+        product(row, weight, 6 * out, false) +
+        (factor - 1) * product(row, weight, 6 * out, true) +
+        factor * update;
+      assert.ok(
+        Math.abs(found.data[4 * row + out]! - expected) < 1e-4,
+        `${found.data[4 * row + out]!} and ${expected}`,
+      );
+    }
   }
 });
 
 test('LoRA+ is a rate of its own for B and for vectors', async () => {
-  const { adapter } = await loadAdapter(tinyModel(), options({ useDora: true, loraplusLrRatio: 16 }), 1);
-  for (const { name, learningRateScale } of adapter.parameters) assert.is(learningRateScale, name.includes('lora_A') ? undefined : 16, name);
-  assert.equal((await loadAdapter(tinyModel(), options(), 1)).adapter.parameters.map(({ learningRateScale }) => learningRateScale).filter(Boolean), []);
+  const { adapter } = await loadAdapter(
+    tinyModel(),
+    options({ useDora: true, loraplusLrRatio: 16 }),
+    1,
+  );
+  for (const { name, learningRateScale } of adapter.parameters) {
+    assert.is(learningRateScale, name.includes('lora_A') ? undefined : 16, name);
+  }
+  assert.equal(
+    (await loadAdapter(tinyModel(), options(), 1)).adapter.parameters
+      .map(({ learningRateScale }) => learningRateScale)
+      .filter(Boolean),
+    [],
+  );
 });
 
 test('dropout drops the input of the adapter only, and only in training', async () => {
   const model = tinyModel();
-  const { adapter } = await loadAdapter(model, options({ loraDropout: 0.5, initLoraWeights: false }), 7);
+  const { adapter } = await loadAdapter(
+    model,
+    options({ loraDropout: 0.5, initLoraWeights: false }),
+    7,
+  );
   model.adapter = adapter;
   addAdapters(model);
   const training = trace(model, 'training');
   const [y] = model.build.project(training, training.x, [LINEARS[0]!]);
   training.graph.output('y', y!);
   const site = `${LINEARS[0]!.name}.lora_dropout`;
-  const inputs = Object.fromEntries(adapter.parameters.map(({ name, shape, data }) => [`parameter:${name}`, ndarray(shape, data)]));
-  const x = ndarray([5, 6], Array.from({ length: 30 }, (_, index) => Math.cos(index)));
+  const inputs = Object.fromEntries(
+    adapter.parameters.map(({ name, shape, data }) => [`parameter:${name}`, ndarray(shape, data)]),
+  );
+  const x = ndarray(
+    [5, 6],
+    Array.from({ length: 30 }, (_, index) => Math.cos(index)),
+  );
   const nothing = interpret(training.graph, { ...inputs, x, [site]: ndarray([5, 6]) })['y']!;
   const base = tinyModel();
   const plain = trace(base, 'training');
@@ -182,12 +304,34 @@ test('dropout drops the input of the adapter only, and only in training', async 
 
 test('the saved config has only keys that old PEFT versions accept, and names modules as shortly as is exact', async () => {
   const model = tinyModel();
-  const save = async (given: Record<string, unknown>): Promise<Record<string, unknown>> => (await loadAdapter(model, options(given), 1)).adapter.save().config;
+  const save = async (given: Record<string, unknown>): Promise<Record<string, unknown>> =>
+    (await loadAdapter(model, options(given), 1)).adapter.save().config;
   const all = await save({});
-  assert.equal(Object.keys(all), ['alpha_pattern', 'auto_mapping', 'base_model_name_or_path', 'bias', 'fan_in_fan_out', 'inference_mode', 'init_lora_weights',
-    'layers_pattern', 'layers_to_transform', 'lora_alpha', 'lora_dropout', 'modules_to_save', 'peft_type', 'r', 'rank_pattern', 'revision', 'target_modules', 'task_type']);
+  assert.equal(Object.keys(all), [
+    'alpha_pattern',
+    'auto_mapping',
+    'base_model_name_or_path',
+    'bias',
+    'fan_in_fan_out',
+    'inference_mode',
+    'init_lora_weights',
+    'layers_pattern',
+    'layers_to_transform',
+    'lora_alpha',
+    'lora_dropout',
+    'modules_to_save',
+    'peft_type',
+    'r',
+    'rank_pattern',
+    'revision',
+    'target_modules',
+    'task_type',
+  ]);
   assert.equal(all['target_modules'], ['c_fc', 'k_proj', 'q_proj']);
-  assert.equal((await save({ targetModules: ['q_proj'], layersToTransform: [1] }))['target_modules'], ['model.layers.1.self_attn.q_proj']);
+  assert.equal(
+    (await save({ targetModules: ['q_proj'], layersToTransform: [1] }))['target_modules'],
+    ['model.layers.1.self_attn.q_proj'],
+  );
   assert.is((await save({ useRslora: true }))['use_rslora'], true);
   assert.is((await save({ useDora: true }))['use_dora'], true);
 });
@@ -196,43 +340,80 @@ test('modulesToSave are trained whole and saved beside the adapter', async () =>
   const { adapter } = await loadAdapter(tinyModel(), options({ modulesToSave: ['lm_head'] }), 1);
   assert.is(adapter.parameters.at(-1)!.name, 'lm_head.weight');
   assert.ok(adapter.save().tensors.has('base_model.model.lm_head.weight'));
-  const { code, message } = await failure(() => loadAdapter(tinyModel(), options({ modulesToSave: ['head'] }), 1));
+  const { code, message } = await failure(() =>
+    loadAdapter(tinyModel(), options({ modulesToSave: ['head'] }), 1),
+  );
   assert.is(code, 'LMFLOW_LORA_UNKNOWN_MODULE');
   assert.match(message, '"head"');
 });
 
 test('modulesToSave with a tied head: it follows the embedding, both are written, and read as one', async () => {
   const model = tiedModel();
-  const { adapter } = await loadAdapter(model, options({ modulesToSave: ['embed_tokens', 'lm_head'] }), 1);
+  const { adapter } = await loadAdapter(
+    model,
+    options({ modulesToSave: ['embed_tokens', 'lm_head'] }),
+    1,
+  );
   const embedding = adapter.parameters.find(({ name }) => name === 'model.embed_tokens.weight')!;
-  assert.equal(adapter.parameters.filter(({ name }) => !name.includes('lora_')), [embedding]);
+  assert.equal(
+    adapter.parameters.filter(({ name }) => !name.includes('lora_')),
+    [embedding],
+  );
   embedding.data[3] = 7;
   const only = await loadAdapter(tiedModel(), options({ modulesToSave: ['embed_tokens'] }), 1);
   assert.equal(only.adapter.save().config['modules_to_save'], ['embed_tokens', 'lm_head']);
   const { config, tensors } = adapter.save();
   assert.equal(config['modules_to_save'], ['embed_tokens', 'lm_head']);
-  const write = async (changed: Record<string, Float32Array | undefined>, modules = ['embed_tokens', 'lm_head']): Promise<string> => {
+  const write = async (
+    changed: Record<string, Float32Array | undefined>,
+    modules = ['embed_tokens', 'lm_head'],
+  ): Promise<string> => {
     const folder = mkdtempSync(join(tmpdir(), 'lmflow-tied-'));
-    writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify({ ...config, modules_to_save: modules }));
-    await writeSafetensors(join(folder, 'adapter_model.safetensors'), [...tensors].flatMap(([name, { shape, data }]) => {
-      const other = name in changed ? changed[name] : data;
-      return other ? [[name, { shape, data: other }] as const] : [];
-    }));
+    writeFileSync(
+      join(folder, 'adapter_config.json'),
+      JSON.stringify({ ...config, modules_to_save: modules }),
+    );
+    await writeSafetensors(
+      join(folder, 'adapter_model.safetensors'),
+      [...tensors].flatMap(([name, { shape, data }]) => {
+        const other = name in changed ? changed[name] : data;
+        return other ? [[name, { shape, data: other }] as const] : [];
+      }),
+    );
     return folder;
   };
   // The second is how PEFT 0.21 names them after training with ensure_weight_tying.
-  for (const modules of [['embed_tokens', 'lm_head'], ['embed_tokens', 'model.embed_tokens']]) {
-    const { adapter: again } = await loadAdapter(tiedModel(), options({ adapter: await write({}, modules) }), 2);
-    assert.equal(again.parameters.find(({ name }) => name === 'model.embed_tokens.weight')!.data, embedding.data);
+  for (const modules of [
+    ['embed_tokens', 'lm_head'],
+    ['embed_tokens', 'model.embed_tokens'],
+  ]) {
+    const { adapter: again } = await loadAdapter(
+      tiedModel(),
+      options({ adapter: await write({}, modules) }),
+      2,
+    );
+    assert.equal(
+      again.parameters.find(({ name }) => name === 'model.embed_tokens.weight')!.data,
+      embedding.data,
+    );
   }
   const head = 'base_model.model.lm_head.weight';
-  for (const [data, wanted] of [[undefined, /would stay the base model's/], [new Float32Array(48), /trained apart/]] as const) {
+  for (const [data, wanted] of [
+    [undefined, /would stay the base model's/],
+    [new Float32Array(48), /trained apart/],
+  ] as const) {
     const folder = await write({ [head]: data });
-    const { code, message } = await failure(() => loadAdapter(tiedModel(), options({ adapter: folder }), 2));
+    const { code, message } = await failure(() =>
+      loadAdapter(tiedModel(), options({ adapter: folder }), 2),
+    );
     assert.is(code, 'LMFLOW_ADAPTER_MISMATCH');
     assert.match(message, wanted);
   }
-  assert.is((await failure(() => loadAdapter(tiedModel(), options({ modulesToSave: ['lm_head'] }), 1))).code, 'LMFLOW_LORA_UNKNOWN_MODULE');
+  assert.is(
+    (await failure(() => loadAdapter(tiedModel(), options({ modulesToSave: ['lm_head'] }), 1)))
+      .code,
+    'LMFLOW_LORA_UNKNOWN_MODULE',
+  );
 });
 
 test.run();

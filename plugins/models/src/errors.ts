@@ -1,4 +1,5 @@
-// The errors of models, checkpoints and their configuration, one builder each. Those of tokenizers and of the hub are beside them.
+// The errors of models, checkpoints and their configuration, one builder each. Those of tokenizers
+// and of the hub are beside them.
 import { LMFlowError } from '@lmflow/sdk';
 import type { Shape } from '@lmflow/sdk/graph';
 
@@ -7,7 +8,11 @@ const quoted = (value: unknown): string => JSON.stringify(value) ?? 'undefined';
 
 /** There is neither a folder nor a Hugging Face model of this name. */
 export function modelNotFound(source: string, why: string, hint?: string): LMFlowError {
-  return new LMFlowError('LMFLOW_MODEL_NOT_FOUND', `there is no model "${source}": ${why}`, hint === undefined ? {} : { hint });
+  return new LMFlowError(
+    'LMFLOW_MODEL_NOT_FOUND',
+    `there is no model "${source}": ${why}`,
+    hint === undefined ? {} : { hint },
+  );
 }
 
 /** A JSON file of the model cannot be read. */
@@ -16,94 +21,203 @@ export function fileInvalid(file: string, what: string, cause?: unknown): LMFlow
 }
 
 /** config.json lacks a value, or has one that makes no sense. */
-export function configInvalid(file: string, key: string, expected: string, found: unknown): LMFlowError {
+export function configInvalid(
+  file: string,
+  key: string,
+  expected: string,
+  found: unknown,
+): LMFlowError {
   const state = found === undefined ? 'is missing' : `is ${quoted(found)}`;
-  return new LMFlowError('LMFLOW_MODEL_CONFIG', `${file}: "${key}" ${state}; it must be ${expected}`);
+  return new LMFlowError(
+    'LMFLOW_MODEL_CONFIG',
+    `${file}: "${key}" ${state}; it must be ${expected}`,
+  );
 }
 
 /** The model's architecture is not one that this project has. */
-export function familyUnsupported(file: string, modelType: unknown, known: readonly string[], suggestion: string | undefined): LMFlowError {
+export function familyUnsupported(
+  file: string,
+  modelType: unknown,
+  known: readonly string[],
+  suggestion: string | undefined,
+): LMFlowError {
   const nearest = suggestion === undefined ? '' : `. Did you mean "${suggestion}"?`;
-  const what = modelType === undefined ? 'it has no model_type' : `the model_type ${quoted(modelType)} is not supported`;
-  return new LMFlowError('LMFLOW_MODEL_UNSUPPORTED', `${file}: ${what}; known are ${known.join(', ')}${nearest}`,
-    { hint: 'A plugin can add a family: see MODEL_FAMILIES in the README of @lmflow/plugin-models.' });
+  const what =
+    modelType === undefined
+      ? 'it has no model_type'
+      : `the model_type ${quoted(modelType)} is not supported`;
+  return new LMFlowError(
+    'LMFLOW_MODEL_UNSUPPORTED',
+    `${file}: ${what}; known are ${known.join(', ')}${nearest}`,
+    {
+      hint: 'A plugin can add a family: see MODEL_FAMILIES in the README of @lmflow/plugin-models.',
+    },
+  );
 }
 
-/** A setting of config.json changes what the model computes in a way that this project does not have. */
-export function settingUnsupported(file: string, key: string, value: unknown, reason: string): LMFlowError {
-  return new LMFlowError('LMFLOW_MODEL_UNSUPPORTED', `${file}: "${key}": ${quoted(value)} is not supported: ${reason}`);
+/**
+ * A setting of config.json changes what the model computes in a way that this project does not
+ * have.
+ */
+export function settingUnsupported(
+  file: string,
+  key: string,
+  value: unknown,
+  reason: string,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_MODEL_UNSUPPORTED',
+    `${file}: "${key}": ${quoted(value)} is not supported: ${reason}`,
+  );
 }
 
 /** The folder has no weights. */
 export function checkpointMissing(folder: string, found: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_CHECKPOINT_MISSING', `${folder} has no model.safetensors and no model.safetensors.index.json (it has ${found.join(', ') || 'no files'})`);
+  return new LMFlowError(
+    'LMFLOW_CHECKPOINT_MISSING',
+    `${folder} has no model.safetensors and no model.safetensors.index.json (it has ${found.join(', ') || 'no files'})`,
+  );
 }
 
 /** The weights are pickle files, which run code when they are opened. */
 export function checkpointPickle(folder: string, files: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_CHECKPOINT_PICKLE', `${folder} has its weights only as ${files.join(', ')}: pickle files can run any code when they are opened, so they are refused`,
-    { hint: 'Take a revision of the model that has safetensors, or convert it once, where you trust it, with Python: '
-      + `from transformers import AutoModelForCausalLM as M; M.from_pretrained("${folder}").save_pretrained("${folder}", safe_serialization=True)` });
+  return new LMFlowError(
+    'LMFLOW_CHECKPOINT_PICKLE',
+    `${folder} has its weights only as ${files.join(', ')}: pickle files can run any code when they are opened, so they are refused`,
+    {
+      hint:
+        'Take a revision of the model that has safetensors, or convert it once, where you trust it, with Python: ' +
+        `from transformers import AutoModelForCausalLM as M; M.from_pretrained("${folder}").save_pretrained("${folder}", safe_serialization=True)`,
+    },
+  );
 }
 
 /** Tensors that the architecture needs are not in the checkpoint. */
-export function tensorsMissing(where: string, missing: readonly { readonly name: string; readonly shape: Shape }[], hint?: string): LMFlowError {
+export function tensorsMissing(
+  where: string,
+  missing: readonly { readonly name: string; readonly shape: Shape }[],
+  hint?: string,
+): LMFlowError {
   const list = some(missing.map(({ name, shape }) => `"${name}" ${sizes(shape)}`));
-  return new LMFlowError('LMFLOW_TENSOR_MISSING', `${where} lacks ${missing.length === 1 ? 'the tensor' : `${missing.length} tensors:`} ${list}`, hint === undefined ? {} : { hint });
+  return new LMFlowError(
+    'LMFLOW_TENSOR_MISSING',
+    `${where} lacks ${missing.length === 1 ? 'the tensor' : `${missing.length} tensors:`} ${list}`,
+    hint === undefined ? {} : { hint },
+  );
 }
 
-/** The checkpoint has tensors that the architecture has no use for: it is another model than config.json says. */
-export function tensorsUnexpected(where: string, family: string, unexpected: readonly { readonly name: string; readonly shape: Shape }[]): LMFlowError {
+/**
+ * The checkpoint has tensors that the architecture has no use for: it is another model than
+ * config.json says.
+ */
+export function tensorsUnexpected(
+  where: string,
+  family: string,
+  unexpected: readonly { readonly name: string; readonly shape: Shape }[],
+): LMFlowError {
   const list = some(unexpected.map(({ name, shape }) => `"${name}" ${sizes(shape)}`));
-  return new LMFlowError('LMFLOW_TENSOR_UNEXPECTED', `${where} has ${unexpected.length === 1 ? 'a tensor' : `${unexpected.length} tensors`} that a ${family} of its config.json does not have: ${list}`,
-    { hint: 'Does config.json belong to these weights (attention_bias, mlp_bias, num_hidden_layers, architectures)?' });
+  return new LMFlowError(
+    'LMFLOW_TENSOR_UNEXPECTED',
+    `${where} has ${unexpected.length === 1 ? 'a tensor' : `${unexpected.length} tensors`} that a ${family} of its config.json does not have: ${list}`,
+    {
+      hint: 'Does config.json belong to these weights (attention_bias, mlp_bias, num_hidden_layers, architectures)?',
+    },
+  );
 }
 
 /** A tensor has another shape than config.json says. */
-export function tensorShape(file: string, name: string, expected: Shape, found: Shape): LMFlowError {
-  return new LMFlowError('LMFLOW_TENSOR_SHAPE', `${file}: the tensor "${name}" is ${sizes(found)}, its config.json makes it ${sizes(expected)}`);
+export function tensorShape(
+  file: string,
+  name: string,
+  expected: Shape,
+  found: Shape,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_TENSOR_SHAPE',
+    `${file}: the tensor "${name}" is ${sizes(found)}, its config.json makes it ${sizes(expected)}`,
+  );
 }
 
 /** A weight is stored in numbers that are not floating point. */
 export function tensorDtype(file: string, name: string, dtype: string): LMFlowError {
-  return new LMFlowError('LMFLOW_TENSOR_DTYPE', `${file}: the weight "${name}" is stored as ${dtype}; weights are read from F32, F16, BF16 and F64`,
-    { hint: 'Of quantized checkpoints those in the format pack-quantized of compressed-tensors are read, with "quantization_config" in config.json.' });
+  return new LMFlowError(
+    'LMFLOW_TENSOR_DTYPE',
+    `${file}: the weight "${name}" is stored as ${dtype}; weights are read from F32, F16, BF16 and F64`,
+    {
+      hint: 'Of quantized checkpoints those in the format pack-quantized of compressed-tensors are read, with "quantization_config" in config.json.',
+    },
+  );
 }
 
 /** A part of a packed weight (codes, scales, shape, zero points) has numbers of the wrong type. */
-export function packedDtype(file: string, name: string, dtype: string, expected: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_TENSOR_DTYPE', `${file}: "${name}" is stored as ${dtype}; in the format pack-quantized it is ${expected.join(' or ')}`);
+export function packedDtype(
+  file: string,
+  name: string,
+  dtype: string,
+  expected: readonly string[],
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_TENSOR_DTYPE',
+    `${file}: "${name}" is stored as ${dtype}; in the format pack-quantized it is ${expected.join(' or ')}`,
+  );
 }
 
 /** The numbers of a packed weight's `weight_shape` are not its shape. */
-export function packedShape(file: string, name: string, expected: Shape, found: readonly number[]): LMFlowError {
-  return new LMFlowError('LMFLOW_TENSOR_SHAPE', `${file}: "${name}" says ${sizes(found)}, config.json makes it ${sizes(expected)}`);
+export function packedShape(
+  file: string,
+  name: string,
+  expected: Shape,
+  found: readonly number[],
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_TENSOR_SHAPE',
+    `${file}: "${name}" says ${sizes(found)}, config.json makes it ${sizes(expected)}`,
+  );
 }
 
 /** A model whose weights are packed in a few bits is to be trained. */
 export function trainingPacked(source: string): LMFlowError {
-  return new LMFlowError('LMFLOW_MODEL_UNSUPPORTED', `the model ${source} is quantized, which is for inference: it cannot be trained`, {
-    hint: 'Train the checkpoint in floating point (the plugin qlora keeps it in 4 bits meanwhile); the adapter then also works on the quantized one.',
-  });
+  return new LMFlowError(
+    'LMFLOW_MODEL_UNSUPPORTED',
+    `the model ${source} is quantized, which is for inference: it cannot be trained`,
+    {
+      hint: 'Train the checkpoint in floating point (the plugin qlora keeps it in 4 bits meanwhile); the adapter then also works on the quantized one.',
+    },
+  );
 }
 
 /** A tensor is in two files. */
 export function tensorTwice(name: string, first: string, second: string): LMFlowError {
-  return new LMFlowError('LMFLOW_TENSOR_UNEXPECTED', `the tensor "${name}" is in both ${first} and ${second}`);
+  return new LMFlowError(
+    'LMFLOW_TENSOR_UNEXPECTED',
+    `the tensor "${name}" is in both ${first} and ${second}`,
+  );
 }
 
 /** A building function or a plugin asked for a weight that the model does not have. */
-export function weightUnknown(source: string, name: string, suggestion: string | undefined): LMFlowError {
-  return new LMFlowError('LMFLOW_WEIGHT_UNKNOWN', `the model ${source} has no weight "${name}"${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`);
+export function weightUnknown(
+  source: string,
+  name: string,
+  suggestion: string | undefined,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_WEIGHT_UNKNOWN',
+    `the model ${source} has no weight "${name}"${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`,
+  );
 }
 
 /** The sequence is longer than the model's table of learned positions. */
 export function tooLong(source: string, length: number, longest: number): LMFlowError {
-  return new LMFlowError('LMFLOW_MODEL_TOO_LONG', `the model ${source} has learned positions for ${longest} tokens; a sequence of ${length} cannot be run`,
-    { hint: `Use blocks of at most ${longest} tokens.` });
+  return new LMFlowError(
+    'LMFLOW_MODEL_TOO_LONG',
+    `the model ${source} has learned positions for ${longest} tokens; a sequence of ${length} cannot be run`,
+    { hint: `Use blocks of at most ${longest} tokens.` },
+  );
 }
 
 /** At most five names of a list, and how many more. */
 function some(items: readonly string[]): string {
-  return items.length <= 5 ? items.join(', ') : `${items.slice(0, 5).join(', ')} and ${items.length - 5} more`;
+  return items.length <= 5
+    ? items.join(', ')
+    : `${items.slice(0, 5).join(', ')} and ${items.length - 5} more`;
 }

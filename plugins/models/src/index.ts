@@ -1,4 +1,5 @@
-// Models in Hugging Face's layout: reads folders and downloads ids, knows the families of architectures, writes whole models.
+// Models in Hugging Face's layout: reads folders and downloads ids, knows the families of
+// architectures, writes whole models.
 import { createRequire } from 'node:module';
 import { MODELS, MODEL_WRITER, definePlugin } from '@lmflow/sdk';
 import { families } from './families/index.ts';
@@ -9,7 +10,12 @@ import { HuggingFaceWriter } from './writer.ts';
 
 export { MODEL_FAMILIES, ModelFamilies, type ModelFamily } from './families/family.ts';
 export { modelOptions, type ModelOptions } from './options.ts';
-export { ropeFrequencies, ropeTables, type Frequencies, type RopeTables } from './build/rope-tables.ts';
+export {
+  ropeFrequencies,
+  ropeTables,
+  type Frequencies,
+  type RopeTables,
+} from './build/rope-tables.ts';
 export { loadTokenizer } from './tokenizer/tokenizer.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };

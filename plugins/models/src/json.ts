@@ -12,7 +12,10 @@ export async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** A JSON object; undefined where the file is absent. Throws LMFLOW_MODEL_FILE_INVALID where it is not JSON or not an object. */
+/**
+ * A JSON object; undefined where the file is absent. Throws LMFLOW_MODEL_FILE_INVALID where it is
+ * not JSON or not an object.
+ */
 export async function readJsonObject(path: string): Promise<Record<string, unknown> | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
@@ -22,6 +25,8 @@ export async function readJsonObject(path: string): Promise<Record<string, unkno
   } catch (error) {
     throw fileInvalid(path, `is not JSON: ${(error as Error).message}`, error);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw fileInvalid(path, 'must be a JSON object');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw fileInvalid(path, 'must be a JSON object');
+  }
   return value as Record<string, unknown>;
 }

@@ -1,4 +1,5 @@
-// The MODELS service: finds the folder (local, cached or downloaded), reads the model, and lets the plugins have it.
+// The MODELS service: finds the folder (local, cached or downloaded), reads the model, and lets the
+// plugins have it.
 import type { Config, Hooks, Logger, Model, ModelLoader, ModelRequest } from '@lmflow/sdk';
 import type { ModelFamilies } from './families/family.ts';
 import { readModel } from './model.ts';
@@ -13,15 +14,27 @@ export interface LoaderContext {
 }
 
 export class HuggingFaceModels implements ModelLoader {
-  constructor(private readonly context: LoaderContext, private readonly families: ModelFamilies) {}
+  constructor(
+    private readonly context: LoaderContext,
+    private readonly families: ModelFamilies,
+  ) {}
 
   async load(request: ModelRequest): Promise<Model> {
     const { hooks, log, options, config } = this.context;
-    // The configured revision is that of the configured model, not of a reference or draft model from elsewhere.
-    const revision = request.revision ?? (request.source === config.model ? options.revision : undefined);
-    const found = await findFolder({ ...request, ...(revision === undefined ? {} : { revision }) }, options, log);
+    // The configured revision is that of the configured model, not of a reference or draft model
+    // from elsewhere.
+    const revision =
+      request.revision ?? (request.source === config.model ? options.revision : undefined);
+    const found = await findFolder(
+      { ...request, ...(revision === undefined ? {} : { revision }) },
+      options,
+      log,
+    );
     // Likewise, only the model that is trained starts from random weights.
-    const fromScratch = options.fromScratch && request.source === config.model && request.purpose === 'training' ? { fromScratch: config.seed ?? 42 } : {};
+    const fromScratch =
+      options.fromScratch && request.source === config.model && request.purpose === 'training'
+        ? { fromScratch: config.seed ?? 42 }
+        : {};
     const model = await readModel({ ...request, ...found, ...fromScratch }, this.families, log);
     return hooks.onModelLoad.promise(model, request);
   }

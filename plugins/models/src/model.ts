@@ -1,4 +1,5 @@
-// From a folder to a model: config.json, weights (headers only), tokenizer, building functions. No hooks and no downloads here.
+// From a folder to a model: config.json, weights (headers only), tokenizer, building functions. No
+// hooks and no downloads here.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { didYouMean, floatWeight, type Logger, type Model, type ModelRequest } from '@lmflow/sdk';
@@ -22,7 +23,11 @@ export interface FolderRequest extends ModelRequest {
 }
 
 /** Reads a model folder; throws an LMFLOW_* error that names the file and what is wrong with it. */
-export async function readModel(request: FolderRequest, families: ModelFamilies, log: Logger): Promise<Model> {
+export async function readModel(
+  request: FolderRequest,
+  families: ModelFamilies,
+  log: Logger,
+): Promise<Model> {
   const { folder, source, role, revision } = request;
   const path = join(folder, 'config.json');
   const config = await readJsonObject(path);
@@ -30,22 +35,54 @@ export async function readModel(request: FolderRequest, families: ModelFamilies,
   const reader = new ConfigReader(path, config);
   const generationConfig = await readJsonObject(join(folder, 'generation_config.json'));
   let blueprint = readBlueprint(reader, families);
-  const checkpoint = request.fromScratch === undefined
-    ? await readCheckpoint(folder, await openCheckpoint(folder), blueprint, readPackings(reader, blueprint.linears))
-    : { weights: randomWeights(blueprint, reader.positive('initializer_range', 0.02), request.fromScratch), duplicateHead: false };
-  if (checkpoint.duplicateHead && await settleHead(checkpoint, source, blueprint)) {
-    log.warn(`${folder}: config.json ties the head to the embedding, but the checkpoint has a different ${blueprint.family.names.head}.weight: it is used, untied (as transformers does)`);
+  const checkpoint =
+    request.fromScratch === undefined
+      ? await readCheckpoint(
+          folder,
+          await openCheckpoint(folder),
+          blueprint,
+          readPackings(reader, blueprint.linears),
+        )
+      : {
+          weights: randomWeights(
+            blueprint,
+            reader.positive('initializer_range', 0.02),
+            request.fromScratch,
+          ),
+          duplicateHead: false,
+        };
+  if (checkpoint.duplicateHead && (await settleHead(checkpoint, source, blueprint))) {
+    log.warn(
+      `${folder}: config.json ties the head to the embedding, but the checkpoint has a different ${blueprint.family.names.head}.weight: it is used, untied (as transformers does)`,
+    );
     config['tie_word_embeddings'] = false;
     blueprint = readBlueprint(reader, families);
   }
   const eosIds = idsOf(generationConfig?.['eos_token_id'] ?? config['eos_token_id']);
   const tokenizer = await loadTokenizer(folder, fallbackIds(config, eosIds));
   const { vocabularySize } = blueprint.architecture;
-  if (tokenizer.vocabularySize > vocabularySize) throw tokenizerTooLarge(join(folder, 'tokenizer.json'), tokenizer.vocabularySize, path, vocabularySize);
+  if (tokenizer.vocabularySize > vocabularySize) {
+    throw tokenizerTooLarge(
+      join(folder, 'tokenizer.json'),
+      tokenizer.vocabularySize,
+      path,
+      vocabularySize,
+    );
+  }
   const { weights } = checkpoint;
-  if (request.purpose === 'training' && [...weights.values()].some(({ kind }) => kind === 'packed')) throw trainingPacked(source);
+  if (
+    request.purpose === 'training' &&
+    [...weights.values()].some(({ kind }) => kind === 'packed')
+  ) {
+    throw trainingPacked(source);
+  }
   return {
-    role, source, folder, config, tokenizer, weights,
+    role,
+    source,
+    folder,
+    config,
+    tokenizer,
+    weights,
     ...(revision === undefined ? {} : { revision }),
     ...(generationConfig ? { generationConfig } : {}),
     architecture: blueprint.architecture,
@@ -61,30 +98,59 @@ export async function readModel(request: FolderRequest, families: ModelFamilies,
   };
 }
 
-/** Whether a head beside a tied embedding is one of its own. If it is the same numbers, it is left out. */
-async function settleHead(checkpoint: Checkpoint, source: string, { family: { names } }: Blueprint): Promise<boolean> {
+/**
+ * Whether a head beside a tied embedding is one of its own. If it is the same numbers, it is left
+ * out.
+ */
+async function settleHead(
+  checkpoint: Checkpoint,
+  source: string,
+  { family: { names } }: Blueprint,
+): Promise<boolean> {
   const { weights } = checkpoint;
-  const [own, shared] = await Promise.all([names.head, names.embedding].map((name) => readWeight(floatWeight({ source, weights }, `${name}.weight`)))) as [Float32Array, Float32Array];
+  const [own, shared] = (await Promise.all(
+    [names.head, names.embedding].map((name) =>
+      readWeight(floatWeight({ source, weights }, `${name}.weight`)),
+    ),
+  )) as [Float32Array, Float32Array];
   const differs = own.some((number, index) => number !== shared[index]);
   if (!differs) weights.delete(`${names.head}.weight`);
   return differs;
 }
 
 function idsOf(value: unknown): number[] {
-  return (Array.isArray(value) ? value : [value]).filter((id): id is number => Number.isSafeInteger(id));
+  return (Array.isArray(value) ? value : [value]).filter((id): id is number =>
+    Number.isSafeInteger(id),
+  );
 }
 
-function fallbackIds(config: Readonly<Record<string, unknown>>, eosIds: readonly number[]): { bosId?: number; eosId?: number; padId?: number } {
+function fallbackIds(
+  config: Readonly<Record<string, unknown>>,
+  eosIds: readonly number[],
+): { bosId?: number; eosId?: number; padId?: number } {
   const [bosId] = idsOf(config['bos_token_id']);
   const [eosId] = [...idsOf(config['eos_token_id']), ...eosIds];
   const [padId] = idsOf(config['pad_token_id']);
-  return { ...(bosId === undefined ? {} : { bosId }), ...(eosId === undefined ? {} : { eosId }), ...(padId === undefined ? {} : { padId }) };
+  return {
+    ...(bosId === undefined ? {} : { bosId }),
+    ...(eosId === undefined ? {} : { eosId }),
+    ...(padId === undefined ? {} : { padId }),
+  };
 }
 
 /** The error for a folder without config.json; an adapter is often taken for a model. */
 async function notAModel(source: string, folder: string): Promise<Error> {
   const adapter = await readJsonObject(join(folder, 'adapter_config.json'));
-  const base = typeof adapter?.['base_model_name_or_path'] === 'string' ? adapter['base_model_name_or_path'] : 'adapter_config.json does not say which';
-  const hint = adapter && `It is an adapter: name its base as the model (${base}), and this folder as the adapter (--lora-adapter ${source}).`;
-  return modelNotFound(source, `${folder} has no config.json (it has ${(await readdir(folder)).join(', ') || 'no files'})`, hint);
+  const base =
+    typeof adapter?.['base_model_name_or_path'] === 'string'
+      ? adapter['base_model_name_or_path']
+      : 'adapter_config.json does not say which';
+  const hint =
+    adapter &&
+    `It is an adapter: name its base as the model (${base}), and this folder as the adapter (--lora-adapter ${source}).`;
+  return modelNotFound(
+    source,
+    `${folder} has no config.json (it has ${(await readdir(folder)).join(', ') || 'no files'})`,
+    hint,
+  );
 }

@@ -1,13 +1,20 @@
-// The MODEL_WRITER service: a whole model as a Hugging Face folder in float32, under the names it was read by.
+// The MODEL_WRITER service: a whole model as a Hugging Face folder in float32, under the names it
+// was read by.
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Model, ModelWriteOptions, ModelWriter } from '@lmflow/sdk';
 import { writeCheckpoint, type TensorToWrite } from '@lmflow/sdk/formats';
 
 export class HuggingFaceWriter implements ModelWriter {
-  async write(model: Model, directory: string, { mergeAdapter = false, shardBytes }: ModelWriteOptions = {}): Promise<string[]> {
+  async write(
+    model: Model,
+    directory: string,
+    { mergeAdapter = false, shardBytes }: ModelWriteOptions = {},
+  ): Promise<string[]> {
     const files = await writeCheckpoint(directory, tensors(model, mergeAdapter), shardBytes);
-    const texts = new Map<string, string | Uint8Array>([['config.json', json(savedConfig(model.config))]]);
+    const texts = new Map<string, string | Uint8Array>([
+      ['config.json', json(savedConfig(model.config))],
+    ]);
     if (model.generationConfig) texts.set('generation_config.json', json(model.generationConfig));
     for (const [name, content] of await model.tokenizer.files()) texts.set(name, content);
     for (const [name, content] of texts) await writeAside(join(directory, name), content);
@@ -16,7 +23,10 @@ export class HuggingFaceWriter implements ModelWriter {
 }
 
 /** Trained weights from memory, frozen ones read when their turn comes. */
-function* tensors(model: Model, mergeAdapter: boolean): Generator<readonly [string, TensorToWrite]> {
+function* tensors(
+  model: Model,
+  mergeAdapter: boolean,
+): Generator<readonly [string, TensorToWrite]> {
   for (const [name, { shape }] of model.weights) {
     const parameter = model.parameters.get(name);
     const base = async (): Promise<Float32Array> => parameter?.data ?? model.read(name);
@@ -29,8 +39,14 @@ function* tensors(model: Model, mergeAdapter: boolean): Generator<readonly [stri
   }
 }
 
-/** config.json says float32, under the key (transformers 5's `dtype`, before it `torch_dtype`) that it had, and nothing of packed weights. */
-function savedConfig({ quantization_config: _packed, ...config }: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/**
+ * config.json says float32, under the key (transformers 5's `dtype`, before it `torch_dtype`) that
+ * it had, and nothing of packed weights.
+ */
+function savedConfig({
+  quantization_config: _packed,
+  ...config
+}: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return { ...config, ['torch_dtype' in config ? 'torch_dtype' : 'dtype']: 'float32' };
 }
 

@@ -1,19 +1,49 @@
-// A model's program run by the float64 interpreter: logits, loss and gradients, to compare with PyTorch's.
+// A model's program run by the float64 interpreter: logits, loss and gradients, to compare with
+// PyTorch's.
 import { forward, type Model, type Parameter, type Trace } from '@lmflow/sdk';
 import { readWeight } from '@lmflow/sdk/formats';
-import { Graph, add, div, grad, interpret, log, matMul, max, mul, neg, ndarray, exp, reshape, sub, sum, type NdArray, type Value } from '@lmflow/sdk/graph';
+import {
+  Graph,
+  add,
+  div,
+  grad,
+  interpret,
+  log,
+  matMul,
+  max,
+  mul,
+  neg,
+  ndarray,
+  exp,
+  reshape,
+  sub,
+  sum,
+  type NdArray,
+  type Value,
+} from '@lmflow/sdk/graph';
 
-export interface Tokens { readonly ids: readonly number[]; readonly batchSize: number; readonly length: number; readonly contextLength?: number }
+export interface Tokens {
+  readonly ids: readonly number[];
+  readonly batchSize: number;
+  readonly length: number;
+  readonly contextLength?: number;
+}
 
 /** A trace of a whole batch, every row one sample from position 0. */
 export function traceOf(model: Model, { batchSize, length, contextLength }: Tokens): Trace {
   const graph = new Graph();
   return {
-    graph, model, batchSize, length, mode: 'evaluation',
+    graph,
+    model,
+    batchSize,
+    length,
+    mode: 'evaluation',
     ...(contextLength === undefined ? {} : { contextLength }),
     positions: graph.input('positions', 'int32', [batchSize, length]),
     input: (name) => graph.input(name, 'int32', [batchSize, length]),
-    dropoutMask: () => { throw new Error('no dropout here'); },
+    dropoutMask: () => {
+      throw new Error('no dropout here');
+    },
   };
 }
 
@@ -26,17 +56,28 @@ export async function trainEverything(model: Model): Promise<void> {
 }
 
 /** Runs a graph's outputs in float64. */
-export async function run(trace: Trace, tokens: Tokens, more: Readonly<Record<string, NdArray>> = {}): Promise<Record<string, NdArray>> {
+export async function run(
+  trace: Trace,
+  tokens: Tokens,
+  more: Readonly<Record<string, NdArray>> = {},
+): Promise<Record<string, NdArray>> {
   const { batchSize, length, model, graph } = { ...tokens, model: trace.model, graph: trace.graph };
   const inputs: Record<string, NdArray> = {
     inputIds: ndarray([batchSize, length], tokens.ids),
-    positions: ndarray([batchSize, length], tokens.ids.map((_, index) => index % length)),
+    positions: ndarray(
+      [batchSize, length],
+      tokens.ids.map((_, index) => index % length),
+    ),
     ...more,
   };
-  for (const { name, shape, data } of model.parameters.values()) inputs[`parameter:${name}`] = ndarray(shape, data);
+  for (const { name, shape, data } of model.parameters.values()) {
+    inputs[`parameter:${name}`] = ndarray(shape, data);
+  }
   const weights = new Map<unknown, NdArray>();
   for (const value of graph.weights.values()) {
-    if (value.source.kind === 'weight') weights.set(value.source.weight, ndarray(value.shape, await readWeight(value.source.weight)));
+    if (value.source.kind === 'weight') {
+      weights.set(value.source.weight, ndarray(value.shape, await readWeight(value.source.weight)));
+    }
   }
   return interpret(graph, inputs, { readWeight: (weight) => weights.get(weight)! });
 }
@@ -54,8 +95,15 @@ export async function logits(model: Model, tokens: Tokens): Promise<Float64Array
   return (await run(trace, tokens))['logits']!.data;
 }
 
-/** Mean cross-entropy over labelled tokens (position t predicts label t + 1, -100 is none), made of primitives, and every gradient. */
-export async function lossAndGradients(model: Model, tokens: Tokens, labels: readonly number[]): Promise<{ readonly loss: number; readonly gradients: Map<string, Float64Array> }> {
+/**
+ * Mean cross-entropy over labelled tokens (position t predicts label t + 1, -100 is none), made of
+ * primitives, and every gradient.
+ */
+export async function lossAndGradients(
+  model: Model,
+  tokens: Tokens,
+  labels: readonly number[],
+): Promise<{ readonly loss: number; readonly gradients: Map<string, Float64Array> }> {
   const { batchSize, length } = tokens;
   const trace = traceOf(model, tokens);
   const { graph } = trace;
@@ -78,5 +126,8 @@ export async function lossAndGradients(model: Model, tokens: Tokens, labels: rea
   const values = names.map((name) => graph.inputs.get(`parameter:${name}`)!);
   grad(loss, values).forEach((gradient, index) => graph.output(`grad.${names[index]!}`, gradient));
   const results = await run(trace, tokens);
-  return { loss: results['loss']!.data[0]!, gradients: new Map(names.map((name) => [name, results[`grad.${name}`]!.data])) };
+  return {
+    loss: results['loss']!.data[0]!,
+    gradients: new Map(names.map((name) => [name, results[`grad.${name}`]!.data])),
+  };
 }

@@ -1,4 +1,5 @@
-// Stretches the rotary positions of a model, so that it can be trained and used on longer sequences than it was made for.
+// Stretches the rotary positions of a model, so that it can be trained and used on longer sequences
+// than it was made for.
 import { createRequire } from 'node:module';
 import { definePlugin, Stage, type Model } from '@lmflow/sdk';
 import { ropeTables } from '@lmflow/plugin-models';
@@ -10,7 +11,10 @@ export { ntkBase, stretch, stretchedConfig, type Stretched } from './stretch.ts'
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-position-interpolation';
-/** Before every other plugin: they keep what they know of a model by the object that it is, and this one makes another. */
+/**
+ * Before every other plugin: they keep what they know of a model by the object that it is, and this
+ * one makes another.
+ */
 const FIRST = 2 * Stage.Early;
 
 const positionInterpolation = definePlugin({
@@ -25,10 +29,14 @@ const positionInterpolation = definePlugin({
       const { options, log } = context;
       const stretched = stretch(model.source, model.architecture, options);
       if (!stretched) {
-        log.info(`positions are stretched by the checkpoint itself (${options.type} by ${options.factor})`);
+        log.info(
+          `positions are stretched by the checkpoint itself (${options.type} by ${options.factor})`,
+        );
         return model;
       }
-      log.info(`positions stretched (${options.type}) from ${stretched.original} to ${stretched.maxPositions} tokens`);
+      log.info(
+        `positions stretched (${options.type}) from ${stretched.original} to ${stretched.maxPositions} tokens`,
+      );
       return withPositions(model, stretched);
     });
   },
@@ -40,7 +48,15 @@ function withPositions(model: Model, stretched: Stretched): Model {
     ...model,
     config: stretchedConfig(model.config, stretched),
     architecture: { ...model.architecture, rope, maxPositions },
-    build: { ...model.build, ropeTables: (trace) => ropeTables(rope, { length: trace.contextLength ?? trace.length, maxPositions: original }, trace.cache?.layer(0) !== undefined) },
+    build: {
+      ...model.build,
+      ropeTables: (trace) =>
+        ropeTables(
+          rope,
+          { length: trace.contextLength ?? trace.length, maxPositions: original },
+          trace.cache?.layer(0) !== undefined,
+        ),
+    },
   };
 }
 

@@ -1,4 +1,5 @@
-// QLoRA (Dettmers et al. 2023): the frozen linears of the blocks in 4 bits, in memory and in both directions of a training step.
+// QLoRA (Dettmers et al. 2023): the frozen linears of the blocks in 4 bits, in memory and in both
+// directions of a training step.
 import { createRequire } from 'node:module';
 import { definePlugin, Stage, type LinearLayer, type Model } from '@lmflow/sdk';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
@@ -9,7 +10,14 @@ import { quantizeModel, refuseTrained } from './wrap.ts';
 
 export { dequantize, quantize, type Quantized, type QuantType } from './codes.ts';
 export { dequantizeScales, quantizeScales, type QuantizedScales } from './scales.ts';
-export { dequantizeNf4, dequantizeNf4Op, matMulNf4, matMulNf4Op, type Nf4Attributes, type PackedWeight } from './op.ts';
+export {
+  dequantizeNf4,
+  dequantizeNf4Op,
+  matMulNf4,
+  matMulNf4Op,
+  type Nf4Attributes,
+  type PackedWeight,
+} from './op.ts';
 export { qloraOptions, type QloraOptions } from './options.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };

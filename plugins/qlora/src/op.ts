@@ -1,5 +1,23 @@
-// The product with a 4-bit weight as an op: its types, its meaning (by dequantizing) and its gradient. How an engine computes it: lowering.ts.
-import { after, applyOne, cast, defineOp, gather, matMul, mul, opTypesDoNotFit, pad, reshape, sameShape, sizeOf, slice, sum, type Value, type ValueType } from '@lmflow/sdk/graph';
+// The product with a 4-bit weight as an op: its types, its meaning (by dequantizing) and its
+// gradient. How an engine computes it: lowering.ts.
+import {
+  after,
+  applyOne,
+  cast,
+  defineOp,
+  gather,
+  matMul,
+  mul,
+  opTypesDoNotFit,
+  pad,
+  reshape,
+  sameShape,
+  sizeOf,
+  slice,
+  sum,
+  type Value,
+  type ValueType,
+} from '@lmflow/sdk/graph';
 import { BLOCK, byteTable, sizesOf, type QuantType } from './codes.ts';
 
 export type Nf4Attributes = {
@@ -22,13 +40,29 @@ export const matMulNf4Op = defineOp<Nf4Attributes>({
   infer: (inputs, attributes) => {
     const [x, ...weight] = inputs;
     const { inFeatures, outFeatures } = attributes;
-    if (x?.dtype !== 'float32' || x.shape.length !== 2 || x.shape[1] !== inFeatures || !isPacked(weight, attributes)) throw opTypesDoNotFit('matMulNf4', inputs, `takes float32 [m, ${inFeatures}] and ${packedTypes(attributes)}`);
+    if (
+      x?.dtype !== 'float32' ||
+      x.shape.length !== 2 ||
+      x.shape[1] !== inFeatures ||
+      !isPacked(weight, attributes)
+    ) {
+      throw opTypesDoNotFit(
+        'matMulNf4',
+        inputs,
+        `takes float32 [m, ${inFeatures}] and ${packedTypes(attributes)}`,
+      );
+    }
     return [{ dtype: 'float32', shape: [x.shape[0]!, outFeatures] }];
   },
-  decompose: ([x, packed, scales], attributes) => [matMul(x!, dequantized({ packed: packed!, scales: scales!, ...attributes }), { transposeB: true })],
+  decompose: ([x, packed, scales], attributes) => [
+    matMul(x!, dequantized({ packed: packed!, scales: scales!, ...attributes }), {
+      transposeB: true,
+    }),
+  ],
   gradient: (node, [gradient], needed) => {
     const [x, packed, scales] = node.inputs as [Value, Value, Value];
-    // The float numbers wait for the gradient and live for one product; they would be made when the program starts, and kept, otherwise.
+    // The float numbers wait for the gradient and live for one product; they would be made when the
+    // program starts, and kept, otherwise.
     const weight = { packed: after(packed, [gradient!]), scales, ...node.attributes };
     return [
       needed[0] ? matMul(gradient!, dequantizeNf4(weight)) : undefined,
@@ -42,25 +76,44 @@ export const matMulNf4Op = defineOp<Nf4Attributes>({
 export const dequantizeNf4Op = defineOp<Nf4Attributes>({
   name: '@lmflow/plugin-qlora/dequantizeNf4',
   infer: (inputs, attributes) => {
-    if (!isPacked(inputs, attributes)) throw opTypesDoNotFit('dequantizeNf4', inputs, `takes ${packedTypes(attributes)}`);
+    if (!isPacked(inputs, attributes)) {
+      throw opTypesDoNotFit('dequantizeNf4', inputs, `takes ${packedTypes(attributes)}`);
+    }
     return [{ dtype: 'float32', shape: [attributes.outFeatures, attributes.inFeatures] }];
   },
-  decompose: ([packed, scales], attributes) => [dequantized({ packed: packed!, scales: scales!, ...attributes })],
+  decompose: ([packed, scales], attributes) => [
+    dequantized({ packed: packed!, scales: scales!, ...attributes }),
+  ],
   gradient: (node, [gradient], needed) => {
     const [packed, scales] = node.inputs as [Value, Value];
-    return [undefined, needed[1] ? scaleGradient(gradient!, { packed, scales, ...node.attributes }) : undefined];
+    return [
+      undefined,
+      needed[1] ? scaleGradient(gradient!, { packed, scales, ...node.attributes }) : undefined,
+    ];
   },
 });
 
 /** x W^T for W in 4 bits. */
-export function matMulNf4(x: Value, { packed, scales, ...attributes }: PackedWeight): Value { return applyOne(matMulNf4Op, [x, packed, scales], attributes); }
+export function matMulNf4(x: Value, { packed, scales, ...attributes }: PackedWeight): Value {
+  return applyOne(matMulNf4Op, [x, packed, scales], attributes);
+}
 
 /** W in float32. */
-export function dequantizeNf4({ packed, scales, ...attributes }: PackedWeight): Value { return applyOne(dequantizeNf4Op, [packed, scales], attributes); }
+export function dequantizeNf4({ packed, scales, ...attributes }: PackedWeight): Value {
+  return applyOne(dequantizeNf4Op, [packed, scales], attributes);
+}
 
-function isPacked([packed, scales]: readonly ValueType[], { outFeatures, inFeatures }: Nf4Attributes): boolean {
+function isPacked(
+  [packed, scales]: readonly ValueType[],
+  { outFeatures, inFeatures }: Nf4Attributes,
+): boolean {
   const { bytes, blocks } = sizesOf(outFeatures * inFeatures);
-  return packed?.dtype === 'uint8' && sameShape(packed.shape, [bytes]) && scales?.dtype === 'float32' && sameShape(scales.shape, [blocks]);
+  return (
+    packed?.dtype === 'uint8' &&
+    sameShape(packed.shape, [bytes]) &&
+    scales?.dtype === 'float32' &&
+    sameShape(scales.shape, [blocks])
+  );
 }
 
 function packedTypes({ outFeatures, inFeatures }: Nf4Attributes): string {
@@ -72,7 +125,10 @@ function packedTypes({ outFeatures, inFeatures }: Nf4Attributes): string {
 function dequantized(weight: PackedWeight): Value {
   const { scales, outFeatures, inFeatures } = weight;
   const blocks = mul(codesOf(weight), reshape(scales, [scales.shape[0]!, 1]));
-  return reshape(firstOf(reshape(blocks, [sizeOf(blocks.shape)]), outFeatures * inFeatures), [outFeatures, inFeatures]);
+  return reshape(firstOf(reshape(blocks, [sizeOf(blocks.shape)]), outFeatures * inFeatures), [
+    outFeatures,
+    inFeatures,
+  ]);
 }
 
 /** Numbers of the codes without their scales, [blocks, 64]. */

@@ -3,30 +3,59 @@ import { isModulePattern } from '@lmflow/sdk';
 import { z } from 'zod';
 
 export const qloraOptions = z.object({
-  bits: z.literal(4).default(4).describe('Bits of a weight. For 8 there is the plugin int8-compute.'),
-  quantType: z.enum(['nf4', 'fp4']).default('nf4').describe('Data type: nf4 (for normally distributed weights, as in the QLoRA paper) or fp4.'),
-  doubleQuant: z.boolean().default(true).describe('Quantize the blocks\' scales to 8 bits too.'),
-  exclude: z.array(z.string().refine(isModulePattern, 'is not a regular expression')).default([])
-    .describe('Linears to leave in float32: names or regular expressions, matched with the whole path or its end after a dot.'),
-  cacheDir: z.string().optional().describe('Where 4-bit weights are kept; $LMFLOW_CACHE/qlora or ~/.cache/lmflow/qlora by default.'),
+  bits: z
+    .literal(4)
+    .default(4)
+    .describe('Bits of a weight. For 8 there is the plugin int8-compute.'),
+  quantType: z
+    .enum(['nf4', 'fp4'])
+    .default('nf4')
+    .describe('Data type: nf4 (for normally distributed weights, as in the QLoRA paper) or fp4.'),
+  doubleQuant: z.boolean().default(true).describe("Quantize the blocks' scales to 8 bits too."),
+  exclude: z
+    .array(z.string().refine(isModulePattern, 'is not a regular expression'))
+    .default([])
+    .describe(
+      'Linears to leave in float32: names or regular expressions, matched with the whole path or its end after a dot.',
+    ),
+  cacheDir: z
+    .string()
+    .optional()
+    .describe(
+      'Where 4-bit weights are kept; $LMFLOW_CACHE/qlora or ~/.cache/lmflow/qlora by default.',
+    ),
 });
 
 export type QloraOptions = z.output<typeof qloraOptions>;
 
 export const aliases = {
-  bnb4bitQuantType: 'quantType', bnb4BitQuantType: 'quantType', bnb4bitUseDoubleQuant: 'doubleQuant', bnb4BitUseDoubleQuant: 'doubleQuant',
-  useDoubleQuant: 'doubleQuant', doubleQuantization: 'doubleQuant', llmInt8SkipModules: 'exclude', skipModules: 'exclude',
+  bnb4bitQuantType: 'quantType',
+  bnb4BitQuantType: 'quantType',
+  bnb4bitUseDoubleQuant: 'doubleQuant',
+  bnb4BitUseDoubleQuant: 'doubleQuant',
+  useDoubleQuant: 'doubleQuant',
+  doubleQuantization: 'doubleQuant',
+  llmInt8SkipModules: 'exclude',
+  skipModules: 'exclude',
 };
 
 const oneWay = 'products are computed in float32';
 const unpacked = 'codes are stored as bytes';
 
 export const unsupported = {
-  bnb4bitComputeDtype: oneWay, bnb4BitComputeDtype: oneWay, bnb4bitQuantStorage: unpacked, bnb4BitQuantStorage: unpacked,
-  loadIn4bit: 'it is what this plugin does', loadIn4Bit: 'it is what this plugin does', loadIn8bit: 'use the plugin int8-compute', loadIn8Bit: 'use the plugin int8-compute',
+  bnb4bitComputeDtype: oneWay,
+  bnb4BitComputeDtype: oneWay,
+  bnb4bitQuantStorage: unpacked,
+  bnb4BitQuantStorage: unpacked,
+  loadIn4bit: 'it is what this plugin does',
+  loadIn4Bit: 'it is what this plugin does',
+  loadIn8bit: 'use the plugin int8-compute',
+  loadIn8Bit: 'use the plugin int8-compute',
   blockSize: 'it is always 64, as in the paper and in bitsandbytes',
 };
 
 declare module '@lmflow/sdk' {
-  interface ConfigSections { qlora?: z.input<typeof qloraOptions> | true }
+  interface ConfigSections {
+    qlora?: z.input<typeof qloraOptions> | true;
+  }
 }

@@ -1,9 +1,13 @@
-// Double quantization (Dettmers et al. 2023, section 3): the blocks' scales themselves in 8 bits, blocks of 256, around their mean.
+// Double quantization (Dettmers et al. 2023, section 3): the blocks' scales themselves in 8 bits,
+// blocks of 256, around their mean.
 
 /** Scales that share a second scale. */
 export const SCALE_BLOCK = 256;
 
-/** Dynamic 8-bit numbers (Dettmers 2015), ascending: 7 decades of magnitude, the fraction finer the larger it is. */
+/**
+ * Dynamic 8-bit numbers (Dettmers 2015), ascending: 7 decades of magnitude, the fraction finer the
+ * larger it is.
+ */
 export const DYNAMIC = dynamicMap();
 
 function dynamicMap(): Float32Array {
@@ -12,7 +16,9 @@ function dynamicMap(): Float32Array {
     const edges = evenly(0.1, 1, 2 ** decade + 1);
     const factor = Math.fround(10 ** (decade - 6));
     for (let index = 0; index + 1 < edges.length; index++) {
-      const number = Math.fround(factor * Math.fround(Math.fround(edges[index]! + edges[index + 1]!) / 2));
+      const number = Math.fround(
+        factor * Math.fround(Math.fround(edges[index]! + edges[index + 1]!) / 2),
+      );
       numbers.push(number, -number);
     }
   }
@@ -22,7 +28,11 @@ function dynamicMap(): Float32Array {
 /** As torch.linspace in float32: counted from the nearer end. */
 function evenly(from: number, to: number, count: number): Float32Array {
   const step = Math.fround((Math.fround(to) - Math.fround(from)) / (count - 1));
-  return Float32Array.from({ length: count }, (_, index) => (index < count / 2 ? Math.fround(from) + step * index : Math.fround(to) - step * (count - 1 - index)));
+  return Float32Array.from({ length: count }, (_, index) =>
+    index < count / 2
+      ? Math.fround(from) + step * index
+      : Math.fround(to) - step * (count - 1 - index),
+  );
 }
 
 export interface QuantizedScales {
@@ -41,9 +51,15 @@ export function quantizeScales(scales: Float32Array): QuantizedScales {
   for (let block = 0; block < outer.length; block++) {
     const [start, end] = [block * SCALE_BLOCK, Math.min(scales.length, (block + 1) * SCALE_BLOCK)];
     let largest = 0;
-    for (let index = start; index < end; index++) largest = Math.max(largest, Math.abs(Math.fround(scales[index]! - mean)));
+    for (let index = start; index < end; index++) {
+      largest = Math.max(largest, Math.abs(Math.fround(scales[index]! - mean)));
+    }
     outer[block] = largest;
-    for (let index = start; index < end; index++) codes[index] = nearest(largest > 0 ? Math.fround(Math.fround(scales[index]! - mean) / largest) : 0);
+    for (let index = start; index < end; index++) {
+      codes[index] = nearest(
+        largest > 0 ? Math.fround(Math.fround(scales[index]! - mean) / largest) : 0,
+      );
+    }
   }
   return { codes, scales: outer, mean };
 }
@@ -51,7 +67,10 @@ export function quantizeScales(scales: Float32Array): QuantizedScales {
 /** The float32 scales that the 8 bits stand for. */
 export function dequantizeScales({ codes, scales, mean }: QuantizedScales): Float32Array {
   const result = new Float32Array(codes.length);
-  for (let index = 0; index < codes.length; index++) result[index] = Math.fround(DYNAMIC[codes[index]!]! * scales[Math.floor(index / SCALE_BLOCK)]!) + mean;
+  for (let index = 0; index < codes.length; index++) {
+    result[index] =
+      Math.fround(DYNAMIC[codes[index]!]! * scales[Math.floor(index / SCALE_BLOCK)]!) + mean;
+  }
   return result;
 }
 
@@ -59,7 +78,8 @@ function nearest(number: number): number {
   let [low, high] = [0, DYNAMIC.length - 1];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (DYNAMIC[middle]! <= number) low = middle; else high = middle;
+    if (DYNAMIC[middle]! <= number) low = middle;
+    else high = middle;
   }
   return number > Math.fround((DYNAMIC[low]! + DYNAMIC[high]!) / 2) ? high : low;
 }

@@ -1,5 +1,6 @@
-// Rows of numbers as 4- or 8-bit codes in blocks with one float32 scale each (and, where asked, a zero point), laid out as ONNX Runtime's
-// MatMulNBits takes them: first code of a byte in the low half. Not where they are kept: store.ts.
+// Rows of numbers as 4- or 8-bit codes in blocks with one float32 scale each (and, where asked, a
+// zero point), laid out as ONNX Runtime's MatMulNBits takes them: first code of a byte in the low
+// half. Not where they are kept: store.ts.
 import { decodeNumbers } from '@lmflow/sdk/formats';
 
 export type Bits = 4 | 8;
@@ -8,7 +9,9 @@ export interface Scheme {
   readonly bits: Bits;
   /** Numbers that share a scale; a row's last block may be short. */
   readonly blockSize: number;
-  /** Codes stand for (code - 2^(bits-1)) x scale; otherwise each block has a zero point of its own. */
+  /**
+   * Codes stand for (code - 2^(bits-1)) x scale; otherwise each block has a zero point of its own.
+   */
   readonly symmetric: boolean;
 }
 
@@ -35,42 +38,70 @@ export function blockSizes(columns: number, { bits, blockSize }: Scheme): BlockS
   return { blocks, blob: (blockSize * bits) / 8, zeros: Math.ceil((blocks * bits) / 8) };
 }
 
-/** Steps of a starting scale, in codes, that are tried around the one that just holds the largest number; at 8 bits the search gains nothing. */
-const STEPS: Readonly<Record<Bits, readonly number[]>> = { 4: [-0.6, -0.45, -0.3, -0.15, 0, 0.15, 0.3, 0.45, 0.6], 8: [0] };
+/**
+ * Steps of a starting scale, in codes, that are tried around the one that just holds the largest
+ * number; at 8 bits the search gains nothing.
+ */
+const STEPS: Readonly<Record<Bits, readonly number[]>> = {
+  4: [-0.6, -0.45, -0.3, -0.15, 0, 0.15, 0.3, 0.45, 0.6],
+  8: [0],
+};
 
 /** Quantizes a matrix in row-major order. A block of zeros gets scale 0. */
-export function quantize(numbers: Float32Array, rows: number, columns: number, scheme: Scheme): Quantized {
+export function quantize(
+  numbers: Float32Array,
+  rows: number,
+  columns: number,
+  scheme: Scheme,
+): Quantized {
   const { bits, blockSize, symmetric } = scheme;
   const { blocks, blob, zeros } = blockSizes(columns, scheme);
   const packed = new Uint8Array(rows * blocks * blob);
   const scales = new Float32Array(rows * blocks);
   const zeroPoints = symmetric ? undefined : new Uint8Array(rows * zeros);
-  const largest = (1 << bits) - 1; // not 2 ** bits - 1: a whole number to the compiler, which is a third faster
+  // not 2 ** bits - 1: a whole number to the compiler, which is a third faster
+  const largest = (1 << bits) - 1;
   const fit = new BlockFit(numbers, bits);
-  for (let row = 0; row < rows; row++) for (let block = 0; block < blocks; block++) {
-    const start = row * columns + block * blockSize;
-    const end = Math.min(start + blockSize, (row + 1) * columns);
-    fit.search(start, end, symmetric);
-    const scale = scales[row * blocks + block] = fit.scale;
-    const { zero } = fit;
-    const inverse = scale === 0 ? 0 : 1 / scale;
-    if (zeroPoints) zeroPoints[row * zeros + ((block * bits) >> 3)]! |= bits === 8 ? zero : zero << (block & 1 ? 4 : 0);
-    const place = (row * blocks + block) * blob;
-    // What fills up a row's last block stands for 0.
-    for (let index = 0; index < blockSize; index++) {
-      const code = start + index < end ? nearest(numbers[start + index]! * inverse + zero, largest) : zero;
-      if (bits === 8) packed[place + index] = code;
-      else packed[place + (index >> 1)]! |= code << (index & 1 ? 4 : 0);
+  for (let row = 0; row < rows; row++) {
+    for (let block = 0; block < blocks; block++) {
+      const start = row * columns + block * blockSize;
+      const end = Math.min(start + blockSize, (row + 1) * columns);
+      fit.search(start, end, symmetric);
+      const scale = (scales[row * blocks + block] = fit.scale);
+      const { zero } = fit;
+      const inverse = scale === 0 ? 0 : 1 / scale;
+      if (zeroPoints) {
+        zeroPoints[row * zeros + ((block * bits) >> 3)]! |=
+          bits === 8 ? zero : zero << (block & 1 ? 4 : 0);
+      }
+      const place = (row * blocks + block) * blob;
+      // What fills up a row's last block stands for 0.
+      for (let index = 0; index < blockSize; index++) {
+        const code =
+          start + index < end ? nearest(numbers[start + index]! * inverse + zero, largest) : zero;
+        if (bits === 8) packed[place + index] = code;
+        else packed[place + (index >> 1)]! |= code << (index & 1 ? 4 : 0);
+      }
     }
   }
   return { packed, scales, ...(zeroPoints ? { zeroPoints } : {}) };
 }
 
 /** The numbers [rows, columns] that codes stand for. */
-export function dequantize({ packed, scales, zeroPoints }: Quantized, rows: number, columns: number, scheme: Scheme): Float32Array {
+export function dequantize(
+  { packed, scales, zeroPoints }: Quantized,
+  rows: number,
+  columns: number,
+  scheme: Scheme,
+): Float32Array {
   const { bits, blockSize } = scheme;
   const { zeros } = blockSizes(columns, scheme);
-  const zeroPoint = zeroPoints && ((row: number, block: number): number => (bits === 8 ? zeroPoints[row * zeros + block]! : (zeroPoints[row * zeros + (block >> 1)]! >> (block & 1 ? 4 : 0)) & 15));
+  const zeroPoint =
+    zeroPoints &&
+    ((row: number, block: number): number =>
+      bits === 8
+        ? zeroPoints[row * zeros + block]!
+        : (zeroPoints[row * zeros + (block >> 1)]! >> (block & 1 ? 4 : 0)) & 15);
   return decodeNumbers(packed, scales, { rows, columns, bits, groupSize: blockSize }, zeroPoint);
 }
 
@@ -79,7 +110,10 @@ function nearest(x: number, largest: number): number {
   return x <= 0 ? 0 : x >= largest ? largest : (x + 0.5) | 0;
 }
 
-/** Finds the scale and zero point of a block by least squares from several starting scales, as llama.cpp's quantizers do. */
+/**
+ * Finds the scale and zero point of a block by least squares from several starting scales, as
+ * llama.cpp's quantizers do.
+ */
 class BlockFit {
   scale = 0;
   zero = 0;
@@ -98,13 +132,15 @@ class BlockFit {
     let [low, high] = [0, 0];
     for (let index = start; index < end; index++) {
       const x = this.#numbers[index]!;
-      if (x < low) low = x; else if (x > high) high = x;
+      if (x < low) low = x;
+      else if (x > high) high = x;
     }
     const extreme = high > -low ? high : low;
     this.zero = middle;
     this.scale = this.#gain = 0;
     if (extreme === 0) return;
-    // The number of largest magnitude takes the end that reaches further, so that a scale may be negative.
+    // The number of largest magnitude takes the end that reaches further, so that a scale may be
+    // negative.
     for (const step of STEPS[this.#bits]) this.#try(start, end, extreme / -(middle + step), middle);
     if (symmetric) return;
     const largest = 2 * middle - 1;
@@ -114,7 +150,8 @@ class BlockFit {
     }
   }
 
-  // With the best scale for the codes that a starting scale gives, the squared error is that of zeros less (sum x q)^2 / sum q^2.
+  // With the best scale for the codes that a starting scale gives, the squared error is that of
+  // zeros less (sum x q)^2 / sum q^2.
   #try(start: number, end: number, from: number, zero: number): void {
     const numbers = this.#numbers;
     const largest = (1 << this.#bits) - 1;

@@ -1,6 +1,15 @@
-// `lmflow quantize`: writes a quantized model's folder, or makes the weights that generate, chat and serve then find in the cache, and reports what they cost in perplexity.
+// `lmflow quantize`: writes a quantized model's folder, or makes the weights that generate, chat
+// and serve then find in the cache, and reports what they cost in perplexity.
 import { readFile } from 'node:fs/promises';
-import { ENGINE, SAMPLES, writeFolder, type CommandInvocation, type CommandSpec, type Model, type PluginContext } from '@lmflow/sdk';
+import {
+  ENGINE,
+  SAMPLES,
+  writeFolder,
+  type CommandInvocation,
+  type CommandSpec,
+  type Model,
+  type PluginContext,
+} from '@lmflow/sdk';
 import { MODEL_FAMILIES } from '@lmflow/plugin-models';
 import { z } from 'zod';
 import type { Bits } from './blocks.ts';
@@ -18,19 +27,43 @@ export interface QuantizeResult {
   /** Where a folder was written. */
   readonly outputDir?: string;
   readonly files?: readonly string[];
-  /** Of the float and of the quantized model on the same rows; absent without a text or data. `tokens` were predicted. */
-  readonly perplexity?: { readonly before: number; readonly after: number; readonly tokens: number };
+  /**
+   * Of the float and of the quantized model on the same rows; absent without a text or data.
+   * `tokens` were predicted.
+   */
+  readonly perplexity?: {
+    readonly before: number;
+    readonly after: number;
+    readonly tokens: number;
+  };
 }
 
 declare module '@lmflow/sdk' {
-  interface CommandResults { quantize: QuantizeResult }
+  interface CommandResults {
+    quantize: QuantizeResult;
+  }
 }
 
 const flags = z.object({
   bits: bitsSchema.optional().describe('4 or 8; by default quantize.bits.'),
-  text: z.string().optional().describe('Text file that perplexity is measured on; by default the samples of dataset: those for evaluation where there are any.'),
-  maxTokens: z.int().min(2).optional().describe('Measure on so many of the first tokens; by default on all.'),
-  contextLength: z.int().min(1).optional().describe("Tokens of a window of --text; by default 512, and at most the model's positions. (Samples have blockSize.)"),
+  text: z
+    .string()
+    .optional()
+    .describe(
+      'Text file that perplexity is measured on; by default the samples of dataset: those for evaluation where there are any.',
+    ),
+  maxTokens: z
+    .int()
+    .min(2)
+    .optional()
+    .describe('Measure on so many of the first tokens; by default on all.'),
+  contextLength: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "Tokens of a window of --text; by default 512, and at most the model's positions. (Samples have blockSize.)",
+    ),
 });
 type Flags = z.output<typeof flags>;
 
@@ -53,14 +86,19 @@ interface Task {
 
 const size = (bytes: number): string => `${(bytes / 2 ** 20).toPrecision(3)} MiB`;
 
-export function quantizeCommand(context: PluginContext<QuantizeOptions>, loading: Loading): CommandSpec {
+export function quantizeCommand(
+  context: PluginContext<QuantizeOptions>,
+  loading: Loading,
+): CommandSpec {
   return {
     name: 'quantize',
-    summary: 'Quantizes a model into a folder of its own (outputDir), or into the cache that generate, chat and serve use, and reports its perplexity before and after.',
+    summary:
+      'Quantizes a model into a folder of its own (outputDir), or into the cache that generate, chat and serve use, and reports its perplexity before and after.',
     options: flags,
     sections: ['model', 'outputDir', 'dataset', 'quantize', 'lora'],
     examples: [
-      'lmflow quantize --model org/model --bits 4 --output-dir model-4bit --text book.txt', 'lmflow quantize --model out --bits 8 --dataset questions.json',
+      'lmflow quantize --model org/model --bits 4 --output-dir model-4bit --text book.txt',
+      'lmflow quantize --model out --bits 8 --dataset questions.json',
       'lmflow quantize --model org/model --lora-adapter out --bits 8 --text book.txt --max-tokens 20000',
     ],
     async run({ config, options, signal }: CommandInvocation) {
@@ -68,17 +106,36 @@ export function quantizeCommand(context: PluginContext<QuantizeOptions>, loading
       const bits = (options as Flags).bits ?? context.options.bits;
       if (config.model === undefined) throw settingMissing('model', '--model org/model');
       if (bits === undefined) throw settingMissing('quantize.bits', '--bits 4');
-      if (text === undefined && contextLength !== undefined) throw textUnusable('--context-length', 'is for --text: samples of dataset have blockSize');
+      if (text === undefined && contextLength !== undefined) {
+        throw textUnusable('--context-length', 'is for --text: samples of dataset have blockSize');
+      }
       const words = text === undefined ? undefined : await readText(text);
-      const rows = (model: Model): Promise<readonly Row[] | undefined> => rowsFor(model, words, options);
-      const measure = async (model: Model, some: readonly Row[], name: string): Promise<number> => perplexityOf(context.resolve(ENGINE), model, some, signal, (done) => { context.log.progress(`perplexity, ${name}  ${done}/${some.length}`); });
-      const result = await (config.outputDir === undefined ? intoCache : intoFolder)({ source: config.model, outputDir: config.outputDir ?? '', bits, rows, measure, signal });
+      const rows = (model: Model): Promise<readonly Row[] | undefined> =>
+        rowsFor(model, words, options);
+      const measure = async (model: Model, some: readonly Row[], name: string): Promise<number> =>
+        perplexityOf(context.resolve(ENGINE), model, some, signal, (done) => {
+          context.log.progress(`perplexity, ${name}  ${done}/${some.length}`);
+        });
+      const result = await (config.outputDir === undefined ? intoCache : intoFolder)({
+        source: config.model,
+        outputDir: config.outputDir ?? '',
+        bits,
+        rows,
+        measure,
+        signal,
+      });
       tell(result, config.model);
       return { result };
     },
   };
 
-  async function intoCache({ source, bits, rows: rowsOfModel, measure, signal }: Task): Promise<QuantizeResult> {
+  async function intoCache({
+    source,
+    bits,
+    rows: rowsOfModel,
+    measure,
+    signal,
+  }: Task): Promise<QuantizeResult> {
     const model = await loading.load(source, bits, signal);
     const way = loading.switchOf(model);
     if (!way) throw alreadyQuantized(model.source);
@@ -88,36 +145,94 @@ export function quantizeCommand(context: PluginContext<QuantizeOptions>, loading
     way.float = true;
     const before = await measure(model, rows, 'float');
     way.float = false;
-    return { ...result, perplexity: { before, after: await measure(model, rows, `${bits} bits`), tokens: predicted(rows) } };
+    return {
+      ...result,
+      perplexity: {
+        before,
+        after: await measure(model, rows, `${bits} bits`),
+        tokens: predicted(rows),
+      },
+    };
   }
 
-  async function intoFolder({ source, outputDir, bits, rows: rowsOfModel, measure, signal }: Task): Promise<QuantizeResult> {
+  async function intoFolder({
+    source,
+    outputDir,
+    bits,
+    rows: rowsOfModel,
+    measure,
+    signal,
+  }: Task): Promise<QuantizeResult> {
     const model = await loading.load(source, 'float', signal);
-    if ([...model.weights.values()].some(({ kind }) => kind === 'packed')) throw alreadyQuantized(model.source);
+    if ([...model.weights.values()].some(({ kind }) => kind === 'packed')) {
+      throw alreadyQuantized(model.source);
+    }
     const chosen = chosenMatrices(model, bits, context.options);
-    const matrices = chosen.matrices.filter(({ inFeatures, scheme }) => inFeatures % scheme.blockSize === 0);
+    const matrices = chosen.matrices.filter(
+      ({ inFeatures, scheme }) => inFeatures % scheme.blockSize === 0,
+    );
     const left = chosen.matrices.filter((matrix) => !matrices.includes(matrix));
     if (matrices.length === 0) throw nothingToQuantize(model.source);
     if (left.length > 0) {
-      context.log.warn(`${left.length} matrices stay in floating point: blocks of ${[...new Set(left.map(({ scheme }) => scheme.blockSize))].join(' and ')} do not divide their ${[...new Set(left.map(({ inFeatures }) => inFeatures))].join(' and ')} columns, as the format wants (${[...new Set(left.map(({ name }) => name.split('.').at(-1)!))].join(', ')})`);
+      context.log.warn(
+        `${left.length} matrices stay in floating point: blocks of ${[...new Set(left.map(({ scheme }) => scheme.blockSize))].join(' and ')} do not divide their ${[...new Set(left.map(({ inFeatures }) => inFeatures))].join(' and ')} columns, as the format wants (${[...new Set(left.map(({ name }) => name.split('.').at(-1)!))].join(', ')})`,
+      );
     }
-    // Before samples are loaded, which may give the tokenizer a chat template that is not the model's.
+    // Before samples are loaded, which may give the tokenizer a chat template that is not the
+    // model's.
     const tokenizer = await model.tokenizer.files();
     const headName = context.resolve(MODEL_FAMILIES).get(model.architecture.family)!.names.head;
     const rows = await rowsOfModel(model);
-    const files = await writeFolder(outputDir, (directory) => writeQuantized({
-      model, matrices, head: chosen.head, headName, tokenizer, signal, done: (count) => { context.log.progress(`quantizing  ${count}/${matrices.length}`); },
-    }, directory));
-    if (model.adapter) context.log.info(`the adapter is no part of ${outputDir}: name it with the folder as with the model`);
+    const files = await writeFolder(outputDir, (directory) =>
+      writeQuantized(
+        {
+          model,
+          matrices,
+          head: chosen.head,
+          headName,
+          tokenizer,
+          signal,
+          done: (count) => {
+            context.log.progress(`quantizing  ${count}/${matrices.length}`);
+          },
+        },
+        directory,
+      ),
+    );
+    if (model.adapter) {
+      context.log.info(
+        `the adapter is no part of ${outputDir}: name it with the folder as with the model`,
+      );
+    }
     const written = await loading.load(outputDir, 'float', signal);
     const packed = [...written.weights.values()].filter(({ kind }) => kind === 'packed');
-    const result: QuantizeResult = { bits, matrices: matrices.length, bytes: { before: bytesOf(matrices.map(({ weight }) => model.weights.get(weight)!)), after: bytesOf(packed) }, outputDir, files };
+    const result: QuantizeResult = {
+      bits,
+      matrices: matrices.length,
+      bytes: {
+        before: bytesOf(matrices.map(({ weight }) => model.weights.get(weight)!)),
+        after: bytesOf(packed),
+      },
+      outputDir,
+      files,
+    };
     if (!rows) return result;
-    return { ...result, perplexity: { before: await measure(model, rows, 'float'), after: await measure(written, rows, `${bits} bits`), tokens: predicted(rows) } };
+    return {
+      ...result,
+      perplexity: {
+        before: await measure(model, rows, 'float'),
+        after: await measure(written, rows, `${bits} bits`),
+        tokens: predicted(rows),
+      },
+    };
   }
 
   /** Of the text, or of the samples that the configuration names. */
-  async function rowsFor(model: Model, words: string | undefined, { text, maxTokens, contextLength = 512 }: Flags): Promise<readonly Row[] | undefined> {
+  async function rowsFor(
+    model: Model,
+    words: string | undefined,
+    { text, maxTokens, contextLength = 512 }: Flags,
+  ): Promise<readonly Row[] | undefined> {
     const { maxPositions } = model.architecture;
     if (words !== undefined) {
       const ids = model.tokenizer.encode(words, { addSpecialTokens: true }).ids.slice(0, maxTokens);
@@ -126,20 +241,30 @@ export function quantizeCommand(context: PluginContext<QuantizeOptions>, loading
       return rows;
     }
     if (context.config.dataset === undefined) return undefined;
-    const { train, evaluation } = await context.resolve(SAMPLES).load({ tokenizer: model.tokenizer, maxPositions });
+    const { train, evaluation } = await context
+      .resolve(SAMPLES)
+      .load({ tokenizer: model.tokenizer, maxPositions });
     return rowsOf(evaluation ?? train, maxPositions, maxTokens);
   }
 
   function tell(result: QuantizeResult, source: string): void {
     const { matrices, bytes, outputDir, perplexity } = result;
     const summary = `${outputDir === undefined ? source : `${source} is in ${outputDir}`}: ${matrices} matrices, ${size(bytes.before)} in the checkpoint, ${size(bytes.after)} quantized`;
-    const figures = perplexity && `. Perplexity of ${perplexity.tokens} tokens: ${perplexity.before.toPrecision(5)} in float, ${perplexity.after.toPrecision(5)} quantized (${(100 * (perplexity.after / perplexity.before - 1)).toFixed(2)} %)`;
+    const figures =
+      perplexity &&
+      `. Perplexity of ${perplexity.tokens} tokens: ${perplexity.before.toPrecision(5)} in float, ${perplexity.after.toPrecision(5)} quantized (${(100 * (perplexity.after / perplexity.before - 1)).toFixed(2)} %)`;
     context.log.event('quantize', { ...result }, `${summary}${figures ?? ''}`);
-    if (!perplexity) context.log.info('no perplexity is reported: name a text with --text FILE or data with --dataset, best like what the model is for');
+    if (!perplexity) {
+      context.log.info(
+        'no perplexity is reported: name a text with --text FILE or data with --dataset, best like what the model is for',
+      );
+    }
   }
 }
 
 async function readText(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => { throw textUnusable(file, 'cannot be read', cause); });
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw textUnusable(file, 'cannot be read', cause);
+  });
   return text.replace(/^\uFEFF/, '');
 }

@@ -2,34 +2,61 @@
 import { LMFlowError, messageOf } from '@lmflow/sdk';
 
 export function nothingToQuantize(source: string): LMFlowError {
-  return new LMFlowError('LMFLOW_QUANTIZE_NOTHING', `${source}: quantize.exclude leaves no linear to quantize`, { hint: 'Leave quantize.bits out, or exclude less.' });
+  return new LMFlowError(
+    'LMFLOW_QUANTIZE_NOTHING',
+    `${source}: quantize.exclude leaves no linear to quantize`,
+    { hint: 'Leave quantize.bits out, or exclude less.' },
+  );
 }
 
 export function excludeUnknown(pattern: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_QUANTIZE_UNKNOWN_MODULE', `quantize.exclude: "${pattern}" matches no linear of the blocks`, { hint: `They end in: ${known.join(', ')}. For the head there is quantize.headBits.` });
+  return new LMFlowError(
+    'LMFLOW_QUANTIZE_UNKNOWN_MODULE',
+    `quantize.exclude: "${pattern}" matches no linear of the blocks`,
+    { hint: `They end in: ${known.join(', ')}. For the head there is quantize.headBits.` },
+  );
 }
 
 export function cacheNotWritten(folder: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_QUANTIZE_CACHE', `quantized weights could not be written to ${folder}: ${messageOf(cause)}`, { cause, hint: 'Set quantize.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.' });
+  return new LMFlowError(
+    'LMFLOW_QUANTIZE_CACHE',
+    `quantized weights could not be written to ${folder}: ${messageOf(cause)}`,
+    {
+      cause,
+      hint: 'Set quantize.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.',
+    },
+  );
 }
 
 /** `lmflow quantize` lacks a setting. */
 export function settingMissing(key: string, example: string): LMFlowError {
-  return new LMFlowError('LMFLOW_SETTING_MISSING', `quantize needs "${key}", which is not set`, { hint: `Say ${example}.` });
+  return new LMFlowError('LMFLOW_SETTING_MISSING', `quantize needs "${key}", which is not set`, {
+    hint: `Say ${example}.`,
+  });
 }
 
 /** The text for the perplexity cannot be used. */
 export function textUnusable(source: string, what: string, cause?: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_QUANTIZE_TEXT', `perplexity: ${source} ${what}`, { cause, hint: 'Name a plain text file: --text FILE.' });
+  return new LMFlowError('LMFLOW_QUANTIZE_TEXT', `perplexity: ${source} ${what}`, {
+    cause,
+    hint: 'Name a plain text file: --text FILE.',
+  });
 }
 
 /** The folder format has no linears that are stored the other way round. */
 export function layoutUnfit(source: string, linear: string, family: string): LMFlowError {
-  return new LMFlowError('LMFLOW_QUANTIZE_LAYOUT', `${source}: ${linear} is stored with a row for each input, as linears of the family ${family} are; the format of quantized folders has none of these`,
-    { hint: 'Leave outputDir out: the model is quantized into the cache then, and used from there.' });
+  return new LMFlowError(
+    'LMFLOW_QUANTIZE_LAYOUT',
+    `${source}: ${linear} is stored with a row for each input, as linears of the family ${family} are; the format of quantized folders has none of these`,
+    {
+      hint: 'Leave outputDir out: the model is quantized into the cache then, and used from there.',
+    },
+  );
 }
 
 /** The model to quantize has its weights in a few bits already. */
 export function alreadyQuantized(source: string): LMFlowError {
-  return new LMFlowError('LMFLOW_QUANTIZE_ALREADY', `${source} is quantized already`, { hint: 'Quantize the checkpoint in floating point.' });
+  return new LMFlowError('LMFLOW_QUANTIZE_ALREADY', `${source} is quantized already`, {
+    hint: 'Quantize the checkpoint in floating point.',
+  });
 }

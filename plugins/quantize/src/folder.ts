@@ -1,9 +1,16 @@
-// A quantized model as a folder of its own, in the format pack-quantized of the library compressed-tensors, which transformers and vLLM read
-// (https://github.com/vllm-project/compressed-tensors). Reading it: plugin models finds the weights, packed.ts computes with them.
+// A quantized model as a folder of its own, in the format pack-quantized of the library
+// compressed-tensors, which transformers and vLLM read
+// (https://github.com/vllm-project/compressed-tensors). Reading it: plugin models finds the
+// weights, packed.ts computes with them.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Model } from '@lmflow/sdk';
-import { readBytes, writeCheckpoint, type SafetensorsDtype, type TensorToWrite } from '@lmflow/sdk/formats';
+import {
+  readBytes,
+  writeCheckpoint,
+  type SafetensorsDtype,
+  type TensorToWrite,
+} from '@lmflow/sdk/formats';
 import type { DType } from '@lmflow/sdk/graph';
 import { blockSizes, type Quantized, type Scheme } from './blocks.ts';
 import { layoutUnfit } from './errors.ts';
@@ -24,25 +31,50 @@ export interface FolderRequest {
   readonly done: (matrices: number) => void;
 }
 
-const TYPES: Partial<Record<DType, SafetensorsDtype>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' };
+const TYPES: Partial<Record<DType, SafetensorsDtype>> = {
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+};
 
-/** Writes into an empty folder; gives the names of the files. Everything but the matrices is copied as it is. Throws LMFLOW_QUANTIZE_LAYOUT for a family whose linears the format does not have. */
-export async function writeQuantized(request: FolderRequest, directory: string): Promise<readonly string[]> {
+/**
+ * Writes into an empty folder; gives the names of the files. Everything but the matrices is copied
+ * as it is. Throws LMFLOW_QUANTIZE_LAYOUT for a family whose linears the format does not have.
+ */
+export async function writeQuantized(
+  request: FolderRequest,
+  directory: string,
+): Promise<readonly string[]> {
   const { model, tokenizer } = request;
   const transposed = request.matrices.find(({ layout }) => layout !== 'out-in');
   if (transposed) throw layoutUnfit(model.source, transposed.name, model.architecture.family);
   const files = await writeCheckpoint(directory, tensorsOf(request), undefined, 'given');
-  const texts = new Map<string, string | Uint8Array>([['config.json', json(savedConfig(request))], ...(model.generationConfig ? [['generation_config.json', json(model.generationConfig)] as const] : []), ...tokenizer]);
+  const texts = new Map<string, string | Uint8Array>([
+    ['config.json', json(savedConfig(request))],
+    ...(model.generationConfig
+      ? [['generation_config.json', json(model.generationConfig)] as const]
+      : []),
+    ...tokenizer,
+  ]);
   for (const [name, content] of texts) await writeFile(join(directory, name), content);
   return [...files, ...texts.keys()];
 }
 
-/** The module that a matrix is in the folder: a tied head becomes one of its own, and the embedding stays what it is. */
-function moduleOf({ head, headName }: Pick<FolderRequest, 'head' | 'headName'>, { name }: Matrix): string {
+/**
+ * The module that a matrix is in the folder: a tied head becomes one of its own, and the embedding
+ * stays what it is.
+ */
+function moduleOf(
+  { head, headName }: Pick<FolderRequest, 'head' | 'headName'>,
+  { name }: Matrix,
+): string {
   return name === head ? headName : name;
 }
 
-/** Matrices that are read with one input lie together, codes and scales apart, so that their product can be one without copies. */
+/**
+ * Matrices that are read with one input lie together, codes and scales apart, so that their product
+ * can be one without copies.
+ */
 function* tensorsOf(request: FolderRequest): Generator<readonly [string, TensorToWrite]> {
   const { model, matrices, signal, done } = request;
   let written = 0;
@@ -50,45 +82,106 @@ function* tensorsOf(request: FolderRequest): Generator<readonly [string, TensorT
     const quantized = new Map<Matrix, Promise<Quantized>>();
     const of = (matrix: Matrix): Promise<Quantized> => {
       signal.throwIfAborted();
-      const known = quantized.get(matrix) ?? model.read(matrix.weight).then((numbers) => quantizeMatrix(numbers, matrix));
+      const known =
+        quantized.get(matrix) ??
+        model.read(matrix.weight).then((numbers) => quantizeMatrix(numbers, matrix));
       quantized.set(matrix, known);
       return known;
     };
-    const named = group.map((matrix) => ({ matrix, name: `${moduleOf(request, matrix)}.weight`, groups: blockSizes(matrix.inFeatures, matrix.scheme).blocks }));
-    for (const { matrix, name } of named) yield [`${name}_packed`, { shape: [matrix.outFeatures, words(matrix.inFeatures, matrix.scheme)], dtype: 'I32', data: async () => (await of(matrix)).packed }];
+    const named = group.map((matrix) => ({
+      matrix,
+      name: `${moduleOf(request, matrix)}.weight`,
+      groups: blockSizes(matrix.inFeatures, matrix.scheme).blocks,
+    }));
+    for (const { matrix, name } of named) {
+      yield [
+        `${name}_packed`,
+        {
+          shape: [matrix.outFeatures, words(matrix.inFeatures, matrix.scheme)],
+          dtype: 'I32',
+          data: async () => (await of(matrix)).packed,
+        },
+      ];
+    }
     for (const { matrix, name, groups } of named) {
-      if (!matrix.scheme.symmetric) yield [`${name}_zero_point`, { shape: [words(matrix.outFeatures, matrix.scheme), groups], dtype: 'I32', data: async () => zeroWords(await of(matrix), matrix) }];
+      if (!matrix.scheme.symmetric) {
+        yield [
+          `${name}_zero_point`,
+          {
+            shape: [words(matrix.outFeatures, matrix.scheme), groups],
+            dtype: 'I32',
+            data: async () => zeroWords(await of(matrix), matrix),
+          },
+        ];
+      }
     }
     for (const { matrix, name, groups } of named) {
       const last = matrix === group.at(-1);
-      yield [`${name}_scale`, { shape: [matrix.outFeatures, groups], data: async () => {
-        const { scales } = await of(matrix);
-        done(written += 1);
-        if (last) quantized.clear();
-        return scales;
-      } }];
+      yield [
+        `${name}_scale`,
+        {
+          shape: [matrix.outFeatures, groups],
+          data: async () => {
+            const { scales } = await of(matrix);
+            done((written += 1));
+            if (last) quantized.clear();
+            return scales;
+          },
+        },
+      ];
     }
-    for (const { matrix: { outFeatures, inFeatures }, name } of named) yield [`${name}_shape`, { shape: [2], dtype: 'I64', data: BigInt64Array.of(BigInt(outFeatures), BigInt(inFeatures)) }];
+    for (const {
+      matrix: { outFeatures, inFeatures },
+      name,
+    } of named) {
+      yield [
+        `${name}_shape`,
+        {
+          shape: [2],
+          dtype: 'I64',
+          data: BigInt64Array.of(BigInt(outFeatures), BigInt(inFeatures)),
+        },
+      ];
+    }
   }
-  const replaced = new Set(matrices.filter((matrix) => moduleOf(request, matrix) === matrix.name).map(({ weight }) => weight));
+  const replaced = new Set(
+    matrices
+      .filter((matrix) => moduleOf(request, matrix) === matrix.name)
+      .map(({ weight }) => weight),
+  );
   for (const [name, weight] of model.weights) {
     if (replaced.has(name) || weight.kind === 'packed') continue;
     const dtype = TYPES[weight.dtype]!;
-    yield [name, { shape: weight.shape, dtype, data: async () => (weight.kind === 'memory' ? weight.data : readBytes(weight)) }];
+    yield [
+      name,
+      {
+        shape: weight.shape,
+        dtype,
+        data: async () => (weight.kind === 'memory' ? weight.data : readBytes(weight)),
+      },
+    ];
   }
 }
 
 const words = (codes: number, { bits }: Scheme): number => Math.ceil((codes * bits) / 32);
 
 /** Zero points packed down the rows, int32 [words, groups], out of those of a row side by side. */
-function zeroWords({ zeroPoints }: Quantized, { inFeatures, outFeatures, scheme }: Matrix): Int32Array {
+function zeroWords(
+  { zeroPoints }: Quantized,
+  { inFeatures, outFeatures, scheme }: Matrix,
+): Int32Array {
   const { bits } = scheme;
   const { blocks, zeros } = blockSizes(inFeatures, scheme);
   const each = 32 / bits;
   const result = new Int32Array(words(outFeatures, scheme) * blocks);
-  for (let row = 0; row < outFeatures; row++) for (let block = 0; block < blocks; block++) {
-    const code = bits === 8 ? zeroPoints![row * zeros + block]! : (zeroPoints![row * zeros + (block >> 1)]! >> (block & 1 ? 4 : 0)) & 15;
-    result[Math.floor(row / each) * blocks + block]! |= code << (bits * (row % each));
+  for (let row = 0; row < outFeatures; row++) {
+    for (let block = 0; block < blocks; block++) {
+      const code =
+        bits === 8
+          ? zeroPoints![row * zeros + block]!
+          : (zeroPoints![row * zeros + (block >> 1)]! >> (block & 1 ? 4 : 0)) & 15;
+      result[Math.floor(row / each) * blocks + block]! |= code << (bits * (row % each));
+    }
   }
   return result;
 }
@@ -101,7 +194,12 @@ function savedConfig(request: FolderRequest): Record<string, unknown> {
     const known = schemes.get(key) ?? { scheme: matrix.scheme, targets: [] };
     schemes.set(key, known);
     // The class stands for the linears of the blocks that are like the first; names are stronger.
-    const target = matrix.name === head ? headName : known === schemes.values().next().value ? 'Linear' : matrix.name;
+    const target =
+      matrix.name === head
+        ? headName
+        : known === schemes.values().next().value
+          ? 'Linear'
+          : matrix.name;
     if (!known.targets.includes(target)) known.targets.push(target);
   }
   const modules = new Set(matrices.map((matrix) => moduleOf(request, matrix)));
@@ -111,10 +209,27 @@ function savedConfig(request: FolderRequest): Record<string, unknown> {
     ...model.config,
     ...(untied ? { tie_word_embeddings: false } : {}),
     quantization_config: {
-      quant_method: 'compressed-tensors', format: 'pack-quantized', quantization_status: 'compressed',
-      config_groups: Object.fromEntries([...schemes.values()].map(({ scheme: { bits, blockSize, symmetric }, targets }, index) => [`group_${index}`, {
-        targets, weights: { num_bits: bits, type: 'int', symmetric, strategy: 'group', group_size: blockSize, dynamic: false }, input_activations: null, output_activations: null,
-      }])),
+      quant_method: 'compressed-tensors',
+      format: 'pack-quantized',
+      quantization_status: 'compressed',
+      config_groups: Object.fromEntries(
+        [...schemes.values()].map(({ scheme: { bits, blockSize, symmetric }, targets }, index) => [
+          `group_${index}`,
+          {
+            targets,
+            weights: {
+              num_bits: bits,
+              type: 'int',
+              symmetric,
+              strategy: 'group',
+              group_size: blockSize,
+              dynamic: false,
+            },
+            input_activations: null,
+            output_activations: null,
+          },
+        ]),
+      ),
       ignore: [...linears].filter((name) => !modules.has(name)),
       kv_cache_scheme: null,
     },

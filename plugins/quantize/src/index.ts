@@ -30,13 +30,16 @@ const quantize = definePlugin({
     /** What the command loads with, in place of the options. */
     let asked: Bits | 'float' | undefined;
 
-    // Before adapters are made, so that what wraps these functions later stands on quantized products.
+    // Before adapters are made, so that what wraps these functions later stands on quantized
+    // products.
     hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model, { purpose }) => {
       if (purpose !== 'inference') return model;
       const bits = asked ?? context.options.bits;
       const packed = packedMatrices(model);
       if (packed.length > 0) {
-        if (asked === undefined && bits !== undefined) context.log.warn(`${model.source} is quantized already: quantize.bits is not for it`);
+        if (asked === undefined && bits !== undefined) {
+          context.log.warn(`${model.source} is quantized already: quantize.bits is not for it`);
+        }
         registerLowering(context, matMulNBitsOp, lowerMatMulNBits);
         await computePacked(model, packed, context.options, name, context.log);
         return model;
@@ -50,7 +53,9 @@ const quantize = definePlugin({
     const load: Loading['load'] = async (source, bits, signal) => {
       asked = bits;
       try {
-        return await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source, signal });
+        return await context
+          .resolve(MODELS)
+          .load({ role: 'policy', purpose: 'inference', source, signal });
       } finally {
         asked = undefined;
       }

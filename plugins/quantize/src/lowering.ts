@@ -1,8 +1,12 @@
-// How ONNX Runtime computes the op: MatMulNBits, whose kernels want the weight in a layout of their own (without it a product takes 200 times as long).
+// How ONNX Runtime computes the op: MatMulNBits, whose kernels want the weight in a layout of their
+// own (without it a product takes 200 times as long).
 import type { Lowering } from '@lmflow/plugin-engine-onnx';
 import type { MatMulNBitsAttributes } from './op.ts';
 
-/** Rows from which 4-bit codes are better widened to float32 once a product than multiplied as integers, which is also more exact. */
+/**
+ * Rows from which 4-bit codes are better widened to float32 once a product than multiplied as
+ * integers, which is also more exact.
+ */
 const MANY_ROWS = 32;
 const ACCURACY = { float: 1, int8: 4 } as const;
 
@@ -12,6 +16,12 @@ export const lowerMatMulNBits: Lowering<MatMulNBitsAttributes> = (emit, node) =>
   emit.needPrepacking();
   emit.result(node, 'MatMulNBits', emit.tensors(node.inputs), {
     domain: 'com.microsoft',
-    attributes: { bits, block_size: blockSize, K: inFeatures, N: outFeatures, accuracy_level: ACCURACY[widened ? 'float' : activations] },
+    attributes: {
+      bits,
+      block_size: blockSize,
+      K: inFeatures,
+      N: outFeatures,
+      accuracy_level: ACCURACY[widened ? 'float' : activations],
+    },
   });
 };

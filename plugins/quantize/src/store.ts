@@ -1,6 +1,15 @@
-// The quantized form of a model's matrices: made one tensor at a time into files that the engine maps, those of a block that may share an input in one, or in memory for weights that have no file.
+// The quantized form of a model's matrices: made one tensor at a time into files that the engine
+// maps, those of a block that may share an input in one, or in memory for weights that have no
+// file.
 import { isDeepStrictEqual } from 'node:util';
-import { cacheFolder, derivedFile, isLMFlowError, type LinearLayer, type Logger, type Model } from '@lmflow/sdk';
+import {
+  cacheFolder,
+  derivedFile,
+  isLMFlowError,
+  type LinearLayer,
+  type Logger,
+  type Model,
+} from '@lmflow/sdk';
 import type { DType, WeightSource } from '@lmflow/sdk/graph';
 import { blockSizes, quantize, type Quantized, type Scheme } from './blocks.ts';
 import { cacheNotWritten } from './errors.ts';
@@ -12,9 +21,15 @@ const FORMAT = 2;
 const ALIGNMENT = 64;
 
 /** A matrix to quantize: a linear, or the head's weight. */
-export type Matrix = Pick<LinearLayer, 'name' | 'weight' | 'inFeatures' | 'outFeatures' | 'layout' | 'layer'> & { readonly scheme: Scheme };
+export type Matrix = Pick<
+  LinearLayer,
+  'name' | 'weight' | 'inFeatures' | 'outFeatures' | 'layout' | 'layer'
+> & { readonly scheme: Scheme };
 
-/** Matrices of the same columns and scheme, one above the other: rows of several can be multiplied at once. */
+/**
+ * Matrices of the same columns and scheme, one above the other: rows of several can be multiplied
+ * at once.
+ */
 export interface StoredGroup {
   readonly scheme: Scheme;
   readonly inFeatures: number;
@@ -33,7 +48,12 @@ export interface StoredMatrix extends Matrix {
 }
 
 /** By name. Peak memory is one tensor in float32 and a group's codes. */
-export async function storeMatrices(model: Model, matrices: readonly Matrix[], cacheDir: string | undefined, log: Logger): Promise<Map<string, StoredMatrix>> {
+export async function storeMatrices(
+  model: Model,
+  matrices: readonly Matrix[],
+  cacheDir: string | undefined,
+  log: Logger,
+): Promise<Map<string, StoredMatrix>> {
   const folder = cacheDir ?? cacheFolder('quantize');
   const stored = new Map<string, StoredMatrix>();
   let made = 0;
@@ -63,55 +83,117 @@ export function rowsOf(part: WeightSource, from: number, count: number): WeightS
   return { ...part, shape, offset: part.offset + from * width, byteLength: count * width };
 }
 
-/** Neighbours of a block that can be read with the same input: q, k and v, or gate and up, among others. */
+/**
+ * Neighbours of a block that can be read with the same input: q, k and v, or gate and up, among
+ * others.
+ */
 export function groupsOf(model: Model, matrices: readonly Matrix[]): Matrix[][] {
   const groups: Matrix[][] = [];
   for (const matrix of matrices) {
     const first = groups.at(-1)?.[0];
     const kindOf = ({ weight }: Matrix): string => model.weights.get(weight)!.kind;
-    const alike = first && first.layer === matrix.layer && first.inFeatures === matrix.inFeatures && kindOf(first) === kindOf(matrix) && isDeepStrictEqual(first.scheme, matrix.scheme);
+    const alike =
+      first &&
+      first.layer === matrix.layer &&
+      first.inFeatures === matrix.inFeatures &&
+      kindOf(first) === kindOf(matrix) &&
+      isDeepStrictEqual(first.scheme, matrix.scheme);
     if (alike && matrix.layer !== undefined) groups.at(-1)!.push(matrix);
     else groups.push([matrix]);
   }
   return groups;
 }
 
-interface Part { readonly dtype: DType; readonly shape: readonly number[]; readonly byteLength: number }
+interface Part {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+}
 
-async function storeGroup(model: Model, matrices: readonly Matrix[], folder: string): Promise<{ readonly group: StoredGroup; readonly made: boolean }> {
+async function storeGroup(
+  model: Model,
+  matrices: readonly Matrix[],
+  folder: string,
+): Promise<{ readonly group: StoredGroup; readonly made: boolean }> {
   const { inFeatures, scheme } = matrices[0]!;
   const { blocks, blob, zeros } = blockSizes(inFeatures, scheme);
   const rows = matrices.reduce((sum, { outFeatures }) => sum + outFeatures, 0);
   const parts: readonly Part[] = [
     { dtype: 'uint8', shape: [rows, blocks, blob], byteLength: rows * blocks * blob },
     { dtype: 'float32', shape: [rows, blocks], byteLength: 4 * rows * blocks },
-    ...(scheme.symmetric ? [] : [{ dtype: 'uint8' as const, shape: [rows, zeros], byteLength: rows * zeros }]),
+    ...(scheme.symmetric
+      ? []
+      : [{ dtype: 'uint8' as const, shape: [rows, zeros], byteLength: rows * zeros }]),
   ];
-  const settled = ([packed, scales, zeroPoints]: readonly WeightSource[]): StoredGroup => ({ scheme, inFeatures, packed: packed!, scales: scales!, zeroPoints });
+  const settled = ([packed, scales, zeroPoints]: readonly WeightSource[]): StoredGroup => ({
+    scheme,
+    inFeatures,
+    packed: packed!,
+    scales: scales!,
+    zeroPoints,
+  });
   const weights = matrices.map((matrix) => model.weights.get(matrix.weight)!);
   const packed = weights.filter((weight) => weight.kind === 'packed');
   const inPlace = packed.length > 0 ? groupInPlace(packed, matrices[0]!) : undefined;
   if (inPlace) return { made: false, group: inPlace };
-  const [weight, ...others] = weights.flatMap((source) => (source.kind === 'packed' ? filesOf(source) : source.kind === 'file' ? [source] : []));
+  const [weight, ...others] = weights.flatMap((source) =>
+    source.kind === 'packed' ? filesOf(source) : source.kind === 'file' ? [source] : [],
+  );
   if (!weight) {
     const arrays = await quantizeGroup(model, matrices, parts);
-    return { made: false, group: settled(parts.map(({ dtype, shape }, index) => ({ kind: 'memory', dtype, shape, data: arrays[index]! }))) };
+    return {
+      made: false,
+      group: settled(
+        parts.map(({ dtype, shape }, index) => ({
+          kind: 'memory',
+          dtype,
+          shape,
+          data: arrays[index]!,
+        })),
+      ),
+    };
   }
-  const offsets = parts.map((_, index) => parts.slice(0, index).reduce((sum, { byteLength }) => sum + padded(byteLength), 0));
+  const offsets = parts.map((_, index) =>
+    parts.slice(0, index).reduce((sum, { byteLength }) => sum + padded(byteLength), 0),
+  );
   const { path, made } = await derivedFile({
-    folder, weight, others, byteLength: parts.reduce((sum, { byteLength }) => sum + padded(byteLength), 0), key: { format: FORMAT, layouts: matrices.map(({ layout }) => layout), scheme },
-    make: async () => (await quantizeGroup(model, matrices, parts)).flatMap((array) => [bytesOf(array), new Uint8Array(padded(array.byteLength) - array.byteLength)]),
-  }).catch((error: unknown) => { throw isLMFlowError(error) ? error : cacheNotWritten(folder, error); });
-  return { made, group: settled(parts.map((part, index) => ({ kind: 'file', path, offset: offsets[index]!, ...part }))) };
+    folder,
+    weight,
+    others,
+    byteLength: parts.reduce((sum, { byteLength }) => sum + padded(byteLength), 0),
+    key: { format: FORMAT, layouts: matrices.map(({ layout }) => layout), scheme },
+    make: async () =>
+      (await quantizeGroup(model, matrices, parts)).flatMap((array) => [
+        bytesOf(array),
+        new Uint8Array(padded(array.byteLength) - array.byteLength),
+      ]),
+  }).catch((error: unknown) => {
+    throw isLMFlowError(error) ? error : cacheNotWritten(folder, error);
+  });
+  return {
+    made,
+    group: settled(
+      parts.map((part, index) => ({ kind: 'file', path, offset: offsets[index]!, ...part })),
+    ),
+  };
 }
 
 /** The parts of a group, filled matrix after matrix. */
-async function quantizeGroup(model: Model, matrices: readonly Matrix[], parts: readonly Part[]): Promise<(Uint8Array | Float32Array)[]> {
-  const arrays = parts.map(({ dtype, byteLength }) => (dtype === 'float32' ? new Float32Array(byteLength / 4) : new Uint8Array(byteLength)));
+async function quantizeGroup(
+  model: Model,
+  matrices: readonly Matrix[],
+  parts: readonly Part[],
+): Promise<(Uint8Array | Float32Array)[]> {
+  const arrays = parts.map(({ dtype, byteLength }) =>
+    dtype === 'float32' ? new Float32Array(byteLength / 4) : new Uint8Array(byteLength),
+  );
   const filled = arrays.map(() => 0);
   for (const matrix of matrices) {
     const weight = model.weights.get(matrix.weight)!;
-    const { packed, scales, zeroPoints } = weight.kind === 'packed' ? await repacked(weight, matrix) : quantizeMatrix(await model.read(matrix.weight), matrix);
+    const { packed, scales, zeroPoints } =
+      weight.kind === 'packed'
+        ? await repacked(weight, matrix)
+        : quantizeMatrix(await model.read(matrix.weight), matrix);
     [packed, scales, zeroPoints].forEach((numbers, index) => {
       if (!numbers) return;
       arrays[index]!.set(numbers, filled[index]);
@@ -122,13 +204,25 @@ async function quantizeGroup(model: Model, matrices: readonly Matrix[], parts: r
 }
 
 /** A matrix in the file's layout, quantized along [outFeatures, inFeatures]. */
-export function quantizeMatrix(numbers: Float32Array, { inFeatures, outFeatures, layout, scheme }: Matrix): Quantized {
-  return quantize(layout === 'out-in' ? numbers : transposed(numbers, inFeatures, outFeatures), outFeatures, inFeatures, scheme);
+export function quantizeMatrix(
+  numbers: Float32Array,
+  { inFeatures, outFeatures, layout, scheme }: Matrix,
+): Quantized {
+  return quantize(
+    layout === 'out-in' ? numbers : transposed(numbers, inFeatures, outFeatures),
+    outFeatures,
+    inFeatures,
+    scheme,
+  );
 }
 
 function transposed(numbers: Float32Array, rows: number, columns: number): Float32Array {
   const result = new Float32Array(numbers.length);
-  for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) result[column * rows + row] = numbers[row * columns + column]!;
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      result[column * rows + row] = numbers[row * columns + column]!;
+    }
+  }
   return result;
 }
 

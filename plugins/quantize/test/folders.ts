@@ -17,8 +17,20 @@ export function fixtureFolder(path: string): string {
   const folder = temporary(path.replaceAll('/', '-'));
   cpSync(join(root, 'test/fixtures', path), folder, { recursive: true });
   const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify({ version: '1.0', truncation: null, padding: null, added_tokens: [], normalizer: null,
-    pre_tokenizer: { type: 'Whitespace' }, post_processor: null, decoder: null, model: { type: 'WordLevel', vocab, unk_token: 't0' } }));
+  writeFileSync(
+    join(folder, 'tokenizer.json'),
+    JSON.stringify({
+      version: '1.0',
+      truncation: null,
+      padding: null,
+      added_tokens: [],
+      normalizer: null,
+      pre_tokenizer: { type: 'Whitespace' },
+      post_processor: null,
+      decoder: null,
+      model: { type: 'WordLevel', vocab, unk_token: 't0' },
+    }),
+  );
   writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ eos_token: 't1' }));
   return folder;
 }
@@ -28,18 +40,43 @@ export async function wideFolder(): Promise<string> {
   const folder = fixtureFolder('families/llama');
   const [hidden, intermediate, keyValue, vocabulary] = [64, 96, 32, 96];
   let drawn = 0;
-  const random = (rows: number, columns: number): TensorToWrite => ({ shape: [rows, columns], data: Float32Array.from({ length: rows * columns }, () => 0.2 * randomStream(1, 'wide').normal(drawn++)) });
+  const random = (rows: number, columns: number): TensorToWrite => ({
+    shape: [rows, columns],
+    data: Float32Array.from(
+      { length: rows * columns },
+      () => 0.2 * randomStream(1, 'wide').normal(drawn++),
+    ),
+  });
   const ones: TensorToWrite = { shape: [hidden], data: new Float32Array(hidden).fill(1) };
   const blocks = [0, 1].map((layer) => `model.layers.${layer}`);
   await writeCheckpoint(folder, [
-    ['model.embed_tokens.weight', random(vocabulary, hidden)], ['lm_head.weight', random(vocabulary, hidden)], ['model.norm.weight', ones],
+    ['model.embed_tokens.weight', random(vocabulary, hidden)],
+    ['lm_head.weight', random(vocabulary, hidden)],
+    ['model.norm.weight', ones],
     ...blocks.flatMap((block): [string, TensorToWrite][] => [
-      [`${block}.input_layernorm.weight`, ones], [`${block}.post_attention_layernorm.weight`, ones],
-      [`${block}.self_attn.q_proj.weight`, random(hidden, hidden)], [`${block}.self_attn.k_proj.weight`, random(keyValue, hidden)], [`${block}.self_attn.v_proj.weight`, random(keyValue, hidden)], [`${block}.self_attn.o_proj.weight`, random(hidden, hidden)],
-      [`${block}.mlp.gate_proj.weight`, random(intermediate, hidden)], [`${block}.mlp.up_proj.weight`, random(intermediate, hidden)], [`${block}.mlp.down_proj.weight`, random(hidden, intermediate)],
+      [`${block}.input_layernorm.weight`, ones],
+      [`${block}.post_attention_layernorm.weight`, ones],
+      [`${block}.self_attn.q_proj.weight`, random(hidden, hidden)],
+      [`${block}.self_attn.k_proj.weight`, random(keyValue, hidden)],
+      [`${block}.self_attn.v_proj.weight`, random(keyValue, hidden)],
+      [`${block}.self_attn.o_proj.weight`, random(hidden, hidden)],
+      [`${block}.mlp.gate_proj.weight`, random(intermediate, hidden)],
+      [`${block}.mlp.up_proj.weight`, random(intermediate, hidden)],
+      [`${block}.mlp.down_proj.weight`, random(hidden, intermediate)],
     ]),
   ]);
-  const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Record<string, unknown>;
-  writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, hidden_size: hidden, intermediate_size: intermediate, head_dim: 16 }));
+  const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >;
+  writeFileSync(
+    join(folder, 'config.json'),
+    JSON.stringify({
+      ...config,
+      hidden_size: hidden,
+      intermediate_size: intermediate,
+      head_dim: 16,
+    }),
+  );
   return folder;
 }

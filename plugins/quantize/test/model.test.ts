@@ -1,4 +1,5 @@
-// Whole models through a kernel: a quantized model's logits are those of a float model with the numbers that the codes stand for.
+// Whole models through a kernel: a quantized model's logits are those of a float model with the
+// numbers that the codes stand for.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -17,10 +18,17 @@ import { fixtureFolder, root, temporary } from './folders.ts';
 const fixture = (family: string): string => fixtureFolder(`families/${family}`);
 const cacheDir = temporary('cache');
 
-async function logits(source: string, config: Record<string, unknown>, change: (model: Model) => Promise<void> = async () => undefined, purpose: 'training' | 'inference' = 'inference'): Promise<Float32Array> {
+async function logits(
+  source: string,
+  config: Record<string, unknown>,
+  change: (model: Model) => Promise<void> = async () => undefined,
+  purpose: 'training' | 'inference' = 'inference',
+): Promise<Float32Array> {
   const { kernel } = await createTestKernel({ presets: [inference], config });
   try {
-    const model = await kernel.resolve(MODELS).load({ role: config['lora'] ? 'policy' : 'reference', purpose, source });
+    const model = await kernel
+      .resolve(MODELS)
+      .load({ role: config['lora'] ? 'policy' : 'reference', purpose, source });
     await change(model);
     const run = new RowLogits(kernel.resolve(ENGINE), model);
     return await run.of(Int32Array.from({ length: 12 }, (_, index) => (index * 7) % 90));
@@ -29,36 +37,70 @@ async function logits(source: string, config: Record<string, unknown>, change: (
   }
 }
 
-const apart = (a: Float32Array, b: Float32Array): number => Math.sqrt(a.reduce((sum, number, index) => sum + (number - b[index]!) ** 2, 0) / b.reduce((sum, number) => sum + number * number, 0));
+const apart = (a: Float32Array, b: Float32Array): number =>
+  Math.sqrt(
+    a.reduce((sum, number, index) => sum + (number - b[index]!) ** 2, 0) /
+      b.reduce((sum, number) => sum + number * number, 0),
+  );
 
-/** Gives a float model the numbers that the codes stand for; a head that an adapter brings whole (`ownHead`) is left alone. */
-async function decomposed(model: Model, bits: Bits, options: QuantizeOptions, ownHead = false): Promise<void> {
+/**
+ * Gives a float model the numbers that the codes stand for; a head that an adapter brings whole
+ * (`ownHead`) is left alone.
+ */
+async function decomposed(
+  model: Model,
+  bits: Bits,
+  options: QuantizeOptions,
+  ownHead = false,
+): Promise<void> {
   const { matrices, head } = chosenMatrices(model, bits, options);
-  const own = new Map(await Promise.all(matrices.map(async (matrix) => {
-    const { inFeatures, outFeatures } = matrix;
-    const numbers = dequantize(quantizeMatrix(await model.read(matrix.weight), matrix), outFeatures, inFeatures, matrix.scheme);
-    return [matrix.name, { numbers, shape: [outFeatures, inFeatures] }] as const;
-  })));
+  const own = new Map(
+    await Promise.all(
+      matrices.map(async (matrix) => {
+        const { inFeatures, outFeatures } = matrix;
+        const numbers = dequantize(
+          quantizeMatrix(await model.read(matrix.weight), matrix),
+          outFeatures,
+          inFeatures,
+          matrix.scheme,
+        );
+        return [matrix.name, { numbers, shape: [outFeatures, inFeatures] }] as const;
+      }),
+    ),
+  );
   const { matmul, head: inner } = model.build;
   model.build.matmul = (trace, x, layer) => {
     const one = own.get(layer.name);
-    return one ? matMul(x, trace.graph.constant(one.numbers, one.shape, 'float32'), { transposeB: true }) : matmul(trace, x, layer);
+    return one
+      ? matMul(x, trace.graph.constant(one.numbers, one.shape, 'float32'), { transposeB: true })
+      : matmul(trace, x, layer);
   };
   if (ownHead) return;
   const { numbers, shape } = own.get(head!)!;
-  model.build.head = (trace, hidden) => ({ hidden: inner(trace, hidden).hidden, weight: trace.graph.constant(numbers, shape, 'float32') });
+  model.build.head = (trace, hidden) => ({
+    hidden: inner(trace, hidden).hidden,
+    weight: trace.graph.constant(numbers, shape, 'float32'),
+  });
 }
 
-for (const family of ['llama', 'gpt2', 'qwen2', 'llama-bf16']) for (const bits of [4, 8] as const) {
-  test(`${family}, ${bits} bits: computes with the numbers of the codes, in the blocks and in the head; the embedding stays float`, async () => {
-    const folder = fixture(family);
-    const options = quantizeOptions.parse({ bits, blockSize: 16, activations: 'float', cacheDir, headBits: 4 });
-    const found = await logits(folder, { quantize: options });
-    const expected = await logits(folder, {}, (model) => decomposed(model, bits, options));
-    assert.ok(apart(found, expected) < 1e-5, `relative difference ${apart(found, expected)}`);
-    const float = await logits(folder, {});
-    assert.ok(apart(found, float) > 1e-3, 'it is not the float model');
-  });
+for (const family of ['llama', 'gpt2', 'qwen2', 'llama-bf16']) {
+  for (const bits of [4, 8] as const) {
+    test(`${family}, ${bits} bits: computes with the numbers of the codes, in the blocks and in the head; the embedding stays float`, async () => {
+      const folder = fixture(family);
+      const options = quantizeOptions.parse({
+        bits,
+        blockSize: 16,
+        activations: 'float',
+        cacheDir,
+        headBits: 4,
+      });
+      const found = await logits(folder, { quantize: options });
+      const expected = await logits(folder, {}, (model) => decomposed(model, bits, options));
+      assert.ok(apart(found, expected) < 1e-5, `relative difference ${apart(found, expected)}`);
+      const float = await logits(folder, {});
+      assert.ok(apart(found, float) > 1e-3, 'it is not the float model');
+    });
+  }
 }
 
 const adapters = join(root, 'test/fixtures/adapters/llama');
@@ -66,11 +108,22 @@ for (const kind of readdirSync(adapters)) {
   test(`adapter "${kind}" of PEFT on 4 bits, unmerged: that of the numbers of the codes`, async () => {
     const folder = fixture('llama');
     const lora = { adapter: join(adapters, kind) };
-    const options = quantizeOptions.parse({ bits: 4, blockSize: 16, activations: 'float', cacheDir, headBits: 4 });
+    const options = quantizeOptions.parse({
+      bits: 4,
+      blockSize: 16,
+      activations: 'float',
+      cacheDir,
+      headBits: 4,
+    });
     const found = await logits(folder, { quantize: options, lora });
-    const expected = await logits(folder, { lora }, (model) => decomposed(model, 4, options, kind === 'head'));
+    const expected = await logits(folder, { lora }, (model) =>
+      decomposed(model, 4, options, kind === 'head'),
+    );
     assert.ok(apart(found, expected) < 1e-5, `relative difference ${apart(found, expected)}`);
-    assert.ok(apart(found, await logits(folder, { quantize: options })) > 1e-3, 'the adapter counts');
+    assert.ok(
+      apart(found, await logits(folder, { quantize: options })) > 1e-3,
+      'the adapter counts',
+    );
     assert.ok(apart(found, await logits(folder, { lora })) > 1e-3, 'the codes count');
   });
 }
@@ -80,10 +133,22 @@ for (const family of ['llama', 'qwen2', 'gpt2']) {
     let products: readonly number[] = [];
     const count = async (model: Model): Promise<void> => {
       const graph = new Graph();
-      const trace: Trace = { graph, model, batchSize: 1, length: 12, mode: 'inference', input: (name) => graph.input(name, 'int32', [1, 12]),
-        positions: graph.input('positions', 'int32', [1, 12]), dropoutMask: () => { throw new Error('no dropout'); } };
+      const trace: Trace = {
+        graph,
+        model,
+        batchSize: 1,
+        length: 12,
+        mode: 'inference',
+        input: (name) => graph.input(name, 'int32', [1, 12]),
+        positions: graph.input('positions', 'int32', [1, 12]),
+        dropoutMask: () => {
+          throw new Error('no dropout');
+        },
+      };
       forward(trace);
-      products = graph.nodes.filter(({ op }) => op === matMulNBitsOp).map(({ outputs }) => outputs[0]!.shape[1]!);
+      products = graph.nodes
+        .filter(({ op }) => op === matMulNBitsOp)
+        .map(({ outputs }) => outputs[0]!.shape[1]!);
       const { numLayers } = model.architecture;
       assert.is(products.length, 4 * numLayers, products.join());
     };
@@ -95,20 +160,33 @@ for (const family of ['llama', 'qwen2', 'gpt2']) {
 test('without bits, and in training, nothing is quantized; int8 activations are near float ones; the cache is used again', async () => {
   const folder = fixture('llama');
   const float = await logits(folder, {});
-  assert.equal(await logits(folder, { quantize: { bits: 4, cacheDir } }, undefined, 'training'), float);
+  assert.equal(
+    await logits(folder, { quantize: { bits: 4, cacheDir } }, undefined, 'training'),
+    float,
+  );
   const own = temporary('again');
   const first = await logits(folder, { quantize: { bits: 8, cacheDir: own } });
   const files = readdirSync(own, { recursive: true }).length;
-  const rounded = await logits(folder, { quantize: { bits: 8, cacheDir: own, activations: 'float' } });
-  // These random weights amplify: what 8 bits of weights change is the measure for what 8 bits of activations may.
-  assert.ok(apart(rounded, float) < 0.05 && apart(first, rounded) < 2 * apart(rounded, float), `weights ${apart(rounded, float)}, activations ${apart(first, rounded)}`);
+  const rounded = await logits(folder, {
+    quantize: { bits: 8, cacheDir: own, activations: 'float' },
+  });
+  // These random weights amplify: what 8 bits of weights change is the measure for what 8 bits of
+  // activations may.
+  assert.ok(
+    apart(rounded, float) < 0.05 && apart(first, rounded) < 2 * apart(rounded, float),
+    `weights ${apart(rounded, float)}, activations ${apart(first, rounded)}`,
+  );
   assert.equal(await logits(folder, { quantize: { bits: 8, cacheDir: own } }), first);
   assert.is(readdirSync(own, { recursive: true }).length, files);
 });
 
 test('exclude: unknown patterns and nothing left are errors', async () => {
   const folder = fixture('llama');
-  const code = async (config: Record<string, unknown>): Promise<string> => logits(folder, { quantize: { bits: 4, cacheDir, ...config } }).then(() => 'none', (error: { code: string }) => error.code);
+  const code = async (config: Record<string, unknown>): Promise<string> =>
+    logits(folder, { quantize: { bits: 4, cacheDir, ...config } }).then(
+      () => 'none',
+      (error: { code: string }) => error.code,
+    );
   assert.is(await code({ exclude: ['nothing_proj'] }), 'LMFLOW_QUANTIZE_UNKNOWN_MODULE');
   assert.is(await code({ exclude: ['.*'], headBits: 'float' }), 'LMFLOW_QUANTIZE_NOTHING');
   assert.is(await code({ exclude: ['down_proj'] }), 'none');

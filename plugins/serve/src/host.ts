@@ -1,5 +1,6 @@
-// The main thread's side of the server: starts the HTTP thread and runs its jobs. HTTP lives in a thread of its own because computing
-// blocks this one: connections, limits, /health and aborts are handled while a step runs.
+// The main thread's side of the server: starts the HTTP thread and runs its jobs. HTTP lives in a
+// thread of its own because computing blocks this one: connections, limits, /health and aborts are
+// handled while a step runs.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -31,18 +32,35 @@ export interface RunningServer {
 }
 
 /** Starts serving; resolves once it listens. Throws LMFLOW_SERVE_LISTEN. */
-export async function startServer({ generator, models, options, log, version, section = {} }: ServerRequest): Promise<RunningServer> {
-  const settings: ThreadSettings = { options, version, models: [...models].map(([id, model]) => describe(id, model, models, section)) };
+export async function startServer({
+  generator,
+  models,
+  options,
+  log,
+  version,
+  section = {},
+}: ServerRequest): Promise<RunningServer> {
+  const settings: ThreadSettings = {
+    options,
+    version,
+    models: [...models].map(([id, model]) => describe(id, model, models, section)),
+  };
   const worker = startThread(settings);
   const runner: JobRunner = { generator, models, options, log, section };
   const running = new Map<number, AbortController>();
-  const say = (message: ToThread): void => { worker.postMessage(message); };
+  const say = (message: ToThread): void => {
+    worker.postMessage(message);
+  };
   let closed = false;
   let tellListening: (url: string) => void;
   let tellFailed: (error: Error) => void;
-  const listening = new Promise<string>((resolve, reject) => [tellListening, tellFailed] = [resolve, reject]);
+  const listening = new Promise<string>(
+    (resolve, reject) => ([tellListening, tellFailed] = [resolve, reject]),
+  );
   const ended = new Promise<void>((resolve, reject) => {
-    worker.on('error', (error) => { fail(threadEnded(messageOf(error), error)); });
+    worker.on('error', (error) => {
+      fail(threadEnded(messageOf(error), error));
+    });
     worker.on('exit', (code) => {
       if (closed) resolve();
       else fail(threadEnded(`exit code ${code}`));
@@ -56,18 +74,32 @@ export async function startServer({ generator, models, options, log, version, se
   ended.catch(() => undefined);
   worker.on('message', (message: ToMain) => {
     switch (message.kind) {
-      case 'listening': tellListening(message.url); break;
-      case 'cannot-listen': closed = true; tellFailed(cannotListen(options.host, options.port, message.why)); break;
+      case 'listening':
+        tellListening(message.url);
+        break;
+      case 'cannot-listen':
+        closed = true;
+        tellFailed(cannotListen(options.host, options.port, message.why));
+        break;
       case 'start': {
         const controller = new AbortController();
         running.set(message.id, controller);
-        const tell = (event: Parameters<Parameters<typeof runJob>[3]>[0]): void => say({ kind: 'event', id: message.id, event });
-        void runJob(runner, message.job, controller.signal, tell).finally(() => running.delete(message.id));
+        const tell = (event: Parameters<Parameters<typeof runJob>[3]>[0]): void =>
+          say({ kind: 'event', id: message.id, event });
+        void runJob(runner, message.job, controller.signal, tell).finally(() =>
+          running.delete(message.id),
+        );
         break;
       }
-      case 'abort': running.get(message.id)?.abort(); break;
-      case 'log': log[message.level](message.text); break;
-      case 'closed': closed = true; break;
+      case 'abort':
+        running.get(message.id)?.abort();
+        break;
+      case 'log':
+        log[message.level](message.text);
+        break;
+      case 'closed':
+        closed = true;
+        break;
     }
   });
   const url = await listening;
@@ -78,10 +110,21 @@ export async function startServer({ generator, models, options, log, version, se
   return { url, ended, stop };
 }
 
-function describe(id: string, model: Model, models: ReadonlyMap<string, Model>, section: Readonly<Record<string, unknown>>): ModelInfo {
+function describe(
+  id: string,
+  model: Model,
+  models: ReadonlyMap<string, Model>,
+  section: Readonly<Record<string, unknown>>,
+): ModelInfo {
   const parent = [...models].find(([, other]) => other === model.base)?.[0];
   const format = toolFormat(model.tokenizer.chatTemplate);
-  return { id, created: Math.floor(Date.now() / 1000), contextLength: contextLength(model, section), ...(format ? { toolFormat: format } : {}), ...(parent === undefined ? {} : { parent }) };
+  return {
+    id,
+    created: Math.floor(Date.now() / 1000),
+    contextLength: contextLength(model, section),
+    ...(format ? { toolFormat: format } : {}),
+    ...(parent === undefined ? {} : { parent }),
+  };
 }
 
 function startThread(workerData: ThreadSettings): Worker {
@@ -90,5 +133,8 @@ function startThread(workerData: ThreadSettings): Worker {
   if (!file.endsWith('.ts')) return new Worker(new URL(url), { workerData });
   // run from source: a thread has no TypeScript loader of its own
   const loader = import.meta.resolve('tsx/esm/api');
-  return new Worker(`import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(url)}); })`, { eval: true, workerData });
+  return new Worker(
+    `import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(url)}); })`,
+    { eval: true, workerData },
+  );
 }

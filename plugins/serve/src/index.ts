@@ -25,21 +25,48 @@ const serve = definePlugin({
       summary: 'Serves a model over HTTP: the API of OpenAI, and a chat page.',
       sections: ['model', 'serve', 'lora'],
       unsupported: forTraining,
-      examples: ['lmflow serve --model out/my-model', 'lmflow serve --model org/model --lora-adapters poet=out/poet,chef=out/chef', 'LMFLOW_API_KEY=secret lmflow serve --model out/my-model --serve-port 9000'],
+      examples: [
+        'lmflow serve --model out/my-model',
+        'lmflow serve --model org/model --lora-adapters poet=out/poet,chef=out/chef',
+        'LMFLOW_API_KEY=secret lmflow serve --model out/my-model --serve-port 9000',
+      ],
       run: async ({ config, signal }: CommandInvocation) => {
         if (config.model === undefined) throw modelMissing();
         const apiKey = context.options.apiKey ?? (process.env['LMFLOW_API_KEY'] || undefined);
         const options = { ...context.options, ...(apiKey === undefined ? {} : { apiKey }) };
-        // Short-lived objects of long answers survive into the old generation, which V8 lets double: under load memory would go up and down by 50 MB.
+        // Short-lived objects of long answers survive into the old generation, which V8 lets
+        // double: under load memory would go up and down by 50 MB.
         setFlagsFromString('--heap-growing-percent=20');
         const generator = resolve(GENERATOR);
-        const model = await resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
+        const model = await resolve(MODELS).load({
+          role: 'policy',
+          purpose: 'inference',
+          source: config.model,
+          signal,
+        });
         const id = options.modelName ?? basename(config.model.replace(/[/\\]+$/, ''));
-        if (!isLoopback(options.host) && apiKey === undefined && options.apiKeys.length === 0) log.warn(`serving on ${options.host} without an API key: whoever reaches this address can use the model`);
+        if (!isLoopback(options.host) && apiKey === undefined && options.apiKeys.length === 0) {
+          log.warn(
+            `serving on ${options.host} without an API key: whoever reaches this address can use the model`,
+          );
+        }
         if (model.adapters?.has(id)) throw nameTaken(id);
-        const server = await startServer({ generator, models: new Map([[id, model], ...model.adapters ?? []]), options, log, version, section: (config['generate'] ?? {}) });
-        log.event('serving', { url: server.url, model: id, adapters: [...model.adapters?.keys() ?? []] }, `serving ${[id, ...model.adapters?.keys() ?? []].join(', ')} at ${server.url}${options.chatPage ? '/ (chat page)' : ''}, API at ${server.url}/v1; Ctrl-C ends`);
-        const stop = (): void => { void server.stop().catch(() => undefined); };
+        const server = await startServer({
+          generator,
+          models: new Map([[id, model], ...(model.adapters ?? [])]),
+          options,
+          log,
+          version,
+          section: config['generate'] ?? {},
+        });
+        log.event(
+          'serving',
+          { url: server.url, model: id, adapters: [...(model.adapters?.keys() ?? [])] },
+          `serving ${[id, ...(model.adapters?.keys() ?? [])].join(', ')} at ${server.url}${options.chatPage ? '/ (chat page)' : ''}, API at ${server.url}/v1; Ctrl-C ends`,
+        );
+        const stop = (): void => {
+          void server.stop().catch(() => undefined);
+        };
         if (signal.aborted) stop();
         signal.addEventListener('abort', stop, { once: true });
         try {

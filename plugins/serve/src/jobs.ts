@@ -1,5 +1,12 @@
 // Runs the jobs of the HTTP thread on the main thread, where model and engine are.
-import { isLMFlowError, messageOf, type GenerationOptions, type Logger, type Model, type TextGenerator } from '@lmflow/sdk';
+import {
+  isLMFlowError,
+  messageOf,
+  type GenerationOptions,
+  type Logger,
+  type Model,
+  type TextGenerator,
+} from '@lmflow/sdk';
 import type { Job, JobEvent } from './messages.ts';
 import type { ServeOptions } from './options.ts';
 import { scored } from './scores.ts';
@@ -8,13 +15,21 @@ export interface JobRunner {
   readonly generator: TextGenerator;
   readonly models: ReadonlyMap<string, Model>;
   readonly options: Pick<ServeOptions, 'maxPromptTokens' | 'maxTokens'>;
-  /** The section `generate` of the configuration: its settings are defaults of the generator, which are not overruled here. */
+  /**
+   * The section `generate` of the configuration: its settings are defaults of the generator, which
+   * are not overruled here.
+   */
   readonly section: Readonly<Record<string, unknown>>;
   readonly log: Logger;
 }
 
 /** Runs one job, telling what becomes of it; never rejects. */
-export async function runJob(runner: JobRunner, job: Job, signal: AbortSignal, tell: (event: JobEvent) => void): Promise<void> {
+export async function runJob(
+  runner: JobRunner,
+  job: Job,
+  signal: AbortSignal,
+  tell: (event: JobEvent) => void,
+): Promise<void> {
   const { generator, log } = runner;
   const model = runner.models.get(job.model)!;
   try {
@@ -25,12 +40,29 @@ export async function runJob(runner: JobRunner, job: Job, signal: AbortSignal, t
     const options = { ...defaults(model, runner.section), ...limited };
     tell({ kind: 'started', promptTokens: prompt.length });
     const last = new Map<number, number>();
-    for await (const { index, text, tokens, finishReason } of generator.streamInference({ model, prompt, options, signal })) {
-      const scores = options.logprobs === undefined ? undefined : scored(model.tokenizer, tokens, last.get(index) ?? prompt.at(-1));
+    for await (const { index, text, tokens, finishReason } of generator.streamInference({
+      model,
+      prompt,
+      options,
+      signal,
+    })) {
+      const scores =
+        options.logprobs === undefined
+          ? undefined
+          : scored(model.tokenizer, tokens, last.get(index) ?? prompt.at(-1));
       if (tokens.length > 0) last.set(index, tokens.at(-1)!.id);
-      tell({ kind: 'piece', index, text, tokens: tokens.length, ...(scores ? { scores } : {}), ...(finishReason ? { finishReason } : {}) });
+      tell({
+        kind: 'piece',
+        index,
+        text,
+        tokens: tokens.length,
+        ...(scores ? { scores } : {}),
+        ...(finishReason ? { finishReason } : {}),
+      });
       // lets messages (an abort) in, however the generator waits
-      await new Promise((resolve) => { setImmediate(resolve); });
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
       if (signal.aborted) break;
     }
     tell({ kind: 'done' });
@@ -38,7 +70,12 @@ export async function runJob(runner: JobRunner, job: Job, signal: AbortSignal, t
     if (signal.aborted) return tell({ kind: 'done' });
     log.error(`a generation failed: ${messageOf(error)}`);
     if (error instanceof Error && error.stack !== undefined) log.debug(error.stack);
-    tell({ kind: 'failed', message: isLMFlowError(error) ? `the generation failed (${error.code})` : 'the generation failed' });
+    tell({
+      kind: 'failed',
+      message: isLMFlowError(error)
+        ? `the generation failed (${error.code})`
+        : 'the generation failed',
+    });
   }
 }
 
@@ -48,55 +85,143 @@ export function contextLength(model: Model, section: Readonly<Record<string, unk
   return typeof set === 'number' ? set : model.architecture.maxPositions;
 }
 
-/** OpenAI's default, to draw among all tokens, where neither configuration nor checkpoint says anything. */
-function defaults({ generationConfig = {} }: Model, section: JobRunner['section']): GenerationOptions {
+/**
+ * OpenAI's default, to draw among all tokens, where neither configuration nor checkpoint says
+ * anything.
+ */
+function defaults(
+  { generationConfig = {} }: Model,
+  section: JobRunner['section'],
+): GenerationOptions {
   return {
-    ...(generationConfig['top_k'] === undefined && section['topK'] === undefined ? { topK: 0 } : {}),
-    ...(generationConfig['do_sample'] === undefined && section['doSample'] === undefined ? { doSample: true } : {}),
+    ...(generationConfig['top_k'] === undefined && section['topK'] === undefined
+      ? { topK: 0 }
+      : {}),
+    ...(generationConfig['do_sample'] === undefined && section['doSample'] === undefined
+      ? { doSample: true }
+      : {}),
   };
 }
 
-/** A text that cannot fit is refused by its beginning: to tokenize a megabyte takes seconds, in which nobody else's tokens are computed. */
-function farTooLong({ options, section }: JobRunner, model: Model, prompt: Job['prompt']): JobEvent | undefined {
+/**
+ * A text that cannot fit is refused by its beginning: to tokenize a megabyte takes seconds, in
+ * which nobody else's tokens are computed.
+ */
+function farTooLong(
+  { options, section }: JobRunner,
+  model: Model,
+  prompt: Job['prompt'],
+): JobEvent | undefined {
   const most = Math.min(options.maxPromptTokens ?? Infinity, contextLength(model, section) - 1);
-  const text = typeof prompt === 'string' ? prompt : prompt.map((part) => (typeof part === 'number' ? '' : part.content)).join('\n');
-  // few texts have more characters a token; where it is cut there can be some tokens more than in the whole
+  const text =
+    typeof prompt === 'string'
+      ? prompt
+      : prompt.map((part) => (typeof part === 'number' ? '' : part.content)).join('\n');
+  // few texts have more characters a token; where it is cut there can be some tokens more than in
+  // the whole
   const beginning = text.slice(0, 16 * (most + MARGIN));
   if (beginning.length === text.length) return undefined;
   const tokens = model.tokenizer.encode(beginning).ids.length;
-  return tokens > most + MARGIN ? { kind: 'refused', code: 'context_length_exceeded', parameter: 'prompt', message: `the prompt has more than ${most} tokens, which is the most it can have here` } : undefined;
+  return tokens > most + MARGIN
+    ? {
+        kind: 'refused',
+        code: 'context_length_exceeded',
+        parameter: 'prompt',
+        message: `the prompt has more than ${most} tokens, which is the most it can have here`,
+      }
+    : undefined;
 }
 
 const MARGIN = 64;
 
-function encode(generator: TextGenerator, model: Model, { prompt, tools }: Job): Int32Array | JobEvent {
-  const ids = Array.isArray(prompt) && typeof prompt[0] === 'number' ? (prompt as readonly number[]) : undefined;
+function encode(
+  generator: TextGenerator,
+  model: Model,
+  { prompt, tools }: Job,
+): Int32Array | JobEvent {
+  const ids =
+    Array.isArray(prompt) && typeof prompt[0] === 'number'
+      ? (prompt as readonly number[])
+      : undefined;
   const size = model.architecture.vocabularySize;
   const wrong = ids?.find((id) => id < 0 || id >= size);
-  if (wrong !== undefined) return { kind: 'refused', code: 'invalid_value', parameter: 'prompt', message: `'prompt' has the token id ${wrong}, but the vocabulary has ${size} tokens` };
+  if (wrong !== undefined) {
+    return {
+      kind: 'refused',
+      code: 'invalid_value',
+      parameter: 'prompt',
+      message: `'prompt' has the token id ${wrong}, but the vocabulary has ${size} tokens`,
+    };
+  }
   try {
     const given = ids ? Int32Array.from(ids) : (prompt as string);
     const encoded = generator.encodePrompt({ model, prompt: given, ...(tools ? { tools } : {}) });
     if (encoded.length > 0) return encoded;
-    return { kind: 'refused', code: 'invalid_value', parameter: 'prompt', message: "'prompt' has no tokens" };
+    return {
+      kind: 'refused',
+      code: 'invalid_value',
+      parameter: 'prompt',
+      message: "'prompt' has no tokens",
+    };
   } catch (error) {
-    if (isLMFlowError(error)) return { kind: 'refused', code: error.code, message: [error.message, error.hint].filter(Boolean).join('. ') };
+    if (isLMFlowError(error)) {
+      return {
+        kind: 'refused',
+        code: error.code,
+        message: [error.message, error.hint].filter(Boolean).join('. '),
+      };
+    }
     throw error;
   }
 }
 
 /** Options with maxNewTokens decided, or why they are refused. */
-function withinLimits({ options: limits, section }: JobRunner, model: Model, length: number, options: GenerationOptions): GenerationOptions | (JobEvent & { kind: 'refused' }) {
+function withinLimits(
+  { options: limits, section }: JobRunner,
+  model: Model,
+  length: number,
+  options: GenerationOptions,
+): GenerationOptions | (JobEvent & { kind: 'refused' }) {
   const context = contextLength(model, section);
-  const refused = (message: string, parameter: string): JobEvent & { kind: 'refused' } => ({ kind: 'refused', code: 'context_length_exceeded', message, parameter });
-  if (limits.maxPromptTokens !== undefined && length > limits.maxPromptTokens) return refused(`the prompt has ${length} tokens, this server takes at most ${limits.maxPromptTokens}`, 'prompt');
-  if (length >= context) return refused(`this model's context is ${context} tokens, but the prompt has ${length}`, 'prompt');
+  const refused = (message: string, parameter: string): JobEvent & { kind: 'refused' } => ({
+    kind: 'refused',
+    code: 'context_length_exceeded',
+    message,
+    parameter,
+  });
+  if (limits.maxPromptTokens !== undefined && length > limits.maxPromptTokens) {
+    return refused(
+      `the prompt has ${length} tokens, this server takes at most ${limits.maxPromptTokens}`,
+      'prompt',
+    );
+  }
+  if (length >= context) {
+    return refused(
+      `this model's context is ${context} tokens, but the prompt has ${length}`,
+      'prompt',
+    );
+  }
   const most = Math.min(context - length, limits.maxTokens ?? Infinity);
   const size = model.architecture.vocabularySize;
   const unknown = Object.keys(options.logitBias ?? {}).find((id) => Number(id) >= size);
-  if (unknown !== undefined) return { kind: 'refused', code: 'invalid_value', parameter: 'logit_bias', message: `'logit_bias' has the token id ${unknown}, but the vocabulary has ${size} tokens` };
+  if (unknown !== undefined) {
+    return {
+      kind: 'refused',
+      code: 'invalid_value',
+      parameter: 'logit_bias',
+      message: `'logit_bias' has the token id ${unknown}, but the vocabulary has ${size} tokens`,
+    };
+  }
   const asked = options.maxNewTokens ?? most;
   if (asked <= most) return { ...options, maxNewTokens: asked };
-  if (limits.maxTokens !== undefined && asked > limits.maxTokens) return refused(`${asked} tokens were asked for, this server gives at most ${limits.maxTokens}`, 'max_tokens');
-  return refused(`this model's context is ${context} tokens, but the prompt has ${length} and ${asked} more were asked for`, 'max_tokens');
+  if (limits.maxTokens !== undefined && asked > limits.maxTokens) {
+    return refused(
+      `${asked} tokens were asked for, this server gives at most ${limits.maxTokens}`,
+      'max_tokens',
+    );
+  }
+  return refused(
+    `this model's context is ${context} tokens, but the prompt has ${length} and ${asked} more were asked for`,
+    'max_tokens',
+  );
 }

@@ -1,4 +1,5 @@
-// What the main thread (which computes) and the HTTP thread (which listens) say to each other. Everything here can be cloned.
+// What the main thread (which computes) and the HTTP thread (which listens) say to each other.
+// Everything here can be cloned.
 import type { ChatMessage, GenerationOptions } from '@lmflow/sdk';
 import type { ServeOptions } from './options.ts';
 import type { ToolFormat } from './toolformat.ts';
@@ -48,12 +49,20 @@ export interface PieceEvent {
   readonly finishReason?: 'stop' | 'length' | 'abort';
 }
 
-/** What becomes of a job: `started`, pieces, `done`; or it ends with `refused` (the client's fault) or `failed`. */
+/**
+ * What becomes of a job: `started`, pieces, `done`; or it ends with `refused` (the client's fault)
+ * or `failed`.
+ */
 export type JobEvent =
   | { readonly kind: 'started'; readonly promptTokens: number }
   | PieceEvent
   | { readonly kind: 'done' }
-  | { readonly kind: 'refused'; readonly message: string; readonly code: string; readonly parameter?: string }
+  | {
+      readonly kind: 'refused';
+      readonly message: string;
+      readonly code: string;
+      readonly parameter?: string;
+    }
   | { readonly kind: 'failed'; readonly message: string };
 
 export type ToThread =

@@ -6,7 +6,11 @@ import { Link } from './http/link.ts';
 import type { ThreadSettings, ToMain, ToThread } from './messages.ts';
 
 const port = parentPort;
-if (port !== null && isSettings(workerData)) await serve(workerData, (message) => { port.postMessage(message); });
+if (port !== null && isSettings(workerData)) {
+  await serve(workerData, (message) => {
+    port.postMessage(message);
+  });
+}
 
 async function serve(settings: ThreadSettings, say: (message: ToMain) => void): Promise<void> {
   const link = new Link(say);
@@ -16,9 +20,16 @@ async function serve(settings: ThreadSettings, say: (message: ToMain) => void): 
     if (message.kind === 'event') return link.deliver(message.id, message.event);
     if (stopping) return;
     stopping = true;
-    void closeServer(server).catch((error: unknown) => { link.log('error', String(error)); }).then(end);
+    void closeServer(server)
+      .catch((error: unknown) => {
+        link.log('error', String(error));
+      })
+      .then(end);
   });
-  const end = (): void => { say({ kind: 'closed' }); port!.close(); };
+  const end = (): void => {
+    say({ kind: 'closed' });
+    port!.close();
+  };
   const { host, port: number } = settings.options;
   try {
     // a short line at the door would turn normal clients away while others come by the thousand
@@ -29,7 +40,10 @@ async function serve(settings: ThreadSettings, say: (message: ToMain) => void): 
     return;
   }
   const bound = server.app.server.address() as { port: number };
-  say({ kind: 'listening', url: `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}` });
+  say({
+    kind: 'listening',
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}`,
+  });
 }
 
 function isSettings(data: unknown): data is ThreadSettings {

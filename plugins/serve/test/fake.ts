@@ -1,19 +1,52 @@
-// A model and a generator without weights: one token per character, answers that follow from the prompt, each step blocks the thread a little.
+// A model and a generator without weights: one token per character, answers that follow from the
+// prompt, each step blocks the thread a little.
 import { setImmediate as turn } from 'node:timers/promises';
-import { LMFlowError, type GenerationOptions, type Model, type TextGenerator, type TextPiece, type TextRequest, type TextResult, type Tokenizer } from '@lmflow/sdk';
+import {
+  LMFlowError,
+  type GenerationOptions,
+  type Model,
+  type TextGenerator,
+  type TextPiece,
+  type TextRequest,
+  type TextResult,
+  type Tokenizer,
+} from '@lmflow/sdk';
 import { captureLog, type CapturedLog } from 'lmflow/testing';
-import { serveOptions, startServer, type RunningServer, type ServeOptions } from '@lmflow/plugin-serve';
+import {
+  serveOptions,
+  startServer,
+  type RunningServer,
+  type ServeOptions,
+} from '@lmflow/plugin-serve';
 
 /** Template of Hermes' kind, as far as serve looks at it. */
-export const HERMES = '{%- if tools %}<tool_call>\n{"name": <name>, "arguments": <args>}\n</tool_call>{%- endif %}';
+export const HERMES =
+  '{%- if tools %}<tool_call>\n{"name": <name>, "arguments": <args>}\n</tool_call>{%- endif %}';
 
 export function fakeModel(chatTemplate?: string, maxPositions = 1024): Model {
-  const tokenizer: Partial<Tokenizer> = { vocabularySize: 65_536, chatTemplate, encode: (text) => ({ ids: Int32Array.from(text, (character) => character.charCodeAt(0)), offsets: new Int32Array() }), decode: (ids) => String.fromCharCode(...Array.from(ids)) };
-  return { source: 'fake', folder: '', tokenizer, architecture: { maxPositions, vocabularySize: 65_536 } } as unknown as Model;
+  const tokenizer: Partial<Tokenizer> = {
+    vocabularySize: 65_536,
+    chatTemplate,
+    encode: (text) => ({
+      ids: Int32Array.from(text, (character) => character.charCodeAt(0)),
+      offsets: new Int32Array(),
+    }),
+    decode: (ids) => String.fromCharCode(...Array.from(ids)),
+  };
+  return {
+    source: 'fake',
+    folder: '',
+    tokenizer,
+    architecture: { maxPositions, vocabularySize: 65_536 },
+  } as unknown as Model;
 }
 
 export class FakeGenerator implements TextGenerator {
-  readonly seen: { prompt: string; options: GenerationOptions; tools: readonly unknown[] | undefined }[] = [];
+  readonly seen: {
+    prompt: string;
+    options: GenerationOptions;
+    tools: readonly unknown[] | undefined;
+  }[] = [];
   running = 0;
   mostRunning = 0;
   aborted = 0;
@@ -23,15 +56,31 @@ export class FakeGenerator implements TextGenerator {
   answer = (prompt: string): string => [...prompt].reverse().join('');
   #tools: readonly unknown[] | undefined;
 
-  encodePrompt({ model, prompt, tools }: Pick<TextRequest, 'model' | 'prompt' | 'tools'>): Int32Array {
+  encodePrompt({
+    model,
+    prompt,
+    tools,
+  }: Pick<TextRequest, 'model' | 'prompt' | 'tools'>): Int32Array {
     if (prompt instanceof Int32Array) return prompt;
     this.#tools = tools;
-    if (typeof prompt !== 'string' && model.tokenizer.chatTemplate === undefined) throw new LMFlowError('LMFLOW_TEMPLATE_MISSING', 'fake has no chat template');
-    const text = typeof prompt === 'string' ? prompt : (prompt).map(({ role, content, tool_calls: calls }) => `${role}:${content}${calls === undefined ? '' : JSON.stringify(calls)}`).join('|');
+    if (typeof prompt !== 'string' && model.tokenizer.chatTemplate === undefined) {
+      throw new LMFlowError('LMFLOW_TEMPLATE_MISSING', 'fake has no chat template');
+    }
+    const text =
+      typeof prompt === 'string'
+        ? prompt
+        : prompt
+            .map(
+              ({ role, content, tool_calls: calls }) =>
+                `${role}:${content}${calls === undefined ? '' : JSON.stringify(calls)}`,
+            )
+            .join('|');
     return Int32Array.from(text, (character) => character.charCodeAt(0));
   }
 
-  async inference(): Promise<TextResult[]> { throw new Error('serve streams'); }
+  async inference(): Promise<TextResult[]> {
+    throw new Error('serve streams');
+  }
 
   async *streamInference({ prompt, options = {}, signal }: TextRequest): AsyncIterable<TextPiece> {
     const text = String.fromCharCode(...(prompt as Int32Array));
@@ -48,9 +97,27 @@ export class FakeGenerator implements TextGenerator {
           await turn();
           signal?.throwIfAborted();
           const id = answer.charCodeAt(place);
-          const top = Array.from({ length: options.logprobs ?? 0 }, (_, rank) => ({ id: id + rank, logprob: -0.5 - rank }));
-          const finishReason = place + 1 < length ? {} : { finishReason: length < answer.length ? 'length' as const : 'stop' as const };
-          yield { index, text: answer[place]!, tokens: [{ id, text: answer[place]!, logprob: -0.5, ...(options.logprobs === undefined ? {} : { top }) }], ...finishReason };
+          const top = Array.from({ length: options.logprobs ?? 0 }, (_, rank) => ({
+            id: id + rank,
+            logprob: -0.5 - rank,
+          }));
+          const finishReason =
+            place + 1 < length
+              ? {}
+              : { finishReason: length < answer.length ? ('length' as const) : ('stop' as const) };
+          yield {
+            index,
+            text: answer[place]!,
+            tokens: [
+              {
+                id,
+                text: answer[place]!,
+                logprob: -0.5,
+                ...(options.logprobs === undefined ? {} : { top }),
+              },
+            ],
+            ...finishReason,
+          };
         }
       }
       complete = true;
@@ -61,14 +128,34 @@ export class FakeGenerator implements TextGenerator {
   }
 }
 
-export interface FakeServer { readonly server: RunningServer; readonly url: string; readonly generator: FakeGenerator; readonly log: CapturedLog }
+export interface FakeServer {
+  readonly server: RunningServer;
+  readonly url: string;
+  readonly generator: FakeGenerator;
+  readonly log: CapturedLog;
+}
 
-/** Runs `work` with a server on a free port of 127.0.0.1 that serves `fake` (with tools) and `plain` (without a template). */
-export async function withServer(options: Partial<ServeOptions>, work: (fake: FakeServer) => Promise<void>): Promise<void> {
+/**
+ * Runs `work` with a server on a free port of 127.0.0.1 that serves `fake` (with tools) and `plain`
+ * (without a template).
+ */
+export async function withServer(
+  options: Partial<ServeOptions>,
+  work: (fake: FakeServer) => Promise<void>,
+): Promise<void> {
   const generator = new FakeGenerator();
   const log = captureLog();
-  const models = new Map([['fake', fakeModel(HERMES)], ['plain', fakeModel()]]);
-  const server = await startServer({ generator, models, log, version: '0.0.0', options: { ...serveOptions.parse({}), port: 0, shutdownTimeout: 2, ...options } });
+  const models = new Map([
+    ['fake', fakeModel(HERMES)],
+    ['plain', fakeModel()],
+  ]);
+  const server = await startServer({
+    generator,
+    models,
+    log,
+    version: '0.0.0',
+    options: { ...serveOptions.parse({}), port: 0, shutdownTimeout: 2, ...options },
+  });
   try {
     await work({ server, url: server.url, generator, log });
   } finally {

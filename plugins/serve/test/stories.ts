@@ -1,4 +1,5 @@
-// The real model of ../shared behind `lmflow serve`, with adapters of made-up numbers, for tests and for load.ts.
+// The real model of ../shared behind `lmflow serve`, with adapters of made-up numbers, for tests
+// and for load.ts.
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -20,8 +21,13 @@ export function hasStories(): boolean {
 export async function makeAdapter(name: string, seed: number): Promise<string> {
   const folder = join(mkdtempSync(join(tmpdir(), 'lmflow-adapter-')), name);
   mkdirSync(folder);
-  const { kernel } = await createTestKernel({ presets: [inference], config: { seed, lora: { r: 4, initLoraWeights: false } } });
-  const { config, tensors } = (await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'training', source: STORIES })).adapter!.save();
+  const { kernel } = await createTestKernel({
+    presets: [inference],
+    config: { seed, lora: { r: 4, initLoraWeights: false } },
+  });
+  const { config, tensors } = (
+    await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'training', source: STORIES })
+  ).adapter!.save();
   writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify(config));
   await writeSafetensors(join(folder, 'adapter_model.safetensors'), tensors);
   await kernel.close();
@@ -29,17 +35,35 @@ export async function makeAdapter(name: string, seed: number): Promise<string> {
 }
 
 /** Runs `work` with `lmflow serve` on a free port. */
-export async function withStories(config: Readonly<Record<string, unknown>>, work: (url: string) => Promise<void>): Promise<void> {
-  const { kernel, log } = await createTestKernel({ presets: [inference], config: { model: STORIES, ...config, serve: { port: 0, ...(config['serve'] as object | undefined) } } });
+export async function withStories(
+  config: Readonly<Record<string, unknown>>,
+  work: (url: string) => Promise<void>,
+): Promise<void> {
+  const { kernel, log } = await createTestKernel({
+    presets: [inference],
+    config: {
+      model: STORIES,
+      ...config,
+      serve: { port: 0, ...(config['serve'] as object | undefined) },
+    },
+  });
   const controller = new AbortController();
   const run = kernel.run('serve', { signal: controller.signal });
   let over = false;
-  const ended = (): void => { over = true; };
+  const ended = (): void => {
+    over = true;
+  };
   run.then(ended, ended);
   try {
-    for (let tries = 0; tries < 3000 && !over && log.texts('event').length === 0; tries++) await new Promise((wake) => { setTimeout(wake, 20); });
+    for (let tries = 0; tries < 3000 && !over && log.texts('event').length === 0; tries++) {
+      await new Promise((wake) => {
+        setTimeout(wake, 20);
+      });
+    }
     if (over) await run;
-    await work((log.said.find(({ data }) => data?.['type'] === 'serving')!.data as { url: string }).url);
+    await work(
+      (log.said.find(({ data }) => data?.['type'] === 'serving')!.data as { url: string }).url,
+    );
   } finally {
     controller.abort();
     await run;

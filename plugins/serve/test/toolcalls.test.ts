@@ -1,4 +1,5 @@
-// Tool calls by the way each family's template writes them: which way it is, and reading them back out of pieces of any size.
+// Tool calls by the way each family's template writes them: which way it is, and reading them back
+// out of pieces of any size.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { toolCallReader, type ToolCall } from '../src/http/toolcalls.ts';
@@ -16,15 +17,32 @@ const MISTRAL = `{%- if tools is not none %}{{- "[AVAILABLE_TOOLS] [" }}{%- endi
 
 test('the way a template writes calls', () => {
   const cases: readonly (readonly [string, ToolFormat | undefined])[] = [
-    [HERMES, 'hermes'], [LLAMA, 'llama'], [MISTRAL, 'mistral'], [MISTRAL.replace('[TOOL_CALLS] [', '[TOOL_CALLS]['), 'mistral'],
-    ['{%- if tools %}<tool_call><function=name>{%- endif %}', undefined], ['{{ tools }}[TOOL_CALLS]{{ name }}[ARGS]{{ arguments }}', undefined],
-    [LLAMA.replaceAll('tools', 'toys'), undefined], ['{{ messages }}', undefined],
+    [HERMES, 'hermes'],
+    [LLAMA, 'llama'],
+    [MISTRAL, 'mistral'],
+    [MISTRAL.replace('[TOOL_CALLS] [', '[TOOL_CALLS]['), 'mistral'],
+    ['{%- if tools %}<tool_call><function=name>{%- endif %}', undefined],
+    ['{{ tools }}[TOOL_CALLS]{{ name }}[ARGS]{{ arguments }}', undefined],
+    [LLAMA.replaceAll('tools', 'toys'), undefined],
+    ['{{ messages }}', undefined],
   ];
-  assert.equal([...cases.map(([template]) => toolFormat(template)), toolFormat(undefined)], [...cases.map(([, format]) => format), undefined]);
+  assert.equal(
+    [...cases.map(([template]) => toolFormat(template)), toolFormat(undefined)],
+    [...cases.map(([, format]) => format), undefined],
+  );
 });
 
 /** What a reader gives for an answer that comes in pieces of `size` characters. */
-function read(format: ToolFormat, answer: string, size: number): { text: string; calls: readonly (readonly [string, string])[]; ids: readonly string[]; early: number } {
+function read(
+  format: ToolFormat,
+  answer: string,
+  size: number,
+): {
+  text: string;
+  calls: readonly (readonly [string, string])[];
+  ids: readonly string[];
+  early: number;
+} {
   const reader = toolCallReader(format, ['weather', 'time']);
   let [text, early] = ['', 0];
   const calls: ToolCall[] = [];
@@ -36,26 +54,69 @@ function read(format: ToolFormat, answer: string, size: number): { text: string;
     calls.push(...one.calls);
   }
   assert.is(reader.called, calls.length > 0);
-  return { text, early, calls: calls.map(({ function: { name, arguments: given } }) => [name, given]), ids: calls.map(({ id }) => id) };
+  return {
+    text,
+    early,
+    calls: calls.map(({ function: { name, arguments: given } }) => [name, given]),
+    ids: calls.map(({ id }) => id),
+  };
 }
 
 const ULM = ['weather', '{"city":"Ulm"}'] as const;
-const cases: readonly { readonly format: ToolFormat; readonly answer: string; readonly calls: readonly (readonly [string, string])[]; readonly text?: string }[] = [
+const cases: readonly {
+  readonly format: ToolFormat;
+  readonly answer: string;
+  readonly calls: readonly (readonly [string, string])[];
+  readonly text?: string;
+}[] = [
   { format: 'llama', answer: '{"name": "weather", "parameters": {"city": "Ulm"}}', calls: [ULM] },
-  { format: 'llama', answer: '\n<|python_tag|>{"type": "function", "name": "weather", "parameters": {"city": "Ulm"}}\n', calls: [ULM] },
-  { format: 'llama', answer: '<|python_tag|>{"name": "weather", "parameters": {"city": "Ulm"}}; {"name": "time", "parameters": {}}', calls: [ULM, ['time', '{}']] },
+  {
+    format: 'llama',
+    answer:
+      '\n<|python_tag|>{"type": "function", "name": "weather", "parameters": {"city": "Ulm"}}\n',
+    calls: [ULM],
+  },
+  {
+    format: 'llama',
+    answer:
+      '<|python_tag|>{"name": "weather", "parameters": {"city": "Ulm"}}; {"name": "time", "parameters": {}}',
+    calls: [ULM, ['time', '{}']],
+  },
   { format: 'llama', answer: '{"name": "weather", "arguments": {"city": "Ulm"}}', calls: [] },
   { format: 'llama', answer: '{"name": "other", "parameters": {}}', calls: [] },
   { format: 'llama', answer: '{"name": "weather", "parameters": {"city": "Ul', calls: [] },
   { format: 'llama', answer: '<|python_tag|>print(1)', calls: [] },
-  { format: 'llama', answer: 'It rains. {"name": "weather", "parameters": {"city": "Ulm"}}', calls: [] },
-  { format: 'mistral', answer: '[TOOL_CALLS] [{"name": "weather", "arguments": {"city": "Ulm"}}, {"name": "time", "arguments": {}, "id": "abcdefghi"}]', calls: [ULM, ['time', '{}']] },
-  { format: 'mistral', answer: ' [{"name": "weather", "arguments": {"city": "Ulm"}}]', calls: [ULM] },
+  {
+    format: 'llama',
+    answer: 'It rains. {"name": "weather", "parameters": {"city": "Ulm"}}',
+    calls: [],
+  },
+  {
+    format: 'mistral',
+    answer:
+      '[TOOL_CALLS] [{"name": "weather", "arguments": {"city": "Ulm"}}, {"name": "time", "arguments": {}, "id": "abcdefghi"}]',
+    calls: [ULM, ['time', '{}']],
+  },
+  {
+    format: 'mistral',
+    answer: ' [{"name": "weather", "arguments": {"city": "Ulm"}}]',
+    calls: [ULM],
+  },
   { format: 'mistral', answer: '[TOOL_CALLS][]', calls: [] },
   { format: 'mistral', answer: '[1, 2]', calls: [] },
-  { format: 'mistral', answer: '[TOOL_CALLS] [{"name": "weather", "arguments": "Ulm"}]', calls: [] },
+  {
+    format: 'mistral',
+    answer: '[TOOL_CALLS] [{"name": "weather", "arguments": "Ulm"}]',
+    calls: [],
+  },
   { format: 'mistral', answer: 'Hello [there]', calls: [] },
-  { format: 'hermes', answer: 'Let me see.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Ulm"}}\n</tool_call>', calls: [ULM], text: 'Let me see.' },
+  {
+    format: 'hermes',
+    answer:
+      'Let me see.\n<tool_call>\n{"name": "weather", "arguments": {"city": "Ulm"}}\n</tool_call>',
+    calls: [ULM],
+    text: 'Let me see.',
+  },
 ];
 
 for (const { format, answer, calls, text = calls.length > 0 ? '' : answer } of cases) {
@@ -63,7 +124,12 @@ for (const { format, answer, calls, text = calls.length > 0 ? '' : answer } of c
     for (const size of [1, 3, 1000]) {
       const found = read(format, answer, size);
       assert.equal([found.text, found.calls], [text, calls], `pieces of ${size}`);
-      assert.ok(found.ids.every((id) => (format === 'mistral' ? /^[a-z0-9]{9}$/ : /^call_[a-z0-9]{32}$/).test(id)) && new Set(found.ids).size === found.ids.length, found.ids.join());
+      assert.ok(
+        found.ids.every((id) =>
+          (format === 'mistral' ? /^[a-z0-9]{9}$/ : /^call_[a-z0-9]{32}$/).test(id),
+        ) && new Set(found.ids).size === found.ids.length,
+        found.ids.join(),
+      );
     }
   });
 }
@@ -71,16 +137,45 @@ for (const { format, answer, calls, text = calls.length > 0 ? '' : answer } of c
 test('an answer that is no call streams from where that is certain', () => {
   assert.is(read('llama', 'It rains.', 1).early, 'It rains'.length);
   assert.is(read('mistral', '[TOOLS are fine]', 1).text, '[TOOLS are fine]');
-  assert.is(read('llama', '{"a": 1} is JSON', 1).early, 0, 'what begins as a call does is kept until its end');
+  assert.is(
+    read('llama', '{"a": 1} is JSON', 1).early,
+    0,
+    'what begins as a call does is kept until its end',
+  );
 });
 
 test('a chat answer with them: no content, finish_reason tool_calls', () => {
   const tools = [{ type: 'function', function: { name: 'weather' } }];
-  const plan = planChat({ model: 'm', tools, messages: [{ role: 'user', content: 'rain?' }] }, (id) => ({ id, created: 0, contextLength: 64, toolFormat: 'llama' }));
+  const plan = planChat(
+    { model: 'm', tools, messages: [{ role: 'user', content: 'rain?' }] },
+    (id) => ({ id, created: 0, contextLength: 64, toolFormat: 'llama' }),
+  );
   plan.answer.piece(0, { kind: 'piece', index: 0, text: '{"name": "weather", ', tokens: 1 });
-  plan.answer.piece(0, { kind: 'piece', index: 0, text: '"parameters": {"city": "Ulm"}}', tokens: 1, finishReason: 'stop' });
-  const { choices } = plan.answer.whole({ prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 }) as { choices: { message: { content: unknown; tool_calls: { function: object }[] }; finish_reason: string }[] };
-  assert.equal([choices[0]!.message.content, choices[0]!.message.tool_calls.map((call) => call.function), choices[0]!.finish_reason], [null, [{ name: 'weather', arguments: '{"city":"Ulm"}' }], 'tool_calls']);
+  plan.answer.piece(0, {
+    kind: 'piece',
+    index: 0,
+    text: '"parameters": {"city": "Ulm"}}',
+    tokens: 1,
+    finishReason: 'stop',
+  });
+  const { choices } = plan.answer.whole({
+    prompt_tokens: 1,
+    completion_tokens: 2,
+    total_tokens: 3,
+  }) as {
+    choices: {
+      message: { content: unknown; tool_calls: { function: object }[] };
+      finish_reason: string;
+    }[];
+  };
+  assert.equal(
+    [
+      choices[0]!.message.content,
+      choices[0]!.message.tool_calls.map((call) => call.function),
+      choices[0]!.finish_reason,
+    ],
+    [null, [{ name: 'weather', arguments: '{"city":"Ulm"}' }], 'tool_calls'],
+  );
 });
 
 test.run();

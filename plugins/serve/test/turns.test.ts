@@ -1,21 +1,45 @@
-// The queue by itself: fair among clients, in order for each, full, closed. Whom a request counts for.
+// The queue by itself: fair among clients, in order for each, full, closed. Whom a request counts
+// for.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FastifyRequest } from 'fastify';
 import { clientOf } from '../src/http/guard.ts';
 import { Turns } from '../src/http/turns.ts';
 
-const settle = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+const settle = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
-/** Asks for turns and writes down who gets one, in order; `ends` end them, `refused` are the requests sent away. */
+/**
+ * Asks for turns and writes down who gets one, in order; `ends` end them, `refused` are the
+ * requests sent away.
+ */
 function queue(slots: number, most: number) {
   const turns = new Turns(slots, most);
   const [begun, refused]: [string[], string[]] = [[], []];
   const ends: (() => void)[] = [];
   const ask = (name: string, weight = 1, signal = new AbortController().signal): void => {
-    void turns.take(name[0]!, weight, signal).then((end) => { begun.push(name); ends.push(end); }, (error: { code?: string; message: string }) => { refused.push(`${name} ${error.code ?? error.message}`); });
+    void turns.take(name[0]!, weight, signal).then(
+      (end) => {
+        begun.push(name);
+        ends.push(end);
+      },
+      (error: { code?: string; message: string }) => {
+        refused.push(`${name} ${error.code ?? error.message}`);
+      },
+    );
   };
-  return { turns, begun, refused, ask, endOne: async () => { ends.shift()!(); await settle(); } };
+  return {
+    turns,
+    begun,
+    refused,
+    ask,
+    endOne: async () => {
+      ends.shift()!();
+      await settle();
+    },
+  };
 }
 
 test('one client with 60 requests does not keep another one waiting, and goes on in its own order', async () => {
@@ -35,7 +59,10 @@ test('one client with 60 requests does not keep another one waiting, and goes on
   // each gets its share of two slots while it waits; nobody else waiting, all of them are a's again
   assert.equal(begun.slice(3), ['a2', 'a3', 'b1', 'c0', 'a4', 'b2', 'a5', 'a6']);
   for (let round = 0; round < 60; round++) if (turns.running > 0) await endOne();
-  assert.equal(begun.filter((name) => name.startsWith('a')), Array.from({ length: 62 }, (_, index) => `a${index}`));
+  assert.equal(
+    begun.filter((name) => name.startsWith('a')),
+    Array.from({ length: 62 }, (_, index) => `a${index}`),
+  );
   assert.equal([turns.waiting, turns.running, turns.requests], [0, 0, 0]);
 });
 
@@ -89,10 +116,17 @@ test('who leaves the queue is forgotten; at close all are sent away', async () =
 });
 
 test('a client is a key where there are several, else an address', () => {
-  const request = (ip: string, authorization?: string): FastifyRequest => ({ ip, headers: { authorization } }) as FastifyRequest;
+  const request = (ip: string, authorization?: string): FastifyRequest =>
+    ({ ip, headers: { authorization } }) as FastifyRequest;
   const keys = ['first', 'second'];
-  assert.equal(['Bearer first', 'bearer  second'].map((header) => clientOf(request('1.2.3.4', header), keys)), ['key 0', 'key 1']);
-  assert.equal(['1.2.3.4', '::ffff:1.2.3.4'].map((ip) => clientOf(request(ip, 'Bearer first'), ['first'])), ['1.2.3.4', '1.2.3.4']);
+  assert.equal(
+    ['Bearer first', 'bearer  second'].map((header) => clientOf(request('1.2.3.4', header), keys)),
+    ['key 0', 'key 1'],
+  );
+  assert.equal(
+    ['1.2.3.4', '::ffff:1.2.3.4'].map((ip) => clientOf(request(ip, 'Bearer first'), ['first'])),
+    ['1.2.3.4', '1.2.3.4'],
+  );
   const network = (ip: string): string => clientOf(request(ip), []);
   assert.is(network('2001:db8:0:1::5'), network('2001:0db8:0000:0001:9:8:7:6'));
   assert.is.not(network('2001:db8:0:1::5'), network('2001:db8:0:2::5'));

@@ -1,4 +1,5 @@
-// Which base model a run started from, cheaply: its figures, its table of tensors, and a few numbers of each.
+// Which base model a run started from, cheaply: its figures, its table of tensors, and a few
+// numbers of each.
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { floatWeight, type Model } from '@lmflow/sdk';
@@ -18,12 +19,19 @@ export async function baseFingerprint(model: Model): Promise<string> {
       if (weight.kind === 'memory') {
         const { buffer, byteOffset, byteLength } = weight.data;
         const middle = byteOffset + Math.floor(byteLength / 2);
-        hash.update(new Uint8Array(buffer, middle, Math.min(SAMPLE, byteOffset + byteLength - middle)));
+        hash.update(
+          new Uint8Array(buffer, middle, Math.min(SAMPLE, byteOffset + byteLength - middle)),
+        );
         continue;
       }
-      const file = files.get(weight.path) ?? await open(weight.path);
+      const file = files.get(weight.path) ?? (await open(weight.path));
       files.set(weight.path, file);
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(SAMPLE, weight.byteLength)), 0, undefined, weight.offset + Math.floor(weight.byteLength / 2));
+      const { bytesRead, buffer } = await file.read(
+        Buffer.alloc(Math.min(SAMPLE, weight.byteLength)),
+        0,
+        undefined,
+        weight.offset + Math.floor(weight.byteLength / 2),
+      );
       hash.update(buffer.subarray(0, bytesRead));
     }
   } finally {

@@ -17,13 +17,24 @@ export interface CardRequest {
 }
 
 /**
- * The card. `FitRequest.description` becomes its facts; `description.frontMatter` (an object) is added to the YAML head, and
+ * The card. `FitRequest.description` becomes its facts; `description.frontMatter` (an object) is
+ * added to the YAML head, and
  * `description.title` is the heading.
  */
-export function modelCard({ request, settings, state, plan, evaluation, engine, version }: CardRequest): string {
+export function modelCard({
+  request,
+  settings,
+  state,
+  plan,
+  evaluation,
+  engine,
+  version,
+}: CardRequest): string {
   const { model, description = {} } = request;
   const { frontMatter, title, ...facts } = description;
-  const name = settings.options.runName ?? (typeof title === 'string' ? title : basename(resolve(settings.outputDir)));
+  const name =
+    settings.options.runName ??
+    (typeof title === 'string' ? title : basename(resolve(settings.outputDir)));
   const adapted = model.adapter !== undefined;
   const head = {
     ...(isFromHub(model) ? { base_model: model.source } : {}),
@@ -33,40 +44,89 @@ export function modelCard({ request, settings, state, plan, evaluation, engine, 
     ...(isRecord(frontMatter) ? frontMatter : {}),
   };
   return [
-    '---', ...Object.entries(head).map(([key, value]) => `${key}: ${JSON.stringify(value)}`), '---', '',
-    `# ${name}`, '',
-    `${adapted ? `A ${model.adapter!.name} adapter for` : 'Finetuned from'} \`${withoutFolder(model.source)}\`${model.revision === undefined ? '' : ` (revision \`${model.revision}\`)`}, `
-    + `${count(plan.trainableParameters)} of ${count(plan.totalParameters)} parameters trained with [LMFlow for TypeScript](https://www.npmjs.com/package/lmflow).`, '',
-    '## Data', '', ...bullets({ samples: request.train.length, evaluationSamples: request.evaluation?.length ?? 0, ...facts }), '',
-    '## Settings', '', '| setting | value |', '|---|---|', ...settingsRows(settings, model), '',
-    '## Results', '', '| figure | value |', '|---|---|', ...resultRows(state, settings, evaluation), '',
-    '![Loss](training_loss.svg)', '',
+    '---',
+    ...Object.entries(head).map(([key, value]) => `${key}: ${JSON.stringify(value)}`),
+    '---',
+    '',
+    `# ${name}`,
+    '',
+    `${adapted ? `A ${model.adapter!.name} adapter for` : 'Finetuned from'} \`${withoutFolder(model.source)}\`${model.revision === undefined ? '' : ` (revision \`${model.revision}\`)`}, ` +
+      `${count(plan.trainableParameters)} of ${count(plan.totalParameters)} parameters trained with [LMFlow for TypeScript](https://www.npmjs.com/package/lmflow).`,
+    '',
+    '## Data',
+    '',
+    ...bullets({
+      samples: request.train.length,
+      evaluationSamples: request.evaluation?.length ?? 0,
+      ...facts,
+    }),
+    '',
+    '## Settings',
+    '',
+    '| setting | value |',
+    '|---|---|',
+    ...settingsRows(settings, model),
+    '',
+    '## Results',
+    '',
+    '| figure | value |',
+    '|---|---|',
+    ...resultRows(state, settings, evaluation),
+    '',
+    '![Loss](training_loss.svg)',
+    '',
     ...evaluationTable(state),
-    `Made with @lmflow/plugin-trainer ${version}, engine ${engine}, Node.js ${process.versions.node}.`, '',
+    `Made with @lmflow/plugin-trainer ${version}, engine ${engine}, Node.js ${process.versions.node}.`,
+    '',
   ].join('\n');
 }
 
-function settingsRows({ options, totalSteps, warmupSteps, seed, stepsPerEpoch }: RunSettings, model: Model): string[] {
-  const adam = options.optim.startsWith('adamw') ? ` (beta1 ${options.adamBeta1}, beta2 ${options.adamBeta2}, epsilon ${options.adamEpsilon})` : '';
+function settingsRows(
+  { options, totalSteps, warmupSteps, seed, stepsPerEpoch }: RunSettings,
+  model: Model,
+): string[] {
+  const adam = options.optim.startsWith('adamw')
+    ? ` (beta1 ${options.adamBeta1}, beta2 ${options.adamBeta2}, epsilon ${options.adamEpsilon})`
+    : '';
   const rows: readonly (readonly [string, string | number])[] = [
     ['steps', totalSteps],
     ['epochs', Number((totalSteps / stepsPerEpoch).toFixed(2))],
-    ['sequences a step', `${options.perDeviceTrainBatchSize * options.gradientAccumulationSteps} (${options.perDeviceTrainBatchSize} x ${options.gradientAccumulationSteps})`],
+    [
+      'sequences a step',
+      `${options.perDeviceTrainBatchSize * options.gradientAccumulationSteps} (${options.perDeviceTrainBatchSize} x ${options.gradientAccumulationSteps})`,
+    ],
     ['optimizer', `${options.optim}${adam}`],
     ['weight decay', options.weightDecay],
-    ['learning rate', `${options.learningRate}, ${options.lrSchedulerType}, ${warmupSteps} warmup step${warmupSteps === 1 ? '' : 's'}`],
+    [
+      'learning rate',
+      `${options.learningRate}, ${options.lrSchedulerType}, ${warmupSteps} warmup step${warmupSteps === 1 ? '' : 's'}`,
+    ],
     ['largest gradient norm', options.maxGradNorm],
-    ['precision', ['float32', ...claimedLinears(model).map(({ how, linears }) => `${linears.length} of ${model.linears.length} linears ${how}`)].join('; ')],
+    [
+      'precision',
+      [
+        'float32',
+        ...claimedLinears(model).map(
+          ({ how, linears }) => `${linears.length} of ${model.linears.length} linears ${how}`,
+        ),
+      ].join('; '),
+    ],
     ['seed', seed],
   ];
   return rows.map(([name, value]) => `| ${name} | ${value} |`);
 }
 
-function resultRows(state: RunState, { totalSteps }: RunSettings, evaluation: CardRequest['evaluation']): string[] {
+function resultRows(
+  state: RunState,
+  { totalSteps }: RunSettings,
+  evaluation: CardRequest['evaluation'],
+): string[] {
   const rows: (readonly [string, string])[] = [
     ['steps done', `${state.globalStep} of ${totalSteps}`],
     ['training loss', figure(state.trainLoss)],
-    ...Object.entries(evaluation ?? {}).map(([name, value]) => [`evaluation ${name}`, figure(value)] as const),
+    ...Object.entries(evaluation ?? {}).map(
+      ([name, value]) => [`evaluation ${name}`, figure(value)] as const,
+    ),
     ['tokens seen', count(state.tokensSeen)],
     ['training time', formatTime(state.seconds)],
   ];
@@ -76,32 +136,55 @@ function resultRows(state: RunState, { totalSteps }: RunSettings, evaluation: Ca
 function evaluationTable({ logHistory }: RunState): string[] {
   const rows = logHistory.filter((entry) => entry['eval_loss'] !== undefined);
   if (rows.length < 2) return [];
-  return ['| step | epoch | evaluation loss |', '|---|---|---|', ...rows.map((entry) => `| ${entry['step']} | ${entry['epoch']} | ${figure(entry['eval_loss']!)} |`), ''];
+  return [
+    '| step | epoch | evaluation loss |',
+    '|---|---|---|',
+    ...rows.map(
+      (entry) => `| ${entry['step']} | ${entry['epoch']} | ${figure(entry['eval_loss']!)} |`,
+    ),
+    '',
+  ];
 }
 
 function bullets(facts: Readonly<Record<string, unknown>>, indent = ''): string[] {
   return Object.entries(facts).flatMap(([key, value]): string[] => {
     if (value === undefined || value === null) return [];
     const name = key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-    if (Array.isArray(value) && value.some(isRecord)) return [`${indent}- ${name}:`, ...value.flatMap((item) => (isRecord(item) ? nested(item, indent) : [`${indent}  - ${text(item)}`]))];
+    if (Array.isArray(value) && value.some(isRecord)) {
+      return [
+        `${indent}- ${name}:`,
+        ...value.flatMap((item) =>
+          isRecord(item) ? nested(item, indent) : [`${indent}  - ${text(item)}`],
+        ),
+      ];
+    }
     if (isRecord(value)) return [`${indent}- ${name}:`, ...bullets(value, `${indent}  `)];
     return [`${indent}- ${name}: ${text(value)}`];
   });
 }
 
 function nested(item: Readonly<Record<string, unknown>>, indent: string): string[] {
-  return [`${indent}  - ${Object.entries(item).filter(([, value]) => value !== undefined && value !== null).map(([key, value]) => `${key}: ${text(value)}`).join(', ')}`];
+  return [
+    `${indent}  - ${Object.entries(item)
+      .filter(([, value]) => value !== undefined && value !== null)
+      .map(([key, value]) => `${key}: ${text(value)}`)
+      .join(', ')}`,
+  ];
 }
 
 function text(value: unknown): string {
   if (typeof value === 'number') return Number.isInteger(value) ? count(value) : String(value);
   if (Array.isArray(value)) return value.map(text).join(', ');
-  return typeof value === 'string' ? withoutFolder(value).replace(/\s+/g, ' ') : JSON.stringify(value);
+  return typeof value === 'string'
+    ? withoutFolder(value).replace(/\s+/g, ' ')
+    : JSON.stringify(value);
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const count = (value: number): string => value.toLocaleString('en');
-const figure = (value: number): string => (Number.isFinite(value) ? value.toPrecision(5) : String(value));
+const figure = (value: number): string =>
+  Number.isFinite(value) ? value.toPrecision(5) : String(value);
 
 /** A card is published: it says nothing of this computer's folders. */
 function withoutFolder(text: string): string {

@@ -1,13 +1,18 @@
-// The loss curve as an SVG of its own: training loss as logged and smoothed, evaluation loss, labelled axes; readable on light and dark pages.
+// The loss curve as an SVG of its own: training loss as logged and smoothed, evaluation loss,
+// labelled axes; readable on light and dark pages.
 import type { LogEntry } from './state.ts';
 
-interface Point { readonly x: number; readonly y: number }
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
 
 const WIDTH = 720;
 const HEIGHT = 400;
 const PLOT = { left: 64, right: WIDTH - 20, top: 44, bottom: HEIGHT - 52 };
 
-// Plain colours, then others for dark pages: renderers that know no media queries show the light ones.
+// Plain colours, then others for dark pages: renderers that know no media queries show the light
+// ones.
 const STYLE = `
   .page { fill: #ffffff; } text { font: 12px system-ui, sans-serif; fill: #24292f; } .title { font-size: 15px; font-weight: 600; }
   .grid { stroke: #d8dee4; } path { fill: none; stroke-width: 2; stroke-linejoin: round; }
@@ -23,36 +28,60 @@ export function lossChart(log: readonly LogEntry[], title: string): string {
   const evaluation = pointsOf(log, 'eval_loss');
   const all = [...train, ...evaluation];
   const xs = ticks(0, Math.max(1, ...all.map(({ x }) => x)));
-  const ys = ticks(Math.min(...all.map(({ y }) => y), Infinity), Math.max(...all.map(({ y }) => y), -Infinity));
-  const scaleX = (x: number): number => PLOT.left + ((x - xs[0]!) / (xs.at(-1)! - xs[0]!)) * (PLOT.right - PLOT.left);
-  const scaleY = (y: number): number => PLOT.bottom - ((y - ys[0]!) / (ys.at(-1)! - ys[0]!)) * (PLOT.bottom - PLOT.top);
-  const path = (points: readonly Point[], kind: string): string => (points.length === 0 ? ''
-    : `<path class="${kind}" d="${points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${at(scaleX(x))} ${at(scaleY(y))}`).join('')}"/>`);
+  const ys = ticks(
+    Math.min(...all.map(({ y }) => y), Infinity),
+    Math.max(...all.map(({ y }) => y), -Infinity),
+  );
+  const scaleX = (x: number): number =>
+    PLOT.left + ((x - xs[0]!) / (xs.at(-1)! - xs[0]!)) * (PLOT.right - PLOT.left);
+  const scaleY = (y: number): number =>
+    PLOT.bottom - ((y - ys[0]!) / (ys.at(-1)! - ys[0]!)) * (PLOT.bottom - PLOT.top);
+  const path = (points: readonly Point[], kind: string): string =>
+    points.length === 0
+      ? ''
+      : `<path class="${kind}" d="${points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${at(scaleX(x))} ${at(scaleY(y))}`).join('')}"/>`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escape(title)}">`,
     `<style>${STYLE}\n</style>`,
     `<rect class="page" width="${WIDTH}" height="${HEIGHT}"/>`,
     `<text class="title" x="${PLOT.left}" y="26">${escape(title)}</text>`,
-    ...ys.map((y) => `<line class="grid" x1="${PLOT.left}" x2="${PLOT.right}" y1="${at(scaleY(y))}" y2="${at(scaleY(y))}"/><text x="${PLOT.left - 8}" y="${at(scaleY(y) + 4)}" text-anchor="end">${label(y)}</text>`),
-    ...xs.map((x) => `<line class="grid" x1="${at(scaleX(x))}" x2="${at(scaleX(x))}" y1="${PLOT.top}" y2="${PLOT.bottom}"/><text x="${at(scaleX(x))}" y="${PLOT.bottom + 18}" text-anchor="middle">${label(x)}</text>`),
+    ...ys.map(
+      (y) =>
+        `<line class="grid" x1="${PLOT.left}" x2="${PLOT.right}" y1="${at(scaleY(y))}" y2="${at(scaleY(y))}"/><text x="${PLOT.left - 8}" y="${at(scaleY(y) + 4)}" text-anchor="end">${label(y)}</text>`,
+    ),
+    ...xs.map(
+      (x) =>
+        `<line class="grid" x1="${at(scaleX(x))}" x2="${at(scaleX(x))}" y1="${PLOT.top}" y2="${PLOT.bottom}"/><text x="${at(scaleX(x))}" y="${PLOT.bottom + 18}" text-anchor="middle">${label(x)}</text>`,
+    ),
     `<text x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 12}" text-anchor="middle">step</text>`,
     `<text transform="translate(18 ${(PLOT.top + PLOT.bottom) / 2}) rotate(-90)" text-anchor="middle">loss</text>`,
-    path(train, 'raw'), path(smoothed(train), 'smooth'), path(evaluation, 'evaluation'),
-    ...evaluation.map(({ x, y }) => `<circle class="dot" cx="${at(scaleX(x))}" cy="${at(scaleY(y))}" r="3"/>`),
+    path(train, 'raw'),
+    path(smoothed(train), 'smooth'),
+    path(evaluation, 'evaluation'),
+    ...evaluation.map(
+      ({ x, y }) => `<circle class="dot" cx="${at(scaleX(x))}" cy="${at(scaleY(y))}" r="3"/>`,
+    ),
     ...legend(evaluation.length > 0),
-    '</svg>', '',
-  ].filter((line, index, lines) => line !== '' || index === lines.length - 1).join('\n');
+    '</svg>',
+    '',
+  ]
+    .filter((line, index, lines) => line !== '' || index === lines.length - 1)
+    .join('\n');
 }
 
 function pointsOf(log: readonly LogEntry[], key: string): Point[] {
-  return log.flatMap((entry) => (entry[key] === undefined || !Number.isFinite(entry[key]) ? [] : [{ x: entry['step']!, y: entry[key] }]));
+  return log.flatMap((entry) =>
+    entry[key] === undefined || !Number.isFinite(entry[key])
+      ? []
+      : [{ x: entry['step']!, y: entry[key] }],
+  );
 }
 
 /** Exponential moving average, the smoother the more points there are (as LLaMA-Factory does). */
 function smoothed(points: readonly Point[]): Point[] {
   const weight = 1.8 * (1 / (1 + Math.exp(-0.05 * points.length)) - 0.5);
   let last = points[0]?.y ?? 0;
-  return points.map(({ x, y }) => ({ x, y: last = last * weight + (1 - weight) * y }));
+  return points.map(({ x, y }) => ({ x, y: (last = last * weight + (1 - weight) * y) }));
 }
 
 /** About five round numbers around a range; never less than two. */
@@ -67,10 +96,15 @@ function ticks(low: number, high: number): number[] {
 }
 
 function legend(withEvaluation: boolean): string[] {
-  const item = (x: number, kind: string, text: string): string => `<path class="${kind}" d="M${x} 22h22"/><text x="${x + 28}" y="26">${text}</text>`;
-  return [item(PLOT.right - (withEvaluation ? 210 : 90), 'smooth', 'training'), ...(withEvaluation ? [item(PLOT.right - 100, 'evaluation', 'evaluation')] : [])];
+  const item = (x: number, kind: string, text: string): string =>
+    `<path class="${kind}" d="M${x} 22h22"/><text x="${x + 28}" y="26">${text}</text>`;
+  return [
+    item(PLOT.right - (withEvaluation ? 210 : 90), 'smooth', 'training'),
+    ...(withEvaluation ? [item(PLOT.right - 100, 'evaluation', 'evaluation')] : []),
+  ];
 }
 
 const at = (pixel: number): string => String(Math.round(pixel * 10) / 10);
 const label = (value: number): string => String(Number(value.toPrecision(6)));
-const escape = (text: string): string => text.replace(/[<>&"]/g, (character) => `&#${character.charCodeAt(0)};`);
+const escape = (text: string): string =>
+  text.replace(/[<>&"]/g, (character) => `&#${character.charCodeAt(0)};`);

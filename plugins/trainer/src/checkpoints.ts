@@ -1,9 +1,17 @@
-// The checkpoints of a run: written, found, checked, limited in number. What must match to resume from one is in resume.ts.
+// The checkpoints of a run: written, found, checked, limited in number. What must match to resume
+// from one is in resume.ts.
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hooks, Model, Parameter } from '@lmflow/sdk';
-import { CheckpointFolder, filesUnder, hashFile, ifPresent, publishFolder, writingAside } from './folder.ts';
+import {
+  CheckpointFolder,
+  filesUnder,
+  hashFile,
+  ifPresent,
+  publishFolder,
+  writingAside,
+} from './folder.ts';
 import type { ResumeFacts } from './resume.ts';
 import type { RunSettings } from './settings.ts';
 import type { PrivateState, RunState } from './state.ts';
@@ -37,7 +45,15 @@ export interface SaveRequest {
 }
 
 /** Writes checkpoint-N aside and renames it; gives its folder. Throws LMFLOW_OUTPUT_UNWRITABLE. */
-export async function saveCheckpoint({ settings, hooks, model, state, updater, facts, stopping }: SaveRequest): Promise<string> {
+export async function saveCheckpoint({
+  settings,
+  hooks,
+  model,
+  state,
+  updater,
+  facts,
+  stopping,
+}: SaveRequest): Promise<string> {
   const { outputDir, options } = settings;
   const name = `checkpoint-${state.globalStep}`;
   const folder = join(outputDir, name);
@@ -49,8 +65,20 @@ export async function saveCheckpoint({ settings, hooks, model, state, updater, f
     await checkpoint.writeJson(STATE_FILE, state.toJson(settings, stopping));
     await checkpoint.writeJson(ARGUMENTS_FILE, { outputDir, seed: settings.seed, ...options });
     const files: Record<string, OwnState['files'][string]> = {};
-    for (const file of await filesUnder(aside)) files[file] = { bytes: (await stat(join(aside, file))).size, sha256: await hashFile(join(aside, file)) };
-    const own: OwnState = { version: 1, step: state.globalStep, parameters: parameterHashes(model), facts, files, ...state.privateState() };
+    for (const file of await filesUnder(aside)) {
+      files[file] = {
+        bytes: (await stat(join(aside, file))).size,
+        sha256: await hashFile(join(aside, file)),
+      };
+    }
+    const own: OwnState = {
+      version: 1,
+      step: state.globalStep,
+      parameters: parameterHashes(model),
+      facts,
+      files,
+      ...state.privateState(),
+    };
     await checkpoint.writeJson(OWN_FILE, own);
     await publishFolder(aside, folder);
   });
@@ -59,29 +87,46 @@ export async function saveCheckpoint({ settings, hooks, model, state, updater, f
 
 /** Short hash of each trainable parameter. */
 export function parameterHashes({ parameters }: Model): Record<string, string> {
-  const hashOf = ({ data }: Parameter): string => createHash('sha256').update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).digest('hex').slice(0, 16);
+  const hashOf = ({ data }: Parameter): string =>
+    createHash('sha256')
+      .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+      .digest('hex')
+      .slice(0, 16);
   return Object.fromEntries([...parameters].map(([name, parameter]) => [name, hashOf(parameter)]));
 }
 
 /** Folders checkpoint-N, the latest first. */
-export async function listCheckpoints(outputDir: string): Promise<{ readonly step: number; readonly folder: string }[]> {
-  const names = await ifPresent(readdir(outputDir)) ?? [];
-  const steps = names.flatMap((name) => { const match = /^checkpoint-(\d+)$/.exec(name); return match ? [Number(match[1])] : []; });
-  return steps.sort((a, b) => b - a).map((step) => ({ step, folder: join(outputDir, `checkpoint-${step}`) }));
+export async function listCheckpoints(
+  outputDir: string,
+): Promise<{ readonly step: number; readonly folder: string }[]> {
+  const names = (await ifPresent(readdir(outputDir))) ?? [];
+  const steps = names.flatMap((name) => {
+    const match = /^checkpoint-(\d+)$/.exec(name);
+    return match ? [Number(match[1])] : [];
+  });
+  return steps
+    .sort((a, b) => b - a)
+    .map((step) => ({ step, folder: join(outputDir, `checkpoint-${step}`) }));
 }
 
 /** A checkpoint's own state where it is whole, or what is wrong with it. */
-export async function inspectCheckpoint(folder: string): Promise<{ readonly own: OwnState } | { readonly fault: string }> {
-  if (!await ifPresent(stat(folder))) return { fault: 'the folder does not exist' };
+export async function inspectCheckpoint(
+  folder: string,
+): Promise<{ readonly own: OwnState } | { readonly fault: string }> {
+  if (!(await ifPresent(stat(folder)))) return { fault: 'the folder does not exist' };
   const text = await ifPresent(readFile(join(folder, OWN_FILE), 'utf8'));
-  if (text === undefined) return { fault: `${OWN_FILE} is missing: it was not made by this trainer, or not completely` };
+  if (text === undefined) {
+    return { fault: `${OWN_FILE} is missing: it was not made by this trainer, or not completely` };
+  }
   const own = parsed(text);
   if (own?.version !== 1) return { fault: `${OWN_FILE} cannot be read` };
   for (const [file, { bytes, sha256 }] of Object.entries(own.files)) {
     const found = await ifPresent(stat(join(folder, file)));
     if (!found) return { fault: `${file} is missing` };
-    if (found.size !== bytes) return { fault: `${file} has ${found.size} bytes instead of ${bytes}` };
-    if (await hashFile(join(folder, file)) !== sha256) return { fault: `${file} is damaged` };
+    if (found.size !== bytes) {
+      return { fault: `${file} has ${found.size} bytes instead of ${bytes}` };
+    }
+    if ((await hashFile(join(folder, file))) !== sha256) return { fault: `${file} is damaged` };
   }
   return { own };
 }
@@ -94,11 +139,20 @@ function parsed(text: string): OwnState | undefined {
   }
 }
 
-/** Removes the oldest checkpoints above the limit, never the ones in `kept` (the one just written, the best); gives the names of the removed. */
-export async function limitCheckpoints(outputDir: string, limit: number | undefined, kept: readonly (string | undefined)[]): Promise<string[]> {
+/**
+ * Removes the oldest checkpoints above the limit, never the ones in `kept` (the one just written,
+ * the best); gives the names of the removed.
+ */
+export async function limitCheckpoints(
+  outputDir: string,
+  limit: number | undefined,
+  kept: readonly (string | undefined)[],
+): Promise<string[]> {
   if (limit === undefined) return [];
   const all = await listCheckpoints(outputDir);
-  const protectedNames = new Set(kept.flatMap((folder) => (folder === undefined ? [] : [basename(folder)])));
+  const protectedNames = new Set(
+    kept.flatMap((folder) => (folder === undefined ? [] : [basename(folder)])),
+  );
   const spare = all.filter(({ folder }) => !protectedNames.has(basename(folder)));
   const removed = spare.slice(Math.max(0, spare.length - Math.max(0, all.length - limit)));
   for (const { folder } of removed) await rm(folder, { recursive: true, force: true });

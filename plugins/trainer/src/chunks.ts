@@ -1,13 +1,20 @@
-// Runs elementwise update programs over flat chunks that stay in the processor's cache: large tensors in place and in equal parts, small ones
-// gathered into chunks of their own. All numbers of a chunk share their scalars.
+// Runs elementwise update programs over flat chunks that stay in the processor's cache: large
+// tensors in place and in equal parts, small ones gathered into chunks of their own. All numbers of
+// a chunk share their scalars.
 import type { Engine, Program, Tensor } from '@lmflow/sdk';
 import type { Graph } from '@lmflow/sdk/graph';
 import { inPlaceInputs, nextOf } from './elementwise.ts';
 
-/** Numbers in a chunk, at most: 1 MB of each tensor. Of 2^14 to 2^19 the fastest on two cores with 2 MB of cache each. A multiple of the blocks of 8-bit state. */
+/**
+ * Numbers in a chunk, at most: 1 MB of each tensor. Of 2^14 to 2^19 the fastest on two cores with 2
+ * MB of cache each. A multiple of the blocks of 8-bit state.
+ */
 export const CHUNK = 1 << 18;
 
-/** Numbers from which on a tensor has chunks, and programs, of its own size: copying it into a shared chunk and back would take longer. */
+/**
+ * Numbers from which on a tensor has chunks, and programs, of its own size: copying it into a
+ * shared chunk and back would take longer.
+ */
 const LARGE = 1 << 15;
 /** Chunks of a tensor begin at multiples of so many numbers. */
 const ALIGNMENT = 64;
@@ -25,8 +32,12 @@ export interface Numbers {
 export function numbersOf(array: Float32Array): Numbers {
   return {
     array,
-    read: (start, values) => { values.set(array.subarray(start, start + values.length)); },
-    write: (start, values) => { array.set(values, start); },
+    read: (start, values) => {
+      values.set(array.subarray(start, start + values.length));
+    },
+    write: (start, values) => {
+      array.set(values, start);
+    },
   };
 }
 
@@ -43,11 +54,20 @@ type Arrays = Readonly<Record<string, Float32Array>>;
 interface Gathering {
   readonly scalars: FlatUpdate['scalars'];
   readonly buffers: Arrays;
-  readonly pieces: { readonly tensors: FlatUpdate['tensors']; readonly start: number; readonly at: number; readonly length: number }[];
+  readonly pieces: {
+    readonly tensors: FlatUpdate['tensors'];
+    readonly start: number;
+    readonly at: number;
+    readonly length: number;
+  }[];
   filled: number;
 }
 
-interface Compiled { readonly program: Program; readonly outputs: readonly string[]; readonly inPlace: ReadonlySet<string> }
+interface Compiled {
+  readonly program: Program;
+  readonly outputs: readonly string[];
+  readonly inPlace: ReadonlySet<string>;
+}
 
 export class Chunks {
   readonly #engine: Engine;
@@ -60,23 +80,40 @@ export class Chunks {
   readonly #scalars = new Map<number, Tensor>();
 
   /** `build` gives the program of tensors with these names and so many numbers each. */
-  constructor(engine: Engine, name: string, build: (tensors: readonly string[], size: number) => Graph) {
+  constructor(
+    engine: Engine,
+    name: string,
+    build: (tensors: readonly string[], size: number) => Graph,
+  ) {
     this.#engine = engine;
     this.#name = name;
     this.#build = build;
   }
 
-  /** Carries the update out, in part or wholly; `finish` does what is left. The tensors must stay as they are until then. */
+  /**
+   * Carries the update out, in part or wholly; `finish` does what is left. The tensors must stay as
+   * they are until then.
+   */
   async add(update: FlatUpdate): Promise<void> {
     const { length, tensors, scalars } = update;
-    const arrays = Object.entries(tensors).flatMap(([name, { array }]) => (array ? [[name, array] as const] : []));
+    const arrays = Object.entries(tensors).flatMap(([name, { array }]) =>
+      array ? [[name, array] as const] : [],
+    );
     const direct = arrays.length === Object.keys(tensors).length;
     const inPlace = direct && length >= LARGE;
-    const part = inPlace ? ALIGNMENT * Math.ceil(length / Math.ceil(length / CHUNK) / ALIGNMENT) : CHUNK;
+    const part = inPlace
+      ? ALIGNMENT * Math.ceil(length / Math.ceil(length / CHUNK) / ALIGNMENT)
+      : CHUNK;
     for (let start = 0; start < length; start += part) {
       const size = Math.min(part, length - start);
-      if (inPlace) await this.#run(Object.fromEntries(arrays.map(([name, array]) => [name, array.subarray(start, start + size)])), scalars);
-      else await this.#gather(update, start, size);
+      if (inPlace) {
+        await this.#run(
+          Object.fromEntries(
+            arrays.map(([name, array]) => [name, array.subarray(start, start + size)]),
+          ),
+          scalars,
+        );
+      } else await this.#gather(update, start, size);
     }
   }
 
@@ -97,11 +134,23 @@ export class Chunks {
     if ((this.#gatherings.get(key)?.filled ?? 0) + length > CHUNK) await this.#runGathered(key);
     let gathering = this.#gatherings.get(key);
     if (!gathering) {
-      gathering = { scalars, buffers: Object.fromEntries(Object.keys(tensors).map((name) => [name, this.#buffers.pop() ?? new Float32Array(CHUNK)])), pieces: [], filled: 0 };
+      gathering = {
+        scalars,
+        buffers: Object.fromEntries(
+          Object.keys(tensors).map((name) => [
+            name,
+            this.#buffers.pop() ?? new Float32Array(CHUNK),
+          ]),
+        ),
+        pieces: [],
+        filled: 0,
+      };
       this.#gatherings.set(key, gathering);
     }
     const at = gathering.filled;
-    for (const [name, numbers] of Object.entries(tensors)) numbers.read(start, gathering.buffers[name]!.subarray(at, at + length));
+    for (const [name, numbers] of Object.entries(tensors)) {
+      numbers.read(start, gathering.buffers[name]!.subarray(at, at + length));
+    }
     gathering.pieces.push({ tensors, start, at, length });
     gathering.filled += length;
   }
@@ -111,32 +160,59 @@ export class Chunks {
     if (!gathering) return;
     this.#gatherings.delete(key);
     const { buffers, scalars, pieces, filled } = gathering;
-    // Few sizes, so that few programs are compiled; what is in a buffer behind the filled part is computed in vain.
+    // Few sizes, so that few programs are compiled; what is in a buffer behind the filled part is
+    // computed in vain.
     const size = Math.min(CHUNK, 2 ** Math.max(6, Math.ceil(Math.log2(filled))));
-    const changed = await this.#run(Object.fromEntries(Object.entries(buffers).map(([name, buffer]) => [name, buffer.subarray(0, size)])), scalars);
-    for (const { tensors, start, at, length } of pieces) for (const name of changed) tensors[name]!.write(start, buffers[name]!.subarray(at, at + length));
+    const changed = await this.#run(
+      Object.fromEntries(
+        Object.entries(buffers).map(([name, buffer]) => [name, buffer.subarray(0, size)]),
+      ),
+      scalars,
+    );
+    for (const { tensors, start, at, length } of pieces) {
+      for (const name of changed) {
+        tensors[name]!.write(start, buffers[name]!.subarray(at, at + length));
+      }
+    }
     this.#buffers.push(...Object.values(buffers));
   }
 
-  /** Runs one chunk; the arrays hold what is next afterwards. Gives the names of those that changed. */
+  /**
+   * Runs one chunk; the arrays hold what is next afterwards. Gives the names of those that changed.
+   */
   async #run(arrays: Arrays, scalars: FlatUpdate['scalars']): Promise<readonly string[]> {
-    const { program, outputs, inPlace } = await this.#programFor(Object.keys(arrays), Object.values(arrays)[0]!.length);
+    const { program, outputs, inPlace } = await this.#programFor(
+      Object.keys(arrays),
+      Object.values(arrays)[0]!.length,
+    );
     const inputs: Record<string, Tensor> = {};
-    for (const [name, data] of Object.entries(arrays)) inputs[name] = await this.#engine.upload(data, [data.length], 'float32');
-    const numbers = await Promise.all(Object.entries(scalars).map(async ([name, scalar]) => [name, await this.#scalar(scalar)] as const));
-    const given = Object.fromEntries(outputs.filter((name) => inPlace.has(name)).map((name) => [nextOf(name), inputs[name]!]));
+    for (const [name, data] of Object.entries(arrays)) {
+      inputs[name] = await this.#engine.upload(data, [data.length], 'float32');
+    }
+    const numbers = await Promise.all(
+      Object.entries(scalars).map(
+        async ([name, scalar]) => [name, await this.#scalar(scalar)] as const,
+      ),
+    );
+    const given = Object.fromEntries(
+      outputs.filter((name) => inPlace.has(name)).map((name) => [nextOf(name), inputs[name]!]),
+    );
     const results = await program.run({ ...inputs, ...Object.fromEntries(numbers) }, given);
     for (const name of outputs) {
-      const data = await results[nextOf(name)]!.read() as Float32Array;
+      const data = (await results[nextOf(name)]!.read()) as Float32Array;
       const target = arrays[name]!;
       if (data.buffer !== target.buffer || data.byteOffset !== target.byteOffset) target.set(data);
     }
-    for (const tensor of new Set([...Object.values(inputs), ...Object.values(results)])) tensor.dispose();
+    for (const tensor of new Set([...Object.values(inputs), ...Object.values(results)])) {
+      tensor.dispose();
+    }
     return outputs;
   }
 
   async #scalar(value: number): Promise<Tensor> {
-    const known = this.#scalars.get(value) ?? await this.#engine.upload(Float32Array.of(value), [], 'float32');
+    const known =
+      this.#scalars.get(value) ??
+      (await this.#engine.upload(Float32Array.of(value), [], 'float32'));
     this.#scalars.set(value, known);
     return known;
   }
@@ -148,7 +224,8 @@ export class Chunks {
     const graph = this.#build(tensors, size);
     const compiled = {
       program: await this.#engine.compile(graph, { name: `${this.#name} [${size}]` }),
-      outputs: tensors.filter((name) => graph.outputs.has(nextOf(name))), inPlace: inPlaceInputs(graph),
+      outputs: tensors.filter((name) => graph.outputs.has(nextOf(name))),
+      inPlace: inPlaceInputs(graph),
     };
     this.#programs.set(key, compiled);
     return compiled;

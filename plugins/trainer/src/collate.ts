@@ -1,5 +1,13 @@
-// Samples to a micro-batch of static shape: padded on the right up to a multiple of a length, so that few programs are compiled.
-import { IGNORED, joinSamples, type Batch, type BatchTensor, type Sample, type Samples } from '@lmflow/sdk';
+// Samples to a micro-batch of static shape: padded on the right up to a multiple of a length, so
+// that few programs are compiled.
+import {
+  IGNORED,
+  joinSamples,
+  type Batch,
+  type BatchTensor,
+  type Sample,
+  type Samples,
+} from '@lmflow/sdk';
 import { sampleTooLong } from './errors.ts';
 
 export interface CollateOptions {
@@ -11,15 +19,26 @@ export interface CollateOptions {
   readonly join?: boolean;
 }
 
-/** Tokens of a row that samples are joined into, where none of them is longer: attention over longer ones would cost more than starting another row. */
+/**
+ * Tokens of a row that samples are joined into, where none of them is longer: attention over longer
+ * ones would cost more than starting another row.
+ */
 const ROW = 2048;
 /** Joining pays where it leaves at most this share of the tokens that padding computes. */
 const PAYS = 0.9;
 
 /** The longest batch: the longest sample rounded up, but not past the model's positions. */
-export function lengthCap(sampleSets: readonly (Samples | undefined)[], multipleOf: number, maxPositions: number): number {
+export function lengthCap(
+  sampleSets: readonly (Samples | undefined)[],
+  multipleOf: number,
+  maxPositions: number,
+): number {
   let longest = 1;
-  for (const samples of sampleSets) for (let index = 0; index < (samples?.length ?? 0); index++) longest = Math.max(longest, samples!.lengthOf(index));
+  for (const samples of sampleSets) {
+    for (let index = 0; index < (samples?.length ?? 0); index++) {
+      longest = Math.max(longest, samples!.lengthOf(index));
+    }
+  }
   return Math.min(roundUp(longest, multipleOf), Math.max(longest, maxPositions));
 }
 
@@ -30,54 +49,103 @@ export function batchLength(longest: number, { multipleOf, cap }: CollateOptions
 }
 
 /**
- * Tensors int32 [size, length]: `inputIds`, `labels` (IGNORED on padding), `positions`, and `segments` (0 on padding) where a sample is
- * packed. `trainedTokens` counts the labels that are left after the shift: none at a sequence's first token.
+ * Tensors int32 [size, length]: `inputIds`, `labels` (IGNORED on padding), `positions`, and
+ * `segments` (0 on padding) where a sample is packed. `trainedTokens` counts the labels that are
+ * left after the shift: none at a sequence's first token.
  */
 export function collate(samples: readonly Sample[], options: CollateOptions): Batch {
-  const length = batchLength(samples.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0), options);
-  const joined = options.join && !samples.some(({ segments }) => segments) ? rowsOf(samples, options) : undefined;
-  if (joined && joined.rows.length * joined.length <= PAYS * samples.length * length) return { ...padded(joined.rows, joined.length), contextLength: options.cap };
-  const contextLength = samples.reduce<number | undefined>((most, { contextLength: own }) => (own === undefined ? most : Math.max(own, most ?? 0)), undefined);
-  return { ...padded(samples, length), ...(contextLength === undefined ? {} : { contextLength: Math.min(roundUp(contextLength, options.multipleOf), options.cap) }) };
+  const length = batchLength(
+    samples.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0),
+    options,
+  );
+  const joined =
+    options.join && !samples.some(({ segments }) => segments)
+      ? rowsOf(samples, options)
+      : undefined;
+  if (joined && joined.rows.length * joined.length <= PAYS * samples.length * length) {
+    return { ...padded(joined.rows, joined.length), contextLength: options.cap };
+  }
+  const contextLength = samples.reduce<number | undefined>(
+    (most, { contextLength: own }) => (own === undefined ? most : Math.max(own, most ?? 0)),
+    undefined,
+  );
+  return {
+    ...padded(samples, length),
+    ...(contextLength === undefined
+      ? {}
+      : { contextLength: Math.min(roundUp(contextLength, options.multipleOf), options.cap) }),
+  };
 }
 
 /** Samples in as few rows as hold them, each longest one into the row that has the least. */
-function rowsOf(samples: readonly Sample[], { multipleOf }: CollateOptions): { readonly rows: readonly Sample[]; readonly length: number } {
+function rowsOf(
+  samples: readonly Sample[],
+  { multipleOf }: CollateOptions,
+): { readonly rows: readonly Sample[]; readonly length: number } {
   const lengths = samples.map(({ inputIds }) => inputIds.length);
   const total = lengths.reduce((sum, length) => sum + length, 0);
-  const rows = Array.from({ length: Math.max(1, Math.ceil(total / Math.max(ROW, ...lengths))) }, () => ({ tokens: 0, members: [] as number[] }));
+  const rows = Array.from(
+    { length: Math.max(1, Math.ceil(total / Math.max(ROW, ...lengths))) },
+    () => ({ tokens: 0, members: [] as number[] }),
+  );
   for (const index of [...samples.keys()].sort((a, b) => lengths[b]! - lengths[a]!)) {
     const emptiest = rows.reduce((least, row) => (row.tokens < least.tokens ? row : least));
     emptiest.members.push(index);
     emptiest.tokens += lengths[index]!;
   }
   const longest = Math.max(...rows.map(({ tokens }) => tokens));
-  // Four lengths between two powers of two: few programs, and about a tenth of padding (alpaca_en_demo, batches of 8: 7 shapes, 9.5%; with eight lengths 13 and 4.9%).
-  const step = Math.ceil(Math.max(multipleOf, 2 ** Math.floor(Math.log2(longest)) / 4) / multipleOf) * multipleOf;
-  return { rows: rows.map(({ members }) => joinSamples(members.sort((a, b) => a - b).map((index) => samples[index]!))), length: roundUp(longest, step) };
+  // Four lengths between two powers of two: few programs, and about a tenth of padding
+  // (alpaca_en_demo, batches of 8: 7 shapes, 9.5%; with eight lengths 13 and 4.9%).
+  const step =
+    Math.ceil(Math.max(multipleOf, 2 ** Math.floor(Math.log2(longest)) / 4) / multipleOf) *
+    multipleOf;
+  return {
+    rows: rows.map(({ members }) =>
+      joinSamples(members.sort((a, b) => a - b).map((index) => samples[index]!)),
+    ),
+    length: roundUp(longest, step),
+  };
 }
 
 function padded(samples: readonly Sample[], length: number): Batch {
   const size = samples.length;
   const packed = samples.some(({ segments }) => segments);
   const tensor = (fill: number): Int32Array => new Int32Array(size * length).fill(fill);
-  const [inputIds, labels, positions, segments] = [tensor(0), tensor(IGNORED), tensor(0), packed ? tensor(0) : undefined];
+  const [inputIds, labels, positions, segments] = [
+    tensor(0),
+    tensor(IGNORED),
+    tensor(0),
+    packed ? tensor(0) : undefined,
+  ];
   let [tokens, trainedTokens] = [0, 0];
   samples.forEach((sample, row) => {
     const start = row * length;
     const count = sample.inputIds.length;
     inputIds.set(sample.inputIds, start);
     labels.set(sample.labels, start);
-    // A row of one sample counts on through its padding: the positions are then 0, 1, 2, ... for every row.
+    // A row of one sample counts on through its padding: the positions are then 0, 1, 2, ... for
+    // every row.
     if (sample.positions) positions.set(sample.positions, start);
-    else for (let place = 0; place < (packed ? count : length); place++) positions[start + place] = place;
+    else {
+      for (let place = 0; place < (packed ? count : length); place++) {
+        positions[start + place] = place;
+      }
+    }
     if (segments && sample.segments) segments.set(sample.segments, start);
     else segments?.fill(1, start, start + count);
     tokens += count;
     trainedTokens += trainedOf(sample);
   });
-  const shaped = (data: Int32Array): BatchTensor => ({ dtype: 'int32', shape: [size, length], data });
-  const tensors: Record<string, BatchTensor> = { inputIds: shaped(inputIds), labels: shaped(labels), positions: shaped(positions) };
+  const shaped = (data: Int32Array): BatchTensor => ({
+    dtype: 'int32',
+    shape: [size, length],
+    data,
+  });
+  const tensors: Record<string, BatchTensor> = {
+    inputIds: shaped(inputIds),
+    labels: shaped(labels),
+    positions: shaped(positions),
+  };
   if (segments) tensors['segments'] = shaped(segments);
   return { size, length, tensors, tokens, trainedTokens };
 }
@@ -85,7 +153,9 @@ function padded(samples: readonly Sample[], length: number): Batch {
 function trainedOf({ labels, segments }: Sample): number {
   let trained = 0;
   for (let place = 1; place < labels.length; place++) {
-    if (labels[place] !== IGNORED && (!segments || segments[place] === segments[place - 1])) trained++;
+    if (labels[place] !== IGNORED && (!segments || segments[place] === segments[place - 1])) {
+      trained++;
+    }
   }
   return trained;
 }

@@ -1,4 +1,5 @@
-// Which update programs work number by number, so that they can run over flat chunks, and which results may be written over what they replace.
+// Which update programs work number by number, so that they can run over flat chunks, and which
+// results may be written over what they replace.
 import type { Graph, Node, Value } from '@lmflow/sdk/graph';
 import { reachableNodes } from './reachable.ts';
 
@@ -6,33 +7,78 @@ import { reachableNodes } from './reachable.ts';
 export const nextOf = (input: string): string => `next:${input}`;
 
 const ELEMENTWISE = new Set([
-  'neg', 'exp', 'log', 'sqrt', 'reciprocal', 'tanh', 'sigmoid', 'silu', 'sin', 'cos', 'erf', 'abs', 'sign', 'add', 'sub', 'mul', 'div', 'maximum', 'minimum',
-  'equal', 'less', 'lessOrEqual', 'greater', 'greaterOrEqual', 'logicalAnd', 'logicalOr', 'logicalNot', 'where',
+  'neg',
+  'exp',
+  'log',
+  'sqrt',
+  'reciprocal',
+  'tanh',
+  'sigmoid',
+  'silu',
+  'sin',
+  'cos',
+  'erf',
+  'abs',
+  'sign',
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'maximum',
+  'minimum',
+  'equal',
+  'less',
+  'lessOrEqual',
+  'greater',
+  'greaterOrEqual',
+  'logicalAnd',
+  'logicalOr',
+  'logicalNot',
+  'where',
 ]);
 
-/** Whether every value is a scalar or has the one shape of the tensor inputs, and every op is elementwise. */
+/**
+ * Whether every value is a scalar or has the one shape of the tensor inputs, and every op is
+ * elementwise.
+ */
 export function isElementwise(graph: Graph): boolean {
-  const shapes = new Set([...graph.inputs.values()].filter(({ shape }) => shape.length > 0).map(({ shape }) => shape.join()));
+  const shapes = new Set(
+    [...graph.inputs.values()]
+      .filter(({ shape }) => shape.length > 0)
+      .map(({ shape }) => shape.join()),
+  );
   if (shapes.size !== 1) return false;
   const [shape] = shapes;
-  const fits = ({ source, shape: own }: Value): boolean => own.length === 0 || (source.kind !== 'constant' && own.join() === shape);
-  return reachableNodes(graph).every(({ op, inputs, outputs }) => ELEMENTWISE.has(op.name) && [...inputs, ...outputs].every(fits));
+  const fits = ({ source, shape: own }: Value): boolean =>
+    own.length === 0 || (source.kind !== 'constant' && own.join() === shape);
+  return reachableNodes(graph).every(
+    ({ op, inputs, outputs }) => ELEMENTWISE.has(op.name) && [...inputs, ...outputs].every(fits),
+  );
 }
 
 /**
- * The inputs of an elementwise program whose next value may be written over them: the engine may run nodes in any order that their operands
- * allow, so everything that reads such an input must be needed for its next value.
+ * The inputs of an elementwise program whose next value may be written over them: the engine may
+ * run nodes in any order that their operands allow, so everything that reads such an input must be
+ * needed for its next value.
  */
 export function inPlaceInputs(graph: Graph): Set<string> {
   const nodes = reachableNodes(graph);
   const named = [...graph.outputs].flatMap(([output, value]) => {
     const input = [...graph.inputs.keys()].find((name) => nextOf(name) === output);
-    return input !== undefined && value.source.kind === 'node' ? [{ input, last: value.source.node }] : [];
+    return input !== undefined && value.source.kind === 'node'
+      ? [{ input, last: value.source.node }]
+      : [];
   });
-  return new Set(named.filter(({ input, last }) => {
-    const needed = ancestorsOf(last);
-    return nodes.every((node) => !node.inputs.includes(graph.inputs.get(input)!) || needed.has(node));
-  }).map(({ input }) => input));
+  return new Set(
+    named
+      .filter(({ input, last }) => {
+        const needed = ancestorsOf(last);
+        return nodes.every(
+          (node) => !node.inputs.includes(graph.inputs.get(input)!) || needed.has(node),
+        );
+      })
+      .map(({ input }) => input),
+  );
 }
 
 /** The node and all that it depends on. */

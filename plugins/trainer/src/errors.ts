@@ -4,13 +4,18 @@ import { didYouMean, LMFlowError } from '@lmflow/sdk';
 const list = (names: Iterable<string>): string => [...names].join(', ');
 const question = (name: string, names: readonly string[]): string => {
   // "AdamW" is nearer to adam by letters, and means adamw_torch.
-  const near = names.find((known) => known.startsWith(name.toLowerCase())) ?? didYouMean(name, names);
+  const near =
+    names.find((known) => known.startsWith(name.toLowerCase())) ?? didYouMean(name, names);
   return near === undefined ? '' : `; did you mean "${near}"?`;
 };
 
 /** `optim` names no row of the table. */
 export function optimizerUnknown(name: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER', `optim: there is no optimizer "${name}"${question(name, known)}`, { hint: `Known: ${list(known)}. A plugin can add others.` });
+  return new LMFlowError(
+    'LMFLOW_CONFIG_OPTIMIZER',
+    `optim: there is no optimizer "${name}"${question(name, known)}`,
+    { hint: `Known: ${list(known)}. A plugin can add others.` },
+  );
 }
 
 /** `optimArgs` does not fit the optimizer, or a training argument is set that it does not read. */
@@ -20,25 +25,48 @@ export function optimizerArgument(optim: string, what: string): LMFlowError {
 
 /** A training argument is set that the optimizer does not read. */
 export function optionUnread(optim: string, name: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER_ARGUMENT', `${name} is set, and optim ${optim} does not read it`,
-    { hint: known.length > 0 ? `Its own arguments are set with optimArgs: ${list(known)}.` : 'Leave it out.' });
+  return new LMFlowError(
+    'LMFLOW_CONFIG_OPTIMIZER_ARGUMENT',
+    `${name} is set, and optim ${optim} does not read it`,
+    {
+      hint:
+        known.length > 0
+          ? `Its own arguments are set with optimArgs: ${list(known)}.`
+          : 'Leave it out.',
+    },
+  );
 }
 
 /** The optimizer needs labels drawn from the model, and the objective has none. */
 export function objectiveUnsampled(optim: string, objective: string): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER_OBJECTIVE', `optim ${optim} estimates curvature from labels drawn from the model, and the objective "${objective}" has no such labels`,
-    { hint: 'Choose another optimizer, e.g. adamw_torch or lion.' });
+  return new LMFlowError(
+    'LMFLOW_CONFIG_OPTIMIZER_OBJECTIVE',
+    `optim ${optim} estimates curvature from labels drawn from the model, and the objective "${objective}" has no such labels`,
+    { hint: 'Choose another optimizer, e.g. adamw_torch or lion.' },
+  );
 }
 
 /** `lrSchedulerType` names no row of the table. */
-export function scheduleUnknown(name: string, known: readonly string[], reason?: string): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_SCHEDULE', reason === undefined ? `lrSchedulerType: there is no schedule "${name}"${question(name, known)}` : `lrSchedulerType: "${name}" is not offered: ${reason}`,
-    { hint: `Known: ${list(known)}.` });
+export function scheduleUnknown(
+  name: string,
+  known: readonly string[],
+  reason?: string,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_CONFIG_SCHEDULE',
+    reason === undefined
+      ? `lrSchedulerType: there is no schedule "${name}"${question(name, known)}`
+      : `lrSchedulerType: "${name}" is not offered: ${reason}`,
+    { hint: `Known: ${list(known)}.` },
+  );
 }
 
 /** `lrSchedulerKwargs` does not fit the schedule. */
 export function scheduleArgument(schedule: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_SCHEDULE_ARGUMENT', `lrSchedulerKwargs of ${schedule}: ${what}`);
+  return new LMFlowError(
+    'LMFLOW_CONFIG_SCHEDULE_ARGUMENT',
+    `lrSchedulerKwargs of ${schedule}: ${what}`,
+  );
 }
 
 /** Settings contradict each other. */
@@ -48,68 +76,130 @@ export function settingsConflict(what: string, hint: string): LMFlowError {
 
 /** No samples to train on. */
 export function noSamples(): LMFlowError {
-  return new LMFlowError('LMFLOW_NO_SAMPLES', 'there is no sample to train on', { hint: 'Look at what the data set reported: were all samples dropped?' });
+  return new LMFlowError('LMFLOW_NO_SAMPLES', 'there is no sample to train on', {
+    hint: 'Look at what the data set reported: were all samples dropped?',
+  });
 }
 
 /** dataloaderDropLast leaves nothing. */
 export function noBatches(samples: number, batchSize: number): LMFlowError {
-  return new LMFlowError('LMFLOW_NO_SAMPLES', `${samples} samples do not fill one micro-batch of ${batchSize}, and dataloaderDropLast drops what is not full`, { hint: 'Lower perDeviceTrainBatchSize or leave dataloaderDropLast out.' });
+  return new LMFlowError(
+    'LMFLOW_NO_SAMPLES',
+    `${samples} samples do not fill one micro-batch of ${batchSize}, and dataloaderDropLast drops what is not full`,
+    { hint: 'Lower perDeviceTrainBatchSize or leave dataloaderDropLast out.' },
+  );
 }
 
 /** Nothing to evaluate on. */
 export function noEvaluationSamples(setting: string): LMFlowError {
-  return new LMFlowError('LMFLOW_NO_EVALUATION_DATA', `${setting} needs evaluation data, and there is none`, { hint: 'Name data with evalDataset, or keep a part of the data with validationSplit.' });
+  return new LMFlowError(
+    'LMFLOW_NO_EVALUATION_DATA',
+    `${setting} needs evaluation data, and there is none`,
+    { hint: 'Name data with evalDataset, or keep a part of the data with validationSplit.' },
+  );
 }
 
 /** The model has no trainable tensors. */
 export function nothingToTrain(): LMFlowError {
-  return new LMFlowError('LMFLOW_NOTHING_TO_TRAIN', 'the model has no trainable parameter', { hint: 'Load a method: the preset lora, or finetune for all weights.' });
+  return new LMFlowError('LMFLOW_NOTHING_TO_TRAIN', 'the model has no trainable parameter', {
+    hint: 'Load a method: the preset lora, or finetune for all weights.',
+  });
 }
 
 /** The folder has content and nobody said what to do with it. */
 export function outputNotEmpty(folder: string, checkpoint: string | undefined): LMFlowError {
-  return new LMFlowError('LMFLOW_OUTPUT_NOT_EMPTY', `outputDir ${folder} is not empty${checkpoint === undefined ? '' : ` (last checkpoint: ${checkpoint})`}`,
-    { hint: 'Say --resume-from-checkpoint to go on with what is there, --overwrite-output-dir to start anew in it, or choose another outputDir.' });
+  return new LMFlowError(
+    'LMFLOW_OUTPUT_NOT_EMPTY',
+    `outputDir ${folder} is not empty${checkpoint === undefined ? '' : ` (last checkpoint: ${checkpoint})`}`,
+    {
+      hint: 'Say --resume-from-checkpoint to go on with what is there, --overwrite-output-dir to start anew in it, or choose another outputDir.',
+    },
+  );
 }
 
 /** A checkpoint named to resume from is not the last one. */
-export function outputHasLater(folder: string, wanted: string, later: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_OUTPUT_NOT_EMPTY', `outputDir ${folder} has checkpoints after ${wanted}: ${later.join(', ')}`,
-    { hint: 'Say --overwrite-output-dir too, to remove them and go on from the earlier one, or choose another outputDir.' });
+export function outputHasLater(
+  folder: string,
+  wanted: string,
+  later: readonly string[],
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_OUTPUT_NOT_EMPTY',
+    `outputDir ${folder} has checkpoints after ${wanted}: ${later.join(', ')}`,
+    {
+      hint: 'Say --overwrite-output-dir too, to remove them and go on from the earlier one, or choose another outputDir.',
+    },
+  );
 }
 
 /** resumeFromCheckpoint names a folder that is no whole checkpoint. */
 export function checkpointInvalid(folder: string, reason: string): LMFlowError {
-  return new LMFlowError('LMFLOW_CHECKPOINT_INVALID', `${folder} cannot be resumed from: ${reason}`);
+  return new LMFlowError(
+    'LMFLOW_CHECKPOINT_INVALID',
+    `${folder} cannot be resumed from: ${reason}`,
+  );
 }
 
-/** Settings that decide the result, or the trained parameters and their shapes, are not those of the checkpoint. */
-export function resumeChanged(folder: string, changes: readonly string[], parametersFit: boolean): LMFlowError {
-  return new LMFlowError('LMFLOW_RESUME_CHANGED', `${folder} was made with other settings:\n${changes.map((change) => `  ${change}`).join('\n')}`,
-    { hint: parametersFit
-      ? 'Set them back, or say --allow-config-change to go on with the new ones (the run is then no longer the same as one without interruption).'
-      : 'Other parameters are trained than in the checkpoint, or in other shapes, so that it cannot be gone on from, with --allow-config-change either. Set back what decides them, or start another run in another outputDir.' });
+/**
+ * Settings that decide the result, or the trained parameters and their shapes, are not those of the
+ * checkpoint.
+ */
+export function resumeChanged(
+  folder: string,
+  changes: readonly string[],
+  parametersFit: boolean,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_RESUME_CHANGED',
+    `${folder} was made with other settings:\n${changes.map((change) => `  ${change}`).join('\n')}`,
+    {
+      hint: parametersFit
+        ? 'Set them back, or say --allow-config-change to go on with the new ones (the run is then no longer the same as one without interruption).'
+        : 'Other parameters are trained than in the checkpoint, or in other shapes, so that it cannot be gone on from, with --allow-config-change either. Set back what decides them, or start another run in another outputDir.',
+    },
+  );
 }
 
 /** A part of the state did not come back from the checkpoint. */
-export function resumeIncomplete(folder: string, what: string, hint = 'The plugin that made these parameters must restore them in onRestore; is it loaded?'): LMFlowError {
+export function resumeIncomplete(
+  folder: string,
+  what: string,
+  hint = 'The plugin that made these parameters must restore them in onRestore; is it loaded?',
+): LMFlowError {
   return new LMFlowError('LMFLOW_RESUME_INCOMPLETE', `${folder}: ${what}`, { hint });
 }
 
 /** The loss or the gradient became NaN or infinite. */
-export function lossNotFinite(what: 'loss' | 'gradient norm', value: number, step: number, checkpoint: string | undefined): LMFlowError {
-  return new LMFlowError('LMFLOW_LOSS_NOT_FINITE', `step ${step}: the ${what} is ${value}; stopped before the update`,
-    { hint: `${checkpoint === undefined ? 'No checkpoint was written before.' : `The last checkpoint is kept: ${checkpoint}.`} A lower learningRate, more warmupSteps or a smaller maxGradNorm usually help.` });
+export function lossNotFinite(
+  what: 'loss' | 'gradient norm',
+  value: number,
+  step: number,
+  checkpoint: string | undefined,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_LOSS_NOT_FINITE',
+    `step ${step}: the ${what} is ${value}; stopped before the update`,
+    {
+      hint: `${checkpoint === undefined ? 'No checkpoint was written before.' : `The last checkpoint is kept: ${checkpoint}.`} A lower learningRate, more warmupSteps or a smaller maxGradNorm usually help.`,
+    },
+  );
 }
 
 /** metricForBestModel names a figure that the evaluation does not have. */
 export function metricUnknown(name: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_METRIC', `metricForBestModel: the evaluation has no figure "${name}"${question(name, known)}`, { hint: `It has: ${list(known)}.` });
+  return new LMFlowError(
+    'LMFLOW_CONFIG_METRIC',
+    `metricForBestModel: the evaluation has no figure "${name}"${question(name, known)}`,
+    { hint: `It has: ${list(known)}.` },
+  );
 }
 
 /** A sample is longer than the batch can be. */
 export function sampleTooLong(length: number, cap: number): LMFlowError {
-  return new LMFlowError('LMFLOW_SAMPLE_TOO_LONG', `a sample has ${length} tokens, the longest batch has ${cap}`);
+  return new LMFlowError(
+    'LMFLOW_SAMPLE_TOO_LONG',
+    `a sample has ${length} tokens, the longest batch has ${cap}`,
+  );
 }
 
 /** The evaluation was interrupted. */

@@ -1,4 +1,5 @@
-// Runs an optimizer's estimate of the curvature over all parameters, in chunks as the update is. What the estimate is, is in optimizers/.
+// Runs an optimizer's estimate of the curvature over all parameters, in chunks as the update is.
+// What the estimate is, is in optimizers/.
 import type { Engine, Parameter } from '@lmflow/sdk';
 import { Graph } from '@lmflow/sdk/graph';
 import { Chunks, numbersOf } from './chunks.ts';
@@ -31,12 +32,19 @@ export class Estimator {
   /** Steps that an estimate serves. */
   readonly #every: number;
 
-  constructor(curvature: Curvature, engine: Engine, options: TrainerOptions, given: OptimizerArguments) {
+  constructor(
+    curvature: Curvature,
+    engine: Engine,
+    options: TrainerOptions,
+    given: OptimizerArguments,
+  ) {
     this.#curvature = curvature;
     this.#options = options;
     this.#arguments = given;
     this.#every = Number(given[curvature.every]);
-    this.#chunks = new Chunks(engine, `curvature of ${options.optim}`, (tensors, size) => this.#build(tensors, size));
+    this.#chunks = new Chunks(engine, `curvature of ${options.optim}`, (tensors, size) =>
+      this.#build(tensors, size),
+    );
   }
 
   isDue(step: number): boolean {
@@ -44,13 +52,22 @@ export class Estimator {
   }
 
   /** Changes the state of every parameter that has a gradient. */
-  async estimate({ parameters, gradients, gradientScale, weight }: EstimateRequest, stateOf: (parameter: Parameter) => ParameterState): Promise<void> {
+  async estimate(
+    { parameters, gradients, gradientScale, weight }: EstimateRequest,
+    stateOf: (parameter: Parameter) => ParameterState,
+  ): Promise<void> {
     const scalars = { ...this.#scalars(weight), gradientScale };
     for (const parameter of parameters) {
       const gradient = gradients.get(parameter.name);
       if (!gradient) continue;
-      const state = this.#curvature.state.map((name) => [stateInput(name), numbersOf(stateOf(parameter).tensors[name]!.data)] as const);
-      await this.#chunks.add({ length: parameter.data.length, tensors: { gradient: numbersOf(gradient), ...Object.fromEntries(state) }, scalars });
+      const state = this.#curvature.state.map(
+        (name) => [stateInput(name), numbersOf(stateOf(parameter).tensors[name]!.data)] as const,
+      );
+      await this.#chunks.add({
+        length: parameter.data.length,
+        tensors: { gradient: numbersOf(gradient), ...Object.fromEntries(state) },
+        scalars,
+      });
     }
     await this.#chunks.finish();
   }
@@ -65,8 +82,15 @@ export class Estimator {
 
   #build(tensors: readonly string[], size: number): Graph {
     const graph = new Graph();
-    const values = updateValues(graph, Object.fromEntries(tensors.map((name) => [name, [size]])), Object.keys(this.#scalars(1)), this.#arguments);
-    for (const [name, value] of Object.entries(this.#curvature.update(values))) graph.output(nextOf(stateInput(name)), value);
+    const values = updateValues(
+      graph,
+      Object.fromEntries(tensors.map((name) => [name, [size]])),
+      Object.keys(this.#scalars(1)),
+      this.#arguments,
+    );
+    for (const [name, value] of Object.entries(this.#curvature.update(values))) {
+      graph.output(nextOf(stateInput(name)), value);
+    }
     return graph;
   }
 }

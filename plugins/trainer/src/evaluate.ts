@@ -19,15 +19,24 @@ export interface EvaluateRequest {
 }
 
 export interface EvaluationResult {
-  /** `loss` and `perplexity`, and the objective's own figures, each the sum divided by the whole weight. */
+  /**
+   * `loss` and `perplexity`, and the objective's own figures, each the sum divided by the whole
+   * weight.
+   */
   readonly metrics: Record<string, number>;
   readonly seconds: number;
   readonly batches: number;
 }
 
-/** Undefined where the signal is aborted on the way. Every sample counts, also in a last batch that is not full. */
-export async function evaluateSamples(request: EvaluateRequest): Promise<EvaluationResult | undefined> {
-  const { programs, hooks, model, samples, objective, batchSize, collating, signal, progress } = request;
+/**
+ * Undefined where the signal is aborted on the way. Every sample counts, also in a last batch that
+ * is not full.
+ */
+export async function evaluateSamples(
+  request: EvaluateRequest,
+): Promise<EvaluationResult | undefined> {
+  const { programs, hooks, model, samples, objective, batchSize, collating, signal, progress } =
+    request;
   const started = performance.now();
   const batches = evaluationBatches(samples, batchSize);
   const sums: Record<string, number> = { loss: 0 };
@@ -35,23 +44,41 @@ export async function evaluateSamples(request: EvaluateRequest): Promise<Evaluat
   for (const [micro, indices] of batches.entries()) {
     await new Promise(setImmediate); // lets Ctrl-C through
     if (signal?.aborted) return undefined;
-    const collated = collate(indices.map((index) => samples.get(index)), collating);
+    const collated = collate(
+      indices.map((index) => samples.get(index)),
+      collating,
+    );
     const control = { stop: false, save: false, evaluate: false, log: false };
-    const batch = await hooks.onBatch.promise(collated, { ...request.step, model, control, mode: 'evaluation', batches: [collated] });
-    const { loss, metrics } = await programs.run('evaluation', { batch, step: request.step.number, micro });
+    const batch = await hooks.onBatch.promise(collated, {
+      ...request.step,
+      model,
+      control,
+      mode: 'evaluation',
+      batches: [collated],
+    });
+    const { loss, metrics } = await programs.run('evaluation', {
+      batch,
+      step: request.step.number,
+      micro,
+    });
     sums['loss']! += loss;
     for (const [name, total] of Object.entries(metrics)) sums[name] = (sums[name] ?? 0) + total;
     weight += objective.weight(batch);
     done += indices.length;
     progress?.(done);
   }
-  const metrics = Object.fromEntries(Object.entries(sums).map(([name, total]) => [name, total / weight]));
+  const metrics = Object.fromEntries(
+    Object.entries(sums).map(([name, total]) => [name, total / weight]),
+  );
   metrics['perplexity'] ??= Math.exp(metrics['loss']!);
   return { metrics, batches: batches.length, seconds: (performance.now() - started) / 1000 };
 }
 
 /** As transformers names the figures of an evaluation: `eval_loss`, ..., and how long it took. */
-export function evaluationFigures({ metrics, seconds, batches }: EvaluationResult, samples: number): Record<string, number> {
+export function evaluationFigures(
+  { metrics, seconds, batches }: EvaluationResult,
+  samples: number,
+): Record<string, number> {
   return {
     ...Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval_${name}`, value])),
     eval_runtime: round(seconds, 4),

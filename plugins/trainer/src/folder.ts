@@ -1,4 +1,5 @@
-// Folders and files that appear whole: written aside under a temporary name, synced to disk, renamed.
+// Folders and files that appear whole: written aside under a temporary name, synced to disk,
+// renamed.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -6,7 +7,9 @@ import { basename, dirname, join, relative } from 'node:path';
 import { isLMFlowError, outputUnwritable, type Checkpoint, type Model } from '@lmflow/sdk';
 import { readSafetensors, writeSafetensors } from '@lmflow/sdk/formats';
 
-/** Start of the names of what is being written; such a name left over is from a run that was killed. */
+/**
+ * Start of the names of what is being written; such a name left over is from a run that was killed.
+ */
 export const ASIDE = '.writing-';
 
 /** What plugins write into and read from. */
@@ -32,19 +35,21 @@ export class CheckpointFolder implements Checkpoint {
     await writeFile(join(this.directory, file), text);
   }
 
-  async writeTensors(...[file, tensors, metadata]: Parameters<Checkpoint['writeTensors']>): Promise<void> {
+  async writeTensors(
+    ...[file, tensors, metadata]: Parameters<Checkpoint['writeTensors']>
+  ): Promise<void> {
     await mkdir(dirname(join(this.directory, file)), { recursive: true });
     await writeSafetensors(join(this.directory, file), tensors, metadata);
   }
 
   async readJson(file: string): Promise<unknown> {
     const text = await ifPresent(readFile(join(this.directory, file), 'utf8'));
-    return text === undefined ? undefined : JSON.parse(text) as unknown;
+    return text === undefined ? undefined : (JSON.parse(text) as unknown);
   }
 
   async readTensors(file: string): ReturnType<Checkpoint['readTensors']> {
     const path = join(this.directory, file);
-    return await ifPresent(stat(path)) ? readSafetensors(path) : undefined;
+    return (await ifPresent(stat(path))) ? readSafetensors(path) : undefined;
   }
 }
 
@@ -53,7 +58,9 @@ export async function ifPresent<T>(promise: Promise<T>): Promise<T | undefined> 
   try {
     return await promise;
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) {
+      return undefined;
+    }
     throw error;
   }
 }
@@ -69,10 +76,15 @@ export async function writeWhole(path: string, content: string): Promise<void> {
 /** Every file under a folder, relative to it, sorted. */
 export async function filesUnder(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => relative(folder, join(entry.parentPath, entry.name))).sort();
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
 }
 
-/** Makes a folder that was written aside take its name: its files and itself reach the disk first. */
+/**
+ * Makes a folder that was written aside take its name: its files and itself reach the disk first.
+ */
 export async function publishFolder(aside: string, folder: string): Promise<void> {
   for (const file of await filesUnder(aside)) await syncPath(join(aside, file));
   await syncPath(aside);
@@ -96,10 +108,15 @@ export async function publishFiles(aside: string, folder: string): Promise<void>
 }
 
 /**
- * Lets `write` fill an empty folder beside the ones that are done, and publish it. Where that fails nothing stays behind: a full disk gets its
- * room back. Throws LMFLOW_OUTPUT_UNWRITABLE where the disk is the reason.
+ * Lets `write` fill an empty folder beside the ones that are done, and publish it. Where that fails
+ * nothing stays behind: a full disk gets its room back. Throws LMFLOW_OUTPUT_UNWRITABLE where the
+ * disk is the reason.
  */
-export async function writingAside<T>(parent: string, name: string, write: (aside: string) => Promise<T>): Promise<T> {
+export async function writingAside<T>(
+  parent: string,
+  name: string,
+  write: (aside: string) => Promise<T>,
+): Promise<T> {
   const aside = join(parent, `${ASIDE}${name}`);
   try {
     await rm(aside, { recursive: true, force: true });
@@ -113,19 +130,23 @@ export async function writingAside<T>(parent: string, name: string, write: (asid
 
 // The kernel wraps what a tap of onSave throws.
 function isDiskError(error: unknown): boolean {
-  const { code } = (isLMFlowError(error) ? error.cause ?? {} : error) as NodeJS.ErrnoException;
+  const { code } = (isLMFlowError(error) ? (error.cause ?? {}) : error) as NodeJS.ErrnoException;
   return ['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EACCES', 'EPERM', 'EIO'].includes(code ?? '');
 }
 
 /** Removes what killed runs left half written. */
 export async function removeAsides(parent: string): Promise<void> {
-  for (const name of await readdir(parent)) if (name.startsWith(ASIDE)) await rm(join(parent, name), { recursive: true, force: true });
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(ASIDE)) await rm(join(parent, name), { recursive: true, force: true });
+  }
 }
 
 /** SHA-256 of a file, in hexadecimal. */
 export async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 22 })) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 22 })) {
+    hash.update(chunk as Buffer);
+  }
   return hash.digest('hex');
 }
 
@@ -138,5 +159,7 @@ async function syncPath(path: string): Promise<void> {
     } finally {
       await handle.close();
     }
-  } catch { /* see above */ }
+  } catch {
+    /* see above */
+  }
 }

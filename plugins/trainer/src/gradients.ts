@@ -1,4 +1,5 @@
-// Sums of a step's micro-batches: loss, further figures, weight and gradients. One division at the end of the step, by the whole weight.
+// Sums of a step's micro-batches: loss, further figures, weight and gradients. One division at the
+// end of the step, by the whole weight.
 import type { ProgramResult } from './programs.ts';
 
 export class GradientSum {
@@ -8,11 +9,16 @@ export class GradientSum {
   loss = 0;
   weight = 0;
 
-  /** Adds a micro-batch, and gives the arrays that are free again: the first one's are kept, the others are added to them in place. */
+  /**
+   * Adds a micro-batch, and gives the arrays that are free again: the first one's are kept, the
+   * others are added to them in place.
+   */
   add(result: ProgramResult, weight: number): Map<string, Float32Array> {
     this.loss += result.loss;
     this.weight += weight;
-    for (const [name, total] of Object.entries(result.metrics)) this.metrics[name] = (this.metrics[name] ?? 0) + total;
+    for (const [name, total] of Object.entries(result.metrics)) {
+      this.metrics[name] = (this.metrics[name] ?? 0) + total;
+    }
     const free = new Map<string, Float32Array>();
     for (const [name, gradient] of result.gradients) {
       const sum = this.gradients.get(name);
@@ -29,7 +35,10 @@ function addInto(sum: Float32Array, gradient: Float32Array): void {
   for (let index = 0; index < sum.length; index++) sum[index]! += gradient[index]!;
 }
 
-/** What the averaged gradient is multiplied by so that its norm is at most `maxNorm` (torch.nn.utils.clip_grad_norm_); 0 means never. */
+/**
+ * What the averaged gradient is multiplied by so that its norm is at most `maxNorm`
+ * (torch.nn.utils.clip_grad_norm_); 0 means never.
+ */
 export function clipFactor(norm: number, maxNorm: number): number {
   return maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;
 }

@@ -1,4 +1,5 @@
-// The training loop of every method, with optimizers and schedules as tables that plugins add rows to.
+// The training loop of every method, with optimizers and schedules as tables that plugins add rows
+// to.
 import { createRequire } from 'node:module';
 import { definePlugin, ENGINE, Stage, TRAINER } from '@lmflow/sdk';
 import { chosenOptimizer } from './optimizer.ts';
@@ -9,7 +10,13 @@ import { LoopTrainer } from './trainer.ts';
 import { unsupportedOptions } from './unsupported.ts';
 
 export { OPTIMIZERS, adamw, sgd } from './optimizers.ts';
-export type { ArgumentRange, Optimizer, OptimizerArguments, UpdateFacts, UpdateValues } from './optimizer.ts';
+export type {
+  ArgumentRange,
+  Optimizer,
+  OptimizerArguments,
+  UpdateFacts,
+  UpdateValues,
+} from './optimizer.ts';
 export { SCHEDULES, type Schedule, type ScheduleState } from './schedules.ts';
 export { trainerOptions, type TrainerInput, type TrainerOptions } from './options.ts';
 
@@ -28,7 +35,12 @@ const trainer = definePlugin({
   name,
   version,
   sdk: '^1.0.0',
-  options: { schema: trainerOptions, aliases: trainerAliases, unsupported: unsupportedOptions, alternatives: [['warmupSteps', 'warmupRatio']] },
+  options: {
+    schema: trainerOptions,
+    aliases: trainerAliases,
+    unsupported: unsupportedOptions,
+    alternatives: [['warmupSteps', 'warmupRatio']],
+  },
   apply(context) {
     context.provide(OPTIMIZERS, optimizers);
     context.provide(SCHEDULES, schedules);
@@ -37,13 +49,26 @@ const trainer = definePlugin({
       if (purpose !== 'training') return model;
       const { options } = context;
       chosenOptimizer(context.resolve(OPTIMIZERS), options);
-      chosenSchedule(context.resolve(SCHEDULES), { name: options.lrSchedulerType, given: options.lrSchedulerKwargs });
+      chosenSchedule(context.resolve(SCHEDULES), {
+        name: options.lrSchedulerType,
+        given: options.lrSchedulerKwargs,
+      });
       return model;
     });
-    context.provide(TRAINER, (resolve) => new LoopTrainer({
-      options: context.options, config: context.config, hooks: context.hooks, log: context.log, version,
-      engine: resolve(ENGINE), optimizers: resolve(OPTIMIZERS), schedules: resolve(SCHEDULES),
-    }));
+    context.provide(
+      TRAINER,
+      (resolve) =>
+        new LoopTrainer({
+          options: context.options,
+          config: context.config,
+          hooks: context.hooks,
+          log: context.log,
+          version,
+          engine: resolve(ENGINE),
+          optimizers: resolve(OPTIMIZERS),
+          schedules: resolve(SCHEDULES),
+        }),
+    );
   },
 });
 

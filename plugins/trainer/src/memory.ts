@@ -1,5 +1,5 @@
-// How much memory a program's values take at once, and how much is free. An estimate in the order the program was built: engines
-// fuse some values away and need workspace of their own.
+// How much memory a program's values take at once, and how much is free. An estimate in the order
+// the program was built: engines fuse some values away and need workspace of their own.
 import { freemem, totalmem } from 'node:os';
 import { BYTES, sizeOf, type Graph, type Value } from '@lmflow/sdk/graph';
 import { reachableNodes } from './reachable.ts';
@@ -7,11 +7,16 @@ import { reachableNodes } from './reachable.ts';
 /** Ops whose result is their operand's memory. */
 const VIEWS = new Set(['reshape', 'broadcastTo']);
 
-/** Peak bytes of computed values that are alive at once (neither inputs, weights, constants nor the program's results, which are written into arrays of the caller). */
+/**
+ * Peak bytes of computed values that are alive at once (neither inputs, weights, constants nor the
+ * program's results, which are written into arrays of the caller).
+ */
 export function activationBytes(graph: Graph): number {
   const lastUse = new Map<Value, number>();
   const needed = reachableNodes(graph);
-  needed.forEach((node, index) => { for (const input of node.inputs) lastUse.set(owner(input), index); });
+  needed.forEach((node, index) => {
+    for (const input of node.inputs) lastUse.set(owner(input), index);
+  });
   for (const value of graph.outputs.values()) lastUse.delete(owner(value));
   const ending = new Map<number, number>();
   let [alive, peak] = [0, 0];
@@ -36,7 +41,9 @@ function bytesOf({ dtype, shape }: Value): number {
 
 function owner(value: Value): Value {
   let current = value;
-  while (current.source.kind === 'node' && VIEWS.has(current.source.node.op.name)) current = current.source.node.inputs[0]!;
+  while (current.source.kind === 'node' && VIEWS.has(current.source.node.op.name)) {
+    current = current.source.node.inputs[0]!;
+  }
   return current;
 }
 
@@ -49,9 +56,12 @@ export function availableBytes(): number {
 
 /** `1.2 GB`, `340 MB`: decimal units. */
 export function formatBytes(bytes: number): string {
-  for (const [unit, size] of [['GB', 1e9], ['MB', 1e6], ['kB', 1e3]] as const) {
+  for (const [unit, size] of [
+    ['GB', 1e9],
+    ['MB', 1e6],
+    ['kB', 1e3],
+  ] as const) {
     if (bytes >= size) return `${(bytes / size).toFixed(bytes >= 100 * size ? 0 : 1)} ${unit}`;
   }
   return `${Math.round(bytes)} B`;
 }
-

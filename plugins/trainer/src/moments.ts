@@ -1,9 +1,13 @@
-// Optimizer state held in 8 bits: blocks of 256 numbers, each number a code of the dynamic map relative to its block's largest (Dettmers et al. 2022;
-// the map and the rounding are those of bitsandbytes).
+// Optimizer state held in 8 bits: blocks of 256 numbers, each number a code of the dynamic map
+// relative to its block's largest (Dettmers et al. 2022; the map and the rounding are those of
+// bitsandbytes).
 
 export const BLOCK = 256;
 
-/** The 256 values of the dynamic map in order; `signed` has -0.99 to 1, the other 0 to 1. (create_dynamic_map of bitsandbytes) */
+/**
+ * The 256 values of the dynamic map in order; `signed` has -0.99 to 1, the other 0 to 1.
+ * (create_dynamic_map of bitsandbytes)
+ */
 export function dynamicMap(signed: boolean): Float32Array {
   const values: number[] = [0, 1];
   for (let exponent = 0; exponent < 7; exponent++) {
@@ -26,17 +30,27 @@ const GUESSES = { signed: guessesOf(MIDDLES.signed), unsigned: guessesOf(MIDDLES
 
 /** Between `middles[code]` and the next lie the numbers that are nearest to `map[code]`. */
 function middlesOf(map: Float32Array): Float64Array {
-  return Float64Array.of(-Infinity, ...Array.from(map.subarray(1), (value, index) => (map[index]! + value) / 2), Infinity);
+  return Float64Array.of(
+    -Infinity,
+    ...Array.from(map.subarray(1), (value, index) => (map[index]! + value) / 2),
+    Infinity,
+  );
 }
 
-/** By the upper 16 bits of a float32 from -1 to 1, the nearest code of the number with these bits and zeros behind: at most one from that of any number that begins so. */
+/**
+ * By the upper 16 bits of a float32 from -1 to 1, the nearest code of the number with these bits
+ * and zeros behind: at most one from that of any number that begins so.
+ */
 function guessesOf(middles: Float64Array): Uint8Array {
   const codes = new Uint8Array(1 << 16);
   const number = new Float32Array(1);
   const bits = new Uint32Array(number.buffer);
   for (let upper = 0; upper < codes.length; upper++) {
     bits[0] = upper << 16;
-    codes[upper] = Math.max(0, middles.findLastIndex((middle) => middle < number[0]!));
+    codes[upper] = Math.max(
+      0,
+      middles.findLastIndex((middle) => middle < number[0]!),
+    );
   }
   return codes;
 }
@@ -53,7 +67,9 @@ export class EightBitTensor {
 
   constructor(length: number, kind: Kind) {
     // The buffer is a whole number of float32, so that it can be saved as such.
-    this.codes = new Uint8Array(new ArrayBuffer(4 * Math.ceil(length / 4)), 0, length).fill(ZEROS[kind]);
+    this.codes = new Uint8Array(new ArrayBuffer(4 * Math.ceil(length / 4)), 0, length).fill(
+      ZEROS[kind],
+    );
     this.scales = new Float32Array(Math.ceil(length / BLOCK));
     this.#kind = kind;
   }
@@ -69,7 +85,9 @@ export class EightBitTensor {
     for (let from = 0; from < values.length; from += BLOCK) {
       const scale = this.scales[(start + from) / BLOCK]!;
       const to = Math.min(from + BLOCK, values.length);
-      for (let index = from; index < to; index++) values[index] = map[this.codes[start + index]!]! * scale;
+      for (let index = from; index < to; index++) {
+        values[index] = map[this.codes[start + index]!]! * scale;
+      }
     }
   }
 
@@ -88,13 +106,22 @@ export class EightBitTensor {
     }
   }
 
-  /** Codes of the values divided by `largest`, in float32; one that rounds to zero keeps its sign in the signed map, as in bitsandbytes. */
+  /**
+   * Codes of the values divided by `largest`, in float32; one that rounds to zero keeps its sign in
+   * the signed map, as in bitsandbytes.
+   */
   #quantize(values: Float32Array, from: number, to: number, largest: number, start: number): void {
-    const [middles, guesses, zero, codes] = [MIDDLES[this.#kind], GUESSES[this.#kind], this.#kind === 'signed' ? ZEROS.signed : -1, this.codes];
+    const [middles, guesses, zero, codes] = [
+      MIDDLES[this.#kind],
+      GUESSES[this.#kind],
+      this.#kind === 'signed' ? ZEROS.signed : -1,
+      this.codes,
+    ];
     for (let index = from; index < to; index++) quotients[index - from] = values[index]! / largest;
     for (let index = from; index < to; index++) {
       const value = quotients[index - from]!;
-      let code = guesses[bits[index - from]! >>> 16]!; // and no branches: which way they go cannot be foreseen
+      // and no branches: which way they go cannot be foreseen
+      let code = guesses[bits[index - from]! >>> 16]!;
       code += Number(middles[code + 1]! < value);
       code -= Number(middles[code]! >= value);
       codes[start + index] = code === zero && value < 0 ? code - 1 : code;

@@ -1,4 +1,5 @@
-// The Euclidean norm over all gradients. The engine squares and adds the large ones, in blocks of float32; the blocks are added in float64.
+// The Euclidean norm over all gradients. The engine squares and adds the large ones, in blocks of
+// float32; the blocks are added in float64.
 import type { Engine, Program } from '@lmflow/sdk';
 import { Graph, mul, sum } from '@lmflow/sdk/graph';
 
@@ -21,7 +22,9 @@ export class GradientNorm {
     for (const gradient of gradients) {
       const blocks = Math.floor(gradient.length / BLOCK);
       const byEngine = blocks < FEWEST ? 0 : blocks;
-      if (byEngine > 0) total += await this.#squares(gradient.subarray(0, byEngine * BLOCK), byEngine);
+      if (byEngine > 0) {
+        total += await this.#squares(gradient.subarray(0, byEngine * BLOCK), byEngine);
+      }
       total += squareOf(gradient.subarray(byEngine * BLOCK));
     }
     return Math.sqrt(total);
@@ -33,12 +36,12 @@ export class GradientNorm {
   }
 
   async #squares(numbers: Float32Array, blocks: number): Promise<number> {
-    const program = this.#programs.get(blocks) ?? await this.#compile(blocks);
+    const program = this.#programs.get(blocks) ?? (await this.#compile(blocks));
     this.#programs.set(blocks, program);
     const given = await this.#engine.upload(numbers, [blocks, BLOCK], 'float32');
     const { squares } = await program.run({ numbers: given });
     let total = 0;
-    for (const square of await squares!.read() as Float32Array) total += square;
+    for (const square of (await squares!.read()) as Float32Array) total += square;
     given.dispose();
     squares!.dispose();
     return total;
@@ -54,6 +57,8 @@ export class GradientNorm {
 
 function squareOf(gradient: Float32Array): number {
   let total = 0;
-  for (let index = 0; index < gradient.length; index++) total += gradient[index]! * gradient[index]!;
+  for (let index = 0; index < gradient.length; index++) {
+    total += gradient[index]! * gradient[index]!;
+  }
   return total;
 }

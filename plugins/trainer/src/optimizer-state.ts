@@ -1,4 +1,5 @@
-// What an optimizer keeps of one parameter: tensors, some in 8 bits, and numbers; made, counted, saved and restored.
+// What an optimizer keeps of one parameter: tensors, some in 8 bits, and numbers; made, counted,
+// saved and restored.
 import type { Parameter } from '@lmflow/sdk';
 import { sizeOf, type Shape } from '@lmflow/sdk/graph';
 import { BLOCK, EightBitTensor } from './moments.ts';
@@ -8,36 +9,67 @@ export interface ParameterState {
   /** Updates done. */
   step: number;
   readonly numbers: Record<string, number>;
-  readonly tensors: Readonly<Record<string, { readonly shape: Shape; readonly data: Float32Array }>>;
+  readonly tensors: Readonly<
+    Record<string, { readonly shape: Shape; readonly data: Float32Array }>
+  >;
   readonly eightBit: Readonly<Record<string, EightBitTensor>>;
   /** The parameter as it is trained, while it holds the weights to evaluate. */
   trained?: Float32Array | undefined;
 }
 
-export type StateTensors = Map<string, { readonly shape: readonly number[]; readonly data: Float32Array }>;
+export type StateTensors = Map<
+  string,
+  { readonly shape: readonly number[]; readonly data: Float32Array }
+>;
 export type SavedTensors = ReadonlyMap<string, { readonly data: Float32Array }>;
 
 /** State before the first update. */
-export function newState(optimizer: Optimizer, parameter: Parameter, given: OptimizerArguments): ParameterState {
+export function newState(
+  optimizer: Optimizer,
+  parameter: Parameter,
+  given: OptimizerArguments,
+): ParameterState {
   const shapes = Object.entries(optimizer.state(parameter, given));
   const kinds = optimizer.eightBit?.(parameter, given) ?? {};
-  const start = (name: string, shape: Shape): Float32Array => (optimizer.copies?.includes(name) ? parameter.data.slice() : new Float32Array(sizeOf(shape)));
+  const start = (name: string, shape: Shape): Float32Array =>
+    optimizer.copies?.includes(name) ? parameter.data.slice() : new Float32Array(sizeOf(shape));
   return {
-    step: 0, numbers: { ...optimizer.numbers },
-    tensors: Object.fromEntries(shapes.filter(([name]) => !kinds[name]).map(([name, shape]) => [name, { shape, data: start(name, shape) }])),
-    eightBit: Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, new EightBitTensor(parameter.data.length, kind)])),
+    step: 0,
+    numbers: { ...optimizer.numbers },
+    tensors: Object.fromEntries(
+      shapes
+        .filter(([name]) => !kinds[name])
+        .map(([name, shape]) => [name, { shape, data: start(name, shape) }]),
+    ),
+    eightBit: Object.fromEntries(
+      Object.entries(kinds).map(([name, kind]) => [
+        name,
+        new EightBitTensor(parameter.data.length, kind),
+      ]),
+    ),
   };
 }
 
-export function stateBytes(optimizer: Optimizer, parameter: Parameter, given: OptimizerArguments): number {
+export function stateBytes(
+  optimizer: Optimizer,
+  parameter: Parameter,
+  given: OptimizerArguments,
+): number {
   const kinds = optimizer.eightBit?.(parameter, given) ?? {};
-  return Object.entries(optimizer.state(parameter, given)).reduce((bytes, [name, shape]) => bytes + sizeOf(shape) * (kinds[name] ? 1 + 4 / BLOCK : 4), 0);
+  return Object.entries(optimizer.state(parameter, given)).reduce(
+    (bytes, [name, shape]) => bytes + sizeOf(shape) * (kinds[name] ? 1 + 4 / BLOCK : 4),
+    0,
+  );
 }
 
 /** Tensors by the end of their names. Codes are written four to a float32. */
 export function saveState(state: ParameterState): StateTensors {
-  const tensors: StateTensors = new Map([['step', { shape: [], data: Float32Array.of(state.step) }]]);
-  for (const [name, number] of Object.entries(state.numbers)) tensors.set(name, { shape: [], data: Float32Array.of(number) });
+  const tensors: StateTensors = new Map([
+    ['step', { shape: [], data: Float32Array.of(state.step) }],
+  ]);
+  for (const [name, number] of Object.entries(state.numbers)) {
+    tensors.set(name, { shape: [], data: Float32Array.of(number) });
+  }
   for (const [name, tensor] of Object.entries(state.tensors)) tensors.set(name, tensor);
   for (const [name, { packed, scales }] of Object.entries(state.eightBit)) {
     tensors.set(`${name}.codes`, { shape: [packed.length], data: packed });
@@ -47,12 +79,20 @@ export function saveState(state: ParameterState): StateTensors {
   return tensors;
 }
 
-/** Fills a new state, and `trained` with the parameter as it was trained; gives the ends of names that are missing or of another size. */
-export function restoreState(state: ParameterState, read: (key: string) => Float32Array | undefined, trained: Float32Array | undefined): string[] {
+/**
+ * Fills a new state, and `trained` with the parameter as it was trained; gives the ends of names
+ * that are missing or of another size.
+ */
+export function restoreState(
+  state: ParameterState,
+  read: (key: string) => Float32Array | undefined,
+  trained: Float32Array | undefined,
+): string[] {
   const missing: string[] = [];
   const fill = (key: string, target: Float32Array): void => {
     const found = read(key);
-    if (found?.length === target.length) target.set(found); else missing.push(key);
+    if (found?.length === target.length) target.set(found);
+    else missing.push(key);
   };
   state.step = read('step')![0]!;
   for (const name of Object.keys(state.numbers)) {

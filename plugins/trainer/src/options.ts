@@ -1,5 +1,5 @@
-// The training arguments: Hugging Face's TrainingArguments in camelCase, with their defaults, as flat configuration keys.
-// What has no meaning here is in unsupported.ts, with the reason.
+// The training arguments: Hugging Face's TrainingArguments in camelCase, with their defaults, as
+// flat configuration keys. What has no meaning here is in unsupported.ts, with the reason.
 import { z } from 'zod';
 
 const strategy = z.enum(['no', 'steps', 'epoch']);
@@ -8,59 +8,166 @@ const every = z.number().positive();
 
 /** The trainer's configuration keys. A number of steps below 1 is a fraction of all steps. */
 export const trainerOptions = z.object({
-  numTrainEpochs: z.number().positive().default(3).describe('passes over the data (a fraction ends inside one)'),
-  maxSteps: z.int().default(-1).describe('optimizer steps in all; overrides numTrainEpochs where positive'),
+  numTrainEpochs: z
+    .number()
+    .positive()
+    .default(3)
+    .describe('passes over the data (a fraction ends inside one)'),
+  maxSteps: z
+    .int()
+    .default(-1)
+    .describe('optimizer steps in all; overrides numTrainEpochs where positive'),
   perDeviceTrainBatchSize: count.default(8).describe('sequences in a training micro-batch'),
   perDeviceEvalBatchSize: count.default(8).describe('sequences in an evaluation batch'),
-  gradientAccumulationSteps: count.default(1).describe('micro-batches in one optimizer step; the loss is averaged over all their trained tokens'),
+  gradientAccumulationSteps: count
+    .default(1)
+    .describe(
+      'micro-batches in one optimizer step; the loss is averaged over all their trained tokens',
+    ),
 
   learningRate: z.number().min(0).default(5e-5).describe('highest learning rate of the schedule'),
-  lrSchedulerType: z.string().default('linear').describe('learning rate schedule: linear, cosine, constant, constant_with_warmup, polynomial, inverse_sqrt, cosine_with_restarts, cosine_with_min_lr, warmup_stable_decay'),
-  lrSchedulerKwargs: z.record(z.string(), z.unknown()).default({}).describe('arguments of the schedule, e.g. { "num_cycles": 2 }'),
-  warmupSteps: z.number().min(0).default(0).describe('steps in which the learning rate rises from 0 (below 1: fraction of all steps)'),
-  warmupRatio: z.number().min(0).max(1).optional().describe('warmupSteps as a fraction of all steps: the older way to say it, instead of warmupSteps'),
+  lrSchedulerType: z
+    .string()
+    .default('linear')
+    .describe(
+      'learning rate schedule: linear, cosine, constant, constant_with_warmup, polynomial, inverse_sqrt, cosine_with_restarts, cosine_with_min_lr, warmup_stable_decay',
+    ),
+  lrSchedulerKwargs: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe('arguments of the schedule, e.g. { "num_cycles": 2 }'),
+  warmupSteps: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('steps in which the learning rate rises from 0 (below 1: fraction of all steps)'),
+  warmupRatio: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe(
+      'warmupSteps as a fraction of all steps: the older way to say it, instead of warmupSteps',
+    ),
 
-  optim: z.string().default('adamw_torch').describe('optimizer: adamw_torch, adamw_8bit, adafactor, lion, schedule_free_adamw, sgd, adam, adan, lamb, muon, nadam, radam, sophia'),
-  optimArgs: z.union([z.string(), z.record(z.string(), z.union([z.number(), z.boolean(), z.string()]))]).default({}).describe('arguments of the optimizer, e.g. "momentum=0.9,nesterov=true", or an object'),
-  weightDecay: z.number().min(0).default(0).describe('decoupled weight decay, not on biases and norms'),
+  optim: z
+    .string()
+    .default('adamw_torch')
+    .describe(
+      'optimizer: adamw_torch, adamw_8bit, adafactor, lion, schedule_free_adamw, sgd, adam, adan, lamb, muon, nadam, radam, sophia',
+    ),
+  optimArgs: z
+    .union([z.string(), z.record(z.string(), z.union([z.number(), z.boolean(), z.string()]))])
+    .default({})
+    .describe('arguments of the optimizer, e.g. "momentum=0.9,nesterov=true", or an object'),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('decoupled weight decay, not on biases and norms'),
   adamBeta1: z.number().min(0).lt(1).default(0.9).describe("decay of AdamW's first moment"),
   adamBeta2: z.number().min(0).lt(1).default(0.999).describe("decay of AdamW's second moment"),
   adamEpsilon: z.number().min(0).default(1e-8).describe("AdamW's term in the denominator"),
-  maxGradNorm: z.number().min(0).default(1).describe('gradients are scaled down to this global norm; 0 leaves them'),
+  maxGradNorm: z
+    .number()
+    .min(0)
+    .default(1)
+    .describe('gradients are scaled down to this global norm; 0 leaves them'),
 
   loggingStrategy: strategy.default('steps').describe('when figures are logged'),
   loggingSteps: every.default(10).describe('log every so many steps'),
   loggingFirstStep: z.boolean().default(false).describe('log the first step too'),
 
-  evalStrategy: strategy.default('no').describe('when to evaluate; evaluation data is always evaluated at the end'),
-  evalSteps: every.optional().describe('evaluate every so many steps (loggingSteps where left out)'),
+  evalStrategy: strategy
+    .default('no')
+    .describe('when to evaluate; evaluation data is always evaluated at the end'),
+  evalSteps: every
+    .optional()
+    .describe('evaluate every so many steps (loggingSteps where left out)'),
   evalDelay: z.number().min(0).default(0).describe('steps (or epochs) before the first evaluation'),
-  evalOnStart: z.boolean().default(false).describe('evaluate before the first step (never the best model)'),
+  evalOnStart: z
+    .boolean()
+    .default(false)
+    .describe('evaluate before the first step (never the best model)'),
 
-  saveStrategy: z.enum(['no', 'steps', 'epoch', 'best']).default('steps').describe('when to write a checkpoint; the last step is saved with steps and epoch'),
+  saveStrategy: z
+    .enum(['no', 'steps', 'epoch', 'best'])
+    .default('steps')
+    .describe('when to write a checkpoint; the last step is saved with steps and epoch'),
   saveSteps: every.default(500).describe('write a checkpoint every so many steps'),
-  saveTotalLimit: count.optional().describe('keep only so many checkpoints (the latest, and the best one)'),
-  saveOnlyModel: z.boolean().default(false).describe('leave the optimizer out of checkpoints; they cannot be resumed from'),
-  loadBestModelAtEnd: z.boolean().default(false).describe('end with the best model of all evaluations; each new best one is saved'),
-  metricForBestModel: z.string().optional().describe('figure of the evaluation that decides (default: loss)'),
-  greaterIsBetter: z.boolean().optional().describe('whether more of that figure is better (default: unless its name ends in loss or perplexity)'),
-  earlyStoppingPatience: count.optional().describe('stop after so many evaluations in a row that are not better'),
-  earlyStoppingThreshold: z.number().min(0).default(0).describe('by how much an evaluation must be better to count'),
+  saveTotalLimit: count
+    .optional()
+    .describe('keep only so many checkpoints (the latest, and the best one)'),
+  saveOnlyModel: z
+    .boolean()
+    .default(false)
+    .describe('leave the optimizer out of checkpoints; they cannot be resumed from'),
+  loadBestModelAtEnd: z
+    .boolean()
+    .default(false)
+    .describe('end with the best model of all evaluations; each new best one is saved'),
+  metricForBestModel: z
+    .string()
+    .optional()
+    .describe('figure of the evaluation that decides (default: loss)'),
+  greaterIsBetter: z
+    .boolean()
+    .optional()
+    .describe(
+      'whether more of that figure is better (default: unless its name ends in loss or perplexity)',
+    ),
+  earlyStoppingPatience: count
+    .optional()
+    .describe('stop after so many evaluations in a row that are not better'),
+  earlyStoppingThreshold: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('by how much an evaluation must be better to count'),
 
-  resumeFromCheckpoint: z.union([z.boolean(), z.string().min(1)]).default(false).describe('go on from the last whole checkpoint in outputDir (true), or from this folder'),
-  allowConfigChange: z.boolean().default(false).describe('resume although a setting that decides the result has changed'),
-  overwriteOutputDir: z.boolean().default(false).describe('start anew in an outputDir that is not empty, and remove its old checkpoints'),
+  resumeFromCheckpoint: z
+    .union([z.boolean(), z.string().min(1)])
+    .default(false)
+    .describe('go on from the last whole checkpoint in outputDir (true), or from this folder'),
+  allowConfigChange: z
+    .boolean()
+    .default(false)
+    .describe('resume although a setting that decides the result has changed'),
+  overwriteOutputDir: z
+    .boolean()
+    .default(false)
+    .describe('start anew in an outputDir that is not empty, and remove its old checkpoints'),
 
   dataSeed: z.int().min(0).optional().describe('seed of the order of samples (default: seed)'),
-  dataloaderDropLast: z.boolean().default(false).describe('leave out the last micro-batch of an epoch where it is not full'),
-  trainSamplingStrategy: z.enum(['random', 'sequential', 'group_by_length']).default('random').describe('order of the samples in an epoch'),
-  groupByLength: z.boolean().default(false).describe('the older name of trainSamplingStrategy: group_by_length'),
-  padToMultipleOf: count.default(64).describe('batches are padded to a multiple of this length, so that few programs are compiled'),
-  paddingFree: z.boolean().default(true).describe('samples of a micro-batch stand one after another instead of being padded to the longest, where that saves a tenth; they do not see each other'),
+  dataloaderDropLast: z
+    .boolean()
+    .default(false)
+    .describe('leave out the last micro-batch of an epoch where it is not full'),
+  trainSamplingStrategy: z
+    .enum(['random', 'sequential', 'group_by_length'])
+    .default('random')
+    .describe('order of the samples in an epoch'),
+  groupByLength: z
+    .boolean()
+    .default(false)
+    .describe('the older name of trainSamplingStrategy: group_by_length'),
+  padToMultipleOf: count
+    .default(64)
+    .describe('batches are padded to a multiple of this length, so that few programs are compiled'),
+  paddingFree: z
+    .boolean()
+    .default(true)
+    .describe(
+      'samples of a micro-batch stand one after another instead of being padded to the longest, where that saves a tenth; they do not see each other',
+    ),
 
   runName: z.string().optional().describe('name of the run, for the model card'),
-  reportTo: z.union([z.literal('none'), z.array(z.literal('none'))], { error: 'must be "none": figures go to trainer_log.jsonl and to plugins that tap onMetrics' })
-    .default('none').describe('none: figures go to trainer_log.jsonl and to plugins that tap onMetrics'),
+  reportTo: z
+    .union([z.literal('none'), z.array(z.literal('none'))], {
+      error: 'must be "none": figures go to trainer_log.jsonl and to plugins that tap onMetrics',
+    })
+    .default('none')
+    .describe('none: figures go to trainer_log.jsonl and to plugins that tap onMetrics'),
 });
 
 /** The trainer's options after parsing. */
@@ -69,7 +176,9 @@ export type TrainerOptions = z.output<typeof trainerOptions>;
 /** What a user may write for them. */
 export type TrainerInput = z.input<typeof trainerOptions>;
 
-/** Other spellings of the keys: older Hugging Face names, Axolotl's, and the short ones people type. */
+/**
+ * Other spellings of the keys: older Hugging Face names, Axolotl's, and the short ones people type.
+ */
 export const trainerAliases: Readonly<Record<string, string>> = {
   lr: 'learningRate',
   epochs: 'numTrainEpochs',

@@ -1,20 +1,47 @@
-// Compiled programs by shape of batch: the least recently used ones are disposed where their memory together gets too much.
-import { fillKeepMask, randomStream, type Batch, type Engine, type Model, type Objective, type Program, type Tensor } from '@lmflow/sdk';
+// Compiled programs by shape of batch: the least recently used ones are disposed where their memory
+// together gets too much.
+import {
+  fillKeepMask,
+  randomStream,
+  type Batch,
+  type Engine,
+  type Model,
+  type Objective,
+  type Program,
+  type Tensor,
+} from '@lmflow/sdk';
 import { sizeOf } from '@lmflow/sdk/graph';
-import { gradientOutput, metricOutput, parameterInput, traceProgram, type ProgramMode, type TracedProgram } from './tracing.ts';
+import {
+  gradientOutput,
+  metricOutput,
+  parameterInput,
+  traceProgram,
+  type ProgramMode,
+  type TracedProgram,
+} from './tracing.ts';
 
 export interface ProgramResult {
   /** Sum of the loss. */
   readonly loss: number;
   readonly metrics: Readonly<Record<string, number>>;
-  /** Summed gradients by parameter name; empty in evaluation. The arrays are the caller's, who may give them back (`recycle`). */
+  /**
+   * Summed gradients by parameter name; empty in evaluation. The arrays are the caller's, who may
+   * give them back (`recycle`).
+   */
   readonly gradients: Map<string, Float32Array>;
 }
 
 /** Where a micro-batch stands in the run: decides its dropout masks and drawn labels. */
-export interface MicroBatch { readonly batch: Batch; readonly step: number; readonly micro: number }
+export interface MicroBatch {
+  readonly batch: Batch;
+  readonly step: number;
+  readonly micro: number;
+}
 
-/** What an engine holds of a program that is not running, for each node: 80 MB for 1,275 of them were measured. */
+/**
+ * What an engine holds of a program that is not running, for each node: 80 MB for 1,275 of them
+ * were measured.
+ */
 const NODE_BYTES = 64e3;
 
 interface Compiled extends TracedProgram {
@@ -57,20 +84,29 @@ export class Programs {
     const { engine, seed } = this.#request;
     const inputs: Record<string, Tensor> = {};
     const passing: Tensor[] = [];
-    for (const name of compiled.parameters) inputs[parameterInput(name)] = await this.#parameter(name);
+    for (const name of compiled.parameters) {
+      inputs[parameterInput(name)] = await this.#parameter(name);
+    }
     for (const [name, { data, shape, dtype }] of Object.entries(batch.tensors)) {
-      if (compiled.graph.inputs.has(name)) passing.push(inputs[name] = await engine.upload(data, shape, dtype));
+      if (compiled.graph.inputs.has(name)) {
+        passing.push((inputs[name] = await engine.upload(data, shape, dtype)));
+      }
     }
     for (const { site, input, shape, probability } of compiled.dropout) {
       const mask = compiled.masks.get(site)!;
-      if (mode !== 'evaluation') fillKeepMask(mask, probability, seed, 'dropout', step, micro, site); else mask.fill(1);
-      passing.push(inputs[input] = await engine.upload(mask, shape, 'uint8'));
+      if (mode !== 'evaluation') {
+        fillKeepMask(mask, probability, seed, 'dropout', step, micro, site);
+      } else mask.fill(1);
+      passing.push((inputs[input] = await engine.upload(mask, shape, 'uint8')));
     }
     for (const { input, shape } of compiled.uniforms) {
       const stream = randomStream(seed, 'uniform', step, micro, input);
       // 24 bits, so that no number is rounded to 1
-      const numbers = Float32Array.from({ length: sizeOf(shape) }, (_, index) => (stream.bits(index) >>> 8) / 2 ** 24);
-      passing.push(inputs[input] = await engine.upload(numbers, shape, 'float32'));
+      const numbers = Float32Array.from(
+        { length: sizeOf(shape) },
+        (_, index) => (stream.bits(index) >>> 8) / 2 ** 24,
+      );
+      passing.push((inputs[input] = await engine.upload(numbers, shape, 'float32')));
     }
     const outputs = await compiled.program.run(inputs, await this.#targets(compiled));
     const result = await readResult(compiled, outputs);
@@ -88,7 +124,10 @@ export class Programs {
     gradients.clear();
   }
 
-  /** Runs a micro-batch for training in a program of its own, traced from the building functions as they are now, and forgets it. */
+  /**
+   * Runs a micro-batch for training in a program of its own, traced from the building functions as
+   * they are now, and forgets it.
+   */
   async aside(micro: MicroBatch): Promise<ProgramResult> {
     const programs = new Programs(this.#request);
     try {
@@ -98,7 +137,10 @@ export class Programs {
     }
   }
 
-  /** After an update: parameters that the engine holds a copy of are uploaded again before the next run. */
+  /**
+   * After an update: parameters that the engine holds a copy of are uploaded again before the next
+   * run.
+   */
   parametersChanged(): void {
     for (const [name, tensor] of this.#parameters) {
       if (tensor.location === 'cpu') continue;
@@ -130,14 +172,27 @@ export class Programs {
     if (this.#request.engine.device !== 'cpu') return targets; // results lie elsewhere
     for (const name of trained) {
       const array = this.#spare.get(name)?.pop();
-      if (array) targets[gradientOutput(name)] = await this.#request.engine.upload(array, this.#request.model.parameters.get(name)!.shape, 'float32');
+      if (array) {
+        targets[gradientOutput(name)] = await this.#request.engine.upload(
+          array,
+          this.#request.model.parameters.get(name)!.shape,
+          'float32',
+        );
+      }
     }
     return targets;
   }
 
   async #programFor(mode: ProgramMode, batch: Batch): Promise<Compiled> {
     const key = this.#keyOf(mode, batch);
-    if (mode !== 'evaluation') await this.#dropOthers([...this.#request.model.parameters.values()].filter(({ active }) => active !== false).map(({ name }) => name).join('|'));
+    if (mode !== 'evaluation') {
+      await this.#dropOthers(
+        [...this.#request.model.parameters.values()]
+          .filter(({ active }) => active !== false)
+          .map(({ name }) => name)
+          .join('|'),
+      );
+    }
     const known = this.#compiled.get(key);
     if (known) {
       this.#compiled.delete(key); // to the end: the most recently used
@@ -148,20 +203,30 @@ export class Programs {
     const traced = traceProgram(model, objective, batch, mode);
     const bytes = NODE_BYTES * traced.graph.nodes.length;
     await this.#makeRoom(bytes);
-    // Kept memory is a program's own: programs of several shapes would each hold as much as the largest, and one alone up to a third more than it uses. Giving it back costs about 3% of a step.
-    const program = await engine.compile(traced.graph, { name: `${mode} ${batch.size} x ${batch.length}`, keepMemory: false });
-    const masks = new Map(traced.dropout.map(({ site, shape }) => [site, new Uint8Array(sizeOf(shape))]));
+    // Kept memory is a program's own: programs of several shapes would each hold as much as the
+    // largest, and one alone up to a third more than it uses. Giving it back costs about 3% of a
+    // step.
+    const program = await engine.compile(traced.graph, {
+      name: `${mode} ${batch.size} x ${batch.length}`,
+      keepMemory: false,
+    });
+    const masks = new Map(
+      traced.dropout.map(({ site, shape }) => [site, new Uint8Array(sizeOf(shape))]),
+    );
     const compiled = { ...traced, program, bytes, masks };
     this.#compiled.set(key, compiled);
     return compiled;
   }
 
   #keyOf(mode: ProgramMode, { tensors, contextLength }: Batch): string {
-    const types = Object.entries(tensors).map(([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`);
+    const types = Object.entries(tensors).map(
+      ([name, { dtype, shape }]) => `${name}:${dtype}[${shape.join()}]`,
+    );
     return [mode, contextLength, ...types, ...this.#request.model.parameters.keys()].join('|');
   }
 
-  // A plugin (LISA) may choose other parameters from time to time: programs for the ones before would only hold memory.
+  // A plugin (LISA) may choose other parameters from time to time: programs for the ones before
+  // would only hold memory.
   async #dropOthers(active: string): Promise<void> {
     if (this.#active === active) return;
     this.#active = active;
@@ -174,7 +239,10 @@ export class Programs {
   }
 
   async #makeRoom(bytes: number): Promise<void> {
-    let held = [...this.#compiled.values()].reduce((total, compiled) => total + compiled.bytes, bytes);
+    let held = [...this.#compiled.values()].reduce(
+      (total, compiled) => total + compiled.bytes,
+      bytes,
+    );
     for (const [key, compiled] of this.#compiled) {
       if (held <= this.#request.budget) return;
       held -= compiled.bytes;
@@ -184,11 +252,16 @@ export class Programs {
   }
 }
 
-async function readResult(compiled: Compiled, outputs: Readonly<Record<string, Tensor>>): Promise<ProgramResult> {
+async function readResult(
+  compiled: Compiled,
+  outputs: Readonly<Record<string, Tensor>>,
+): Promise<ProgramResult> {
   const number = async (name: string): Promise<number> => Number((await outputs[name]!.read())[0]);
   const metrics: Record<string, number> = {};
   for (const name of compiled.metrics) metrics[name] = await number(metricOutput(name));
   const gradients = new Map<string, Float32Array>();
-  for (const name of compiled.trained) gradients.set(name, (await outputs[gradientOutput(name)]!.read()) as Float32Array);
+  for (const name of compiled.trained) {
+    gradients.set(name, (await outputs[gradientOutput(name)]!.read()) as Float32Array);
+  }
   return { loss: await number('loss'), metrics, gradients };
 }

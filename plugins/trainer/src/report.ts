@@ -1,4 +1,5 @@
-// Figures on the way: log entries, trainer_log.jsonl with LLaMA-Factory's keys, the progress line, the time left.
+// Figures on the way: log entries, trainer_log.jsonl with LLaMA-Factory's keys, the progress line,
+// the time left.
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hooks, Logger, Step } from '@lmflow/sdk';
@@ -34,11 +35,16 @@ export class Reporter {
 
   /** Drops the lines of steps that are done again. */
   async begin(): Promise<void> {
-    const lines = (await ifPresent(readFile(this.#path, 'utf8')) ?? '').split('\n').filter((line) => (stepOf(line) ?? Infinity) <= this.#state.globalStep);
+    const lines = ((await ifPresent(readFile(this.#path, 'utf8'))) ?? '')
+      .split('\n')
+      .filter((line) => (stepOf(line) ?? Infinity) <= this.#state.globalStep);
     await writeWhole(this.#path, lines.map((line) => `${line}\n`).join(''));
   }
 
-  /** After every step: a progress line, or a log entry. `tokens` and the times are those of the step. */
+  /**
+   * After every step: a progress line, or a log entry. `tokens` and the times are those of the
+   * step.
+   */
   async step(step: Step, tokens: number, log: boolean): Promise<void> {
     this.#tokens += tokens;
     this.#seconds += step.seconds!;
@@ -47,7 +53,9 @@ export class Reporter {
     if (log) await this.#entry(step, rate);
     else this.#log.progress(this.#line(step, step.loss!, rate));
     if (this.#durations.length === TIMED_STEPS && step.number < step.totalSteps) {
-      this.#log.info(`about ${formatTime(this.#secondsLeft())} left (${this.#stepSeconds().toFixed(this.#stepSeconds() < 1 ? 3 : 1)} s a step)`);
+      this.#log.info(
+        `about ${formatTime(this.#secondsLeft())} left (${this.#stepSeconds().toFixed(this.#stepSeconds() < 1 ? 3 : 1)} s a step)`,
+      );
     }
   }
 
@@ -58,43 +66,100 @@ export class Reporter {
     state.logHistory.push({ epoch: round(state.epoch, 4), ...figures, step: state.globalStep });
     await this.#append({ eval_loss: result.metrics['loss'] });
     const { loss, perplexity, ...others } = result.metrics;
-    const parts = [`evaluation loss ${number(loss!)}`, `perplexity ${number(perplexity!)}`, ...Object.entries(others).map(([name, value]) => `${name} ${number(value)}`)];
-    this.#log.event('evaluation', { step: state.globalStep, epoch: state.epoch, ...result.metrics, seconds: result.seconds },
-      `step ${state.globalStep}/${this.#settings.totalSteps}  ${parts.join('  ')}  (${result.seconds.toFixed(1)} s)`);
-    this.#hooks.onMetrics.call({ kind: 'evaluation', step: state.globalStep, values: { epoch: state.epoch, ...result.metrics } });
+    const parts = [
+      `evaluation loss ${number(loss!)}`,
+      `perplexity ${number(perplexity!)}`,
+      ...Object.entries(others).map(([name, value]) => `${name} ${number(value)}`),
+    ];
+    this.#log.event(
+      'evaluation',
+      { step: state.globalStep, epoch: state.epoch, ...result.metrics, seconds: result.seconds },
+      `step ${state.globalStep}/${this.#settings.totalSteps}  ${parts.join('  ')}  (${result.seconds.toFixed(1)} s)`,
+    );
+    this.#hooks.onMetrics.call({
+      kind: 'evaluation',
+      step: state.globalStep,
+      values: { epoch: state.epoch, ...result.metrics },
+    });
   }
 
   async #entry(step: Step, rate: number): Promise<void> {
     const state = this.#state;
     const { window } = state;
     const mean = (total: number): number => total / Math.max(1, window.steps);
-    const metrics = Object.fromEntries(Object.entries(window.metrics).map(([name, total]) => [name, mean(total)]));
+    const metrics = Object.fromEntries(
+      Object.entries(window.metrics).map(([name, total]) => [name, mean(total)]),
+    );
     const loss = mean(window.loss);
     state.window = { steps: 0, loss: 0, metrics: {} };
     this.#tokens = this.#seconds = 0;
     const [gradientNorm, learningRate] = [step.gradientNorm!, step.learningRate!];
-    state.logHistory.push({ epoch: round(step.epoch, 4), grad_norm: gradientNorm, learning_rate: learningRate, loss, ...metrics, step: step.number });
+    state.logHistory.push({
+      epoch: round(step.epoch, 4),
+      grad_norm: gradientNorm,
+      learning_rate: learningRate,
+      loss,
+      ...metrics,
+      step: step.number,
+    });
     await this.#append({ loss, lr: learningRate, throughput: round(rate, 2) });
-    this.#log.event('train', {
-      step: step.number, totalSteps: step.totalSteps, epoch: step.epoch, loss, learningRate, gradientNorm, tokensPerSecond: rate, secondsLeft: this.#secondsLeft(), ...metrics,
-    }, this.#line(step, loss, rate));
-    this.#hooks.onMetrics.call({ kind: 'train', step: step.number, values: { epoch: step.epoch, loss, learningRate, gradientNorm, tokensPerSecond: rate, ...metrics } });
+    this.#log.event(
+      'train',
+      {
+        step: step.number,
+        totalSteps: step.totalSteps,
+        epoch: step.epoch,
+        loss,
+        learningRate,
+        gradientNorm,
+        tokensPerSecond: rate,
+        secondsLeft: this.#secondsLeft(),
+        ...metrics,
+      },
+      this.#line(step, loss, rate),
+    );
+    this.#hooks.onMetrics.call({
+      kind: 'train',
+      step: step.number,
+      values: {
+        epoch: step.epoch,
+        loss,
+        learningRate,
+        gradientNorm,
+        tokensPerSecond: rate,
+        ...metrics,
+      },
+    });
   }
 
   async #append(figures: Readonly<Record<string, number | undefined>>): Promise<void> {
     const { globalStep, epoch, seconds, tokensSeen } = this.#state;
     const { totalSteps } = this.#settings;
-    await appendFile(this.#path, `${JSON.stringify({
-      current_steps: globalStep, total_steps: totalSteps, ...figures, epoch: round(epoch, 4), percentage: round((100 * globalStep) / totalSteps, 2),
-      elapsed_time: formatTime(seconds), remaining_time: formatTime(this.#secondsLeft()), total_tokens: tokensSeen,
-    })}\n`);
+    await appendFile(
+      this.#path,
+      `${JSON.stringify({
+        current_steps: globalStep,
+        total_steps: totalSteps,
+        ...figures,
+        epoch: round(epoch, 4),
+        percentage: round((100 * globalStep) / totalSteps, 2),
+        elapsed_time: formatTime(seconds),
+        remaining_time: formatTime(this.#secondsLeft()),
+        total_tokens: tokensSeen,
+      })}\n`,
+    );
   }
 
   #line(step: Step, loss: number, rate: number): string {
     const left = step.number < step.totalSteps ? [`${formatTime(this.#secondsLeft())} left`] : [];
     return [
-      `step ${step.number}/${step.totalSteps}`, `epoch ${step.epoch.toFixed(2)}`, `loss ${number(loss)}`, `lr ${number(step.learningRate!)}`,
-      `grad norm ${number(step.gradientNorm!)}`, `${Math.round(rate).toLocaleString('en')} tokens/s`, ...left,
+      `step ${step.number}/${step.totalSteps}`,
+      `epoch ${step.epoch.toFixed(2)}`,
+      `loss ${number(loss)}`,
+      `lr ${number(step.learningRate!)}`,
+      `grad norm ${number(step.gradientNorm!)}`,
+      `${Math.round(rate).toLocaleString('en')} tokens/s`,
+      ...left,
     ].join('  ');
   }
 

@@ -1,4 +1,5 @@
-// Options with everything decided: numbers of steps, what is due at a step. Throws where settings contradict each other.
+// Options with everything decided: numbers of steps, what is due at a step. Throws where settings
+// contradict each other.
 import type { Samples } from '@lmflow/sdk';
 import { noEvaluationSamples, settingsConflict } from './errors.ts';
 import type { TrainerOptions } from './options.ts';
@@ -15,7 +16,10 @@ export interface RunSettings {
   readonly loggingSteps: number;
   readonly evalSteps: number;
   readonly saveSteps: number;
-  /** Figure that decides which model is best, without `eval_`; undefined where nothing asks for a best model. */
+  /**
+   * Figure that decides which model is best, without `eval_`; undefined where nothing asks for a
+   * best model.
+   */
   readonly bestMetric: string | undefined;
   readonly greaterIsBetter: boolean;
   /** Learning rate of a step, numbered from 1. */
@@ -32,20 +36,54 @@ export interface SettingsRequest {
 }
 
 /** Throws LMFLOW_CONFIG_CONFLICT, LMFLOW_CONFIG_SCHEDULE*, LMFLOW_NO_EVALUATION_DATA. */
-export function decideSettings({ options, outputDir, seed, order, evaluation, schedules }: SettingsRequest): RunSettings {
+export function decideSettings({
+  options,
+  outputDir,
+  seed,
+  order,
+  evaluation,
+  schedules,
+}: SettingsRequest): RunSettings {
   checkEvaluation(options, evaluation);
   const { stepsPerEpoch } = order;
-  const totalSteps = options.maxSteps > 0 ? options.maxSteps : Math.ceil(options.numTrainEpochs * stepsPerEpoch);
-  const every = (steps: number): number => (steps < 1 ? Math.max(1, Math.ceil(steps * totalSteps)) : Math.round(steps));
+  const totalSteps =
+    options.maxSteps > 0 ? options.maxSteps : Math.ceil(options.numTrainEpochs * stepsPerEpoch);
+  const every = (steps: number): number =>
+    steps < 1 ? Math.max(1, Math.ceil(steps * totalSteps)) : Math.round(steps);
   const warmsUp = schedules.get(options.lrSchedulerType)?.warmsUp ?? true;
   // Steps below 1 are the presets'.
-  const wanted = options.warmupSteps >= 1 ? 'warmupSteps' : (options.warmupRatio ?? 0) > 0 ? 'warmupRatio' : undefined;
-  if (!warmsUp && wanted) throw settingsConflict(`${wanted} is ${options[wanted]}, and lrSchedulerType ${options.lrSchedulerType} has no warmup`, 'Take constant_with_warmup, or leave the warmup out.');
+  const wanted =
+    options.warmupSteps >= 1
+      ? 'warmupSteps'
+      : (options.warmupRatio ?? 0) > 0
+        ? 'warmupRatio'
+        : undefined;
+  if (!warmsUp && wanted) {
+    throw settingsConflict(
+      `${wanted} is ${options[wanted]}, and lrSchedulerType ${options.lrSchedulerType} has no warmup`,
+      'Take constant_with_warmup, or leave the warmup out.',
+    );
+  }
   const warmupSteps = warmsUp ? decideWarmup(options, totalSteps) : 0;
-  const rate = learningRateOf(schedules, { name: options.lrSchedulerType, given: options.lrSchedulerKwargs, totalSteps, warmupSteps, learningRate: options.learningRate });
-  const bestMetric = options.evalStrategy !== 'no' && wantsBest(options) ? (options.metricForBestModel ?? 'loss').replace(/^eval_/, '') : undefined;
+  const rate = learningRateOf(schedules, {
+    name: options.lrSchedulerType,
+    given: options.lrSchedulerKwargs,
+    totalSteps,
+    warmupSteps,
+    learningRate: options.learningRate,
+  });
+  const bestMetric =
+    options.evalStrategy !== 'no' && wantsBest(options)
+      ? (options.metricForBestModel ?? 'loss').replace(/^eval_/, '')
+      : undefined;
   return {
-    options, outputDir, seed, totalSteps, warmupSteps, stepsPerEpoch, bestMetric,
+    options,
+    outputDir,
+    seed,
+    totalSteps,
+    warmupSteps,
+    stepsPerEpoch,
+    bestMetric,
     loggingSteps: every(options.loggingSteps),
     evalSteps: every(options.evalSteps ?? options.loggingSteps),
     saveSteps: every(options.saveSteps),
@@ -60,33 +98,63 @@ function decideWarmup({ warmupRatio, warmupSteps }: TrainerOptions, totalSteps: 
   return warmupSteps >= 1 ? Math.round(warmupSteps) : Math.ceil(warmupSteps * totalSteps);
 }
 
-function wantsBest({ loadBestModelAtEnd, saveStrategy, earlyStoppingPatience, metricForBestModel }: TrainerOptions): boolean {
-  return loadBestModelAtEnd || saveStrategy === 'best' || earlyStoppingPatience !== undefined || metricForBestModel !== undefined;
+function wantsBest({
+  loadBestModelAtEnd,
+  saveStrategy,
+  earlyStoppingPatience,
+  metricForBestModel,
+}: TrainerOptions): boolean {
+  return (
+    loadBestModelAtEnd ||
+    saveStrategy === 'best' ||
+    earlyStoppingPatience !== undefined ||
+    metricForBestModel !== undefined
+  );
 }
 
 function checkEvaluation(options: TrainerOptions, evaluation: Samples | undefined): void {
   const { evalStrategy } = options;
-  if (evalStrategy !== 'no' && !evaluation?.length) throw noEvaluationSamples(`evalStrategy ${evalStrategy}`);
+  if (evalStrategy !== 'no' && !evaluation?.length) {
+    throw noEvaluationSamples(`evalStrategy ${evalStrategy}`);
+  }
   if (options.evalOnStart && !evaluation?.length) throw noEvaluationSamples('evalOnStart');
   const needing = [
-    options.loadBestModelAtEnd && 'loadBestModelAtEnd', options.earlyStoppingPatience !== undefined && 'earlyStoppingPatience',
+    options.loadBestModelAtEnd && 'loadBestModelAtEnd',
+    options.earlyStoppingPatience !== undefined && 'earlyStoppingPatience',
     options.saveStrategy === 'best' && 'saveStrategy best',
   ].find((name) => name !== false);
-  if (needing && evalStrategy === 'no') throw settingsConflict(`${needing} needs evaluations on the way, and evalStrategy is no`, 'Set evalStrategy to steps or epoch.');
+  if (needing && evalStrategy === 'no') {
+    throw settingsConflict(
+      `${needing} needs evaluations on the way, and evalStrategy is no`,
+      'Set evalStrategy to steps or epoch.',
+    );
+  }
 }
 
 /** What is due after a step. */
-export interface Due { readonly log: boolean; readonly evaluate: boolean; readonly save: boolean }
+export interface Due {
+  readonly log: boolean;
+  readonly evaluate: boolean;
+  readonly save: boolean;
+}
 
 export function dueAt(step: number, settings: RunSettings): Due {
   const { options, totalSteps, stepsPerEpoch } = settings;
   const last = step === totalSteps;
   const epochEnds = step % stepsPerEpoch === 0 || last;
-  const on = (strategy: string, every: number): boolean => (strategy === 'steps' ? step % every === 0 : strategy === 'epoch' && epochEnds);
-  const waited = options.evalStrategy === 'epoch' ? step / stepsPerEpoch >= options.evalDelay : step >= options.evalDelay;
+  const on = (strategy: string, every: number): boolean =>
+    strategy === 'steps' ? step % every === 0 : strategy === 'epoch' && epochEnds;
+  const waited =
+    options.evalStrategy === 'epoch'
+      ? step / stepsPerEpoch >= options.evalDelay
+      : step >= options.evalDelay;
   return {
-    log: on(options.loggingStrategy, settings.loggingSteps) || (last && options.loggingStrategy !== 'no') || (step === 1 && options.loggingFirstStep),
+    log:
+      on(options.loggingStrategy, settings.loggingSteps) ||
+      (last && options.loggingStrategy !== 'no') ||
+      (step === 1 && options.loggingFirstStep),
     evaluate: waited && on(options.evalStrategy, settings.evalSteps),
-    save: on(options.saveStrategy, settings.saveSteps) || (last && options.saveStrategy === 'steps'),
+    save:
+      on(options.saveStrategy, settings.saveSteps) || (last && options.saveStrategy === 'steps'),
   };
 }

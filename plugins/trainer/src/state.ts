@@ -1,13 +1,23 @@
-// What a run knows of itself: counters, best model, log. Written as Hugging Face's trainer_state.json, plus what an exact resume needs besides.
+// What a run knows of itself: counters, best model, log. Written as Hugging Face's
+// trainer_state.json, plus what an exact resume needs besides.
 import type { RunSettings } from './settings.ts';
 
 export type LogEntry = Readonly<Record<string, number>>;
 
 /** Sums since the last log entry. */
-export interface LogWindow { steps: number; loss: number; metrics: Record<string, number> }
+export interface LogWindow {
+  steps: number;
+  loss: number;
+  metrics: Record<string, number>;
+}
 
 /** The part that trainer_state.json has no place for. */
-export interface PrivateState { readonly window: LogWindow; readonly lossTotal: number; readonly seconds: number; readonly evaluationDue: boolean }
+export interface PrivateState {
+  readonly window: LogWindow;
+  readonly lossTotal: number;
+  readonly seconds: number;
+  readonly evaluationDue: boolean;
+}
 
 export class RunState {
   globalStep = 0;
@@ -38,13 +48,22 @@ export class RunState {
     const { options } = settings;
     const callbacks: Record<string, unknown> = {
       TrainerControl: {
-        args: { should_epoch_stop: false, should_evaluate: false, should_log: false, should_save: true, should_training_stop: stopping },
+        args: {
+          should_epoch_stop: false,
+          should_evaluate: false,
+          should_log: false,
+          should_save: true,
+          should_training_stop: stopping,
+        },
         attributes: {},
       },
     };
     if (options.earlyStoppingPatience !== undefined) {
       callbacks['EarlyStoppingCallback'] = {
-        args: { early_stopping_patience: options.earlyStoppingPatience, early_stopping_threshold: options.earlyStoppingThreshold },
+        args: {
+          early_stopping_patience: options.earlyStoppingPatience,
+          early_stopping_threshold: options.earlyStoppingThreshold,
+        },
         attributes: { early_stopping_patience_counter: this.patience },
       };
     }
@@ -73,22 +92,39 @@ export class RunState {
   }
 
   privateState(): PrivateState {
-    return { window: structuredClone(this.window), lossTotal: this.lossTotal, seconds: this.seconds, evaluationDue: this.evaluationDue };
+    return {
+      window: structuredClone(this.window),
+      lossTotal: this.lossTotal,
+      seconds: this.seconds,
+      evaluationDue: this.evaluationDue,
+    };
   }
 
   /** Takes back what `toJson` and `privateState` gave. */
   restore(saved: Readonly<Record<string, unknown>>, own: PrivateState): void {
     const read = saved as {
-      readonly best_global_step: number | null; readonly best_metric: number | null; readonly best_model_checkpoint: string | null; readonly epoch: number;
-      readonly global_step: number; readonly num_input_tokens_seen: number; readonly total_flos: number; readonly log_history: LogEntry[];
-      readonly stateful_callbacks?: { readonly EarlyStoppingCallback?: { readonly attributes: { readonly early_stopping_patience_counter: number } } };
+      readonly best_global_step: number | null;
+      readonly best_metric: number | null;
+      readonly best_model_checkpoint: string | null;
+      readonly epoch: number;
+      readonly global_step: number;
+      readonly num_input_tokens_seen: number;
+      readonly total_flos: number;
+      readonly log_history: LogEntry[];
+      readonly stateful_callbacks?: {
+        readonly EarlyStoppingCallback?: {
+          readonly attributes: { readonly early_stopping_patience_counter: number };
+        };
+      };
     };
     this.globalStep = read.global_step;
     this.epoch = read.epoch;
     this.bestMetric = read.best_metric ?? undefined;
     this.bestGlobalStep = read.best_global_step ?? undefined;
     this.bestModelCheckpoint = read.best_model_checkpoint ?? undefined;
-    this.patience = read.stateful_callbacks?.EarlyStoppingCallback?.attributes.early_stopping_patience_counter ?? 0;
+    this.patience =
+      read.stateful_callbacks?.EarlyStoppingCallback?.attributes.early_stopping_patience_counter ??
+      0;
     this.tokensSeen = read.num_input_tokens_seen;
     this.floatingPointOperations = read.total_flos;
     this.logHistory = [...read.log_history];
@@ -103,5 +139,9 @@ export class RunState {
 export function sorted<T>(value: T): T {
   if (Array.isArray(value)) return value.map(sorted) as T;
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner as unknown)])) as T;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner as unknown)]),
+  ) as T;
 }

@@ -1,4 +1,5 @@
-// A model and an objective become a tensor program for one shape of batch: parameters, batch tensors and dropout masks are its inputs.
+// A model and an objective become a tensor program for one shape of batch: parameters, batch
+// tensors and dropout masks are its inputs.
 import type { Batch, Model, Objective, Trace } from '@lmflow/sdk';
 import { grad, Graph, type Shape, type Value } from '@lmflow/sdk/graph';
 
@@ -12,9 +13,15 @@ export interface DropoutSite {
 }
 
 /** An input of uniform numbers in [0, 1), drawn anew for every run. */
-export interface UniformInput { readonly input: string; readonly shape: Shape }
+export interface UniformInput {
+  readonly input: string;
+  readonly shape: Shape;
+}
 
-/** What a program is for: the loss and its gradients, the same with labels drawn from the model, or the loss alone. */
+/**
+ * What a program is for: the loss and its gradients, the same with labels drawn from the model, or
+ * the loss alone.
+ */
 export type ProgramMode = 'training' | 'sampled' | 'evaluation';
 
 export interface TracedProgram {
@@ -36,25 +43,58 @@ export const gradientOutput = (name: string): string => `gradient:${name}`;
 /** Graph output that holds a further sum. */
 export const metricOutput = (name: string): string => `metric:${name}`;
 
-/** Outputs `loss` (a sum), `metric:*`, and unless it is for evaluation `gradient:*` of every active parameter that the program uses. */
-export function traceProgram(model: Model, objective: Objective, batch: Batch, mode: ProgramMode): TracedProgram {
+/**
+ * Outputs `loss` (a sum), `metric:*`, and unless it is for evaluation `gradient:*` of every active
+ * parameter that the program uses.
+ */
+export function traceProgram(
+  model: Model,
+  objective: Objective,
+  batch: Batch,
+  mode: ProgramMode,
+): TracedProgram {
   const graph = new Graph();
   const sites = new Map<string, DropoutSite>();
   const uniforms: UniformInput[] = [];
-  const trace = makeTrace({ graph, model, batch, mode: mode === 'evaluation' ? mode : 'training', sites });
+  const trace = makeTrace({
+    graph,
+    model,
+    batch,
+    mode: mode === 'evaluation' ? mode : 'training',
+    sites,
+  });
   const uniform = (shape: Shape): Value => {
     const input = `uniform:${uniforms.length}`;
     uniforms.push({ input, shape });
     return graph.input(input, 'float32', shape);
   };
-  const { loss, metrics = {} }: ReturnType<Objective['build']> = mode === 'sampled' ? objective.buildSampled!(trace, uniform) : objective.build(trace);
+  const { loss, metrics = {} }: ReturnType<Objective['build']> =
+    mode === 'sampled' ? objective.buildSampled!(trace, uniform) : objective.build(trace);
   graph.output('loss', loss);
   for (const [name, value] of Object.entries(metrics)) graph.output(metricOutput(name), value);
-  const parameters = [...model.parameters.keys()].filter((name) => graph.inputs.has(parameterInput(name)));
-  const trained = mode === 'evaluation' ? [] : parameters.filter((name) => model.parameters.get(name)!.active !== false);
-  const gradients = trained.length > 0 ? grad(loss, trained.map((name) => graph.inputs.get(parameterInput(name))!)) : [];
+  const parameters = [...model.parameters.keys()].filter((name) =>
+    graph.inputs.has(parameterInput(name)),
+  );
+  const trained =
+    mode === 'evaluation'
+      ? []
+      : parameters.filter((name) => model.parameters.get(name)!.active !== false);
+  const gradients =
+    trained.length > 0
+      ? grad(
+          loss,
+          trained.map((name) => graph.inputs.get(parameterInput(name))!),
+        )
+      : [];
   trained.forEach((name, index) => graph.output(gradientOutput(name), gradients[index]!));
-  return { graph, parameters, trained, uniforms, dropout: [...sites.values()], metrics: Object.keys(metrics) };
+  return {
+    graph,
+    parameters,
+    trained,
+    uniforms,
+    dropout: [...sites.values()],
+    metrics: Object.keys(metrics),
+  };
 }
 
 interface TraceRequest {
@@ -68,17 +108,28 @@ interface TraceRequest {
 function makeTrace({ graph, model, batch, mode, sites }: TraceRequest): Trace {
   const input = (name: string): Value => {
     const tensor = batch.tensors[name];
-    if (!tensor) throw new TypeError(`the batch has no tensor "${name}" (it has ${Object.keys(batch.tensors).join(', ')})`);
+    if (!tensor) {
+      throw new TypeError(
+        `the batch has no tensor "${name}" (it has ${Object.keys(batch.tensors).join(', ')})`,
+      );
+    }
     return graph.input(name, tensor.dtype, tensor.shape);
   };
   return {
-    graph, model, mode, input,
+    graph,
+    model,
+    mode,
+    input,
     batchSize: batch.size,
     length: batch.length,
     ...(batch.contextLength === undefined ? {} : { contextLength: batch.contextLength }),
     // Asked for by name, so that a program that needs none of them does not take them.
-    get positions() { return input('positions'); },
-    get segments() { return batch.tensors['segments'] && input('segments'); },
+    get positions() {
+      return input('positions');
+    },
+    get segments() {
+      return batch.tensors['segments'] && input('segments');
+    },
     dropoutMask: (site, shape, probability) => {
       const name = `dropout:${site}`;
       sites.set(site, { site, shape, probability, input: name });

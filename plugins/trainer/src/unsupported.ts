@@ -1,4 +1,5 @@
-// Names of Hugging Face's TrainingArguments (5.x, and older ones still in use) that are refused here, each with the reason.
+// Names of Hugging Face's TrainingArguments (5.x, and older ones still in use) that are refused
+// here, each with the reason.
 
 const float32 = 'computing is float32; leave it out';
 const oneDevice = 'training runs on one device';
@@ -30,14 +31,16 @@ export const unsupportedOptions: Readonly<Record<string, string>> = {
   ligerKernelConfig: 'the engine has fused kernels of its own',
   useCache: 'training keeps no cache of keys and values',
   pastIndex: 'training keeps no cache of keys and values',
-  gradientCheckpointingKwargs: 'use_reentrant is about PyTorch; gradientCheckpointing takes every and memoryBudget',
+  gradientCheckpointingKwargs:
+    'use_reentrant is about PyTorch; gradientCheckpointing takes every and memoryBudget',
   torchCompile: compiled,
   torchCompileBackend: compiled,
   torchCompileMode: compiled,
   torchdynamo: compiled,
   jitModeEval: compiled,
   torchEmptyCacheSteps: torch,
-  autoFindBatchSize: 'the plan says before the first step whether a batch fits; choose perDeviceTrainBatchSize and gradientAccumulationSteps',
+  autoFindBatchSize:
+    'the plan says before the first step whether a batch fits; choose perDeviceTrainBatchSize and gradientAccumulationSteps',
   averageTokensAcrossDevices: always,
   logLevel: 'use --verbose',
   logLevelReplica: processes,

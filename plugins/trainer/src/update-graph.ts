@@ -1,16 +1,43 @@
-// What the programs of an optimizer have in common: names of their inputs, and the values that its rules are built from.
+// What the programs of an optimizer have in common: names of their inputs, and the values that its
+// rules are built from.
 import { mul, type Graph, type Shape, type Value } from '@lmflow/sdk/graph';
 import type { OptimizerArguments, UpdateValues } from './optimizer.ts';
 
 /** Graph input that holds a tensor of the state. */
 export const stateInput = (name: string): string => `state:${name}`;
 
-/** Inputs for tensors of these shapes, by their input's name, and for scalars; the gradient is scaled. */
-export function updateValues(graph: Graph, shapes: Readonly<Record<string, Shape>>, scalarNames: readonly string[], given: OptimizerArguments): Omit<UpdateValues, 'decays'> {
-  const tensors = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, graph.input(name, 'float32', shape)]));
-  const { parameter, gradient: summed, ...states } = tensors as Record<string, Value> & Pick<UpdateValues, 'parameter' | 'gradient'>;
-  const state = Object.fromEntries(Object.entries(states).map(([name, value]) => [name.slice(stateInput('').length), value]));
-  const scalars = Object.fromEntries(scalarNames.map((name) => [name, graph.input(name, 'float32', [])]));
+/**
+ * Inputs for tensors of these shapes, by their input's name, and for scalars; the gradient is
+ * scaled.
+ */
+export function updateValues(
+  graph: Graph,
+  shapes: Readonly<Record<string, Shape>>,
+  scalarNames: readonly string[],
+  given: OptimizerArguments,
+): Omit<UpdateValues, 'decays'> {
+  const tensors = Object.fromEntries(
+    Object.entries(shapes).map(([name, shape]) => [name, graph.input(name, 'float32', shape)]),
+  );
+  const {
+    parameter,
+    gradient: summed,
+    ...states
+  } = tensors as Record<string, Value> & Pick<UpdateValues, 'parameter' | 'gradient'>;
+  const state = Object.fromEntries(
+    Object.entries(states).map(([name, value]) => [name.slice(stateInput('').length), value]),
+  );
+  const scalars = Object.fromEntries(
+    scalarNames.map((name) => [name, graph.input(name, 'float32', [])]),
+  );
   const scale = graph.input('gradientScale', 'float32', []);
-  return { parameter, gradient: mul(summed, scale), summed, scale, state, scalars, arguments: given };
+  return {
+    parameter,
+    gradient: mul(summed, scale),
+    summed,
+    scale,
+    state,
+    scalars,
+    arguments: given,
+  };
 }

@@ -7,9 +7,19 @@ import { Estimator, type EstimateRequest, type SummedGradients } from './estimat
 import { optimizerArguments, type Optimizer, type OptimizerArguments } from './optimizer.ts';
 import type { TrainerOptions } from './options.ts';
 import { stateInput, updateValues } from './update-graph.ts';
-import { newState, restoreState, saveState, stateBytes, type ParameterState, type SavedTensors, type StateTensors } from './optimizer-state.ts';
+import {
+  newState,
+  restoreState,
+  saveState,
+  stateBytes,
+  type ParameterState,
+  type SavedTensors,
+  type StateTensors,
+} from './optimizer-state.ts';
 
-export interface UpdateRequest extends SummedGradients { readonly learningRate: number }
+export interface UpdateRequest extends SummedGradients {
+  readonly learningRate: number;
+}
 
 type Arrays = Readonly<Record<string, Float32Array>>;
 type Scalars = Readonly<Record<string, number>>;
@@ -22,7 +32,10 @@ export class Updater {
   readonly #states = new Map<string, ParameterState>();
   readonly #chunks: Readonly<Record<'decayed' | 'free', Chunks>>;
   readonly #estimator: Estimator | undefined;
-  /** By shape and state: the program of the whole tensor, or undefined where the update is elementwise. */
+  /**
+   * By shape and state: the program of the whole tensor, or undefined where the update is
+   * elementwise.
+   */
   readonly #programs = new Map<string, Program | undefined>();
   /** By the names of the tensors: a parameter whose update is elementwise. */
   readonly #examples = new Map<string, Parameter>();
@@ -35,15 +48,24 @@ export class Updater {
     this.#options = options;
     this.#arguments = optimizerArguments(optimizer, options);
     const chunks = (decays: boolean): Chunks =>
-      new Chunks(engine, optimizer.name, (tensors, size) => this.#build(this.#examples.get(tensors.join())!, Object.fromEntries(tensors.map((name) => [name, [size]])), decays));
+      new Chunks(engine, optimizer.name, (tensors, size) =>
+        this.#build(
+          this.#examples.get(tensors.join())!,
+          Object.fromEntries(tensors.map((name) => [name, [size]])),
+          decays,
+        ),
+      );
     this.#chunks = { decayed: chunks(true), free: chunks(false) };
-    this.#estimator = optimizer.curvature && new Estimator(optimizer.curvature, engine, options, this.#arguments);
+    this.#estimator =
+      optimizer.curvature && new Estimator(optimizer.curvature, engine, options, this.#arguments);
   }
 
   /** Whether the step begins with an estimate of the curvature. */
   estimatesAt(step: number): boolean {
     // Without a state yet (another optimizer went before) the first estimate would come late.
-    return this.#estimator !== undefined && (this.#states.size === 0 || this.#estimator.isDue(step));
+    return (
+      this.#estimator !== undefined && (this.#states.size === 0 || this.#estimator.isDue(step))
+    );
   }
 
   /** Takes the gradients with drawn labels into the state's estimate of the curvature. */
@@ -51,15 +73,26 @@ export class Updater {
     await this.#estimator?.estimate(request, (parameter) => this.#stateOf(parameter));
   }
 
-  /** Updates every parameter that has a gradient, in place. The state of one that is not active is dropped. */
-  async apply({ parameters, gradients, gradientScale, learningRate }: UpdateRequest): Promise<void> {
+  /**
+   * Updates every parameter that has a gradient, in place. The state of one that is not active is
+   * dropped.
+   */
+  async apply({
+    parameters,
+    gradients,
+    gradientScale,
+    learningRate,
+  }: UpdateRequest): Promise<void> {
     for (const parameter of parameters) {
       if (parameter.active === false) this.#states.delete(parameter.name);
       const gradient = gradients.get(parameter.name);
       if (!gradient) continue;
       const state = this.#stateOf(parameter);
       state.step++;
-      const scalars = { ...this.#optimizer.scalars(this.#facts(parameter, state, learningRate)), gradientScale };
+      const scalars = {
+        ...this.#optimizer.scalars(this.#facts(parameter, state, learningRate)),
+        gradientScale,
+      };
       const program = await this.#wholeProgram(parameter);
       if (program) {
         await this.#runWhole(program, parameter, gradient, state, scalars);
@@ -67,7 +100,11 @@ export class Updater {
       }
       const tensors = flatTensors(parameter, gradient, state);
       this.#examples.set(Object.keys(tensors).join(), parameter);
-      await (this.#decayOf(parameter) > 0 ? this.#chunks.decayed : this.#chunks.free).add({ length: parameter.data.length, tensors, scalars });
+      await (this.#decayOf(parameter) > 0 ? this.#chunks.decayed : this.#chunks.free).add({
+        length: parameter.data.length,
+        tensors,
+        scalars,
+      });
     }
     for (const chunks of Object.values(this.#chunks)) await chunks.finish();
   }
@@ -75,15 +112,24 @@ export class Updater {
   /** Bytes of state for active parameters that are not yet updated too. */
   stateBytes(parameters: Iterable<Parameter>): number {
     let bytes = 0;
-    for (const parameter of parameters) if (parameter.active !== false) bytes += stateBytes(this.#optimizer, parameter, this.#arguments);
+    for (const parameter of parameters) {
+      if (parameter.active !== false) {
+        bytes += stateBytes(this.#optimizer, parameter, this.#arguments);
+      }
+    }
     return bytes;
   }
 
   /**
-   * Runs `use` while the parameters hold the weights to evaluate and save, where the optimizer has others to train, and puts those back.
+   * Runs `use` while the parameters hold the weights to evaluate and save, where the optimizer has
+   * others to train, and puts those back.
    * `changed` is called after each change.
    */
-  async withEvaluationWeights<T>(parameters: Iterable<Parameter>, changed: () => void, use: () => Promise<T>): Promise<T> {
+  async withEvaluationWeights<T>(
+    parameters: Iterable<Parameter>,
+    changed: () => void,
+    use: () => Promise<T>,
+  ): Promise<T> {
     const putBack = this.#exchange(parameters, changed);
     try {
       return await use();
@@ -101,10 +147,21 @@ export class Updater {
   #exchange(parameters: Iterable<Parameter>, changed: () => void): () => void {
     const { evaluationWeights } = this.#optimizer;
     if (!evaluationWeights || this.#settled) return () => undefined;
-    const states = [...parameters].flatMap(({ name, data }) => { const state = this.#states.get(name); return state ? [{ data, state }] : []; });
+    const states = [...parameters].flatMap(({ name, data }) => {
+      const state = this.#states.get(name);
+      return state ? [{ data, state }] : [];
+    });
     for (const { data, state } of states) {
       state.trained = data.slice();
-      data.set(evaluationWeights(data, Object.fromEntries(Object.entries(state.tensors).map(([name, tensor]) => [name, tensor.data])), this.#options));
+      data.set(
+        evaluationWeights(
+          data,
+          Object.fromEntries(
+            Object.entries(state.tensors).map(([name, tensor]) => [name, tensor.data]),
+          ),
+          this.#options,
+        ),
+      );
     }
     changed();
     return () => {
@@ -119,7 +176,9 @@ export class Updater {
   /** Everything an exact resume needs: `<parameter>.<state>` and `<parameter>.step`. */
   save(): StateTensors {
     const tensors: StateTensors = new Map();
-    for (const [name, state] of this.#states) for (const [key, tensor] of saveState(state)) tensors.set(`${name}.${key}`, tensor);
+    for (const [name, state] of this.#states) {
+      for (const [key, tensor] of saveState(state)) tensors.set(`${name}.${key}`, tensor);
+    }
     return tensors;
   }
 
@@ -129,7 +188,11 @@ export class Updater {
     for (const parameter of parameters) {
       if (!saved.has(`${parameter.name}.step`)) continue; // never updated before the checkpoint
       const wanted = this.#optimizer.evaluationWeights !== undefined;
-      const absent = restoreState(this.#stateOf(parameter), (key) => saved.get(`${parameter.name}.${key}`)?.data, wanted ? parameter.data : undefined);
+      const absent = restoreState(
+        this.#stateOf(parameter),
+        (key) => saved.get(`${parameter.name}.${key}`)?.data,
+        wanted ? parameter.data : undefined,
+      );
       missing.push(...absent.map((key) => `${parameter.name}.${key}`));
     }
     return missing;
@@ -148,9 +211,18 @@ export class Updater {
     this.reset();
   }
 
-  #facts(parameter: Parameter, { step, numbers }: Pick<ParameterState, 'step' | 'numbers'>, learningRate: number): Parameters<Optimizer['scalars']>[0] {
+  #facts(
+    parameter: Parameter,
+    { step, numbers }: Pick<ParameterState, 'step' | 'numbers'>,
+    learningRate: number,
+  ): Parameters<Optimizer['scalars']>[0] {
     return {
-      step, numbers, parameter, options: this.#options, arguments: this.#arguments, learningRate: learningRate * (parameter.learningRateScale ?? 1),
+      step,
+      numbers,
+      parameter,
+      options: this.#options,
+      arguments: this.#arguments,
+      learningRate: learningRate * (parameter.learningRateScale ?? 1),
       weightDecay: this.#decayOf(parameter),
     };
   }
@@ -169,12 +241,22 @@ export class Updater {
 
   /** The program for an update that is not elementwise. */
   async #wholeProgram(parameter: Parameter): Promise<Program | undefined> {
-    const states = Object.entries(this.#optimizer.state(parameter, this.#arguments)).map(([name, shape]) => [stateInput(name), shape] as const);
+    const states = Object.entries(this.#optimizer.state(parameter, this.#arguments)).map(
+      ([name, shape]) => [stateInput(name), shape] as const,
+    );
     const decays = this.#decayOf(parameter) > 0;
     const key = `${parameter.shape.join()} ${states.map(([name]) => name).join()} ${decays}`;
     if (this.#programs.has(key)) return this.#programs.get(key);
-    const graph = this.#build(parameter, { parameter: parameter.shape, gradient: parameter.shape, ...Object.fromEntries(states) }, decays);
-    const program = isElementwise(graph) ? undefined : await this.#engine.compile(graph, { name: `${this.#optimizer.name} [${parameter.shape.join()}]` });
+    const graph = this.#build(
+      parameter,
+      { parameter: parameter.shape, gradient: parameter.shape, ...Object.fromEntries(states) },
+      decays,
+    );
+    const program = isElementwise(graph)
+      ? undefined
+      : await this.#engine.compile(graph, {
+          name: `${this.#optimizer.name} [${parameter.shape.join()}]`,
+        });
     this.#programs.set(key, program);
     return program;
   }
@@ -182,18 +264,48 @@ export class Updater {
   /** The update program of a parameter with tensors of these shapes, by their input's name. */
   #build(example: Parameter, shapes: Readonly<Record<string, Shape>>, decays: boolean): Graph {
     const graph = new Graph();
-    const names = Object.keys(this.#optimizer.scalars(this.#facts(example, { step: 1, numbers: { ...this.#optimizer.numbers } }, 0)));
-    const next = this.#optimizer.update({ ...updateValues(graph, shapes, names, this.#arguments), decays });
+    const names = Object.keys(
+      this.#optimizer.scalars(
+        this.#facts(example, { step: 1, numbers: { ...this.#optimizer.numbers } }, 0),
+      ),
+    );
+    const next = this.#optimizer.update({
+      ...updateValues(graph, shapes, names, this.#arguments),
+      decays,
+    });
     graph.output(nextOf('parameter'), next.parameter);
-    for (const [name, value] of Object.entries(next.state)) graph.output(nextOf(stateInput(name)), value);
+    for (const [name, value] of Object.entries(next.state)) {
+      graph.output(nextOf(stateInput(name)), value);
+    }
     return graph;
   }
 
-  async #runWhole(program: Program, { shape, data }: Parameter, gradient: Float32Array, { tensors }: ParameterState, scalars: Scalars): Promise<void> {
-    const arrays: Arrays = { parameter: data, ...Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [stateInput(name), tensor.data])) };
-    const inputs: Record<string, Tensor> = { gradient: await this.#engine.upload(gradient, shape, 'float32') };
-    for (const [name, array] of Object.entries(arrays)) inputs[name] = await this.#engine.upload(array, name === 'parameter' ? shape : tensors[name.slice(stateInput('').length)]!.shape, 'float32');
-    for (const [name, scalar] of Object.entries(scalars)) inputs[name] = await this.#engine.upload(Float32Array.of(scalar), [], 'float32');
+  async #runWhole(
+    program: Program,
+    { shape, data }: Parameter,
+    gradient: Float32Array,
+    { tensors }: ParameterState,
+    scalars: Scalars,
+  ): Promise<void> {
+    const arrays: Arrays = {
+      parameter: data,
+      ...Object.fromEntries(
+        Object.entries(tensors).map(([name, tensor]) => [stateInput(name), tensor.data]),
+      ),
+    };
+    const inputs: Record<string, Tensor> = {
+      gradient: await this.#engine.upload(gradient, shape, 'float32'),
+    };
+    for (const [name, array] of Object.entries(arrays)) {
+      inputs[name] = await this.#engine.upload(
+        array,
+        name === 'parameter' ? shape : tensors[name.slice(stateInput('').length)]!.shape,
+        'float32',
+      );
+    }
+    for (const [name, scalar] of Object.entries(scalars)) {
+      inputs[name] = await this.#engine.upload(Float32Array.of(scalar), [], 'float32');
+    }
     const results = await program.run(inputs);
     for (const [name, array] of Object.entries(arrays)) {
       const result = results[nextOf(name)];
@@ -204,10 +316,19 @@ export class Updater {
   }
 }
 
-function flatTensors(parameter: Parameter, gradient: Float32Array, { tensors, eightBit }: ParameterState): Record<string, Numbers> {
+function flatTensors(
+  parameter: Parameter,
+  gradient: Float32Array,
+  { tensors, eightBit }: ParameterState,
+): Record<string, Numbers> {
   return {
-    parameter: numbersOf(parameter.data), gradient: numbersOf(gradient),
-    ...Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [stateInput(name), numbersOf(data)])),
-    ...Object.fromEntries(Object.entries(eightBit).map(([name, tensor]) => [stateInput(name), tensor])),
+    parameter: numbersOf(parameter.data),
+    gradient: numbersOf(gradient),
+    ...Object.fromEntries(
+      Object.entries(tensors).map(([name, { data }]) => [stateInput(name), numbersOf(data)]),
+    ),
+    ...Object.fromEntries(
+      Object.entries(eightBit).map(([name, tensor]) => [stateInput(name), tensor]),
+    ),
   };
 }

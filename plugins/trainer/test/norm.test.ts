@@ -12,12 +12,23 @@ import { noise, tinyModel } from './kit.ts';
 
 const { kernel } = await createTestKernel({ plugins: [engineOnnx()] });
 const engine = kernel.resolve(ENGINE);
-const plain = (arrays: Iterable<Float32Array>): number => Math.sqrt([...arrays].flatMap((array) => [...array]).reduce((total, number) => total + number * number, 0));
-const near = (found: number, wanted: number): void => { assert.ok(Math.abs(found / wanted - 1) < 1e-6, `${found} and ${wanted}`); };
+const plain = (arrays: Iterable<Float32Array>): number =>
+  Math.sqrt(
+    [...arrays]
+      .flatMap((array) => [...array])
+      .reduce((total, number) => total + number * number, 0),
+  );
+const near = (found: number, wanted: number): void => {
+  assert.ok(Math.abs(found / wanted - 1) < 1e-6, `${found} and ${wanted}`);
+};
 
-/** Half the sum of the squares of each parameter times its weight: the gradient is the parameter times the weight. */
+/**
+ * Half the sum of the squares of each parameter times its weight: the gradient is the parameter
+ * times the weight.
+ */
 const objective: Objective = {
-  name: 'squares', weight: () => 1,
+  name: 'squares',
+  weight: () => 1,
   build: ({ graph, model }) => {
     const terms = [...model.parameters.values()].map(({ name, shape }, index) => {
       const x = graph.input(`parameter:${name}`, 'float32', shape);
@@ -30,8 +41,20 @@ const objective: Objective = {
 async function run(count: number): Promise<GradientSum> {
   const model = tinyModel();
   model.parameters.clear();
-  for (const [name, shape] of [['large', [300, 300]], ['small', [5]], ['flat', [70_001]]] as const) {
-    model.parameters.set(name, { name, shape, data: noise(shape.reduce((a, b) => a * b, 1 as number), shape.length + 1), decay: false } satisfies Parameter);
+  for (const [name, shape] of [
+    ['large', [300, 300]],
+    ['small', [5]],
+    ['flat', [70_001]],
+  ] as const) {
+    model.parameters.set(name, {
+      name,
+      shape,
+      data: noise(
+        shape.reduce((a, b) => a * b, 1 as number),
+        shape.length + 1,
+      ),
+      decay: false,
+    } satisfies Parameter);
   }
   const programs = new Programs({ engine, model, objective, seed: 1, budget: 1e9 });
   const batch: Batch = { size: 1, length: 1, tensors: {}, tokens: 1, trainedTokens: 1 };

@@ -1,4 +1,5 @@
-// Resuming with other settings than the checkpoint's: what is refused, whatever is allowed, and what starts anew where it is allowed.
+// Resuming with other settings than the checkpoint's: what is refused, whatever is allowed, and
+// what starts anew where it is allowed.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -9,22 +10,52 @@ import type { TrainerInput } from '../src/index.ts';
 import { fit, temporaryFolder, tinyModel, type RunOutcome, type RunRequest } from './kit.ts';
 
 const start = (outputDir: string, { options, ...request }: RunRequest = {}): Promise<RunOutcome> =>
-  fit({ ...request, config: { outputDir }, options: { maxSteps: 9, saveSteps: 4, learningRate: 0.05, perDeviceTrainBatchSize: 2, lrSchedulerType: 'constant', ...options } });
+  fit({
+    ...request,
+    config: { outputDir },
+    options: {
+      maxSteps: 9,
+      saveSteps: 4,
+      learningRate: 0.05,
+      perDeviceTrainBatchSize: 2,
+      lrSchedulerType: 'constant',
+      ...options,
+    },
+  });
 /** Trains up to a step and ends as Ctrl-C does. */
-const until = (outputDir: string, number: number, request: RunRequest = {}): Promise<RunOutcome> => {
+const until = (
+  outputDir: string,
+  number: number,
+  request: RunRequest = {},
+): Promise<RunOutcome> => {
   const controller = new AbortController();
-  return start(outputDir, { ...request, signal: controller.signal, tap: (hooks) => { hooks.onStep.tap('stop', (step) => { if (step.number === number) controller.abort(); }); } });
+  return start(outputDir, {
+    ...request,
+    signal: controller.signal,
+    tap: (hooks) => {
+      hooks.onStep.tap('stop', (step) => {
+        if (step.number === number) controller.abort();
+      });
+    },
+  });
 };
 
 test('how linears are computed decides the result', async () => {
   const folder = temporaryFolder();
   await until(folder, 4, { model: inFourBits('nf4') });
   const resume = { options: { resumeFromCheckpoint: true } };
-  assert.match(await messageOf(start(folder, { ...resume, model: inFourBits('fp4') })), /LMFLOW_RESUME_CHANGED.*nf4\) by four-bits: "1 .*-> not set.*fp4\) by four-bits: not set -> "1 /s);
+  assert.match(
+    await messageOf(start(folder, { ...resume, model: inFourBits('fp4') })),
+    /LMFLOW_RESUME_CHANGED.*nf4\) by four-bits: "1 .*-> not set.*fp4\) by four-bits: not set -> "1 /s,
+  );
   assert.match(await messageOf(start(folder, resume)), /LMFLOW_RESUME_CHANGED.*nf4.* -> not set/s);
-  const { result } = await start(folder, { ...resume, model: { ...inFourBits('nf4') } }); // a copy, as position-interpolation makes one
+  // a copy, as position-interpolation makes one
+  const { result } = await start(folder, { ...resume, model: { ...inFourBits('nf4') } });
   assert.is(result.steps, 9);
-  assert.match(readFileSync(join(folder, 'README.md'), 'utf8'), /\| precision \| float32; 1 of 1 linears in 4 bits \(nf4\) \|/);
+  assert.match(
+    readFileSync(join(folder, 'README.md'), 'utf8'),
+    /\| precision \| float32; 1 of 1 linears in 4 bits \(nf4\) \|/,
+  );
 });
 
 test('other parameters than the checkpoint has are refused before anything is read, whatever is allowed', async () => {
@@ -33,8 +64,21 @@ test('other parameters than the checkpoint has are refused before anything is re
   const model = tinyModel();
   model.parameters.delete('head');
   let restored = false;
-  const message = await messageOf(start(folder, { model, tap: (hooks) => { hooks.onRestore.tap('see', () => { restored = true; }); }, options: { allowConfigChange: true, resumeFromCheckpoint: true } }));
-  assert.match(message, /LMFLOW_RESUME_CHANGED.*parameters: "2 .* -> "1 .*with --allow-config-change either/s);
+  const message = await messageOf(
+    start(folder, {
+      model,
+      tap: (hooks) => {
+        hooks.onRestore.tap('see', () => {
+          restored = true;
+        });
+      },
+      options: { allowConfigChange: true, resumeFromCheckpoint: true },
+    }),
+  );
+  assert.match(
+    message,
+    /LMFLOW_RESUME_CHANGED.*parameters: "2 .* -> "1 .*with --allow-config-change either/s,
+  );
   assert.not.ok(restored);
 });
 
@@ -46,20 +90,55 @@ test('another rate of some parameters may be allowed', async () => {
     model.parameters.set('head', { ...model.parameters.get('head')!, learningRateScale: 4 });
     return model;
   };
-  assert.match(await messageOf(start(folder, { model: faster(), options: { resumeFromCheckpoint: true } })), /learningRateScales: not set -> "1, 4 \(/);
-  assert.is((await start(folder, { model: faster(), options: { resumeFromCheckpoint: true, allowConfigChange: true } })).result.steps, 9);
+  assert.match(
+    await messageOf(start(folder, { model: faster(), options: { resumeFromCheckpoint: true } })),
+    /learningRateScales: not set -> "1, 4 \(/,
+  );
+  assert.is(
+    (
+      await start(folder, {
+        model: faster(),
+        options: { resumeFromCheckpoint: true, allowConfigChange: true },
+      })
+    ).result.steps,
+    9,
+  );
 });
 
-for (const optim of ['adamw_8bit', 'schedule_free_adamw', 'adan', 'muon', 'sophia', 'adafactor', 'sgd', 'lion', 'lamb', 'adamw_hf']) {
+for (const optim of [
+  'adamw_8bit',
+  'schedule_free_adamw',
+  'adan',
+  'muon',
+  'sophia',
+  'adafactor',
+  'sgd',
+  'lion',
+  'lamb',
+  'adamw_hf',
+]) {
   test(`${optim} after adamw_torch, allowed: its state starts anew and that is told`, async () => {
     const folder = temporaryFolder();
     await until(folder, 4);
-    const resumed = await start(folder, { options: { optim, ...(optim === 'sgd' ? { optimArgs: 'momentum=0.9' } : {}), allowConfigChange: true, resumeFromCheckpoint: true } });
-    const [told, steps] = optim === 'adamw_hf' ? [false, 9] : [true, 5]; // adamw_hf is adamw_torch by another name
+    const resumed = await start(folder, {
+      options: {
+        optim,
+        ...(optim === 'sgd' ? { optimArgs: 'momentum=0.9' } : {}),
+        allowConfigChange: true,
+        resumeFromCheckpoint: true,
+      },
+    });
+    // adamw_hf is adamw_torch by another name
+    const [told, steps] = optim === 'adamw_hf' ? [false, 9] : [true, 5];
     assert.is(/state of .* starts anew/.test(resumed.log.texts('warn').join()), told);
     const state = await SafetensorsFile.open(join(folder, 'checkpoint-9', 'optimizer.safetensors'));
-    assert.equal([...await state.read('head.step')], [steps]);
-    if (optim === 'sophia') assert.ok((await state.read('head.hessian')).some((number) => number > 0), 'the curvature is estimated in the first step, not in step 11');
+    assert.equal([...(await state.read('head.step'))], [steps]);
+    if (optim === 'sophia') {
+      assert.ok(
+        (await state.read('head.hessian')).some((number) => number > 0),
+        'the curvature is estimated in the first step, not in step 11',
+      );
+    }
   });
 }
 
@@ -67,11 +146,25 @@ test('optimArgs that the state does not fit start it anew; others keep it', asyn
   const folder = temporaryFolder();
   await until(folder, 4, { options: { optim: 'sgd' } });
   const allowed: TrainerInput = { optim: 'sgd', allowConfigChange: true };
-  const other = await until(folder, 6, { options: { ...allowed, optimArgs: 'momentum=0.5', resumeFromCheckpoint: true } });
-  assert.match(other.log.texts('warn').join(), /state of sgd starts anew: with these optimArgs it has embedding.momentum_buffer, head.momentum_buffer/);
-  const kept = await start(folder, { options: { ...allowed, optimArgs: 'momentum=0.6', resumeFromCheckpoint: true } });
+  const other = await until(folder, 6, {
+    options: { ...allowed, optimArgs: 'momentum=0.5', resumeFromCheckpoint: true },
+  });
+  assert.match(
+    other.log.texts('warn').join(),
+    /state of sgd starts anew: with these optimArgs it has embedding.momentum_buffer, head.momentum_buffer/,
+  );
+  const kept = await start(folder, {
+    options: { ...allowed, optimArgs: 'momentum=0.6', resumeFromCheckpoint: true },
+  });
   assert.not.match(kept.log.texts('warn').join(), /anew/);
-  assert.equal([...await (await SafetensorsFile.open(join(folder, 'checkpoint-9', 'optimizer.safetensors'))).read('head.step')], [5]);
+  assert.equal(
+    [
+      ...(await (
+        await SafetensorsFile.open(join(folder, 'checkpoint-9', 'optimizer.safetensors'))
+      ).read('head.step')),
+    ],
+    [5],
+  );
 });
 
 test('a dry run finds the checkpoint and what has changed, before the plan', async () => {
@@ -79,7 +172,10 @@ test('a dry run finds the checkpoint and what has changed, before the plan', asy
   await until(folder, 4);
   const tables: string[] = [];
   try {
-    await start(folder, { dryRun: true, options: { learningRate: 0.01, resumeFromCheckpoint: true } });
+    await start(folder, {
+      dryRun: true,
+      options: { learningRate: 0.01, resumeFromCheckpoint: true },
+    });
     assert.unreachable();
   } catch (error) {
     assert.is((error as { code?: string }).code, 'LMFLOW_RESUME_CHANGED');
@@ -87,8 +183,18 @@ test('a dry run finds the checkpoint and what has changed, before the plan', asy
   }
   assert.equal(tables, []);
   const files = readdirSync(folder);
-  assert.match((await start(folder, { dryRun: true, options: { resumeFromCheckpoint: true } })).log.texts('table').join(), /resumed from checkpoint-4/);
-  assert.match((await start(temporaryFolder(), { dryRun: true, options: { resumeFromCheckpoint: true } })).log.texts('table').join(), /no checkpoint yet/);
+  assert.match(
+    (await start(folder, { dryRun: true, options: { resumeFromCheckpoint: true } })).log
+      .texts('table')
+      .join(),
+    /resumed from checkpoint-4/,
+  );
+  assert.match(
+    (await start(temporaryFolder(), { dryRun: true, options: { resumeFromCheckpoint: true } })).log
+      .texts('table')
+      .join(),
+    /no checkpoint yet/,
+  );
   assert.equal(readdirSync(folder), files);
 });
 
@@ -104,7 +210,13 @@ async function messageOf(promise: Promise<unknown>): Promise<string> {
 
 /** As qlora and int8-compute leave a model. */
 function inFourBits(type: string): Model {
-  const head: LinearLayer = { name: 'head', inFeatures: 4, outFeatures: 12, weight: 'head', layout: 'out-in' };
+  const head: LinearLayer = {
+    name: 'head',
+    inFeatures: 4,
+    outFeatures: 12,
+    weight: 'head',
+    layout: 'out-in',
+  };
   const model = Object.assign(tinyModel(), { linears: [head] });
   claimLinears(model, [head], 'four-bits', `in 4 bits (${type})`);
   return model;

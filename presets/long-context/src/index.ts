@@ -1,5 +1,5 @@
-// What long sequences need: attention in linear memory, stretched positions, checkpointing and packing. Beside preset lora it trains
-// adapters, alone all weights.
+// What long sequences need: attention in linear memory, stretched positions, checkpointing and
+// packing. Beside preset lora it trains adapters, alone all weights.
 import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import models from '@lmflow/plugin-models';
@@ -12,6 +12,19 @@ import finetune from '@lmflow/plugin-finetune';
 
 export default definePreset({
   name: '@lmflow/preset-long-context',
-  plugins: [engineOnnx, models, datasets, trainer, gradientCheckpointing, positionInterpolation, flashAttention, finetune],
-  config: { gradientCheckpointing: true, packing: true, positionInterpolation: { type: 'linear', factor: 4 } },
+  plugins: [
+    engineOnnx,
+    models,
+    datasets,
+    trainer,
+    gradientCheckpointing,
+    positionInterpolation,
+    flashAttention,
+    finetune,
+  ],
+  config: {
+    gradientCheckpointing: true,
+    packing: true,
+    positionInterpolation: { type: 'linear', factor: 4 },
+  },
 });

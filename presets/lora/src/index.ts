@@ -11,6 +11,15 @@ import finetune from '@lmflow/plugin-finetune';
 
 export default definePreset({
   name: '@lmflow/preset-lora',
-  plugins: [engineOnnx, models, flashAttention, datasets, trainer, gradientCheckpointing, lora, finetune],
+  plugins: [
+    engineOnnx,
+    models,
+    flashAttention,
+    datasets,
+    trainer,
+    gradientCheckpointing,
+    lora,
+    finetune,
+  ],
   config: { learningRate: 2e-4, lrSchedulerType: 'cosine', warmupSteps: 0.03 },
 });

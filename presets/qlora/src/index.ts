@@ -12,6 +12,16 @@ import finetune from '@lmflow/plugin-finetune';
 
 export default definePreset({
   name: '@lmflow/preset-qlora',
-  plugins: [engineOnnx, models, flashAttention, datasets, trainer, gradientCheckpointing, qlora, lora, finetune],
+  plugins: [
+    engineOnnx,
+    models,
+    flashAttention,
+    datasets,
+    trainer,
+    gradientCheckpointing,
+    qlora,
+    lora,
+    finetune,
+  ],
   config: { learningRate: 2e-4, lrSchedulerType: 'cosine', warmupSteps: 0.03 },
 });

@@ -3,18 +3,35 @@ import { LMFlowError, messageOf } from '../errors.ts';
 
 /** The file is not a safetensors file, or its header contradicts itself or the file's length. */
 export function safetensorsInvalid(file: string, what: string, hint?: string): LMFlowError {
-  return new LMFlowError('LMFLOW_SAFETENSORS_INVALID', `${file} is not a valid safetensors file: ${what}`, hint === undefined ? {} : { hint });
+  return new LMFlowError(
+    'LMFLOW_SAFETENSORS_INVALID',
+    `${file} is not a valid safetensors file: ${what}`,
+    hint === undefined ? {} : { hint },
+  );
 }
 
 /** The file ends before its header says it does. */
 export function safetensorsTruncated(file: string, expected: number, found: number): LMFlowError {
-  return new LMFlowError('LMFLOW_SAFETENSORS_TRUNCATED', `${file} is cut short: its header promises ${expected} bytes, the file has ${found}`,
-    { hint: 'The copy or download did not finish (or it is a Git LFS pointer); get the file again.' });
+  return new LMFlowError(
+    'LMFLOW_SAFETENSORS_TRUNCATED',
+    `${file} is cut short: its header promises ${expected} bytes, the file has ${found}`,
+    {
+      hint: 'The copy or download did not finish (or it is a Git LFS pointer); get the file again.',
+    },
+  );
 }
 
 /** A tensor has an element type that cannot be used here. */
-export function safetensorsDtype(file: string, tensor: string, dtype: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_SAFETENSORS_DTYPE', `${file}: the tensor "${tensor}" has the element type ${dtype}, which cannot be read as numbers here (known: ${known.join(', ')})`);
+export function safetensorsDtype(
+  file: string,
+  tensor: string,
+  dtype: string,
+  known: readonly string[],
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_SAFETENSORS_DTYPE',
+    `${file}: the tensor "${tensor}" has the element type ${dtype}, which cannot be read as numbers here (known: ${known.join(', ')})`,
+  );
 }
 
 /** A tensor was asked for that the file does not have. */
@@ -24,12 +41,24 @@ export function safetensorsTensorMissing(file: string, tensor: string): LMFlowEr
 
 /** The file could not be opened or read. */
 export function safetensorsUnreadable(file: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_SAFETENSORS_UNREADABLE', `${file} cannot be read: ${messageOf(cause)}`, { cause });
+  return new LMFlowError(
+    'LMFLOW_SAFETENSORS_UNREADABLE',
+    `${file} cannot be read: ${messageOf(cause)}`,
+    { cause },
+  );
 }
 
 /** A tensor given to the writer does not fit its shape. */
-export function safetensorsData(file: string, tensor: string, expected: number, found: number): LMFlowError {
-  return new LMFlowError('LMFLOW_SAFETENSORS_DATA', `${file}: the tensor "${tensor}" needs ${expected} numbers for its shape, got ${found}`);
+export function safetensorsData(
+  file: string,
+  tensor: string,
+  expected: number,
+  found: number,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_SAFETENSORS_DATA',
+    `${file}: the tensor "${tensor}" needs ${expected} numbers for its shape, got ${found}`,
+  );
 }
 
 /** model.safetensors.index.json is malformed, or names a shard or tensor that is not there. */
@@ -38,7 +67,14 @@ export function safetensorsIndex(file: string, what: string): LMFlowError {
 }
 
 /** A file that the index names is absent. */
-export function safetensorsShardMissing(index: string, shard: string, tensors: number): LMFlowError {
-  return new LMFlowError('LMFLOW_SAFETENSORS_SHARD_MISSING', `the shard ${shard} is missing: ${index} says that it holds ${tensors} tensor${tensors === 1 ? '' : 's'}`,
-    { hint: 'Get that file too; all shards of a checkpoint belong in one folder.' });
+export function safetensorsShardMissing(
+  index: string,
+  shard: string,
+  tensors: number,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_SAFETENSORS_SHARD_MISSING',
+    `the shard ${shard} is missing: ${index} says that it holds ${tensors} tensor${tensors === 1 ? '' : 's'}`,
+    { hint: 'Get that file too; all shards of a checkpoint belong in one folder.' },
+  );
 }

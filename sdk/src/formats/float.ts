@@ -1,4 +1,5 @@
-// Numbers of 16 bits and float32, both ways, by typed-array loops. Also IEEE half precision where JavaScript has none (Node 20).
+// Numbers of 16 bits and float32, both ways, by typed-array loops. Also IEEE half precision where
+// JavaScript has none (Node 20).
 
 /** float32 of every float16, by its bits (IEEE 754 binary16). */
 let halves: Float32Array | undefined;
@@ -9,21 +10,34 @@ function halfTable(): Float32Array {
   for (let bits = 0; bits < 65536; bits++) {
     const exponent = (bits >> 10) & 31;
     const fraction = bits & 1023;
-    const magnitude = exponent === 0 ? fraction * 2 ** -24 : exponent === 31 ? (fraction ? NaN : Infinity) : (1 + fraction / 1024) * 2 ** (exponent - 15);
+    const magnitude =
+      exponent === 0
+        ? fraction * 2 ** -24
+        : exponent === 31
+          ? fraction
+            ? NaN
+            : Infinity
+          : (1 + fraction / 1024) * 2 ** (exponent - 15);
     halves[bits] = bits & 32768 ? -magnitude : magnitude;
   }
   return halves;
 }
 
 /** float16 bits as float32; exact. */
-export function fromFloat16(bits: Uint16Array, target: Float32Array = new Float32Array(bits.length)): Float32Array {
+export function fromFloat16(
+  bits: Uint16Array,
+  target: Float32Array = new Float32Array(bits.length),
+): Float32Array {
   const table = halfTable();
   for (let index = 0; index < bits.length; index++) target[index] = table[bits[index]!]!;
   return target;
 }
 
 /** bfloat16 bits as float32; exact. */
-export function fromBfloat16(bits: Uint16Array, target: Float32Array = new Float32Array(bits.length)): Float32Array {
+export function fromBfloat16(
+  bits: Uint16Array,
+  target: Float32Array = new Float32Array(bits.length),
+): Float32Array {
   const words = new Uint32Array(target.buffer, target.byteOffset, bits.length);
   for (let index = 0; index < bits.length; index++) words[index] = bits[index]! << 16;
   return target;
@@ -54,7 +68,8 @@ function halfOf(word: number): number {
   const magnitude = word & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00;
   if (magnitude >= 0x47800000) return sign | 0x7c00; // 65536 and up
-  if (magnitude >= 0x38800000) { // normal: 2 ** -14 and up; a carry out of the fraction raises the exponent, as it must
+  if (magnitude >= 0x38800000) {
+    // normal: 2 ** -14 and up; a carry out of the fraction raises the exponent, as it must
     return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
   }
   const shift = 126 - (magnitude >>> 23); // subnormal: units of 2 ** -24

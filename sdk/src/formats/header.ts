@@ -1,5 +1,6 @@
-// The header of a safetensors file: parsed and checked (types, sizes, offsets, overlaps, gaps). It reads no numbers.
-// Format: https://github.com/huggingface/safetensors#format: u64 length of the JSON, the JSON, the data.
+// The header of a safetensors file: parsed and checked (types, sizes, offsets, overlaps, gaps). It
+// reads no numbers. Format: https://github.com/huggingface/safetensors#format: u64 length of the
+// JSON, the JSON, the data.
 import type { FileHandle } from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
 import { sizeOf, type Shape } from '../graph/index.ts';
@@ -24,14 +25,25 @@ export interface SafetensorsHeader {
 
 const LONGEST = 100_000_000;
 
-/** Reads and checks the header of an open file; throws LMFLOW_SAFETENSORS_INVALID or LMFLOW_SAFETENSORS_TRUNCATED naming file and tensor. */
+/**
+ * Reads and checks the header of an open file; throws LMFLOW_SAFETENSORS_INVALID or
+ * LMFLOW_SAFETENSORS_TRUNCATED naming file and tensor.
+ */
 export async function readHeader(file: string, handle: FileHandle): Promise<SafetensorsHeader> {
   const { size } = await handle.stat();
   const prefix = new DataView(new ArrayBuffer(8));
-  if (size < 8) throw safetensorsInvalid(file, `it has ${size} bytes, fewer than the 8 of the header's length`);
+  if (size < 8) {
+    throw safetensorsInvalid(file, `it has ${size} bytes, fewer than the 8 of the header's length`);
+  }
   await handle.read(prefix, 0, 8, 0);
   const length = Number(prefix.getBigUint64(0, true));
-  if (length > LONGEST) throw safetensorsInvalid(file, `its header would be ${length} bytes long`, pointerHint(await start(handle)));
+  if (length > LONGEST) {
+    throw safetensorsInvalid(
+      file,
+      `its header would be ${length} bytes long`,
+      pointerHint(await start(handle)),
+    );
+  }
   if (8 + length > size) throw safetensorsTruncated(file, 8 + length, size);
   const bytes = new Uint8Array(length);
   await handle.read(bytes, 0, length, 8);
@@ -45,12 +57,21 @@ async function start(handle: FileHandle): Promise<string> {
 }
 
 function pointerHint(firstBytes: string): string | undefined {
-  if (firstBytes.startsWith('version https://')) return 'It is a Git LFS pointer: run "git lfs pull" in its repository.';
-  if (firstBytes.startsWith('PK') || firstBytes.startsWith('\x80')) return 'It looks like a pickle file of PyTorch that was renamed.';
+  if (firstBytes.startsWith('version https://')) {
+    return 'It is a Git LFS pointer: run "git lfs pull" in its repository.';
+  }
+  if (firstBytes.startsWith('PK') || firstBytes.startsWith('\x80')) {
+    return 'It looks like a pickle file of PyTorch that was renamed.';
+  }
   return undefined;
 }
 
-function parseHeader(file: string, text: string, dataStart: number, size: number): SafetensorsHeader {
+function parseHeader(
+  file: string,
+  text: string,
+  dataStart: number,
+  size: number,
+): SafetensorsHeader {
   const header = parseObject(file, text);
   const tensors = new Map<string, TensorEntry>();
   let metadata: Record<string, string> = {};
@@ -83,16 +104,34 @@ function parseMetadata(file: string, entry: unknown): Record<string, string> {
 function parseEntry(file: string, name: string, entry: unknown, dataStart: number): TensorEntry {
   if (!isRecord(entry)) throw safetensorsInvalid(file, `the entry of "${name}" is not an object`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  const bytes = typeof dtype === 'string' ? (isSafetensorsDtype(dtype) ? SAFETENSORS_DTYPES[dtype].bytes : OPAQUE_DTYPES[dtype]) : undefined;
-  if (bytes === undefined) throw safetensorsInvalid(file, `the tensor "${name}" has the unknown element type ${JSON.stringify(dtype)}`);
-  if (!isCounts(shape)) throw safetensorsInvalid(file, `the tensor "${name}" has the shape ${JSON.stringify(shape)}`);
+  const bytes =
+    typeof dtype === 'string'
+      ? isSafetensorsDtype(dtype)
+        ? SAFETENSORS_DTYPES[dtype].bytes
+        : OPAQUE_DTYPES[dtype]
+      : undefined;
+  if (bytes === undefined) {
+    throw safetensorsInvalid(
+      file,
+      `the tensor "${name}" has the unknown element type ${JSON.stringify(dtype)}`,
+    );
+  }
+  if (!isCounts(shape)) {
+    throw safetensorsInvalid(file, `the tensor "${name}" has the shape ${JSON.stringify(shape)}`);
+  }
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[1]! < offsets[0]!) {
-    throw safetensorsInvalid(file, `the tensor "${name}" has the data_offsets ${JSON.stringify(offsets)}`);
+    throw safetensorsInvalid(
+      file,
+      `the tensor "${name}" has the data_offsets ${JSON.stringify(offsets)}`,
+    );
   }
   const byteLength = offsets[1]! - offsets[0]!;
   const needed = sizeOf(shape) * bytes;
   if (byteLength !== needed) {
-    throw safetensorsInvalid(file, `the tensor "${name}" (${String(dtype)} [${shape.join(', ')}]) needs ${needed} bytes, its data_offsets span ${byteLength}`);
+    throw safetensorsInvalid(
+      file,
+      `the tensor "${name}" (${String(dtype)} [${shape.join(', ')}]) needs ${needed} bytes, its data_offsets span ${byteLength}`,
+    );
   }
   return { name, dtype: dtype as string, shape, offset: dataStart + offsets[0]!, byteLength };
 }
@@ -104,7 +143,12 @@ function checkLayout(file: string, entries: TensorEntry[], dataStart: number, si
   let last = 'the header';
   for (const { name, offset, byteLength } of entries) {
     if (offset < end) throw safetensorsInvalid(file, `the tensors "${last}" and "${name}" overlap`);
-    if (offset > end) throw safetensorsInvalid(file, `there is a gap of ${offset - end} bytes between "${last}" and "${name}"`);
+    if (offset > end) {
+      throw safetensorsInvalid(
+        file,
+        `there is a gap of ${offset - end} bytes between "${last}" and "${name}"`,
+      );
+    }
     end = offset + byteLength;
     last = name;
   }
@@ -117,5 +161,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function isCounts(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && (item as number) >= 0);
+  return (
+    Array.isArray(value) &&
+    value.every((item) => Number.isSafeInteger(item) && (item as number) >= 0)
+  );
 }

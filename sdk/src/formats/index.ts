@@ -3,6 +3,17 @@ export { SAFETENSORS_DTYPES, isSafetensorsDtype, type SafetensorsDtype } from '.
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './float.ts';
 export type { SafetensorsHeader, TensorEntry } from './header.ts';
 export { decodeNumbers, readPacked, readZeroPoints, type CodeLayout } from './packed.ts';
-export { SafetensorsFile, readBytes, readSafetensors, readWeight, type TensorFile } from './reader.ts';
-export { openShards, readSafetensorsIndex, writeCheckpoint, type SafetensorsIndex } from './sharded.ts';
+export {
+  SafetensorsFile,
+  readBytes,
+  readSafetensors,
+  readWeight,
+  type TensorFile,
+} from './reader.ts';
+export {
+  openShards,
+  readSafetensorsIndex,
+  writeCheckpoint,
+  type SafetensorsIndex,
+} from './sharded.ts';
 export { writeSafetensors, type TensorOrder, type TensorToWrite } from './writer.ts';

@@ -1,4 +1,5 @@
-// A checkpoint of one or several safetensors files: model.safetensors, or model.safetensors.index.json and its shards.
+// A checkpoint of one or several safetensors files: model.safetensors, or
+// model.safetensors.index.json and its shards.
 import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
@@ -24,30 +25,55 @@ export async function readSafetensorsIndex(path: string): Promise<SafetensorsInd
     throw safetensorsIndex(path, `it cannot be read as JSON (${messageOf(error)})`);
   }
   const map = (json as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== 'object' || map === null || Array.isArray(map)) throw safetensorsIndex(path, 'it has no "weight_map" object');
+  if (typeof map !== 'object' || map === null || Array.isArray(map)) {
+    throw safetensorsIndex(path, 'it has no "weight_map" object');
+  }
   const entries = Object.entries(map as Record<string, unknown>);
   for (const [tensor, shard] of entries) {
-    if (typeof shard !== 'string' || shard === '' || /[/\\]/.test(shard)) throw safetensorsIndex(path, `weight_map["${tensor}"] is ${JSON.stringify(shard)}, not the name of a file beside it`);
+    if (typeof shard !== 'string' || shard === '' || /[/\\]/.test(shard)) {
+      throw safetensorsIndex(
+        path,
+        `weight_map["${tensor}"] is ${JSON.stringify(shard)}, not the name of a file beside it`,
+      );
+    }
   }
   const weightMap = new Map(entries as [string, string][]);
   return { weightMap, shards: [...new Set(weightMap.values())].sort() };
 }
 
 /**
- * Opens every shard of an index and checks that each tensor is where the index says; throws LMFLOW_SAFETENSORS_SHARD_MISSING naming an
- * absent file, LMFLOW_SAFETENSORS_INDEX naming a tensor that its shard lacks.
+ * Opens every shard of an index and checks that each tensor is where the index says; throws
+ * LMFLOW_SAFETENSORS_SHARD_MISSING naming an absent file, LMFLOW_SAFETENSORS_INDEX naming a tensor
+ * that its shard lacks.
  */
-export async function openShards(folder: string, indexFile = 'model.safetensors.index.json'): Promise<SafetensorsFile[]> {
+export async function openShards(
+  folder: string,
+  indexFile = 'model.safetensors.index.json',
+): Promise<SafetensorsFile[]> {
   const path = join(folder, indexFile);
   const { weightMap, shards } = await readSafetensorsIndex(path);
   const files = new Map<string, SafetensorsFile>();
   for (const shard of shards) {
-    const present = await access(join(folder, shard)).then(() => true, () => false);
-    if (!present) throw safetensorsShardMissing(path, join(folder, shard), [...weightMap.values()].filter((name) => name === shard).length);
+    const present = await access(join(folder, shard)).then(
+      () => true,
+      () => false,
+    );
+    if (!present) {
+      throw safetensorsShardMissing(
+        path,
+        join(folder, shard),
+        [...weightMap.values()].filter((name) => name === shard).length,
+      );
+    }
     files.set(shard, await SafetensorsFile.open(join(folder, shard)));
   }
   for (const [tensor, shard] of weightMap) {
-    if (!files.get(shard)!.tensors.has(tensor)) throw safetensorsIndex(path, `it says that "${tensor}" is in ${shard}, which does not have it`);
+    if (!files.get(shard)!.tensors.has(tensor)) {
+      throw safetensorsIndex(
+        path,
+        `it says that "${tensor}" is in ${shard}, which does not have it`,
+      );
+    }
   }
   return [...files.values()];
 }
@@ -56,10 +82,16 @@ export async function openShards(folder: string, indexFile = 'model.safetensors.
 const SHARD_BYTES = 5e9;
 
 /**
- * Writes a checkpoint: one file, or shards of at most `shardBytes` with an index. The other form's file, of an earlier checkpoint in the
- * folder, is removed, since readers would take it. Gives the names of the files written.
+ * Writes a checkpoint: one file, or shards of at most `shardBytes` with an index. The other form's
+ * file, of an earlier checkpoint in the folder, is removed, since readers would take it. Gives the
+ * names of the files written.
  */
-export async function writeCheckpoint(folder: string, tensors: Iterable<readonly [string, TensorToWrite]>, shardBytes = SHARD_BYTES, order: TensorOrder = 'name'): Promise<string[]> {
+export async function writeCheckpoint(
+  folder: string,
+  tensors: Iterable<readonly [string, TensorToWrite]>,
+  shardBytes = SHARD_BYTES,
+  order: TensorOrder = 'name',
+): Promise<string[]> {
   const shards = split([...tensors], shardBytes);
   const index = 'model.safetensors.index.json';
   if (shards.length <= 1) {
@@ -68,12 +100,24 @@ export async function writeCheckpoint(folder: string, tensors: Iterable<readonly
     return ['model.safetensors'];
   }
   const digits = (number: number): string => String(number).padStart(5, '0');
-  const names = shards.map((_, position) => `model-${digits(position + 1)}-of-${digits(shards.length)}.safetensors`);
-  for (const [position, shard] of shards.entries()) await writeSafetensors(join(folder, names[position]!), shard, METADATA, order);
-  const weightMap = Object.fromEntries(shards.flatMap((shard, position) => shard.map(([name]) => [name, names[position]!])));
+  const names = shards.map(
+    (_, position) => `model-${digits(position + 1)}-of-${digits(shards.length)}.safetensors`,
+  );
+  for (const [position, shard] of shards.entries()) {
+    await writeSafetensors(join(folder, names[position]!), shard, METADATA, order);
+  }
+  const weightMap = Object.fromEntries(
+    shards.flatMap((shard, position) => shard.map(([name]) => [name, names[position]!])),
+  );
   const all = shards.flat().map(([, tensor]) => tensor);
-  const metadata = { total_parameters: all.reduce((sum, { shape }) => sum + sizeOf(shape), 0), total_size: all.reduce((sum, tensor) => sum + bytesOf(tensor), 0) };
-  await writeFile(join(folder, `${index}.part`), `${JSON.stringify({ metadata, weight_map: weightMap }, undefined, 2)}\n`);
+  const metadata = {
+    total_parameters: all.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+    total_size: all.reduce((sum, tensor) => sum + bytesOf(tensor), 0),
+  };
+  await writeFile(
+    join(folder, `${index}.part`),
+    `${JSON.stringify({ metadata, weight_map: weightMap }, undefined, 2)}\n`,
+  );
   await rename(join(folder, `${index}.part`), join(folder, index));
   await rm(join(folder, 'model.safetensors'), { force: true });
   return [...names, index];
@@ -83,7 +127,10 @@ function bytesOf({ dtype = 'F32', shape }: TensorToWrite): number {
   return SAFETENSORS_DTYPES[dtype].bytes * sizeOf(shape);
 }
 
-function split(tensors: readonly (readonly [string, TensorToWrite])[], shardBytes: number): (readonly [string, TensorToWrite])[][] {
+function split(
+  tensors: readonly (readonly [string, TensorToWrite])[],
+  shardBytes: number,
+): (readonly [string, TensorToWrite])[][] {
   const shards: (readonly [string, TensorToWrite])[][] = [];
   let room = 0;
   for (const entry of tensors) {

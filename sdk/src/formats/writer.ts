@@ -1,10 +1,14 @@
-// Writing safetensors files tensor by tensor, so that a large checkpoint is never held whole: aside, then renamed into place.
+// Writing safetensors files tensor by tensor, so that a large checkpoint is never held whole:
+// aside, then renamed into place.
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { sizeOf, type Shape, type TypedArray } from '../graph/index.ts';
 import { SAFETENSORS_DTYPES, type SafetensorsDtype } from './dtypes.ts';
 import { safetensorsData } from './errors.ts';
 
-/** A tensor to write. `data` may be a function, called when the tensor's turn comes and forgotten after. */
+/**
+ * A tensor to write. `data` may be a function, called when the tensor's turn comes and forgotten
+ * after.
+ */
 export interface TensorToWrite {
   readonly shape: Shape;
   /** Default F32. F16 and BF16 take their bits in a Uint16Array. */
@@ -19,12 +23,19 @@ export const METADATA = { format: 'pt' };
 export type TensorOrder = 'name' | 'given';
 
 /**
- * Writes `tensors` to `path` in Hugging Face's layout (largest element type first, then by name; header padded to 8 bytes). The
- * file appears when it is complete. Throws LMFLOW_SAFETENSORS_DATA where a tensor does not fit its shape.
+ * Writes `tensors` to `path` in Hugging Face's layout (largest element type first, then by name;
+ * header padded to 8 bytes). The file appears when it is complete. Throws LMFLOW_SAFETENSORS_DATA
+ * where a tensor does not fit its shape.
  */
-export async function writeSafetensors(path: string, tensors: Iterable<readonly [string, TensorToWrite]>, metadata: Readonly<Record<string, string>> = METADATA, order: TensorOrder = 'name'): Promise<void> {
+export async function writeSafetensors(
+  path: string,
+  tensors: Iterable<readonly [string, TensorToWrite]>,
+  metadata: Readonly<Record<string, string>> = METADATA,
+  order: TensorOrder = 'name',
+): Promise<void> {
   const entries = [...tensors].map(([name, tensor]) => ({ name, tensor, ...layout(tensor) }));
-  const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
+    a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
   entries.sort((a, b) => b.elementBytes - a.elementBytes || (order === 'given' ? 0 : byName(a, b)));
   const aside = `${path}.${process.pid}.part`;
   const handle = await open(aside, 'w');
@@ -32,7 +43,14 @@ export async function writeSafetensors(path: string, tensors: Iterable<readonly 
     await writeFully(handle, headerBytes(entries, metadata));
     for (const { name, tensor, byteLength, elementBytes } of entries) {
       const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data;
-      if (data.byteLength !== byteLength) throw safetensorsData(path, name, byteLength / elementBytes, data.byteLength / elementBytes);
+      if (data.byteLength !== byteLength) {
+        throw safetensorsData(
+          path,
+          name,
+          byteLength / elementBytes,
+          data.byteLength / elementBytes,
+        );
+      }
       await writeFully(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }
     await handle.sync();
@@ -45,15 +63,33 @@ export async function writeSafetensors(path: string, tensors: Iterable<readonly 
   }
 }
 
-interface Entry { readonly name: string; readonly dtype: SafetensorsDtype; readonly shape: Shape; readonly byteLength: number }
-
-function layout(tensor: TensorToWrite): { dtype: SafetensorsDtype; shape: Shape; elementBytes: number; byteLength: number } {
-  const dtype = tensor.dtype ?? 'F32';
-  const elementBytes = SAFETENSORS_DTYPES[dtype].bytes;
-  return { dtype, shape: tensor.shape, elementBytes, byteLength: elementBytes * sizeOf(tensor.shape) };
+interface Entry {
+  readonly name: string;
+  readonly dtype: SafetensorsDtype;
+  readonly shape: Shape;
+  readonly byteLength: number;
 }
 
-function headerBytes(entries: readonly Entry[], metadata: Readonly<Record<string, string>>): Uint8Array {
+function layout(tensor: TensorToWrite): {
+  dtype: SafetensorsDtype;
+  shape: Shape;
+  elementBytes: number;
+  byteLength: number;
+} {
+  const dtype = tensor.dtype ?? 'F32';
+  const elementBytes = SAFETENSORS_DTYPES[dtype].bytes;
+  return {
+    dtype,
+    shape: tensor.shape,
+    elementBytes,
+    byteLength: elementBytes * sizeOf(tensor.shape),
+  };
+}
+
+function headerBytes(
+  entries: readonly Entry[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
   let offset = 0;
   const rows = entries.map(({ name, dtype, shape, byteLength }): [string, unknown] => {
     const start = offset;
@@ -61,7 +97,9 @@ function headerBytes(entries: readonly Entry[], metadata: Readonly<Record<string
     return [name, { dtype, shape, data_offsets: [start, offset] }];
   });
   // Built as text: a tensor named like an integer would move to the front of an object.
-  const fields = [['__metadata__', metadata] as const, ...rows].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`);
+  const fields = [['__metadata__', metadata] as const, ...rows].map(
+    ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`,
+  );
   const json = new TextEncoder().encode(`{${fields.join(',')}}`);
   const length = Math.ceil(json.length / 8) * 8;
   const bytes = new Uint8Array(8 + length).fill(0x20);

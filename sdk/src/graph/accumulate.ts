@@ -1,9 +1,16 @@
-// Sums of gradients while they arrive. Gradients of pieces that lie side by side are put together, not padded and added.
+// Sums of gradients while they arrive. Gradients of pieces that lie side by side are put together,
+// not padded and added.
 import type { Value } from './graph.ts';
 import { add, concat, pad, padOp } from './ops/index.ts';
 
 /** A gradient that is zero but for a range of one axis: what comes back from a slice. */
-interface Piece { readonly inner: Value; readonly whole: Value; readonly axis: number; readonly start: number; readonly end: number }
+interface Piece {
+  readonly inner: Value;
+  readonly whole: Value;
+  readonly axis: number;
+  readonly start: number;
+  readonly end: number;
+}
 
 /** Gradients by value; those of several uses are added up. */
 export class Accumulator {
@@ -12,9 +19,13 @@ export class Accumulator {
 
   add(value: Value, gradient: Value): void {
     const piece = pieceOf(gradient);
-    if (!piece) { this.#addWhole(value, gradient); return; }
+    if (!piece) {
+      this.#addWhole(value, gradient);
+      return;
+    }
     const pieces = this.#pieces.get(value);
-    if (pieces) pieces.push(piece); else this.#pieces.set(value, [piece]);
+    if (pieces) pieces.push(piece);
+    else this.#pieces.set(value, [piece]);
   }
 
   /** The sum so far, or undefined where nothing arrived. */
@@ -35,18 +46,27 @@ function pieceOf(whole: Value): Piece | undefined {
   if (whole.source.kind !== 'node' || whole.source.node.op !== (padOp as unknown)) return undefined;
   const inner = whole.source.node.inputs[0]!;
   const before = whole.source.node.attributes.before as readonly number[];
-  const axes = whole.shape.map((_, axis) => axis).filter((axis) => inner.shape[axis] !== whole.shape[axis]);
+  const axes = whole.shape
+    .map((_, axis) => axis)
+    .filter((axis) => inner.shape[axis] !== whole.shape[axis]);
   const [axis] = axes;
-  return axis === undefined || axes.length > 1 ? undefined : { inner, whole, axis, start: before[axis]!, end: before[axis]! + inner.shape[axis]! };
+  return axis === undefined || axes.length > 1
+    ? undefined
+    : { inner, whole, axis, start: before[axis]!, end: before[axis]! + inner.shape[axis]! };
 }
 
-/** Pieces that follow one another along one axis become one gradient; the others stay as they are. */
+/**
+ * Pieces that follow one another along one axis become one gradient; the others stay as they are.
+ */
 function joined(pieces: readonly Piece[]): Value[] {
   const sorted = [...pieces].sort((a, b) => a.axis - b.axis || a.start - b.start || a.end - b.end);
   const runs: Piece[][] = [];
   for (const piece of sorted) {
-    const run = runs.find((candidate) => candidate.at(-1)!.axis === piece.axis && candidate.at(-1)!.end === piece.start);
-    if (run) run.push(piece); else runs.push([piece]);
+    const run = runs.find(
+      (candidate) => candidate.at(-1)!.axis === piece.axis && candidate.at(-1)!.end === piece.start,
+    );
+    if (run) run.push(piece);
+    else runs.push([piece]);
   }
   return runs.map(together);
 }
@@ -56,5 +76,12 @@ function together(run: readonly Piece[]): Value {
   if (run.length === 1) return first.whole;
   const { axis, whole } = first;
   const at = (size: number): number[] => whole.shape.map((_, other) => (other === axis ? size : 0));
-  return pad(concat(run.map(({ inner }) => inner), axis), at(first.start), at(whole.shape[axis]! - last.end));
+  return pad(
+    concat(
+      run.map(({ inner }) => inner),
+      axis,
+    ),
+    at(first.start),
+    at(whole.shape[axis]! - last.end),
+  );
 }

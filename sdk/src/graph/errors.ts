@@ -8,21 +8,40 @@ export function graphError(where: string, what: string): LMFlowError {
 }
 
 /** An op was given types that do not fit it. */
-export function opTypesDoNotFit(op: string, inputs: readonly ValueType[], rule: string): LMFlowError {
+export function opTypesDoNotFit(
+  op: string,
+  inputs: readonly ValueType[],
+  rule: string,
+): LMFlowError {
   return graphError(op, `${rule}, but the inputs are ${inputs.map(describe).join(', ') || 'none'}`);
 }
 
 /** A gradient was asked of an op that has none. */
 export function opHasNoGradient(op: string, node: string): LMFlowError {
-  return new LMFlowError('LMFLOW_GRADIENT_MISSING', `${node}: the op "${op}" has no gradient; give it one in defineOp({ gradient }) or keep it off the path from the loss to a parameter`);
+  return new LMFlowError(
+    'LMFLOW_GRADIENT_MISSING',
+    `${node}: the op "${op}" has no gradient; give it one in defineOp({ gradient }) or keep it off the path from the loss to a parameter`,
+  );
 }
 
 /** An op can neither be evaluated nor decomposed. */
 export function opNotSupported(op: string, node: string, by: string): LMFlowError {
-  return new LMFlowError('LMFLOW_OP_UNSUPPORTED', `${node}: ${by} cannot run the op "${op}"; give it a decompose() in defineOp, or register a lowering for it`);
+  return new LMFlowError(
+    'LMFLOW_OP_UNSUPPORTED',
+    `${node}: ${by} cannot run the op "${op}"; give it a decompose() in defineOp, or register a lowering for it`,
+  );
 }
 
 /** An op's own gradient is not of its input's type. */
-export function gradientDoesNotFit(op: string, node: string, input: number, expected: ValueType, given: ValueType): LMFlowError {
-  return graphError(node, `the gradient of the op "${op}" gives ${describe(given)} for input ${input}, which is ${describe(expected)}`);
+export function gradientDoesNotFit(
+  op: string,
+  node: string,
+  input: number,
+  expected: ValueType,
+  given: ValueType,
+): LMFlowError {
+  return graphError(
+    node,
+    `the gradient of the op "${op}" gives ${describe(given)} for input ${input}, which is ${describe(expected)}`,
+  );
 }

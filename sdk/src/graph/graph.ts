@@ -1,10 +1,22 @@
-// A tensor program as data: inputs, constants, weights, nodes in the order they were built, named outputs. It computes nothing.
+// A tensor program as data: inputs, constants, weights, nodes in the order they were built, named
+// outputs. It computes nothing.
 import type { OpDefinition } from './op.ts';
-import { describe, sizeOf, type Attributes, type DType, type Shape, type TypedArray, type ValueType } from './types.ts';
+import {
+  describe,
+  sizeOf,
+  type Attributes,
+  type DType,
+  type Shape,
+  type TypedArray,
+  type ValueType,
+} from './types.ts';
 import type { WeightSource } from './weight.ts';
 import { graphError, opTypesDoNotFit } from './errors.ts';
 
-/** What makes a value: an input fed at run time, a small constant, a frozen weight, or one output of a node. */
+/**
+ * What makes a value: an input fed at run time, a small constant, a frozen weight, or one output of
+ * a node.
+ */
 export type Source =
   | { readonly kind: 'input'; readonly name: string }
   | { readonly kind: 'constant'; readonly data: TypedArray }
@@ -28,7 +40,10 @@ export interface Node<A extends Attributes = Attributes> {
   readonly region: Region | undefined;
 }
 
-/** A marked part of the program (a transformer block): unit of checkpointing, ZeRO-3 splitting, memory plan and profile. */
+/**
+ * A marked part of the program (a transformer block): unit of checkpointing, ZeRO-3 splitting,
+ * memory plan and profile.
+ */
 export interface Region {
   readonly name: string;
   readonly parent: Region | undefined;
@@ -36,7 +51,9 @@ export interface Region {
   readonly recompute: boolean;
 }
 
-export interface RegionOptions { readonly recompute?: boolean }
+export interface RegionOptions {
+  readonly recompute?: boolean;
+}
 
 export class Graph {
   readonly nodes: Node[] = [];
@@ -46,11 +63,19 @@ export class Graph {
   #values = 0;
   #region: Region | undefined;
 
-  /** A value fed at every run. Asking again for the same name gives the same value; another type for it is an error. */
+  /**
+   * A value fed at every run. Asking again for the same name gives the same value; another type for
+   * it is an error.
+   */
   input(name: string, dtype: DType, shape: Shape): Value {
     const known = this.inputs.get(name);
     if (known) return this.#same(known, { dtype, shape }, `input "${name}"`);
-    if (shape.some((size) => !Number.isInteger(size) || size < 0)) throw graphError(`input "${name}"`, `the sizes of ${describe({ dtype, shape })} are not whole numbers`);
+    if (shape.some((size) => !Number.isInteger(size) || size < 0)) {
+      throw graphError(
+        `input "${name}"`,
+        `the sizes of ${describe({ dtype, shape })} are not whole numbers`,
+      );
+    }
     const value = this.#value({ kind: 'input', name }, { dtype, shape });
     this.inputs.set(name, value);
     return value;
@@ -58,7 +83,12 @@ export class Graph {
 
   /** A small constant, kept inside the program. `data` is row-major. */
   constant(data: TypedArray, shape: Shape, dtype: DType): Value {
-    if (data.length !== sizeOf(shape)) throw graphError('constant', `${data.length} numbers do not fill ${describe({ dtype, shape })}`);
+    if (data.length !== sizeOf(shape)) {
+      throw graphError(
+        'constant',
+        `${data.length} numbers do not fill ${describe({ dtype, shape })}`,
+      );
+    }
     return this.#value({ kind: 'constant', data }, { dtype, shape });
   }
 
@@ -67,7 +97,9 @@ export class Graph {
     return this.constant(Float32Array.of(number), [], 'float32');
   }
 
-  /** A frozen weight: the engine reads its numbers where `weight` says they are. One value a name. */
+  /**
+   * A frozen weight: the engine reads its numbers where `weight` says they are. One value a name.
+   */
   weight(name: string, weight: WeightSource): Value {
     const known = this.weights.get(name);
     if (known) return this.#same(known, weight, `weight "${name}"`);
@@ -85,10 +117,16 @@ export class Graph {
 
   /** Builds `build`'s nodes inside a named region; regions nest. */
   region<T>(name: string, build: () => T, options: RegionOptions = {}): T {
-    return this.within({ name, parent: this.#region, recompute: options.recompute ?? false }, build);
+    return this.within(
+      { name, parent: this.#region, recompute: options.recompute ?? false },
+      build,
+    );
   }
 
-  /** Builds nodes in an existing region (or in none): the gradient puts a region's backward beside its forward so. */
+  /**
+   * Builds nodes in an existing region (or in none): the gradient puts a region's backward beside
+   * its forward so.
+   */
   within<T>(region: Region | undefined, build: () => T): T {
     const outer = this.#region;
     this.#region = region;
@@ -100,13 +138,35 @@ export class Graph {
   }
 
   /** Appends a node; used by `applyOp`, which infers `types`. */
-  append<A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A, types: readonly ValueType[]): Node<A> {
-    const wrong = types.find(({ shape }) => shape.some((size) => !Number.isInteger(size) || size < 0));
-    if (wrong) throw opTypesDoNotFit(op.name, inputs, `gives a result ${describe(wrong)}, whose sizes are not whole numbers`);
+  append<A extends Attributes>(
+    op: OpDefinition<A>,
+    inputs: readonly Value[],
+    attributes: A,
+    types: readonly ValueType[],
+  ): Node<A> {
+    const wrong = types.find(({ shape }) =>
+      shape.some((size) => !Number.isInteger(size) || size < 0),
+    );
+    if (wrong) {
+      throw opTypesDoNotFit(
+        op.name,
+        inputs,
+        `gives a result ${describe(wrong)}, whose sizes are not whole numbers`,
+      );
+    }
     const path = regionPath(this.#region);
     const outputs: Value[] = [];
-    const node: Node<A> = { name: `${path}${op.name}_${this.nodes.length}`, op, inputs, attributes, outputs, region: this.#region };
-    types.forEach((type, index) => outputs.push(this.#value({ kind: 'node', node: node as unknown as Node, index }, type)));
+    const node: Node<A> = {
+      name: `${path}${op.name}_${this.nodes.length}`,
+      op,
+      inputs,
+      attributes,
+      outputs,
+      region: this.#region,
+    };
+    types.forEach((type, index) =>
+      outputs.push(this.#value({ kind: 'node', node: node as unknown as Node, index }, type)),
+    );
     this.nodes.push(node);
     return node;
   }
@@ -116,7 +176,9 @@ export class Graph {
   }
 
   #same(known: Value, type: ValueType, what: string): Value {
-    if (describe(known) !== describe(type)) throw graphError(what, `is ${describe(known)}, asked for as ${describe(type)}`);
+    if (describe(known) !== describe(type)) {
+      throw graphError(what, `is ${describe(known)}, asked for as ${describe(type)}`);
+    }
     return known;
   }
 }

@@ -1,7 +1,21 @@
-// Tensor programs: build a graph of typed values, differentiate it, hand it to an engine (or to the float64 interpreter).
+// Tensor programs: build a graph of typed values, differentiate it, hand it to an engine (or to the
+// float64 interpreter).
 export * from './types.ts';
-export type { FileWeight, MemoryWeight, ModelWeight, PackedWeight, WeightSource } from './weight.ts';
-export { Graph, type Node, type Region, type RegionOptions, type Source, type Value } from './graph.ts';
+export type {
+  FileWeight,
+  MemoryWeight,
+  ModelWeight,
+  PackedWeight,
+  WeightSource,
+} from './weight.ts';
+export {
+  Graph,
+  type Node,
+  type Region,
+  type RegionOptions,
+  type Source,
+  type Value,
+} from './graph.ts';
 export { applyOne, applyOp, defineOp, type OpDefinition } from './op.ts';
 export { grad } from './grad.ts';
 export { interpret, type InterpretOptions } from './interpreter.ts';

@@ -23,8 +23,15 @@ export function broadcastStrides(shape: Shape, target: Shape): number[] {
   return strides;
 }
 
-/** Calls `visit(linearIndex, offsets)` for each element of `shape`; offsets follow the given stride lists. */
-export function forEachOffset(shape: Shape, strideLists: readonly (readonly number[])[], visit: (index: number, offsets: readonly number[]) => void): void {
+/**
+ * Calls `visit(linearIndex, offsets)` for each element of `shape`; offsets follow the given stride
+ * lists.
+ */
+export function forEachOffset(
+  shape: Shape,
+  strideLists: readonly (readonly number[])[],
+  visit: (index: number, offsets: readonly number[]) => void,
+): void {
   const total = sizeOf(shape);
   const position = new Array<number>(shape.length).fill(0);
   const offsets = strideLists.map(() => 0);
@@ -32,9 +39,13 @@ export function forEachOffset(shape: Shape, strideLists: readonly (readonly numb
     visit(index, offsets);
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       position[axis]!++;
-      strideLists.forEach((strides, list) => { offsets[list]! += strides[axis]!; });
+      strideLists.forEach((strides, list) => {
+        offsets[list]! += strides[axis]!;
+      });
       if (position[axis]! < shape[axis]!) break;
-      strideLists.forEach((strides, list) => { offsets[list]! -= strides[axis]! * shape[axis]!; });
+      strideLists.forEach((strides, list) => {
+        offsets[list]! -= strides[axis]! * shape[axis]!;
+      });
       position[axis] = 0;
     }
   }

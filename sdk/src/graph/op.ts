@@ -1,52 +1,80 @@
-// What an op is, and how it is applied. A node holds its op's definition itself, so there is no registry and a plugin's op is like any other.
+// What an op is, and how it is applied. A node holds its op's definition itself, so there is no
+// registry and a plugin's op is like any other.
 import type { Graph, Node, Value } from './graph.ts';
 import type { NdArray } from './ndarray.ts';
 import type { Attributes, ValueType } from './types.ts';
 import { graphError } from './errors.ts';
 
-/** Definition of an op: a primitive has `evaluate`, a composite has `decompose` (and may have a faster `gradient` of its own). */
+/**
+ * Definition of an op: a primitive has `evaluate`, a composite has `decompose` (and may have a
+ * faster `gradient` of its own).
+ */
 export interface OpDefinition<A extends Attributes = Attributes> {
   /** Unique name, lower camel case; a plugin's op carries its package (`@scope/plugin-x/myOp`). */
   readonly name: string;
   /** Types of the outputs; throws `opTypesDoNotFit` where the inputs do not fit. */
   infer(inputs: readonly ValueType[], attributes: A): readonly ValueType[];
   /**
-   * Gradients of the inputs from those of the outputs (undefined: no gradient flows). `needed[i]` says whether input i's is used;
-   * returning undefined means zero. Without it a composite is differentiated through its decomposition.
+   * Gradients of the inputs from those of the outputs (undefined: no gradient flows). `needed[i]`
+   * says whether input i's is used; returning undefined means zero. Without it a composite is
+   * differentiated through its decomposition.
    */
-  gradient?(node: Node<A>, outputGradients: readonly (Value | undefined)[], needed: readonly boolean[]): readonly (Value | undefined)[];
+  gradient?(
+    node: Node<A>,
+    outputGradients: readonly (Value | undefined)[],
+    needed: readonly boolean[],
+  ): readonly (Value | undefined)[];
   /**
-   * How many outputs, counted from the first, are results (default: all); the others are kept for the backward pass only, and `gradient`
-   * takes none for them. Where one arrives all the same (second derivatives), the decomposition is differentiated instead.
+   * How many outputs, counted from the first, are results (default: all); the others are kept for
+   * the backward pass only, and `gradient` takes none for them. Where one arrives all the same
+   * (second derivatives), the decomposition is differentiated instead.
    */
   readonly results?: number;
   /** The same computation in simpler ops. */
   decompose?(inputs: readonly Value[], attributes: A): readonly Value[];
   /** Reference result in float64, for the interpreter. */
-  evaluate?(inputs: readonly NdArray[], attributes: A, types: readonly ValueType[]): readonly NdArray[];
+  evaluate?(
+    inputs: readonly NdArray[],
+    attributes: A,
+    types: readonly ValueType[],
+  ): readonly NdArray[];
 }
 
 /** Checks and returns an op's definition. */
 export function defineOp<A extends Attributes>(definition: OpDefinition<A>): OpDefinition<A> {
-  if (!definition.evaluate && !definition.decompose) throw graphError(definition.name, 'an op needs evaluate() or decompose()');
-  if (definition.results !== undefined && !definition.decompose) throw graphError(definition.name, 'an op with `results` needs decompose()');
+  if (!definition.evaluate && !definition.decompose) {
+    throw graphError(definition.name, 'an op needs evaluate() or decompose()');
+  }
+  if (definition.results !== undefined && !definition.decompose) {
+    throw graphError(definition.name, 'an op with `results` needs decompose()');
+  }
   return definition;
 }
 
 /** Applies an op to values of one graph; gives its outputs. */
-export function applyOp<A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A): readonly Value[] {
+export function applyOp<A extends Attributes>(
+  op: OpDefinition<A>,
+  inputs: readonly Value[],
+  attributes: A,
+): readonly Value[] {
   const graph = graphOf(op.name, inputs);
   return graph.append(op, inputs, attributes, op.infer(inputs, attributes)).outputs;
 }
 
 /** Applies an op with one output. */
-export function applyOne<A extends Attributes>(op: OpDefinition<A>, inputs: readonly Value[], attributes: A): Value {
+export function applyOne<A extends Attributes>(
+  op: OpDefinition<A>,
+  inputs: readonly Value[],
+  attributes: A,
+): Value {
   return applyOp(op, inputs, attributes)[0]!;
 }
 
 function graphOf(name: string, inputs: readonly Value[]): Graph {
   const graph = inputs[0]?.graph;
   if (!graph) throw graphError(name, 'needs at least one input');
-  if (inputs.some((input) => input.graph !== graph)) throw graphError(name, 'its inputs belong to different graphs');
+  if (inputs.some((input) => input.graph !== graph)) {
+    throw graphError(name, 'its inputs belong to different graphs');
+  }
   return graph;
 }

@@ -1,12 +1,25 @@
-// What a value of a tensor program is: an element type and a static shape. Not the value's data: see weight.ts and interpreter.ts.
+// What a value of a tensor program is: an element type and a static shape. Not the value's data:
+// see weight.ts and interpreter.ts.
 
-/** Element types. Indices, positions, labels and segments are `int32`; masks are `bool`; packed weights are `uint8`. */
-export type DType = 'float32' | 'float16' | 'bfloat16' | 'int32' | 'int64' | 'int8' | 'uint8' | 'bool';
+/**
+ * Element types. Indices, positions, labels and segments are `int32`; masks are `bool`; packed
+ * weights are `uint8`.
+ */
+export type DType =
+  'float32' | 'float16' | 'bfloat16' | 'int32' | 'int64' | 'int8' | 'uint8' | 'bool';
 
 /** Sizes of the axes, outermost first; `[]` is a scalar. Shapes are static. */
 export type Shape = readonly number[];
 
-export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint16Array | Int8Array | Uint8Array | BigInt64Array;
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | Uint32Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array
+  | BigInt64Array;
 
 /** Type of a value: dtype and shape, without data. */
 export interface ValueType {
@@ -24,7 +37,14 @@ export function sizeOf(shape: Shape): number {
 
 /** Bytes one element of a dtype takes. */
 export const BYTES: Readonly<Record<DType, number>> = {
-  float32: 4, float16: 2, bfloat16: 2, int32: 4, int64: 8, int8: 1, uint8: 1, bool: 1,
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  int32: 4,
+  int64: 8,
+  int8: 1,
+  uint8: 1,
+  bool: 1,
 };
 
 /** `float32[2, 3]`: how types are written in messages. */

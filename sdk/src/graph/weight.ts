@@ -1,7 +1,11 @@
-// Where the numbers of a frozen weight live: a range of bytes in a file, or an array in memory. An engine maps the file; nothing is read here.
+// Where the numbers of a frozen weight live: a range of bytes in a file, or an array in memory. An
+// engine maps the file; nothing is read here.
 import type { TypedArray, ValueType } from './types.ts';
 
-/** Bytes `offset .. offset + byteLength` of `path` hold the tensor, little-endian, row-major, in `dtype`. */
+/**
+ * Bytes `offset .. offset + byteLength` of `path` hold the tensor, little-endian, row-major, in
+ * `dtype`.
+ */
 export interface FileWeight extends ValueType {
   readonly kind: 'file';
   readonly path: string;
@@ -19,19 +23,26 @@ export interface MemoryWeight extends ValueType {
 export type WeightSource = FileWeight | MemoryWeight;
 
 /**
- * A matrix [rows, columns] that the checkpoint has in whole numbers of a few bits: (code - zero point) x scale, with a scale for each group
- * of a row's columns. Its dtype is that of the numbers. No engine computes with it by itself.
+ * A matrix [rows, columns] that the checkpoint has in whole numbers of a few bits: (code - zero
+ * point) x scale, with a scale for each group of a row's columns. Its dtype is that of the numbers.
+ * No engine computes with it by itself.
  */
 export interface PackedWeight extends ValueType {
   readonly kind: 'packed';
   readonly bits: 4 | 8;
   /** Columns that share a scale: a divisor of the row. */
   readonly groupSize: number;
-  /** uint8 [rows, bytes]: a row's codes, each row from a whole byte on, the first code of a byte in its low half. */
+  /**
+   * uint8 [rows, bytes]: a row's codes, each row from a whole byte on, the first code of a byte in
+   * its low half.
+   */
   readonly codes: FileWeight;
   /** Floats [rows, groups]. */
   readonly scales: FileWeight;
-  /** int32 [rows x bits / 32, groups]: those of 32 / bits rows in a word, the first row in its lowest bits. Absent: 2^(bits - 1). */
+  /**
+   * int32 [rows x bits / 32, groups]: those of 32 / bits rows in a word, the first row in its
+   * lowest bits. Absent: 2^(bits - 1).
+   */
   readonly zeroPoints?: FileWeight;
 }
 

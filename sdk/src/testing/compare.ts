@@ -15,20 +15,49 @@ export interface Comparison {
 }
 
 /** Throws at the first element of `actual` that is not close to `expected`. */
-export function compareArrays(actual: NdArray, expected: NdArray, { what, sides, tolerance, floor = 1 }: Comparison): void {
-  if (actual.shape.join() !== expected.shape.join()) throw new Error(`${what} is [${actual.shape.join(', ')}] by ${sides[0]}, [${expected.shape.join(', ')}] by ${sides[1]}`);
-  if (actual.data.length !== expected.data.length) throw new Error(`${what} has ${actual.data.length} numbers by ${sides[0]}, ${expected.data.length} by ${sides[1]}`);
-  const largest = expected.data.reduce((sofar, number) => (Number.isFinite(number) ? Math.max(sofar, Math.abs(number)) : sofar), floor);
+export function compareArrays(
+  actual: NdArray,
+  expected: NdArray,
+  { what, sides, tolerance, floor = 1 }: Comparison,
+): void {
+  if (actual.shape.join() !== expected.shape.join()) {
+    throw new Error(
+      `${what} is [${actual.shape.join(', ')}] by ${sides[0]}, [${expected.shape.join(', ')}] by ${sides[1]}`,
+    );
+  }
+  if (actual.data.length !== expected.data.length) {
+    throw new Error(
+      `${what} has ${actual.data.length} numbers by ${sides[0]}, ${expected.data.length} by ${sides[1]}`,
+    );
+  }
+  const largest = expected.data.reduce(
+    (sofar, number) => (Number.isFinite(number) ? Math.max(sofar, Math.abs(number)) : sofar),
+    floor,
+  );
   expected.data.forEach((number, index) => {
     const message = difference(actual.data[index]!, number, tolerance * largest, sides);
-    if (message) throw new Error(`${what} [${actual.shape.join(', ')}]${place(index, actual.shape)}: ${message}`);
+    if (message) {
+      throw new Error(
+        `${what} [${actual.shape.join(', ')}]${place(index, actual.shape)}: ${message}`,
+      );
+    }
   });
 }
 
-/** How two numbers differ, or undefined where they are close. Equal infinities are close; NaN is only to NaN. */
-export function difference(actual: number, expected: number, allowed: number, sides: Sides): string | undefined {
+/**
+ * How two numbers differ, or undefined where they are close. Equal infinities are close; NaN is
+ * only to NaN.
+ */
+export function difference(
+  actual: number,
+  expected: number,
+  allowed: number,
+  sides: Sides,
+): string | undefined {
   const apart = Math.abs(actual - expected);
-  if (apart <= allowed || actual === expected || (Number.isNaN(actual) && Number.isNaN(expected))) return undefined;
+  if (apart <= allowed || actual === expected || (Number.isNaN(actual) && Number.isNaN(expected))) {
+    return undefined;
+  }
   return `${actual} by ${sides[0]}, ${expected} by ${sides[1]} (difference ${apart.toExponential(1)}, allowed ${allowed.toExponential(1)})`;
 }
 

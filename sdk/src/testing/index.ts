@@ -1,4 +1,5 @@
-// The test kit of the sdk: ops against finite differences, engines against the interpreter. It throws Errors and needs no test runner.
+// The test kit of the sdk: ops against finite differences, engines against the interpreter. It
+// throws Errors and needs no test runner.
 export { compareArrays, type Comparison } from './compare.ts';
 export { opChecks } from './cases/index.ts';
 export { checkGradient, type GradientOptions } from './gradient.ts';

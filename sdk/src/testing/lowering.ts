@@ -1,7 +1,17 @@
-// Compares an engine with the float64 interpreter: a whole graph, or every case of an op with its gradients.
+// Compares an engine with the float64 interpreter: a whole graph, or every case of an op with its
+// gradients.
 import type { Engine, Tensor } from '../engine.ts';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../formats/index.ts';
-import { interpret, ndarray, type Attributes, type DType, type Graph, type InterpretOptions, type NdArray, type TypedArray } from '../graph/index.ts';
+import {
+  interpret,
+  ndarray,
+  type Attributes,
+  type DType,
+  type Graph,
+  type InterpretOptions,
+  type NdArray,
+  type TypedArray,
+} from '../graph/index.ts';
 import { compareArrays } from './compare.ts';
 import { randomInputs } from './inputs.ts';
 import { buildOf, caseName, isDifferentiable, type OpCheck } from './op.ts';
@@ -10,26 +20,48 @@ import { trace, withGradients } from './program.ts';
 export interface LoweringOptions extends InterpretOptions {
   /** What messages start with; default the engine's name. */
   readonly name?: string;
-  /** Largest difference, in units of the output's largest number (at least 0.1); default 1e-5, about what float32 gives. */
+  /**
+   * Largest difference, in units of the output's largest number (at least 0.1); default 1e-5, about
+   * what float32 gives.
+   */
   readonly tolerance?: number;
 }
 
-/** Runs a graph on an engine and on the interpreter; throws where an output differs. `inputs` has numbers for every input of the graph. */
-export async function checkLowering(engine: Engine, graph: Graph, inputs: Readonly<Record<string, NdArray>>, options: LoweringOptions = {}): Promise<void> {
+/**
+ * Runs a graph on an engine and on the interpreter; throws where an output differs. `inputs` has
+ * numbers for every input of the graph.
+ */
+export async function checkLowering(
+  engine: Engine,
+  graph: Graph,
+  inputs: Readonly<Record<string, NdArray>>,
+  options: LoweringOptions = {},
+): Promise<void> {
   const { name = `engine "${engine.name}"`, tolerance = 1e-5 } = options;
   const expected = interpret(graph, inputs, options);
   const program = await engine.compile(graph, { name });
   const tensors: Record<string, Tensor> = {};
   try {
-    for (const [input, { dtype, shape }] of graph.inputs) tensors[input] = await engine.upload(typedArray(inputs[input]!.data, dtype), shape, dtype);
+    for (const [input, { dtype, shape }] of graph.inputs) {
+      tensors[input] = await engine.upload(typedArray(inputs[input]!.data, dtype), shape, dtype);
+    }
     const results = await program.run(tensors);
     for (const [output, value] of graph.outputs) {
       const what = `${name}: output "${output}"`;
       const result = results[output];
       if (!result) throw new Error(`${what} is missing`);
-      if (result.dtype !== value.dtype) throw new Error(`${what} is ${result.dtype} by ${engine.name}, ${value.dtype} in the graph`);
+      if (result.dtype !== value.dtype) {
+        throw new Error(
+          `${what} is ${result.dtype} by ${engine.name}, ${value.dtype} in the graph`,
+        );
+      }
       const actual = ndarray(result.shape, numbersOf(await result.read(), result.dtype));
-      compareArrays(actual, expected[output]!, { what, sides: [engine.name, 'the interpreter'], tolerance, floor: 0.1 });
+      compareArrays(actual, expected[output]!, {
+        what,
+        sides: [engine.name, 'the interpreter'],
+        tolerance,
+        floor: 0.1,
+      });
     }
     Object.values(results).forEach((tensor) => tensor.dispose());
   } finally {
@@ -38,8 +70,15 @@ export async function checkLowering(engine: Engine, graph: Graph, inputs: Readon
   }
 }
 
-/** Compares an engine with the interpreter on every case of an op: all its outputs, then its results with the gradients of the inputs. */
-export async function checkOpLowering<A extends Attributes>(engine: Engine, check: OpCheck<A>, options: LoweringOptions = {}): Promise<void> {
+/**
+ * Compares an engine with the interpreter on every case of an op: all its outputs, then its results
+ * with the gradients of the inputs.
+ */
+export async function checkOpLowering<A extends Attributes>(
+  engine: Engine,
+  check: OpCheck<A>,
+  options: LoweringOptions = {},
+): Promise<void> {
   const { seed = 0, cases } = check;
   for (const one of cases) {
     const [name, numbers] = [caseName(check, one), randomInputs(one.inputs, seed)];
@@ -49,20 +88,31 @@ export async function checkOpLowering<A extends Attributes>(engine: Engine, chec
     if (!isDifferentiable(check, one)) continue;
     const backward = trace(buildOf(check, one, false), one.inputs);
     withGradients(backward, one.inputs, seed);
-    await checkLowering(engine, backward.graph, numbers, { ...options, name: `${name}, with gradients` });
+    await checkLowering(engine, backward.graph, numbers, {
+      ...options,
+      name: `${name}, with gradients`,
+    });
   }
 }
 
 /** Numbers as the array that holds a dtype: 16-bit floats are bits in a Uint16Array. */
 export function typedArray(numbers: Float64Array, dtype: DType): TypedArray {
   switch (dtype) {
-    case 'float32': return Float32Array.from(numbers);
-    case 'int32': return Int32Array.from(numbers);
-    case 'int8': return Int8Array.from(numbers);
-    case 'uint8': case 'bool': return Uint8Array.from(numbers);
-    case 'int64': return BigInt64Array.from(Array.from(numbers, BigInt));
-    case 'float16': return toFloat16(Float32Array.from(numbers));
-    case 'bfloat16': return toBfloat16(Float32Array.from(numbers));
+    case 'float32':
+      return Float32Array.from(numbers);
+    case 'int32':
+      return Int32Array.from(numbers);
+    case 'int8':
+      return Int8Array.from(numbers);
+    case 'uint8':
+    case 'bool':
+      return Uint8Array.from(numbers);
+    case 'int64':
+      return BigInt64Array.from(Array.from(numbers, BigInt));
+    case 'float16':
+      return toFloat16(Float32Array.from(numbers));
+    case 'bfloat16':
+      return toBfloat16(Float32Array.from(numbers));
   }
 }
 

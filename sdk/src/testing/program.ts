@@ -1,10 +1,17 @@
-// From a test's inputs and a building function to a program: traced, with a scalar loss, with gradients.
+// From a test's inputs and a building function to a program: traced, with a scalar loss, with
+// gradients.
 import { add, cast, Graph, grad, isFloat, mul, sizeOf, sum, type Value } from '../graph/index.ts';
 import { randomStream } from '../random.ts';
 import { differentiated, dtypeOf, type TestInputs } from './inputs.ts';
 
-/** Builds what is tested from values of the inputs. Called several times, so it must build the same each time. */
-export type Build = (inputs: Readonly<Record<string, Value>>, graph: Graph) => Value | readonly Value[];
+/**
+ * Builds what is tested from values of the inputs. Called several times, so it must build the same
+ * each time.
+ */
+export type Build = (
+  inputs: Readonly<Record<string, Value>>,
+  graph: Graph,
+) => Value | readonly Value[];
 
 export interface Traced {
   readonly graph: Graph;
@@ -15,7 +22,12 @@ export interface Traced {
 /** A graph with the inputs and what `build` makes of them; it has no outputs yet. */
 export function trace(build: Build, inputs: TestInputs): Traced {
   const graph = new Graph();
-  const values = Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, graph.input(name, dtypeOf(input), input.shape)]));
+  const values = Object.fromEntries(
+    Object.entries(inputs).map(([name, input]) => [
+      name,
+      graph.input(name, dtypeOf(input), input.shape),
+    ]),
+  );
   const built = build(values, graph);
   return { graph, values, results: 'length' in built ? built : [built] };
 }
@@ -23,28 +35,47 @@ export function trace(build: Build, inputs: TestInputs): Traced {
 /** Name of the output with an input's gradient. */
 export const gradientName = (input: string): string => `gradient of "${input}"`;
 
-/** Adds the outputs `loss`, a randomly weighted sum of the float results, and its gradient by every differentiated input. */
+/**
+ * Adds the outputs `loss`, a randomly weighted sum of the float results, and its gradient by every
+ * differentiated input.
+ */
 export function withGradients(traced: Traced, inputs: TestInputs, seed: number): void {
   const loss = withLoss(traced, seed);
   const names = differentiated(inputs);
-  grad(loss, names.map((name) => traced.graph.inputs.get(name)!)).forEach((gradient, index) => traced.graph.output(gradientName(names[index]!), gradient));
+  grad(
+    loss,
+    names.map((name) => traced.graph.inputs.get(name)!),
+  ).forEach((gradient, index) => traced.graph.output(gradientName(names[index]!), gradient));
 }
 
-/** Adds the output `loss`. Its weights have both signs and keep away from 0, so that no element's gradient is lost. */
+/**
+ * Adds the output `loss`. Its weights have both signs and keep away from 0, so that no element's
+ * gradient is lost.
+ */
 export function withLoss({ graph, results }: Traced, seed: number): Value {
-  const terms = results.filter(({ dtype }) => isFloat(dtype)).map((result, index) => {
-    const stream = randomStream(seed, 'test-weight', index);
-    const weights = Float32Array.from({ length: sizeOf(result.shape) }, (_, at) => (stream.bits(2 * at) & 1 ? 1 : -1) * (0.5 + stream.uniform(2 * at + 1)));
-    return sum(mul(cast(result, 'float32'), graph.constant(weights, result.shape, 'float32')));
-  });
-  if (terms.length === 0) throw new Error('none of the results is a float, so there is nothing to differentiate');
+  const terms = results
+    .filter(({ dtype }) => isFloat(dtype))
+    .map((result, index) => {
+      const stream = randomStream(seed, 'test-weight', index);
+      const weights = Float32Array.from(
+        { length: sizeOf(result.shape) },
+        (_, at) => (stream.bits(2 * at) & 1 ? 1 : -1) * (0.5 + stream.uniform(2 * at + 1)),
+      );
+      return sum(mul(cast(result, 'float32'), graph.constant(weights, result.shape, 'float32')));
+    });
+  if (terms.length === 0) {
+    throw new Error('none of the results is a float, so there is nothing to differentiate');
+  }
   const loss = terms.reduce((total, term) => add(total, term));
   graph.output('loss', loss);
   return loss;
 }
 
 /** The same program with the results of `replace` instead of some ops. */
-export function rewritten(source: Graph, replace: (op: Graph['nodes'][number]['op']) => Graph['nodes'][number]['op']): Graph {
+export function rewritten(
+  source: Graph,
+  replace: (op: Graph['nodes'][number]['op']) => Graph['nodes'][number]['op'],
+): Graph {
   const graph = new Graph();
   const copies = new Map<Value, Value>();
   const copyOf = (value: Value): Value => {
@@ -54,7 +85,12 @@ export function rewritten(source: Graph, replace: (op: Graph['nodes'][number]['o
   };
   source.inputs.forEach(copyOf);
   for (const node of source.nodes) {
-    const twin = graph.append(replace(node.op), node.inputs.map(copyOf), node.attributes, node.outputs);
+    const twin = graph.append(
+      replace(node.op),
+      node.inputs.map(copyOf),
+      node.attributes,
+      node.outputs,
+    );
     node.outputs.forEach((output, index) => copies.set(output, twin.outputs[index]!));
   }
   for (const [name, value] of source.outputs) graph.output(name, copyOf(value));
@@ -63,9 +99,13 @@ export function rewritten(source: Graph, replace: (op: Graph['nodes'][number]['o
 
 function leaf(graph: Graph, { source, dtype, shape }: Value): Value {
   switch (source.kind) {
-    case 'input': return graph.input(source.name, dtype, shape);
-    case 'constant': return graph.constant(source.data, shape, dtype);
-    case 'weight': return graph.weight(source.name, source.weight);
-    case 'node': throw new Error(`${source.node.name} comes after its consumer`);
+    case 'input':
+      return graph.input(source.name, dtype, shape);
+    case 'constant':
+      return graph.constant(source.data, shape, dtype);
+    case 'weight':
+      return graph.weight(source.name, source.weight);
+    case 'node':
+      throw new Error(`${source.node.name} comes after its consumer`);
   }
 }

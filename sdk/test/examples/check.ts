@@ -11,4 +11,7 @@ checkOp({
 });
 
 // Something built of several ops: every float input is differentiated.
-checkGradient(({ a, b }) => softCap(matMul(a!, b!), 2), { a: { shape: [3, 2] }, b: { shape: [2, 4] } });
+checkGradient(({ a, b }) => softCap(matMul(a!, b!), 2), {
+  a: { shape: [3, 2] },
+  b: { shape: [2, 4] },
+});

@@ -6,7 +6,10 @@ export default definePlugin({
   name: '@me/plugin-target-loss',
   version: '1.0.0',
   sdk: '^1.0.0',
-  options: { section: 'targetLoss', schema: z.object({ loss: z.number().positive().default(1).describe('Stop at this loss.') }) },
+  options: {
+    section: 'targetLoss',
+    schema: z.object({ loss: z.number().positive().default(1).describe('Stop at this loss.') }),
+  },
   apply(context) {
     context.hooks.onStep.tap('@me/plugin-target-loss', (step) => {
       if (step.loss === undefined || step.loss > context.options.loss) return;

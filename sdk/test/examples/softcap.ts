@@ -1,4 +1,13 @@
-import { allFloat, applyOne, defineOp, mul, opTypesDoNotFit, sub, tanh, type Value } from '@lmflow/sdk/graph';
+import {
+  allFloat,
+  applyOne,
+  defineOp,
+  mul,
+  opTypesDoNotFit,
+  sub,
+  tanh,
+  type Value,
+} from '@lmflow/sdk/graph';
 
 type SoftCap = { readonly cap: number };
 
@@ -6,7 +15,9 @@ export const softCapOp = defineOp<SoftCap>({
   name: '@me/plugin-softcap/softCap',
   infer: (inputs) => {
     const [x] = inputs;
-    if (!x || inputs.length !== 1 || !allFloat(inputs)) throw opTypesDoNotFit('softCap', inputs, 'takes one float operand');
+    if (!x || inputs.length !== 1 || !allFloat(inputs)) {
+      throw opTypesDoNotFit('softCap', inputs, 'takes one float operand');
+    }
     return [{ dtype: x.dtype, shape: x.shape }];
   },
   decompose: ([x], { cap }) => [mul(tanh(mul(x!, 1 / cap)), cap)],

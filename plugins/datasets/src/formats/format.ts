@@ -4,7 +4,11 @@ import * as errors from '../errors.ts';
 import { isFields, type Fields, type RawRecord } from '../readers/reader.ts';
 
 /** A DatasetRecord without its origin: what a format makes of the fields. */
-export type RecordBody = DatasetRecord extends infer R ? (R extends { kind: DatasetKind } ? Omit<R, 'origin'> : never) : never;
+export type RecordBody = DatasetRecord extends infer R
+  ? R extends { kind: DatasetKind }
+    ? Omit<R, 'origin'>
+    : never
+  : never;
 
 export interface Format {
   readonly name: string;
@@ -19,7 +23,9 @@ export interface Format {
   parse(fields: CheckedFields): RecordBody;
 }
 
-/** A record's fields, read with checks; each failure names file, record, key and what was expected. */
+/**
+ * A record's fields, read with checks; each failure names file, record, key and what was expected.
+ */
 export class CheckedFields {
   readonly origin: RecordOrigin;
   private readonly format: string;
@@ -54,7 +60,9 @@ export class CheckedFields {
   optionalNumber(key: string): number | undefined {
     const value = this.raw(key);
     const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-    return number === undefined || (typeof number === 'number' && Number.isFinite(number)) ? number : this.fail(key, 'a number');
+    return number === undefined || (typeof number === 'number' && Number.isFinite(number))
+      ? number
+      : this.fail(key, 'a number');
   }
 
   /** A list; also as JSON text, as CSV files have it. */
@@ -70,7 +78,11 @@ export class CheckedFields {
 
   /** The objects of a list. */
   objects(key: string, of: string): CheckedFields[] {
-    return this.list(key, of).map((value, index) => (isFields(value) ? this.inside(value, `${key}[${index}]`) : this.fail(`${key}[${index}]`, `an object ${of}`, value)));
+    return this.list(key, of).map((value, index) =>
+      isFields(value)
+        ? this.inside(value, `${key}[${index}]`)
+        : this.fail(`${key}[${index}]`, `an object ${of}`, value),
+    );
   }
 
   /** The whole of the fields, for keys that are passed on. */

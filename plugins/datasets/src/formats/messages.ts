@@ -1,4 +1,5 @@
-// Lists of chat messages as the formats have them -> ChatMessage[]: roles under one name, content as text, tools as objects.
+// Lists of chat messages as the formats have them -> ChatMessage[]: roles under one name, content
+// as text, tools as objects.
 import type { ChatMessage } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 import { isFields } from '../readers/reader.ts';
@@ -6,34 +7,64 @@ import { fromText, type CheckedFields } from './format.ts';
 
 /** Every role name that is understood -> the name chat templates use. */
 const ROLES: Readonly<Record<string, string>> = {
-  system: 'system', developer: 'system',
-  user: 'user', human: 'user',
-  assistant: 'assistant', gpt: 'assistant', chatgpt: 'assistant', bot: 'assistant', model: 'assistant', bing: 'assistant', bard: 'assistant',
+  system: 'system',
+  developer: 'system',
+  user: 'user',
+  human: 'user',
+  assistant: 'assistant',
+  gpt: 'assistant',
+  chatgpt: 'assistant',
+  bot: 'assistant',
+  model: 'assistant',
+  bing: 'assistant',
+  bard: 'assistant',
   function_call: 'assistant',
-  tool: 'tool', function: 'tool', observation: 'tool', ipython: 'tool', function_response: 'tool',
+  tool: 'tool',
+  function: 'tool',
+  observation: 'tool',
+  ipython: 'tool',
+  function_response: 'tool',
 };
 
 /** Keys that carried role and content and are not passed on. */
 const TAKEN = new Set(['role', 'from', 'content', 'value', 'tool_calls', 'weight']);
 
-/** Reads `key` as a list of messages, in OpenAI's (`role`, `content`) or ShareGPT's keys (`from`, `value`). Throws LMFLOW_DATASET_RECORD and _ROLE. */
+/**
+ * Reads `key` as a list of messages, in OpenAI's (`role`, `content`) or ShareGPT's keys (`from`,
+ * `value`). Throws LMFLOW_DATASET_RECORD and _ROLE.
+ */
 export function messages(fields: CheckedFields, key: string): ChatMessage[] {
   const list = fields.objects(key, '{ role, content }');
   if (list.length === 0) fields.fail(key, 'a list with at least one message');
   return list.map(message);
 }
 
-/** One message. `weight: 0` on an answer keeps it out of training (as in OpenAI's finetuning files). */
+/**
+ * One message. `weight: 0` on an answer keeps it out of training (as in OpenAI's finetuning files).
+ */
 export function message(fields: CheckedFields): ChatMessage {
   const roleKey = fields.has('from') && !fields.has('role') ? 'from' : 'role';
   const contentKey = fields.has('value') && !fields.has('content') ? 'value' : 'content';
   const named = fields.string(roleKey);
   const role = Object.hasOwn(ROLES, named) ? ROLES[named]! : undefined;
-  if (role === undefined) throw errors.role(fields.origin, fields.name(roleKey), named, Object.keys(ROLES));
-  const rest = Object.fromEntries(Object.entries(fields.all()).filter(([key, value]) => !TAKEN.has(key) && value !== null && value !== undefined));
+  if (role === undefined) {
+    throw errors.role(fields.origin, fields.name(roleKey), named, Object.keys(ROLES));
+  }
+  const rest = Object.fromEntries(
+    Object.entries(fields.all()).filter(
+      ([key, value]) => !TAKEN.has(key) && value !== null && value !== undefined,
+    ),
+  );
   const weight = fields.optionalNumber('weight');
-  if (weight !== undefined && weight !== 0 && weight !== 1) fields.fail('weight', '0 (not trained) or 1');
-  const calls = named === 'function_call' ? [call(fields, contentKey)] : fields.has('tool_calls') ? toolCalls(fields) : [];
+  if (weight !== undefined && weight !== 0 && weight !== 1) {
+    fields.fail('weight', '0 (not trained) or 1');
+  }
+  const calls =
+    named === 'function_call'
+      ? [call(fields, contentKey)]
+      : fields.has('tool_calls')
+        ? toolCalls(fields)
+        : [];
   return {
     ...rest,
     role,
@@ -50,15 +81,23 @@ function content(fields: CheckedFields, key: string, optional: boolean): string 
   if (!Array.isArray(value)) return fields.fail(key, 'a string');
   return fields
     .objects(key, '{ type: "text", text }')
-    .map((part) => (part.raw('type') === 'text' ? part.string('text') : part.fail('type', '"text" (images and sound are not trained on here)')))
+    .map((part) =>
+      part.raw('type') === 'text'
+        ? part.string('text')
+        : part.fail('type', '"text" (images and sound are not trained on here)'),
+    )
     .join('');
 }
 
 /** ShareGPT's function_call: the call as JSON text, or several in a list. */
 function call(fields: CheckedFields, key: string): unknown {
   const value = fromText(fields.raw(key));
-  const { name, arguments: given } = isFields(value) ? value : { name: undefined, arguments: undefined };
-  if (typeof name !== 'string') return fields.fail(key, 'JSON text {"name", "arguments"} of a function call');
+  const { name, arguments: given } = isFields(value)
+    ? value
+    : { name: undefined, arguments: undefined };
+  if (typeof name !== 'string') {
+    return fields.fail(key, 'JSON text {"name", "arguments"} of a function call');
+  }
   return { type: 'function', function: { name, arguments: fromText(given) ?? {} } };
 }
 
@@ -66,7 +105,14 @@ function call(fields: CheckedFields, key: string): unknown {
 function toolCalls(fields: CheckedFields): unknown[] {
   return fields.objects('tool_calls', '{ function: { name, arguments } }').map((entry) => {
     const called = entry.object('function', 'an object { name, arguments }');
-    return { ...entry.all(), function: { ...called.all(), name: called.string('name'), arguments: fromText(called.raw('arguments')) ?? {} } };
+    return {
+      ...entry.all(),
+      function: {
+        ...called.all(),
+        name: called.string('name'),
+        arguments: fromText(called.raw('arguments')) ?? {},
+      },
+    };
   });
 }
 
@@ -80,5 +126,7 @@ export function tools(fields: CheckedFields): readonly unknown[] | undefined {
 /** Puts the text of a `system` key in front of messages that have no system message yet. */
 export function withSystem(fields: CheckedFields, list: ChatMessage[]): ChatMessage[] {
   const system = fields.optionalString('system');
-  return system && list[0]?.role !== 'system' ? [{ role: 'system', content: system }, ...list] : list;
+  return system && list[0]?.role !== 'system'
+    ? [{ role: 'system', content: system }, ...list]
+    : list;
 }

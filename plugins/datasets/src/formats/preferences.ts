@@ -1,11 +1,13 @@
-// The formats of paired answers: LMFlow's, TRL's, Alpaca's and ShareGPT's. Finetuning refuses them; preference methods read them.
+// The formats of paired answers: LMFlow's, TRL's, Alpaca's and ShareGPT's. Finetuning refuses them;
+// preference methods read them.
 import type { ChatMessage } from '@lmflow/sdk';
 import { isFields } from '../readers/reader.ts';
 import type { CheckedFields, Format, RecordBody } from './format.ts';
 import { message, messages, withSystem } from './messages.ts';
 import { alpacaTurns, listWith } from './table.ts';
 
-const both = (fields: Readonly<Record<string, unknown>>): boolean => 'chosen' in fields && 'rejected' in fields;
+const both = (fields: Readonly<Record<string, unknown>>): boolean =>
+  'chosen' in fields && 'rejected' in fields;
 const user = (content: string): ChatMessage => ({ role: 'user', content });
 
 function margin(fields: CheckedFields): { margin?: number } {
@@ -17,18 +19,40 @@ function margin(fields: CheckedFields): { margin?: number } {
 function answer(fields: CheckedFields, key: string): string {
   const value = fields.raw(key);
   if (typeof value === 'string') return value;
-  const last = isFields(value) ? message(fields.object(key, 'a message')) : messages(fields, key).at(-1)!;
-  return last.role === 'assistant' ? last.content : fields.fail(key, 'an answer of the assistant', last);
+  const last = isFields(value)
+    ? message(fields.object(key, 'a message'))
+    : messages(fields, key).at(-1)!;
+  return last.role === 'assistant'
+    ? last.content
+    : fields.fail(key, 'an answer of the assistant', last);
 }
 
 /** Two whole conversations: what they share, and the last answers. */
-function fromConversations(fields: CheckedFields, chosen: ChatMessage[], rejected: ChatMessage[], shared: ChatMessage[] = []): RecordBody {
+function fromConversations(
+  fields: CheckedFields,
+  chosen: ChatMessage[],
+  rejected: ChatMessage[],
+  shared: ChatMessage[] = [],
+): RecordBody {
   const last = (list: ChatMessage[], key: string): string =>
-    list.at(-1)?.role === 'assistant' ? list.at(-1)!.content : fields.fail(key, 'a conversation that ends with an answer of the assistant');
+    list.at(-1)?.role === 'assistant'
+      ? list.at(-1)!.content
+      : fields.fail(key, 'a conversation that ends with an answer of the assistant');
   const prefix = chosen.slice(0, -1);
-  const same = prefix.length === rejected.length - 1 && prefix.every((turn, index) => turn.role === rejected[index]!.role && turn.content === rejected[index]!.content);
+  const same =
+    prefix.length === rejected.length - 1 &&
+    prefix.every(
+      (turn, index) =>
+        turn.role === rejected[index]!.role && turn.content === rejected[index]!.content,
+    );
   if (!same) fields.fail('rejected', 'the same conversation as chosen up to the last answer');
-  return { kind: 'preference', messages: [...shared, ...prefix], chosen: last(chosen, 'chosen'), rejected: last(rejected, 'rejected'), ...margin(fields) };
+  return {
+    kind: 'preference',
+    messages: [...shared, ...prefix],
+    chosen: last(chosen, 'chosen'),
+    rejected: last(rejected, 'rejected'),
+    ...margin(fields),
+  };
 }
 
 export const preferences: readonly Format[] = [
@@ -37,7 +61,8 @@ export const preferences: readonly Format[] = [
     kind: 'preference',
     keys: ['chosen', 'rejected', 'margin'],
     example: '{ chosen: { messages }, rejected: { messages } }',
-    matches: (fields) => [fields['chosen'], fields['rejected']].every((side) => isFields(side) && 'messages' in side),
+    matches: (fields) =>
+      [fields['chosen'], fields['rejected']].every((side) => isFields(side) && 'messages' in side),
     parse: (fields) => {
       const side = (key: string): ChatMessage[] => {
         const inner = fields.object(key, 'a conversation { messages }');
@@ -50,7 +75,8 @@ export const preferences: readonly Format[] = [
     name: 'sharegpt_preference',
     kind: 'preference',
     keys: ['conversations', 'chosen', 'rejected', 'system'],
-    example: '{ conversations: [{ from, value }], chosen: { from, value }, rejected: { from, value } }',
+    example:
+      '{ conversations: [{ from, value }], chosen: { from, value }, rejected: { from, value } }',
     matches: (fields) => both(fields) && 'conversations' in fields,
     parse: (fields) => ({
       kind: 'preference',
@@ -66,7 +92,13 @@ export const preferences: readonly Format[] = [
     keys: ['instruction', 'input', 'chosen', 'rejected', 'system', 'history'],
     example: '{ instruction, input?, chosen, rejected }',
     matches: (fields) => both(fields) && typeof fields['instruction'] === 'string',
-    parse: (fields) => ({ kind: 'preference', messages: alpacaTurns(fields), chosen: answer(fields, 'chosen'), rejected: answer(fields, 'rejected'), ...margin(fields) }),
+    parse: (fields) => ({
+      kind: 'preference',
+      messages: alpacaTurns(fields),
+      chosen: answer(fields, 'chosen'),
+      rejected: answer(fields, 'rejected'),
+      ...margin(fields),
+    }),
   },
   {
     name: 'preference',
@@ -74,12 +106,24 @@ export const preferences: readonly Format[] = [
     kind: 'preference',
     keys: ['prompt', 'chosen', 'rejected', 'margin'],
     example: '{ prompt, chosen, rejected, margin? }',
-    matches: (fields) => both(fields) && ('prompt' in fields || listWith(fields['chosen'], 'role', 'from')),
+    matches: (fields) =>
+      both(fields) && ('prompt' in fields || listWith(fields['chosen'], 'role', 'from')),
     parse: (fields) => {
-      if (!fields.has('prompt')) return fromConversations(fields, messages(fields, 'chosen'), messages(fields, 'rejected'));
+      if (!fields.has('prompt')) {
+        return fromConversations(fields, messages(fields, 'chosen'), messages(fields, 'rejected'));
+      }
       const prompt = fields.raw('prompt');
-      const shared = typeof prompt === 'string' && !listWith(prompt, 'role', 'from') ? [user(prompt)] : messages(fields, 'prompt');
-      return { kind: 'preference', messages: shared, chosen: answer(fields, 'chosen'), rejected: answer(fields, 'rejected'), ...margin(fields) };
+      const shared =
+        typeof prompt === 'string' && !listWith(prompt, 'role', 'from')
+          ? [user(prompt)]
+          : messages(fields, 'prompt');
+      return {
+        kind: 'preference',
+        messages: shared,
+        chosen: answer(fields, 'chosen'),
+        rejected: answer(fields, 'rejected'),
+        ...margin(fields),
+      };
     },
   },
   {
@@ -89,11 +133,20 @@ export const preferences: readonly Format[] = [
     example: '{ input, output: [{ score, text }] }',
     matches: (fields) => typeof fields['input'] === 'string' && listWith(fields['output'], 'score'),
     parse: (fields) => {
-      const scored = fields.objects('output', '{ score, text }').map((entry) => ({ text: entry.string('text'), score: entry.optionalNumber('score') ?? entry.fail('score', 'a number') }));
+      const scored = fields.objects('output', '{ score, text }').map((entry) => ({
+        text: entry.string('text'),
+        score: entry.optionalNumber('score') ?? entry.fail('score', 'a number'),
+      }));
       if (scored.length < 2) fields.fail('output', 'a list with at least two scored answers');
       scored.sort((a, b) => b.score - a.score);
       const [best, worst] = [scored[0]!, scored.at(-1)!];
-      return { kind: 'preference', messages: [user(fields.string('input'))], chosen: best.text, rejected: worst.text, margin: best.score - worst.score };
+      return {
+        kind: 'preference',
+        messages: [user(fields.string('input'))],
+        chosen: best.text,
+        rejected: worst.text,
+        margin: best.score - worst.score,
+      };
     },
   },
 ];

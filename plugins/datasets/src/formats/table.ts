@@ -1,4 +1,5 @@
-// The table of trainable record formats with one answer: LMFlow's, Alpaca, ShareGPT, messages, prompt and completion.
+// The table of trainable record formats with one answer: LMFlow's, Alpaca, ShareGPT, messages,
+// prompt and completion.
 import type { ChatMessage } from '@lmflow/sdk';
 import { isFields, type Fields } from '../readers/reader.ts';
 import { fromText, type CheckedFields, type Format, type RecordBody } from './format.ts';
@@ -9,7 +10,11 @@ const isText = (value: unknown): value is string => typeof value === 'string';
 /** Whether a value is a list of objects that have `key`, also as JSON text. */
 export function listWith(value: unknown, ...keys: readonly string[]): boolean {
   const list = fromText(value);
-  return Array.isArray(list) && list.length > 0 && list.every((item) => isFields(item) && keys.some((key) => key in item));
+  return (
+    Array.isArray(list) &&
+    list.length > 0 &&
+    list.every((item) => isFields(item) && keys.some((key) => key in item))
+  );
 }
 
 const conversation = (fields: CheckedFields, key: string): RecordBody => {
@@ -18,17 +23,27 @@ const conversation = (fields: CheckedFields, key: string): RecordBody => {
   return { kind: 'conversation', messages: list, ...(known ? { tools: known } : {}) };
 };
 
-/** The turns of an Alpaca record before its answer: system, history, and the instruction with its input. */
+/**
+ * The turns of an Alpaca record before its answer: system, history, and the instruction with its
+ * input.
+ */
 export function alpacaTurns(fields: CheckedFields): ChatMessage[] {
   const instruction = fields.string('instruction');
   const input = fields.optionalString('input');
   const history = fields.has('history') ? fields.list('history', '[question, answer] pairs') : [];
   const turns = history.flatMap((pair, index) => {
-    if (!Array.isArray(pair) || pair.length !== 2 || !pair.every(isText)) return fields.fail(`history[${index}]`, 'a pair [question, answer] of strings', pair);
-    return [{ role: 'user', content: pair[0]! }, { role: 'assistant', content: pair[1]! }];
+    if (!Array.isArray(pair) || pair.length !== 2 || !pair.every(isText)) {
+      return fields.fail(`history[${index}]`, 'a pair [question, answer] of strings', pair);
+    }
+    return [
+      { role: 'user', content: pair[0]! },
+      { role: 'assistant', content: pair[1]! },
+    ];
   });
   // the parts travel with the message, so that the alpaca template can print them apart
-  const asked: ChatMessage = input ? { role: 'user', content: `${instruction}\n${input}`, instruction, input } : { role: 'user', content: instruction };
+  const asked: ChatMessage = input
+    ? { role: 'user', content: `${instruction}\n${input}`, instruction, input }
+    : { role: 'user', content: instruction };
   return withSystem(fields, [...turns, asked]);
 }
 
@@ -56,7 +71,10 @@ export const formats: readonly Format[] = [
     keys: ['instruction', 'input', 'output', 'system', 'history'],
     example: '{ instruction, input?, output, system?, history? }',
     matches: (fields) => isText(fields['instruction']) && 'output' in fields,
-    parse: (fields) => ({ kind: 'conversation', messages: [...alpacaTurns(fields), { role: 'assistant', content: fields.string('output') }] }),
+    parse: (fields) => ({
+      kind: 'conversation',
+      messages: [...alpacaTurns(fields), { role: 'assistant', content: fields.string('output') }],
+    }),
   },
   {
     name: 'prompt_completion',
@@ -73,7 +91,11 @@ export const formats: readonly Format[] = [
     keys: ['input', 'output'],
     example: '{ input, output }',
     matches: (fields) => isText(fields['input']) && isText(fields['output']),
-    parse: (fields) => ({ kind: 'completion', prompt: fields.string('input'), completion: fields.string('output') }),
+    parse: (fields) => ({
+      kind: 'completion',
+      prompt: fields.string('input'),
+      completion: fields.string('output'),
+    }),
   },
   {
     name: 'text_only',
@@ -87,13 +109,33 @@ export const formats: readonly Format[] = [
 ];
 
 function promptCompletion(fields: CheckedFields): RecordBody {
-  if (isText(fields.raw('prompt')) && isText(fields.raw('completion')) && !bothLists(fields.all())) {
-    return { kind: 'completion', prompt: fields.string('prompt'), completion: fields.string('completion') };
+  if (
+    isText(fields.raw('prompt')) &&
+    isText(fields.raw('completion')) &&
+    !bothLists(fields.all())
+  ) {
+    return {
+      kind: 'completion',
+      prompt: fields.string('prompt'),
+      completion: fields.string('completion'),
+    };
   }
-  if (isText(fields.raw('prompt')) !== isText(fields.raw('completion'))) fields.fail('completion', 'a string where prompt is a string, a list of messages where prompt is one');
-  const prompt = messages(fields, 'prompt').map((entry) => (entry.role === 'assistant' ? { ...entry, weight: 0 } : entry));
+  if (isText(fields.raw('prompt')) !== isText(fields.raw('completion'))) {
+    fields.fail(
+      'completion',
+      'a string where prompt is a string, a list of messages where prompt is one',
+    );
+  }
+  const prompt = messages(fields, 'prompt').map((entry) =>
+    entry.role === 'assistant' ? { ...entry, weight: 0 } : entry,
+  );
   const known = tools(fields);
-  return { kind: 'conversation', messages: [...prompt, ...messages(fields, 'completion')], ...(known ? { tools: known } : {}) };
+  return {
+    kind: 'conversation',
+    messages: [...prompt, ...messages(fields, 'completion')],
+    ...(known ? { tools: known } : {}),
+  };
 }
 
-const bothLists = (fields: Fields): boolean => listWith(fields['prompt'], 'role', 'from') && listWith(fields['completion'], 'role', 'from');
+const bothLists = (fields: Fields): boolean =>
+  listWith(fields['prompt'], 'role', 'from') && listWith(fields['completion'], 'role', 'from');

@@ -6,8 +6,13 @@ import { readChunks } from './chunks.ts';
 import type { Fields, RawRecord, Reader, ReadRequest } from './reader.ts';
 
 async function* readCsv(request: ReadRequest, delimiter: string): AsyncGenerator<RawRecord> {
-  // pipeline hands errors of reading on to the parser, where the loop below meets them, and ends reading where the loop ends early
-  const parser = pipeline(Readable.from(readChunks(request)), parse({ columns: true, delimiter, info: true, skip_empty_lines: true }), () => undefined);
+  // pipeline hands errors of reading on to the parser, where the loop below meets them, and ends
+  // reading where the loop ends early
+  const parser = pipeline(
+    Readable.from(readChunks(request)),
+    parse({ columns: true, delimiter, info: true, skip_empty_lines: true }),
+    () => undefined,
+  );
   try {
     for await (const row of parser) {
       const { record, info } = row as { record: Fields; info: { lines: number } };
@@ -16,7 +21,11 @@ async function* readCsv(request: ReadRequest, delimiter: string): AsyncGenerator
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     const line = typeof error['lines'] === 'number' ? error['lines'] : undefined;
-    throw errors.syntax({ file: request.name, ...(line === undefined ? {} : { line }) }, `is not valid CSV: ${error.message}.`, error);
+    throw errors.syntax(
+      { file: request.name, ...(line === undefined ? {} : { line }) },
+      `is not valid CSV: ${error.message}.`,
+      error,
+    );
   } finally {
     parser.destroy();
   }

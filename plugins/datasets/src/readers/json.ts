@@ -1,4 +1,5 @@
-// .json (a list, an LMFlow object, or objects one after another) and .jsonl (one object a line), streamed record by record.
+// .json (a list, an LMFlow object, or objects one after another) and .jsonl (one object a line),
+// streamed record by record.
 import type { RecordOrigin } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 import { readChunks, readLines } from './chunks.ts';
@@ -9,7 +10,9 @@ async function* readJson(request: ReadRequest): AsyncGenerator<RawRecord> {
   const splitter = new JsonSplitter(request.name);
   const records = function* (pieces: ReturnType<JsonSplitter['push']>): Generator<RawRecord> {
     request.header.type = splitter.members['type'];
-    for (const { text, index, line } of pieces) yield parseRecord(text, { file: request.name, index, line });
+    for (const { text, index, line } of pieces) {
+      yield parseRecord(text, { file: request.name, index, line });
+    }
   };
   for await (const chunk of readChunks(request)) yield* records(splitter.push(chunk));
   yield* records(splitter.end());
@@ -18,7 +21,12 @@ async function* readJson(request: ReadRequest): AsyncGenerator<RawRecord> {
 async function* readJsonLines(request: ReadRequest): AsyncGenerator<RawRecord> {
   for await (const [text, line] of readLines(request)) {
     if (text.trim() === '') continue;
-    if (line === 1 && /^\s*\[\s*$/.test(text)) throw errors.syntax({ file: request.name, line }, 'is the beginning of a list, but a .jsonl file has one record a line. Rename it to .json.');
+    if (line === 1 && /^\s*\[\s*$/.test(text)) {
+      throw errors.syntax(
+        { file: request.name, line },
+        'is the beginning of a list, but a .jsonl file has one record a line. Rename it to .json.',
+      );
+    }
     yield parseRecord(text, { file: request.name, line });
   }
 }

@@ -1,5 +1,10 @@
 // .parquet, read one row group at a time by hyparquet.
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, type FileMetaData } from 'hyparquet';
+import {
+  asyncBufferFromFile,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  type FileMetaData,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import * as errors from '../errors.ts';
 import type { Fields, RawRecord, Reader, ReadRequest } from './reader.ts';
@@ -16,12 +21,19 @@ async function* readParquet(request: ReadRequest): AsyncGenerator<RawRecord> {
     } catch (cause) {
       throw errors.unreadable(request.name, cause);
     }
-    for (const [offset, row] of rows.entries()) yield { value: plain(row) as Fields, origin: { file: request.name, index: rowStart + offset } };
+    for (const [offset, row] of rows.entries()) {
+      yield {
+        value: plain(row) as Fields,
+        origin: { file: request.name, index: rowStart + offset },
+      };
+    }
     rowStart = rowEnd;
   }
 }
 
-async function open(request: ReadRequest): Promise<{ file: Awaited<ReturnType<typeof asyncBufferFromFile>>; metadata: FileMetaData }> {
+async function open(
+  request: ReadRequest,
+): Promise<{ file: Awaited<ReturnType<typeof asyncBufferFromFile>>; metadata: FileMetaData }> {
   try {
     const file = await asyncBufferFromFile(request.path);
     return { file, metadata: await parquetMetadataAsync(file) };
@@ -34,7 +46,13 @@ async function open(request: ReadRequest): Promise<{ file: Awaited<ReturnType<ty
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value);
   if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    Object.getPrototypeOf(value) !== Object.prototype
+  ) {
+    return value;
+  }
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plain(member)]));
 }
 

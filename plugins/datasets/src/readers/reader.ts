@@ -1,4 +1,5 @@
-// What a file reader is: bytes of one file -> raw records with their place. It knows syntax, not what a record means.
+// What a file reader is: bytes of one file -> raw records with their place. It knows syntax, not
+// what a record means.
 import type { RecordOrigin } from '@lmflow/sdk';
 
 /** Fields of a record as the file has them. */
@@ -35,4 +36,5 @@ export interface Reader {
 }
 
 /** Whether a value is an object with named fields. */
-export const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,5 +1,6 @@
-// Cuts a stream of JSON text into records without holding the whole: the elements of a top-level list, of the list `instances`
-// (or `data`) of a top-level object, or several top-level objects one after another. JSON.parse does the rest, record by record.
+// Cuts a stream of JSON text into records without holding the whole: the elements of a top-level
+// list, of the list `instances` (or `data`) of a top-level object, or several top-level objects one
+// after another. JSON.parse does the rest, record by record.
 import type { RecordOrigin } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 
@@ -44,9 +45,14 @@ export class JsonSplitter {
 
   /** Takes a chunk; gives the records that are complete now. Throws LMFLOW_DATASET_SYNTAX. */
   push(chunk: string): JsonPiece[] {
-    const keep = this.object && !this.wrapped ? this.object.start : this.start >= 0 ? this.start : this.cursor;
+    const keep =
+      this.object && !this.wrapped ? this.object.start : this.start >= 0 ? this.start : this.cursor;
     this.text = this.text.slice(keep) + chunk;
-    if (this.text.length > LONGEST_VALUE) throw this.problem('one value is longer than 256 MB; a file holds a list of records, or one record a line (.jsonl)');
+    if (this.text.length > LONGEST_VALUE) {
+      throw this.problem(
+        'one value is longer than 256 MB; a file holds a list of records, or one record a line (.jsonl)',
+      );
+    }
     this.cursor -= keep;
     if (this.start >= 0) this.start -= keep;
     if (this.object) this.object.start -= keep;
@@ -58,8 +64,16 @@ export class JsonSplitter {
   /** Says that the text has ended; gives the last record. */
   end(): JsonPiece[] {
     const pieces = this.push('\n');
-    if (this.start >= 0) throw this.problem(`the file ends in the middle of a value that begins at line ${this.startLine}; it seems cut off`);
-    if (this.state !== 'top' && this.state !== 'done') throw this.problem(`the file ends where ${this.object && !this.wrapped ? "'}' or another key" : "']' or another record"} is missing; it seems cut off`);
+    if (this.start >= 0) {
+      throw this.problem(
+        `the file ends in the middle of a value that begins at line ${this.startLine}; it seems cut off`,
+      );
+    }
+    if (this.state !== 'top' && this.state !== 'done') {
+      throw this.problem(
+        `the file ends where ${this.object && !this.wrapped ? "'}' or another key" : "']' or another record"} is missing; it seems cut off`,
+      );
+    }
     return pieces;
   }
 
@@ -78,7 +92,10 @@ export class JsonSplitter {
   }
 
   private take(char: string, pieces: JsonPiece[]): void {
-    const wrong = (expected: string): Error => this.problem(`expected ${expected}, found ${JSON.stringify(this.text.slice(this.cursor, this.cursor + 20).trim())}`);
+    const wrong = (expected: string): Error =>
+      this.problem(
+        `expected ${expected}, found ${JSON.stringify(this.text.slice(this.cursor, this.cursor + 20).trim())}`,
+      );
     switch (this.state) {
       case 'top':
         if (char === '[' && this.index === 0) return this.advance('element');
@@ -128,7 +145,13 @@ export class JsonSplitter {
   private close(pieces: JsonPiece[]): void {
     this.cursor++;
     this.state = this.wrapped ? 'done' : 'top';
-    if (!this.wrapped) pieces.push({ text: this.text.slice(this.object!.start, this.cursor), index: this.index++, line: this.object!.line });
+    if (!this.wrapped) {
+      pieces.push({
+        text: this.text.slice(this.object!.start, this.cursor),
+        index: this.index++,
+        line: this.object!.line,
+      });
+    }
     this.object = undefined;
   }
 

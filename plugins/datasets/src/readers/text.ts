@@ -1,11 +1,14 @@
-// .txt: a file is one document, read in parts that end at paragraphs, so that a huge file is never in memory whole.
-// With sampleBy 'paragraph' or 'line' each of those is a text of its own.
+// .txt: a file is one document, read in parts that end at paragraphs, so that a huge file is never
+// in memory whole. With sampleBy 'paragraph' or 'line' each of those is a text of its own.
 import { statSync } from 'node:fs';
 import { cut } from '../cut.ts';
 import { readChunks } from './chunks.ts';
 import type { DocumentPart, RawRecord, Reader, ReadRequest } from './reader.ts';
 
-/** About a hundred parts to a file, so that a validation split of one file is possible, within reason for tokenization. */
+/**
+ * About a hundred parts to a file, so that a validation split of one file is possible, within
+ * reason for tokenization.
+ */
 const SMALLEST_PART = 1 << 11;
 const LARGEST_PART = 1 << 16;
 
@@ -14,13 +17,26 @@ async function* readText(request: ReadRequest): AsyncGenerator<RawRecord> {
     yield* readUnits(request, request.sampleBy === 'line' ? /\r?\n/ : /\r?\n[^\S\n]*\r?\n/);
     return;
   }
-  const size = Math.min(LARGEST_PART, Math.max(SMALLEST_PART, Math.ceil(statSync(request.path).size / 100)));
+  const size = Math.min(
+    LARGEST_PART,
+    Math.max(SMALLEST_PART, Math.ceil(statSync(request.path).size / 100)),
+  );
   let text = '';
   let held: string | undefined;
   let index = 0;
   const part = (value: string, last: boolean): RawRecord => {
-    const name: DocumentPart | undefined = last ? (index > 0 ? 'last' : undefined) : index > 0 ? 'middle' : 'first';
-    return { value: { text: value }, origin: { file: request.name, index: index++ }, ...(name ? { part: name } : {}) };
+    const name: DocumentPart | undefined = last
+      ? index > 0
+        ? 'last'
+        : undefined
+      : index > 0
+        ? 'middle'
+        : 'first';
+    return {
+      value: { text: value },
+      origin: { file: request.name, index: index++ },
+      ...(name ? { part: name } : {}),
+    };
   };
   for await (const chunk of readChunks(request)) {
     text += chunk;
@@ -42,7 +58,10 @@ async function* readText(request: ReadRequest): AsyncGenerator<RawRecord> {
 async function* readUnits(request: ReadRequest, separator: RegExp): AsyncGenerator<RawRecord> {
   let rest = '';
   let index = 0;
-  const unit = (text: string): RawRecord => ({ value: { text }, origin: { file: request.name, index: index++ } });
+  const unit = (text: string): RawRecord => ({
+    value: { text },
+    origin: { file: request.name, index: index++ },
+  });
   for await (const chunk of readChunks(request)) {
     const units = (rest + chunk).split(separator);
     rest = units.pop()!;

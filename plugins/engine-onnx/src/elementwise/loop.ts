@@ -1,10 +1,27 @@
-// Large elementwise programs (the updates of optimizers) as one WebAssembly loop of four numbers at a time. ONNX Runtime has a kernel for each op and
-// reads and writes every number in each: AdamW has 12. IEEE arithmetic on both sides, so the results are the same bit for bit, but for the sign of
-// a zero that maximum, minimum or where chooses: the runtime's is not always that of the chosen one.
+// Large elementwise programs (the updates of optimizers) as one WebAssembly loop of four numbers at
+// a time. ONNX Runtime has a kernel for each op and reads and writes every number in each: AdamW
+// has 12. IEEE arithmetic on both sides, so the results are the same bit for bit, but for the sign
+// of a zero that maximum, minimum or where chooses: the runtime's is not always that of the chosen
+// one.
 import { sizeOf, type Graph, type Node, type Shape, type Value } from '@lmflow/sdk/graph';
-import { getLocal, instructions, load, moduleOf, number, PAGE, repeat, setLocal, splat, store, type Bytes } from './wasm.ts';
+import {
+  getLocal,
+  instructions,
+  load,
+  moduleOf,
+  number,
+  PAGE,
+  repeat,
+  setLocal,
+  splat,
+  store,
+  type Bytes,
+} from './wasm.ts';
 
-/** Numbers of a tensor that are copied in at a time, a page of memory each: of 2^12, 2^14 and 2^16 the fastest. */
+/**
+ * Numbers of a tensor that are copied in at a time, a page of memory each: of 2^12, 2^14 and 2^16
+ * the fastest.
+ */
 export const PIECE = PAGE / Float32Array.BYTES_PER_ELEMENT;
 
 /** Numbers from which on a loop is worth it. */
@@ -28,21 +45,61 @@ const ONE = number(1);
 const compositions: Readonly<Record<string, (...operands: Bytes[]) => Bytes>> = {
   reciprocal: (x) => [...ONE, ...x, ...div],
   // (1 where x > 0) - (1 where x < 0), and NaN where x is.
-  sign: (x) => [...x, ...ONE, ...x, ...number(0), ...greater, ...logicalAnd, ...ONE, ...x, ...number(0), ...less, ...logicalAnd, ...sub, ...x, ...x, ...notEqual, ...select],
+  sign: (x) => [
+    ...x,
+    ...ONE,
+    ...x,
+    ...number(0),
+    ...greater,
+    ...logicalAnd,
+    ...ONE,
+    ...x,
+    ...number(0),
+    ...less,
+    ...logicalAnd,
+    ...sub,
+    ...x,
+    ...x,
+    ...notEqual,
+    ...select,
+  ],
   where: (condition, yes, no) => [...yes, ...no, ...condition, ...select],
-  ...Object.fromEntries(Object.entries({ ...direct, greater, less, logicalAnd, sub, div }).map(([op, code]) => [op, (...operands: Bytes[]) => [...operands.flat(), ...code]])),
+  ...Object.fromEntries(
+    Object.entries({ ...direct, greater, less, logicalAnd, sub, div }).map(([op, code]) => [
+      op,
+      (...operands: Bytes[]) => [...operands.flat(), ...code],
+    ]),
+  ),
 };
 
 /** How many of an op's operands, the first, are masks; none where it is not named. */
-const MASKS: Readonly<Record<string, number>> = { logicalNot: 1, logicalAnd: 2, logicalOr: 2, where: 1 };
+const MASKS: Readonly<Record<string, number>> = {
+  logicalNot: 1,
+  logicalAnd: 2,
+  logicalOr: 2,
+  where: 1,
+};
 
 /** The loop of a program; undefined where it is another kind of program, or a small one. */
 export function elementwiseLoop(graph: Graph): Loop | undefined {
   const shape = [...graph.outputs.values()][0]?.shape;
   if (!shape || sizeOf(shape) < LARGE || graph.weights.size > 0) return undefined;
-  const values = [...graph.inputs.values(), ...graph.nodes.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]), ...graph.outputs.values()];
-  if (!values.every((value) => fits(value, shape)) || !graph.nodes.every(isVectorOp)) return undefined;
-  if (![...graph.outputs.values()].every(({ dtype, shape: own, source }) => dtype === 'float32' && own.length > 0 && source.kind === 'node')) return undefined;
+  const values = [
+    ...graph.inputs.values(),
+    ...graph.nodes.flatMap(({ inputs, outputs }) => [...inputs, ...outputs]),
+    ...graph.outputs.values(),
+  ];
+  if (!values.every((value) => fits(value, shape)) || !graph.nodes.every(isVectorOp)) {
+    return undefined;
+  }
+  if (
+    ![...graph.outputs.values()].every(
+      ({ dtype, shape: own, source }) =>
+        dtype === 'float32' && own.length > 0 && source.kind === 'node',
+    )
+  ) {
+    return undefined;
+  }
   return build(graph, sizeOf(shape));
 }
 
@@ -53,11 +110,19 @@ function fits({ dtype, shape, source }: Value, whole: Shape): boolean {
 }
 
 function isVectorOp({ op, inputs }: Node): boolean {
-  return op.name in compositions && inputs.every(({ dtype }, index) => dtype === (index < (MASKS[op.name] ?? 0) ? 'bool' : 'float32'));
+  return (
+    op.name in compositions &&
+    inputs.every(
+      ({ dtype }, index) => dtype === (index < (MASKS[op.name] ?? 0) ? 'bool' : 'float32'),
+    )
+  );
 }
 
 function build(graph: Graph, size: number): Loop {
-  const namesOf = (scalar: boolean): string[] => [...graph.inputs].filter(([, { shape }]) => (shape.length === 0) === scalar).map(([name]) => name);
+  const namesOf = (scalar: boolean): string[] =>
+    [...graph.inputs]
+      .filter(([, { shape }]) => (shape.length === 0) === scalar)
+      .map(([name]) => name);
   const [tensors, scalars] = [namesOf(false), namesOf(true)];
   const [end, position] = [0, 1 + scalars.length];
   const locals = new Map<Value, number>();
@@ -70,17 +135,37 @@ function build(graph: Graph, size: number): Loop {
     locals.set(value, local);
     (value.shape.length === 0 ? before : within).push(...code, ...setLocal(local));
   };
-  scalars.forEach((name, index) => { place(graph.inputs.get(name)!, [...getLocal(1 + index), ...splat]); });
-  tensors.forEach((name, index) => { place(graph.inputs.get(name)!, [...getLocal(position), ...load(offsetOf(index))]); });
+  scalars.forEach((name, index) => {
+    place(graph.inputs.get(name)!, [...getLocal(1 + index), ...splat]);
+  });
+  tensors.forEach((name, index) => {
+    place(graph.inputs.get(name)!, [...getLocal(position), ...load(offsetOf(index))]);
+  });
   for (const { op, inputs, outputs } of graph.nodes) {
-    for (const value of inputs) if (value.source.kind === 'constant') place(value, number(value.source.data[0] as number));
-    place(outputs[0]!, compositions[op.name]!(...inputs.map((value) => getLocal(locals.get(value)!))));
+    for (const value of inputs) {
+      if (value.source.kind === 'constant') place(value, number(value.source.data[0] as number));
+    }
+    place(
+      outputs[0]!,
+      compositions[op.name]!(...inputs.map((value) => getLocal(locals.get(value)!))),
+    );
   }
   // Everything is read before anything is written: an output's page may be an input's.
-  const stores = [...graph.outputs.values()].flatMap((value, index) => [...getLocal(position), ...getLocal(locals.get(value)!), ...store(offsetOf(index))]);
+  const stores = [...graph.outputs.values()].flatMap((value, index) => [
+    ...getLocal(position),
+    ...getLocal(locals.get(value)!),
+    ...store(offsetOf(index)),
+  ]);
   const code = [...before, ...repeat(position, end, [...within, ...stores])];
   const module = moduleOf({ scalars: scalars.length, vectors: locals.size, code });
-  return { module, pages: Math.max(tensors.length, graph.outputs.size), tensors, scalars, outputs: [...graph.outputs.keys()], size };
+  return {
+    module,
+    pages: Math.max(tensors.length, graph.outputs.size),
+    tensors,
+    scalars,
+    outputs: [...graph.outputs.keys()],
+    size,
+  };
 }
 
 const offsetOf = (page: number): number => page * PAGE;

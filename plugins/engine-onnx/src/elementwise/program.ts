@@ -1,4 +1,5 @@
-// A program that is one loop: copies a piece of every tensor into the loop's memory, runs it, copies the results out, then the next piece.
+// A program that is one loop: copies a piece of every tensor into the loop's memory, runs it,
+// copies the results out, then the next piece.
 import type { Program, TensorMap } from '@lmflow/sdk';
 import { disposed, runFailed } from '../errors.ts';
 import type { ProgramParts } from '../program.ts';
@@ -8,12 +9,17 @@ import { PIECE, type Loop } from './loop.ts';
 import { PAGE } from './wasm.ts';
 
 /** What Node.js has of it; TypeScript declares it for browsers only. Without it: node --jitless. */
-declare const WebAssembly: {
-  validate(bytes: Uint8Array): boolean;
-  readonly Memory: new (limits: { readonly initial: number }) => Memory;
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: { readonly loop: { readonly memory: Memory } }) => { readonly exports: { readonly run: LoadedLoop } };
-} | undefined;
+declare const WebAssembly:
+  | {
+      validate(bytes: Uint8Array): boolean;
+      readonly Memory: new (limits: { readonly initial: number }) => Memory;
+      readonly Module: new (bytes: Uint8Array) => object;
+      readonly Instance: new (
+        module: object,
+        imports: { readonly loop: { readonly memory: Memory } },
+      ) => { readonly exports: { readonly run: LoadedLoop } };
+    }
+  | undefined;
 
 interface Memory {
   readonly buffer: ArrayBuffer;
@@ -28,7 +34,10 @@ export interface LoopParts extends Pick<ProgramParts, 'inputs' | 'outputs'> {
 
 export type LoadedLoop = (end: number, ...scalars: number[]) => void;
 
-/** One for all loops: each reserves 10 GB of addresses, and a loop holds numbers in it only while it runs. */
+/**
+ * One for all loops: each reserves 10 GB of addresses, and a loop holds numbers in it only while it
+ * runs.
+ */
 let memory: Memory | undefined;
 
 function memoryOf(pages: number): Memory {
@@ -38,11 +47,16 @@ function memoryOf(pages: number): Memory {
   return memory;
 }
 
-/** The loop, ready to run; undefined where this machine or process cannot (128-bit vectors, memory), so that the runtime's kernels must. */
+/**
+ * The loop, ready to run; undefined where this machine or process cannot (128-bit vectors, memory),
+ * so that the runtime's kernels must.
+ */
 export function loadLoop({ module, pages }: Loop): LoadedLoop | undefined {
   if (typeof WebAssembly === 'undefined' || !WebAssembly.validate(module)) return undefined;
   try {
-    return new WebAssembly.Instance(new WebAssembly.Module(module), { loop: { memory: memoryOf(pages) } }).exports.run;
+    return new WebAssembly.Instance(new WebAssembly.Module(module), {
+      loop: { memory: memoryOf(pages) },
+    }).exports.run;
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;
@@ -63,10 +77,23 @@ export class LoopProgram implements Program {
   }
 
   async run(inputs: TensorMap, outputs: TensorMap = {}): Promise<TensorMap> {
-    await new Promise(setImmediate); // an update is many short runs: between them the event loop turns
+    // an update is many short runs: between them the event loop turns
+    await new Promise(setImmediate);
     const { runtime, inputs: wanted, outputs: made } = this.#parts;
-    const given = new Map([...wanted].map(([name, type]) => [name, fitting(this.name, 'input', name, type, inputs[name])]));
-    const results = new Map([...made].map(([name, type]) => [name, outputs[name] ? fitting(this.name, 'output', name, type, outputs[name]) : zeros(runtime, type)]));
+    const given = new Map(
+      [...wanted].map(([name, type]) => [
+        name,
+        fitting(this.name, 'input', name, type, inputs[name]),
+      ]),
+    );
+    const results = new Map(
+      [...made].map(([name, type]) => [
+        name,
+        outputs[name]
+          ? fitting(this.name, 'output', name, type, outputs[name])
+          : zeros(runtime, type),
+      ]),
+    );
     if (!this.#run) throw disposed(this.name);
     try {
       this.#turn(this.#run, given, results);
@@ -82,18 +109,30 @@ export class LoopProgram implements Program {
     this.#parts.onDispose(this);
   }
 
-  #turn(run: LoadedLoop, given: ReadonlyMap<string, OnnxTensor>, results: ReadonlyMap<string, OnnxTensor>): void {
+  #turn(
+    run: LoadedLoop,
+    given: ReadonlyMap<string, OnnxTensor>,
+    results: ReadonlyMap<string, OnnxTensor>,
+  ): void {
     const { tensors, scalars, outputs, pages, size } = this.#loop;
     const sources = tensors.map((name) => numbersOf(given.get(name)!));
     const targets = outputs.map((name) => numbersOf(results.get(name)!));
     const numbers = scalars.map((name) => numbersOf(given.get(name)!)[0]!);
-    const { buffer } = memoryOf(pages); // after the last growth: growing gives the memory a new buffer
-    const places = Array.from({ length: pages }, (_, page) => new Float32Array(buffer, page * PAGE, PIECE));
+    // after the last growth: growing gives the memory a new buffer
+    const { buffer } = memoryOf(pages);
+    const places = Array.from(
+      { length: pages },
+      (_, page) => new Float32Array(buffer, page * PAGE, PIECE),
+    );
     for (let start = 0; start < size; start += PIECE) {
       const length = Math.min(PIECE, size - start);
-      sources.forEach((source, page) => { places[page]!.set(source.subarray(start, start + length)); });
+      sources.forEach((source, page) => {
+        places[page]!.set(source.subarray(start, start + length));
+      });
       run(length * Float32Array.BYTES_PER_ELEMENT, ...numbers);
-      targets.forEach((target, page) => { target.set(places[page]!.subarray(0, length), start); });
+      targets.forEach((target, page) => {
+        target.set(places[page]!.subarray(0, length), start);
+      });
     }
   }
 }

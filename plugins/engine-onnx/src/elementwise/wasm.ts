@@ -1,15 +1,21 @@
-// The few instructions and sections of WebAssembly that the loops need, as bytes. Not which loops: see loop.ts.
-// From the WebAssembly core specification 2.0, sections 5.3 to 5.5 (https://webassembly.github.io/spec/core/binary).
+// The few instructions and sections of WebAssembly that the loops need, as bytes. Not which loops:
+// see loop.ts. From the WebAssembly core specification 2.0, sections 5.3 to 5.5
+// (https://webassembly.github.io/spec/core/binary).
 
 export type Bytes = readonly number[];
 
 /** Bytes of a page of memory. */
 export const PAGE = 1 << 16;
 
-const unsigned = (number: number): number[] => (number < 128 ? [number] : [(number & 127) | 128, ...unsigned(number >>> 7)]);
+const unsigned = (number: number): number[] =>
+  number < 128 ? [number] : [(number & 127) | 128, ...unsigned(number >>> 7)];
 const vector = (items: readonly Bytes[]): number[] => [...unsigned(items.length), ...items.flat()];
 const text = (string: string): number[] => vector([...Buffer.from(string)].map((byte) => [byte]));
-const section = (id: number, content: Bytes): number[] => [id, ...unsigned(content.length), ...content];
+const section = (id: number, content: Bytes): number[] => [
+  id,
+  ...unsigned(content.length),
+  ...content,
+];
 const simd = (code: number): number[] => [0xfd, ...unsigned(code)];
 
 const [I32, F32, V128] = [[0x7f], [0x7d], [0x7b]];
@@ -21,28 +27,94 @@ export const getLocal = (index: number): Bytes => [0x20, ...unsigned(index)];
 export const setLocal = (index: number): Bytes => [0x21, ...unsigned(index)];
 export const load = (offset: number): Bytes => [...simd(0), ...at(offset)];
 export const store = (offset: number): Bytes => [...simd(11), ...at(offset)];
-export const number = (value: number): Bytes => [0x43, ...new Uint8Array(Float32Array.of(value).buffer), ...splat];
+export const number = (value: number): Bytes => [
+  0x43,
+  ...new Uint8Array(Float32Array.of(value).buffer),
+  ...splat,
+];
 export const splat: Bytes = simd(19);
 
-/** Instructions on four float32 numbers, or masks of four, by the name of their op; operands before them. */
+/**
+ * Instructions on four float32 numbers, or masks of four, by the name of their op; operands before
+ * them.
+ */
 export const instructions = {
-  equal: simd(65), notEqual: simd(66), less: simd(67), greater: simd(68), lessOrEqual: simd(69), greaterOrEqual: simd(70),
-  logicalNot: simd(77), logicalAnd: simd(78), logicalOr: simd(80), select: simd(82),
-  abs: simd(224), neg: simd(225), sqrt: simd(227), add: simd(228), sub: simd(229), mul: simd(230), div: simd(231), minimum: simd(232), maximum: simd(233),
+  equal: simd(65),
+  notEqual: simd(66),
+  less: simd(67),
+  greater: simd(68),
+  lessOrEqual: simd(69),
+  greaterOrEqual: simd(70),
+  logicalNot: simd(77),
+  logicalAnd: simd(78),
+  logicalOr: simd(80),
+  select: simd(82),
+  abs: simd(224),
+  neg: simd(225),
+  sqrt: simd(227),
+  add: simd(228),
+  sub: simd(229),
+  mul: simd(230),
+  div: simd(231),
+  minimum: simd(232),
+  maximum: simd(233),
 } as const;
 
-/** Repeats `body` with local `position` at 0, 16, ... as long as it is below local `end`, at least once. */
+/**
+ * Repeats `body` with local `position` at 0, 16, ... as long as it is below local `end`, at least
+ * once.
+ */
 export function repeat(position: number, end: number, body: Bytes): Bytes {
-  return [0x03, 0x40, ...body, ...getLocal(position), 0x41, 16, 0x6a, 0x22, ...unsigned(position), ...getLocal(end), 0x49, 0x0d, 0, 0x0b];
+  return [
+    0x03,
+    0x40,
+    ...body,
+    ...getLocal(position),
+    0x41,
+    16,
+    0x6a,
+    0x22,
+    ...unsigned(position),
+    ...getLocal(end),
+    0x49,
+    0x0d,
+    0,
+    0x0b,
+  ];
 }
 
-/** A module that takes a memory, `loop.memory`, and gives `run(end: i32, ...scalars: f32)`; its locals are those, an i32, and `vectors` v128. */
-export function moduleOf({ scalars, vectors, code }: { readonly scalars: number; readonly vectors: number; readonly code: Bytes }): Uint8Array {
+/**
+ * A module that takes a memory, `loop.memory`, and gives `run(end: i32, ...scalars: f32)`; its
+ * locals are those, an i32, and `vectors` v128.
+ */
+export function moduleOf({
+  scalars,
+  vectors,
+  code,
+}: {
+  readonly scalars: number;
+  readonly vectors: number;
+  readonly code: Bytes;
+}): Uint8Array {
   const parameters = [I32, ...Array.from({ length: scalars }, () => F32)];
-  const body = [...vector([[1, ...I32], [...unsigned(vectors), ...V128]]), ...code, 0x0b];
+  const body = [
+    ...vector([
+      [1, ...I32],
+      [...unsigned(vectors), ...V128],
+    ]),
+    ...code,
+    0x0b,
+  ];
   return Uint8Array.from([
-    ...Buffer.from('\0asm'), 1, 0, 0, 0,
-    ...section(1, vector([[0x60, ...vector(parameters), 0]])), ...section(2, vector([[...text('loop'), ...text('memory'), 2, 0, 0]])), ...section(3, vector([[0]])),
-    ...section(7, vector([[...text('run'), 0, 0]])), ...section(10, vector([[...unsigned(body.length), ...body]])),
+    ...Buffer.from('\0asm'),
+    1,
+    0,
+    0,
+    0,
+    ...section(1, vector([[0x60, ...vector(parameters), 0]])),
+    ...section(2, vector([[...text('loop'), ...text('memory'), 2, 0, 0]])),
+    ...section(3, vector([[0]])),
+    ...section(7, vector([[...text('run'), 0, 0]])),
+    ...section(10, vector([[...unsigned(body.length), ...body]])),
   ]);
 }

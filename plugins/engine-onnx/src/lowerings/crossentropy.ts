@@ -1,30 +1,56 @@
-// Linear cross-entropy: logits exist for `chunk` labelled rows at a time. How many rows carry a label is known only at run time, so the
-// number of chunks is static and the last ones may be short or empty: the cost follows the labelled rows.
+// Linear cross-entropy: logits exist for `chunk` labelled rows at a time. How many rows carry a
+// label is known only at run time, so the number of chunks is static and the last ones may be short
+// or empty: the cost follows the labelled rows.
 import type { LinearCrossEntropyAttributes, Node, Value } from '@lmflow/sdk/graph';
 import { ELEMENT_TYPES } from '../onnx/schema.ts';
 import type { Emitter } from '../onnx/emitter.ts';
 import { emitScatter, emitZeros, type Scatter } from './gather.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
 
-interface Head { readonly hidden: string; readonly weight: string; readonly labels: string; readonly byHidden: boolean; readonly byWeight: boolean }
+interface Head {
+  readonly hidden: string;
+  readonly weight: string;
+  readonly labels: string;
+  readonly byHidden: boolean;
+  readonly byWeight: boolean;
+}
 
 export const crossEntropy: Readonly<Record<string, LoweringEntry>> = {
-  linearCrossEntropy: entry<LinearCrossEntropyAttributes>((emit, node) => {
-    const own = emitCrossEntropy(emit, node);
-    const [,, byWeight] = node.outputs as [Value, Value, Value];
-    if (own) emit.set(byWeight, emitScatter(emit, emit.tensor(byWeight), 2, [own]));
-  }, (node) => node.inputs[0]!.shape[0]! > 0),
+  linearCrossEntropy: entry<LinearCrossEntropyAttributes>(
+    (emit, node) => {
+      const own = emitCrossEntropy(emit, node);
+      const [, , byWeight] = node.outputs as [Value, Value, Value];
+      if (own) emit.set(byWeight, emitScatter(emit, emit.tensor(byWeight), 2, [own]));
+    },
+    (node) => node.inputs[0]!.shape[0]! > 0,
+  ),
 };
 
-/** Emits all of it but a part of the weights' gradient, which is given back where that gradient is read: each hidden row subtracted at its own label. */
-export function emitCrossEntropy(emit: Emitter, node: Node<LinearCrossEntropyAttributes>): Scatter | undefined {
+/**
+ * Emits all of it but a part of the weights' gradient, which is given back where that gradient is
+ * read: each hidden row subtracted at its own label.
+ */
+export function emitCrossEntropy(
+  emit: Emitter,
+  node: Node<LinearCrossEntropyAttributes>,
+): Scatter | undefined {
   const [hidden, weight, labels] = emit.tensors(node.inputs) as [string, string, string];
   const [loss, byHidden, byWeight] = node.outputs as [Value, Value, Value];
   const [count, width] = node.inputs[0]!.shape as [number, number];
-  const head: Head = { hidden, weight, labels, byHidden: emit.used(byHidden), byWeight: emit.used(byWeight) };
-  // The product for the weights is added to the one of the chunk before, which is copied and held beside it: that costs more than logits of more rows.
+  const head: Head = {
+    hidden,
+    weight,
+    labels,
+    byHidden: emit.used(byHidden),
+    byWeight: emit.used(byWeight),
+  };
+  // The product for the weights is added to the one of the chunk before, which is copied and held
+  // beside it: that costs more than logits of more rows.
   const chunk = node.attributes.chunk * (head.byWeight ? 2 : 1);
-  const labelled = emit.one('GreaterOrEqual', [labels, emit.constant(Int32Array.of(0), [], 'int32')]);
+  const labelled = emit.one('GreaterOrEqual', [
+    labels,
+    emit.constant(Int32Array.of(0), [], 'int32'),
+  ]);
   const rows = emit.one('Reshape', [emit.one('NonZero', [labelled]), emit.ints([-1])]);
 
   const losses: string[] = [];
@@ -32,7 +58,11 @@ export function emitCrossEntropy(emit: Emitter, node: Node<LinearCrossEntropyAtt
   let ofWeight: string | undefined;
   let done: string | undefined;
   for (let from = 0; from < count; from += chunk) {
-    const index = emit.one('Slice', [rows, emit.ints([from]), emit.ints([Math.min(count, from + chunk)])]);
+    const index = emit.one('Slice', [
+      rows,
+      emit.ints([from]),
+      emit.ints([Math.min(count, from + chunk)]),
+    ]);
     const part = emitChunk(emit, head, after(emit, index, done), ofWeight);
     losses.push(part.loss);
     if (part.ofHidden) ofHidden.push(part.ofHidden);
@@ -40,22 +70,33 @@ export function emitCrossEntropy(emit: Emitter, node: Node<LinearCrossEntropyAtt
     done = zeroOnceDone(emit, part);
   }
   emit.set(loss, losses.length === 1 ? losses[0]! : emit.one('Sum', losses));
-  if (head.byHidden) emit.set(byHidden, spread(emit, after(emit, rows, done), ofHidden, [count, width]));
+  if (head.byHidden) {
+    emit.set(byHidden, spread(emit, after(emit, rows, done), ofHidden, [count, width]));
+  }
   if (!head.byWeight) return undefined;
   emit.set(byWeight, ofWeight!);
   const ownRows = emit.one('Gather', [hidden, rows]);
   return { indices: emit.one('Gather', [labels, rows]), updates: emit.one('Neg', [ownRows]) };
 }
 
-interface Chunk { readonly loss: string; readonly ofHidden?: string; readonly ofWeight?: string }
+interface Chunk {
+  readonly loss: string;
+  readonly ofHidden?: string;
+  readonly ofWeight?: string;
+}
 
 /**
- * An int64 zero that exists only when a chunk is done. Added to the next chunk's indices it keeps the runtime from starting that one
- * before this one's logits are forgotten: it would compute the losses of all chunks first and keep all probabilities for the gradients.
+ * An int64 zero that exists only when a chunk is done. Added to the next chunk's indices it keeps
+ * the runtime from starting that one before this one's logits are forgotten: it would compute the
+ * losses of all chunks first and keep all probabilities for the gradients.
  */
 function zeroOnceDone(emit: Emitter, { loss, ofHidden, ofWeight }: Chunk): string {
   const firstRow = ofWeight && emit.one('Slice', [ofWeight, emit.ints([0]), emit.ints([1])]);
-  const sums = [ofHidden, firstRow].flatMap((tensor) => (tensor ? [emit.one('ReduceSum', [tensor, emit.ints([0, 1])], { attributes: { keepdims: 0 } })] : []));
+  const sums = [ofHidden, firstRow].flatMap((tensor) =>
+    tensor
+      ? [emit.one('ReduceSum', [tensor, emit.ints([0, 1])], { attributes: { keepdims: 0 } })]
+      : [],
+  );
   const odd = emit.one('IsNaN', [sums.length > 0 ? emit.one('Sum', [loss, ...sums]) : loss]);
   const flag = emit.one('Cast', [odd], { attributes: { to: ELEMENT_TYPES.int64 } });
   return emit.one('Mul', [flag, emit.constant(BigInt64Array.of(0n), [], 'int64')]);
@@ -66,28 +107,49 @@ function after(emit: Emitter, indices: string, zero: string | undefined): string
 }
 
 /**
- * The rows `index`: their loss, d loss / d hidden = P W - W[label], and `sofar` + P^T hidden, with P the probabilities.
- * log sum exp is taken where the probability is largest, max - log P(max), so that it neither overflows nor loses digits.
+ * The rows `index`: their loss, d loss / d hidden = P W - W[label], and `sofar` + P^T hidden, with
+ * P the probabilities. log sum exp is taken where the probability is largest, max - log P(max), so
+ * that it neither overflows nor loses digits.
  */
 function emitChunk(emit: Emitter, head: Head, index: string, sofar: string | undefined): Chunk {
   const target = emit.one('Gather', [head.labels, index]);
   const hidden = emit.one('Gather', [head.hidden, index]);
   const logits = emit.one('Gemm', [hidden, head.weight], { attributes: { transB: 1 } });
-  const own = emit.one('GatherElements', [logits, emit.one('Unsqueeze', [target, emit.ints([-1])])], { attributes: { axis: 1 } });
+  const own = emit.one(
+    'GatherElements',
+    [logits, emit.one('Unsqueeze', [target, emit.ints([-1])])],
+    { attributes: { axis: 1 } },
+  );
   const top = emit.one('ReduceMax', [logits, emit.ints([1])]);
   const probabilities = emit.one('Softmax', [logits]);
   const largest = emit.one('Log', [emit.one('ReduceMax', [probabilities, emit.ints([1])])]);
   const perRow = emit.one('Sub', [emit.one('Sub', [top, largest]), own]);
   const loss = emit.one('ReduceSum', [perRow, emit.ints([0, 1])], { attributes: { keepdims: 0 } });
   const ofHidden = head.byHidden
-    ? emit.one('Gemm', [probabilities, head.weight, emit.one('Gather', [head.weight, target])], { attributes: { beta: { float: -1 } } }) : undefined;
+    ? emit.one('Gemm', [probabilities, head.weight, emit.one('Gather', [head.weight, target])], {
+        attributes: { beta: { float: -1 } },
+      })
+    : undefined;
   const ofWeight = head.byWeight
-    ? emit.one('Gemm', sofar ? [probabilities, hidden, sofar] : [probabilities, hidden], { attributes: { transA: 1 } }) : undefined;
+    ? emit.one('Gemm', sofar ? [probabilities, hidden, sofar] : [probabilities, hidden], {
+        attributes: { transA: 1 },
+      })
+    : undefined;
   return { loss, ...(ofHidden ? { ofHidden } : {}), ...(ofWeight ? { ofWeight } : {}) };
 }
 
 /** Rows of the chunks at their places in [N, D], zeros elsewhere. No row is named twice. */
-function spread(emit: Emitter, rows: string, parts: readonly string[], shape: readonly number[]): string {
-  const all = parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis: 0 } });
-  return emit.one('ScatterND', [emitZeros(emit, shape), emit.one('Unsqueeze', [rows, emit.ints([-1])]), all]);
+function spread(
+  emit: Emitter,
+  rows: string,
+  parts: readonly string[],
+  shape: readonly number[],
+): string {
+  const all =
+    parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis: 0 } });
+  return emit.one('ScatterND', [
+    emitZeros(emit, shape),
+    emit.one('Unsqueeze', [rows, emit.ints([-1])]),
+    all,
+  ]);
 }

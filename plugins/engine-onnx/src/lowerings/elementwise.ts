@@ -4,11 +4,33 @@ import type { NodeOptions } from '../onnx/emitter.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
 
 const direct: Readonly<Record<string, string>> = {
-  add: 'Add', sub: 'Sub', mul: 'Mul', div: 'Div', maximum: 'Max', minimum: 'Min',
-  neg: 'Neg', exp: 'Exp', log: 'Log', sqrt: 'Sqrt', reciprocal: 'Reciprocal', tanh: 'Tanh', sigmoid: 'Sigmoid',
-  sin: 'Sin', cos: 'Cos', abs: 'Abs', erf: 'Erf', sign: 'Sign',
-  equal: 'Equal', less: 'Less', lessOrEqual: 'LessOrEqual', greater: 'Greater', greaterOrEqual: 'GreaterOrEqual',
-  logicalAnd: 'And', logicalOr: 'Or', logicalNot: 'Not', where: 'Where',
+  add: 'Add',
+  sub: 'Sub',
+  mul: 'Mul',
+  div: 'Div',
+  maximum: 'Max',
+  minimum: 'Min',
+  neg: 'Neg',
+  exp: 'Exp',
+  log: 'Log',
+  sqrt: 'Sqrt',
+  reciprocal: 'Reciprocal',
+  tanh: 'Tanh',
+  sigmoid: 'Sigmoid',
+  sin: 'Sin',
+  cos: 'Cos',
+  abs: 'Abs',
+  erf: 'Erf',
+  sign: 'Sign',
+  equal: 'Equal',
+  less: 'Less',
+  lessOrEqual: 'LessOrEqual',
+  greater: 'Greater',
+  greaterOrEqual: 'GreaterOrEqual',
+  logicalAnd: 'And',
+  logicalOr: 'Or',
+  logicalNot: 'Not',
+  where: 'Where',
 };
 
 function simple(opType: string, options?: NodeOptions): LoweringEntry {
@@ -24,8 +46,13 @@ export const elementwise: Readonly<Record<string, LoweringEntry>> = {
     const [gate, up] = emit.tensors(node.inputs) as [string, string];
     emit.result(node, 'Mul', [emit.one('QuickGelu', [gate], silu), up]);
   }),
-  gelu: entry<{ readonly approximation: 'erf' | 'tanh' }>((emit, node) => {
-    emit.result(node, 'Gelu', emit.tensors(node.inputs), { attributes: { approximate: node.attributes.approximation === 'tanh' ? 'tanh' : 'none' } });
-  }, (node) => isFloat(node.inputs[0]!.dtype)),
+  gelu: entry<{ readonly approximation: 'erf' | 'tanh' }>(
+    (emit, node) => {
+      emit.result(node, 'Gelu', emit.tensors(node.inputs), {
+        attributes: { approximate: node.attributes.approximation === 'tanh' ? 'tanh' : 'none' },
+      });
+    },
+    (node) => isFloat(node.inputs[0]!.dtype),
+  ),
   softmax: simple('Softmax', { attributes: { axis: -1 } }),
 };

@@ -9,19 +9,33 @@ export function toInt64(emit: Emitter, tensor: string): string {
 }
 
 /** Rows to add: updates [n, ...] to the rows that int32 `indices` [n] name. */
-export interface Scatter { readonly indices: string; readonly updates: string }
+export interface Scatter {
+  readonly indices: string;
+  readonly updates: string;
+}
 
 /**
  * Adds rows to those of `data`, of so many axes, which is copied once.
- * ScatterElements, not ScatterND: the runtime runs ScatterND in parallel, and rows named twice would race.
+ * ScatterElements, not ScatterND: the runtime runs ScatterND in parallel, and rows named twice
+ * would race.
  */
-export function emitScatter(emit: Emitter, data: string, axes: number, rows: readonly Scatter[]): string {
-  const joined = (tensors: readonly string[]): string => (tensors.length === 1 ? tensors[0]! : emit.one('Concat', tensors, { attributes: { axis: 0 } }));
+export function emitScatter(
+  emit: Emitter,
+  data: string,
+  axes: number,
+  rows: readonly Scatter[],
+): string {
+  const joined = (tensors: readonly string[]): string =>
+    tensors.length === 1 ? tensors[0]! : emit.one('Concat', tensors, { attributes: { axis: 0 } });
   const updates = joined(rows.map((one) => one.updates));
   const indices = toInt64(emit, joined(rows.map((one) => one.indices)));
   const inner = Array.from({ length: axes - 1 }, (_, axis) => axis + 1);
   const column = inner.length === 0 ? indices : emit.one('Unsqueeze', [indices, emit.ints(inner)]);
-  return emit.one('ScatterElements', [data, emit.one('Expand', [column, emit.one('Shape', [updates])]), updates], { attributes: { axis: 0, reduction: 'add' } });
+  return emit.one(
+    'ScatterElements',
+    [data, emit.one('Expand', [column, emit.one('Shape', [updates])]), updates],
+    { attributes: { axis: 0, reduction: 'add' } },
+  );
 }
 
 /** A float32 tensor of zeros. */
@@ -31,15 +45,29 @@ export function emitZeros(emit: Emitter, shape: readonly number[]): string {
 
 export const lookup: Readonly<Record<string, LoweringEntry>> = {
   gather: entry<{ readonly axis: number }>((emit, node) => {
-    emit.set(node.outputs[0]!, emit.one('Gather', emit.tensors(node.inputs), { attributes: { axis: node.attributes.axis } }));
+    emit.set(
+      node.outputs[0]!,
+      emit.one('Gather', emit.tensors(node.inputs), { attributes: { axis: node.attributes.axis } }),
+    );
   }),
   scatterAdd: entry((emit, node) => {
     const [indices, updates] = emit.tensors(node.inputs) as [string, string];
-    emit.set(node.outputs[0]!, emitScatter(emit, emitZeros(emit, node.outputs[0]!.shape), node.outputs[0]!.shape.length, [{ indices, updates }]));
+    emit.set(
+      node.outputs[0]!,
+      emitScatter(emit, emitZeros(emit, node.outputs[0]!.shape), node.outputs[0]!.shape.length, [
+        { indices, updates },
+      ]),
+    );
   }),
   takeLast: entry((emit, node) => {
     const [x, indices] = emit.tensors(node.inputs) as [string, string];
     const places = emit.one('Unsqueeze', [indices, emit.ints([-1])]);
-    emit.set(node.outputs[0]!, emit.one('Squeeze', [emit.one('GatherElements', [x, places], { attributes: { axis: -1 } }), emit.ints([-1])]));
+    emit.set(
+      node.outputs[0]!,
+      emit.one('Squeeze', [
+        emit.one('GatherElements', [x, places], { attributes: { axis: -1 } }),
+        emit.ints([-1]),
+      ]),
+    );
   }),
 };

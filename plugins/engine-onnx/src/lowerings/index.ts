@@ -11,13 +11,25 @@ import { rotary } from './rope.ts';
 import { segmented } from './segments.ts';
 import { shape } from './shape.ts';
 
-const builtin: Readonly<Record<string, LoweringEntry>> = { ...elementwise, ...shape, ...matmul, ...normalisation, ...lookup, ...rotary, ...segmented, ...decoding, ...crossEntropy };
+const builtin: Readonly<Record<string, LoweringEntry>> = {
+  ...elementwise,
+  ...shape,
+  ...matmul,
+  ...normalisation,
+  ...lookup,
+  ...rotary,
+  ...segmented,
+  ...decoding,
+  ...crossEntropy,
+};
 
 /** A table that starts with the engine's own lowerings. */
 export function createLowerings(): Lowerings {
   const table = new Map(Object.entries(builtin));
   return {
-    register: (op, lowering) => { table.set(op, entry(lowering)); },
+    register: (op, lowering) => {
+      table.set(op, entry(lowering));
+    },
     find(node: Node): Lowering | undefined {
       const found = table.get(node.op.name);
       return found && (found.fits?.(node) ?? true) ? found.lower : undefined;

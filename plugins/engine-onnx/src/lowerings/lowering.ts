@@ -1,4 +1,5 @@
-// What a lowering is: it writes the ONNX nodes of one node of the graph. The table by op name is in index.ts.
+// What a lowering is: it writes the ONNX nodes of one node of the graph. The table by op name is in
+// index.ts.
 import { isLMFlowError, token, type PluginContext, type Token } from '@lmflow/sdk';
 import type { Attributes, Node, OpDefinition } from '@lmflow/sdk/graph';
 import type { Emitter } from '../onnx/emitter.ts';
@@ -17,8 +18,15 @@ export interface Lowerings {
 /** The engine's lowerings: a plugin with an op of its own registers one here. */
 export const LOWERINGS: Token<Lowerings> = token('@lmflow/plugin-engine-onnx/lowerings');
 
-/** Gives the engine a lowering of a plugin's op. Another engine than this one has no such service, and decomposes the op. */
-export function registerLowering<A extends Attributes>(context: Pick<PluginContext, 'resolve'>, { name }: OpDefinition<A>, lowering: Lowering<A>): void {
+/**
+ * Gives the engine a lowering of a plugin's op. Another engine than this one has no such service,
+ * and decomposes the op.
+ */
+export function registerLowering<A extends Attributes>(
+  context: Pick<PluginContext, 'resolve'>,
+  { name }: OpDefinition<A>,
+  lowering: Lowering<A>,
+): void {
   try {
     context.resolve(LOWERINGS).register(name, lowering);
   } catch (error) {
@@ -26,13 +34,18 @@ export function registerLowering<A extends Attributes>(context: Pick<PluginConte
   }
 }
 
-/** A row of the table: a lowering, and where it does not fit every node, a test of those it fits. */
+/**
+ * A row of the table: a lowering, and where it does not fit every node, a test of those it fits.
+ */
 export interface LoweringEntry<A extends Attributes = Attributes> {
   readonly lower: Lowering<A>;
   readonly fits?: (node: Node<A>) => boolean;
 }
 
 /** Hides an entry's attribute type, so that entries of different ops share a table. */
-export function entry<A extends Attributes>(lower: Lowering<A>, fits?: (node: Node<A>) => boolean): LoweringEntry {
+export function entry<A extends Attributes>(
+  lower: Lowering<A>,
+  fits?: (node: Node<A>) => boolean,
+): LoweringEntry {
   return (fits ? { lower, fits } : { lower }) as unknown as LoweringEntry;
 }

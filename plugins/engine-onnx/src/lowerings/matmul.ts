@@ -1,4 +1,5 @@
-// Matrix products: Gemm for two axes (it can scale, and add to what is there), FusedMatMul for more.
+// Matrix products: Gemm for two axes (it can scale, and add to what is there), FusedMatMul for
+// more.
 import { sizeOf, type Node, type Value } from '@lmflow/sdk/graph';
 import type { Emitter } from '../onnx/emitter.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
@@ -16,8 +17,9 @@ export interface Product {
 }
 
 /**
- * Products of so few rows with a weight of so many numbers take as long as reading the weight does, and up to half of that in the runtime's own layout:
- * worth its copy in programs that run again and again.
+ * Products of so few rows with a weight of so many numbers take as long as reading the weight does,
+ * and up to half of that in the runtime's own layout: worth its copy in programs that run again and
+ * again.
  */
 const FEW_ROWS = 8;
 const LARGE = 1 << 16;
@@ -32,9 +34,22 @@ export function emitProduct(emit: Emitter, product: Product): string {
   const { a, b, transposeA, transposeB, alpha, plus } = product;
   const flags = { transA: Number(transposeA), transB: Number(transposeB), alpha: { float: alpha } };
   const operands = emit.tensors([a, b]);
-  if (isFlat({ a, b }) && b.source.kind === 'weight' && a.shape[0]! <= FEW_ROWS && sizeOf(b.shape) >= LARGE) emit.prepackingPays();
-  if (plus && emit.cpu && addsInPlace({ ...product, plus })) return emitSum(emit, { ...product, plus });
-  if (isFlat({ a, b })) return emit.one('Gemm', plus ? [...operands, emit.tensor(plus)] : operands, { attributes: { ...flags, beta: { float: 1 } } });
+  if (
+    isFlat({ a, b }) &&
+    b.source.kind === 'weight' &&
+    a.shape[0]! <= FEW_ROWS &&
+    sizeOf(b.shape) >= LARGE
+  ) {
+    emit.prepackingPays();
+  }
+  if (plus && emit.cpu && addsInPlace({ ...product, plus })) {
+    return emitSum(emit, { ...product, plus });
+  }
+  if (isFlat({ a, b })) {
+    return emit.one('Gemm', plus ? [...operands, emit.tensor(plus)] : operands, {
+      attributes: { ...flags, beta: { float: 1 } },
+    });
+  }
   return emit.one('FusedMatMul', operands, { domain: 'com.microsoft', attributes: flags });
 }
 
@@ -43,29 +58,55 @@ const SMALL = 1 << 17;
 
 type Sum = Product & { readonly plus: Value };
 
-/** Whether emitSum computes it, and a copy would be worth sparing: a tensor of the program, as large as the product, is added to. */
+/**
+ * Whether emitSum computes it, and a copy would be worth sparing: a tensor of the program, as large
+ * as the product, is added to.
+ */
 function addsInPlace({ a, b, transposeA, transposeB, plus }: Sum): boolean {
   const size = a.shape[0]! * b.shape[transposeB ? 0 : 1]!;
-  return plus.source.kind === 'node' && sizeOf(plus.shape) === size && size >= LARGE && a.dtype === 'float32' && !transposeA && (!transposeB || sizeOf(b.shape) <= SMALL);
+  return (
+    plus.source.kind === 'node' &&
+    sizeOf(plus.shape) === size &&
+    size >= LARGE &&
+    a.dtype === 'float32' &&
+    !transposeA &&
+    (!transposeB || sizeOf(b.shape) <= SMALL)
+  );
 }
 
 /**
- * plus + alpha a b. Gemm copies what it adds to; the runtime's convolution with a sum adds in place where nobody else reads the sum: the rows of a are its
- * filters, those of b its channels, and it is a product in the same kernel as Gemm's. (On a GPU it would be another library's.)
+ * plus + alpha a b. Gemm copies what it adds to; the runtime's convolution with a sum adds in place
+ * where nobody else reads the sum: the rows of a are its filters, those of b its channels, and it
+ * is a product in the same kernel as Gemm's. (On a GPU it would be another library's.)
  */
 function emitSum(emit: Emitter, { a, b, transposeB, alpha, plus }: Sum): string {
   const [rows, inner] = a.shape as [number, number];
   const columns = plus.shape[1]!;
-  const reshaped = (tensor: string, shape: readonly number[]): string => emit.one('Reshape', [tensor, emit.ints(shape)]);
-  const filters = reshaped(alpha === 1 ? emit.tensor(a) : emit.one('Mul', [emit.tensor(a), emit.scalar(alpha)]), [rows, inner, 1]);
-  const channels = transposeB ? emit.one('Transpose', [reshaped(emit.tensor(b), [1, columns, inner])], { attributes: { perm: [0, 2, 1] } }) : reshaped(emit.tensor(b), [1, inner, columns]);
-  const sum = emit.one('FusedConv', [channels, filters, '', reshaped(emit.tensor(plus), [1, rows, columns])], { domain: 'com.microsoft', attributes: { kernel_shape: [1] } });
+  const reshaped = (tensor: string, shape: readonly number[]): string =>
+    emit.one('Reshape', [tensor, emit.ints(shape)]);
+  const filters = reshaped(
+    alpha === 1 ? emit.tensor(a) : emit.one('Mul', [emit.tensor(a), emit.scalar(alpha)]),
+    [rows, inner, 1],
+  );
+  const channels = transposeB
+    ? emit.one('Transpose', [reshaped(emit.tensor(b), [1, columns, inner])], {
+        attributes: { perm: [0, 2, 1] },
+      })
+    : reshaped(emit.tensor(b), [1, inner, columns]);
+  const sum = emit.one(
+    'FusedConv',
+    [channels, filters, '', reshaped(emit.tensor(plus), [1, rows, columns])],
+    { domain: 'com.microsoft', attributes: { kernel_shape: [1] } },
+  );
   return reshaped(sum, [rows, columns]);
 }
 
 /** A product of tensors, the outer axes alike; `transposed` says which operand is. */
 export function product(emit: Emitter, a: string, b: string, transposed?: 'a' | 'b'): string {
-  return emit.one('FusedMatMul', [a, b], { domain: 'com.microsoft', attributes: { transA: Number(transposed === 'a'), transB: Number(transposed === 'b') } });
+  return emit.one('FusedMatMul', [a, b], {
+    domain: 'com.microsoft',
+    attributes: { transA: Number(transposed === 'a'), transB: Number(transposed === 'b') },
+  });
 }
 
 /** A matMul node as a product. */

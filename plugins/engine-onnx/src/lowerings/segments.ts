@@ -1,28 +1,64 @@
-// Attention over packed samples: each tile of queries reads the keys from the first on that one of them sees, found at run time from the
-// segments. The cost follows the lengths of the samples, not that of the row they are packed into.
-import { HIDDEN, segmentTiles, type Node, type SegmentedAttentionAttributes, type Value } from '@lmflow/sdk/graph';
+// Attention over packed samples: each tile of queries reads the keys from the first on that one of
+// them sees, found at run time from the segments. The cost follows the lengths of the samples, not
+// that of the row they are packed into.
+import {
+  HIDDEN,
+  segmentTiles,
+  type Node,
+  type SegmentedAttentionAttributes,
+  type Value,
+} from '@lmflow/sdk/graph';
 import type { Emitter } from '../onnx/emitter.ts';
 import { ELEMENT_TYPES } from '../onnx/schema.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
 import { product } from './matmul.ts';
 
-/** A tile: its queries, the end of its keys, and from which key on (int64 [1]) it reads; `equal`: which keys [first, to) are of a query's segment. */
-interface Tile { readonly from: number; readonly to: number; readonly first: number; readonly start: string; readonly equal: string }
+/**
+ * A tile: its queries, the end of its keys, and from which key on (int64 [1]) it reads; `equal`:
+ * which keys [first, to) are of a query's segment.
+ */
+interface Tile {
+  readonly from: number;
+  readonly to: number;
+  readonly first: number;
+  readonly start: string;
+  readonly equal: string;
+}
 
 type SegmentNode = Node<SegmentedAttentionAttributes>;
 
-/** The tiles of a node. Starts never decrease, so that keys before a tile's start are done with; the same for all layers of a program. */
+/**
+ * The tiles of a node. Starts never decrease, so that keys before a tile's start are done with; the
+ * same for all layers of a program.
+ */
 function tilesOf(emit: Emitter, node: SegmentNode): Tile[] {
   const keys = node.inputs[1]!;
   const segments = emit.tensor(node.inputs[3]!);
   const tiles: Tile[] = [];
   for (const { from, to, first } of segmentTiles(keys, node.attributes).reverse()) {
-    const part = (start: number): string => emit.one('Slice', [segments, emit.ints([start]), emit.ints([to]), emit.ints([1])]);
-    const equal = emit.one('Equal', [emit.one('Unsqueeze', [part(from), emit.ints([2])]), emit.one('Unsqueeze', [part(first), emit.ints([1])])]);
-    const seen = emit.one('ReduceMax', [emit.one('Cast', [equal], { attributes: { to: ELEMENT_TYPES.float32 } }), emit.ints([0, 1])], { attributes: { keepdims: 0 } });
-    const own = emit.one('Add', [emit.one('ArgMax', [seen], { attributes: { axis: 0 } }), emit.ints([first])]);
+    const part = (start: number): string =>
+      emit.one('Slice', [segments, emit.ints([start]), emit.ints([to]), emit.ints([1])]);
+    const equal = emit.one('Equal', [
+      emit.one('Unsqueeze', [part(from), emit.ints([2])]),
+      emit.one('Unsqueeze', [part(first), emit.ints([1])]),
+    ]);
+    const seen = emit.one(
+      'ReduceMax',
+      [emit.one('Cast', [equal], { attributes: { to: ELEMENT_TYPES.float32 } }), emit.ints([0, 1])],
+      { attributes: { keepdims: 0 } },
+    );
+    const own = emit.one('Add', [
+      emit.one('ArgMax', [seen], { attributes: { axis: 0 } }),
+      emit.ints([first]),
+    ]);
     const next = tiles[0];
-    tiles.unshift({ from, to, first, equal, start: next ? emit.one('Min', [own, next.start]) : own });
+    tiles.unshift({
+      from,
+      to,
+      first,
+      equal,
+      start: next ? emit.one('Min', [own, next.start]) : own,
+    });
   }
   return tiles;
 }
@@ -32,20 +68,66 @@ function rows(emit: Emitter, x: string, start: string, end: string): string {
   return emit.one('Slice', [x, start, end, emit.ints([2])]);
 }
 
-/** x [B, G, length x shared, ...] cut into the tiles' rows, in one node: the runtime takes long to prepare many. */
-function ofTiles(emit: Emitter, x: string, tiles: readonly Tile[], shared: number): readonly string[] {
+/**
+ * x [B, G, length x shared, ...] cut into the tiles' rows, in one node: the runtime takes long to
+ * prepare many.
+ */
+function ofTiles(
+  emit: Emitter,
+  x: string,
+  tiles: readonly Tile[],
+  shared: number,
+): readonly string[] {
   if (tiles.length === 1) return [x];
-  return emit.many('Split', [x, emit.ints(tiles.map(({ from, to }) => (to - from) * shared))], tiles.length, { attributes: { axis: 2 } });
+  return emit.many(
+    'Split',
+    [x, emit.ints(tiles.map(({ from, to }) => (to - from) * shared))],
+    tiles.length,
+    { attributes: { axis: 2 } },
+  );
 }
 
-/** What is added to a tile's scores: [B, 1, queries, keys], or [B, 1, queries, 1, keys] where query heads share a key head. */
-function maskOf(emit: Emitter, { from, to, first, start, equal }: Tile, window: number, length: number, shared: number): string {
-  const column = (shift: number): string => emit.constant(BigInt64Array.from({ length: to - from }, (_, row) => BigInt(from + row + shift)), [to - from, 1], 'int64');
-  const places = emit.one('Slice', [emit.constant(BigInt64Array.from({ length }, (_, place) => BigInt(place)), [length], 'int64'), start, emit.ints([to])]);
-  const same = rows(emit, equal, emit.one('Sub', [start, emit.ints([first])]), emit.ints([to - first]));
+/**
+ * What is added to a tile's scores: [B, 1, queries, keys], or [B, 1, queries, 1, keys] where query
+ * heads share a key head.
+ */
+function maskOf(
+  emit: Emitter,
+  { from, to, first, start, equal }: Tile,
+  window: number,
+  length: number,
+  shared: number,
+): string {
+  const column = (shift: number): string =>
+    emit.constant(
+      BigInt64Array.from({ length: to - from }, (_, row) => BigInt(from + row + shift)),
+      [to - from, 1],
+      'int64',
+    );
+  const places = emit.one('Slice', [
+    emit.constant(
+      BigInt64Array.from({ length }, (_, place) => BigInt(place)),
+      [length],
+      'int64',
+    ),
+    start,
+    emit.ints([to]),
+  ]);
+  const same = rows(
+    emit,
+    equal,
+    emit.one('Sub', [start, emit.ints([first])]),
+    emit.ints([to - first]),
+  );
   const before = emit.one('And', [same, emit.one('LessOrEqual', [places, column(0)])]);
-  const visible = window === 0 ? before : emit.one('And', [before, emit.one('Greater', [places, column(-window)])]);
-  return emit.one('Unsqueeze', [emit.one('Where', [visible, emit.scalar(0), emit.scalar(HIDDEN)]), emit.ints(shared === 1 ? [1] : [1, 3])]);
+  const visible =
+    window === 0
+      ? before
+      : emit.one('And', [before, emit.one('Greater', [places, column(-window)])]);
+  return emit.one('Unsqueeze', [
+    emit.one('Where', [visible, emit.scalar(0), emit.scalar(HIDDEN)]),
+    emit.ints(shared === 1 ? [1] : [1, 3]),
+  ]);
 }
 
 function emitForward(emit: Emitter, node: SegmentNode): void {
@@ -57,9 +139,17 @@ function emitForward(emit: Emitter, node: SegmentNode): void {
   const results = tiles.map((tile, index) => {
     const { from, to, start } = tile;
     const scores = product(emit, own[index]!, rows(emit, keys, start, emit.ints([to])), 'b');
-    const apart = shared === 1 ? scores : emit.one('Reshape', [scores, emit.ints([batch, groups, to - from, shared, -1])]);
-    const softmax = emit.one('Softmax', [emit.one('Add', [apart, maskOf(emit, tile, window, length, shared)])]);
-    const probabilities = shared === 1 ? softmax : emit.one('Reshape', [softmax, emit.ints([batch, groups, (to - from) * shared, -1])]);
+    const apart =
+      shared === 1
+        ? scores
+        : emit.one('Reshape', [scores, emit.ints([batch, groups, to - from, shared, -1])]);
+    const softmax = emit.one('Softmax', [
+      emit.one('Add', [apart, maskOf(emit, tile, window, length, shared)]),
+    ]);
+    const probabilities =
+      shared === 1
+        ? softmax
+        : emit.one('Reshape', [softmax, emit.ints([batch, groups, (to - from) * shared, -1])]);
     const output = node.outputs[index + 1]!;
     if (emit.used(output)) emit.set(output, probabilities);
     return product(emit, probabilities, rows(emit, values, start, emit.ints([to])));
@@ -69,28 +159,48 @@ function emitForward(emit: Emitter, node: SegmentNode): void {
 
 function emitGradient(emit: Emitter, node: SegmentNode): void {
   const { shared } = node.attributes;
-  const [queries, keys, values, , result, gradient, ...probabilities] = emit.tensors(node.inputs) as [string, string, string, string, string, string, ...string[]];
+  const [queries, keys, values, , result, gradient, ...probabilities] = emit.tensors(
+    node.inputs,
+  ) as [string, string, string, string, string, string, ...string[]];
   const along = emit.one('ReduceSum', [emit.one('Mul', [gradient, result]), emit.ints([-1])]);
   const tiles = tilesOf(emit, node);
-  const [own, arriving, lengths] = [queries, gradient, along].map((x) => ofTiles(emit, x, tiles, shared)) as [readonly string[], readonly string[], readonly string[]];
+  const [own, arriving, lengths] = [queries, gradient, along].map((x) =>
+    ofTiles(emit, x, tiles, shared),
+  ) as [readonly string[], readonly string[], readonly string[]];
   const column = new Column(emit);
   const ofQueries = tiles.map((tile, index) => {
     const { to, start } = tile;
-    const byProbability = product(emit, arriving[index]!, rows(emit, values, start, emit.ints([to])), 'b');
-    const ofScores = emit.one('Mul', [probabilities[index]!, emit.one('Sub', [byProbability, lengths[index]!])]);
-    const [ofKeys, ofValues] = [product(emit, ofScores, own[index]!, 'a'), product(emit, probabilities[index]!, arriving[index]!, 'a')];
+    const byProbability = product(
+      emit,
+      arriving[index]!,
+      rows(emit, values, start, emit.ints([to])),
+      'b',
+    );
+    const ofScores = emit.one('Mul', [
+      probabilities[index]!,
+      emit.one('Sub', [byProbability, lengths[index]!]),
+    ]);
+    const [ofKeys, ofValues] = [
+      product(emit, ofScores, own[index]!, 'a'),
+      product(emit, probabilities[index]!, arriving[index]!, 'a'),
+    ];
     column.add(tile, joined(emit, [ofKeys, ofValues], 3));
     return product(emit, ofScores, rows(emit, keys, start, emit.ints([to])));
   });
   const width = node.inputs[1]!.shape[3]!;
-  const [ofKeys, ofValues] = emit.many('Split', [column.whole(), emit.ints([width, width])], 2, { attributes: { axis: 3 } }) as [string, string];
+  const [ofKeys, ofValues] = emit.many('Split', [column.whole(), emit.ints([width, width])], 2, {
+    attributes: { axis: 3 },
+  }) as [string, string];
   [joined(emit, ofQueries), ofKeys, ofValues].forEach((tensor, index) => {
     const output: Value = node.outputs[index]!;
     if (emit.used(output)) emit.set(output, tensor);
   });
 }
 
-/** The gradient of keys and values, side by side, that grows from tile to tile: those before a tile's start are final, those from there to the tile's first query get its share added. */
+/**
+ * The gradient of keys and values, side by side, that grows from tile to tile: those before a
+ * tile's start are final, those from there to the tile's first query get its share added.
+ */
 class Column {
   readonly #emit: Emitter;
   readonly #done: string[] = [];
@@ -103,11 +213,21 @@ class Column {
   /** `found`: for keys from the tile's start to its end. */
   add({ start, to }: Tile, found: string): void {
     const [emit, open] = [this.#emit, this.#open];
-    if (!open) { this.#open = { start, to, sum: found }; return; }
-    const [none, passed, kept] = [emit.ints([0]), emit.one('Sub', [start, open.start]), emit.one('Sub', [emit.ints([open.to]), start])];
+    if (!open) {
+      this.#open = { start, to, sum: found };
+      return;
+    }
+    const [none, passed, kept] = [
+      emit.ints([0]),
+      emit.one('Sub', [start, open.start]),
+      emit.one('Sub', [emit.ints([open.to]), start]),
+    ];
     const end = emit.ints([Number.MAX_SAFE_INTEGER]);
     this.#done.push(rows(emit, open.sum, none, passed));
-    const both = emit.one('Add', [rows(emit, open.sum, passed, end), rows(emit, found, none, kept)]);
+    const both = emit.one('Add', [
+      rows(emit, open.sum, passed, end),
+      rows(emit, found, none, kept),
+    ]);
     this.#open = { start, to, sum: joined(emit, [both, rows(emit, found, kept, end)]) };
   }
 

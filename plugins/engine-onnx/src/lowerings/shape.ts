@@ -11,48 +11,117 @@ function reduction(opType: string): LoweringEntry {
     const { axes, keepDims } = node.attributes;
     const [x] = emit.tensors(node.inputs) as [string];
     // No axes means "all" to ONNX and "none" to us.
-    emit.set(node.outputs[0]!, axes.length === 0 ? x : emit.one(opType, [x, emit.ints(axes)], { attributes: { keepdims: Number(keepDims) } }));
+    emit.set(
+      node.outputs[0]!,
+      axes.length === 0
+        ? x
+        : emit.one(opType, [x, emit.ints(axes)], { attributes: { keepdims: Number(keepDims) } }),
+    );
   });
 }
 
 /** Emits a Reshape. */
 export function reshapeTo(emit: Emitter, x: string, shape: Shape): string {
-  return emit.one('Reshape', [x, emit.target(shape)], shape.includes(0) ? { attributes: { allowzero: 1 } } : {});
+  return emit.one(
+    'Reshape',
+    [x, emit.target(shape)],
+    shape.includes(0) ? { attributes: { allowzero: 1 } } : {},
+  );
 }
 
-const set = <A extends Attributes>(emit: Emitter, node: Node<A>, tensor: string): void => emit.set(node.outputs[0]!, tensor);
+const set = <A extends Attributes>(emit: Emitter, node: Node<A>, tensor: string): void =>
+  emit.set(node.outputs[0]!, tensor);
 
 export const shape: Readonly<Record<string, LoweringEntry>> = {
-  reshape: entry<{ readonly shape: Shape }>((emit, node) => set(emit, node, reshapeTo(emit, emit.tensor(node.inputs[0]!), node.attributes.shape))),
+  reshape: entry<{ readonly shape: Shape }>((emit, node) =>
+    set(emit, node, reshapeTo(emit, emit.tensor(node.inputs[0]!), node.attributes.shape)),
+  ),
   transpose: entry<{ readonly permutation: readonly number[] }>((emit, node) => {
-    set(emit, node, emit.one('Transpose', emit.tensors(node.inputs), { attributes: { perm: node.attributes.permutation } }));
+    set(
+      emit,
+      node,
+      emit.one('Transpose', emit.tensors(node.inputs), {
+        attributes: { perm: node.attributes.permutation },
+      }),
+    );
   }),
-  // A Reshape costs nothing, and it waits for the shape that it is given: here with no sizes of each of the others in front.
+  // A Reshape costs nothing, and it waits for the shape that it is given: here with no sizes of
+  // each of the others in front.
   after: entry((emit, node) => {
     const [x, ...others] = emit.tensors(node.inputs) as [string, ...string[]];
-    const nothing = others.map((other) => emit.one('Shape', [other], { attributes: { start: 0, end: 0 } }));
-    set(emit, node, emit.one('Reshape', [x, emit.one('Concat', [...nothing, emit.ints(node.inputs[0]!.shape)], { attributes: { axis: 0 } })], node.inputs[0]!.shape.includes(0) ? { attributes: { allowzero: 1 } } : {}));
+    const nothing = others.map((other) =>
+      emit.one('Shape', [other], { attributes: { start: 0, end: 0 } }),
+    );
+    set(
+      emit,
+      node,
+      emit.one(
+        'Reshape',
+        [
+          x,
+          emit.one('Concat', [...nothing, emit.ints(node.inputs[0]!.shape)], {
+            attributes: { axis: 0 },
+          }),
+        ],
+        node.inputs[0]!.shape.includes(0) ? { attributes: { allowzero: 1 } } : {},
+      ),
+    );
   }),
-  slice: entry<{ readonly starts: readonly number[]; readonly ends: readonly number[] }>((emit, node) => {
-    const { starts, ends } = node.attributes;
-    const [x] = node.inputs;
-    const axes = starts.map((_, axis) => axis).filter((axis) => starts[axis] !== 0 || ends[axis] !== x!.shape[axis]);
-    const at = (bounds: readonly number[]): string => emit.ints(axes.map((axis) => bounds[axis]!));
-    set(emit, node, axes.length === 0 ? emit.tensor(x!) : emit.one('Slice', [emit.tensor(x!), at(starts), at(ends), emit.ints(axes)]));
-  }),
-  pad: entry<{ readonly before: readonly number[]; readonly after: readonly number[] }>((emit, node) => {
-    set(emit, node, emit.one('Pad', [emit.tensor(node.inputs[0]!), emit.ints([...node.attributes.before, ...node.attributes.after])]));
-  }),
+  slice: entry<{ readonly starts: readonly number[]; readonly ends: readonly number[] }>(
+    (emit, node) => {
+      const { starts, ends } = node.attributes;
+      const [x] = node.inputs;
+      const axes = starts
+        .map((_, axis) => axis)
+        .filter((axis) => starts[axis] !== 0 || ends[axis] !== x!.shape[axis]);
+      const at = (bounds: readonly number[]): string =>
+        emit.ints(axes.map((axis) => bounds[axis]!));
+      set(
+        emit,
+        node,
+        axes.length === 0
+          ? emit.tensor(x!)
+          : emit.one('Slice', [emit.tensor(x!), at(starts), at(ends), emit.ints(axes)]),
+      );
+    },
+  ),
+  pad: entry<{ readonly before: readonly number[]; readonly after: readonly number[] }>(
+    (emit, node) => {
+      set(
+        emit,
+        node,
+        emit.one('Pad', [
+          emit.tensor(node.inputs[0]!),
+          emit.ints([...node.attributes.before, ...node.attributes.after]),
+        ]),
+      );
+    },
+  ),
   concat: entry<{ readonly axis: number }>((emit, node) => {
-    set(emit, node, emit.one('Concat', emit.tensors(node.inputs), { attributes: { axis: node.attributes.axis } }));
+    set(
+      emit,
+      node,
+      emit.one('Concat', emit.tensors(node.inputs), { attributes: { axis: node.attributes.axis } }),
+    );
   }),
   broadcastTo: entry<{ readonly shape: Shape }>((emit, node) => {
-    set(emit, node, emit.one('Expand', [emit.tensor(node.inputs[0]!), emit.ints(node.attributes.shape)]));
+    set(
+      emit,
+      node,
+      emit.one('Expand', [emit.tensor(node.inputs[0]!), emit.ints(node.attributes.shape)]),
+    );
   }),
   cast: entry<{ readonly dtype: DType }>((emit, node) => {
     // A cast of a weight takes less time than keeping its result takes memory.
     const again = node.inputs[0]!.source.kind === 'weight';
-    set(emit, node, emit.one('Cast', emit.tensors(node.inputs), { attributes: { to: ELEMENT_TYPES[node.attributes.dtype] }, again }));
+    set(
+      emit,
+      node,
+      emit.one('Cast', emit.tensors(node.inputs), {
+        attributes: { to: ELEMENT_TYPES[node.attributes.dtype] },
+        again,
+      }),
+    );
   }),
   sum: reduction('ReduceSum'),
   max: reduction('ReduceMax'),

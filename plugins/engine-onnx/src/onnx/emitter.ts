@@ -1,8 +1,22 @@
-// Collects the ONNX nodes and initializers of one program. Lowerings write through it; tensors are names (strings) here.
-import { sizeOf, type DType, type Node, type Shape, type TypedArray, type Value } from '@lmflow/sdk/graph';
+// Collects the ONNX nodes and initializers of one program. Lowerings write through it; tensors are
+// names (strings) here.
+import {
+  sizeOf,
+  type DType,
+  type Node,
+  type Shape,
+  type TypedArray,
+  type Value,
+} from '@lmflow/sdk/graph';
 import { attributes, type AttributeValue } from './attributes.ts';
 import type { FreeSizes } from './free.ts';
-import { ELEMENT_TYPES, type GraphProto, type NodeProto, type TensorProto, type ValueInfoProto } from './schema.ts';
+import {
+  ELEMENT_TYPES,
+  type GraphProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from './schema.ts';
 
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
@@ -12,10 +26,19 @@ export interface NodeOptions {
   readonly again?: boolean;
 }
 
-/** A tensor that goes into a body or comes out of it. Sizes that change from one iteration to the next are names, or there is no shape at all. */
-export interface BodyTensor { readonly dtype: DType; readonly shape?: readonly (number | string)[] }
+/**
+ * A tensor that goes into a body or comes out of it. Sizes that change from one iteration to the
+ * next are names, or there is no shape at all.
+ */
+export interface BodyTensor {
+  readonly dtype: DType;
+  readonly shape?: readonly (number | string)[];
+}
 
-/** The body of a Loop or a Scan: `build` gets the names of the inputs and gives those of the outputs. It may read every tensor around it. */
+/**
+ * The body of a Loop or a Scan: `build` gets the names of the inputs and gives those of the
+ * outputs. It may read every tensor around it.
+ */
 export interface Body {
   readonly inputs: readonly BodyTensor[];
   readonly outputs: readonly BodyTensor[];
@@ -36,14 +59,23 @@ export class Emitter {
   #prefix = '';
   #count = 0;
 
-  /** `uses` counts the consumers of every live value, the program's outputs included; `free` says which sizes are known at run time only. */
-  constructor(uses: ReadonlyMap<Value, number>, { free, cpu = false }: { readonly free?: FreeSizes; readonly cpu?: boolean } = {}) {
+  /**
+   * `uses` counts the consumers of every live value, the program's outputs included; `free` says
+   * which sizes are known at run time only.
+   */
+  constructor(
+    uses: ReadonlyMap<Value, number>,
+    { free, cpu = false }: { readonly free?: FreeSizes; readonly cpu?: boolean } = {},
+  ) {
     this.uses = uses;
     this.#free = free;
     this.cpu = cpu;
   }
 
-  /** Everything emitted by `emit` is named after `name`, so that an error of the runtime leads back to it. */
+  /**
+   * Everything emitted by `emit` is named after `name`, so that an error of the runtime leads back
+   * to it.
+   */
   named(name: string, emit: () => void): void {
     this.#prefix = name;
     emit();
@@ -52,7 +84,9 @@ export class Emitter {
   /** The ONNX tensor that holds a value. */
   tensor(value: Value): string {
     const name = this.#tensors.get(value);
-    if (name === undefined) throw new Error(`no tensor holds value ${value.id}; lowerings must set every used output`);
+    if (name === undefined) {
+      throw new Error(`no tensor holds value ${value.id}; lowerings must set every used output`);
+    }
     return name;
   }
 
@@ -71,18 +105,34 @@ export class Emitter {
   }
 
   /**
-   * Emits a node and gives the names of its outputs; an empty input name means the optional input is absent. The same computation of the
-   * same tensors is emitted once, unless `options.again` asks for a second one.
+   * Emits a node and gives the names of its outputs; an empty input name means the optional input
+   * is absent. The same computation of the same tensors is emitted once, unless `options.again`
+   * asks for a second one.
    */
-  many(opType: string, input: readonly string[], outputs: number | readonly boolean[], options: NodeOptions = {}): string[] {
+  many(
+    opType: string,
+    input: readonly string[],
+    outputs: number | readonly boolean[],
+    options: NodeOptions = {},
+  ): string[] {
     const wanted = typeof outputs === 'number' ? new Array<boolean>(outputs).fill(true) : outputs;
-    const key = options.again ? undefined : JSON.stringify([opType, options.domain, input, wanted, options.attributes]);
+    const key = options.again
+      ? undefined
+      : JSON.stringify([opType, options.domain, input, wanted, options.attributes]);
     const known = key && this.#emitted.get(key);
     if (known) return known;
     const id = this.#count++;
-    const output = wanted.map((used, index) => (used ? `${this.#prefix}#${id}${index > 0 ? `.${index}` : ''}` : ''));
+    const output = wanted.map((used, index) =>
+      used ? `${this.#prefix}#${id}${index > 0 ? `.${index}` : ''}` : '',
+    );
     while (output.at(-1) === '') output.pop();
-    const node: NodeProto = { name: `${this.#prefix}#${id}`, opType, input: [...input], output, attribute: attributes(options.attributes ?? {}) };
+    const node: NodeProto = {
+      name: `${this.#prefix}#${id}`,
+      opType,
+      input: [...input],
+      output,
+      attribute: attributes(options.attributes ?? {}),
+    };
     if (options.domain) node.domain = options.domain;
     this.#nodes.push(node);
     if (key) this.#emitted.set(key, output);
@@ -94,7 +144,10 @@ export class Emitter {
     return this.#nodes;
   }
 
-  /** A body for the attribute of a node that is emitted next. Constants that it uses are the program's. */
+  /**
+   * A body for the attribute of a node that is emitted next. Constants that it uses are the
+   * program's.
+   */
   body({ inputs, outputs, build }: Body): GraphProto {
     const name = `${this.#prefix}#body${this.#count++}`;
     const [nodes, emitted] = [this.#nodes, this.#emitted];
@@ -103,10 +156,19 @@ export class Emitter {
     const results = build(...names);
     const node = [...this.#nodes];
     [this.#nodes, this.#emitted] = [nodes, emitted];
-    return { name, node, initializer: [], input: names.map((tensor, index) => info(tensor, inputs[index]!)), output: results.map((tensor, index) => info(tensor, outputs[index]!)) };
+    return {
+      name,
+      node,
+      initializer: [],
+      input: names.map((tensor, index) => info(tensor, inputs[index]!)),
+      output: results.map((tensor, index) => info(tensor, outputs[index]!)),
+    };
   }
 
-  /** Says that a kernel of this program is slow unless the runtime keeps weights in a layout of its own, whatever `engineOnnx.prepack` says. */
+  /**
+   * Says that a kernel of this program is slow unless the runtime keeps weights in a layout of its
+   * own, whatever `engineOnnx.prepack` says.
+   */
   needPrepacking(): void {
     this.#prepack = 'needed';
   }
@@ -148,9 +210,15 @@ export class Emitter {
     return this.constant(Float32Array.of(number), [], 'float32');
   }
 
-  /** An int64 list, as shapes, axes and bounds are given to ONNX. Free sizes among them are computed at run time. */
+  /**
+   * An int64 list, as shapes, axes and bounds are given to ONNX. Free sizes among them are computed
+   * at run time.
+   */
   ints(numbers: readonly number[]): string {
-    return this.#free?.list(this, numbers) ?? this.constant(BigInt64Array.from(numbers, BigInt), [numbers.length], 'int64');
+    return (
+      this.#free?.list(this, numbers) ??
+      this.constant(BigInt64Array.from(numbers, BigInt), [numbers.length], 'int64')
+    );
   }
 
   /** The shape to reshape to, where one free size can be left to the runtime. */
@@ -160,6 +228,11 @@ export class Emitter {
 }
 
 function info(name: string, { dtype, shape }: BodyTensor): ValueInfoProto {
-  const dim = shape?.map((size) => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }));
-  return { name, type: { tensorType: { elemType: ELEMENT_TYPES[dtype], ...(dim ? { shape: { dim } } : {}) } } };
+  const dim = shape?.map((size) =>
+    typeof size === 'number' ? { dimValue: size } : { dimParam: size },
+  );
+  return {
+    name,
+    type: { tensorType: { elemType: ELEMENT_TYPES[dtype], ...(dim ? { shape: { dim } } : {}) } },
+  };
 }

@@ -1,9 +1,13 @@
-// Sizes that are known at run time only. Programs have fixed shapes: a model for others is traced with stand-ins, primes larger than any other
-// size of it, and where a lowering writes a stand-in (or a product of some) down, the real size is computed instead.
+// Sizes that are known at run time only. Programs have fixed shapes: a model for others is traced
+// with stand-ins, primes larger than any other size of it, and where a lowering writes a stand-in
+// (or a product of some) down, the real size is computed instead.
 import type { AttributeProto, DimensionProto, NodeProto, TensorProto } from './schema.ts';
 import type { Emitter } from './emitter.ts';
 
-/** A size with a name. `stand` is the prime that stands for it; `input` and `axis` say where it is found at run time (or nowhere). */
+/**
+ * A size with a name. `stand` is the prime that stands for it; `input` and `axis` say where it is
+ * found at run time (or nowhere).
+ */
 export interface FreeSize {
   readonly name: string;
   readonly stand: number;
@@ -24,14 +28,23 @@ export class FreeSizes {
     return found ? { dimParam: found.name } : { dimValue: size };
   }
 
-  /** The numbers as an int64 tensor that is put together at run time, or undefined where none of them is free. */
+  /**
+   * The numbers as an int64 tensor that is put together at run time, or undefined where none of
+   * them is free.
+   */
   list(emit: Emitter, numbers: readonly number[]): string | undefined {
     if (!numbers.some((number) => this.#isFree(number))) return undefined;
     const parts: string[] = [];
     let fixed: number[] = [];
-    const flush = (): void => { if (fixed.length > 0) parts.push(emit.ints(fixed)); fixed = []; };
+    const flush = (): void => {
+      if (fixed.length > 0) parts.push(emit.ints(fixed));
+      fixed = [];
+    };
     for (const number of numbers) {
-      if (!this.#isFree(number)) { fixed.push(number); continue; }
+      if (!this.#isFree(number)) {
+        fixed.push(number);
+        continue;
+      }
       flush();
       parts.push(this.#product(emit, number));
     }
@@ -39,26 +52,47 @@ export class FreeSizes {
     return parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis: 0 } });
   }
 
-  /** A shape with -1 for one free size: one that cannot be found at run time, else a product, else the last. */
+  /**
+   * A shape with -1 for one free size: one that cannot be found at run time, else a product, else
+   * the last.
+   */
   leaveOne(shape: readonly number[]): readonly number[] {
     const free = shape.flatMap((size, axis) => (this.#isFree(size) ? [axis] : []));
     if (free.length === 0 || shape.includes(0)) return shape;
-    const rank = (axis: number): number => (this.#factors(shape[axis]!).some(({ input }) => input === undefined) ? 2 : this.#factors(shape[axis]!).length > 1 ? 1 : 0);
+    const rank = (axis: number): number =>
+      this.#factors(shape[axis]!).some(({ input }) => input === undefined)
+        ? 2
+        : this.#factors(shape[axis]!).length > 1
+          ? 1
+          : 0;
     const left = free.reduce((best, axis) => (rank(axis) >= rank(best) ? axis : best));
     return shape.map((size, axis) => (axis === left ? -1 : size));
   }
 
   /** The stand-ins that are still written down somewhere: what holds them, and the number. */
-  leftovers(nodes: readonly NodeProto[], initializers: readonly TensorProto[]): { readonly where: string; readonly number: number }[] {
+  leftovers(
+    nodes: readonly NodeProto[],
+    initializers: readonly TensorProto[],
+  ): { readonly where: string; readonly number: number }[] {
     const found: { where: string; number: number }[] = [];
-    const check = (where: string, numbers: readonly number[]): void => { for (const number of numbers) if (this.#isFree(number)) found.push({ where, number }); };
+    const check = (where: string, numbers: readonly number[]): void => {
+      for (const number of numbers) if (this.#isFree(number)) found.push({ where, number });
+    };
     for (const { name, dims, dataType, rawData } of initializers) {
       const reader = nodes.find(({ input }) => input.includes(name!))?.name ?? name!;
       check(reader, dims);
-      if (dataType === 7 && rawData) check(reader, Array.from(new BigInt64Array(rawData.slice().buffer), Number));
-      if (dataType === 6 && rawData) check(reader, Array.from(new Int32Array(rawData.slice().buffer)));
+      if (dataType === 7 && rawData) {
+        check(reader, Array.from(new BigInt64Array(rawData.slice().buffer), Number));
+      }
+      if (dataType === 6 && rawData) {
+        check(reader, Array.from(new Int32Array(rawData.slice().buffer)));
+      }
     }
-    for (const { name, attribute } of nodes) for (const { i, ints } of attribute as readonly AttributeProto[]) check(name, [...(i === undefined ? [] : [i]), ...(ints ?? [])]);
+    for (const { name, attribute } of nodes) {
+      for (const { i, ints } of attribute as readonly AttributeProto[]) {
+        check(name, [...(i === undefined ? [] : [i]), ...(ints ?? [])]);
+      }
+    }
     return found;
   }
 
@@ -74,8 +108,12 @@ export class FreeSizes {
     const factors = this.#factors(number);
     const fixed = factors.reduce((rest, { stand }) => rest / stand, number);
     const tensors = factors.map(({ name, input, axis }) => {
-      if (input === undefined) throw new Error(`the size "${name}" is not known at run time where it is needed`);
-      return emit.one('Gather', [emit.one('Shape', [input]), emit.ints([axis!])], { attributes: { axis: 0 } });
+      if (input === undefined) {
+        throw new Error(`the size "${name}" is not known at run time where it is needed`);
+      }
+      return emit.one('Gather', [emit.one('Shape', [input]), emit.ints([axis!])], {
+        attributes: { axis: 0 },
+      });
     });
     if (fixed !== 1) tensors.push(emit.ints([fixed]));
     return tensors.reduce((product, tensor) => emit.one('Mul', [product, tensor]));

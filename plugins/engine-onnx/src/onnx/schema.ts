@@ -1,10 +1,18 @@
-// The part of ONNX's protobuf schema that a tensor program needs, and its encoding with protobufjs. Field numbers are those of onnx.proto3.
+// The part of ONNX's protobuf schema that a tensor program needs, and its encoding with protobufjs.
+// Field numbers are those of onnx.proto3.
 import protobuf from 'protobufjs/light.js';
 import type { DType } from '@lmflow/sdk/graph';
 
 /** ONNX element types (TensorProto.DataType). */
 export const ELEMENT_TYPES: Readonly<Record<DType, number>> = {
-  float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16,
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  bfloat16: 16,
 };
 
 export interface TensorProto {
@@ -41,7 +49,9 @@ export interface NodeProto {
 /** A size, or the name of one that is known at run time only. */
 export type DimensionProto = { dimValue: number } | { dimParam: string };
 
-export interface TensorTypeProto { tensorType: { elemType: number; shape?: { dim: readonly DimensionProto[] } } }
+export interface TensorTypeProto {
+  tensorType: { elemType: number; shape?: { dim: readonly DimensionProto[] } };
+}
 
 export interface ValueInfoProto {
   name: string;
@@ -61,22 +71,45 @@ const one = (id: number, type: string): Field => ({ id, type });
 const many = (id: number, type: string): Field => ({ id, type, rule: 'repeated' });
 
 const messages = {
-  ModelProto: { irVersion: one(1, 'int64'), producerName: one(2, 'string'), graph: one(7, 'GraphProto'), opsetImport: many(8, 'OperatorSetIdProto') },
+  ModelProto: {
+    irVersion: one(1, 'int64'),
+    producerName: one(2, 'string'),
+    graph: one(7, 'GraphProto'),
+    opsetImport: many(8, 'OperatorSetIdProto'),
+  },
   OperatorSetIdProto: { domain: one(1, 'string'), version: one(2, 'int64') },
   GraphProto: {
-    node: many(1, 'NodeProto'), name: one(2, 'string'), initializer: many(5, 'TensorProto'),
-    input: many(11, 'ValueInfoProto'), output: many(12, 'ValueInfoProto'),
+    node: many(1, 'NodeProto'),
+    name: one(2, 'string'),
+    initializer: many(5, 'TensorProto'),
+    input: many(11, 'ValueInfoProto'),
+    output: many(12, 'ValueInfoProto'),
   },
   NodeProto: {
-    input: many(1, 'string'), output: many(2, 'string'), name: one(3, 'string'), opType: one(4, 'string'),
-    attribute: many(5, 'AttributeProto'), domain: one(7, 'string'),
+    input: many(1, 'string'),
+    output: many(2, 'string'),
+    name: one(3, 'string'),
+    opType: one(4, 'string'),
+    attribute: many(5, 'AttributeProto'),
+    domain: one(7, 'string'),
   },
   AttributeProto: {
-    name: one(1, 'string'), f: one(2, 'float'), i: one(3, 'int64'), s: one(4, 'bytes'), g: one(6, 'GraphProto'), floats: many(7, 'float'), ints: many(8, 'int64'), type: one(20, 'int32'),
+    name: one(1, 'string'),
+    f: one(2, 'float'),
+    i: one(3, 'int64'),
+    s: one(4, 'bytes'),
+    g: one(6, 'GraphProto'),
+    floats: many(7, 'float'),
+    ints: many(8, 'int64'),
+    type: one(20, 'int32'),
   },
   TensorProto: {
-    dims: many(1, 'int64'), dataType: one(2, 'int32'), name: one(8, 'string'), rawData: one(9, 'bytes'),
-    externalData: many(13, 'StringStringEntryProto'), dataLocation: one(14, 'int32'),
+    dims: many(1, 'int64'),
+    dataType: one(2, 'int32'),
+    name: one(8, 'string'),
+    rawData: one(9, 'bytes'),
+    externalData: many(13, 'StringStringEntryProto'),
+    dataLocation: one(14, 'int32'),
   },
   StringStringEntryProto: { key: one(1, 'string'), value: one(2, 'string') },
   ValueInfoProto: { name: one(1, 'string'), type: one(2, 'TypeProto') },
@@ -93,11 +126,20 @@ let modelType: protobuf.Type | undefined;
 
 /** Bytes of a ModelProto around `graph`. */
 export function encodeModel(graph: GraphProto): Uint8Array {
-  modelType ??= protobuf.Root.fromJSON({ nested: Object.fromEntries(Object.entries(messages).map(([name, fields]) => [name, { fields }])) }).lookupType('ModelProto');
-  return modelType.encode({
-    irVersion: IR_VERSION,
-    producerName: 'lmflow',
-    graph,
-    opsetImport: [{ domain: '', version: OPSET }, { domain: 'com.microsoft', version: 1 }],
-  }).finish();
+  modelType ??= protobuf.Root.fromJSON({
+    nested: Object.fromEntries(
+      Object.entries(messages).map(([name, fields]) => [name, { fields }]),
+    ),
+  }).lookupType('ModelProto');
+  return modelType
+    .encode({
+      irVersion: IR_VERSION,
+      producerName: 'lmflow',
+      graph,
+      opsetImport: [
+        { domain: '', version: OPSET },
+        { domain: 'com.microsoft', version: 1 },
+      ],
+    })
+    .finish();
 }

@@ -1,4 +1,5 @@
-// Clears up behind the lowerings, which know nothing of each other: a change of shape of a change of shape is one, and what nobody reads goes.
+// Clears up behind the lowerings, which know nothing of each other: a change of shape of a change
+// of shape is one, and what nobody reads goes.
 import type { NodeProto } from './schema.ts';
 
 /** The nodes that `outputs` need, in order. */

@@ -1,5 +1,5 @@
-// How the model names a weight's file. The runtime takes only relative locations that stay inside one folder, so that folder is the
-// root of the file system and locations are paths from there.
+// How the model names a weight's file. The runtime takes only relative locations that stay inside
+// one folder, so that folder is the root of the file system and locations are paths from there.
 import { statSync } from 'node:fs';
 import { parse, relative, resolve, sep } from 'node:path';
 import { BYTES, sizeOf, type FileWeight } from '@lmflow/sdk/graph';
@@ -7,11 +7,19 @@ import { weightUnreadable } from '../errors.ts';
 
 const rootOf = (path: string): string => parse(resolve(path)).root;
 
-/** The folder that external locations are relative to. Throws LMFLOW_ENGINE_WEIGHT_UNREADABLE where (on Windows) files are on several drives. */
+/**
+ * The folder that external locations are relative to. Throws LMFLOW_ENGINE_WEIGHT_UNREADABLE where
+ * (on Windows) files are on several drives.
+ */
 export function externalRoot(weights: readonly FileWeight[]): string {
   const roots = new Map(weights.map(({ path }) => [rootOf(path), path]));
   const [first = rootOf('.'), second] = roots.keys();
-  if (second !== undefined) throw weightUnreadable(roots.get(second)!, `one program's weights must be on one drive, and others are on ${first}; set engineOnnx.cacheDir to a folder on the model's drive`);
+  if (second !== undefined) {
+    throw weightUnreadable(
+      roots.get(second)!,
+      `one program's weights must be on one drive, and others are on ${first}; set engineOnnx.cacheDir to a folder on the model's drive`,
+    );
+  }
   return first;
 }
 
@@ -20,14 +28,19 @@ export function externalLocation(path: string): string {
   return relative(rootOf(path), resolve(path)).split(sep).join('/');
 }
 
-/** Checks that each file is there and long enough for its weights. Throws LMFLOW_ENGINE_WEIGHT_UNREADABLE. */
+/**
+ * Checks that each file is there and long enough for its weights. Throws
+ * LMFLOW_ENGINE_WEIGHT_UNREADABLE.
+ */
 export function checkFiles(weights: Iterable<FileWeight>): void {
   const sizes = new Map<string, number>();
   for (const { path, offset, shape, dtype } of weights) {
     const size = sizes.get(path) ?? fileFacts(path).size;
     sizes.set(path, size);
     const end = offset + sizeOf(shape) * BYTES[dtype];
-    if (end > size) throw weightUnreadable(path, `it has ${size} bytes, and a weight ends at byte ${end}`);
+    if (end > size) {
+      throw weightUnreadable(path, `it has ${size} bytes, and a weight ends at byte ${end}`);
+    }
   }
 }
 

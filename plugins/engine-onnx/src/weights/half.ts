@@ -1,5 +1,6 @@
-// Frozen 16-bit weights as float32 files: converted once, mapped by every session, shared through the page cache.
-// The runtime would otherwise fold their Cast into a private float32 copy in each session.
+// Frozen 16-bit weights as float32 files: converted once, mapped by every session, shared through
+// the page cache. The runtime would otherwise fold their Cast into a private float32 copy in each
+// session.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
@@ -16,7 +17,10 @@ export interface HalfOptions {
   readonly cacheDir?: string | undefined;
 }
 
-interface Conversion { readonly from: FileWeight; readonly to: string }
+interface Conversion {
+  readonly from: FileWeight;
+  readonly to: string;
+}
 
 /** Bytes of 16-bit numbers converted at a time. */
 const PIECE = 4 << 20;
@@ -33,12 +37,31 @@ export class HalfWeights {
     this.#log = log;
   }
 
-  /** The float32 file of a 16-bit weight, written by `convert()`; undefined where the weight stays as it is. */
+  /**
+   * The float32 file of a 16-bit weight, written by `convert()`; undefined where the weight stays
+   * as it is.
+   */
   widened(weight: WeightSource): FileWeight | undefined {
-    if (this.#options.halfWeights !== 'cached' || weight.kind !== 'file' || !/^b?float16$/.test(weight.dtype)) return undefined;
-    const to = join(this.#folder(weight.path), `${weight.offset}-${weight.byteLength}-${weight.dtype}.f32`);
+    if (
+      this.#options.halfWeights !== 'cached' ||
+      weight.kind !== 'file' ||
+      !/^b?float16$/.test(weight.dtype)
+    ) {
+      return undefined;
+    }
+    const to = join(
+      this.#folder(weight.path),
+      `${weight.offset}-${weight.byteLength}-${weight.dtype}.f32`,
+    );
     if (!existsSync(to)) this.#pending.set(to, { from: weight, to });
-    return { kind: 'file', path: to, offset: 0, byteLength: sizeOf(weight.shape) * 4, dtype: 'float32', shape: weight.shape };
+    return {
+      kind: 'file',
+      path: to,
+      offset: 0,
+      byteLength: sizeOf(weight.shape) * 4,
+      dtype: 'float32',
+      shape: weight.shape,
+    };
   }
 
   /** Writes the float32 files that are not there yet. Throws LMFLOW_ENGINE_WEIGHT_UNREADABLE. */
@@ -46,7 +69,9 @@ export class HalfWeights {
     const conversions = [...this.#pending.values()];
     if (conversions.length === 0) return;
     const bytes = conversions.reduce((total, { from }) => total + 2 * from.byteLength, 0);
-    this.#log?.info(`Converting ${conversions.length} 16-bit weights to float32, once (${(bytes / 1e6).toFixed(0)} MB in ${dirname(dirname(conversions[0]!.to))})`);
+    this.#log?.info(
+      `Converting ${conversions.length} 16-bit weights to float32, once (${(bytes / 1e6).toFixed(0)} MB in ${dirname(dirname(conversions[0]!.to))})`,
+    );
     for (const conversion of conversions) await widenInto(conversion);
     this.#pending.clear();
   }
@@ -56,7 +81,10 @@ export class HalfWeights {
     const known = this.#folders.get(path);
     if (known) return known;
     const { size, mtimeMs } = fileFacts(path);
-    const key = createHash('sha256').update(`${resolve(path)}\0${size}\0${mtimeMs}`).digest('hex').slice(0, 32);
+    const key = createHash('sha256')
+      .update(`${resolve(path)}\0${size}\0${mtimeMs}`)
+      .digest('hex')
+      .slice(0, 32);
     const folder = join(cacheRoot(this.#options.cacheDir), key);
     this.#folders.set(path, folder);
     return folder;
@@ -64,7 +92,10 @@ export class HalfWeights {
 }
 
 function cacheRoot(configured: string | undefined): string {
-  return configured ?? join(process.env['LMFLOW_CACHE'] ?? join(homedir(), '.cache', 'lmflow'), 'weights');
+  return (
+    configured ??
+    join(process.env['LMFLOW_CACHE'] ?? join(homedir(), '.cache', 'lmflow'), 'weights')
+  );
 }
 
 /** Writes aside and renames, so that a reader never sees a half file and two writers do no harm. */
@@ -86,14 +117,25 @@ async function widenInto({ from, to }: Conversion): Promise<void> {
   }
 }
 
-async function widen(source: FileHandle, target: FileHandle, { offset, byteLength, dtype }: FileWeight): Promise<void> {
+async function widen(
+  source: FileHandle,
+  target: FileHandle,
+  { offset, byteLength, dtype }: FileWeight,
+): Promise<void> {
   const convert = dtype === 'bfloat16' ? fromBfloat16 : fromFloat16;
   const halves = new Uint16Array(PIECE / 2);
   const singles = new Float32Array(PIECE / 2);
   for (let done = 0; done < byteLength; done += PIECE) {
     const length = Math.min(PIECE, byteLength - done);
-    const { bytesRead } = await source.read(new Uint8Array(halves.buffer, 0, length), 0, length, offset + done);
-    if (bytesRead !== length) throw new Error(`the file ends inside a weight at byte ${offset + done + bytesRead}`);
+    const { bytesRead } = await source.read(
+      new Uint8Array(halves.buffer, 0, length),
+      0,
+      length,
+      offset + done,
+    );
+    if (bytesRead !== length) {
+      throw new Error(`the file ends inside a weight at byte ${offset + done + bytesRead}`);
+    }
     convert(halves.subarray(0, length / 2), singles);
     await target.write(new Uint8Array(singles.buffer, 0, length * 2));
   }

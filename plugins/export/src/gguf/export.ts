@@ -1,4 +1,5 @@
-// A model as one GGUF file: metadata, tokenizer, and every tensor under llama.cpp's name, in its layout and in the type asked for.
+// A model as one GGUF file: metadata, tokenizer, and every tensor under llama.cpp's name, in its
+// layout and in the type asked for.
 import type { Logger, Model } from '@lmflow/sdk';
 import { checkRange, readMerged, turned } from '../weights.ts';
 import { ggufFamilyOf, tensorName, type GgufFamily } from './families.ts';
@@ -16,8 +17,14 @@ export interface GgufRequest {
   readonly signal: AbortSignal;
 }
 
-/** Writes the file (the adapter merged, where the model has one); gives its size in bytes. Throws LMFLOW_GGUF_* before anything is written. */
-export async function exportGguf(model: Model, { path, name, quantization, log, signal }: GgufRequest): Promise<number> {
+/**
+ * Writes the file (the adapter merged, where the model has one); gives its size in bytes. Throws
+ * LMFLOW_GGUF_* before anything is written.
+ */
+export async function exportGguf(
+  model: Model,
+  { path, name, quantization, log, signal }: GgufRequest,
+): Promise<number> {
   const family = ggufFamilyOf(model);
   const metadata = new Map<string, Scalar | List>([
     ['general.architecture', text(family.architecture)],
@@ -26,16 +33,29 @@ export async function exportGguf(model: Model, { path, name, quantization, log, 
     ['general.file_type', uint32(fileTypeOf(quantization))],
     ['general.quantization_version', uint32(2)],
     ...hyperparameters(model, family),
-    ...await tokenizerKeys(model, log),
+    ...(await tokenizerKeys(model, log)),
   ]);
   const { tensors, fallbacks } = describe(model, family, quantization, signal);
-  if (fallbacks > 0) log.warn(`${fallbacks} of ${tensors.length} tensors keep more bits than ${quantization}: their rows are no whole number of its blocks`);
+  if (fallbacks > 0) {
+    log.warn(
+      `${fallbacks} of ${tensors.length} tensors keep more bits than ${quantization}: their rows are no whole number of its blocks`,
+    );
+  }
   const context = contextLength(model);
-  if (context < model.architecture.maxPositions) log.warn(`the file says a context of ${context} tokens, the model's sliding window: llama.cpp has none for ${family.architecture}, and beyond it results would differ`);
+  if (context < model.architecture.maxPositions) {
+    log.warn(
+      `the file says a context of ${context} tokens, the model's sliding window: llama.cpp has none for ${family.architecture}, and beyond it results would differ`,
+    );
+  }
   return writeGguf(path, metadata, tensors);
 }
 
-function describe(model: Model, family: GgufFamily, quantization: Quantization, signal: AbortSignal): { readonly tensors: GgufTensor[]; readonly fallbacks: number } {
+function describe(
+  model: Model,
+  family: GgufFamily,
+  quantization: Quantization,
+  signal: AbortSignal,
+): { readonly tensors: GgufTensor[]; readonly fallbacks: number } {
   const { numLayers, tiedEmbeddings } = model.architecture;
   const linears = new Map(model.linears.map((layer) => [layer.weight, layer]));
   let fallbacks = 0;
@@ -43,23 +63,40 @@ function describe(model: Model, family: GgufFamily, quantization: Quantization, 
     const { name, module, layer } = tensorName(model, family, source);
     const transposed = linears.get(source)?.layout === 'in-out';
     const shape = transposed ? [...stored].reverse() : [...stored];
-    const chosen = typeFor(quantization, roleOf(module, shape, tiedEmbeddings), shape.at(-1)!, layer, numLayers);
+    const chosen = typeFor(
+      quantization,
+      roleOf(module, shape, tiedEmbeddings),
+      shape.at(-1)!,
+      layer,
+      numLayers,
+    );
     if (chosen.type !== chosen.wanted) fallbacks += 1;
     const type = TENSOR_TYPES[chosen.type];
     return {
-      name, shape, type,
+      name,
+      shape,
+      type,
       async data() {
         signal.throwIfAborted();
         let numbers = await readMerged(model, source);
         if (transposed) numbers = turned(numbers, linears.get(source)!);
-        if (family.interleaved && (module === 'attn_q' || module === 'attn_k')) numbers = interleave(numbers, model.architecture.headDim, shape[0]!);
+        if (family.interleaved && (module === 'attn_q' || module === 'attn_k')) {
+          numbers = interleave(numbers, model.architecture.headDim, shape[0]!);
+        }
         if (chosen.type !== 'F32') checkRange(name, numbers);
         return type.encode(numbers);
       },
     };
   });
   const factors = ropeFactors(model);
-  if (factors) tensors.push({ name: 'rope_freqs.weight', shape: [factors.length], type: TENSOR_TYPES.F32, data: async () => TENSOR_TYPES.F32.encode(factors) });
+  if (factors) {
+    tensors.push({
+      name: 'rope_freqs.weight',
+      shape: [factors.length],
+      type: TENSOR_TYPES.F32,
+      data: async () => TENSOR_TYPES.F32.encode(factors),
+    });
+  }
   return { tensors, fallbacks };
 }
 
@@ -70,7 +107,9 @@ function roleOf(module: string, shape: readonly number[], tied: boolean): Tensor
   return ['attn_v', 'attn_qkv', 'ffn_down'].includes(module) ? 'values' : 'matrix';
 }
 
-/** Rows of each head from halves (i, i + D/2) to pairs (2i, 2i + 1); a bias is rows of one number. */
+/**
+ * Rows of each head from halves (i, i + D/2) to pairs (2i, 2i + 1); a bias is rows of one number.
+ */
 function interleave(numbers: Float32Array, headDim: number, rows: number): Float32Array {
   const width = numbers.length / rows;
   const result = new Float32Array(numbers.length);

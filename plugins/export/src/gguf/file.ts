@@ -1,5 +1,6 @@
-// The GGUF container, version 3: header, typed metadata, tensor descriptions, aligned data. It knows nothing of models.
-// Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. Written aside, tensor by tensor, and renamed.
+// The GGUF container, version 3: header, typed metadata, tensor descriptions, aligned data. It
+// knows nothing of models. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
+// Written aside, tensor by tensor, and renamed.
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import type { TensorType } from './types.ts';
 
@@ -7,8 +8,13 @@ import type { TensorType } from './types.ts';
 const TYPES = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8 } as const;
 const ARRAY = 9;
 
-export type Scalar = { readonly type: 'uint32' | 'int32' | 'float32'; readonly value: number } | { readonly type: 'bool'; readonly value: boolean } | { readonly type: 'string'; readonly value: string };
-export type List = { readonly list: 'int32' | 'float32' | 'uint32'; readonly values: ArrayLike<number> } | { readonly list: 'string'; readonly values: readonly string[] };
+export type Scalar =
+  | { readonly type: 'uint32' | 'int32' | 'float32'; readonly value: number }
+  | { readonly type: 'bool'; readonly value: boolean }
+  | { readonly type: 'string'; readonly value: string };
+export type List =
+  | { readonly list: 'int32' | 'float32' | 'uint32'; readonly values: ArrayLike<number> }
+  | { readonly list: 'string'; readonly values: readonly string[] };
 export type Metadata = ReadonlyMap<string, Scalar | List>;
 
 export const uint32 = (value: number): Scalar => ({ type: 'uint32', value });
@@ -16,7 +22,10 @@ export const float32 = (value: number): Scalar => ({ type: 'float32', value });
 export const bool = (value: boolean): Scalar => ({ type: 'bool', value });
 export const text = (value: string): Scalar => ({ type: 'string', value });
 
-/** A tensor of the file; `shape` is row-major as everywhere here (the file has it the other way round). */
+/**
+ * A tensor of the file; `shape` is row-major as everywhere here (the file has it the other way
+ * round).
+ */
 export interface GgufTensor {
   readonly name: string;
   readonly shape: readonly number[];
@@ -34,14 +43,20 @@ export function byteLength({ shape, type }: Pick<GgufTensor, 'shape' | 'type'>):
 }
 
 /** Writes the file; gives its size in bytes. */
-export async function writeGguf(path: string, metadata: Metadata, tensors: readonly GgufTensor[]): Promise<number> {
+export async function writeGguf(
+  path: string,
+  metadata: Metadata,
+  tensors: readonly GgufTensor[],
+): Promise<number> {
   const aside = `${path}.${process.pid}.part`;
   const handle = await open(aside, 'w');
   try {
     let size = await write(handle, header(metadata, tensors));
     for (const tensor of tensors) {
       const data = await tensor.data();
-      if (data.length !== byteLength(tensor)) throw new Error(`${tensor.name}: ${data.length} bytes for ${byteLength(tensor)}`);
+      if (data.length !== byteLength(tensor)) {
+        throw new Error(`${tensor.name}: ${data.length} bytes for ${byteLength(tensor)}`);
+      }
       size += await write(handle, data);
       size += await write(handle, new Uint8Array(aligned(data.length) - data.length));
     }
@@ -68,7 +83,9 @@ function header(metadata: Metadata, tensors: readonly GgufTensor[]): Uint8Array 
       bytes.number('uint32', ARRAY);
       bytes.number('uint32', TYPES[value.list]);
       bytes.long(value.values.length);
-      for (let index = 0; index < value.values.length; index++) bytes.scalar({ type: value.list, value: value.values[index] } as Scalar);
+      for (let index = 0; index < value.values.length; index++) {
+        bytes.scalar({ type: value.list, value: value.values[index] } as Scalar);
+      }
     } else {
       bytes.number('uint32', TYPES[value.type]);
       bytes.scalar(value);
@@ -143,6 +160,8 @@ class Bytes {
 const CHUNK = 1 << 26;
 
 async function write(handle: FileHandle, bytes: Uint8Array): Promise<number> {
-  for (let done = 0; done < bytes.length;) done += (await handle.write(bytes, done, Math.min(CHUNK, bytes.length - done))).bytesWritten;
+  for (let done = 0; done < bytes.length;) {
+    done += (await handle.write(bytes, done, Math.min(CHUNK, bytes.length - done))).bytesWritten;
+  }
   return bytes.length;
 }

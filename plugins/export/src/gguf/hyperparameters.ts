@@ -4,8 +4,13 @@ import type { Model } from '@lmflow/sdk';
 import { float32, text, uint32, type List, type Scalar } from './file.ts';
 import type { GgufFamily } from './families.ts';
 
-/** Longest context that llama.cpp computes as the model means it: it attends to all tokens before, so not beyond a sliding window. */
-export function contextLength({ architecture: { maxPositions, window, layerWindows } }: Model): number {
+/**
+ * Longest context that llama.cpp computes as the model means it: it attends to all tokens before,
+ * so not beyond a sliding window.
+ */
+export function contextLength({
+  architecture: { maxPositions, window, layerWindows },
+}: Model): number {
   const windows = [...(layerWindows ?? []), window].filter((size) => size !== undefined);
   return Math.min(maxPositions, ...windows);
 }
@@ -14,7 +19,9 @@ export function contextLength({ architecture: { maxPositions, window, layerWindo
 export function hyperparameters(model: Model, family: GgufFamily): Map<string, Scalar | List> {
   const { architecture } = model;
   const keys = new Map<string, Scalar | List>();
-  const set = (key: string, value: Scalar): void => { keys.set(`${family.architecture}.${key}`, value); };
+  const set = (key: string, value: Scalar): void => {
+    keys.set(`${family.architecture}.${key}`, value);
+  };
   set('block_count', uint32(architecture.numLayers));
   set('context_length', uint32(contextLength(model)));
   set('embedding_length', uint32(architecture.hiddenSize));
@@ -22,14 +29,21 @@ export function hyperparameters(model: Model, family: GgufFamily): Map<string, S
   set('vocab_size', uint32(architecture.vocabularySize));
   set('attention.head_count', uint32(architecture.numHeads));
   set('attention.head_count_kv', uint32(architecture.numKeyValueHeads));
-  set(family.norm === 'rms' ? 'attention.layer_norm_rms_epsilon' : 'attention.layer_norm_epsilon', float32(architecture.normEpsilon));
+  set(
+    family.norm === 'rms' ? 'attention.layer_norm_rms_epsilon' : 'attention.layer_norm_epsilon',
+    float32(architecture.normEpsilon),
+  );
   const { rope } = architecture;
   if (!rope) return keys;
   set('attention.key_length', uint32(architecture.headDim));
   set('attention.value_length', uint32(architecture.headDim));
   set('rope.dimension_count', uint32(rope.dimensions));
   set('rope.freq_base', float32(rope.theta));
-  const { type, factor, original_max_position_embeddings: original } = rope.scaling as { type: string; factor?: number; original_max_position_embeddings?: number };
+  const {
+    type,
+    factor,
+    original_max_position_embeddings: original,
+  } = rope.scaling as { type: string; factor?: number; original_max_position_embeddings?: number };
   if (type !== 'linear' && type !== 'yarn') return keys;
   set('rope.scaling.type', text(type));
   set('rope.scaling.factor', float32(factor!));
@@ -38,7 +52,9 @@ export function hyperparameters(model: Model, family: GgufFamily): Map<string, S
 }
 
 /** What each frequency is divided by (rope_freqs.weight), for Llama 3's scaling. */
-export function ropeFactors({ architecture: { rope, maxPositions } }: Model): Float32Array | undefined {
+export function ropeFactors({
+  architecture: { rope, maxPositions },
+}: Model): Float32Array | undefined {
   if (rope?.scaling.type !== 'llama3') return undefined;
   const lengths = { length: maxPositions, maxPositions };
   const plain = ropeFrequencies({ ...rope, scaling: { type: 'default' } }, lengths).inverse;

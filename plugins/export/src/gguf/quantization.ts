@@ -1,4 +1,5 @@
-// Which tensor type each tensor gets under a --quantization, the way llama.cpp mixes them: more bits for what hurts most.
+// Which tensor type each tensor gets under a --quantization, the way llama.cpp mixes them: more
+// bits for what hurts most.
 import type { TensorTypeName } from './types.ts';
 import { TENSOR_TYPES } from './types.ts';
 
@@ -28,11 +29,25 @@ export const fileTypeOf = (quantization: Quantization): number => MIXES[quantiza
 /** What a tensor is to the computation. */
 export type TensorRole = 'vector' | 'positions' | 'matrix' | 'head' | 'values';
 
-/** The type of one tensor; `wanted` is what it would have had if its rows were long enough for the blocks. */
-export function typeFor(quantization: Quantization, role: TensorRole, rowLength: number, layer: number | undefined, layers: number): { readonly type: TensorTypeName; readonly wanted: TensorTypeName } {
+/**
+ * The type of one tensor; `wanted` is what it would have had if its rows were long enough for the
+ * blocks.
+ */
+export function typeFor(
+  quantization: Quantization,
+  role: TensorRole,
+  rowLength: number,
+  layer: number | undefined,
+  layers: number,
+): { readonly type: TensorTypeName; readonly wanted: TensorTypeName } {
   const mix = MIXES[quantization];
   if (role === 'vector' || role === 'positions') return { type: 'F32', wanted: 'F32' };
-  const wanted = role === 'head' ? mix.head : role === 'values' && mix.sensitive !== undefined && keepsMore(layer!, layers) ? mix.sensitive : mix.matrices;
+  const wanted =
+    role === 'head'
+      ? mix.head
+      : role === 'values' && mix.sensitive !== undefined && keepsMore(layer!, layers)
+        ? mix.sensitive
+        : mix.matrices;
   const fits = (name: TensorTypeName): boolean => rowLength % TENSOR_TYPES[name].block === 0;
   return { wanted, type: fits(wanted) ? wanted : fits('Q8_0') ? 'Q8_0' : 'F16' };
 }

@@ -1,4 +1,5 @@
-// The tensor types that are written: how many numbers make a block, its bytes, and the encoder. Which tensor gets which: see quantization.ts.
+// The tensor types that are written: how many numbers make a block, its bytes, and the encoder.
+// Which tensor gets which: see quantization.ts.
 import { toFloat16 } from '@lmflow/sdk/formats';
 import { encodeQ4K, encodeQ6K } from './blocks/k.ts';
 import { encodeQ40, encodeQ80 } from './blocks/simple.ts';
@@ -14,7 +15,8 @@ export interface TensorType {
   encode(numbers: Float32Array): Uint8Array;
 }
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength);
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 export const TENSOR_TYPES = {
   F32: { name: 'F32', id: 0, block: 1, bytes: 4, encode: bytesOf },

@@ -1,4 +1,5 @@
-// The numbers of an exported model in files beside it (model.onnx_data, model.onnx_data_1, ...), written one tensor at a time.
+// The numbers of an exported model in files beside it (model.onnx_data, model.onnx_data_1, ...),
+// written one tensor at a time.
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BYTES, sizeOf } from '@lmflow/sdk/graph';
@@ -36,7 +37,12 @@ export function layOut(tensors: readonly PortableTensor[], model: string, limit:
 }
 
 /** Writes the files; `read` gives a tensor's bytes. */
-export async function writeData(directory: string, tensors: readonly PortableTensor[], { places, files }: Layout, read: (tensor: PortableTensor) => Promise<Uint8Array>): Promise<void> {
+export async function writeData(
+  directory: string,
+  tensors: readonly PortableTensor[],
+  { places, files }: Layout,
+  read: (tensor: PortableTensor) => Promise<Uint8Array>,
+): Promise<void> {
   for (const name of files) {
     const file = await open(join(directory, name), 'wx');
     try {
@@ -44,8 +50,19 @@ export async function writeData(directory: string, tensors: readonly PortableTen
         const place = places.get(tensor.name);
         if (place?.location !== name) continue;
         const bytes = await read(tensor);
-        if (bytes.byteLength !== place.length) throw new Error(`${tensor.name} has ${bytes.byteLength} bytes, not ${place.length}`);
-        for (let written = 0; written < bytes.byteLength;) written += (await file.write(bytes, written, Math.min(bytes.byteLength - written, 1 << 30), place.offset + written)).bytesWritten;
+        if (bytes.byteLength !== place.length) {
+          throw new Error(`${tensor.name} has ${bytes.byteLength} bytes, not ${place.length}`);
+        }
+        for (let written = 0; written < bytes.byteLength;) {
+          written += (
+            await file.write(
+              bytes,
+              written,
+              Math.min(bytes.byteLength - written, 1 << 30),
+              place.offset + written,
+            )
+          ).bytesWritten;
+        }
       }
     } finally {
       await file.close();

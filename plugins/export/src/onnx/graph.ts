@@ -1,11 +1,26 @@
-// One step of a decoder as other programs run it, traced with the model's own building functions: token ids, mask, positions and the keys and
-// values of the tokens before go in; logits and keys and values of all tokens come out. Only attention is wrapped.
+// One step of a decoder as other programs run it, traced with the model's own building functions:
+// token ids, mask, positions and the keys and values of the tokens before go in; logits and keys
+// and values of all tokens come out. Only attention is wrapped.
 import { forward, type BuildingFunctions, type Model, type Trace } from '@lmflow/sdk';
-import { add, cast, Graph, greater, HIDDEN, lessOrEqual, logicalAnd, reshape, where, type Value } from '@lmflow/sdk/graph';
+import {
+  add,
+  cast,
+  Graph,
+  greater,
+  HIDDEN,
+  lessOrEqual,
+  logicalAnd,
+  reshape,
+  where,
+  type Value,
+} from '@lmflow/sdk/graph';
 import type { FreeSize } from '@lmflow/plugin-engine-onnx';
 import { carriedAttention, lastRows, places } from './ops.ts';
 
-/** Sizes of a trace; `total` is past + length, `kept` the tokens of a sequence whose logits are computed. */
+/**
+ * Sizes of a trace; `total` is past + length, `kept` the tokens of a sequence whose logits are
+ * computed.
+ */
 export interface Sizes {
   readonly batch: number;
   readonly length: number;
@@ -39,32 +54,65 @@ export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Gr
   const biasOf = biases(graph, mask, sizes);
   const present: [string, Value][] = [];
   const attention: BuildingFunctions['attention'] = (_trace, { q, k, v, layer, window }) => {
-    const before = (name: string): Value => graph.input(name, 'float32', [batch, numKeyValueHeads, past, headDim]);
-    const [seen, keys, values] = carriedAttention({ q, k, v, keys: before(keysOf(layer)), values: before(valuesOf(layer)), bias: biasOf(window) });
+    const before = (name: string): Value =>
+      graph.input(name, 'float32', [batch, numKeyValueHeads, past, headDim]);
+    const [seen, keys, values] = carriedAttention({
+      q,
+      k,
+      v,
+      keys: before(keysOf(layer)),
+      values: before(valuesOf(layer)),
+      bias: biasOf(window),
+    });
     present.push([`present.${layer}.key`, keys!], [`present.${layer}.value`, values!]);
     return seen!;
   };
   const trace: Trace = {
-    graph, model: { ...model, build: { ...model.build, attention } }, batchSize: batch, length, contextLength, mode: 'inference', positions,
-    input: (name) => { if (name === 'inputIds') return ids; throw new Error(`an exported model has no input "${name}"`); },
-    dropoutMask: () => { throw new Error('there is no dropout in inference'); },
+    graph,
+    model: { ...model, build: { ...model.build, attention } },
+    batchSize: batch,
+    length,
+    contextLength,
+    mode: 'inference',
+    positions,
+    input: (name) => {
+      if (name === 'inputIds') return ids;
+      throw new Error(`an exported model has no input "${name}"`);
+    },
+    dropoutMask: () => {
+      throw new Error('there is no dropout in inference');
+    },
   };
   const { hidden, weight } = forward(trace);
-  const rows = reshape(lastRows(reshape(hidden, [batch, length, hiddenSize]), count, kept), [batch * kept, hiddenSize]);
-  graph.output('logits', reshape(model.build.logits(trace, { hidden: rows, weight }), [batch, kept, vocabularySize]));
+  const rows = reshape(lastRows(reshape(hidden, [batch, length, hiddenSize]), count, kept), [
+    batch * kept,
+    hiddenSize,
+  ]);
+  graph.output(
+    'logits',
+    reshape(model.build.logits(trace, { hidden: rows, weight }), [batch, kept, vocabularySize]),
+  );
   for (const [name, value] of present) graph.output(name, value);
   return graph;
 }
 
-/** What is added to the scores of each window's layers, [batch, 1, length, past + length]: the mask, and that nobody looks ahead. */
-function biases(graph: Graph, mask: Value, { batch, length, past }: Sizes): (window: number | undefined) => Value {
+/**
+ * What is added to the scores of each window's layers, [batch, 1, length, past + length]: the mask,
+ * and that nobody looks ahead.
+ */
+function biases(
+  graph: Graph,
+  mask: Value,
+  { batch, length, past }: Sizes,
+): (window: number | undefined) => Value {
   const total = past + length;
   const known = new Map<number | undefined, Value>();
   const build = (window: number | undefined): Value => {
     const keys = reshape(places(graph, { from: 0, to: total }), [1, 1, 1, total]);
     const queries = reshape(places(graph, { from: past, to: total }), [1, 1, length, 1]);
     const causal = lessOrEqual(keys, queries);
-    const near = window === undefined ? causal : logicalAnd(causal, greater(keys, add(queries, -window)));
+    const near =
+      window === undefined ? causal : logicalAnd(causal, greater(keys, add(queries, -window)));
     const filled = reshape(greater(cast(mask, 'int32'), 0), [batch, 1, 1, total]);
     return where(logicalAnd(near, filled), 0, HIDDEN);
   };

@@ -1,4 +1,5 @@
-// The ONNX of the export's own ops: ONNX Runtime's GroupQueryAttention, as the models that transformers.js runs have it, and a few standard nodes.
+// The ONNX of the export's own ops: ONNX Runtime's GroupQueryAttention, as the models that
+// transformers.js runs have it, and a few standard nodes.
 import type { Emitter, Lowering, Lowerings } from '@lmflow/plugin-engine-onnx';
 import { blockProductOp, lowerBlockProduct } from './blocks.ts';
 import { carriedAttentionOp, lastRowsOp, placesOp, type PlacesAttributes } from './ops.ts';
@@ -9,19 +10,46 @@ const INT32 = 6;
 const END = 2 ** 31 - 1;
 
 const scalar = (emit: Emitter, size: number): string => emit.one('Squeeze', [emit.ints([size])]);
-const int32 = (emit: Emitter, tensor: string): string => emit.one('Cast', [tensor], { attributes: { to: INT32 } });
+const int32 = (emit: Emitter, tensor: string): string =>
+  emit.one('Cast', [tensor], { attributes: { to: INT32 } });
 
 const attention: Lowering = (emit, node) => {
   const [q, k, v, keys, values, bias] = node.inputs;
   const [batch, length, heads, width] = q!.shape as [number, number, number, number];
   const groups = k!.shape[2]!;
-  const rows = (x: typeof q, count: number): string => emit.one('Reshape', [emit.tensor(x!), emit.target([batch, length, count * width])]);
+  const rows = (x: typeof q, count: number): string =>
+    emit.one('Reshape', [emit.tensor(x!), emit.target([batch, length, count * width])]);
   const total = int32(emit, scalar(emit, keys!.shape[2]! + length));
   // Every row of the batch is as long as the longest: padding on the left is hidden by the bias.
-  const last = emit.one('Expand', [emit.one('Sub', [total, emit.constant(Int32Array.of(1), [], 'int32')]), emit.ints([batch])]);
-  const [seen, allKeys, allValues] = emit.many('GroupQueryAttention',
-    [rows(q, heads), rows(k, groups), rows(v, groups), emit.tensor(keys!), emit.tensor(values!), last, total, '', '', '', emit.tensor(bias!)], 3,
-    { domain: 'com.microsoft', attributes: { num_heads: heads, kv_num_heads: groups, scale: { float: 1 / Math.sqrt(width) } } });
+  const last = emit.one('Expand', [
+    emit.one('Sub', [total, emit.constant(Int32Array.of(1), [], 'int32')]),
+    emit.ints([batch]),
+  ]);
+  const [seen, allKeys, allValues] = emit.many(
+    'GroupQueryAttention',
+    [
+      rows(q, heads),
+      rows(k, groups),
+      rows(v, groups),
+      emit.tensor(keys!),
+      emit.tensor(values!),
+      last,
+      total,
+      '',
+      '',
+      '',
+      emit.tensor(bias!),
+    ],
+    3,
+    {
+      domain: 'com.microsoft',
+      attributes: {
+        num_heads: heads,
+        kv_num_heads: groups,
+        scale: { float: 1 / Math.sqrt(width) },
+      },
+    },
+  );
   emit.set(node.outputs[0]!, emit.one('Reshape', [seen!, emit.target(q!.shape)]));
   emit.set(node.outputs[1]!, allKeys!);
   emit.set(node.outputs[2]!, allValues!);
@@ -29,7 +57,10 @@ const attention: Lowering = (emit, node) => {
 
 const range: Lowering<PlacesAttributes> = (emit, node) => {
   const { from, to } = node.attributes;
-  emit.set(node.outputs[0]!, int32(emit, emit.one('Range', [scalar(emit, from), scalar(emit, to), scalar(emit, 1)])));
+  emit.set(
+    node.outputs[0]!,
+    int32(emit, emit.one('Range', [scalar(emit, from), scalar(emit, to), scalar(emit, 1)])),
+  );
 };
 
 const last: Lowering = (emit, node) => {

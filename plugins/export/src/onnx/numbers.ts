@@ -1,4 +1,5 @@
-// What numbers an exported model's weights are: what transformers.js calls them, and how the graph reads them.
+// What numbers an exported model's weights are: what transformers.js calls them, and how the graph
+// reads them.
 import type { LinearLayer, Model, Trace } from '@lmflow/sdk';
 import { sizeOf, type DType, type Shape, type Value, type WeightSource } from '@lmflow/sdk/graph';
 import { toFloat16 } from '@lmflow/sdk/formats';
@@ -28,10 +29,14 @@ export class ExportedWeights {
   /** Stand-ins for the checkpoint's weights: the type that is written, and no place yet. */
   readonly sources = new Map<string, WeightSource>();
   readonly #readers = new Map<WeightSource, () => Promise<Uint8Array>>();
-  readonly #parts = new Map<string, { readonly codes: WeightSource; readonly scales: WeightSource }>();
+  readonly #parts = new Map<
+    string,
+    { readonly codes: WeightSource; readonly scales: WeightSource }
+  >();
   readonly #model: Model;
   readonly #numbers: Numbers;
-  #encoded: { readonly key: string; readonly parts: Promise<ReturnType<typeof toBlocks>> } | undefined;
+  #encoded:
+    { readonly key: string; readonly parts: Promise<ReturnType<typeof toBlocks>> } | undefined;
 
   constructor(model: Model, numbers: OnnxNumbers) {
     this.#model = model;
@@ -39,22 +44,37 @@ export class ExportedWeights {
     for (const [name, { shape: stored }] of model.weights) {
       const shape = model.parameters.get(name)?.shape ?? stored;
       const dtype = shape.length > 1 ? this.#numbers.matrices : 'float32';
-      this.sources.set(name, this.#source(dtype, shape, async () => {
-        const data = await readMerged(model, name);
-        if (dtype === 'float16') checkRange(name, data);
-        return bytesOf(dtype === 'float16' ? toFloat16(data) : data);
-      }));
+      this.sources.set(
+        name,
+        this.#source(dtype, shape, async () => {
+          const data = await readMerged(model, name);
+          if (dtype === 'float16') checkRange(name, data);
+          return bytesOf(dtype === 'float16' ? toFloat16(data) : data);
+        }),
+      );
     }
   }
 
-  /** The product of a linear of a block or of the head (which has no `layer`), or undefined where it is computed in floats. */
+  /**
+   * The product of a linear of a block or of the head (which has no `layer`), or undefined where it
+   * is computed in floats.
+   */
   product({ graph }: Trace, x: Value, layer: LinearLayer): Value | undefined {
     const { blocks } = this.#numbers;
     if (!blocks || !this.sources.has(layer.weight)) return undefined;
     const { inFeatures, outFeatures, weight } = layer;
-    const attributes: BlockAttributes = { bits: layer.layer === undefined ? blocks.head : blocks.linears, inFeatures, outFeatures };
+    const attributes: BlockAttributes = {
+      bits: layer.layer === undefined ? blocks.head : blocks.linears,
+      inFeatures,
+      outFeatures,
+    };
     const { codes, scales } = this.#partsOf(layer, attributes);
-    return blockProduct(x, graph.weight(`${weight}:codes`, codes), graph.weight(`${weight}:scales`, scales), attributes);
+    return blockProduct(
+      x,
+      graph.weight(`${weight}:codes`, codes),
+      graph.weight(`${weight}:scales`, scales),
+      attributes,
+    );
   }
 
   has(source: WeightSource): boolean {
@@ -66,13 +86,18 @@ export class ExportedWeights {
     return this.#readers.get(source)!();
   }
 
-  #partsOf(layer: LinearLayer, attributes: BlockAttributes): { readonly codes: WeightSource; readonly scales: WeightSource } {
+  #partsOf(
+    layer: LinearLayer,
+    attributes: BlockAttributes,
+  ): { readonly codes: WeightSource; readonly scales: WeightSource } {
     const known = this.#parts.get(layer.weight);
     if (known) return known;
     const shapes = partShapes(attributes);
     // Both parts of a weight are read one after the other.
     const encoded = (): Promise<ReturnType<typeof toBlocks>> => {
-      if (this.#encoded?.key !== layer.weight) this.#encoded = { key: layer.weight, parts: this.#encode(layer, attributes) };
+      if (this.#encoded?.key !== layer.weight) {
+        this.#encoded = { key: layer.weight, parts: this.#encode(layer, attributes) };
+      }
       return this.#encoded.parts;
     };
     const made = {
@@ -83,14 +108,24 @@ export class ExportedWeights {
     return made;
   }
 
-  async #encode(layer: LinearLayer, attributes: BlockAttributes): Promise<ReturnType<typeof toBlocks>> {
+  async #encode(
+    layer: LinearLayer,
+    attributes: BlockAttributes,
+  ): Promise<ReturnType<typeof toBlocks>> {
     const numbers = await readMerged(this.#model, layer.weight);
     checkRange(layer.weight, numbers);
     return toBlocks(layer.layout === 'in-out' ? turned(numbers, layer) : numbers, attributes);
   }
 
   #source(dtype: DType, shape: Shape, read: () => Promise<Uint8Array>): WeightSource {
-    const source: WeightSource = { kind: 'file', path: this.#model.source, offset: 0, byteLength: sizeOf(shape), shape, dtype };
+    const source: WeightSource = {
+      kind: 'file',
+      path: this.#model.source,
+      offset: 0,
+      byteLength: sizeOf(shape),
+      shape,
+      dtype,
+    };
     this.#readers.set(source, read);
     return source;
   }

@@ -1,11 +1,32 @@
-// The ops of an exported model that a model here does not have: attention that carries keys and values of every token along, as other programs
-// feed them back, and what its free sizes need. Their ONNX: lowerings.ts.
-import { add, allFloat, applyOne, applyOp, broadcastTo, concat, defineOp, matMul, mul, ndarray, opTypesDoNotFit, reshape, sameShape, slice, softmax, transpose,
-  type Attributes, type Graph, type Value } from '@lmflow/sdk/graph';
+// The ops of an exported model that a model here does not have: attention that carries keys and
+// values of every token along, as other programs feed them back, and what its free sizes need.
+// Their ONNX: lowerings.ts.
+import {
+  add,
+  allFloat,
+  applyOne,
+  applyOp,
+  broadcastTo,
+  concat,
+  defineOp,
+  matMul,
+  mul,
+  ndarray,
+  opTypesDoNotFit,
+  reshape,
+  sameShape,
+  slice,
+  softmax,
+  transpose,
+  type Attributes,
+  type Graph,
+  type Value,
+} from '@lmflow/sdk/graph';
 
 /**
- * Inputs q [B, S, H, D], k and v [B, S, G, D] of the new tokens, those of the tokens before [B, G, P, D] and what is added to the scores
- * [B, 1, S, P + S] (the causal mask too). Outputs the result [B, S, H, D] and keys and values of all tokens [B, G, P + S, D].
+ * Inputs q [B, S, H, D], k and v [B, S, G, D] of the new tokens, those of the tokens before [B, G,
+ * P, D] and what is added to the scores [B, 1, S, P + S] (the causal mask too). Outputs the result
+ * [B, S, H, D] and keys and values of all tokens [B, G, P + S, D].
  */
 export const carriedAttentionOp = defineOp<Attributes>({
   name: '@lmflow/plugin-export/carriedAttention',
@@ -13,9 +34,27 @@ export const carriedAttentionOp = defineOp<Attributes>({
     const [q, k, v, keys, values, bias] = inputs;
     const [batch, length, heads, width] = q?.shape ?? [];
     const [groups, past] = [keys?.shape[1], keys?.shape[2]];
-    const fits = q?.shape.length === 4 && k && v && keys && values && bias && Number.isInteger(heads! / groups!) && sameShape(k.shape, [batch!, length!, groups!, width!]) && sameShape(k.shape, v.shape)
-      && sameShape(keys.shape, [batch!, groups!, past!, width!]) && sameShape(keys.shape, values.shape) && sameShape(bias.shape, [batch!, 1, length!, past! + length!]) && allFloat(inputs);
-    if (!fits) throw opTypesDoNotFit('carriedAttention', inputs, 'takes q [B, S, H, D], k and v [B, S, G, D], keys and values [B, G, P, D] and a bias [B, 1, S, P + S]');
+    const fits =
+      q?.shape.length === 4 &&
+      k &&
+      v &&
+      keys &&
+      values &&
+      bias &&
+      Number.isInteger(heads! / groups!) &&
+      sameShape(k.shape, [batch!, length!, groups!, width!]) &&
+      sameShape(k.shape, v.shape) &&
+      sameShape(keys.shape, [batch!, groups!, past!, width!]) &&
+      sameShape(keys.shape, values.shape) &&
+      sameShape(bias.shape, [batch!, 1, length!, past! + length!]) &&
+      allFloat(inputs);
+    if (!fits) {
+      throw opTypesDoNotFit(
+        'carriedAttention',
+        inputs,
+        'takes q [B, S, H, D], k and v [B, S, G, D], keys and values [B, G, P, D] and a bias [B, 1, S, P + S]',
+      );
+    }
     const all = { dtype: q.dtype, shape: [batch!, groups!, past! + length!, width!] };
     return [{ dtype: q.dtype, shape: q.shape }, all, all];
   },
@@ -23,17 +62,52 @@ export const carriedAttentionOp = defineOp<Attributes>({
     const [batch, , heads, width] = q!.shape as [number, number, number, number];
     const groups = k!.shape[2]!;
     const shared = heads / groups;
-    const [allKeys, allValues] = [[keys!, k!], [values!, v!]].map(([before, now]) => concat([before!, transpose(now!, [0, 2, 1, 3])], 2)) as [Value, Value];
+    const [allKeys, allValues] = [
+      [keys!, k!],
+      [values!, v!],
+    ].map(([before, now]) => concat([before!, transpose(now!, [0, 2, 1, 3])], 2)) as [Value, Value];
     const total = allKeys.shape[2]!;
-    const repeated = (x: Value): Value => reshape(broadcastTo(reshape(x, [batch, groups, 1, total, width]), [batch, groups, shared, total, width]), [batch, heads, total, width]);
-    const scores = matMul(mul(transpose(q!, [0, 2, 1, 3]), 1 / Math.sqrt(width)), repeated(allKeys), { transposeB: true });
-    return [transpose(matMul(softmax(add(scores, bias!)), repeated(allValues)), [0, 2, 1, 3]), allKeys, allValues];
+    const repeated = (x: Value): Value =>
+      reshape(
+        broadcastTo(reshape(x, [batch, groups, 1, total, width]), [
+          batch,
+          groups,
+          shared,
+          total,
+          width,
+        ]),
+        [batch, heads, total, width],
+      );
+    const scores = matMul(
+      mul(transpose(q!, [0, 2, 1, 3]), 1 / Math.sqrt(width)),
+      repeated(allKeys),
+      { transposeB: true },
+    );
+    return [
+      transpose(matMul(softmax(add(scores, bias!)), repeated(allValues)), [0, 2, 1, 3]),
+      allKeys,
+      allValues,
+    ];
   },
 });
 
-/** Attention of new tokens to themselves and those before; gives the result, and keys and values of all. */
-export function carriedAttention(inputs: { readonly q: Value; readonly k: Value; readonly v: Value; readonly keys: Value; readonly values: Value; readonly bias: Value }): readonly Value[] {
-  return applyOp(carriedAttentionOp, [inputs.q, inputs.k, inputs.v, inputs.keys, inputs.values, inputs.bias], {});
+/**
+ * Attention of new tokens to themselves and those before; gives the result, and keys and values of
+ * all.
+ */
+export function carriedAttention(inputs: {
+  readonly q: Value;
+  readonly k: Value;
+  readonly v: Value;
+  readonly keys: Value;
+  readonly values: Value;
+  readonly bias: Value;
+}): readonly Value[] {
+  return applyOp(
+    carriedAttentionOp,
+    [inputs.q, inputs.k, inputs.v, inputs.keys, inputs.values, inputs.bias],
+    {},
+  );
 }
 
 export type PlacesAttributes = { readonly from: number; readonly to: number };
@@ -41,7 +115,12 @@ export type PlacesAttributes = { readonly from: number; readonly to: number };
 export const placesOp = defineOp<PlacesAttributes>({
   name: '@lmflow/plugin-export/places',
   infer: (_inputs, { from, to }) => [{ dtype: 'int32', shape: [to - from] }],
-  evaluate: (_inputs, { from, to }) => [ndarray([to - from], Array.from({ length: to - from }, (_, index) => from + index))],
+  evaluate: (_inputs, { from, to }) => [
+    ndarray(
+      [to - from],
+      Array.from({ length: to - from }, (_, index) => from + index),
+    ),
+  ],
 });
 
 /** int32: from, from + 1, ..., to - 1. */
@@ -51,12 +130,17 @@ export function places(graph: Graph, attributes: PlacesAttributes): Value {
 
 export type LastRowsAttributes = { readonly kept: number };
 
-/** Inputs x [B, S, N] and int64 count []; the output is typed as having `kept` rows, which at run time are `count`, or all where it is 0. */
+/**
+ * Inputs x [B, S, N] and int64 count []; the output is typed as having `kept` rows, which at run
+ * time are `count`, or all where it is 0.
+ */
 export const lastRowsOp = defineOp<LastRowsAttributes>({
   name: '@lmflow/plugin-export/lastRows',
   infer: (inputs, { kept }) => {
     const [x, count] = inputs;
-    if (x?.shape.length !== 3 || count?.dtype !== 'int64' || count.shape.length !== 0) throw opTypesDoNotFit('lastRows', inputs, 'takes x [B, S, N] and an int64 count');
+    if (x?.shape.length !== 3 || count?.dtype !== 'int64' || count.shape.length !== 0) {
+      throw opTypesDoNotFit('lastRows', inputs, 'takes x [B, S, N] and an int64 count');
+    }
     return [{ dtype: x.dtype, shape: [x.shape[0]!, kept, x.shape[2]!] }];
   },
   decompose: ([x], { kept }) => [slice(x!, [0, x!.shape[1]! - kept, 0], x!.shape)],

@@ -1,4 +1,5 @@
-// Numbers that stand for the sizes of an exported model that are free: larger than every size it has, so that they are not mistaken for one.
+// Numbers that stand for the sizes of an exported model that are free: larger than every size it
+// has, so that they are not mistaken for one.
 import type { Sizes } from './graph.ts';
 
 /** Stand-ins above `largest`. */
@@ -16,6 +17,8 @@ function primeAfter(number: number): number {
 }
 
 function isPrime(number: number): boolean {
-  for (let divisor = 2; divisor * divisor <= number; divisor++) if (number % divisor === 0) return false;
+  for (let divisor = 2; divisor * divisor <= number; divisor++) {
+    if (number % divisor === 0) return false;
+  }
   return number > 1;
 }

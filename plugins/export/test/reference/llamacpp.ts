@@ -1,7 +1,8 @@
-// By hand: GGUF files of every fixture family and of stories260k in llama.cpp (node-llama-cpp, which is too large to be a dependency here):
-// the same greedy tokens as our engine with the numbers that the file holds, and the same ids for texts.
+// By hand: GGUF files of every fixture family and of stories260k in llama.cpp (node-llama-cpp,
+// which is too large to be a dependency here): the same greedy tokens as our engine with the
+// numbers that the file holds, and the same ids for texts.
 //   mkdir /tmp/llama && cd /tmp/llama && npm install --ignore-scripts node-llama-cpp
-//   node --conditions=lmflow-source --import tsx plugins/export/test/reference/llamacpp.ts /tmp/llama
+// node --conditions=lmflow-source --import tsx plugins/export/test/reference/llamacpp.ts /tmp/llama
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,9 +31,17 @@ writeFileSync(answer, JSON.stringify({ found, texts: texts.map((text) => [...mod
 process.exit(0);
 `;
 
-interface Answer { readonly found: number[]; readonly texts: number[][] }
+interface Answer {
+  readonly found: number[];
+  readonly texts: number[][];
+}
 
-function llamaCpp(path: string, ids: readonly number[], count: number, texts: readonly string[]): Answer {
+function llamaCpp(
+  path: string,
+  ids: readonly number[],
+  count: number,
+  texts: readonly string[],
+): Answer {
   const script = join(installed!, 'lmflow-child.mjs');
   const folder = scratch('task');
   const [task, answer] = [join(folder, 'task.json'), join(folder, 'answer.json')];
@@ -42,7 +51,10 @@ function llamaCpp(path: string, ids: readonly number[], count: number, texts: re
   return JSON.parse(readFileSync(answer, 'utf8')) as Answer;
 }
 
-/** The model with the numbers that the file holds: each tensor encoded and decoded. (Rows are permuted whole, which changes no block.) */
+/**
+ * The model with the numbers that the file holds: each tensor encoded and decoded. (Rows are
+ * permuted whole, which changes no block.)
+ */
 async function dequantized(model: Model, file: string): Promise<Model> {
   const { tensors } = readGguf(readFileSync(file));
   const weights: Model['weights'] = new Map();
@@ -54,7 +66,12 @@ async function dequantized(model: Model, file: string): Promise<Model> {
   return { ...model, weights };
 }
 
-async function greedy(kernel: Kernel, model: Model, ids: readonly number[], count: number): Promise<number[]> {
+async function greedy(
+  kernel: Kernel,
+  model: Model,
+  ids: readonly number[],
+  count: number,
+): Promise<number[]> {
   const all = [...ids];
   const width = model.architecture.vocabularySize;
   while (all.length < ids.length + count) {
@@ -64,16 +81,35 @@ async function greedy(kernel: Kernel, model: Model, ids: readonly number[], coun
   return all.slice(ids.length);
 }
 
-const same = (a: readonly number[], b: readonly number[]): number => { const index = a.findIndex((id, place) => id !== b[place]); return index < 0 ? a.length : index; };
+const same = (a: readonly number[], b: readonly number[]): number => {
+  const index = a.findIndex((id, place) => id !== b[place]);
+  return index < 0 ? a.length : index;
+};
 
 /** How much likelier we find our token than theirs, beside the spread of the logits. */
-async function gap(kernel: Kernel, model: Model, ids: readonly number[], our: number, their: number): Promise<string> {
+async function gap(
+  kernel: Kernel,
+  model: Model,
+  ids: readonly number[],
+  our: number,
+  their: number,
+): Promise<string> {
   const row = (await logits(kernel, model, ids, 1)).slice(-model.architecture.vocabularySize);
-  const deviation = Math.sqrt(row.reduce((sum, logit) => sum + logit * logit, 0) / row.length - (row.reduce((sum, logit) => sum + logit, 0) / row.length) ** 2);
+  const deviation = Math.sqrt(
+    row.reduce((sum, logit) => sum + logit * logit, 0) / row.length -
+      (row.reduce((sum, logit) => sum + logit, 0) / row.length) ** 2,
+  );
   return `our logits of the two differ by ${(row[our]! - row[their]!).toFixed(3)}, deviation of all ${deviation.toFixed(1)}`;
 }
 
-async function compare(name: string, folder: string, ids: readonly number[], count: number, texts: readonly string[], quantizations: readonly string[]): Promise<void> {
+async function compare(
+  name: string,
+  folder: string,
+  ids: readonly number[],
+  count: number,
+  texts: readonly string[],
+  quantizations: readonly string[],
+): Promise<void> {
   const outputDir = scratch('gguf');
   await withKernel({ model: folder, outputDir }, async (kernel) => {
     const model = await load(kernel, folder);
@@ -86,9 +122,14 @@ async function compare(name: string, folder: string, ids: readonly number[], cou
       let line: string;
       try {
         const theirs = llamaCpp(path, ids, count, texts);
-        const tokenized = encoded.filter((expected, index) => expected.join() === theirs.texts[index]!.join()).length;
+        const tokenized = encoded.filter(
+          (expected, index) => expected.join() === theirs.texts[index]!.join(),
+        ).length;
         const agreed = same(ours, theirs.found);
-        const tie = agreed < ours.length ? ` (then ${await gap(kernel, reference, [...ids, ...ours.slice(0, agreed)], ours[agreed]!, theirs.found[agreed]!)})` : '';
+        const tie =
+          agreed < ours.length
+            ? ` (then ${await gap(kernel, reference, [...ids, ...ours.slice(0, agreed)], ours[agreed]!, theirs.found[agreed]!)})`
+            : '';
         line = `${agreed} of ${ours.length} greedy tokens the same${tie}, ${tokenized} of ${texts.length} texts the same`;
       } catch (error) {
         line = `llama.cpp fails: ${(error as Error).message.slice(0, 200)}`;
@@ -98,16 +139,49 @@ async function compare(name: string, folder: string, ids: readonly number[], cou
   });
 }
 
-const simple = ['the cat', 'a the(theme) 12345 x', 'Don\'t  stop,\nthen: go'.replace(/'/g, ''), 'the\n\n the'];
+const simple = [
+  'the cat',
+  'a the(theme) 12345 x',
+  "Don't  stop,\nthen: go".replace(/'/g, ''),
+  'the\n\n the',
+];
 const prompt = [5, 17, 42, 60, 33, 8, 71, 20];
-for (const family of ['llama', 'llama-tied', 'llama-linear', 'llama-yarn', 'llama-llama3', 'qwen2', 'qwen3', 'gpt2', 'mistral']) {
+for (const family of [
+  'llama',
+  'llama-tied',
+  'llama-linear',
+  'llama-yarn',
+  'llama-llama3',
+  'qwen2',
+  'qwen3',
+  'gpt2',
+  'mistral',
+]) {
   // mistral's window is 8 tokens, gpt2 has 32 positions.
-  const [ids, count] = family === 'mistral' ? [prompt.slice(0, 3), 5] : [prompt, family === 'gpt2' ? 20 : 40];
-  await compare(family, modelFolder(family), ids, count, simple, family === 'llama' ? ['f32', 'f16', 'q8_0', 'q4_0'] : ['f32']);
+  const [ids, count] =
+    family === 'mistral' ? [prompt.slice(0, 3), 5] : [prompt, family === 'gpt2' ? 20 : 40];
+  await compare(
+    family,
+    modelFolder(family),
+    ids,
+    count,
+    simple,
+    family === 'llama' ? ['f32', 'f16', 'q8_0', 'q4_0'] : ['f32'],
+  );
 }
 await compare('wide', await wideLlama(), prompt, 40, simple, ['f32', 'q8_0', 'q4_0', 'q4_k_m']);
 const stories = join(FIXTURES, '../../../shared/models/stories260k');
 if (existsSync(stories)) {
-  const wiki = readFileSync(join(stories, '../../data/wiki_demo.txt'), 'utf8').split('\n').filter((line) => line.length > 20).slice(0, 200);
-  await compare('stories260k', stories, [1], 199, [...wiki, ...simple, '  two spaces', 'naïve café 日本語 🙂'], ['f32', 'f16', 'q8_0', 'q4_0', 'q4_k_m']);
+  const wiki = readFileSync(join(stories, '../../data/wiki_demo.txt'), 'utf8')
+    .split('\n')
+    .filter((line) => line.length > 20)
+    .slice(0, 200);
+  await compare(
+    'stories260k',
+    stories,
+    [1],
+    199,
+    [...wiki, ...simple, '  two spaces', 'naïve café 日本語 🙂'],
+    ['f32', 'f16', 'q8_0', 'q4_0', 'q4_k_m'],
+  );
 }

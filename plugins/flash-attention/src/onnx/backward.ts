@@ -1,79 +1,195 @@
-// The backward pass in ONNX: a Scan over the key heads, in it a Loop over strips of queries, in it a Loop over the tiles of keys before the strip's
-// own. The probabilities of each tile are computed again from the rows' log-sum-exp. Scores are turned, keys by rows, so that the gradients of
-// keys and values are products without a transposed operand.
+// The backward pass in ONNX: a Scan over the key heads, in it a Loop over strips of queries, in it
+// a Loop over the tiles of keys before the strip's own. The probabilities of each tile are computed
+// again from the rows' log-sum-exp. Scores are turned, keys by rows, so that the gradients of keys
+// and values are products without a transposed operand.
 import { product, type Emitter, type Lowering } from '@lmflow/plugin-engine-onnx';
 import type { FlashAttributes } from '../op.ts';
 import { loop, scan } from './flow.ts';
 import { Tiling, type Segments } from './tiling.ts';
 
-/** What a strip reads of its queries; `rows` and `arriving` have a further column, so that products come out as S - lse and dP - dO O. */
-interface Strip { readonly queries: string; readonly gradient: string; readonly rows: string; readonly arriving: string }
+/**
+ * What a strip reads of its queries; `rows` and `arriving` have a further column, so that products
+ * come out as S - lse and dP - dO O.
+ */
+interface Strip {
+  readonly queries: string;
+  readonly gradient: string;
+  readonly rows: string;
+  readonly arriving: string;
+}
 /** What is read of a tile of keys; the further column of `keysAndOne` and `valuesAndOne` is 1. */
-interface Column { readonly keys: string; readonly keysAndOne: string; readonly valuesAndOne: string }
+interface Column {
+  readonly keys: string;
+  readonly keysAndOne: string;
+  readonly valuesAndOne: string;
+}
 
 export const lowerFlashAttentionGradient: Lowering<FlashAttributes> = (emit, node) => {
   const tiling = new Tiling(emit, node);
   const { rows, tile, width, count, dtype, shared, together } = tiling;
   const [q, k, v, gradient, sums, along, segments] = node.inputs;
-  const whole = [tiling.cut(q!, shared), tiling.cut(k!, 1), tiling.cut(v!, 1), ...[gradient!, sums!, along!].map((x) => tiling.cut(x, shared)), ...tiling.segments(segments)];
-  const found = scan(emit, whole, [rows, tile, tile].map((each) => ({ dtype, shape: [together, count, each, width] })), (...heads) => {
-    const [queries, keys, values, arriving, ofSums, ofAlong, ofRows, ofKeys] = heads as [string, string, string, string, string, string, string?, string?];
-    const one = emit.constant(new Float32Array(together * count * tile).fill(1), [together, count, tile, 1], 'float32');
-    const [keysAndOne, valuesAndOne] = [keys, values].map((x) => beside(emit, x, one)) as [string, string];
-    const nothing = emit.constant(new Float32Array(0), [0, together, tile, width], 'float32');
-    const [ofAllKeys, ofAllValues, ofQueries] = loop(emit, {
-      trips: tiling.all, dtype, carried: [nothing, nothing], left: [[together, rows, width]],
-      build: (strip, knownKeys, knownValues) => {
-        const at = (x: string, place: string): string => tiling.at(x, place);
-        const segmentsAt = (place: string): Segments => (ofRows && ofKeys ? { ofRows: at(ofRows, strip), ofKeys: at(ofKeys, place) } : {});
-        const columnAt = (place: string): Column => ({ keys: at(keys, place), keysAndOne: at(keysAndOne, place), valuesAndOne: at(valuesAndOne, place) });
-        const before = tiling.before(strip);
-        const [own, ownGradient] = [at(queries, strip), at(arriving, strip)];
-        const negative = (x: string): string => emit.one('Neg', [at(x, strip)]);
-        const ofStrip: Strip = { queries: own, gradient: ownGradient, rows: beside(emit, own, negative(ofSums)), arriving: beside(emit, ownGradient, negative(ofAlong)) };
-        const diagonal = tiling.inHalves(segments !== undefined) ? ownInHalves(emit, tiling, ofStrip, columnAt(strip))
-          : tileOf(emit, ofStrip, columnAt(strip), (scores) => tiling.hideOwn(scores, true, segmentsAt(strip)));
-        const [ofOwn, ofTiles, ofTileValues] = loop(emit, {
-          trips: before, dtype, carried: [diagonal.ofQueries], left: [[together, tile, width], [together, tile, width]],
-          build: (iteration, sofar) => {
-            const place = tiling.placeOf(iteration, strip, before);
-            const next = tileOf(emit, ofStrip, columnAt(place), (scores) => tiling.hide(scores, true, () => emit.one('Sub', [strip, place]), segmentsAt(place)));
-            return [emit.one('Add', [sofar, next.ofQueries]), next.ofKeys, next.ofValues];
-          },
-        }) as [string, string, string];
-        return [tiling.grown(knownKeys, ofTiles, diagonal.ofKeys, before), tiling.grown(knownValues, ofTileValues, diagonal.ofValues, before), ofOwn];
-      },
-    }) as [string, string, string];
-    return [ofQueries, ofAllKeys, ofAllValues].map((tensor) => tiling.turned(tensor));
+  const whole = [
+    tiling.cut(q!, shared),
+    tiling.cut(k!, 1),
+    tiling.cut(v!, 1),
+    ...[gradient!, sums!, along!].map((x) => tiling.cut(x, shared)),
+    ...tiling.segments(segments),
+  ];
+  const found = scan(
+    emit,
+    whole,
+    [rows, tile, tile].map((each) => ({ dtype, shape: [together, count, each, width] })),
+    (...heads) => {
+      const [queries, keys, values, arriving, ofSums, ofAlong, ofRows, ofKeys] = heads as [
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        string?,
+        string?,
+      ];
+      const one = emit.constant(
+        new Float32Array(together * count * tile).fill(1),
+        [together, count, tile, 1],
+        'float32',
+      );
+      const [keysAndOne, valuesAndOne] = [keys, values].map((x) => beside(emit, x, one)) as [
+        string,
+        string,
+      ];
+      const nothing = emit.constant(new Float32Array(0), [0, together, tile, width], 'float32');
+      const [ofAllKeys, ofAllValues, ofQueries] = loop(emit, {
+        trips: tiling.all,
+        dtype,
+        carried: [nothing, nothing],
+        left: [[together, rows, width]],
+        build: (strip, knownKeys, knownValues) => {
+          const at = (x: string, place: string): string => tiling.at(x, place);
+          const segmentsAt = (place: string): Segments =>
+            ofRows && ofKeys ? { ofRows: at(ofRows, strip), ofKeys: at(ofKeys, place) } : {};
+          const columnAt = (place: string): Column => ({
+            keys: at(keys, place),
+            keysAndOne: at(keysAndOne, place),
+            valuesAndOne: at(valuesAndOne, place),
+          });
+          const before = tiling.before(strip);
+          const [own, ownGradient] = [at(queries, strip), at(arriving, strip)];
+          const negative = (x: string): string => emit.one('Neg', [at(x, strip)]);
+          const ofStrip: Strip = {
+            queries: own,
+            gradient: ownGradient,
+            rows: beside(emit, own, negative(ofSums)),
+            arriving: beside(emit, ownGradient, negative(ofAlong)),
+          };
+          const diagonal = tiling.inHalves(segments !== undefined)
+            ? ownInHalves(emit, tiling, ofStrip, columnAt(strip))
+            : tileOf(emit, ofStrip, columnAt(strip), (scores) =>
+                tiling.hideOwn(scores, true, segmentsAt(strip)),
+              );
+          const [ofOwn, ofTiles, ofTileValues] = loop(emit, {
+            trips: before,
+            dtype,
+            carried: [diagonal.ofQueries],
+            left: [
+              [together, tile, width],
+              [together, tile, width],
+            ],
+            build: (iteration, sofar) => {
+              const place = tiling.placeOf(iteration, strip, before);
+              const next = tileOf(emit, ofStrip, columnAt(place), (scores) =>
+                tiling.hide(scores, true, () => emit.one('Sub', [strip, place]), segmentsAt(place)),
+              );
+              return [emit.one('Add', [sofar, next.ofQueries]), next.ofKeys, next.ofValues];
+            },
+          }) as [string, string, string];
+          return [
+            tiling.grown(knownKeys, ofTiles, diagonal.ofKeys, before),
+            tiling.grown(knownValues, ofTileValues, diagonal.ofValues, before),
+            ofOwn,
+          ];
+        },
+      }) as [string, string, string];
+      return [ofQueries, ofAllKeys, ofAllValues].map((tensor) => tiling.turned(tensor));
+    },
+  );
+  node.outputs.forEach((output, index) => {
+    emit.set(output, tiling.join(found[index]!, output));
   });
-  node.outputs.forEach((output, index) => { emit.set(output, tiling.join(found[index]!, output)); });
 };
 
-interface Gradients { readonly ofQueries: string; readonly ofKeys: string; readonly ofValues: string }
+interface Gradients {
+  readonly ofQueries: string;
+  readonly ofKeys: string;
+  readonly ofValues: string;
+}
 
-function tileOf(emit: Emitter, { queries, gradient, rows, arriving }: Strip, { keys, keysAndOne, valuesAndOne }: Column, hide: (scores: string) => string): Gradients {
+function tileOf(
+  emit: Emitter,
+  { queries, gradient, rows, arriving }: Strip,
+  { keys, keysAndOne, valuesAndOne }: Column,
+  hide: (scores: string) => string,
+): Gradients {
   const probabilities = emit.one('Exp', [hide(product(emit, keysAndOne, rows, 'b'))]);
   const ofValues = product(emit, probabilities, gradient);
   const ofScores = emit.one('Mul', [probabilities, product(emit, valuesAndOne, arriving, 'b')]);
-  return { ofValues, ofKeys: product(emit, ofScores, queries), ofQueries: product(emit, ofScores, keys, 'a') };
+  return {
+    ofValues,
+    ofKeys: product(emit, ofScores, queries),
+    ofQueries: product(emit, ofScores, keys, 'a'),
+  };
 }
 
-/** A strip's own tile: both halves of the rows with their own keys, and the second half with the first half's keys. */
-function ownInHalves(emit: Emitter, tiling: Tiling, { queries, gradient, rows, arriving }: Strip, { keys, keysAndOne, valuesAndOne }: Column): Gradients {
+/**
+ * A strip's own tile: both halves of the rows with their own keys, and the second half with the
+ * first half's keys.
+ */
+function ownInHalves(
+  emit: Emitter,
+  tiling: Tiling,
+  { queries, gradient, rows, arriving }: Strip,
+  { keys, keysAndOne, valuesAndOne }: Column,
+): Gradients {
   const { tile, width } = tiling;
-  const half = (x: string, index: number): string => tiling.at(x, emit.constant(BigInt64Array.of(BigInt(index)), [], 'int64'));
+  const half = (x: string, index: number): string =>
+    tiling.at(x, emit.constant(BigInt64Array.of(BigInt(index)), [], 'int64'));
   const ofRows = (x: string, columns: number): string => tiling.halves(x, tiling.rows, columns);
   const ofKeys = (x: string, columns: number): string => tiling.halves(x, tile, columns);
-  const strip: Strip = { queries: ofRows(queries, width), gradient: ofRows(gradient, width), rows: ofRows(rows, width + 1), arriving: ofRows(arriving, width + 1) };
-  const column: Column = { keys: ofKeys(keys, width), keysAndOne: ofKeys(keysAndOne, width + 1), valuesAndOne: ofKeys(valuesAndOne, width + 1) };
-  const later: Strip = { queries: half(strip.queries, 1), gradient: half(strip.gradient, 1), rows: half(strip.rows, 1), arriving: half(strip.arriving, 1) };
-  const earlier: Column = { keys: half(column.keys, 0), keysAndOne: half(column.keysAndOne, 0), valuesAndOne: half(column.valuesAndOne, 0) };
+  const strip: Strip = {
+    queries: ofRows(queries, width),
+    gradient: ofRows(gradient, width),
+    rows: ofRows(rows, width + 1),
+    arriving: ofRows(arriving, width + 1),
+  };
+  const column: Column = {
+    keys: ofKeys(keys, width),
+    keysAndOne: ofKeys(keysAndOne, width + 1),
+    valuesAndOne: ofKeys(valuesAndOne, width + 1),
+  };
+  const later: Strip = {
+    queries: half(strip.queries, 1),
+    gradient: half(strip.gradient, 1),
+    rows: half(strip.rows, 1),
+    arriving: half(strip.arriving, 1),
+  };
+  const earlier: Column = {
+    keys: half(column.keys, 0),
+    keysAndOne: half(column.keysAndOne, 0),
+    valuesAndOne: half(column.valuesAndOne, 0),
+  };
   const own = tileOf(emit, strip, column, (scores) => tiling.hideOwn(scores, true, {}, tile / 2));
   const first = tileOf(emit, later, earlier, (scores) => scores);
   return {
-    ofQueries: tiling.whole(half(own.ofQueries, 0), emit.one('Add', [half(own.ofQueries, 1), first.ofQueries])),
+    ofQueries: tiling.whole(
+      half(own.ofQueries, 0),
+      emit.one('Add', [half(own.ofQueries, 1), first.ofQueries]),
+    ),
     ofKeys: tiling.whole(emit.one('Add', [half(own.ofKeys, 0), first.ofKeys]), half(own.ofKeys, 1)),
-    ofValues: tiling.whole(emit.one('Add', [half(own.ofValues, 0), first.ofValues]), half(own.ofValues, 1)),
+    ofValues: tiling.whole(
+      emit.one('Add', [half(own.ofValues, 0), first.ofValues]),
+      half(own.ofValues, 1),
+    ),
   };
 }
 

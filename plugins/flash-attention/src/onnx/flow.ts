@@ -3,14 +3,28 @@ import type { BodyTensor, Emitter } from '@lmflow/plugin-engine-onnx';
 import type { DType } from '@lmflow/sdk/graph';
 
 /** A tensor that a body runs over, and the type of one element of its first axis. */
-export interface Over { readonly tensor: string; readonly type: BodyTensor }
+export interface Over {
+  readonly tensor: string;
+  readonly type: BodyTensor;
+}
 
 /**
- * Scan: `build` for each element of the first axis of `over`, which it sees without a copy; its results lie one after another in those of the Scan.
+ * Scan: `build` for each element of the first axis of `over`, which it sees without a copy; its
+ * results lie one after another in those of the Scan.
  */
-export function scan(emit: Emitter, over: readonly Over[], outputs: readonly BodyTensor[], build: (...elements: string[]) => readonly string[]): string[] {
+export function scan(
+  emit: Emitter,
+  over: readonly Over[],
+  outputs: readonly BodyTensor[],
+  build: (...elements: string[]) => readonly string[],
+): string[] {
   const body = emit.body({ inputs: over.map(({ type }) => type), outputs, build });
-  return emit.many('Scan', over.map(({ tensor }) => tensor), outputs.length, { again: true, attributes: { num_scan_inputs: over.length, body: { graph: body } } });
+  return emit.many(
+    'Scan',
+    over.map(({ tensor }) => tensor),
+    outputs.length,
+    { again: true, attributes: { num_scan_inputs: over.length, body: { graph: body } } },
+  );
 }
 
 export interface LoopOptions {
@@ -21,7 +35,10 @@ export interface LoopOptions {
   readonly carried: readonly string[];
   /** Shapes of what each iteration leaves; the Loop gives them one after another. */
   readonly left: readonly (readonly number[])[];
-  /** Gets the iteration (int64 scalar) and what is carried; gives what is carried on, then what is left. */
+  /**
+   * Gets the iteration (int64 scalar) and what is carried; gives what is carried on, then what is
+   * left.
+   */
   readonly build: (iteration: string, ...carried: string[]) => readonly string[];
 }
 
@@ -31,7 +48,13 @@ export function loop(emit: Emitter, { trips, dtype, carried, left, build }: Loop
   const body = emit.body({
     inputs: [{ dtype: 'int64', shape: [] }, { dtype: 'bool', shape: [] }, ...any],
     outputs: [{ dtype: 'bool', shape: [] }, ...any, ...left.map((shape) => ({ dtype, shape }))],
-    build: (iteration, going, ...values) => [emit.one('Identity', [going]), ...build(iteration, ...values)],
+    build: (iteration, going, ...values) => [
+      emit.one('Identity', [going]),
+      ...build(iteration, ...values),
+    ],
   });
-  return emit.many('Loop', [trips, '', ...carried], carried.length + left.length, { again: true, attributes: { body: { graph: body } } });
+  return emit.many('Loop', [trips, '', ...carried], carried.length + left.length, {
+    again: true,
+    attributes: { body: { graph: body } },
+  });
 }

@@ -1,4 +1,5 @@
-// How ONNX Runtime computes the ops: told to the engine by the plugin, or by whoever uses the ops without it.
+// How ONNX Runtime computes the ops: told to the engine by the plugin, or by whoever uses the ops
+// without it.
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import type { PluginContext } from '@lmflow/sdk';
 import { flashAttentionGradientOp, flashAttentionOp } from '../op.ts';

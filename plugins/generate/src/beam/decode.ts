@@ -1,11 +1,19 @@
-// Runs a beam search on a model: beams are rows of a cache of their own; a beam that goes on in two ways is copied.
+// Runs a beam search on a model: beams are rows of a cache of their own; a beam that goes on in two
+// ways is copied.
 import { setImmediate } from 'node:timers/promises';
 import type { StepRunner } from '../decode/runner.ts';
 import type { Settings } from '../settings.ts';
 import { BeamSearch, type Beam } from './search.ts';
 
-/** Decodes one prompt; gives numReturnSequences beams, best first, and whether the signal ended it. */
-export async function decodeBeams(runner: StepRunner, prompt: Int32Array, settings: Settings, signal: AbortSignal | undefined): Promise<{ readonly beams: readonly Beam[]; readonly aborted: boolean }> {
+/**
+ * Decodes one prompt; gives numReturnSequences beams, best first, and whether the signal ended it.
+ */
+export async function decodeBeams(
+  runner: StepRunner,
+  prompt: Int32Array,
+  settings: Settings,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly beams: readonly Beam[]; readonly aborted: boolean }> {
   const search = new BeamSearch(settings, prompt);
   const { numBeams, numReturnSequences } = settings;
   try {
@@ -15,7 +23,11 @@ export async function decodeBeams(runner: StepRunner, prompt: Int32Array, settin
     for (let at = prompt.length; !search.done && signal?.aborted !== true; at++) {
       runner.reserve(numBeams, at + 1, () => at);
       rows = inherit(runner, search.running, rows, at);
-      search.advance(await runner.step(search.running.map(({ ids }, place) => ({ row: rows[place]!, ids: [ids.at(-1)!], at }))));
+      search.advance(
+        await runner.step(
+          search.running.map(({ ids }, place) => ({ row: rows[place]!, ids: [ids.at(-1)!], at })),
+        ),
+      );
       await setImmediate();
     }
     return { beams: search.best(numReturnSequences), aborted: !search.done };
@@ -25,10 +37,17 @@ export async function decodeBeams(runner: StepRunner, prompt: Int32Array, settin
 }
 
 /** The first child of a beam keeps its row, others get a copy in a row that is free. */
-function inherit(runner: StepRunner, beams: readonly Beam[], rows: readonly number[], count: number): number[] {
+function inherit(
+  runner: StepRunner,
+  beams: readonly Beam[],
+  rows: readonly number[],
+  count: number,
+): number[] {
   const taken = new Set<number>();
   const parents = new Set(beams.map(({ parent }) => rows[parent]!));
-  const free = Array.from({ length: runner.cache.rows }, (_, row) => row).filter((row) => !parents.has(row));
+  const free = Array.from({ length: runner.cache.rows }, (_, row) => row).filter(
+    (row) => !parents.has(row),
+  );
   return beams.map(({ parent }) => {
     const row = rows[parent]!;
     if (!taken.has(row)) {

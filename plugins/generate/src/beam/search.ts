@@ -1,4 +1,5 @@
-// Beam search as transformers 5.18 does it (GenerationMixin._beam_search): which beams go on and which have ended, from logits. No model here.
+// Beam search as transformers 5.18 does it (GenerationMixin._beam_search): which beams go on and
+// which have ended, from logits. No model here.
 import { logSumExp } from '@lmflow/sdk';
 import type { Choice } from '../sampling/chooser.ts';
 import { applyRules, historyOf } from '../sampling/rules.ts';
@@ -9,7 +10,10 @@ import type { Settings } from '../settings.ts';
 export interface Beam {
   readonly ids: readonly number[];
   readonly choices: readonly Choice[];
-  /** Sum of log-probabilities; of a beam that has ended, divided by its length to the power of lengthPenalty. */
+  /**
+   * Sum of log-probabilities; of a beam that has ended, divided by its length to the power of
+   * lengthPenalty.
+   */
   readonly score: number;
   /** Place among the beams before. */
   readonly parent: number;
@@ -39,8 +43,15 @@ export class BeamSearch {
     const ends = ({ ids }: Beam): boolean => atLimit || this.#ends.has(ids.at(-1)!);
     const full = this.finished.length === numBeams && earlyStopping === true;
     // Only the best numBeams may end; the others are there so that enough go on.
-    const ended = full ? [] : candidates.slice(0, numBeams).filter(ends).map((beam) => ({ ...beam, score: beam.score / newTokens ** lengthPenalty }));
-    this.finished = [...this.finished, ...ended].sort((a, b) => b.score - a.score).slice(0, numBeams);
+    const ended = full
+      ? []
+      : candidates
+          .slice(0, numBeams)
+          .filter(ends)
+          .map((beam) => ({ ...beam, score: beam.score / newTokens ** lengthPenalty }));
+    this.finished = [...this.finished, ...ended]
+      .sort((a, b) => b.score - a.score)
+      .slice(0, numBeams);
     this.running = candidates.filter((beam) => !ends(beam)).slice(0, numBeams);
     this.done = this.running.length === 0 || !this.#mayImprove(newTokens);
   }
@@ -48,7 +59,10 @@ export class BeamSearch {
   /** The best so far, for the end. */
   best(count: number): readonly Beam[] {
     const { lengthPenalty } = this.#settings;
-    const open = this.running.map((beam) => ({ ...beam, score: beam.score / Math.max(1, beam.choices.length) ** lengthPenalty }));
+    const open = this.running.map((beam) => ({
+      ...beam,
+      score: beam.score / Math.max(1, beam.choices.length) ** lengthPenalty,
+    }));
     return [...this.finished, ...open].slice(0, count);
   }
 
@@ -60,10 +74,23 @@ export class BeamSearch {
       const scores = Float64Array.from(raw, (logit) => logit - normalizer);
       applyRules(scores, this.#settings, historyOf(beam.ids, beam.choices.length));
       const top = logprobs === undefined ? {} : { top: likeliest(raw, logprobs, normalizer) };
-      return likeliest(scores, count, 0).filter(({ logprob }) => logprob > -Infinity).map(({ id, logprob }) => ({ id, parent, beam, score: beam.score + logprob, choice: { id, logprob: raw[id]! - normalizer, ...top } }));
+      return likeliest(scores, count, 0)
+        .filter(({ logprob }) => logprob > -Infinity)
+        .map(({ id, logprob }) => ({
+          id,
+          parent,
+          beam,
+          score: beam.score + logprob,
+          choice: { id, logprob: raw[id]! - normalizer, ...top },
+        }));
     });
     found.sort((a, b) => b.score - a.score || a.parent - b.parent || a.id - b.id);
-    return found.slice(0, count).map(({ id, parent, beam, score, choice }) => ({ ids: [...beam.ids, id], choices: [...beam.choices, choice], score, parent }));
+    return found.slice(0, count).map(({ id, parent, beam, score, choice }) => ({
+      ids: [...beam.ids, id],
+      choices: [...beam.choices, choice],
+      score,
+      parent,
+    }));
   }
 
   #mayImprove(newTokens: number): boolean {

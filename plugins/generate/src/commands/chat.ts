@@ -1,7 +1,19 @@
 // `lmflow chat`: a conversation in the terminal.
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { GENERATOR, MODELS, isLMFlowError, messageOf, type CommandInvocation, type CommandSpec, type GenerationOptions, type Logger, type Model, type PluginContext, type TextGenerator } from '@lmflow/sdk';
+import {
+  GENERATOR,
+  MODELS,
+  isLMFlowError,
+  messageOf,
+  type CommandInvocation,
+  type CommandSpec,
+  type GenerationOptions,
+  type Logger,
+  type Model,
+  type PluginContext,
+  type TextGenerator,
+} from '@lmflow/sdk';
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
 import { modelMissing } from '../errors.ts';
@@ -9,7 +21,14 @@ import { aliases, forTraining, generationOptions, unsupported } from '../options
 import { Conversation } from './conversation.ts';
 import { templateName } from '../template.ts';
 
-const flags = generationOptions.omit({ truncation: true, numBeams: true, numReturnSequences: true, lengthPenalty: true, earlyStopping: true })
+const flags = generationOptions
+  .omit({
+    truncation: true,
+    numBeams: true,
+    numReturnSequences: true,
+    lengthPenalty: true,
+    earlyStopping: true,
+  })
   .extend({
     system: z.string().optional().describe('The system message.'),
     adapter: z.string().optional().describe('Name of one of lora.adapters to begin with.'),
@@ -30,36 +49,63 @@ export interface ChatSetup {
   readonly signal: AbortSignal;
 }
 
-const HELP = '/reset forgets the conversation, /system TEXT sets the system message, /save FILE writes the conversation, /adapter NAME answers with another of lora.adapters (without a name: with none), /exit ends';
+const HELP =
+  '/reset forgets the conversation, /system TEXT sets the system message, /save FILE writes the conversation, /adapter NAME answers with another of lora.adapters (without a name: with none), /exit ends';
 
 /** The command. */
-export function chatCommand(context: PluginContext<{ readonly contextLength?: number | undefined }>): CommandSpec {
+export function chatCommand(
+  context: PluginContext<{ readonly contextLength?: number | undefined }>,
+): CommandSpec {
   return {
     name: 'chat',
     summary: 'Talks with a model in the terminal.',
     options: flags,
     aliases,
-    unsupported: { ...unsupported, ...forTraining, numBeams: 'beam search cannot be streamed', numReturnSequences: 'a chat has one answer' },
+    unsupported: {
+      ...unsupported,
+      ...forTraining,
+      numBeams: 'beam search cannot be streamed',
+      numReturnSequences: 'a chat has one answer',
+    },
     sections: ['model', 'generate', 'lora'],
-    examples: ['lmflow chat --preset inference --model org/model --lora-adapter out', 'lmflow chat --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet'],
+    examples: [
+      'lmflow chat --preset inference --model org/model --lora-adapter out',
+      'lmflow chat --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet',
+    ],
     async run({ config, options: own, signal, output }: CommandInvocation) {
       if (config.model === undefined) throw modelMissing('chat');
       const { system, adapter, ...options } = own as z.output<typeof flags>;
-      const model = await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
+      const model = await context
+        .resolve(MODELS)
+        .load({ role: 'policy', purpose: 'inference', source: config.model, signal });
       const generator = context.resolve(GENERATOR);
       checkTemplate(generator, { model, ...(adapter === undefined ? {} : { adapter }) });
-      context.log.info(`${model.source}, chat template: ${templateName(adapted(model, adapter))}\n${HELP}`);
+      context.log.info(
+        `${model.source}, chat template: ${templateName(adapted(model, adapter))}\n${HELP}`,
+      );
       await runChat({
-        model, system, adapter, signal, log: context.log, generator, input: process.stdin, output,
-        contextLength: context.options.contextLength ?? model.architecture.maxPositions, options: options,
+        model,
+        system,
+        adapter,
+        signal,
+        log: context.log,
+        generator,
+        input: process.stdin,
+        output,
+        contextLength: context.options.contextLength ?? model.architecture.maxPositions,
+        options: options,
       });
       return undefined;
     },
   };
 }
 
-// A model that no chat can be written for is told at once; a template may well refuse this one message, which says nothing yet.
-function checkTemplate(generator: TextGenerator, asked: { readonly model: Model; readonly adapter?: string }): void {
+// A model that no chat can be written for is told at once; a template may well refuse this one
+// message, which says nothing yet.
+function checkTemplate(
+  generator: TextGenerator,
+  asked: { readonly model: Model; readonly adapter?: string },
+): void {
   try {
     generator.encodePrompt({ ...asked, prompt: [{ role: 'user', content: 'Hello' }] });
   } catch (error) {
@@ -71,11 +117,21 @@ function checkTemplate(generator: TextGenerator, asked: { readonly model: Model;
 export async function runChat(setup: ChatSetup): Promise<void> {
   const { input, output, signal } = setup;
   const conversation = new Conversation(setup.system, setup.adapter);
-  const lines = createInterface({ input, ...(input.isTTY ? { output, terminal: true } : {}), prompt: '> ' });
+  const lines = createInterface({
+    input,
+    ...(input.isTTY ? { output, terminal: true } : {}),
+    prompt: '> ',
+  });
   let answering: AbortController | undefined;
-  const stop = (): void => { lines.close(); answering?.abort(); };
+  const stop = (): void => {
+    lines.close();
+    answering?.abort();
+  };
   // On a terminal Ctrl-C stops the answer, and between answers the chat.
-  lines.on('SIGINT', () => { if (answering) answering.abort(); else stop(); });
+  lines.on('SIGINT', () => {
+    if (answering) answering.abort();
+    else stop();
+  });
   signal.addEventListener('abort', stop, { once: true });
   try {
     if (input.isTTY) lines.prompt();
@@ -97,17 +153,37 @@ export async function runChat(setup: ChatSetup): Promise<void> {
   }
 }
 
-async function answer(setup: ChatSetup, conversation: Conversation, question: string, signal: AbortSignal): Promise<void> {
+async function answer(
+  setup: ChatSetup,
+  conversation: Conversation,
+  question: string,
+  signal: AbortSignal,
+): Promise<void> {
   const { generator, model, options, output, log, contextLength } = setup;
   conversation.say('user', question);
-  const asked = { model, ...(conversation.adapter === undefined ? {} : { adapter: conversation.adapter }) };
+  const asked = {
+    model,
+    ...(conversation.adapter === undefined ? {} : { adapter: conversation.adapter }),
+  };
   try {
     const reserve = Math.min(options.maxNewTokens ?? 256, Math.floor(contextLength / 4));
-    const dropped = conversation.shorten((messages) => generator.encodePrompt({ ...asked, prompt: messages }).length + reserve <= contextLength);
-    if (dropped > 0) log.warn(`the conversation does not fit into the context of ${contextLength} tokens: the oldest ${dropped} messages are left out`);
+    const dropped = conversation.shorten(
+      (messages) =>
+        generator.encodePrompt({ ...asked, prompt: messages }).length + reserve <= contextLength,
+    );
+    if (dropped > 0) {
+      log.warn(
+        `the conversation does not fit into the context of ${contextLength} tokens: the oldest ${dropped} messages are left out`,
+      );
+    }
     const started = performance.now();
     let [first, count, text] = [0, 0, ''];
-    for await (const piece of generator.streamInference({ ...asked, prompt: conversation.messages, options, signal })) {
+    for await (const piece of generator.streamInference({
+      ...asked,
+      prompt: conversation.messages,
+      options,
+      signal,
+    })) {
       if (count === 0) first = performance.now();
       count += piece.tokens.length;
       text += piece.text;
@@ -115,7 +191,18 @@ async function answer(setup: ChatSetup, conversation: Conversation, question: st
     }
     output.write('\n');
     const seconds = (performance.now() - first) / 1000;
-    if (count > 1) log.event('chat', { text, tokens: count, tokensPerSecond: (count - 1) / seconds, firstToken: (first - started) / 1000 }, `[${count} tokens, ${((count - 1) / seconds).toFixed(1)} tokens/s, the first after ${((first - started) / 1000).toFixed(2)} s]`);
+    if (count > 1) {
+      log.event(
+        'chat',
+        {
+          text,
+          tokens: count,
+          tokensPerSecond: (count - 1) / seconds,
+          firstToken: (first - started) / 1000,
+        },
+        `[${count} tokens, ${((count - 1) / seconds).toFixed(1)} tokens/s, the first after ${((first - started) / 1000).toFixed(2)} s]`,
+      );
+    }
     conversation.say('assistant', text);
   } catch (error) {
     if (!isLMFlowError(error)) throw error;
@@ -142,13 +229,18 @@ function obey(line: string, conversation: Conversation, { model, log }: ChatSetu
     case '/save':
       save(rest, conversation, log);
       break;
-    default: log.info(command === '/help' ? HELP : `there is no command ${command}; ${HELP}`);
+    default:
+      log.info(command === '/help' ? HELP : `there is no command ${command}; ${HELP}`);
   }
 }
 
 function pick(name: string, conversation: Conversation, model: Model, log: Logger): void {
-  const known = [...model.adapters?.keys() ?? []];
-  if (name !== '' && !known.includes(name)) return log.error(`there is no adapter "${name}"; ${known.length > 0 ? `there are ${known.join(', ')}` : 'none is loaded (lora.adapters)'}`);
+  const known = [...(model.adapters?.keys() ?? [])];
+  if (name !== '' && !known.includes(name)) {
+    return log.error(
+      `there is no adapter "${name}"; ${known.length > 0 ? `there are ${known.join(', ')}` : 'none is loaded (lora.adapters)'}`,
+    );
+  }
   conversation.adapter = name === '' ? undefined : name;
   log.info(name === '' ? 'no adapter' : `answers come from ${name}`);
 }

@@ -13,7 +13,10 @@ export class Conversation {
   }
 
   get messages(): readonly ChatMessage[] {
-    return [...(this.system === undefined ? [] : [{ role: 'system', content: this.system }]), ...this.#turns];
+    return [
+      ...(this.system === undefined ? [] : [{ role: 'system', content: this.system }]),
+      ...this.#turns,
+    ];
   }
 
   say(role: 'user' | 'assistant', content: string): void {
@@ -29,10 +32,15 @@ export class Conversation {
     this.#turns = [];
   }
 
-  /** Drops the oldest turns (a question with its answer) until `fits` says so; gives how many messages. The last question stays. */
+  /**
+   * Drops the oldest turns (a question with its answer) until `fits` says so; gives how many
+   * messages. The last question stays.
+   */
   shorten(fits: (messages: readonly ChatMessage[]) => boolean): number {
     const before = this.#turns.length;
-    while (this.#turns.length > 1 && !fits(this.messages)) this.#turns = this.#turns.slice(this.#turns[1]?.role === 'assistant' ? 2 : 1);
+    while (this.#turns.length > 1 && !fits(this.messages)) {
+      this.#turns = this.#turns.slice(this.#turns[1]?.role === 'assistant' ? 2 : 1);
+    }
     return before - this.#turns.length;
   }
 }

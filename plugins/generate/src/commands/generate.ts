@@ -1,6 +1,17 @@
 // `lmflow generate`: prompts in, text or lines of JSON out.
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { GENERATOR, MODELS, outputUnwritable, type CommandInvocation, type CommandSpec, type Model, type PluginContext, type TextGenerator, type TextRequest, type TextResult } from '@lmflow/sdk';
+import {
+  GENERATOR,
+  MODELS,
+  outputUnwritable,
+  type CommandInvocation,
+  type CommandSpec,
+  type Model,
+  type PluginContext,
+  type TextGenerator,
+  type TextRequest,
+  type TextResult,
+} from '@lmflow/sdk';
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
 import { modelMissing, optionInvalid } from '../errors.ts';
@@ -9,24 +20,48 @@ import { collectPrompts, type Prompt } from './prompts.ts';
 import { templateName } from '../template.ts';
 
 declare module '@lmflow/sdk' {
-  interface CommandResults { generate: readonly (readonly TextResult[])[] }
+  interface CommandResults {
+    generate: readonly (readonly TextResult[])[];
+  }
 }
 
 const flags = generationOptions.omit({ truncation: true }).extend({
-  prompts: z.string().optional().describe('File of prompts: one a line, or .jsonl/.json with texts, {"prompt"} or {"messages"}.'),
-  chat: z.boolean().default(false).describe('Prompts are messages of a user, written with the chat template.'),
+  prompts: z
+    .string()
+    .optional()
+    .describe(
+      'File of prompts: one a line, or .jsonl/.json with texts, {"prompt"} or {"messages"}.',
+    ),
+  chat: z
+    .boolean()
+    .default(false)
+    .describe('Prompts are messages of a user, written with the chat template.'),
   system: z.string().optional().describe('With --chat: the system message.'),
   adapter: z.string().optional().describe('Name of one of lora.adapters to answer with.'),
-  format: z.enum(['text', 'jsonl']).default('text').describe('text, or a line of JSON for each prompt.'),
+  format: z
+    .enum(['text', 'jsonl'])
+    .default('text')
+    .describe('text, or a line of JSON for each prompt.'),
   output: z.string().optional().describe('File to write to, in place of the terminal.'),
-  logprobs: z.number().int().min(0).optional().describe('With jsonl: log-probability of each token and of so many of the likeliest.'),
-  stream: z.boolean().optional().describe('Show text as it comes; by default where one prompt is answered on a terminal.'),
+  logprobs: z
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('With jsonl: log-probability of each token and of so many of the likeliest.'),
+  stream: z
+    .boolean()
+    .optional()
+    .describe('Show text as it comes; by default where one prompt is answered on a terminal.'),
 });
 
 type Flags = z.output<typeof flags>;
 
 /** Where text goes. */
-interface Sink { write(text: string): void; end(): void }
+interface Sink {
+  write(text: string): void;
+  end(): void;
+}
 
 /** The command. */
 export function generateCommand(context: PluginContext): CommandSpec {
@@ -49,22 +84,63 @@ export function generateCommand(context: PluginContext): CommandSpec {
       const own = invocation.options as Flags;
       if (config.model === undefined) throw modelMissing('generate');
       const { prompts: file, chat, system, adapter, format, output, stream, ...options } = own;
-      if (system !== undefined && !chat) throw optionInvalid('system', system, 'is for --chat: prompts are continued as they are otherwise');
-      if (options.logprobs !== undefined && format !== 'jsonl') throw optionInvalid('logprobs', options.logprobs, 'is for --format jsonl');
+      if (system !== undefined && !chat) {
+        throw optionInvalid(
+          'system',
+          system,
+          'is for --chat: prompts are continued as they are otherwise',
+        );
+      }
+      if (options.logprobs !== undefined && format !== 'jsonl') {
+        throw optionInvalid('logprobs', options.logprobs, 'is for --format jsonl');
+      }
       const prompts = await collectPrompts({ positionals, file, input: process.stdin });
-      const single = prompts.length === 1 && format === 'text' && (options.numBeams ?? 1) === 1 && (options.numReturnSequences ?? 1) === 1;
-      if (stream === true && !single) throw optionInvalid('stream', true, 'one answer to one prompt can be shown as it comes, as text and without beams');
-      const model = await context.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source: config.model, signal });
-      if (chat || prompts.some((prompt) => typeof prompt !== 'string')) context.log.debug(`chat template: ${templateName(adapted(model, adapter))}`);
+      const single =
+        prompts.length === 1 &&
+        format === 'text' &&
+        (options.numBeams ?? 1) === 1 &&
+        (options.numReturnSequences ?? 1) === 1;
+      if (stream === true && !single) {
+        throw optionInvalid(
+          'stream',
+          true,
+          'one answer to one prompt can be shown as it comes, as text and without beams',
+        );
+      }
+      const model = await context
+        .resolve(MODELS)
+        .load({ role: 'policy', purpose: 'inference', source: config.model, signal });
+      if (chat || prompts.some((prompt) => typeof prompt !== 'string')) {
+        context.log.debug(`chat template: ${templateName(adapted(model, adapter))}`);
+      }
       const requests = prompts.map((prompt): TextRequest => ({
-        model, signal, ...(adapter === undefined ? {} : { adapter }), prompt: asked(prompt, chat, system), options: { seed: config.seed ?? 42, ...options },
+        model,
+        signal,
+        ...(adapter === undefined ? {} : { adapter }),
+        prompt: asked(prompt, chat, system),
+        options: { seed: config.seed ?? 42, ...options },
       }));
       const generator = context.resolve(GENERATOR);
       const streamed = single && (stream ?? (output === undefined && stdout.isTTY === true));
       const sink = openSink(output, stdout);
       try {
-        const results = streamed ? [await streamOne(generator, requests[0]!, sink)] : await answerAll({ generator, model, requests, prompts, format, sink, logprobs: options.logprobs });
-        for (const [index, list] of results.entries()) context.log.event('generation', { prompt: prompts[index], results: list.map((result) => said(result, options.logprobs)) });
+        const results = streamed
+          ? [await streamOne(generator, requests[0]!, sink)]
+          : await answerAll({
+              generator,
+              model,
+              requests,
+              prompts,
+              format,
+              sink,
+              logprobs: options.logprobs,
+            });
+        for (const [index, list] of results.entries()) {
+          context.log.event('generation', {
+            prompt: prompts[index],
+            results: list.map((result) => said(result, options.logprobs)),
+          });
+        }
         return { result: results, exitCode: signal.aborted ? 130 : 0 };
       } finally {
         sink.end();
@@ -75,11 +151,22 @@ export function generateCommand(context: PluginContext): CommandSpec {
 
 function asked(prompt: Prompt, chat: boolean, system: string | undefined): Prompt {
   if (typeof prompt !== 'string' || !chat) return prompt;
-  return [...(system === undefined ? [] : [{ role: 'system', content: system }]), { role: 'user', content: prompt }];
+  return [
+    ...(system === undefined ? [] : [{ role: 'system', content: system }]),
+    { role: 'user', content: prompt },
+  ];
 }
 
-async function streamOne(generator: TextGenerator, request: TextRequest, sink: Sink): Promise<readonly TextResult[]> {
-  const result = { text: '', tokens: [] as TextResult['tokens'][number][], finishReason: 'length' as TextResult['finishReason'] };
+async function streamOne(
+  generator: TextGenerator,
+  request: TextRequest,
+  sink: Sink,
+): Promise<readonly TextResult[]> {
+  const result = {
+    text: '',
+    tokens: [] as TextResult['tokens'][number][],
+    finishReason: 'length' as TextResult['finishReason'],
+  };
   for await (const { text, tokens, finishReason } of generator.streamInference(request)) {
     sink.write(text);
     result.text += text;
@@ -87,7 +174,13 @@ async function streamOne(generator: TextGenerator, request: TextRequest, sink: S
     if (finishReason) result.finishReason = finishReason;
   }
   sink.write('\n');
-  return [{ ...result, ids: Int32Array.from(result.tokens, ({ id }) => id), promptTokens: generator.encodePrompt(request).length }];
+  return [
+    {
+      ...result,
+      ids: Int32Array.from(result.tokens, ({ id }) => id),
+      promptTokens: generator.encodePrompt(request).length,
+    },
+  ];
 }
 
 interface Work {
@@ -101,31 +194,79 @@ interface Work {
 }
 
 /** All prompts together; answers are written in order, each as soon as those before it are. */
-async function answerAll({ generator, requests, prompts, format, sink, logprobs }: Work): Promise<readonly (readonly TextResult[])[]> {
+async function answerAll({
+  generator,
+  requests,
+  prompts,
+  format,
+  sink,
+  logprobs,
+}: Work): Promise<readonly (readonly TextResult[])[]> {
   const running = requests.map((request) => generator.inference(request));
-  running.forEach((one) => { one.catch(() => undefined); });
+  running.forEach((one) => {
+    one.catch(() => undefined);
+  });
   const results: (readonly TextResult[])[] = [];
   for (const [index, one] of running.entries()) {
     const list = await one;
     results.push(list);
-    for (const result of list) sink.write(format === 'text' ? `${result.text}\n` : `${JSON.stringify(line(prompts[index]!, result, logprobs))}\n`);
+    for (const result of list) {
+      sink.write(
+        format === 'text'
+          ? `${result.text}\n`
+          : `${JSON.stringify(line(prompts[index]!, result, logprobs))}\n`,
+      );
+    }
   }
   return results;
 }
 
-function line(prompt: Prompt, result: TextResult, logprobs: number | undefined): Record<string, unknown> {
-  return { ...(typeof prompt === 'string' ? { prompt } : { messages: prompt }), ...said(result, logprobs) };
+function line(
+  prompt: Prompt,
+  result: TextResult,
+  logprobs: number | undefined,
+): Record<string, unknown> {
+  return {
+    ...(typeof prompt === 'string' ? { prompt } : { messages: prompt }),
+    ...said(result, logprobs),
+  };
 }
 
-function said({ text, finishReason, promptTokens, ids, score, tokens }: TextResult, logprobs: number | undefined): Record<string, unknown> {
-  return { text, finishReason, promptTokens, newTokens: ids.length, ...(score === undefined ? {} : { score }), ...(logprobs === undefined ? {} : { tokens }) };
+function said(
+  { text, finishReason, promptTokens, ids, score, tokens }: TextResult,
+  logprobs: number | undefined,
+): Record<string, unknown> {
+  return {
+    text,
+    finishReason,
+    promptTokens,
+    newTokens: ids.length,
+    ...(score === undefined ? {} : { score }),
+    ...(logprobs === undefined ? {} : { tokens }),
+  };
 }
 
 // Opened before anything is computed: a place that cannot be written to is told at once.
 function openSink(file: string | undefined, stdout: NodeJS.WritableStream): Sink {
-  if (file === undefined) return { write: (text) => { stdout.write(text); }, end: () => undefined };
+  if (file === undefined) {
+    return {
+      write: (text) => {
+        stdout.write(text);
+      },
+      end: () => undefined,
+    };
+  }
   const descriptor = attempt(file, () => openSync(file, 'w'));
-  return { write: (text) => { attempt(file, () => { writeFileSync(descriptor, text); }); }, end: () => { closeSync(descriptor); } };
+  return {
+    write: (text) => {
+      attempt(file, () => {
+        writeFileSync(descriptor, text);
+      });
+    },
+    end: () => {
+      closeSync(descriptor);
+    },
+  };
 }
 
 function attempt<T>(file: string, action: () => T): T {

@@ -14,8 +14,15 @@ export interface PromptSources {
 }
 
 /** Collects prompts; throws LMFLOW_GENERATE_PROMPT_MISSING and LMFLOW_GENERATE_PROMPTS_INVALID. */
-export async function collectPrompts({ positionals, file, input }: PromptSources): Promise<Prompt[]> {
-  const piped = positionals.length === 0 && file === undefined ? input.isTTY !== true : positionals.includes('-');
+export async function collectPrompts({
+  positionals,
+  file,
+  input,
+}: PromptSources): Promise<Prompt[]> {
+  const piped =
+    positionals.length === 0 && file === undefined
+      ? input.isTTY !== true
+      : positionals.includes('-');
   const prompts: Prompt[] = positionals.filter((word) => word !== '-');
   if (file !== undefined) prompts.push(...readPrompts(file));
   if (piped) {
@@ -33,8 +40,13 @@ function readPrompts(file: string): Prompt[] {
   } catch (cause) {
     throw promptsInvalid(file, `cannot be read: ${messageOf(cause)}`, cause);
   }
-  const lines = content.split(/\r?\n/).map((line, index) => ({ line, where: `line ${index + 1}` })).filter(({ line }) => line.trim() !== '');
-  if (/\.jsonl$/i.test(file)) return lines.map(({ line, where }) => promptOf(parse(line, file, where), file, where));
+  const lines = content
+    .split(/\r?\n/)
+    .map((line, index) => ({ line, where: `line ${index + 1}` }))
+    .filter(({ line }) => line.trim() !== '');
+  if (/\.jsonl$/i.test(file)) {
+    return lines.map(({ line, where }) => promptOf(parse(line, file, where), file, where));
+  }
   if (!/\.json$/i.test(file)) return lines.map(({ line }) => line);
   const list = parse(content, file, 'the file');
   if (!Array.isArray(list)) throw promptsInvalid(file, 'is not a list of prompts');
@@ -51,10 +63,16 @@ function parse(json: string, file: string, where: string): unknown {
 
 function promptOf(entry: unknown, file: string, where: string): Prompt {
   if (typeof entry === 'string') return entry;
-  const { prompt, messages } = (entry ?? {}) as { readonly prompt?: unknown; readonly messages?: unknown };
+  const { prompt, messages } = (entry ?? {}) as {
+    readonly prompt?: unknown;
+    readonly messages?: unknown;
+  };
   if (typeof prompt === 'string') return prompt;
   if (Array.isArray(messages) && messages.length > 0 && messages.every(isMessage)) return messages;
-  throw promptsInvalid(file, `${where} is neither a text nor an object with "prompt" or "messages"`);
+  throw promptsInvalid(
+    file,
+    `${where} is neither a text nor an object with "prompt" or "messages"`,
+  );
 }
 
 function isMessage(message: unknown): message is ChatMessage {

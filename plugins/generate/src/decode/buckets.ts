@@ -1,4 +1,5 @@
-// Sizes that programs are compiled for: a few, so that they are used again, and near enough to each other to waste little.
+// Sizes that programs are compiled for: a few, so that they are used again, and near enough to each
+// other to waste little.
 
 /** The smallest of 1, 2, 3, 4, 6, 8, 12, 16, ... that holds `rows`. */
 export function batchBucket(rows: number): number {
@@ -11,8 +12,9 @@ export function lengthBucket(tokens: number): number {
 }
 
 /**
- * Places of a cache: 256, 1024, 4096, ...; never more than are needed for `limit` tokens. Far apart, since a step reads only the places that are
- * filled, and memory that nobody wrote to is not there.
+ * Places of a cache: 256, 1024, 4096, ...; never more than are needed for `limit` tokens. Far
+ * apart, since a step reads only the places that are filled, and memory that nobody wrote to is not
+ * there.
  */
 export function cacheBucket(places: number, limit: number): number {
   let size = 256;
@@ -23,6 +25,8 @@ export function cacheBucket(places: number, limit: number): number {
 // Powers of two and the numbers half-way between them, times `unit`.
 function bucket(count: number, unit: number): number {
   let size = unit;
-  while (size < count) size = size % 3 === 0 ? (size / 3) * 4 : size === unit && unit === 1 ? 2 : size * 1.5;
+  while (size < count) {
+    size = size % 3 === 0 ? (size / 3) * 4 : size === unit && unit === 1 ? 2 : size * 1.5;
+  }
   return size;
 }

@@ -1,9 +1,13 @@
-// The key-value cache: a buffer of keys and one of values for each layer, rows x heads x size x headDim. Programs read it where it lies, and
-// steps of one token write to it; what longer programs give is written here. A sequence has one row, place j holding its token of position j.
+// The key-value cache: a buffer of keys and one of values for each layer, rows x heads x size x
+// headDim. Programs read it where it lies, and steps of one token write to it; what longer programs
+// give is written here. A sequence has one row, place j holding its token of position j.
 import type { Architecture, Engine, Tensor } from '@lmflow/sdk';
 
 /** New tokens of some rows as a program gives them: [batch, heads, length, headDim]. */
-export interface NewTokens { readonly numbers: Float32Array; readonly length: number }
+export interface NewTokens {
+  readonly numbers: Float32Array;
+  readonly length: number;
+}
 
 export class KeyValueCache {
   rows = 0;
@@ -22,13 +26,28 @@ export class KeyValueCache {
     this.#width = headDim;
   }
 
-  /** Changes the size; rows keep what fits. `used` says how many places of each row hold something. */
+  /**
+   * Changes the size; rows keep what fits. `used` says how many places of each row hold something.
+   */
   resize(rows: number, size: number, used: (row: number) => number): void {
     if (rows === this.rows && size === this.size) return;
     const old = this.#buffers;
-    this.#buffers = Array.from({ length: 2 * this.#layers }, () => new Float32Array(rows * this.#heads * size * this.#width));
+    this.#buffers = Array.from(
+      { length: 2 * this.#layers },
+      () => new Float32Array(rows * this.#heads * size * this.#width),
+    );
     old.forEach((from, index) => {
-      for (let row = 0; row < Math.min(rows, this.rows); row++) this.#move({ numbers: from, length: this.size }, row, this.#buffers[index]!, size, row, 0, Math.min(used(row), size));
+      for (let row = 0; row < Math.min(rows, this.rows); row++) {
+        this.#move(
+          { numbers: from, length: this.size },
+          row,
+          this.#buffers[index]!,
+          size,
+          row,
+          0,
+          Math.min(used(row), size),
+        );
+      }
     });
     this.rows = rows;
     this.size = size;
@@ -37,11 +56,23 @@ export class KeyValueCache {
 
   /** Copies the first `count` places of a row over those of another. */
   copyRow(from: number, to: number, count: number): void {
-    for (const buffer of this.#buffers) this.#move({ numbers: buffer, length: this.size }, from, buffer, this.size, to, 0, count);
+    for (const buffer of this.#buffers) {
+      this.#move({ numbers: buffer, length: this.size }, from, buffer, this.size, to, 0, count);
+    }
   }
 
-  /** Writes `count` tokens into a row from the place `at` on: `found` are a program's results for buffer `index`, of which `source` is the row. */
-  write(index: number, row: number, at: number, count: number, found: NewTokens, source: number): void {
+  /**
+   * Writes `count` tokens into a row from the place `at` on: `found` are a program's results for
+   * buffer `index`, of which `source` is the row.
+   */
+  write(
+    index: number,
+    row: number,
+    at: number,
+    count: number,
+    found: NewTokens,
+    source: number,
+  ): void {
     this.#move(found, source, this.#buffers[index]!, this.size, row, at, count);
   }
 
@@ -50,17 +81,26 @@ export class KeyValueCache {
     this.#buffers[index]!.set(numbers, row * this.#heads * this.size * this.#width);
   }
 
-  /** Tensors of rows from .. from + count - 1: keys and values of each layer in turn, [count, heads, size, headDim]. */
+  /**
+   * Tensors of rows from .. from + count - 1: keys and values of each layer in turn, [count, heads,
+   * size, headDim].
+   */
   async tensors(engine: Engine, from: number, count: number): Promise<readonly Tensor[]> {
     const key = `${from} ${count}`;
     const known = this.#tensors.get(key);
     // A tensor that wraps the buffer shows what is written into it; a copy on a device does not.
     if (known?.[0]?.location === 'cpu') return known;
-    known?.forEach((tensor) => { tensor.dispose(); });
+    known?.forEach((tensor) => {
+      tensor.dispose();
+    });
     const shape = [count, this.#heads, this.size, this.#width];
     const row = this.#heads * this.size * this.#width;
     const made: Tensor[] = [];
-    for (const buffer of this.#buffers) made.push(await engine.upload(buffer.subarray(from * row, (from + count) * row), shape, 'float32'));
+    for (const buffer of this.#buffers) {
+      made.push(
+        await engine.upload(buffer.subarray(from * row, (from + count) * row), shape, 'float32'),
+      );
+    }
     this.#tensors.set(key, made);
     return made;
   }
@@ -72,11 +112,22 @@ export class KeyValueCache {
     this.rows = this.size = 0;
   }
 
-  #move({ numbers, length }: NewTokens, source: number, into: Float32Array, size: number, row: number, at: number, count: number): void {
+  #move(
+    { numbers, length }: NewTokens,
+    source: number,
+    into: Float32Array,
+    size: number,
+    row: number,
+    at: number,
+    count: number,
+  ): void {
     const [heads, width] = [this.#heads, this.#width];
     for (let head = 0; head < heads; head++) {
-      const from = ((source * heads + head) * length) * width;
-      into.set(numbers.subarray(from, from + count * width), ((row * heads + head) * size + at) * width);
+      const from = (source * heads + head) * length * width;
+      into.set(
+        numbers.subarray(from, from + count * width),
+        ((row * heads + head) * size + at) * width,
+      );
     }
   }
 

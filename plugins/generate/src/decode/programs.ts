@@ -1,5 +1,6 @@
-// Programs of one step: some tokens of some sequences go in, logits and the tokens' keys and values come out. Compiled by shape, the least
-// recently used are let go. The model is traced with the building functions of training; attention is given the cache.
+// Programs of one step: some tokens of some sequences go in, logits and the tokens' keys and values
+// come out. Compiled by shape, the least recently used are let go. The model is traced with the
+// building functions of training; attention is given the cache.
 import type { AttentionCache, Engine, Model, Program, Trace } from '@lmflow/sdk';
 import { forward } from '@lmflow/sdk';
 import { BYTES, Graph, gather, sizeOf, transpose, type Value } from '@lmflow/sdk/graph';
@@ -24,15 +25,27 @@ export interface StepProgram {
   readonly parameters: readonly string[];
 }
 
-/** Names of a layer's cache, as input and (in a program of one token a row) as output: its keys, its values. */
-export const cacheNames = (layer: number): readonly [keys: string, values: string] => [`keys.${layer}`, `values.${layer}`];
+/**
+ * Names of a layer's cache, as input and (in a program of one token a row) as output: its keys, its
+ * values.
+ */
+export const cacheNames = (layer: number): readonly [keys: string, values: string] => [
+  `keys.${layer}`,
+  `values.${layer}`,
+];
 /** Names of the new tokens' keys and values, outputs of a program of several tokens. */
-export const newNames = (layer: number): readonly [keys: string, values: string] => [`new.keys.${layer}`, `new.values.${layer}`];
+export const newNames = (layer: number): readonly [keys: string, values: string] => [
+  `new.keys.${layer}`,
+  `new.values.${layer}`,
+];
 
 /** Whether a program puts its tokens into the cache itself. */
 export const updatesCache = ({ length, cache }: StepShape): boolean => length === 1 && cache > 0;
 
-/** Weights that kept programs may map, in bytes: each maps all of them. A small model keeps every shape that a mixed load needs, or they would be made again and again. */
+/**
+ * Weights that kept programs may map, in bytes: each maps all of them. A small model keeps every
+ * shape that a mixed load needs, or they would be made again and again.
+ */
 const MAPPED_BYTES = 4e9;
 const [FEWEST, MOST] = [6, 48];
 
@@ -48,15 +61,18 @@ export class StepPrograms {
     this.#engine = engine;
     this.#model = model;
     this.#mode = mode;
-    const bytes = [...model.weights.values()].reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * BYTES[dtype], 0);
+    const bytes = [...model.weights.values()].reduce(
+      (sum, { shape, dtype }) => sum + sizeOf(shape) * BYTES[dtype],
+      0,
+    );
     this.#most = Math.min(MOST, Math.max(FEWEST, Math.floor(MAPPED_BYTES / bytes)));
   }
 
   async get(shape: StepShape): Promise<StepProgram> {
-    const key = [...Object.values(shape) as number[], this.#model.parameters.size].join();
+    const key = [...(Object.values(shape) as number[]), this.#model.parameters.size].join();
     let program = this.#kept.get(key);
     this.#kept.delete(key); // to the end: the most recently used
-    this.#kept.set(key, program ??= this.#compile(shape));
+    this.#kept.set(key, (program ??= this.#compile(shape)));
     program.catch(() => this.#kept.delete(key));
     await this.#makeRoom();
     return program;
@@ -78,9 +94,17 @@ export class StepPrograms {
   async #compile(shape: StepShape): Promise<StepProgram> {
     const graph = stepGraph(this.#model, shape, this.#mode);
     const { batch, length, cache } = shape;
-    const program = await this.#engine.compile(graph, { name: `decode ${batch} x ${length} after ${cache}`, repeated: updatesCache(shape) });
+    const program = await this.#engine.compile(graph, {
+      name: `decode ${batch} x ${length} after ${cache}`,
+      repeated: updatesCache(shape),
+    });
     const prefix = 'parameter:';
-    return { program, parameters: [...graph.inputs.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length)) };
+    return {
+      program,
+      parameters: [...graph.inputs.keys()]
+        .filter((name) => name.startsWith(prefix))
+        .map((name) => name.slice(prefix.length)),
+    };
   }
 
   async #makeRoom(): Promise<void> {
@@ -93,9 +117,10 @@ export class StepPrograms {
 }
 
 /**
- * Inputs: inputIds and positions [batch, length], chosen [chosen] (rows of the flattened batch whose logits are wanted), and with a cache lengths
- * [batch] and keys and values [batch, heads, cache, headDim] by layer. Outputs: logits [chosen, vocabulary], and by layer the new tokens' keys and
- * values [batch, heads, length, headDim], or with one token a row the cache with it.
+ * Inputs: inputIds and positions [batch, length], chosen [chosen] (rows of the flattened batch
+ * whose logits are wanted), and with a cache lengths [batch] and keys and values [batch, heads,
+ * cache, headDim] by layer. Outputs: logits [chosen, vocabulary], and by layer the new tokens' keys
+ * and values [batch, heads, length, headDim], or with one token a row the cache with it.
  */
 export function stepGraph(model: Model, shape: StepShape, mode: Trace['mode']): Graph {
   const { batch, length, cache, context, chosen } = shape;
@@ -105,20 +130,50 @@ export function stepGraph(model: Model, shape: StepShape, mode: Trace['mode']): 
   const earlier: AttentionCache = {
     layer: (layer) => {
       if (cache === 0) return undefined;
-      const [keys, values] = cacheNames(layer).map((name) => graph.input(name, 'float32', [batch, heads, cache, headDim])) as [Value, Value];
+      const [keys, values] = cacheNames(layer).map((name) =>
+        graph.input(name, 'float32', [batch, heads, cache, headDim]),
+      ) as [Value, Value];
       const lengths = graph.input('lengths', 'int32', [batch]);
-      return updatesCache(shape) ? { keys, values, lengths, update: (...updated) => { cacheNames(layer).forEach((name, index) => graph.output(name, updated[index]!)); } } : { keys, values, lengths };
+      return updatesCache(shape)
+        ? {
+            keys,
+            values,
+            lengths,
+            update: (...updated) => {
+              cacheNames(layer).forEach((name, index) => graph.output(name, updated[index]!));
+            },
+          }
+        : { keys, values, lengths };
     },
     keep: (layer, ...tokens) => {
-      if (!updatesCache(shape)) newNames(layer).forEach((name, index) => graph.output(name, transpose(tokens[index]!, [0, 2, 1, 3])));
+      if (!updatesCache(shape)) {
+        newNames(layer).forEach((name, index) =>
+          graph.output(name, transpose(tokens[index]!, [0, 2, 1, 3])),
+        );
+      }
     },
   };
   const trace: Trace = {
-    graph, model, batchSize: batch, length, contextLength: context, mode, positions, cache: earlier,
+    graph,
+    model,
+    batchSize: batch,
+    length,
+    contextLength: context,
+    mode,
+    positions,
+    cache: earlier,
     input: (name): Value => graph.input(name, 'int32', [batch, length]),
-    dropoutMask: () => { throw new Error('there is no dropout in inference'); },
+    dropoutMask: () => {
+      throw new Error('there is no dropout in inference');
+    },
   };
   const { hidden, weight } = forward(trace);
-  graph.output('logits', model.build.logits(trace, { hidden: gather(hidden, graph.input('chosen', 'int32', [chosen])), weight }));
+  graph.output(
+    'logits',
+    model.build.logits(trace, {
+      hidden: gather(hidden, graph.input('chosen', 'int32', [chosen])),
+      weight,
+    }),
+  );
   return graph;
 }

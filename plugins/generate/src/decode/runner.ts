@@ -1,8 +1,15 @@
-// Runs step programs on rows of the cache and writes the new keys and values back. It knows no sequences: see session.ts and ../beam.
+// Runs step programs on rows of the cache and writes the new keys and values back. It knows no
+// sequences: see session.ts and ../beam.
 import type { Engine, Model, Tensor, TensorMap } from '@lmflow/sdk';
 import { batchBucket, cacheBucket, lengthBucket } from './buckets.ts';
 import { KeyValueCache } from './cache.ts';
-import { cacheNames, newNames, updatesCache, type StepPrograms, type StepShape } from './programs.ts';
+import {
+  cacheNames,
+  newNames,
+  updatesCache,
+  type StepPrograms,
+  type StepShape,
+} from './programs.ts';
 
 /** Kinds of rope whose angles depend on how long the sequence is. */
 export const STRETCHING: readonly string[] = ['dynamic', 'longrope'];
@@ -38,7 +45,9 @@ export class StepRunner {
     this.#request = request;
     this.cache = new KeyValueCache(request.model.architecture);
     this.#programs = request.programs;
-    this.#names = Array.from({ length: request.model.architecture.numLayers }, (_, layer) => cacheNames(layer)).flat();
+    this.#names = Array.from({ length: request.model.architecture.numLayers }, (_, layer) =>
+      cacheNames(layer),
+    ).flat();
   }
 
   /** Makes room for rows of some length; `used` says how many places of each row hold something. */
@@ -55,25 +64,61 @@ export class StepRunner {
     const inputIds = Int32Array.from({ length }, (_, index) => ids[index] ?? 0);
     const positions = Int32Array.from({ length }, (_, index) => Math.min(at + index, context - 1));
     const shape = { batch: 1, length, cache: size, context, chosen: 1 };
-    const [logits] = await this.#run(shape, { inputIds, positions, chosen: Int32Array.of(ids.length - 1), lengths: Int32Array.of(at), first: row }, [{ row, at, count: ids.length, source: 0 }]);
+    const [logits] = await this.#run(
+      shape,
+      {
+        inputIds,
+        positions,
+        chosen: Int32Array.of(ids.length - 1),
+        lengths: Int32Array.of(at),
+        first: row,
+      },
+      [{ row, at, count: ids.length, source: 0 }],
+    );
     return logits!;
   }
 
   /**
-   * One token for each of some rows; gives the logits of each, which the next step may write over. Rows between them are computed along: `filled` says how many places they use, and
-   * the next one gets something.
+   * One token for each of some rows; gives the logits of each, which the next step may write over.
+   * Rows between them are computed along: `filled` says how many places they use, and the next one
+   * gets something.
    */
-  async step(rows: readonly RowTokens[], filled: (row: number) => number = () => 0): Promise<Float32Array[]> {
-    const batch = Math.min(this.cache.rows, batchBucket(1 + Math.max(...rows.map(({ row }) => row))));
-    const [inputIds, positions, lengths] = [new Int32Array(batch), new Int32Array(batch), Int32Array.from({ length: batch }, (_, row) => filled(row))];
+  async step(
+    rows: readonly RowTokens[],
+    filled: (row: number) => number = () => 0,
+  ): Promise<Float32Array[]> {
+    const batch = Math.min(
+      this.cache.rows,
+      batchBucket(1 + Math.max(...rows.map(({ row }) => row))),
+    );
+    const [inputIds, positions, lengths] = [
+      new Int32Array(batch),
+      new Int32Array(batch),
+      Int32Array.from({ length: batch }, (_, row) => filled(row)),
+    ];
     for (const { row, ids, at } of rows) {
       inputIds[row] = ids[0]!;
       positions[row] = lengths[row] = at;
     }
     const { size } = this.cache;
-    const shape = { batch, length: 1, cache: size, context: this.#contextOf(size, 1, 0), chosen: batch };
-    const logits = await this.#run(shape, { inputIds, positions, lengths, chosen: Int32Array.from({ length: batch }, (_, row) => row), first: 0 },
-      rows.map(({ row, at }) => ({ row, at, count: 1, source: row })));
+    const shape = {
+      batch,
+      length: 1,
+      cache: size,
+      context: this.#contextOf(size, 1, 0),
+      chosen: batch,
+    };
+    const logits = await this.#run(
+      shape,
+      {
+        inputIds,
+        positions,
+        lengths,
+        chosen: Int32Array.from({ length: batch }, (_, row) => row),
+        first: 0,
+      },
+      rows.map(({ row, at }) => ({ row, at, count: 1, source: row })),
+    );
     return rows.map(({ row }) => logits[row]!);
   }
 
@@ -85,9 +130,15 @@ export class StepRunner {
     await this.#programs.dispose();
   }
 
-  // Kinds of rope that stretch with the sequence are read at its very length; a bucket does for all others.
+  // Kinds of rope that stretch with the sequence are read at its very length; a bucket does for all
+  // others.
   #contextOf(size: number, length: number, reached: number): number {
-    const { model: { architecture: { rope } }, contextLength } = this.#request;
+    const {
+      model: {
+        architecture: { rope },
+      },
+      contextLength,
+    } = this.#request;
     if (size === 0 && rope && STRETCHING.includes(rope.scaling.type)) return reached;
     return Math.min(Math.max(contextLength, size), size + length);
   }
@@ -105,30 +156,51 @@ export class StepRunner {
     if (shape.cache > 0) inputs['lengths'] = await engine.upload(feeds.lengths, [batch], 'int32');
     const passing = Object.values(inputs);
     const caches = shape.cache > 0 ? await this.cache.tensors(engine, feeds.first, batch) : [];
-    caches.forEach((tensor, index) => { inputs[names[index]!] = tensor; });
+    caches.forEach((tensor, index) => {
+      inputs[names[index]!] = tensor;
+    });
     for (const name of parameters) inputs[`parameter:${name}`] = await this.#parameter(name);
     const inPlace = updatesCache(shape) && caches[0]!.location === 'cpu';
     const outputs: Record<string, Tensor> = {};
     if (inPlace) {
-      caches.forEach((tensor, index) => { outputs[names[index]!] = tensor; });
+      caches.forEach((tensor, index) => {
+        outputs[names[index]!] = tensor;
+      });
       outputs['logits'] = await this.#logitsOf(shape.chosen);
     }
     const results = await program.run(inputs, outputs);
     if (!inPlace) await this.#keep(shape, results, feeds.first, written);
     const logits = (await results['logits']!.read()) as Float32Array;
-    for (const tensor of inPlace ? passing : [...passing, ...Object.values(results)]) tensor.dispose();
+    for (const tensor of inPlace ? passing : [...passing, ...Object.values(results)]) {
+      tensor.dispose();
+    }
     const width = logits.length / shape.chosen;
-    return Array.from({ length: shape.chosen }, (_, index) => logits.subarray(index * width, (index + 1) * width));
+    return Array.from({ length: shape.chosen }, (_, index) =>
+      logits.subarray(index * width, (index + 1) * width),
+    );
   }
 
   /** Puts what a program gives beside its logits into the cache. */
-  async #keep(shape: StepShape, results: TensorMap, first: number, written: readonly Written[]): Promise<void> {
+  async #keep(
+    shape: StepShape,
+    results: TensorMap,
+    first: number,
+    written: readonly Written[],
+  ): Promise<void> {
     const { numLayers } = this.#request.model.architecture;
-    for (let layer = 0; layer < numLayers; layer++) for (const kind of [0, 1] as const) {
-      const index = 2 * layer + kind;
-      const numbers = (await results[(updatesCache(shape) ? cacheNames : newNames)(layer)[kind]]!.read()) as Float32Array;
-      if (updatesCache(shape)) this.cache.replace(index, first, numbers);
-      else for (const { row, at, count, source } of written) this.cache.write(index, row, at, count, { numbers, length: shape.length }, source);
+    for (let layer = 0; layer < numLayers; layer++) {
+      for (const kind of [0, 1] as const) {
+        const index = 2 * layer + kind;
+        const numbers = (await results[
+          (updatesCache(shape) ? cacheNames : newNames)(layer)[kind]
+        ]!.read()) as Float32Array;
+        if (updatesCache(shape)) this.cache.replace(index, first, numbers);
+        else {
+          for (const { row, at, count, source } of written) {
+            this.cache.write(index, row, at, count, { numbers, length: shape.length }, source);
+          }
+        }
+      }
     }
   }
 
@@ -136,7 +208,11 @@ export class StepRunner {
     const known = this.#logits.get(rows);
     if (known) return known;
     const width = this.#request.model.architecture.vocabularySize;
-    const made = await this.#request.engine.upload(new Float32Array(rows * width), [rows, width], 'float32');
+    const made = await this.#request.engine.upload(
+      new Float32Array(rows * width),
+      [rows, width],
+      'float32',
+    );
     this.#logits.set(rows, made);
     return made;
   }
@@ -153,5 +229,16 @@ export class StepRunner {
   }
 }
 
-interface Feeds { readonly inputIds: Int32Array; readonly positions: Int32Array; readonly chosen: Int32Array; readonly lengths: Int32Array; readonly first: number }
-interface Written { readonly row: number; readonly at: number; readonly count: number; readonly source: number }
+interface Feeds {
+  readonly inputIds: Int32Array;
+  readonly positions: Int32Array;
+  readonly chosen: Int32Array;
+  readonly lengths: Int32Array;
+  readonly first: number;
+}
+interface Written {
+  readonly row: number;
+  readonly at: number;
+  readonly count: number;
+  readonly source: number;
+}

@@ -1,5 +1,6 @@
-// Plain decoding with a cache: every step reads a part of one waiting prompt and gives each running sequence its next token.
-// Rows of the cache are kept together at the front; a sequence that leaves makes room for the last one.
+// Plain decoding with a cache: every step reads a part of one waiting prompt and gives each running
+// sequence its next token. Rows of the cache are kept together at the front; a sequence that leaves
+// makes room for the last one.
 import type { DecodeSession, TokenChooser } from '@lmflow/sdk';
 import type { StepRunner } from './runner.ts';
 
@@ -21,7 +22,10 @@ export class CachedSession implements DecodeSession {
   #rows: Row[] = [];
   #handles = 0;
 
-  /** `whole`: prompts are read in one go, for models whose positions depend on the length that is read. */
+  /**
+   * `whole`: prompts are read in one go, for models whose positions depend on the length that is
+   * read.
+   */
   constructor(runner: StepRunner, whole: boolean) {
     this.#runner = runner;
     this.#chunk = whole ? Infinity : CHUNK;
@@ -48,12 +52,23 @@ export class CachedSession implements DecodeSession {
     const results = new Map<number, readonly number[]>();
     if (this.#rows.length === 0) return results;
     const rows = [...this.#rows];
-    this.#runner.reserve(rows.length, Math.max(...rows.map(({ ids }) => ids.length)), (index) => rows[index]?.cached ?? 0);
+    this.#runner.reserve(
+      rows.length,
+      Math.max(...rows.map(({ ids }) => ids.length)),
+      (index) => rows[index]?.cached ?? 0,
+    );
     const running = rows.filter(({ ids, cached }) => ids.length - cached === 1);
     const waiting = rows.find((row) => !running.includes(row));
     if (waiting) await this.#read(waiting, results);
     if (running.length > 0) {
-      const logits = await this.#runner.step(running.map((row) => ({ row: rows.indexOf(row), ids: [row.ids[row.cached]!], at: row.cached })), (index) => rows[index]?.cached ?? 0);
+      const logits = await this.#runner.step(
+        running.map((row) => ({
+          row: rows.indexOf(row),
+          ids: [row.ids[row.cached]!],
+          at: row.cached,
+        })),
+        (index) => rows[index]?.cached ?? 0,
+      );
       running.forEach((row, index) => {
         row.cached += 1;
         this.#choose(row, logits[index]!, results);
@@ -72,14 +87,22 @@ export class CachedSession implements DecodeSession {
     const index = this.#rows.indexOf(row);
     if (row.cached === 0) this.#share(row, index);
     const end = Math.min(row.ids.length, row.cached + this.#chunk);
-    const logits = await this.#runner.read({ row: index, ids: row.ids.slice(row.cached, end), at: row.cached });
+    const logits = await this.#runner.read({
+      row: index,
+      ids: row.ids.slice(row.cached, end),
+      at: row.cached,
+    });
     row.cached = end;
     if (end === row.ids.length) this.#choose(row, logits, results);
   }
 
   #share(row: Row, index: number): void {
     if (this.#chunk === Infinity) return;
-    const common = this.#rows.map((other) => (other === row ? 0 : commonPrefix(row.ids, other.ids, Math.min(row.ids.length - 1, other.cached))));
+    const common = this.#rows.map((other) =>
+      other === row
+        ? 0
+        : commonPrefix(row.ids, other.ids, Math.min(row.ids.length - 1, other.cached)),
+    );
     const most = Math.max(...common);
     if (most < 8) return;
     this.#runner.cache.copyRow(common.indexOf(most), index, most);

@@ -1,8 +1,12 @@
-// Decoding without a cache: every token is computed from the whole sequence. Slow; what the cache is checked against.
+// Decoding without a cache: every token is computed from the whole sequence. Slow; what the cache
+// is checked against.
 import type { DecodeSession, TokenChooser } from '@lmflow/sdk';
 import type { StepRunner } from './runner.ts';
 
-interface Row { readonly ids: number[]; readonly chooser: TokenChooser }
+interface Row {
+  readonly ids: number[];
+  readonly chooser: TokenChooser;
+}
 
 export class UncachedSession implements DecodeSession {
   readonly #runner: StepRunner;

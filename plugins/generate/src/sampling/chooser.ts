@@ -1,12 +1,26 @@
-// Chooses the tokens of one sequence: rules and penalties, then the likeliest or a draw. Draw i of a sequence depends on seed, sequence and i alone.
-import { logSumExp, randomStream, type RandomStream, type TokenChooser, type TokenScore } from '@lmflow/sdk';
+// Chooses the tokens of one sequence: rules and penalties, then the likeliest or a draw. Draw i of
+// a sequence depends on seed, sequence and i alone.
+import {
+  logSumExp,
+  randomStream,
+  type RandomStream,
+  type TokenChooser,
+  type TokenScore,
+} from '@lmflow/sdk';
 import type { Settings } from '../settings.ts';
 import { argmax, draw, minP, softmax, temperature, topK, topP } from './filters.ts';
 import { applyRules, changesNothing, historyOf } from './rules.ts';
 import { likeliest } from './scores.ts';
 
-/** A chosen token, with its scores where they were asked for: their sum over the vocabulary takes longer than a choice. */
-export interface Choice { readonly id: number; readonly logprob?: number; readonly top?: readonly TokenScore[] }
+/**
+ * A chosen token, with its scores where they were asked for: their sum over the vocabulary takes
+ * longer than a choice.
+ */
+export interface Choice {
+  readonly id: number;
+  readonly logprob?: number;
+  readonly top?: readonly TokenScore[];
+}
 
 export class Chooser implements TokenChooser {
   /** What was chosen, in order. */
@@ -30,15 +44,20 @@ export class Chooser implements TokenChooser {
     this.#plain = changesNothing(settings);
   }
 
-  get ended(): boolean { return this.#ended || this.choices.length >= this.#settings.maxNewTokens; }
+  get ended(): boolean {
+    return this.#ended || this.choices.length >= this.#settings.maxNewTokens;
+  }
 
   /** Whether the last token was one that ends the text. */
-  get atEnd(): boolean { return this.#ended; }
+  get atEnd(): boolean {
+    return this.#ended;
+  }
 
   choose(logits: Float32Array): number {
     const { doSample, minNewTokens } = this.#settings;
     const place = this.choices.length;
-    const token = doSample ? draw(this.probabilities(logits), this.#random.uniform(place))
+    const token = doSample
+      ? draw(this.probabilities(logits), this.#random.uniform(place))
       : argmax(this.#plain && place >= minNewTokens ? logits : this.#processed(logits, []));
     this.take(token, logits);
     return token;
@@ -47,7 +66,9 @@ export class Chooser implements TokenChooser {
   probabilities(logits: Float32Array, ahead: readonly number[] = []): Float64Array {
     const processed = this.#processed(logits, ahead);
     const settings = this.#settings;
-    if (!settings.doSample) return new Float64Array(processed.length).fill(1, argmax(processed), argmax(processed) + 1);
+    if (!settings.doSample) {
+      return new Float64Array(processed.length).fill(1, argmax(processed), argmax(processed) + 1);
+    }
     temperature(processed, settings.temperature);
     topK(processed, settings.topK);
     topP(processed, settings.topP);
@@ -73,8 +94,14 @@ export class Chooser implements TokenChooser {
   #processed(logits: Float32Array, ahead: readonly number[]): Float64Array {
     const result = new Float64Array(logits);
     const newTokens = this.choices.length + ahead.length;
-    if (ahead.length === 0) applyRules(result, this.#settings, { ids: this.#ids, seen: this.#seen, counts: this.#counts, newTokens });
-    else applyRules(result, this.#settings, historyOf([...this.#ids, ...ahead], newTokens));
+    if (ahead.length === 0) {
+      applyRules(result, this.#settings, {
+        ids: this.#ids,
+        seen: this.#seen,
+        counts: this.#counts,
+        newTokens,
+      });
+    } else applyRules(result, this.#settings, historyOf([...this.#ids, ...ahead], newTokens));
     return result;
   }
 }

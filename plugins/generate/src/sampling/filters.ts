@@ -1,4 +1,5 @@
-// From logits to the distribution a token is drawn from: temperature, top-k, top-p, min-p, in transformers' order. Pure functions in float64.
+// From logits to the distribution a token is drawn from: temperature, top-k, top-p, min-p, in
+// transformers' order. Pure functions in float64.
 
 /** Divides by a temperature above 0, in place. */
 export function temperature(logits: Float64Array, degree: number): void {
@@ -12,7 +13,10 @@ export function topK(logits: Float64Array, k: number): void {
   for (let id = 0; id < logits.length; id++) if (logits[id]! < least) logits[id] = -Infinity;
 }
 
-/** Keeps the fewest likeliest tokens whose probabilities reach p (Holtzman et al. 2019), at least one; in place. */
+/**
+ * Keeps the fewest likeliest tokens whose probabilities reach p (Holtzman et al. 2019), at least
+ * one; in place.
+ */
 export function topP(logits: Float64Array, p: number): void {
   if (p >= 1) return;
   const probabilities = softmax(logits);
@@ -35,19 +39,36 @@ export function softmax(logits: Float64Array): Float64Array {
   const top = maximum(logits);
   const result = new Float64Array(logits.length);
   let total = 0;
-  for (let id = 0; id < logits.length; id++) if (logits[id]! > -Infinity) total += result[id] = Math.exp(logits[id]! - top);
+  for (let id = 0; id < logits.length; id++) {
+    if (logits[id]! > -Infinity) total += result[id] = Math.exp(logits[id]! - top);
+  }
   for (let id = 0; id < logits.length; id++) result[id]! /= total;
   return result;
 }
 
-/** The index of the highest number, the first of equals. Four at a time: hardly any is higher than all before it. */
+/**
+ * The index of the highest number, the first of equals. Four at a time: hardly any is higher than
+ * all before it.
+ */
 export function argmax(numbers: ArrayLike<number>): number {
   let best = 0;
   let top = numbers[0]!;
   for (let from = 0; from < numbers.length; from += 4) {
     const to = Math.min(from + 4, numbers.length);
-    if (to === from + 4 && !(numbers[from]! > top || numbers[from + 1]! > top || numbers[from + 2]! > top || numbers[from + 3]! > top)) continue;
-    for (let index = from; index < to; index++) if (numbers[index]! > top) top = numbers[best = index]!;
+    if (
+      to === from + 4 &&
+      !(
+        numbers[from]! > top ||
+        numbers[from + 1]! > top ||
+        numbers[from + 2]! > top ||
+        numbers[from + 3]! > top
+      )
+    ) {
+      continue;
+    }
+    for (let index = from; index < to; index++) {
+      if (numbers[index]! > top) top = numbers[(best = index)]!;
+    }
   }
   return best;
 }

@@ -1,12 +1,30 @@
-// Changes of the logits before a token is chosen: by what was said already, by wish, by rule. Pure functions in float64, in place.
+// Changes of the logits before a token is chosen: by what was said already, by wish, by rule. Pure
+// functions in float64, in place.
 
-/** Divides positive and multiplies negative logits of tokens seen before, once each (Keskar et al. 2019, CTRL). */
-export function repetitionPenalty(logits: Float64Array, seen: Iterable<number>, penalty: number): void {
-  for (const id of seen) logits[id] = logits[id]! < 0 ? logits[id]! * penalty : logits[id]! / penalty;
+/**
+ * Divides positive and multiplies negative logits of tokens seen before, once each (Keskar et al.
+ * 2019, CTRL).
+ */
+export function repetitionPenalty(
+  logits: Float64Array,
+  seen: Iterable<number>,
+  penalty: number,
+): void {
+  for (const id of seen) {
+    logits[id] = logits[id]! < 0 ? logits[id]! * penalty : logits[id]! / penalty;
+  }
 }
 
-/** Subtracts `presence` from tokens of the answer and `frequency` for each time they occur in it (OpenAI's definition). */
-export function presencePenalty(logits: Float64Array, counts: ReadonlyMap<number, number>, presence: number, frequency: number): void {
+/**
+ * Subtracts `presence` from tokens of the answer and `frequency` for each time they occur in it
+ * (OpenAI's definition).
+ */
+export function presencePenalty(
+  logits: Float64Array,
+  counts: ReadonlyMap<number, number>,
+  presence: number,
+  frequency: number,
+): void {
   for (const [id, count] of counts) logits[id]! -= presence + frequency * count;
 }
 
@@ -16,7 +34,9 @@ export function noRepeatNgram(logits: Float64Array, ids: readonly number[], size
   const start = ids.length - size + 1;
   for (let at = 0; at + size <= ids.length; at++) {
     let same = true;
-    for (let index = 0; same && index < size - 1; index++) same = ids[at + index] === ids[start + index];
+    for (let index = 0; same && index < size - 1; index++) {
+      same = ids[at + index] === ids[start + index];
+    }
     if (same) logits[ids[at + size - 1]!] = -Infinity;
   }
 }

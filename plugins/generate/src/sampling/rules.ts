@@ -1,4 +1,5 @@
-// Everything that changes the logits before temperature and filters, in transformers' order, for a sequence's history.
+// Everything that changes the logits before temperature and filters, in transformers' order, for a
+// sequence's history.
 import type { Settings } from '../settings.ts';
 import { ban, logitBias, noRepeatNgram, presencePenalty, repetitionPenalty } from './penalties.ts';
 
@@ -13,8 +14,20 @@ export interface History {
 }
 
 /** Whether the settings leave logits as they are, once minNewTokens is reached. */
-export function changesNothing({ repetitionPenalty: repetition, presencePenalty: presence, frequencyPenalty: frequency, noRepeatNgramSize, logitBias: bias }: Settings): boolean {
-  return repetition === 1 && presence === 0 && frequency === 0 && noRepeatNgramSize === 0 && bias.size === 0;
+export function changesNothing({
+  repetitionPenalty: repetition,
+  presencePenalty: presence,
+  frequencyPenalty: frequency,
+  noRepeatNgramSize,
+  logitBias: bias,
+}: Settings): boolean {
+  return (
+    repetition === 1 &&
+    presence === 0 &&
+    frequency === 0 &&
+    noRepeatNgramSize === 0 &&
+    bias.size === 0
+  );
 }
 
 /** The history of a sequence whose last `newTokens` tokens are the answer. */
@@ -25,10 +38,16 @@ export function historyOf(ids: readonly number[], newTokens: number): History {
 }
 
 /** Applies every rule to logits (or log-probabilities), in place. */
-export function applyRules(logits: Float64Array, settings: Settings, { ids, seen, counts, newTokens }: History): void {
+export function applyRules(
+  logits: Float64Array,
+  settings: Settings,
+  { ids, seen, counts, newTokens }: History,
+): void {
   logitBias(logits, settings.logitBias);
   if (settings.repetitionPenalty !== 1) repetitionPenalty(logits, seen, settings.repetitionPenalty);
-  if (settings.presencePenalty !== 0 || settings.frequencyPenalty !== 0) presencePenalty(logits, counts, settings.presencePenalty, settings.frequencyPenalty);
+  if (settings.presencePenalty !== 0 || settings.frequencyPenalty !== 0) {
+    presencePenalty(logits, counts, settings.presencePenalty, settings.frequencyPenalty);
+  }
   if (settings.noRepeatNgramSize > 0) noRepeatNgram(logits, ids, settings.noRepeatNgramSize);
   if (newTokens < settings.minNewTokens) ban(logits, settings.eosTokenId);
 }

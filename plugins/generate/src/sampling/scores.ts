@@ -1,8 +1,15 @@
 // Log-probabilities of tokens, by the model itself.
 import type { TokenScore } from '@lmflow/sdk';
 
-/** The `count` likeliest tokens with their log-probabilities, likeliest first; equals in order of id. */
-export function likeliest(logits: ArrayLike<number>, count: number, normalizer: number): TokenScore[] {
+/**
+ * The `count` likeliest tokens with their log-probabilities, likeliest first; equals in order of
+ * id.
+ */
+export function likeliest(
+  logits: ArrayLike<number>,
+  count: number,
+  normalizer: number,
+): TokenScore[] {
   const best: number[] = [];
   for (let id = 0; id < logits.length; id++) {
     if (best.length === count && !(logits[id]! > logits[best.at(-1)!]!)) continue;

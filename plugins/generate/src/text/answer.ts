@@ -5,7 +5,9 @@ import type { Settings } from '../settings.ts';
 import { Detokenizer } from './detokenizer.ts';
 import { StopStrings } from './stop.ts';
 
-interface Waiting extends ChosenToken { /** Where its text begins. */ readonly start: number }
+interface Waiting extends ChosenToken {
+  /** Where its text begins. */ readonly start: number;
+}
 
 export class Answer {
   readonly #index: number;
@@ -24,7 +26,9 @@ export class Answer {
   }
 
   /** Whether a stop string ended it. */
-  get stopped(): boolean { return this.#stopped; }
+  get stopped(): boolean {
+    return this.#stopped;
+  }
 
   /** Takes a token; gives the piece it makes ready, if any. */
   push(choice: Choice): TextPiece | undefined {
@@ -35,15 +39,31 @@ export class Answer {
     this.#stopped = ready.stopped;
     if (ready.text === '') return undefined;
     this.#told += ready.text.length;
-    return { index: this.#index, text: ready.text, tokens: this.#take((token) => token.start + token.text.length <= this.#told) };
+    return {
+      index: this.#index,
+      text: ready.text,
+      tokens: this.#take((token) => token.start + token.text.length <= this.#told),
+    };
   }
 
   /** The last piece. */
   end(finishReason: FinishReason): TextPiece {
-    if (this.#stopped) return { index: this.#index, text: '', tokens: this.#take((token) => token.start < this.#told), finishReason };
+    if (this.#stopped) {
+      return {
+        index: this.#index,
+        text: '',
+        tokens: this.#take((token) => token.start < this.#told),
+        finishReason,
+      };
+    }
     const left = this.#detokenizer.end();
     const ready = this.#stop.push(left);
-    return { index: this.#index, text: ready.stopped ? ready.text : ready.text + this.#stop.end(), tokens: this.#take(() => true), finishReason };
+    return {
+      index: this.#index,
+      text: ready.stopped ? ready.text : ready.text + this.#stop.end(),
+      tokens: this.#take(() => true),
+      finishReason,
+    };
   }
 
   #take(ready: (token: Waiting) => boolean): ChosenToken[] {

@@ -1,5 +1,6 @@
-// From tokens to text, token by token: what comes out is never changed by a later token, and never half a character.
-// A few tokens before are decoded along, because many decoders treat a first token specially (the space before a word).
+// From tokens to text, token by token: what comes out is never changed by a later token, and never
+// half a character. A few tokens before are decoded along, because many decoders treat a first
+// token specially (the space before a word).
 import type { Tokenizer } from '@lmflow/sdk';
 
 /** Tokens of the prompt that the first ones of the answer are decoded with. */
@@ -56,7 +57,8 @@ export class Detokenizer {
     this.#before.push(this.#open);
     this.#open = [];
     this.#silent = 0;
-    const count = (groups: readonly (readonly number[])[]): number => groups.reduce((total, group) => total + group.length, 0);
+    const count = (groups: readonly (readonly number[])[]): number =>
+      groups.reduce((total, group) => total + group.length, 0);
     while (this.#before.length > 1 && count(this.#before.slice(1)) >= CONTEXT) this.#before.shift();
     this.#told = this.#decode();
   }
@@ -72,6 +74,8 @@ export class Detokenizer {
   }
 
   #decode(): string {
-    return this.#tokenizer.decode([...this.#before.flat(), ...this.#open], { skipSpecialTokens: this.#skipSpecialTokens });
+    return this.#tokenizer.decode([...this.#before.flat(), ...this.#open], {
+      skipSpecialTokens: this.#skipSpecialTokens,
+    });
   }
 }

@@ -29,6 +29,8 @@ export class StopStrings {
 
 /** The longest end of `text` that `stop` begins with. */
 function overlap(text: string, stop: string): number {
-  for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) if (text.endsWith(stop.slice(0, length))) return length;
+  for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) {
+    if (text.endsWith(stop.slice(0, length))) return length;
+  }
   return 0;
 }

@@ -21,5 +21,10 @@ export const ACTIVATIONS: Readonly<Record<string, (x: Value) => Value>> = {
 export function checkActivation(file: string, key: string, name: string): string {
   if (Object.hasOwn(ACTIVATIONS, name)) return name;
   const nearest = didYouMean(name, Object.keys(ACTIVATIONS));
-  throw settingUnsupported(file, key, name, `known activations are ${Object.keys(ACTIVATIONS).join(', ')}${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`);
+  throw settingUnsupported(
+    file,
+    key,
+    name,
+    `known activations are ${Object.keys(ACTIVATIONS).join(', ')}${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`,
+  );
 }

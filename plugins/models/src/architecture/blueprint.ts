@@ -1,4 +1,5 @@
-// From a family's row and a config.json: the architecture's figures, its linears, and every tensor with its shape. No weights yet.
+// From a family's row and a config.json: the architecture's figures, its linears, and every tensor
+// with its shape. No weights yet.
 import { didYouMean, type Architecture, type LinearLayer } from '@lmflow/sdk';
 import type { Shape } from '@lmflow/sdk/graph';
 import { familyUnsupported, settingUnsupported } from '../errors.ts';
@@ -40,12 +41,32 @@ export function readBlueprint(config: ConfigReader, families: ModelFamilies): Bl
   const layers = Array.from({ length: architecture.numLayers }, (_, layer) => layer);
   const blocks = layers.map((layer) => blockLinears(family, architecture, config, layer));
   const head: LinearLayer = {
-    name: family.names.head, weight: `${family.names.head}.weight`, layout: 'out-in', inFeatures: architecture.hiddenSize, outFeatures: architecture.vocabularySize,
+    name: family.names.head,
+    weight: `${family.names.head}.weight`,
+    layout: 'out-in',
+    inFeatures: architecture.hiddenSize,
+    outFeatures: architecture.vocabularySize,
   };
-  const linears = [...blocks.flatMap(({ attention, attentionOutput, mlp, down }) => [...attention, attentionOutput, ...mlp, down]), ...(architecture.tiedEmbeddings ? [] : [head])];
+  const linears = [
+    ...blocks.flatMap(({ attention, attentionOutput, mlp, down }) => [
+      ...attention,
+      attentionOutput,
+      ...mlp,
+      down,
+    ]),
+    ...(architecture.tiedEmbeddings ? [] : [head]),
+  ];
   return {
-    family, architecture, windows, blocks, linears,
-    activation: checkActivation(config.file, family.keys.activation, config.text(family.keys.activation, family.defaults.activation)),
+    family,
+    architecture,
+    windows,
+    blocks,
+    linears,
+    activation: checkActivation(
+      config.file,
+      family.keys.activation,
+      config.text(family.keys.activation, family.defaults.activation),
+    ),
     scales: layers.map((layer) => family.attentionScale?.(config, layer, architecture.headDim)),
     tensors: expectedTensors(family, architecture, linears),
   };
@@ -54,27 +75,54 @@ export function readBlueprint(config: ConfigReader, families: ModelFamilies): Bl
 function familyOf(config: ConfigReader, families: ModelFamilies): ModelFamily {
   const modelType = config.get('model_type');
   const family = typeof modelType === 'string' ? families.get(modelType) : undefined;
-  if (!family) throw familyUnsupported(config.file, modelType, families.names, typeof modelType === 'string' ? didYouMean(modelType, families.names) : undefined);
+  if (!family) {
+    throw familyUnsupported(
+      config.file,
+      modelType,
+      families.names,
+      typeof modelType === 'string' ? didYouMean(modelType, families.names) : undefined,
+    );
+  }
   const classes = config.get('architectures') ?? [];
   if (!Array.isArray(classes)) throw config.invalid('architectures', 'a list of class names');
   if (classes.length > 0 && !classes.some((name) => family.classes.includes(name as string))) {
-    throw settingUnsupported(config.file, 'architectures', classes, `only language models (${family.classes.join(', ')}) are supported`);
+    throw settingUnsupported(
+      config.file,
+      'architectures',
+      classes,
+      `only language models (${family.classes.join(', ')}) are supported`,
+    );
   }
   return family;
 }
 
-function readArchitecture(config: ConfigReader, family: ModelFamily, windows: readonly (number | undefined)[]): Architecture {
+function readArchitecture(
+  config: ConfigReader,
+  family: ModelFamily,
+  windows: readonly (number | undefined)[],
+): Architecture {
   const { keys, defaults } = family;
   const hiddenSize = config.count(keys.hiddenSize);
   const numHeads = config.count(keys.numHeads);
   const numKeyValueHeads = keyValueHeads(config, family, numHeads);
   const headDim = config.count('head_dim', defaults.headDim ?? hiddenSize / numHeads);
-  if (!Number.isInteger(headDim)) throw config.invalid(keys.numHeads, `a divisor of ${keys.hiddenSize} (${hiddenSize})`);
-  if (numHeads % numKeyValueHeads !== 0) throw config.invalid('num_key_value_heads', `a divisor of ${keys.numHeads} (${numHeads})`);
+  if (!Number.isInteger(headDim)) {
+    throw config.invalid(keys.numHeads, `a divisor of ${keys.hiddenSize} (${hiddenSize})`);
+  }
+  if (numHeads % numKeyValueHeads !== 0) {
+    throw config.invalid('num_key_value_heads', `a divisor of ${keys.numHeads} (${numHeads})`);
+  }
   const used = windows.filter((window) => window !== undefined);
   return {
-    family: family.modelType, hiddenSize, numHeads, numKeyValueHeads, headDim,
-    intermediateSize: config.count(keys.intermediateSize, defaults.intermediateFactor && defaults.intermediateFactor * hiddenSize),
+    family: family.modelType,
+    hiddenSize,
+    numHeads,
+    numKeyValueHeads,
+    headDim,
+    intermediateSize: config.count(
+      keys.intermediateSize,
+      defaults.intermediateFactor && defaults.intermediateFactor * hiddenSize,
+    ),
     numLayers: config.count(keys.numLayers),
     vocabularySize: config.count('vocab_size'),
     maxPositions: config.count(keys.maxPositions, defaults.maxPositions),
@@ -82,12 +130,24 @@ function readArchitecture(config: ConfigReader, family: ModelFamily, windows: re
     tiedEmbeddings: config.flag('tie_word_embeddings', defaults.tiedEmbeddings),
     ...(used.length > 0 ? { window: Math.max(...used) } : {}),
     ...(used.length > 0 && used.length < windows.length ? { layerWindows: windows } : {}),
-    ...(family.positions === 'rotary' ? { rope: readRope(withMaxPositions(config, defaults.maxPositions), headDim, defaults.ropeTheta) } : {}),
+    ...(family.positions === 'rotary'
+      ? {
+          rope: readRope(
+            withMaxPositions(config, defaults.maxPositions),
+            headDim,
+            defaults.ropeTheta,
+          ),
+        }
+      : {}),
   };
 }
 
 // null means as many as heads; an absent key means the family's default.
-function keyValueHeads(config: ConfigReader, { layout, defaults }: ModelFamily, numHeads: number): number {
+function keyValueHeads(
+  config: ConfigReader,
+  { layout, defaults }: ModelFamily,
+  numHeads: number,
+): number {
   if (layout === 'in-out' || config.values['num_key_value_heads'] === null) return numHeads;
   return config.count('num_key_value_heads', defaults.numKeyValueHeads ?? numHeads);
 }
@@ -95,32 +155,64 @@ function keyValueHeads(config: ConfigReader, { layout, defaults }: ModelFamily, 
 // Kinds of rope scaling that go by the context length see the family's default too.
 function withMaxPositions(config: ConfigReader, fallback: number): ConfigReader {
   if (config.get('max_position_embeddings') !== undefined) return config;
-  return Object.assign(Object.create(config) as ConfigReader, { values: { ...config.values, max_position_embeddings: fallback } });
+  return Object.assign(Object.create(config) as ConfigReader, {
+    values: { ...config.values, max_position_embeddings: fallback },
+  });
 }
 
-function blockLinears(family: ModelFamily, architecture: Architecture, config: ConfigReader, layer: number): BlockLinears {
+function blockLinears(
+  family: ModelFamily,
+  architecture: Architecture,
+  config: ConfigReader,
+  layer: number,
+): BlockLinears {
   const { names, layout } = family;
   const { hiddenSize, intermediateSize, numHeads, numKeyValueHeads, headDim } = architecture;
   const biases = family.biases(config);
-  const linear = (path: string, inFeatures: number, outFeatures: number, bias: boolean): LinearLayer => {
+  const linear = (
+    path: string,
+    inFeatures: number,
+    outFeatures: number,
+    bias: boolean,
+  ): LinearLayer => {
     const name = `${names.block(layer)}.${path}`;
-    return { name, inFeatures, outFeatures, weight: `${name}.weight`, ...(bias ? { bias: `${name}.bias` } : {}), layout, layer };
+    return {
+      name,
+      inFeatures,
+      outFeatures,
+      weight: `${name}.weight`,
+      ...(bias ? { bias: `${name}.bias` } : {}),
+      layout,
+      layer,
+    };
   };
   const [queries, keys] = [numHeads * headDim, numKeyValueHeads * headDim];
   const widths = names.attention.length === 1 ? [queries + 2 * keys] : [queries, keys, keys];
   return {
-    attention: names.attention.map((path, index) => linear(path, hiddenSize, widths[index]!, biases.attention)),
+    attention: names.attention.map((path, index) =>
+      linear(path, hiddenSize, widths[index]!, biases.attention),
+    ),
     attentionOutput: linear(names.attentionOutput, queries, hiddenSize, biases.attentionOutput),
-    mlp: [...(names.gate === undefined ? [] : [names.gate]), names.up].map((path) => linear(path, hiddenSize, intermediateSize, biases.mlp)),
+    mlp: [...(names.gate === undefined ? [] : [names.gate]), names.up].map((path) =>
+      linear(path, hiddenSize, intermediateSize, biases.mlp),
+    ),
     down: linear(names.down, intermediateSize, hiddenSize, biases.mlp),
   };
 }
 
-function expectedTensors(family: ModelFamily, architecture: Architecture, linears: readonly LinearLayer[]): Map<string, Shape> {
+function expectedTensors(
+  family: ModelFamily,
+  architecture: Architecture,
+  linears: readonly LinearLayer[],
+): Map<string, Shape> {
   const { names } = family;
   const { hiddenSize, headDim, vocabularySize, maxPositions, numLayers } = architecture;
-  const tensors = new Map<string, Shape>([[`${names.embedding}.weight`, [vocabularySize, hiddenSize]]]);
-  if (names.positions !== undefined) tensors.set(`${names.positions}.weight`, [maxPositions, hiddenSize]);
+  const tensors = new Map<string, Shape>([
+    [`${names.embedding}.weight`, [vocabularySize, hiddenSize]],
+  ]);
+  if (names.positions !== undefined) {
+    tensors.set(`${names.positions}.weight`, [maxPositions, hiddenSize]);
+  }
   const norm = (name: string, width: number): void => {
     tensors.set(`${name}.weight`, [width]);
     if (family.norm === 'layer') tensors.set(`${name}.bias`, [width]);
@@ -133,7 +225,10 @@ function expectedTensors(family: ModelFamily, architecture: Architecture, linear
   }
   norm(names.finalNorm, hiddenSize);
   for (const { weight, bias, layout, inFeatures, outFeatures } of linears) {
-    tensors.set(weight, layout === 'out-in' ? [outFeatures, inFeatures] : [inFeatures, outFeatures]);
+    tensors.set(
+      weight,
+      layout === 'out-in' ? [outFeatures, inFeatures] : [inFeatures, outFeatures],
+    );
     if (bias !== undefined) tensors.set(bias, [outFeatures]);
   }
   return tensors;

@@ -1,21 +1,37 @@
-// The weights of a folder: found, opened (headers only), and checked one by one against what the architecture has.
+// The weights of a folder: found, opened (headers only), and checked one by one against what the
+// architecture has.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafetensorsFile, isSafetensorsDtype, openShards } from '@lmflow/sdk/formats';
 import { sameShape, type ModelWeight } from '@lmflow/sdk/graph';
 import type { Blueprint } from '../architecture/blueprint.ts';
 import { packedTensors, readParts, type Packing } from './packing.ts';
-import { checkpointMissing, checkpointPickle, tensorDtype, tensorShape, tensorTwice, tensorsMissing, tensorsUnexpected } from '../errors.ts';
+import {
+  checkpointMissing,
+  checkpointPickle,
+  tensorDtype,
+  tensorShape,
+  tensorTwice,
+  tensorsMissing,
+  tensorsUnexpected,
+} from '../errors.ts';
 
 const SINGLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 
 /** Files that hold weights as Python pickles. */
 export function isPickle(file: string): boolean {
-  return /\.(bin|pt|pth|pkl|ckpt)$/.test(file) && !/^(training_args|optimizer|scheduler|rng_state)/.test(file) || file === 'pytorch_model.bin.index.json';
+  return (
+    (/\.(bin|pt|pth|pkl|ckpt)$/.test(file) &&
+      !/^(training_args|optimizer|scheduler|rng_state)/.test(file)) ||
+    file === 'pytorch_model.bin.index.json'
+  );
 }
 
-/** Opens model.safetensors, or the shards of its index; throws LMFLOW_CHECKPOINT_* where there is neither. */
+/**
+ * Opens model.safetensors, or the shards of its index; throws LMFLOW_CHECKPOINT_* where there is
+ * neither.
+ */
 export async function openCheckpoint(folder: string): Promise<SafetensorsFile[]> {
   const files = (await readdir(folder)).sort();
   if (files.includes(SINGLE)) return [await SafetensorsFile.open(join(folder, SINGLE))];
@@ -26,35 +42,62 @@ export async function openCheckpoint(folder: string): Promise<SafetensorsFile[]>
 }
 
 /** Where a tensor is. */
-export interface Found { readonly file: SafetensorsFile; /** As the file says; may lack the family's prefix. */ readonly stored: string }
+export interface Found {
+  readonly file: SafetensorsFile;
+  /** As the file says; may lack the family's prefix. */ readonly stored: string;
+}
 
 /** A checkpoint that fits its architecture. */
 export interface Checkpoint {
-  /** By the names of the whole model (`transformer.h.0...`, also where the file leaves the prefix out). */
+  /**
+   * By the names of the whole model (`transformer.h.0...`, also where the file leaves the prefix
+   * out).
+   */
   readonly weights: Map<string, ModelWeight>;
   /** The file has an output head beside a tied embedding, and their numbers may differ. */
   readonly duplicateHead: boolean;
 }
 
 /**
- * Checks every tensor: one that is missing, unexpected, of the wrong shape or not floating point is an error naming it
- * (LMFLOW_TENSOR_MISSING, _UNEXPECTED, _SHAPE, _DTYPE). Buffers that old checkpoints carry are passed over. `packings`: by weight, of
- * those that are stored in a few bits.
+ * Checks every tensor: one that is missing, unexpected, of the wrong shape or not floating point is
+ * an error naming it (LMFLOW_TENSOR_MISSING, _UNEXPECTED, _SHAPE, _DTYPE). Buffers that old
+ * checkpoints carry are passed over. `packings`: by weight, of those that are stored in a few bits.
  */
-export async function readCheckpoint(folder: string, files: readonly SafetensorsFile[], blueprint: Blueprint, packings: ReadonlyMap<string, Packing>): Promise<Checkpoint> {
+export async function readCheckpoint(
+  folder: string,
+  files: readonly SafetensorsFile[],
+  blueprint: Blueprint,
+  packings: ReadonlyMap<string, Packing>,
+): Promise<Checkpoint> {
   const { family, tensors, architecture } = blueprint;
   const found = byFullName(files, blueprint);
   const head = `${family.names.head}.weight`;
   const duplicateHead = architecture.tiedEmbeddings && found.has(head);
-  const expected = new Map([...tensors].flatMap(([name, shape]) => {
-    const packing = packings.get(name);
-    return packing ? packedTensors(name, shape, packing) : [[name, shape] as const];
-  }));
+  const expected = new Map(
+    [...tensors].flatMap(([name, shape]) => {
+      const packing = packings.get(name);
+      return packing ? packedTensors(name, shape, packing) : [[name, shape] as const];
+    }),
+  );
   if (duplicateHead) expected.set(head, [architecture.vocabularySize, architecture.hiddenSize]);
 
-  const missing = [...expected].filter(([name]) => !found.has(name)).map(([name, shape]) => ({ name, shape }));
-  const unexpected = [...found].filter(([name]) => !expected.has(name)).map(([name, place]) => ({ name, shape: entryOf(place).shape }));
-  if (missing.length > 0) throw tensorsMissing(folder, missing, missingHint(missing.map(({ name }) => name), unexpected, head));
+  const missing = [...expected]
+    .filter(([name]) => !found.has(name))
+    .map(([name, shape]) => ({ name, shape }));
+  const unexpected = [...found]
+    .filter(([name]) => !expected.has(name))
+    .map(([name, place]) => ({ name, shape: entryOf(place).shape }));
+  if (missing.length > 0) {
+    throw tensorsMissing(
+      folder,
+      missing,
+      missingHint(
+        missing.map(({ name }) => name),
+        unexpected,
+        head,
+      ),
+    );
+  }
   if (unexpected.length > 0) throw tensorsUnexpected(folder, family.modelType, unexpected);
 
   const weights = new Map<string, ModelWeight>();
@@ -68,21 +111,39 @@ export async function readCheckpoint(folder: string, files: readonly Safetensors
     const place = found.get(name)!;
     const { dtype, shape: actual } = entryOf(place);
     if (!sameShape(shape, actual)) throw tensorShape(place.file.path, place.stored, shape, actual);
-    if (!isSafetensorsDtype(dtype) || !['F32', 'F16', 'BF16', 'F64'].includes(dtype)) throw tensorDtype(place.file.path, place.stored, dtype);
-    weights.set(name, place.file.weightSource(place.stored) ?? { kind: 'memory', dtype: 'float32', shape, data: await place.file.read(place.stored) });
+    if (!isSafetensorsDtype(dtype) || !['F32', 'F16', 'BF16', 'F64'].includes(dtype)) {
+      throw tensorDtype(place.file.path, place.stored, dtype);
+    }
+    weights.set(
+      name,
+      place.file.weightSource(place.stored) ?? {
+        kind: 'memory',
+        dtype: 'float32',
+        shape,
+        data: await place.file.read(place.stored),
+      },
+    );
   }
   return { weights, duplicateHead };
 }
 
-function entryOf({ file, stored }: Found): { readonly dtype: string; readonly shape: readonly number[] } {
+function entryOf({ file, stored }: Found): {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+} {
   return file.tensors.get(stored)!;
 }
 
-function byFullName(files: readonly SafetensorsFile[], { family, tensors }: Blueprint): Map<string, Found> {
+function byFullName(
+  files: readonly SafetensorsFile[],
+  { family, tensors }: Blueprint,
+): Map<string, Found> {
   const found = new Map<string, Found>();
   const { prefix, head } = family.names;
   // A checkpoint of the bare model (as the first GPT-2 files are) leaves the prefix out everywhere.
-  const bare = !files.some((file) => [...file.tensors.keys()].some((name) => name.startsWith(prefix)));
+  const bare = !files.some((file) =>
+    [...file.tensors.keys()].some((name) => name.startsWith(prefix)),
+  );
   for (const file of files) {
     for (const stored of file.tensors.keys()) {
       const name = bare && !stored.startsWith(`${head}.`) ? prefix + stored : stored;
@@ -95,8 +156,19 @@ function byFullName(files: readonly SafetensorsFile[], { family, tensors }: Blue
   return found;
 }
 
-function missingHint(missing: readonly string[], unexpected: readonly { readonly name: string }[], head: string): string | undefined {
-  if (missing.length === 1 && missing[0] === head) return 'If its head shares the embedding\'s weights, config.json needs "tie_word_embeddings": true.';
-  if (unexpected.length > 0) return `It has other tensors instead: ${unexpected.slice(0, 3).map(({ name }) => `"${name}"`).join(', ')}${unexpected.length > 3 ? ', ...' : ''}`;
+function missingHint(
+  missing: readonly string[],
+  unexpected: readonly { readonly name: string }[],
+  head: string,
+): string | undefined {
+  if (missing.length === 1 && missing[0] === head) {
+    return 'If its head shares the embedding\'s weights, config.json needs "tie_word_embeddings": true.';
+  }
+  if (unexpected.length > 0) {
+    return `It has other tensors instead: ${unexpected
+      .slice(0, 3)
+      .map(({ name }) => `"${name}"`)
+      .join(', ')}${unexpected.length > 3 ? ', ...' : ''}`;
+  }
   return undefined;
 }

@@ -1,4 +1,5 @@
-// What a model family is: data that says where its config.json and its tensors differ from the others. What they share is in blueprint.ts.
+// What a model family is: data that says where its config.json and its tensors differ from the
+// others. What they share is in blueprint.ts.
 import { token } from '@lmflow/sdk';
 import type { ConfigReader } from '../architecture/config.ts';
 
@@ -52,10 +53,18 @@ export interface ModuleNames {
 }
 
 /** Which linears of a block have a bias. */
-export interface Biases { readonly attention: boolean; readonly attentionOutput: boolean; readonly mlp: boolean }
+export interface Biases {
+  readonly attention: boolean;
+  readonly attentionOutput: boolean;
+  readonly mlp: boolean;
+}
 
 /** A setting that changes what is computed in a way this family does not have here. */
-export interface Refusal { readonly key: string; readonly harmless: readonly unknown[]; readonly reason: string }
+export interface Refusal {
+  readonly key: string;
+  readonly harmless: readonly unknown[];
+  readonly reason: string;
+}
 
 /** A row of the table of families. */
 export interface ModelFamily {
@@ -89,9 +98,15 @@ export class ModelFamilies {
   }
 
   /** Adds a family, or replaces the one of the same model_type. */
-  add(family: ModelFamily): void { this.#rows.set(family.modelType, family); }
-  get(modelType: string): ModelFamily | undefined { return this.#rows.get(modelType); }
-  get names(): string[] { return [...this.#rows.keys()]; }
+  add(family: ModelFamily): void {
+    this.#rows.set(family.modelType, family);
+  }
+  get(modelType: string): ModelFamily | undefined {
+    return this.#rows.get(modelType);
+  }
+  get names(): string[] {
+    return [...this.#rows.keys()];
+  }
 }
 
 /** Resolve it before a model is loaded (at the latest in onConfig) to add a family. */

@@ -1,4 +1,5 @@
-// The table of families. To add one: a file like its neighbours, and a line here (or, from a plugin, MODEL_FAMILIES).
+// The table of families. To add one: a file like its neighbours, and a line here (or, from a
+// plugin, MODEL_FAMILIES).
 import type { ModelFamily } from './family.ts';
 import { gpt2 } from './gpt2.ts';
 import { llama } from './llama.ts';

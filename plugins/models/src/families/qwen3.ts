@@ -1,4 +1,5 @@
-// Qwen3: no biases unless attention_bias says so, an RMS norm over each head of q and k, and head_dim of its own (128).
+// Qwen3: no biases unless attention_bias says so, an RMS norm over each head of q and k, and
+// head_dim of its own (128).
 import { llama } from './llama.ts';
 import { qwen2 } from './qwen2.ts';
 import type { ModelFamily } from './family.ts';

@@ -29,6 +29,8 @@ export function offlineVariable(): string | undefined {
 export async function hubToken(): Promise<string | undefined> {
   const given = env('HF_TOKEN') ?? env('HUGGING_FACE_HUB_TOKEN');
   if (given !== undefined || on('HF_HUB_DISABLE_IMPLICIT_TOKEN')) return given?.trim();
-  const stored = await readFile(env('HF_TOKEN_PATH') ?? join(hubHome(), 'token'), 'utf8').catch(() => '');
+  const stored = await readFile(env('HF_TOKEN_PATH') ?? join(hubHome(), 'token'), 'utf8').catch(
+    () => '',
+  );
   return stored.trim() || undefined;
 }

@@ -4,9 +4,11 @@ import { LMFlowError, messageOf } from '@lmflow/sdk';
 /** The folder has no tokenizer.json. */
 export function tokenizerMissing(folder: string, found: readonly string[]): LMFlowError {
   const instead = found.length > 0 ? ` (it has ${found.join(', ')}, which are not read)` : '';
-  return new LMFlowError('LMFLOW_TOKENIZER_MISSING', `${folder} has no tokenizer.json${instead}`,
-    { hint: `Copy tokenizer.json and tokenizer_config.json from the model this one was made from, or convert it once with Python: `
-      + `from transformers import AutoTokenizer as T; T.from_pretrained("${folder}", use_fast=True).save_pretrained("${folder}")` });
+  return new LMFlowError('LMFLOW_TOKENIZER_MISSING', `${folder} has no tokenizer.json${instead}`, {
+    hint:
+      `Copy tokenizer.json and tokenizer_config.json from the model this one was made from, or convert it once with Python: ` +
+      `from transformers import AutoTokenizer as T; T.from_pretrained("${folder}", use_fast=True).save_pretrained("${folder}")`,
+  });
 }
 
 /** tokenizer.json, or what its neighbours say about it, cannot be used. */
@@ -15,24 +17,52 @@ export function tokenizerInvalid(file: string, what: string, cause?: unknown): L
 }
 
 /** The tokenizer gives ids for which the model has no embedding. */
-export function tokenizerTooLarge(file: string, tokens: number, config: string, rows: number): LMFlowError {
-  return new LMFlowError('LMFLOW_TOKENIZER_TOO_LARGE', `${file} gives token ids up to ${tokens - 1}, but ${config} says vocab_size ${rows}: the model has no embedding for ${tokens - rows} of them`,
-    { hint: 'The tokenizer belongs to another model, or tokens were added to it without resizing the embedding.' });
+export function tokenizerTooLarge(
+  file: string,
+  tokens: number,
+  config: string,
+  rows: number,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_TOKENIZER_TOO_LARGE',
+    `${file} gives token ids up to ${tokens - 1}, but ${config} says vocab_size ${rows}: the model has no embedding for ${tokens - rows} of them`,
+    {
+      hint: 'The tokenizer belongs to another model, or tokens were added to it without resizing the embedding.',
+    },
+  );
 }
 
 /** A chat was to be rendered, and there is no template. */
 export function templateMissing(named: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_TEMPLATE_MISSING', named.length > 0
-    ? `the tokenizer has chat templates named ${named.join(', ')}, but none named "default"`
-    : 'the tokenizer has no chat template', { hint: 'Give one: --chat-template (chatTemplate), a name such as chatml or a .jinja file. Models and adapters trained with lmflow bring theirs as chat_template.jinja.' });
+  return new LMFlowError(
+    'LMFLOW_TEMPLATE_MISSING',
+    named.length > 0
+      ? `the tokenizer has chat templates named ${named.join(', ')}, but none named "default"`
+      : 'the tokenizer has no chat template',
+    {
+      hint: 'Give one: --chat-template (chatTemplate), a name such as chatml or a .jinja file. Models and adapters trained with lmflow bring theirs as chat_template.jinja.',
+    },
+  );
 }
 
 /** The template is not valid Jinja. */
 export function templateInvalid(origin: string, cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_TEMPLATE_INVALID', `the chat template (${origin}) cannot be parsed: ${messageOf(cause)}`, { cause });
+  return new LMFlowError(
+    'LMFLOW_TEMPLATE_INVALID',
+    `the chat template (${origin}) cannot be parsed: ${messageOf(cause)}`,
+    { cause },
+  );
 }
 
 /** The template refused these messages (raise_exception), or failed on them. */
-export function templateFailed(origin: string, roles: readonly string[], cause: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_TEMPLATE_FAILED', `the chat template (${origin}) cannot render a conversation of ${roles.join(', ') || 'no messages'}: ${messageOf(cause)}`, { cause });
+export function templateFailed(
+  origin: string,
+  roles: readonly string[],
+  cause: unknown,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_TEMPLATE_FAILED',
+    `the chat template (${origin}) cannot render a conversation of ${roles.join(', ') || 'no messages'}: ${messageOf(cause)}`,
+    { cause },
+  );
 }

@@ -1,4 +1,5 @@
-// Token positions: the tokenizers library counts code points, JavaScript strings count UTF-16 units.
+// Token positions: the tokenizers library counts code points, JavaScript strings count UTF-16
+// units.
 import type { Encoding } from '@lmflow/sdk';
 
 /** What the library gives of one text. */
@@ -30,6 +31,8 @@ export function inUnits(text: string, positions: Int32Array): Int32Array {
     unit += text.codePointAt(unit)! > 0xffff ? 2 : 1;
   }
   units[points] = text.length;
-  for (let index = 0; index < positions.length; index++) positions[index] = units[positions[index]!]!;
+  for (let index = 0; index < positions.length; index++) {
+    positions[index] = units[positions[index]!]!;
+  }
   return positions;
 }

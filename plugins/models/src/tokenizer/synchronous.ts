@@ -1,10 +1,16 @@
-// Encoding without a promise: the tokenizers library only has asynchronous calls, so a worker thread makes them while this one waits.
-// Started at the first call; encodeBatch does not need it.
+// Encoding without a promise: the tokenizers library only has asynchronous calls, so a worker
+// thread makes them while this one waits. Started at the first call; encodeBatch does not need it.
 import { createRequire } from 'node:module';
-import { MessageChannel, Worker, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
+import {
+  MessageChannel,
+  Worker,
+  receiveMessageOnPort,
+  type MessagePort,
+} from 'node:worker_threads';
 import type { RawEncoding } from './offsets.ts';
 
-// Plain JavaScript, given as text: it must also run where this file is a TypeScript source or part of a bundle.
+// Plain JavaScript, given as text: it must also run where this file is a TypeScript source or part
+// of a bundle.
 const WORKER = `
 const { workerData: { library, json, port, signal } } = require('node:worker_threads');
 const tokenizer = require(library).Tokenizer.fromString(json);
@@ -23,7 +29,11 @@ port.on('message', async ({ text, addSpecialTokens }) => {
 });
 `;
 
-interface Answer { readonly ids: number[]; readonly offsets: number[][]; readonly error?: string }
+interface Answer {
+  readonly ids: number[];
+  readonly offsets: number[][];
+  readonly error?: string;
+}
 
 /** A worker that encodes with the tokenizer of `json`. */
 export class SynchronousEncoder {
@@ -34,7 +44,12 @@ export class SynchronousEncoder {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const library = createRequire(import.meta.url).resolve('tokenizers');
-    const worker = new Worker(WORKER, { eval: true, execArgv: [], workerData: { library, json, port: port2, signal: this.#signal }, transferList: [port2] });
+    const worker = new Worker(WORKER, {
+      eval: true,
+      execArgv: [],
+      workerData: { library, json, port: port2, signal: this.#signal },
+      transferList: [port2],
+    });
     // Neither keeps the process alive.
     worker.unref();
     port1.unref();
@@ -45,7 +60,7 @@ export class SynchronousEncoder {
     this.#port.postMessage({ text, addSpecialTokens });
     Atomics.wait(this.#signal, 0, 0, 60_000);
     const answer = receiveMessageOnPort(this.#port)?.message as Answer | undefined;
-    if (!answer) throw new Error('the tokenizer\'s worker thread did not answer within a minute');
+    if (!answer) throw new Error("the tokenizer's worker thread did not answer within a minute");
     if (answer.error !== undefined) throw new Error(answer.error);
     return { getIds: () => answer.ids, getOffsets: () => answer.offsets };
   }

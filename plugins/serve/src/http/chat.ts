@@ -11,25 +11,55 @@ export function planChat(body: unknown, find: (name: string) => ModelInfo): Plan
   const { request, messages, tools, toolFormat } = readChat(body, find);
   const { model, n = 1 } = request;
   const scored = request.logprobs === true;
-  const options = generationOptions(request, request.max_completion_tokens ?? request.max_tokens, scored ? (request.top_logprobs ?? 0) : undefined);
+  const options = generationOptions(
+    request,
+    request.max_completion_tokens ?? request.max_tokens,
+    scored ? (request.top_logprobs ?? 0) : undefined,
+  );
   return {
     jobs: [{ model, prompt: messages, options, ...(tools ? { tools } : {}) }],
-    n, stream: request.stream === true, includeUsage: request.stream_options?.include_usage === true,
-    answer: new ChatAnswer(request, n, scored, () => (tools && toolFormat ? toolCallReader(toolFormat, tools.map(({ function: { name } }) => name)) : undefined)),
+    n,
+    stream: request.stream === true,
+    includeUsage: request.stream_options?.include_usage === true,
+    answer: new ChatAnswer(request, n, scored, () =>
+      tools && toolFormat
+        ? toolCallReader(
+            toolFormat,
+            tools.map(({ function: { name } }) => name),
+          )
+        : undefined,
+    ),
     ...(request.user === undefined ? {} : { user: request.user }),
   };
 }
 
-interface Choice { text: string; scores: ScoredToken[]; calls: ToolCall[]; finish: string | null; reader: ToolCallReader | undefined }
+interface Choice {
+  text: string;
+  scores: ScoredToken[];
+  calls: ToolCall[];
+  finish: string | null;
+  reader: ToolCallReader | undefined;
+}
 
 class ChatAnswer implements Answer {
   readonly #head: { id: string; created: number; model: string };
   readonly #choices: Choice[];
   readonly #scored: boolean;
 
-  constructor({ model }: ChatRequest, n: number, scored: boolean, reader: () => ToolCallReader | undefined) {
+  constructor(
+    { model }: ChatRequest,
+    n: number,
+    scored: boolean,
+    reader: () => ToolCallReader | undefined,
+  ) {
     this.#head = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model };
-    this.#choices = Array.from({ length: n }, () => ({ text: '', scores: [], calls: [], finish: null, reader: reader() }));
+    this.#choices = Array.from({ length: n }, () => ({
+      text: '',
+      scores: [],
+      calls: [],
+      finish: null,
+      reader: reader(),
+    }));
     this.#scored = scored;
   }
 
@@ -39,42 +69,73 @@ class ChatAnswer implements Answer {
 
   piece(index: number, { text: piece, scores = [], finishReason }: PieceEvent): object[] {
     const choice = this.#choices[index]!;
-    const { text, calls } = choice.reader?.push(piece, finishReason !== undefined) ?? { text: piece, calls: [] };
+    const { text, calls } = choice.reader?.push(piece, finishReason !== undefined) ?? {
+      text: piece,
+      calls: [],
+    };
     choice.text += text;
     choice.scores.push(...scores);
     const first = choice.calls.length;
     choice.calls.push(...calls);
     const chunks: object[] = [];
-    if (text !== '' || scores.length > 0) chunks.push(this.#chunk(index, text === '' ? {} : { content: text }, scores));
-    calls.forEach((call, place) => chunks.push(this.#chunk(index, { tool_calls: [{ index: first + place, ...call }] })));
+    if (text !== '' || scores.length > 0) {
+      chunks.push(this.#chunk(index, text === '' ? {} : { content: text }, scores));
+    }
+    calls.forEach((call, place) =>
+      chunks.push(this.#chunk(index, { tool_calls: [{ index: first + place, ...call }] })),
+    );
     if (finishReason !== undefined) {
-      choice.finish = choice.reader?.called && finishReason === 'stop' ? 'tool_calls' : finishReason;
+      choice.finish =
+        choice.reader?.called && finishReason === 'stop' ? 'tool_calls' : finishReason;
       chunks.push(this.#chunk(index, {}, [], choice.finish));
     }
     return chunks;
   }
 
-  usage(usage: Usage): object { return { ...this.#head, object: 'chat.completion.chunk', choices: [], usage }; }
+  usage(usage: Usage): object {
+    return { ...this.#head, object: 'chat.completion.chunk', choices: [], usage };
+  }
 
   whole(usage: Usage): object {
     const choices = this.#choices.map(({ text, scores, calls, finish }, index) => ({
       index,
-      message: { role: 'assistant', content: calls.length > 0 && text === '' ? null : text, refusal: null, ...(calls.length > 0 ? { tool_calls: calls } : {}) },
+      message: {
+        role: 'assistant',
+        content: calls.length > 0 && text === '' ? null : text,
+        refusal: null,
+        ...(calls.length > 0 ? { tool_calls: calls } : {}),
+      },
       logprobs: this.#scored ? logprobsOf(scores) : null,
       finish_reason: finish,
     }));
     return { ...this.#head, object: 'chat.completion', choices, usage };
   }
 
-  #chunk(index: number, delta: object, scores: readonly ScoredToken[] = [], finish: string | null = null): object {
+  #chunk(
+    index: number,
+    delta: object,
+    scores: readonly ScoredToken[] = [],
+    finish: string | null = null,
+  ): object {
     const logprobs = scores.length > 0 ? logprobsOf(scores) : null;
-    return { ...this.#head, object: 'chat.completion.chunk', choices: [{ index, delta, logprobs, finish_reason: finish }] };
+    return {
+      ...this.#head,
+      object: 'chat.completion.chunk',
+      choices: [{ index, delta, logprobs, finish_reason: finish }],
+    };
   }
 }
 
 function logprobsOf(scores: readonly ScoredToken[]): object {
-  const one = ({ text, logprob }: { text: string; logprob: number }): object => ({ token: text, logprob, bytes: bytesOf(text) });
-  return { content: scores.map((score) => ({ ...one(score), top_logprobs: score.top.map(one) })), refusal: null };
+  const one = ({ text, logprob }: { text: string; logprob: number }): object => ({
+    token: text,
+    logprob,
+    bytes: bytesOf(text),
+  });
+  return {
+    content: scores.map((score) => ({ ...one(score), top_logprobs: score.top.map(one) })),
+    refusal: null,
+  };
 }
 
 /** Unknown (null) where a token is a part of a character. */

@@ -9,18 +9,34 @@ import { TOOL_FORMATS, type ToolFormat } from '../toolformat.ts';
 const text = z.union([z.string(), z.array(z.looseObject({ type: z.string() })).min(1)]);
 const absent = z.null().optional();
 const named = { name: z.string().optional() };
-const call = z.strictObject({ id: z.string(), type: z.literal('function'), index: z.int().optional(), function: z.strictObject({ name: z.string().min(1), arguments: z.string() }) });
+const call = z.strictObject({
+  id: z.string(),
+  type: z.literal('function'),
+  index: z.int().optional(),
+  function: z.strictObject({ name: z.string().min(1), arguments: z.string() }),
+});
 const message = z.discriminatedUnion('role', [
   z.strictObject({ role: z.enum(['system', 'developer', 'user']), content: text, ...named }),
   z.strictObject({
-    role: z.literal('assistant'), content: text.nullish(), tool_calls: z.array(call).min(1).optional(), ...named,
-    refusal: absent, audio: absent, function_call: absent, annotations: z.array(z.unknown()).max(0).optional(),
+    role: z.literal('assistant'),
+    content: text.nullish(),
+    tool_calls: z.array(call).min(1).optional(),
+    ...named,
+    refusal: absent,
+    audio: absent,
+    function_call: absent,
+    annotations: z.array(z.unknown()).max(0).optional(),
   }),
   z.strictObject({ role: z.literal('tool'), content: text, tool_call_id: z.string() }),
 ]);
 const tool = z.strictObject({
   type: z.literal('function'),
-  function: z.strictObject({ name: z.string().regex(/^[\w.-]{1,64}$/), description: z.string().optional(), parameters: z.record(z.string(), z.unknown()).optional(), strict: z.literal(false).nullish() }),
+  function: z.strictObject({
+    name: z.string().regex(/^[\w.-]{1,64}$/),
+    description: z.string().optional(),
+    parameters: z.record(z.string(), z.unknown()).optional(),
+    strict: z.literal(false).nullish(),
+  }),
 });
 
 const schema = z.strictObject({
@@ -63,46 +79,94 @@ export interface ReadChat {
 export function readChat(body: unknown, find: (name: string) => ModelInfo): ReadChat {
   const request = parse(schema, refusals, body);
   const model = find(request.model);
-  if (request.max_tokens !== undefined && request.max_completion_tokens !== undefined) throw invalid("set either 'max_tokens' or 'max_completion_tokens', not both", 'max_tokens');
-  if (request.top_logprobs !== undefined && request.logprobs !== true) throw invalid("'top_logprobs' needs 'logprobs': true", 'top_logprobs');
-  const { tools, tool_choice: choice } = request;
-  if (choice !== undefined && tools === undefined) throw invalid("'tool_choice' needs 'tools'", 'tool_choice');
-  if (choice !== undefined && choice !== 'auto' && choice !== 'none') throw unsupported('tool_choice', 'a call cannot be forced; "auto" and "none" can be given');
-  const calls = request.messages.some((one) => one.role === 'tool' || (one.role === 'assistant' && one.tool_calls !== undefined));
-  if ((tools !== undefined || calls) && model.toolFormat === undefined) {
-    throw unsupported(tools ? 'tools' : 'messages', `the chat template of ${model.id} has no tool calls, or writes them in a way that is not known here (known: ${TOOL_FORMATS})`);
+  if (request.max_tokens !== undefined && request.max_completion_tokens !== undefined) {
+    throw invalid("set either 'max_tokens' or 'max_completion_tokens', not both", 'max_tokens');
   }
-  return { request, toolFormat: model.toolFormat, tools: choice === 'none' ? undefined : tools, messages: request.messages.map(toTemplate) };
+  if (request.top_logprobs !== undefined && request.logprobs !== true) {
+    throw invalid("'top_logprobs' needs 'logprobs': true", 'top_logprobs');
+  }
+  const { tools, tool_choice: choice } = request;
+  if (choice !== undefined && tools === undefined) {
+    throw invalid("'tool_choice' needs 'tools'", 'tool_choice');
+  }
+  if (choice !== undefined && choice !== 'auto' && choice !== 'none') {
+    throw unsupported('tool_choice', 'a call cannot be forced; "auto" and "none" can be given');
+  }
+  const calls = request.messages.some(
+    (one) => one.role === 'tool' || (one.role === 'assistant' && one.tool_calls !== undefined),
+  );
+  if ((tools !== undefined || calls) && model.toolFormat === undefined) {
+    throw unsupported(
+      tools ? 'tools' : 'messages',
+      `the chat template of ${model.id} has no tool calls, or writes them in a way that is not known here (known: ${TOOL_FORMATS})`,
+    );
+  }
+  return {
+    request,
+    toolFormat: model.toolFormat,
+    tools: choice === 'none' ? undefined : tools,
+    messages: request.messages.map(toTemplate),
+  };
 }
 
 function toTemplate(one: ChatRequest['messages'][number], index: number): ChatMessage {
   const place = `messages[${index}].content`;
   const role = one.role === 'developer' ? 'system' : one.role;
-  const content = one.content === undefined || one.content === null ? '' : textOf(one.content, place);
+  const content =
+    one.content === undefined || one.content === null ? '' : textOf(one.content, place);
   const name = 'name' in one && one.name !== undefined ? { name: one.name } : {};
   if (one.role === 'tool') return { role, content, tool_call_id: one.tool_call_id };
   if (one.role !== 'assistant' || one.tool_calls === undefined) {
-    if (one.role === 'assistant' && (one.content === undefined || one.content === null)) throw invalid(`you must provide '${place}'`, place, 'missing_required_parameter');
+    if (one.role === 'assistant' && (one.content === undefined || one.content === null)) {
+      throw invalid(`you must provide '${place}'`, place, 'missing_required_parameter');
+    }
     return { role, content, ...name };
   }
   // templates write arguments with tojson: they need the object, not its text
-  const toolCalls = one.tool_calls.map(({ id, type, function: { name: of, arguments: given } }, at) => ({ id, type, function: { name: of, arguments: object(given, `messages[${index}].tool_calls[${at}].function.arguments`) } }));
+  const toolCalls = one.tool_calls.map(
+    ({ id, type, function: { name: of, arguments: given } }, at) => ({
+      id,
+      type,
+      function: {
+        name: of,
+        arguments: object(given, `messages[${index}].tool_calls[${at}].function.arguments`),
+      },
+    }),
+  );
   return { role, content, ...name, tool_calls: toolCalls };
 }
 
 function textOf(content: string | readonly Record<string, unknown>[], place: string): string {
   if (typeof content === 'string') return content;
-  return content.map((part, index) => {
-    if (part['type'] !== 'text') throw unsupported(`${place}[${index}].type`, `"${String(part['type'])}" is not text`);
-    if (typeof part['text'] !== 'string') throw invalid(`Invalid value for '${place}[${index}].text': it must be a string`, `${place}[${index}].text`, 'invalid_value');
-    return part['text'];
-  }).join('');
+  return content
+    .map((part, index) => {
+      if (part['type'] !== 'text') {
+        throw unsupported(`${place}[${index}].type`, `"${String(part['type'])}" is not text`);
+      }
+      if (typeof part['text'] !== 'string') {
+        throw invalid(
+          `Invalid value for '${place}[${index}].text': it must be a string`,
+          `${place}[${index}].text`,
+          'invalid_value',
+        );
+      }
+      return part['text'];
+    })
+    .join('');
 }
 
 function object(json: string, place: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(json);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch { /* said below */ }
-  throw invalid(`Invalid value for '${place}': it must be a JSON object as text`, place, 'invalid_value');
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+  } catch {
+    /* said below */
+  }
+  throw invalid(
+    `Invalid value for '${place}': it must be a JSON object as text`,
+    place,
+    'invalid_value',
+  );
 }

@@ -26,17 +26,30 @@ export function planCompletion(body: unknown, find: (name: string) => ModelInfo)
   const request = parse(schema, refusals, body);
   const { model, prompt, n = 1 } = request;
   find(model);
-  const prompts = (typeof prompt === 'string' || typeof prompt[0] === 'number' ? [prompt] : prompt) as readonly (string | number[])[];
-  const options = generationOptions(request, request.max_tokens ?? DEFAULT_MAX_TOKENS, request.logprobs);
+  const prompts = (
+    typeof prompt === 'string' || typeof prompt[0] === 'number' ? [prompt] : prompt
+  ) as readonly (string | number[])[];
+  const options = generationOptions(
+    request,
+    request.max_tokens ?? DEFAULT_MAX_TOKENS,
+    request.logprobs,
+  );
   return {
     jobs: prompts.map((one) => ({ model, prompt: one, options })),
-    n, stream: request.stream === true, includeUsage: request.stream_options?.include_usage === true,
+    n,
+    stream: request.stream === true,
+    includeUsage: request.stream_options?.include_usage === true,
     answer: new CompletionAnswer(model, prompts.length * n, request.logprobs !== undefined),
     ...(request.user === undefined ? {} : { user: request.user }),
   };
 }
 
-interface Choice { text: string; offset: number; scores: ScoredToken[]; finish: string | null }
+interface Choice {
+  text: string;
+  offset: number;
+  scores: ScoredToken[];
+  finish: string | null;
+}
 
 class CompletionAnswer implements Answer {
   readonly #head: { id: string; object: 'text_completion'; created: number; model: string };
@@ -44,12 +57,24 @@ class CompletionAnswer implements Answer {
   readonly #scored: boolean;
 
   constructor(model: string, choices: number, scored: boolean) {
-    this.#head = { id: `cmpl-${randomUUID()}`, object: 'text_completion', created: Math.floor(Date.now() / 1000), model };
-    this.#choices = Array.from({ length: choices }, () => ({ text: '', offset: 0, scores: [], finish: null }));
+    this.#head = {
+      id: `cmpl-${randomUUID()}`,
+      object: 'text_completion',
+      created: Math.floor(Date.now() / 1000),
+      model,
+    };
+    this.#choices = Array.from({ length: choices }, () => ({
+      text: '',
+      offset: 0,
+      scores: [],
+      finish: null,
+    }));
     this.#scored = scored;
   }
 
-  begin(): object[] { return []; }
+  begin(): object[] {
+    return [];
+  }
 
   piece(index: number, { text, scores = [], finishReason }: PieceEvent): object[] {
     const choice = this.#choices[index]!;
@@ -62,10 +87,17 @@ class CompletionAnswer implements Answer {
     return [{ ...this.#head, choices: [{ index, text, logprobs, finish_reason: choice.finish }] }];
   }
 
-  usage(usage: Usage): object { return { ...this.#head, choices: [], usage }; }
+  usage(usage: Usage): object {
+    return { ...this.#head, choices: [], usage };
+  }
 
   whole(usage: Usage): object {
-    const choices = this.#choices.map(({ text, scores, finish }, index) => ({ index, text, logprobs: this.#scored ? logprobsOf(scores, 0) : null, finish_reason: finish }));
+    const choices = this.#choices.map(({ text, scores, finish }, index) => ({
+      index,
+      text,
+      logprobs: this.#scored ? logprobsOf(scores, 0) : null,
+      finish_reason: finish,
+    }));
     return { ...this.#head, choices, usage };
   }
 }
@@ -79,7 +111,9 @@ function logprobsOf(scores: readonly ScoredToken[], start: number): object {
   return {
     tokens: scores.map(({ text }) => text),
     token_logprobs: scores.map(({ logprob }) => logprob),
-    top_logprobs: scores.map(({ top }) => Object.fromEntries(top.map(({ text, logprob }) => [text, logprob]))),
+    top_logprobs: scores.map(({ top }) =>
+      Object.fromEntries(top.map(({ text, logprob }) => [text, logprob])),
+    ),
     text_offset: scores.map(({ text }) => (offset += text.length) - text.length),
   };
 }

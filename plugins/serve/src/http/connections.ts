@@ -1,10 +1,15 @@
-// At most so many connections. When there are more, the one goes that has never asked for anything for the longest time, and where all have asked, the one
-// that was answered longest ago: whoever opens thousands and says nothing (or says it slowly) loses his own; who has a request to make gets in, and stays for the next.
+// At most so many connections. When there are more, the one goes that has never asked for anything
+// for the longest time, and where all have asked, the one that was answered longest ago: whoever
+// opens thousands and says nothing (or says it slowly) loses his own; who has a request to make
+// gets in, and stays for the next.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
 export class Connections {
-  /** Those without a request that was read to its end, in order, with the turn of the event loop they came in. */
+  /**
+   * Those without a request that was read to its end, in order, with the turn of the event loop
+   * they came in.
+   */
   readonly #silent = new Map<Socket, number>();
   /** Those whose last request was answered, in order. */
   readonly #idle = new Set<Socket>();
@@ -15,10 +20,14 @@ export class Connections {
 
   constructor(server: Server, most: number) {
     this.#most = most;
-    server.on('connection', (socket: Socket) => { this.#come(socket); });
+    server.on('connection', (socket: Socket) => {
+      this.#come(socket);
+    });
   }
 
-  get open(): number { return this.#open; }
+  get open(): number {
+    return this.#open;
+  }
 
   /** A request was read to its end: the connection stays until `done`. */
   busy(socket: Socket): void {
@@ -32,12 +41,17 @@ export class Connections {
 
   #come(socket: Socket): void {
     this.#open += 1;
-    socket.once('close', () => { this.#open -= 1; this.#silent.delete(socket); this.#idle.delete(socket); });
+    socket.once('close', () => {
+      this.#open -= 1;
+      this.#silent.delete(socket);
+      this.#idle.delete(socket);
+    });
     this.#silent.set(socket, this.#turn);
     if (this.#open > this.#most) this.#trimSoon();
   }
 
-  // Thousands can be accepted in one turn. What the last of them have sent is read in the next one, so that none goes before.
+  // Thousands can be accepted in one turn. What the last of them have sent is read in the next one,
+  // so that none goes before.
   #trimSoon(): void {
     if (this.#trimming) return;
     this.#trimming = true;

@@ -1,4 +1,5 @@
-// Errors as OpenAI's API writes them: {"error": {"message", "type", "param", "code"}}. One builder per error.
+// Errors as OpenAI's API writes them: {"error": {"message", "type", "param", "code"}}. One builder
+// per error.
 
 /** An answer that is an error. */
 export class Failure extends Error {
@@ -8,7 +9,16 @@ export class Failure extends Error {
   readonly parameter: string | null;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: number, message: string, details: { type?: string; code?: string; parameter?: string; headers?: Record<string, string> } = {}) {
+  constructor(
+    status: number,
+    message: string,
+    details: {
+      type?: string;
+      code?: string;
+      parameter?: string;
+      headers?: Record<string, string>;
+    } = {},
+  ) {
     super(message);
     this.status = status;
     this.type = details.type ?? 'invalid_request_error';
@@ -17,23 +27,77 @@ export class Failure extends Error {
     this.headers = details.headers ?? {};
   }
 
-  get body(): { error: { message: string; type: string; param: string | null; code: string | null } } {
-    return { error: { message: this.message, type: this.type, param: this.parameter, code: this.code } };
+  get body(): {
+    error: { message: string; type: string; param: string | null; code: string | null };
+  } {
+    return {
+      error: { message: this.message, type: this.type, param: this.parameter, code: this.code },
+    };
   }
 }
 
-export const invalid = (message: string, parameter?: string, code?: string): Failure => new Failure(400, message, { ...(parameter === undefined ? {} : { parameter }), ...(code === undefined ? {} : { code }) });
-export const unsupported = (parameter: string, why: string): Failure => invalid(`'${parameter}' is not supported: ${why}`, parameter, 'unsupported_parameter');
-export const unknownParameter = (parameter: string): Failure => invalid(`Unrecognized request argument supplied: ${parameter}`, parameter, 'unknown_parameter');
-export const wrongType = (): Failure => new Failure(415, "The body must be JSON: send the header 'content-type: application/json'", { code: 'unsupported_media_type' });
-export const modelNotFound = (model: string): Failure => new Failure(404, `The model '${model}' does not exist; /v1/models lists those that do`, { code: 'model_not_found', parameter: 'model' });
-export const noSuchPath = (method: string, path: string): Failure => new Failure(404, `Unknown request URL: ${method} ${path}`, { code: 'unknown_url' });
-export const wrongKey = (given: boolean): Failure => new Failure(401, given ? 'Incorrect API key provided' : 'No API key provided: send it as "Authorization: Bearer <key>"',
-  { code: 'invalid_api_key', type: 'authentication_error', headers: { 'www-authenticate': 'Bearer' } });
-export const wrongHost = (host: string): Failure => new Failure(403, `This server does not answer for the host '${host}'; serve.allowedHosts can allow it`, { code: 'host_not_allowed', type: 'permission_error' });
-export const wrongOrigin = (origin: string): Failure => new Failure(403, `Pages of '${origin}' may not call this server; serve.allowedOrigins can allow it`, { code: 'origin_not_allowed', type: 'permission_error' });
-export const queueFull = (seconds: number): Failure => new Failure(429, 'Too many requests are waiting', { code: 'queue_full', type: 'rate_limit_error', headers: { 'retry-after': String(seconds) } });
-export const shuttingDown = (): Failure => new Failure(503, 'The server is shutting down', { code: 'shutting_down', type: 'server_error', headers: { connection: 'close' } });
-export const tookTooLong = (seconds: number): Failure => new Failure(504, `The request took longer than ${seconds} s`, { code: 'timeout', type: 'server_error' });
-export const clientGone = (): Failure => new Failure(499, 'The client has gone away', { code: 'client_gone' });
-export const broken = (message: string): Failure => new Failure(500, message, { type: 'server_error', code: 'generation_failed' });
+export const invalid = (message: string, parameter?: string, code?: string): Failure =>
+  new Failure(400, message, {
+    ...(parameter === undefined ? {} : { parameter }),
+    ...(code === undefined ? {} : { code }),
+  });
+export const unsupported = (parameter: string, why: string): Failure =>
+  invalid(`'${parameter}' is not supported: ${why}`, parameter, 'unsupported_parameter');
+export const unknownParameter = (parameter: string): Failure =>
+  invalid(`Unrecognized request argument supplied: ${parameter}`, parameter, 'unknown_parameter');
+export const wrongType = (): Failure =>
+  new Failure(415, "The body must be JSON: send the header 'content-type: application/json'", {
+    code: 'unsupported_media_type',
+  });
+export const modelNotFound = (model: string): Failure =>
+  new Failure(404, `The model '${model}' does not exist; /v1/models lists those that do`, {
+    code: 'model_not_found',
+    parameter: 'model',
+  });
+export const noSuchPath = (method: string, path: string): Failure =>
+  new Failure(404, `Unknown request URL: ${method} ${path}`, { code: 'unknown_url' });
+export const wrongKey = (given: boolean): Failure =>
+  new Failure(
+    401,
+    given
+      ? 'Incorrect API key provided'
+      : 'No API key provided: send it as "Authorization: Bearer <key>"',
+    {
+      code: 'invalid_api_key',
+      type: 'authentication_error',
+      headers: { 'www-authenticate': 'Bearer' },
+    },
+  );
+export const wrongHost = (host: string): Failure =>
+  new Failure(
+    403,
+    `This server does not answer for the host '${host}'; serve.allowedHosts can allow it`,
+    { code: 'host_not_allowed', type: 'permission_error' },
+  );
+export const wrongOrigin = (origin: string): Failure =>
+  new Failure(
+    403,
+    `Pages of '${origin}' may not call this server; serve.allowedOrigins can allow it`,
+    { code: 'origin_not_allowed', type: 'permission_error' },
+  );
+export const queueFull = (seconds: number): Failure =>
+  new Failure(429, 'Too many requests are waiting', {
+    code: 'queue_full',
+    type: 'rate_limit_error',
+    headers: { 'retry-after': String(seconds) },
+  });
+export const shuttingDown = (): Failure =>
+  new Failure(503, 'The server is shutting down', {
+    code: 'shutting_down',
+    type: 'server_error',
+    headers: { connection: 'close' },
+  });
+export const tookTooLong = (seconds: number): Failure =>
+  new Failure(504, `The request took longer than ${seconds} s`, {
+    code: 'timeout',
+    type: 'server_error',
+  });
+export const clientGone = (): Failure =>
+  new Failure(499, 'The client has gone away', { code: 'client_gone' });
+export const broken = (message: string): Failure =>
+  new Failure(500, message, { type: 'server_error', code: 'generation_failed' });

@@ -1,4 +1,5 @@
-// The HTTP thread's side of the jobs: starts them on the main thread and gives their events as they come.
+// The HTTP thread's side of the jobs: starts them on the main thread and gives their events as they
+// come.
 import type { Job, JobEvent, ToMain } from '../messages.ts';
 
 export class Link {
@@ -19,20 +20,32 @@ export class Link {
     this.#say({ kind: 'log', level, text });
   }
 
-  /** Runs a job. Throws the signal's reason when it is aborted, which stops the generation; leaving the loop early stops it too. */
+  /**
+   * Runs a job. Throws the signal's reason when it is aborted, which stops the generation; leaving
+   * the loop early stops it too.
+   */
   async *run(job: Job, signal: AbortSignal): AsyncGenerator<JobEvent, void> {
     signal.throwIfAborted();
     const id = this.#next++;
     const events: JobEvent[] = [];
     let wake = (): void => undefined;
     let finished = false;
-    const woken = (): void => { wake(); };
-    this.#listeners.set(id, (event) => { events.push(event); wake(); });
+    const woken = (): void => {
+      wake();
+    };
+    this.#listeners.set(id, (event) => {
+      events.push(event);
+      wake();
+    });
     signal.addEventListener('abort', woken);
     this.#say({ kind: 'start', id, job });
     try {
       while (!finished) {
-        if (events.length === 0) await new Promise<void>((resolve) => { wake = resolve; });
+        if (events.length === 0) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
         signal.throwIfAborted();
         for (const event of events.splice(0)) {
           finished = event.kind === 'done' || event.kind === 'refused' || event.kind === 'failed';

@@ -1,4 +1,5 @@
-// Figures in Prometheus' text format 0.0.4. Only what this server needs of it: counters, gauges, histograms.
+// Figures in Prometheus' text format 0.0.4. Only what this server needs of it: counters, gauges,
+// histograms.
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -17,7 +18,12 @@ export class Metrics {
   /** A number that only grows; gives the function that adds to it. */
   counter(name: string, help: string): (labels?: Labels, amount?: number) => void {
     const values = new Map<string, number>();
-    this.#families.push({ name, help, type: 'counter', lines: () => [...values].map(([labels, value]) => `${name}${labels} ${value}`) });
+    this.#families.push({
+      name,
+      help,
+      type: 'counter',
+      lines: () => [...values].map(([labels, value]) => `${name}${labels} ${value}`),
+    });
     return (labels = {}, amount = 1) => {
       const key = write(labels);
       values.set(key, (values.get(key) ?? 0) + amount);
@@ -31,30 +37,52 @@ export class Metrics {
 
   /** Seconds in buckets; gives the function that records one. */
   histogram(name: string, help: string): (labels: Labels, seconds: number) => void {
-    const series = new Map<string, { labels: Labels; counts: number[]; sum: number; count: number }>();
+    const series = new Map<
+      string,
+      { labels: Labels; counts: number[]; sum: number; count: number }
+    >();
     this.#families.push({
-      name, help, type: 'histogram',
-      lines: () => [...series.values()].flatMap(({ labels, counts, sum, count }) => [
-        ...BUCKETS.map((bound, index) => `${name}_bucket${write({ ...labels, le: String(bound) })} ${counts[index]}`),
-        `${name}_bucket${write({ ...labels, le: '+Inf' })} ${count}`, `${name}_sum${write(labels)} ${sum}`, `${name}_count${write(labels)} ${count}`,
-      ]),
+      name,
+      help,
+      type: 'histogram',
+      lines: () =>
+        [...series.values()].flatMap(({ labels, counts, sum, count }) => [
+          ...BUCKETS.map(
+            (bound, index) =>
+              `${name}_bucket${write({ ...labels, le: String(bound) })} ${counts[index]}`,
+          ),
+          `${name}_bucket${write({ ...labels, le: '+Inf' })} ${count}`,
+          `${name}_sum${write(labels)} ${sum}`,
+          `${name}_count${write(labels)} ${count}`,
+        ]),
     });
     return (labels, seconds) => {
       const key = write(labels);
       const one = series.get(key) ?? { labels, counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
       series.set(key, one);
-      BUCKETS.forEach((bound, index) => { if (seconds <= bound) one.counts[index]!++; });
+      BUCKETS.forEach((bound, index) => {
+        if (seconds <= bound) one.counts[index]!++;
+      });
       one.sum += seconds;
       one.count++;
     };
   }
 
   text(): string {
-    return this.#families.flatMap(({ name, help, type, lines }) => [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines(), '']).join('\n');
+    return this.#families
+      .flatMap(({ name, help, type, lines }) => [
+        `# HELP ${name} ${help}`,
+        `# TYPE ${name} ${type}`,
+        ...lines(),
+        '',
+      ])
+      .join('\n');
   }
 }
 
 function write(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([key, value]) => `${key}="${value.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n')}"`);
+  const pairs = Object.entries(labels).map(
+    ([key, value]) => `${key}="${value.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n')}"`,
+  );
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
 }

@@ -12,10 +12,24 @@ export function readPage(): Page {
   const html = readFileSync(new URL('../page/chat.html', here()));
   const text = html.toString('utf8');
   const policy = [
-    "default-src 'none'", `script-src '${hash(text, 'script')}'`, `style-src '${hash(text, 'style')}'`, "connect-src 'self'", 'img-src data:',
-    "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+    "default-src 'none'",
+    `script-src '${hash(text, 'script')}'`,
+    `style-src '${hash(text, 'style')}'`,
+    "connect-src 'self'",
+    'img-src data:',
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
   ].join('; ');
-  return { html, headers: { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy, 'cache-control': 'no-cache', 'referrer-policy': 'no-referrer' } };
+  return {
+    html,
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': policy,
+      'cache-control': 'no-cache',
+      'referrer-policy': 'no-referrer',
+    },
+  };
 }
 
 function hash(html: string, tag: 'script' | 'style'): string {

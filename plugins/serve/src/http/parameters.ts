@@ -1,5 +1,6 @@
-// Parameters that both endpoints share: OpenAI's own, and those that many servers add (top_k, min_p, repetition_penalty, min_tokens).
-// A parameter that is not supported is refused by name, unless it asks for what happens anyway; nothing is ignored.
+// Parameters that both endpoints share: OpenAI's own, and those that many servers add (top_k,
+// min_p, repetition_penalty, min_tokens). A parameter that is not supported is refused by name,
+// unless it asks for what happens anyway; nothing is ignored.
 import { randomInt } from 'node:crypto';
 import type { GenerationOptions } from '@lmflow/sdk';
 import { z } from 'zod';
@@ -11,7 +12,12 @@ export const shared = {
   top_p: z.number().gt(0).max(1).optional(),
   n: z.int().min(1).max(128).optional(),
   stream: z.boolean().optional(),
-  stream_options: z.strictObject({ include_usage: z.boolean().optional(), include_obfuscation: z.literal(false).optional() }).optional(),
+  stream_options: z
+    .strictObject({
+      include_usage: z.boolean().optional(),
+      include_obfuscation: z.literal(false).optional(),
+    })
+    .optional(),
   stop: z.union([z.string().min(1), z.array(z.string().min(1)).max(16)]).optional(),
   max_tokens: z.int().min(1).optional(),
   presence_penalty: z.number().min(-2).max(2).optional(),
@@ -33,14 +39,27 @@ export interface Refusal {
   readonly why: string;
 }
 
-/** Checks a body: unsupported parameters first, by name, then the schema. `null` is the same as leaving out. Throws a Failure with status 400. */
-export function parse<S extends z.ZodObject>(schema: S, refusals: Readonly<Record<string, Refusal>>, body: unknown): z.output<S> {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalid('The body must be a JSON object');
+/**
+ * Checks a body: unsupported parameters first, by name, then the schema. `null` is the same as
+ * leaving out. Throws a Failure with status 400.
+ */
+export function parse<S extends z.ZodObject>(
+  schema: S,
+  refusals: Readonly<Record<string, Refusal>>,
+  body: unknown,
+): z.output<S> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw invalid('The body must be a JSON object');
+  }
   const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
   for (const [name, value] of Object.entries(given)) {
     const refusal = Object.hasOwn(refusals, name) ? refusals[name] : undefined;
     if (refusal) {
-      if (!refusal.accepted.some((accepted) => JSON.stringify(accepted) === JSON.stringify(value))) throw unsupported(name, refusal.why);
+      if (
+        !refusal.accepted.some((accepted) => JSON.stringify(accepted) === JSON.stringify(value))
+      ) {
+        throw unsupported(name, refusal.why);
+      }
       delete given[name];
     } else if (!Object.hasOwn(schema.shape, name)) throw unknownParameter(name);
   }
@@ -50,30 +69,59 @@ export function parse<S extends z.ZodObject>(schema: S, refusals: Readonly<Recor
 }
 
 function described(issue: z.core.$ZodIssue, body: Record<string, unknown>): Failure {
-  const path = issue.path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`), '');
+  const path = issue.path.reduce<string>(
+    (text, part) =>
+      typeof part === 'number'
+        ? `${text}[${part}]`
+        : text === ''
+          ? String(part)
+          : `${text}.${String(part)}`,
+    '',
+  );
   if (issue.code === 'unrecognized_keys') {
     const name = path === '' ? issue.keys[0]! : `${path}.${issue.keys[0]}`;
     return unsupported(name, 'it is not known here');
   }
-  if (issue.path.length === 1 && !(String(issue.path[0]) in body)) return invalid(`you must provide the parameter '${path}'`, path, 'missing_required_parameter');
+  if (issue.path.length === 1 && !(String(issue.path[0]) in body)) {
+    return invalid(`you must provide the parameter '${path}'`, path, 'missing_required_parameter');
+  }
   return invalid(`Invalid value for '${path}': ${issue.message}`, path, 'invalid_value');
 }
 
-/** What a request's parameters are for the generator. Temperature 0 is greedy; without a seed each request draws its own. */
-export function generationOptions(body: Shared, maxNewTokens: number | undefined, logprobs: number | undefined): GenerationOptions {
+/**
+ * What a request's parameters are for the generator. Temperature 0 is greedy; without a seed each
+ * request draws its own.
+ */
+export function generationOptions(
+  body: Shared,
+  maxNewTokens: number | undefined,
+  logprobs: number | undefined,
+): GenerationOptions {
   const { temperature, stop, logit_bias: bias, seed } = body;
   const set: Partial<Record<keyof GenerationOptions, unknown>> = {
-    maxNewTokens, logprobs,
-    doSample: temperature === 0 ? false : [temperature, body.top_p, body.top_k, body.min_p].some((value) => value !== undefined) ? true : undefined,
+    maxNewTokens,
+    logprobs,
+    doSample:
+      temperature === 0
+        ? false
+        : [temperature, body.top_p, body.top_k, body.min_p].some((value) => value !== undefined)
+          ? true
+          : undefined,
     temperature: temperature === 0 ? undefined : temperature,
-    topP: body.top_p, topK: body.top_k === undefined ? undefined : Math.max(0, body.top_k), minP: body.min_p,
-    repetitionPenalty: body.repetition_penalty, presencePenalty: body.presence_penalty, frequencyPenalty: body.frequency_penalty,
-    minNewTokens: body.min_tokens, numReturnSequences: body.n ?? 1,
+    topP: body.top_p,
+    topK: body.top_k === undefined ? undefined : Math.max(0, body.top_k),
+    minP: body.min_p,
+    repetitionPenalty: body.repetition_penalty,
+    presencePenalty: body.presence_penalty,
+    frequencyPenalty: body.frequency_penalty,
+    minNewTokens: body.min_tokens,
+    numReturnSequences: body.n ?? 1,
     // which beam wins is known at the end only
     numBeams: 1,
     seed: seed === undefined ? randomInt(2 ** 31) : Math.abs(seed) % 2 ** 31,
     stop: typeof stop === 'string' ? [stop] : stop,
-    logitBias: bias && Object.fromEntries(Object.entries(bias).map(([id, value]) => [Number(id), value])),
+    logitBias:
+      bias && Object.fromEntries(Object.entries(bias).map(([id, value]) => [Number(id), value])),
   };
   return Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined));
 }

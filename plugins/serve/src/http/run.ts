@@ -1,4 +1,5 @@
-// Runs a request's jobs from the queue to the answer, streamed or whole. What the chunks look like is the endpoint's business.
+// Runs a request's jobs from the queue to the answer, streamed or whole. What the chunks look like
+// is the endpoint's business.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Job, PieceEvent } from '../messages.ts';
 import type { Server } from './app.ts';
@@ -35,17 +36,30 @@ export interface Plan {
 }
 
 /** Answers a planned request; throws a Failure as long as nothing was sent. */
-export async function answer(server: Server, request: FastifyRequest, reply: FastifyReply, plan: Plan): Promise<void> {
+export async function answer(
+  server: Server,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  plan: Plan,
+): Promise<void> {
   const { options, turns } = server;
   const { jobs, n } = plan;
   const weight = jobs.length * n;
   if (weight > options.maxConcurrent) {
-    throw invalid(`${weight} choices were asked for (prompts times n), this server decodes ${options.maxConcurrent} at once`, jobs.length > 1 ? 'prompt' : 'n', 'invalid_value');
+    throw invalid(
+      `${weight} choices were asked for (prompts times n), this server decodes ${options.maxConcurrent} at once`,
+      jobs.length > 1 ? 'prompt' : 'n',
+      'invalid_value',
+    );
   }
   const controller = new AbortController();
   const { signal } = controller;
-  const timer = setTimeout(() => { controller.abort(tookTooLong(options.requestTimeout)); }, options.requestTimeout * 1000);
-  const gone = (): void => { if (!reply.raw.writableFinished) controller.abort(clientGone()); };
+  const timer = setTimeout(() => {
+    controller.abort(tookTooLong(options.requestTimeout));
+  }, options.requestTimeout * 1000);
+  const gone = (): void => {
+    if (!reply.raw.writableFinished) controller.abort(clientGone());
+  };
   reply.raw.once('close', gone);
   server.active.add(controller);
   const start = performance.now();
@@ -54,17 +68,23 @@ export async function answer(server: Server, request: FastifyRequest, reply: Fas
     release = await turns.take(clientOf(request, server.keys), weight, signal);
     server.count.waited({}, (performance.now() - start) / 1000);
     const stream = plan.stream ? new Stream(reply) : undefined;
-    await decode(server, plan, signal, stream, start).then(async (usage) => {
-      server.link.log('debug', `${request.id} ${jobs[0]!.model}${plan.user === undefined ? '' : ` user ${JSON.stringify(plan.user)}`}: ${usage.prompt_tokens} + ${usage.completion_tokens} tokens in ${Math.round(performance.now() - start)} ms`);
-      if (!stream) return void reply.send(plan.answer.whole(usage));
-      if (plan.includeUsage) await stream.send(plan.answer.usage(usage));
-      stream.end();
-    }, (error: unknown) => {
-      const failure = toFailure(error);
-      if (!stream?.started) throw failure;
-      if (failure.status >= 500) server.link.log('warn', `${request.id}: ${failure.message}`);
-      stream.fail(failure.body);
-    });
+    await decode(server, plan, signal, stream, start).then(
+      async (usage) => {
+        server.link.log(
+          'debug',
+          `${request.id} ${jobs[0]!.model}${plan.user === undefined ? '' : ` user ${JSON.stringify(plan.user)}`}: ${usage.prompt_tokens} + ${usage.completion_tokens} tokens in ${Math.round(performance.now() - start)} ms`,
+        );
+        if (!stream) return void reply.send(plan.answer.whole(usage));
+        if (plan.includeUsage) await stream.send(plan.answer.usage(usage));
+        stream.end();
+      },
+      (error: unknown) => {
+        const failure = toFailure(error);
+        if (!stream?.started) throw failure;
+        if (failure.status >= 500) server.link.log('warn', `${request.id}: ${failure.message}`);
+        stream.fail(failure.body);
+      },
+    );
   } finally {
     clearTimeout(timer);
     reply.raw.off('close', gone);
@@ -73,7 +93,13 @@ export async function answer(server: Server, request: FastifyRequest, reply: Fas
   }
 }
 
-async function decode(server: Server, plan: Plan, signal: AbortSignal, stream: Stream | undefined, start: number): Promise<Usage> {
+async function decode(
+  server: Server,
+  plan: Plan,
+  signal: AbortSignal,
+  stream: Stream | undefined,
+  start: number,
+): Promise<Usage> {
   const { jobs, n, answer } = plan;
   const { count } = server;
   let promptTokens = 0;
@@ -90,32 +116,38 @@ async function decode(server: Server, plan: Plan, signal: AbortSignal, stream: S
     if (waiting > 0) early.push(chunks);
     else await stream.sendAll(chunks, signal);
   };
-  const results = await Promise.allSettled(jobs.map(async (job, place) => {
-    try {
-      for await (const event of server.link.run(job, all)) {
-        if (event.kind === 'refused') throw invalid(event.message, event.parameter, event.code);
-        if (event.kind === 'failed') throw broken(event.message);
-        if (event.kind === 'started') {
-          promptTokens += event.promptTokens;
-          count.tokens({ kind: 'prompt' }, event.promptTokens);
-          if (--waiting === 0) await send([...answer.begin(), ...early.splice(0).flat()]);
+  const results = await Promise.allSettled(
+    jobs.map(async (job, place) => {
+      try {
+        for await (const event of server.link.run(job, all)) {
+          if (event.kind === 'refused') throw invalid(event.message, event.parameter, event.code);
+          if (event.kind === 'failed') throw broken(event.message);
+          if (event.kind === 'started') {
+            promptTokens += event.promptTokens;
+            count.tokens({ kind: 'prompt' }, event.promptTokens);
+            if (--waiting === 0) await send([...answer.begin(), ...early.splice(0).flat()]);
+          }
+          if (event.kind === 'piece') {
+            if (firstToken) count.firstToken({}, (performance.now() - start) / 1000);
+            firstToken = false;
+            completionTokens += event.tokens;
+            count.tokens({ kind: 'completion' }, event.tokens);
+            await send(answer.piece(place * n + event.index, event));
+          }
         }
-        if (event.kind === 'piece') {
-          if (firstToken) count.firstToken({}, (performance.now() - start) / 1000);
-          firstToken = false;
-          completionTokens += event.tokens;
-          count.tokens({ kind: 'completion' }, event.tokens);
-          await send(answer.piece(place * n + event.index, event));
-        }
+      } catch (error) {
+        controller.abort(error);
+        throw error;
       }
-    } catch (error) {
-      controller.abort(error);
-      throw error;
-    }
-  }));
+    }),
+  );
   const failed = results.find((result) => result.status === 'rejected');
   if (failed) throw signal.aborted ? signal.reason : controller.signal.reason;
-  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: promptTokens + completionTokens };
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+  };
 }
 
 /** Stops everything that runs: the time after a shutdown is over. */

@@ -1,4 +1,5 @@
-// Server-sent events: `data: {...}` lines, closed by `data: [DONE]`. Waits for slow readers instead of piling up.
+// Server-sent events: `data: {...}` lines, closed by `data: [DONE]`. Waits for slow readers instead
+// of piling up.
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
 
@@ -11,7 +12,9 @@ export class Stream {
   }
 
   /** Whether anything was sent: after that an error can only be an event. */
-  get started(): boolean { return this.#started; }
+  get started(): boolean {
+    return this.#started;
+  }
 
   async sendAll(chunks: readonly object[], signal: AbortSignal): Promise<void> {
     await this.#write(chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join(''), signal);
@@ -31,14 +34,18 @@ export class Stream {
     const { raw } = this.#reply;
     if (!raw.destroyed) raw.end(`data: ${JSON.stringify(body)}\n\n`);
     // who does not read gets no more than what fits into the connection's buffers
-    setTimeout(() => { raw.destroy(); }, 5000).unref();
+    setTimeout(() => {
+      raw.destroy();
+    }, 5000).unref();
   }
 
   async #write(text: string, signal?: AbortSignal): Promise<void> {
     this.#start();
     const { raw } = this.#reply;
     if (raw.destroyed || raw.write(text)) return;
-    await Promise.race([once(raw, 'drain', signal ? { signal } : {}), once(raw, 'close')]).catch(() => undefined);
+    await Promise.race([once(raw, 'drain', signal ? { signal } : {}), once(raw, 'close')]).catch(
+      () => undefined,
+    );
   }
 
   #start(): void {
@@ -47,7 +54,9 @@ export class Stream {
     this.#reply.hijack();
     this.#reply.raw.writeHead(200, {
       ...(this.#reply.getHeaders() as Record<string, string>),
-      'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no',
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no',
     });
   }
 }

@@ -1,4 +1,5 @@
-// Reads tool calls out of a text while it streams (see toolformat.ts for the ways they are written).
+// Reads tool calls out of a text while it streams (see toolformat.ts for the ways they are
+// written).
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { ToolFormat } from '../toolformat.ts';
 
@@ -8,7 +9,10 @@ export interface ToolCall {
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
-/** Splits a streamed text into plain text and calls. What does not parse, or names no known function, stays text. */
+/**
+ * Splits a streamed text into plain text and calls. What does not parse, or names no known
+ * function, stays text.
+ */
 export interface ToolCallReader {
   /** Whether there was a call. */
   readonly called: boolean;
@@ -18,7 +22,9 @@ export interface ToolCallReader {
 
 /** A reader of one answer; `names` are the functions that were given. */
 export function toolCallReader(format: ToolFormat, names: readonly string[]): ToolCallReader {
-  return format === 'hermes' ? new TaggedCalls(new Set(names)) : new WholeAnswer(WHOLE[format], new Set(names));
+  return format === 'hermes'
+    ? new TaggedCalls(new Set(names))
+    : new WholeAnswer(WHOLE[format], new Set(names));
 }
 
 const OPEN = '<tool_call>';
@@ -34,7 +40,9 @@ class TaggedCalls implements ToolCallReader {
     this.#names = names;
   }
 
-  get called(): boolean { return this.#called; }
+  get called(): boolean {
+    return this.#called;
+  }
 
   push(piece: string, last: boolean): { text: string; calls: ToolCall[] } {
     this.#held += piece;
@@ -44,7 +52,8 @@ class TaggedCalls implements ToolCallReader {
       const open = this.#held.indexOf(OPEN);
       if (open < 0) break;
       const close = this.#held.indexOf(CLOSE, open);
-      // a text that ends inside a call may be complete but for the closing tag (it can be a stop token)
+      // a text that ends inside a call may be complete but for the closing tag (it can be a stop
+      // token)
       if (close < 0 && !last) {
         const certain = this.#held.slice(0, open).trimEnd().length;
         text += this.#held.slice(0, certain);
@@ -52,7 +61,12 @@ class TaggedCalls implements ToolCallReader {
         return { text: this.#clean(text), calls };
       }
       const end = close < 0 ? this.#held.length : close;
-      const call = callOf(parsed(this.#held.slice(open + OPEN.length, end)), 'arguments', this.#names, callId());
+      const call = callOf(
+        parsed(this.#held.slice(open + OPEN.length, end)),
+        'arguments',
+        this.#names,
+        callId(),
+      );
       const after = close < 0 ? end : end + CLOSE.length;
       text += this.#held.slice(0, call ? open : after);
       if (call) {
@@ -74,7 +88,10 @@ class TaggedCalls implements ToolCallReader {
   }
 }
 
-/** A way of writing calls that the whole answer is. The marker before them is often a special token, which is no part of the text. */
+/**
+ * A way of writing calls that the whole answer is. The marker before them is often a special token,
+ * which is no part of the text.
+ */
 interface Whole {
   readonly marker: string;
   readonly opening: string;
@@ -87,9 +104,24 @@ interface Whole {
 const callId = (): string => `call_${randomUUID().replaceAll('-', '')}`;
 
 const WHOLE: Readonly<Record<Exclude<ToolFormat, 'hermes'>, Whole>> = {
-  llama: { marker: '<|python_tag|>', opening: '{', key: 'parameters', split: (text) => text.split(/(?<=\})\s*;\s*(?=\{)/).map(parsed), id: callId },
+  llama: {
+    marker: '<|python_tag|>',
+    opening: '{',
+    key: 'parameters',
+    split: (text) => text.split(/(?<=\})\s*;\s*(?=\{)/).map(parsed),
+    id: callId,
+  },
   // Mistral's templates refuse other ids than those of nine letters and digits
-  mistral: { marker: '[TOOL_CALLS]', opening: '[', key: 'arguments', split: (text) => { const list = parsed(text); return Array.isArray(list) ? list : undefined; }, id: () => randomBytes(5).toString('hex').slice(1) },
+  mistral: {
+    marker: '[TOOL_CALLS]',
+    opening: '[',
+    key: 'arguments',
+    split: (text) => {
+      const list = parsed(text);
+      return Array.isArray(list) ? list : undefined;
+    },
+    id: () => randomBytes(5).toString('hex').slice(1),
+  },
 };
 
 /** The answer is calls and nothing else; one that begins as calls do is held back until its end. */
@@ -104,7 +136,9 @@ class WholeAnswer implements ToolCallReader {
     this.#names = names;
   }
 
-  get called(): boolean { return this.#called; }
+  get called(): boolean {
+    return this.#called;
+  }
 
   push(piece: string, last: boolean): { text: string; calls: ToolCall[] } {
     if (this.#held === undefined) return { text: piece, calls: [] };
@@ -112,11 +146,20 @@ class WholeAnswer implements ToolCallReader {
     const text = this.#held + piece;
     this.#held = text;
     const beginning = text.trimStart();
-    const inside = (beginning.startsWith(marker) ? beginning.slice(marker.length) : beginning).trim();
-    if (!last && (marker.startsWith(beginning) || inside === '' || inside.startsWith(opening))) return { text: '', calls: [] };
+    const inside = (
+      beginning.startsWith(marker) ? beginning.slice(marker.length) : beginning
+    ).trim();
+    if (!last && (marker.startsWith(beginning) || inside === '' || inside.startsWith(opening))) {
+      return { text: '', calls: [] };
+    }
     this.#held = undefined;
-    const calls = last && inside.startsWith(opening) ? split(inside)?.map((value) => callOf(value, key, this.#names, id())) ?? [] : [];
-    if (calls.length === 0 || !calls.every((call) => call !== undefined)) return { text, calls: [] };
+    const calls =
+      last && inside.startsWith(opening)
+        ? (split(inside)?.map((value) => callOf(value, key, this.#names, id())) ?? [])
+        : [];
+    if (calls.length === 0 || !calls.every((call) => call !== undefined)) {
+      return { text, calls: [] };
+    }
     this.#called = true;
     return { text: '', calls };
   }
@@ -130,9 +173,22 @@ function parsed(json: string): unknown {
   }
 }
 
-function callOf(value: unknown, key: string, names: ReadonlySet<string>, id: string): ToolCall | undefined {
+function callOf(
+  value: unknown,
+  key: string,
+  names: ReadonlySet<string>,
+  id: string,
+): ToolCall | undefined {
   const { name, [key]: given } = (value ?? {}) as { name?: unknown } & Record<string, unknown>;
-  if (typeof name !== 'string' || !names.has(name) || typeof given !== 'object' || given === null || Array.isArray(given)) return undefined;
+  if (
+    typeof name !== 'string' ||
+    !names.has(name) ||
+    typeof given !== 'object' ||
+    given === null ||
+    Array.isArray(given)
+  ) {
+    return undefined;
+  }
   return { id, type: 'function', function: { name, arguments: JSON.stringify(given) } };
 }
 

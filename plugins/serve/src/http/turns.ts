@@ -1,5 +1,6 @@
-// Who may decode: up to so many sequences at once. Where requests wait, the client with the fewest sequences running is next, so that one with a
-// hundred requests does not keep another's single one waiting; those of one client come in their order.
+// Who may decode: up to so many sequences at once. Where requests wait, the client with the fewest
+// sequences running is next, so that one with a hundred requests does not keep another's single one
+// waiting; those of one client come in their order.
 import { queueFull, shuttingDown, type Failure } from './failure.ts';
 
 interface Waiting {
@@ -34,23 +35,32 @@ export class Turns {
     this.#mostWaiting = mostWaiting;
   }
 
-  get waiting(): number { return this.#waiting; }
+  get waiting(): number {
+    return this.#waiting;
+  }
   /** Sequences being decoded. */
-  get running(): number { return this.#used; }
+  get running(): number {
+    return this.#used;
+  }
   /** Requests that have a turn. */
-  get requests(): number { return this.#requests; }
+  get requests(): number {
+    return this.#requests;
+  }
 
   /**
-   * Waits for `weight` of the slots (at most all of them); gives what ends the turn. Rejects with a Failure: 429 where the queue is full and no other client
-   * has more than this one in it (at once), or where this client has the most and another one comes; 503 at close; or the signal's reason.
+   * Waits for `weight` of the slots (at most all of them); gives what ends the turn. Rejects with a
+   * Failure: 429 where the queue is full and no other client has more than this one in it (at
+   * once), or where this client has the most and another one comes; 503 at close; or the signal's
+   * reason.
    */
   async take(client: string, weight: number, signal: AbortSignal): Promise<() => void> {
     if (this.#closed) throw shuttingDown();
     signal.throwIfAborted();
     const known = this.#clients.get(client) ?? { waiting: [], running: 0, last: 0 };
     this.#clients.set(client, known);
-    if (this.#waiting > 0 || this.#used + weight > this.#slots) await this.#wait(client, known, weight, signal);
-    else this.#begin(known, weight);
+    if (this.#waiting > 0 || this.#used + weight > this.#slots) {
+      await this.#wait(client, known, weight, signal);
+    } else this.#begin(known, weight);
     const start = performance.now();
     let ended = false;
     return () => {
@@ -69,7 +79,9 @@ export class Turns {
   close(): void {
     this.#closed = true;
     this.#waiting = 0;
-    for (const { waiting } of this.#clients.values()) for (const { reject } of waiting.splice(0)) reject(shuttingDown());
+    for (const { waiting } of this.#clients.values()) {
+      for (const { reject } of waiting.splice(0)) reject(shuttingDown());
+    }
   }
 
   #begin(client: Client, weight: number): void {
@@ -94,8 +106,16 @@ export class Turns {
       };
       const entry: Waiting = {
         weight,
-        admit: () => { signal.removeEventListener('abort', leave); this.#begin(client, weight); resolve(); },
-        reject: (failure) => { signal.removeEventListener('abort', leave); this.#forget(name, client); reject(failure); },
+        admit: () => {
+          signal.removeEventListener('abort', leave);
+          this.#begin(client, weight);
+          resolve();
+        },
+        reject: (failure) => {
+          signal.removeEventListener('abort', leave);
+          this.#forget(name, client);
+          reject(failure);
+        },
       };
       signal.addEventListener('abort', leave, { once: true });
       client.waiting.push(entry);
@@ -103,10 +123,17 @@ export class Turns {
     });
   }
 
-  /** In a full queue: the last request of the client that has most waiting goes, or the one that comes. */
+  /**
+   * In a full queue: the last request of the client that has most waiting goes, or the one that
+   * comes.
+   */
   #makeRoom(name: string, client: Client): void {
-    const full = queueFull(Math.min(60, Math.max(1, Math.ceil((this.#meanSeconds * (this.#waiting + 1)) / this.#slots))));
-    const [longest] = [...this.#clients.values()].sort((a, b) => b.waiting.length - a.waiting.length);
+    const full = queueFull(
+      Math.min(60, Math.max(1, Math.ceil((this.#meanSeconds * (this.#waiting + 1)) / this.#slots))),
+    );
+    const [longest] = [...this.#clients.values()].sort(
+      (a, b) => b.waiting.length - a.waiting.length,
+    );
     if (!longest || longest.waiting.length <= client.waiting.length + 1) {
       this.#forget(name, client);
       throw full;
@@ -117,7 +144,9 @@ export class Turns {
 
   #admit(): void {
     while (this.#waiting > 0) {
-      const [client] = [...this.#clients.values()].filter(({ waiting }) => waiting.length > 0).sort((a, b) => a.running - b.running || a.last - b.last);
+      const [client] = [...this.#clients.values()]
+        .filter(({ waiting }) => waiting.length > 0)
+        .sort((a, b) => a.running - b.running || a.last - b.last);
       const [next] = client!.waiting;
       if (this.#used + next!.weight > this.#slots) return;
       client!.waiting.shift();

@@ -1,6 +1,8 @@
-// The chat page in a real browser (playwright-core, Chromium; not part of the suite): what a person does with it, and pictures to look at.
-//   node --conditions=lmflow-source --import tsx plugins/serve/test/reference/page.ts FOLDER_WITH_node_modules/playwright-core [pictures]
-// CHROMIUM names another browser than /usr/bin/chromium.
+// The chat page in a real browser (playwright-core, Chromium; not part of the suite): what a person
+// does with it, and pictures to look at.
+// node --conditions=lmflow-source --import tsx plugins/serve/test/reference/page.ts
+// FOLDER_WITH_node_modules/playwright-core [pictures] CHROMIUM names another browser than
+// /usr/bin/chromium.
 import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
@@ -10,28 +12,62 @@ import { withServer } from '../fake.ts';
 
 const [modules = '.', pictures = 'pictures'] = process.argv.slice(2);
 mkdirSync(pictures, { recursive: true });
-const { chromium } = createRequire(join(resolve(modules), 'x.js'))('playwright-core') as { chromium: { launch(options: object): Promise<Browser> } };
+const { chromium } = createRequire(join(resolve(modules), 'x.js'))('playwright-core') as {
+  chromium: { launch(options: object): Promise<Browser> };
+};
 
 // What is used of playwright-core, which is no dependency.
 interface Locator {
-  click(): Promise<void>; fill(text: string): Promise<void>; press(key: string): Promise<void>; selectOption(value: string): Promise<void>;
-  textContent(): Promise<string>; allTextContents(): Promise<string[]>; count(): Promise<number>; isVisible(): Promise<boolean>; isEnabled(): Promise<boolean>; inputValue(): Promise<string>;
+  click(): Promise<void>;
+  fill(text: string): Promise<void>;
+  press(key: string): Promise<void>;
+  selectOption(value: string): Promise<void>;
+  textContent(): Promise<string>;
+  allTextContents(): Promise<string[]>;
+  count(): Promise<number>;
+  isVisible(): Promise<boolean>;
+  isEnabled(): Promise<boolean>;
+  inputValue(): Promise<string>;
 }
 interface Page {
-  goto(url: string): Promise<unknown>; reload(): Promise<unknown>; locator(selector: string): Locator; getByRole(role: string, options?: object): Locator; getByLabel(text: string, options?: object): Locator;
-  evaluate<T>(script: string): Promise<T>; screenshot(options: object): Promise<unknown>; emulateMedia(options: object): Promise<void>; setViewportSize(size: object): Promise<void>;
-  keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> }; on(event: string, listener: (value: { text(): string; message: string }) => void): void;
+  goto(url: string): Promise<unknown>;
+  reload(): Promise<unknown>;
+  locator(selector: string): Locator;
+  getByRole(role: string, options?: object): Locator;
+  getByLabel(text: string, options?: object): Locator;
+  evaluate<T>(script: string): Promise<T>;
+  screenshot(options: object): Promise<unknown>;
+  emulateMedia(options: object): Promise<void>;
+  setViewportSize(size: object): Promise<void>;
+  keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> };
+  on(event: string, listener: (value: { text(): string; message: string }) => void): void;
 }
-interface Browser { newPage(options?: object): Promise<Page>; close(): Promise<void> }
+interface Browser {
+  newPage(options?: object): Promise<Page>;
+  close(): Promise<void>;
+}
 
 const browser = await chromium.launch({
   executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  args: [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
 });
 const focused = `document.activeElement.id`;
-const step = (text: string): void => { process.stdout.write(`ok ${text}\n`); };
+const step = (text: string): void => {
+  process.stdout.write(`ok ${text}\n`);
+};
 
-/** WCAG contrast of each visible text with what lies behind it; those below 4.5 (3 for large text). */
+/**
+ * WCAG contrast of each visible text with what lies behind it; those below 4.5 (3 for large text).
+ */
 const CONTRAST = `(() => {
   const parse = (text) => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return { r, g, b, a }; };
   const light = ({ r, g, b }) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
@@ -52,22 +88,33 @@ const CONTRAST = `(() => {
 /** Controls without a name. */
 const NAMELESS = `[...document.querySelectorAll('button, input, select, textarea')].filter((node) => !(node.labels?.length || node.getAttribute('aria-label') || node.textContent.trim())).map((node) => node.id)`;
 /** Edges of controls that are hard to see (WCAG 1.4.11: 3). */
-const EDGES = CONTRAST.replace(/const own = .*;/, "const own = ['INPUT', 'SELECT', 'TEXTAREA', 'BUTTON'].includes(node.tagName);").replace('parse(style.color)', 'parse(style.borderTopColor)').replace('behind(node)', 'behind(node.parentElement)').replace('(large ? 3 : 4.5)', '3');
+const EDGES = CONTRAST.replace(
+  /const own = .*;/,
+  "const own = ['INPUT', 'SELECT', 'TEXTAREA', 'BUTTON'].includes(node.tagName);",
+)
+  .replace('parse(style.color)', 'parse(style.borderTopColor)')
+  .replace('behind(node)', 'behind(node.parentElement)')
+  .replace('(large ? 3 : 4.5)', '3');
 const OVERFLOW = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
 
 await withServer({}, async ({ url, generator }) => {
   const page = await browser.newPage({ viewport: { width: 1000, height: 720 } });
   const trouble: string[] = [];
-  page.on('console', (message) => { if (/error|refused|violat/i.test(message.text())) trouble.push(message.text()); });
-  page.on('pageerror', (error) => { trouble.push(error.message); });
+  page.on('console', (message) => {
+    if (/error|refused|violat/i.test(message.text())) trouble.push(message.text());
+  });
+  page.on('pageerror', (error) => {
+    trouble.push(error.message);
+  });
   // the page's policy forbids what waitForFunction does
   const until = async (condition: string): Promise<void> => {
-    for (let tries = 0; !await page.evaluate<boolean>(condition); tries++) {
+    for (let tries = 0; !(await page.evaluate<boolean>(condition)); tries++) {
       if (tries > 500) throw new Error(`it never came: ${condition}`);
       await sleep(20);
     }
   };
-  const picture = (name: string): Promise<unknown> => page.screenshot({ path: join(pictures, `${name}.png`) });
+  const picture = (name: string): Promise<unknown> =>
+    page.screenshot({ path: join(pictures, `${name}.png`) });
   const idle = (): Promise<unknown> => until(`!document.getElementById('send').hidden`);
   const log = page.locator('#log li');
 
@@ -75,7 +122,8 @@ await withServer({}, async ({ url, generator }) => {
   await until(`document.getElementById('model').options.length === 2`);
   assert.is(await page.evaluate(focused), 'prompt', 'the message has the focus');
   await picture('empty');
-  generator.answer = (prompt) => `You said: ${prompt.split('user:').at(-1)!}\nIt is <b>plain</b> text & nothing else, with a line that goes on for a while so that it has to be broken somewhere in the middle of the page.`;
+  generator.answer = (prompt) =>
+    `You said: ${prompt.split('user:').at(-1)!}\nIt is <b>plain</b> text & nothing else, with a line that goes on for a while so that it has to be broken somewhere in the middle of the page.`;
   generator.step = 4;
   await page.keyboard.type('Hello there');
   await page.keyboard.press('Shift+Enter');
@@ -86,8 +134,17 @@ await withServer({}, async ({ url, generator }) => {
   assert.is(await page.locator('#send').isVisible(), false);
   await picture('streaming');
   await idle();
-  assert.match((await log.allTextContents())[1]!, /You said: Hello there\nsecond line\nIt is <b>plain<\/b> text &/);
-  assert.match(await page.locator('#log li .note').allTextContents().then((all) => all[1]!), /\d+ tokens, [\d.]+ tokens\/s/);
+  assert.match(
+    (await log.allTextContents())[1]!,
+    /You said: Hello there\nsecond line\nIt is <b>plain<\/b> text &/,
+  );
+  assert.match(
+    await page
+      .locator('#log li .note')
+      .allTextContents()
+      .then((all) => all[1]!),
+    /\d+ tokens, [\d.]+ tokens\/s/,
+  );
   assert.is(await page.locator('#status').textContent(), 'Answer complete.');
   assert.is(await page.evaluate(focused), 'prompt');
   step('a message by keyboard streams, and the text is text');
@@ -126,12 +183,19 @@ await withServer({}, async ({ url, generator }) => {
   await idle();
   const seen = generator.seen.at(-1)!;
   assert.match(seen.prompt, /^system:Be kind\.\|user:Hello/);
-  assert.equal([seen.options.temperature, seen.options.maxNewTokens, seen.options.seed], [0.3, 7, 5]);
+  assert.equal(
+    [seen.options.temperature, seen.options.maxNewTokens, seen.options.seed],
+    [0.3, 7, 5],
+  );
   assert.match((await log.allTextContents()).at(-1)!, /cut at the token limit/);
   await page.reload();
   await until(`document.getElementById('model').options.length === 2`);
   await page.locator('#settings').click();
-  assert.is(await page.getByLabel('System message').inputValue(), 'Be kind.', 'settings stay in the tab');
+  assert.is(
+    await page.getByLabel('System message').inputValue(),
+    'Be kind.',
+    'settings stay in the tab',
+  );
   await page.locator('#dialog button.primary').click();
   step('settings arrive at the generator and stay');
 
@@ -140,7 +204,11 @@ await withServer({}, async ({ url, generator }) => {
   await page.locator('#prompt').press('Enter');
   await idle();
   assert.match((await log.allTextContents()).at(-1)!, /no chat template/);
-  assert.is(await page.locator('#prompt').inputValue(), 'x', 'what could not be answered can be sent again');
+  assert.is(
+    await page.locator('#prompt').inputValue(),
+    'x',
+    'what could not be answered can be sent again',
+  );
   await picture('failed');
   await page.reload();
   await until(`document.getElementById('model').value === 'plain'`);
@@ -175,7 +243,9 @@ await withServer({}, async ({ url, generator }) => {
   await picture('narrow-settings');
   assert.is(await page.evaluate(OVERFLOW), 0);
   await page.keyboard.press('Escape');
-  step('light and dark have contrast, every control a name, and nothing sticks out on a narrow screen');
+  step(
+    'light and dark have contrast, every control a name, and nothing sticks out on a narrow screen',
+  );
 
   await page.locator('#clear').click();
   assert.is(await log.count(), 0);

@@ -3,7 +3,12 @@ import { add, div, mul, sqrt, sub, type Value } from '@lmflow/sdk/graph';
 import type { Optimizer, UpdateFacts, UpdateValues } from '../optimizer.ts';
 
 /** Scalars of both moments: decays, bias corrections and epsilon. */
-export function adamScalars({ step, learningRate, weightDecay, options: { adamBeta1, adamBeta2, adamEpsilon } }: UpdateFacts): Record<string, number> {
+export function adamScalars({
+  step,
+  learningRate,
+  weightDecay,
+  options: { adamBeta1, adamBeta2, adamEpsilon },
+}: UpdateFacts): Record<string, number> {
   return {
     beta1: adamBeta1,
     beta2: adamBeta2,
@@ -17,25 +22,41 @@ export function adamScalars({ step, learningRate, weightDecay, options: { adamBe
 }
 
 /** The moments after a gradient. */
-export function moments(gradient: Value, { state, scalars: { beta1, beta2, rest1, rest2 } }: UpdateValues): { readonly mean: Value; readonly square: Value } {
+export function moments(
+  gradient: Value,
+  { state, scalars: { beta1, beta2, rest1, rest2 } }: UpdateValues,
+): { readonly mean: Value; readonly square: Value } {
   return {
     mean: add(mul(state['exp_avg']!, beta1!), mul(gradient, rest1!)),
     square: add(mul(state['exp_avg_sq']!, beta2!), mul(mul(gradient, gradient), rest2!)),
   };
 }
 
-/** The scalars of `adamChange`: the second bias correction is taken out of the quotient, which saves a pass over the numbers. */
+/**
+ * The scalars of `adamChange`: the second bias correction is taken out of the quotient, which saves
+ * a pass over the numbers.
+ */
 export function changeScalars(facts: UpdateFacts): Record<string, number> {
-  const { rate, root, epsilon, ...others } = adamScalars(facts) as Record<'rate' | 'root' | 'epsilon', number>;
+  const { rate, root, epsilon, ...others } = adamScalars(facts) as Record<
+    'rate' | 'root' | 'epsilon',
+    number
+  >;
   return { ...others, rate: rate / root, epsilon: epsilon / root };
 }
 
 /** The update of AdamW without the decay: bias-corrected, epsilon outside the root. */
-export function adamChange(mean: Value, square: Value, { rate, epsilon }: UpdateValues['scalars']): Value {
+export function adamChange(
+  mean: Value,
+  square: Value,
+  { rate, epsilon }: UpdateValues['scalars'],
+): Value {
   return mul(div(mean, add(sqrt(square), epsilon!)), rate!);
 }
 
-/** AdamW (Loshchilov and Hutter 2019): decoupled decay. Its time is that of its passes over the numbers: the gradient is averaged and clipped by its factors. */
+/**
+ * AdamW (Loshchilov and Hutter 2019): decoupled decay. Its time is that of its passes over the
+ * numbers: the gradient is averaged and clipped by its factors.
+ */
 export const adamw: Optimizer = {
   name: 'adamw',
   state: ({ shape }) => ({ exp_avg: shape, exp_avg_sq: shape }),
@@ -43,8 +64,14 @@ export const adamw: Optimizer = {
   update: ({ parameter, summed, scale, decays, state, scalars }) => {
     const { beta1, beta2, rest1, rest2, keep } = scalars;
     const mean = add(mul(state['exp_avg']!, beta1!), mul(summed, mul(rest1!, scale)));
-    const square = add(mul(state['exp_avg_sq']!, beta2!), mul(mul(summed, summed), mul(rest2!, mul(scale, scale))));
-    return { parameter: sub(decays ? mul(parameter, keep!) : parameter, adamChange(mean, square, scalars)), state: { exp_avg: mean, exp_avg_sq: square } };
+    const square = add(
+      mul(state['exp_avg_sq']!, beta2!),
+      mul(mul(summed, summed), mul(rest2!, mul(scale, scale))),
+    );
+    return {
+      parameter: sub(decays ? mul(parameter, keep!) : parameter, adamChange(mean, square, scalars)),
+      state: { exp_avg: mean, exp_avg_sq: square },
+    };
   },
 };
 
@@ -58,7 +85,13 @@ export const adam: Optimizer = {
   },
   update: (values) => {
     const { parameter, gradient, scalars } = values;
-    const { mean, square } = moments(add(gradient, mul(parameter, scalars['weightDecay']!)), values);
-    return { parameter: sub(parameter, adamChange(mean, square, scalars)), state: { exp_avg: mean, exp_avg_sq: square } };
+    const { mean, square } = moments(
+      add(gradient, mul(parameter, scalars['weightDecay']!)),
+      values,
+    );
+    return {
+      parameter: sub(parameter, adamChange(mean, square, scalars)),
+      state: { exp_avg: mean, exp_avg_sq: square },
+    };
   },
 };

@@ -10,7 +10,9 @@ function comparison(name: string, test: (a: number, b: number) => boolean): OpDe
   return defineOp<Attributes>({
     name,
     infer: (inputs) => [{ dtype: 'bool', shape: inferBroadcast(name, inputs).shape }],
-    evaluate: (inputs, _attributes, types) => [zip(inputs, types[0]!.shape, (a, b) => Number(test(a, b)))],
+    evaluate: (inputs, _attributes, types) => [
+      zip(inputs, types[0]!.shape, (a, b) => Number(test(a, b))),
+    ],
     gradient: () => [undefined, undefined],
   });
 }
@@ -26,7 +28,9 @@ export const logicalOrOp = comparison('logicalOr', (a, b) => a !== 0 || b !== 0)
 export const logicalNotOp = defineOp<Attributes>({
   name: 'logicalNot',
   infer: (inputs) => {
-    if (inputs.length !== 1 || inputs[0]!.dtype !== 'bool') throw opTypesDoNotFit('logicalNot', inputs, 'takes one bool operand');
+    if (inputs.length !== 1 || inputs[0]!.dtype !== 'bool') {
+      throw opTypesDoNotFit('logicalNot', inputs, 'takes one bool operand');
+    }
     return [{ dtype: 'bool', shape: inputs[0]!.shape }];
   },
   evaluate: ([x]) => [{ shape: x!.shape, data: x!.data.map((number) => Number(number === 0)) }],
@@ -39,44 +43,75 @@ export const whereOp = defineOp<Attributes>({
     const [condition, a, b] = inputs;
     const values = a && b && broadcastShapes(a.shape, b.shape);
     const shape = condition && values && broadcastShapes(condition.shape, values);
-    if (!shape || condition.dtype !== 'bool' || a.dtype !== b.dtype) throw opTypesDoNotFit('where', inputs, 'takes a bool condition and two operands of one dtype, all of shapes that broadcast');
+    if (!shape || condition.dtype !== 'bool' || a.dtype !== b.dtype) {
+      throw opTypesDoNotFit(
+        'where',
+        inputs,
+        'takes a bool condition and two operands of one dtype, all of shapes that broadcast',
+      );
+    }
     return [{ dtype: a.dtype, shape }];
   },
   evaluate: (inputs, _attributes, types) => {
     const { shape } = types[0]!;
     const [condition, a, b] = inputs as [NdArray, NdArray, NdArray];
     const result = ndarray(shape);
-    forEachOffset(shape, inputs.map((input) => broadcastStrides(input.shape, shape)), (index, [c, i, j]) => {
-      result.data[index] = condition.data[c!] ? a.data[i!]! : b.data[j!]!;
-    });
+    forEachOffset(
+      shape,
+      inputs.map((input) => broadcastStrides(input.shape, shape)),
+      (index, [c, i, j]) => {
+        result.data[index] = condition.data[c!] ? a.data[i!]! : b.data[j!]!;
+      },
+    );
     return [result];
   },
   gradient: (node, [gradient], needed) => {
     const [condition, a, b] = node.inputs as [Value, Value, Value];
-    return [undefined,
+    return [
+      undefined,
       needed[1] ? unbroadcast(where(condition, gradient!, 0), a.shape) : undefined,
-      needed[2] ? unbroadcast(where(condition, 0, gradient!), b.shape) : undefined];
+      needed[2] ? unbroadcast(where(condition, 0, gradient!), b.shape) : undefined,
+    ];
   },
 });
 
 /** a == b, elementwise; bool. Operands of one dtype. */
-export function equal(a: Operand, b: Operand): Value { return applyOne(equalOp, operands(a, b), {}); }
+export function equal(a: Operand, b: Operand): Value {
+  return applyOne(equalOp, operands(a, b), {});
+}
 /** a < b, elementwise; bool. */
-export function less(a: Operand, b: Operand): Value { return applyOne(lessOp, operands(a, b), {}); }
+export function less(a: Operand, b: Operand): Value {
+  return applyOne(lessOp, operands(a, b), {});
+}
 /** a <= b, elementwise; bool. */
-export function lessOrEqual(a: Operand, b: Operand): Value { return applyOne(lessOrEqualOp, operands(a, b), {}); }
+export function lessOrEqual(a: Operand, b: Operand): Value {
+  return applyOne(lessOrEqualOp, operands(a, b), {});
+}
 /** a > b, elementwise; bool. */
-export function greater(a: Operand, b: Operand): Value { return applyOne(greaterOp, operands(a, b), {}); }
+export function greater(a: Operand, b: Operand): Value {
+  return applyOne(greaterOp, operands(a, b), {});
+}
 /** a >= b, elementwise; bool. */
-export function greaterOrEqual(a: Operand, b: Operand): Value { return applyOne(greaterOrEqualOp, operands(a, b), {}); }
+export function greaterOrEqual(a: Operand, b: Operand): Value {
+  return applyOne(greaterOrEqualOp, operands(a, b), {});
+}
 /** Both of two bool values. */
-export function logicalAnd(a: Value, b: Value): Value { return applyOne(logicalAndOp, [a, b], {}); }
+export function logicalAnd(a: Value, b: Value): Value {
+  return applyOne(logicalAndOp, [a, b], {});
+}
 /** Either of two bool values. */
-export function logicalOr(a: Value, b: Value): Value { return applyOne(logicalOrOp, [a, b], {}); }
+export function logicalOr(a: Value, b: Value): Value {
+  return applyOne(logicalOrOp, [a, b], {});
+}
 /** The opposite of a bool value. */
-export function logicalNot(x: Value): Value { return applyOne(logicalNotOp, [x], {}); }
+export function logicalNot(x: Value): Value {
+  return applyOne(logicalNotOp, [x], {});
+}
 /** a where condition holds, b elsewhere. */
 export function where(condition: Value, a: Operand, b: Operand): Value {
-  const [left, right] = typeof a === 'number' && typeof b === 'number' ? [condition.graph.scalar(a), condition.graph.scalar(b)] : operands(a, b);
+  const [left, right] =
+    typeof a === 'number' && typeof b === 'number'
+      ? [condition.graph.scalar(a), condition.graph.scalar(b)]
+      : operands(a, b);
   return applyOne(whereOp, [condition, left, right], {});
 }

@@ -4,30 +4,48 @@ import { add } from './binary.ts';
 import { equal, where } from './logic.ts';
 import { cast, reshape, slice } from './shape.ts';
 
-/** Added to the scores of keys that a query must not see. Finite, so that a row of nothing but hidden keys stays finite. */
+/**
+ * Added to the scores of keys that a query must not see. Finite, so that a row of nothing but
+ * hidden keys stays finite.
+ */
 export const HIDDEN = -1e30;
 
 /** Queries [from, to), which see keys [first, to) at most. */
-export interface QueryTile { readonly from: number; readonly to: number; readonly first: number }
+export interface QueryTile {
+  readonly from: number;
+  readonly to: number;
+  readonly first: number;
+}
 
 /** `size` queries at a time. A query sees itself and window - 1 tokens before it. */
 export function queryTiles(length: number, size: number, window?: number): QueryTile[] {
   return Array.from({ length: Math.ceil(length / size) }, (_, index) => {
     const from = index * size;
-    return { from, to: Math.min(length, from + size), first: window === undefined ? 0 : Math.max(0, from - window + 1) };
+    return {
+      from,
+      to: Math.min(length, from + size),
+      first: window === undefined ? 0 : Math.max(0, from - window + 1),
+    };
   });
 }
 
-interface MaskedTile extends QueryTile { readonly window: number | undefined }
+interface MaskedTile extends QueryTile {
+  readonly window: number | undefined;
+}
 
 const causalMasks = new WeakMap<Graph, Map<string, Value>>();
 
-/** [to - from, to - first]: 0 where the query may look, HIDDEN elsewhere. All layers of a graph share it. */
+/**
+ * [to - from, to - first]: 0 where the query may look, HIDDEN elsewhere. All layers of a graph
+ * share it.
+ */
 export function causalMask({ graph, dtype }: Value, tile: MaskedTile): Value {
   const known = causalMasks.get(graph) ?? new Map<string, Value>();
   causalMasks.set(graph, known);
   const key = JSON.stringify(tile);
-  const mask = known.get(key) ?? graph.constant(causalNumbers(tile), [tile.to - tile.from, tile.to - tile.first], 'float32');
+  const mask =
+    known.get(key) ??
+    graph.constant(causalNumbers(tile), [tile.to - tile.from, tile.to - tile.first], 'float32');
   known.set(key, mask);
   return cast(mask, dtype);
 }
@@ -39,7 +57,9 @@ function causalNumbers({ from, to, first, window }: MaskedTile): Float32Array {
     const query = from + row;
     for (let column = 0; column < width; column++) {
       const key = first + column;
-      if (key > query || (window !== undefined && key <= query - window)) mask[row * width + column] = HIDDEN;
+      if (key > query || (window !== undefined && key <= query - window)) {
+        mask[row * width + column] = HIDDEN;
+      }
     }
   }
   return mask;
@@ -55,10 +75,22 @@ export function segmentMask(segments: Value, q: Value, range: MaskedTile): Value
   return add(cast(hidden, q.dtype), causalMask(q, range));
 }
 
-/** Scores [..., rows, keys] plus a mask that broadcasts to [..., rows / shared, keys]: so many rows, one after another, share one of the mask. */
+/**
+ * Scores [..., rows, keys] plus a mask that broadcasts to [..., rows / shared, keys]: so many rows,
+ * one after another, share one of the mask.
+ */
 export function addMask(scores: Value, mask: Value, shared: number): Value {
   if (shared === 1) return add(scores, mask);
   const [rows, keys] = scores.shape.slice(-2) as [number, number];
   const apart = reshape(scores, [...scores.shape.slice(0, -2), rows / shared, shared, keys]);
-  return reshape(add(apart, reshape(mask, mask.shape.length === 1 ? mask.shape : [...mask.shape.slice(0, -1), 1, mask.shape.at(-1)!])), scores.shape);
+  return reshape(
+    add(
+      apart,
+      reshape(
+        mask,
+        mask.shape.length === 1 ? mask.shape : [...mask.shape.slice(0, -1), 1, mask.shape.at(-1)!],
+      ),
+    ),
+    scores.shape,
+  );
 }

@@ -1,4 +1,5 @@
-// Normalisation over the last axis: rmsNorm (Zhang and Sennrich 2019) and layerNorm (Ba et al. 2016), with gradients of their own.
+// Normalisation over the last axis: rmsNorm (Zhang and Sennrich 2019) and layerNorm (Ba et al.
+// 2016), with gradients of their own.
 import type { Value } from '../graph.ts';
 import { applyOp, defineOp } from '../op.ts';
 import { isFloat, type ValueType } from '../types.ts';
@@ -15,13 +16,27 @@ const overRows = (x: Value): Value => sum(x, { axes: x.shape.slice(0, -1).map((_
 function inferNorm(op: string, inputs: readonly ValueType[], operands: number): ValueType {
   const [x, ...scales] = inputs;
   const width = x?.shape[x.shape.length - 1];
-  if (!x || inputs.length !== operands || !isFloat(x.dtype) || scales.some((scale) => scale.dtype !== x.dtype || scale.shape.length !== 1 || scale.shape[0] !== width)) {
-    throw opTypesDoNotFit(op, inputs, `takes x [..., n]${operands === 2 ? ' and a weight [n]' : ', a weight [n] and a bias [n]'}`);
+  if (
+    !x ||
+    inputs.length !== operands ||
+    !isFloat(x.dtype) ||
+    scales.some(
+      (scale) => scale.dtype !== x.dtype || scale.shape.length !== 1 || scale.shape[0] !== width,
+    )
+  ) {
+    throw opTypesDoNotFit(
+      op,
+      inputs,
+      `takes x [..., n]${operands === 2 ? ' and a weight [n]' : ', a weight [n] and a bias [n]'}`,
+    );
   }
   return x;
 }
 
-const perRow = (x: ValueType): ValueType => ({ dtype: x.dtype, shape: [...x.shape.slice(0, -1), 1] });
+const perRow = (x: ValueType): ValueType => ({
+  dtype: x.dtype,
+  shape: [...x.shape.slice(0, -1), 1],
+});
 
 /** Outputs: the result, and 1 / root mean square of each row. */
 export const rmsNormOp = defineOp<Epsilon>({
@@ -39,8 +54,10 @@ export const rmsNormOp = defineOp<Epsilon>({
     const [x, weight] = node.inputs as [Value, Value];
     const inverse = node.outputs[1]!;
     const normalised = mul(x, inverse);
-    return [needed[0] ? ofNormalised(mul(gradient!, weight), normalised, inverse, false) : undefined,
-      needed[1] ? overRows(mul(gradient!, normalised)) : undefined];
+    return [
+      needed[0] ? ofNormalised(mul(gradient!, weight), normalised, inverse, false) : undefined,
+      needed[1] ? overRows(mul(gradient!, normalised)) : undefined,
+    ];
   },
 });
 
@@ -62,20 +79,34 @@ export const layerNormOp = defineOp<Epsilon>({
     const [x, weight] = node.inputs as [Value, Value];
     const [, center, inverse] = node.outputs as [Value, Value, Value];
     const normalised = mul(sub(x, center), inverse);
-    return [needed[0] ? ofNormalised(mul(gradient!, weight), normalised, inverse, true) : undefined,
+    return [
+      needed[0] ? ofNormalised(mul(gradient!, weight), normalised, inverse, true) : undefined,
       needed[1] ? overRows(mul(gradient!, normalised)) : undefined,
-      needed[2] ? overRows(gradient!) : undefined];
+      needed[2] ? overRows(gradient!) : undefined,
+    ];
   },
 });
 
 /** d/dx of normalised = (x - center) inverse, for a gradient that arrives at `normalised`. */
-function ofNormalised(gradient: Value, normalised: Value, inverse: Value, centered: boolean): Value {
+function ofNormalised(
+  gradient: Value,
+  normalised: Value,
+  inverse: Value,
+  centered: boolean,
+): Value {
   const along = mul(normalised, mean(mul(gradient, normalised), lastAxis));
   const rest = sub(gradient, along);
   return mul(centered ? sub(rest, mean(gradient, lastAxis)) : rest, inverse);
 }
 
 /** x / sqrt(mean(x^2) + epsilon) * weight, over the last axis. x [..., n], weight [n]. */
-export function rmsNorm(x: Value, weight: Value, epsilon: number): Value { return applyOp(rmsNormOp, [x, weight], { epsilon })[0]!; }
-/** (x - mean) / sqrt(variance + epsilon) * weight + bias, over the last axis. x [..., n], weight and bias [n]. */
-export function layerNorm(x: Value, weight: Value, bias: Value, epsilon: number): Value { return applyOp(layerNormOp, [x, weight, bias], { epsilon })[0]!; }
+export function rmsNorm(x: Value, weight: Value, epsilon: number): Value {
+  return applyOp(rmsNormOp, [x, weight], { epsilon })[0]!;
+}
+/**
+ * (x - mean) / sqrt(variance + epsilon) * weight + bias, over the last axis. x [..., n], weight and
+ * bias [n].
+ */
+export function layerNorm(x: Value, weight: Value, bias: Value, epsilon: number): Value {
+  return applyOp(layerNormOp, [x, weight, bias], { epsilon })[0]!;
+}

@@ -2,7 +2,15 @@
 import type { Value } from '../graph.ts';
 import { ndarray, broadcastStrides, forEachOffset, type NdArray } from '../ndarray.ts';
 import { applyOne, defineOp } from '../op.ts';
-import { broadcastShapes, isFloat, sameShape, sizeOf, type DType, type Shape, type ValueType } from '../types.ts';
+import {
+  broadcastShapes,
+  isFloat,
+  sameShape,
+  sizeOf,
+  type DType,
+  type Shape,
+  type ValueType,
+} from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
 import { unbroadcast } from './binary.ts';
 
@@ -17,7 +25,13 @@ export const reshapeOp = defineOp<ShapeAttribute>({
   name: 'reshape',
   infer: (inputs, { shape }) => {
     const x = one('reshape', inputs);
-    if (sizeOf(x.shape) !== sizeOf(shape)) throw opTypesDoNotFit('reshape', inputs, `[${shape.join(', ')}] must have as many elements as the operand`);
+    if (sizeOf(x.shape) !== sizeOf(shape)) {
+      throw opTypesDoNotFit(
+        'reshape',
+        inputs,
+        `[${shape.join(', ')}] must have as many elements as the operand`,
+      );
+    }
     return [{ dtype: x.dtype, shape }];
   },
   evaluate: ([x], { shape }) => [{ shape, data: x!.data }],
@@ -28,20 +42,34 @@ export const transposeOp = defineOp<{ readonly permutation: readonly number[] }>
   name: 'transpose',
   infer: (inputs, { permutation }) => {
     const x = one('transpose', inputs);
-    if (permutation.length !== x.shape.length || x.shape.some((_, axis) => !permutation.includes(axis))) {
-      throw opTypesDoNotFit('transpose', inputs, `(${permutation.join(', ')}) must be a permutation of the operand's axes`);
+    if (
+      permutation.length !== x.shape.length ||
+      x.shape.some((_, axis) => !permutation.includes(axis))
+    ) {
+      throw opTypesDoNotFit(
+        'transpose',
+        inputs,
+        `(${permutation.join(', ')}) must be a permutation of the operand's axes`,
+      );
     }
     return [{ dtype: x.dtype, shape: permutation.map((axis) => x.shape[axis]!) }];
   },
   evaluate: ([x], { permutation }, [type]) => {
     const strides = x!.shape.map((_, axis) => sizeOf(x!.shape.slice(axis + 1)));
     const result = ndarray(type!.shape);
-    forEachOffset(type!.shape, [permutation.map((axis) => strides[axis]!)], (index, [offset]) => { result.data[index] = x!.data[offset!]!; });
+    forEachOffset(type!.shape, [permutation.map((axis) => strides[axis]!)], (index, [offset]) => {
+      result.data[index] = x!.data[offset!]!;
+    });
     return [result];
   },
   gradient: (node, [gradient]) => {
     const { permutation } = node.attributes;
-    return [transpose(gradient!, permutation.map((_, axis) => permutation.indexOf(axis)))];
+    return [
+      transpose(
+        gradient!,
+        permutation.map((_, axis) => permutation.indexOf(axis)),
+      ),
+    ];
   },
 });
 
@@ -51,43 +79,82 @@ export const sliceOp = defineOp<Range>({
   name: 'slice',
   infer: (inputs, { starts, ends }) => {
     const x = one('slice', inputs);
-    const fits = starts.length === x.shape.length && ends.length === x.shape.length
-      && x.shape.every((size, axis) => starts[axis]! >= 0 && starts[axis]! <= ends[axis]! && ends[axis]! <= size);
-    if (!fits) throw opTypesDoNotFit('slice', inputs, `[${starts.join(', ')}] .. [${ends.join(', ')}] must lie inside the operand`);
+    const fits =
+      starts.length === x.shape.length &&
+      ends.length === x.shape.length &&
+      x.shape.every(
+        (size, axis) => starts[axis]! >= 0 && starts[axis]! <= ends[axis]! && ends[axis]! <= size,
+      );
+    if (!fits) {
+      throw opTypesDoNotFit(
+        'slice',
+        inputs,
+        `[${starts.join(', ')}] .. [${ends.join(', ')}] must lie inside the operand`,
+      );
+    }
     return [{ dtype: x.dtype, shape: starts.map((start, axis) => ends[axis]! - start) }];
   },
   evaluate: ([x], { starts }, [type]) => {
     const strides = x!.shape.map((_, axis) => sizeOf(x!.shape.slice(axis + 1)));
     const first = starts.reduce((offset, start, axis) => offset + start * strides[axis]!, 0);
     const result = ndarray(type!.shape);
-    forEachOffset(type!.shape, [strides], (index, [offset]) => { result.data[index] = x!.data[first + offset!]!; });
+    forEachOffset(type!.shape, [strides], (index, [offset]) => {
+      result.data[index] = x!.data[first + offset!]!;
+    });
     return [result];
   },
   gradient: (node, [gradient]) => {
     const { starts, ends } = node.attributes;
-    return [pad(gradient!, starts, node.inputs[0]!.shape.map((size, axis) => size - ends[axis]!))];
+    return [
+      pad(
+        gradient!,
+        starts,
+        node.inputs[0]!.shape.map((size, axis) => size - ends[axis]!),
+      ),
+    ];
   },
 });
 
-export const padOp = defineOp<{ readonly before: readonly number[]; readonly after: readonly number[] }>({
+export const padOp = defineOp<{
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+}>({
   name: 'pad',
   infer: (inputs, { before, after }) => {
     const x = one('pad', inputs);
-    if (before.length !== x.shape.length || after.length !== x.shape.length || [...before, ...after].some((size) => size < 0)) {
-      throw opTypesDoNotFit('pad', inputs, 'needs a size before and after for every axis, none negative');
+    if (
+      before.length !== x.shape.length ||
+      after.length !== x.shape.length ||
+      [...before, ...after].some((size) => size < 0)
+    ) {
+      throw opTypesDoNotFit(
+        'pad',
+        inputs,
+        'needs a size before and after for every axis, none negative',
+      );
     }
-    return [{ dtype: x.dtype, shape: x.shape.map((size, axis) => before[axis]! + size + after[axis]!) }];
+    return [
+      { dtype: x.dtype, shape: x.shape.map((size, axis) => before[axis]! + size + after[axis]!) },
+    ];
   },
   evaluate: ([x], { before }, [type]) => {
     const result = ndarray(type!.shape);
     const strides = type!.shape.map((_, axis) => sizeOf(type!.shape.slice(axis + 1)));
     const first = before.reduce((offset, start, axis) => offset + start * strides[axis]!, 0);
-    forEachOffset(x!.shape, [strides], (index, [offset]) => { result.data[first + offset!] = x!.data[index]!; });
+    forEachOffset(x!.shape, [strides], (index, [offset]) => {
+      result.data[first + offset!] = x!.data[index]!;
+    });
     return [result];
   },
   gradient: (node, [gradient]) => {
     const { before } = node.attributes;
-    return [slice(gradient!, before, node.inputs[0]!.shape.map((size, axis) => before[axis]! + size))];
+    return [
+      slice(
+        gradient!,
+        before,
+        node.inputs[0]!.shape.map((size, axis) => before[axis]! + size),
+      ),
+    ];
   },
 });
 
@@ -95,10 +162,29 @@ export const concatOp = defineOp<{ readonly axis: number }>({
   name: 'concat',
   infer: (inputs, { axis }) => {
     const [first] = inputs;
-    const fits = first && inputs.every((input) => input.dtype === first.dtype && input.shape.length === first.shape.length
-      && input.shape.every((size, at) => at === axis || size === first.shape[at]));
-    if (!fits || axis < 0 || axis >= first.shape.length) throw opTypesDoNotFit('concat', inputs, `operands must agree in dtype and in every axis but ${axis}`);
-    return [{ dtype: first.dtype, shape: first.shape.map((size, at) => (at === axis ? inputs.reduce((total, input) => total + input.shape[axis]!, 0) : size)) }];
+    const fits =
+      first &&
+      inputs.every(
+        (input) =>
+          input.dtype === first.dtype &&
+          input.shape.length === first.shape.length &&
+          input.shape.every((size, at) => at === axis || size === first.shape[at]),
+      );
+    if (!fits || axis < 0 || axis >= first.shape.length) {
+      throw opTypesDoNotFit(
+        'concat',
+        inputs,
+        `operands must agree in dtype and in every axis but ${axis}`,
+      );
+    }
+    return [
+      {
+        dtype: first.dtype,
+        shape: first.shape.map((size, at) =>
+          at === axis ? inputs.reduce((total, input) => total + input.shape[axis]!, 0) : size,
+        ),
+      },
+    ];
   },
   evaluate: (inputs, { axis }, [type]) => {
     const result = ndarray(type!.shape);
@@ -106,7 +192,9 @@ export const concatOp = defineOp<{ readonly axis: number }>({
     let start = 0;
     for (const input of inputs) {
       const first = start * strides[axis]!;
-      forEachOffset(input.shape, [strides], (index, [offset]) => { result.data[first + offset!] = input.data[index]!; });
+      forEachOffset(input.shape, [strides], (index, [offset]) => {
+        result.data[first + offset!] = input.data[index]!;
+      });
       start += input.shape[axis]!;
     }
     return [result];
@@ -119,7 +207,11 @@ export const concatOp = defineOp<{ readonly axis: number }>({
       start += input.shape[axis]!;
       if (!needed[index]) return undefined;
       const whole = gradient!.shape;
-      return slice(gradient!, whole.map((_, at) => (at === axis ? from : 0)), whole.map((size, at) => (at === axis ? from + input.shape[axis]! : size)));
+      return slice(
+        gradient!,
+        whole.map((_, at) => (at === axis ? from : 0)),
+        whole.map((size, at) => (at === axis ? from + input.shape[axis]! : size)),
+      );
     });
   },
 });
@@ -129,12 +221,16 @@ export const broadcastToOp = defineOp<ShapeAttribute>({
   infer: (inputs, { shape }) => {
     const x = one('broadcastTo', inputs);
     const common = broadcastShapes(x.shape, shape);
-    if (!common || !sameShape(common, shape)) throw opTypesDoNotFit('broadcastTo', inputs, `cannot be broadcast to [${shape.join(', ')}]`);
+    if (!common || !sameShape(common, shape)) {
+      throw opTypesDoNotFit('broadcastTo', inputs, `cannot be broadcast to [${shape.join(', ')}]`);
+    }
     return [{ dtype: x.dtype, shape }];
   },
   evaluate: ([x], { shape }) => {
     const result = ndarray(shape);
-    forEachOffset(shape, [broadcastStrides(x!.shape, shape)], (index, [offset]) => { result.data[index] = (x as NdArray).data[offset!]!; });
+    forEachOffset(shape, [broadcastStrides(x!.shape, shape)], (index, [offset]) => {
+      result.data[index] = (x as NdArray).data[offset!]!;
+    });
     return [result];
   },
   gradient: (node, [gradient]) => [unbroadcast(gradient!, node.inputs[0]!.shape)],
@@ -143,27 +239,55 @@ export const broadcastToOp = defineOp<ShapeAttribute>({
 export const castOp = defineOp<{ readonly dtype: DType }>({
   name: 'cast',
   infer: (inputs, { dtype }) => [{ dtype, shape: one('cast', inputs).shape }],
-  evaluate: ([x], { dtype }) => [{ shape: x!.shape, data: dtype === 'bool' ? x!.data.map((number) => Number(number !== 0)) : isFloat(dtype) ? x!.data : x!.data.map(Math.trunc) }],
-  gradient: (node, [gradient]) => [isFloat(node.inputs[0]!.dtype) ? cast(gradient!, node.inputs[0]!.dtype) : undefined],
+  evaluate: ([x], { dtype }) => [
+    {
+      shape: x!.shape,
+      data:
+        dtype === 'bool'
+          ? x!.data.map((number) => Number(number !== 0))
+          : isFloat(dtype)
+            ? x!.data
+            : x!.data.map(Math.trunc),
+    },
+  ],
+  gradient: (node, [gradient]) => [
+    isFloat(node.inputs[0]!.dtype) ? cast(gradient!, node.inputs[0]!.dtype) : undefined,
+  ],
 });
 
 /** The same elements in row-major order under another shape. */
-export function reshape(x: Value, shape: Shape): Value { return sameShape(x.shape, shape) ? x : applyOne(reshapeOp, [x], { shape }); }
+export function reshape(x: Value, shape: Shape): Value {
+  return sameShape(x.shape, shape) ? x : applyOne(reshapeOp, [x], { shape });
+}
 /** Result axis i is the operand's axis permutation[i]. */
-export function transpose(x: Value, permutation: readonly number[]): Value { return applyOne(transposeOp, [x], { permutation }); }
+export function transpose(x: Value, permutation: readonly number[]): Value {
+  return applyOne(transposeOp, [x], { permutation });
+}
 /** Elements starts[axis] .. ends[axis] - 1 of every axis. */
 export function slice(x: Value, starts: readonly number[], ends: readonly number[]): Value {
-  const whole = sameShape(ends, x.shape) && starts.length === ends.length && starts.every((start) => start === 0);
+  const whole =
+    sameShape(ends, x.shape) &&
+    starts.length === ends.length &&
+    starts.every((start) => start === 0);
   return whole ? x : applyOne(sliceOp, [x], { starts, ends });
 }
 /** Zeros around the operand. */
 export function pad(x: Value, before: readonly number[], after: readonly number[]): Value {
-  const none = before.length === x.shape.length && after.length === x.shape.length && [...before, ...after].every((size) => size === 0);
+  const none =
+    before.length === x.shape.length &&
+    after.length === x.shape.length &&
+    [...before, ...after].every((size) => size === 0);
   return none ? x : applyOne(padOp, [x], { before, after });
 }
 /** Operands one after the other along an axis. */
-export function concat(values: readonly Value[], axis: number): Value { return values.length === 1 ? values[0]! : applyOne(concatOp, values, { axis }); }
+export function concat(values: readonly Value[], axis: number): Value {
+  return values.length === 1 ? values[0]! : applyOne(concatOp, values, { axis });
+}
 /** Repeats size-1 axes (and adds leading ones) up to a shape. */
-export function broadcastTo(x: Value, shape: Shape): Value { return sameShape(x.shape, shape) ? x : applyOne(broadcastToOp, [x], { shape }); }
+export function broadcastTo(x: Value, shape: Shape): Value {
+  return sameShape(x.shape, shape) ? x : applyOne(broadcastToOp, [x], { shape });
+}
 /** Converts the element type; towards zero for integers, nonzero is true for bool. */
-export function cast(x: Value, dtype: DType): Value { return x.dtype === dtype ? x : applyOne(castOp, [x], { dtype }); }
+export function cast(x: Value, dtype: DType): Value {
+  return x.dtype === dtype ? x : applyOne(castOp, [x], { dtype });
+}

@@ -8,7 +8,9 @@ export const signOp = defineOp<Attributes>({
   name: 'sign',
   infer: (inputs) => {
     const [x] = inputs;
-    if (inputs.length !== 1 || !x || !isFloat(x.dtype)) throw opTypesDoNotFit('sign', inputs, 'takes one float operand');
+    if (inputs.length !== 1 || !x || !isFloat(x.dtype)) {
+      throw opTypesDoNotFit('sign', inputs, 'takes one float operand');
+    }
     return [{ dtype: x.dtype, shape: x.shape }];
   },
   evaluate: ([x]) => [{ shape: x!.shape, data: x!.data.map(Math.sign) }],
@@ -16,4 +18,6 @@ export const signOp = defineOp<Attributes>({
 });
 
 /** -1, 0 or 1. */
-export function sign(x: Value): Value { return applyOne(signOp, [x], {}); }
+export function sign(x: Value): Value {
+  return applyOne(signOp, [x], {});
+}

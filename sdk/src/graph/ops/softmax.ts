@@ -10,7 +10,9 @@ export const softmaxOp = defineOp<Attributes>({
   name: 'softmax',
   infer: (inputs) => {
     const [x] = inputs;
-    if (inputs.length !== 1 || !x || !isFloat(x.dtype) || x.shape.length === 0) throw opTypesDoNotFit('softmax', inputs, 'takes one float operand with at least one axis');
+    if (inputs.length !== 1 || !x || !isFloat(x.dtype) || x.shape.length === 0) {
+      throw opTypesDoNotFit('softmax', inputs, 'takes one float operand with at least one axis');
+    }
     return [{ dtype: x.dtype, shape: x.shape }];
   },
   evaluate: ([x]) => {
@@ -32,4 +34,6 @@ export const softmaxOp = defineOp<Attributes>({
 });
 
 /** e^x / sum(e^x) over the last axis. */
-export function softmax(x: Value): Value { return applyOne(softmaxOp, [x], {}); }
+export function softmax(x: Value): Value {
+  return applyOne(softmaxOp, [x], {});
+}

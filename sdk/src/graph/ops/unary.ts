@@ -13,7 +13,9 @@ function unaryOp(name: string, compute: (x: number) => number, rule: Rule): OpDe
     name,
     infer: (inputs) => {
       const [x] = inputs;
-      if (inputs.length !== 1 || !x || !isFloat(x.dtype)) throw opTypesDoNotFit(name, inputs, 'takes one float operand');
+      if (inputs.length !== 1 || !x || !isFloat(x.dtype)) {
+        throw opTypesDoNotFit(name, inputs, 'takes one float operand');
+      }
       return [{ dtype: x.dtype, shape: x.shape }];
     },
     evaluate: ([x]) => [{ shape: x!.shape, data: x!.data.map(compute) }],
@@ -24,49 +26,96 @@ function unaryOp(name: string, compute: (x: number) => number, rule: Rule): OpDe
 const sigmoidNumber = (x: number): number => 1 / (1 + Math.exp(-x));
 const TWO_OVER_ROOT_PI = 2 / Math.sqrt(Math.PI);
 
-export const negOp = unaryOp('neg', (x) => -x, (_x, _y, gradient) => neg(gradient));
+export const negOp = unaryOp(
+  'neg',
+  (x) => -x,
+  (_x, _y, gradient) => neg(gradient),
+);
 export const expOp = unaryOp('exp', Math.exp, (_x, y, gradient) => mul(gradient, y));
 export const logOp = unaryOp('log', Math.log, (x, _y, gradient) => mul(gradient, reciprocal(x)));
-export const sqrtOp = unaryOp('sqrt', Math.sqrt, (_x, y, gradient) => mul(mul(gradient, 0.5), reciprocal(y)));
-export const reciprocalOp = unaryOp('reciprocal', (x) => 1 / x, (_x, y, gradient) => neg(mul(gradient, mul(y, y))));
-export const tanhOp = unaryOp('tanh', Math.tanh, (_x, y, gradient) => mul(gradient, sub(1, mul(y, y))));
-export const sigmoidOp = unaryOp('sigmoid', sigmoidNumber, (_x, y, gradient) => mul(gradient, mul(y, sub(1, y))));
+export const sqrtOp = unaryOp('sqrt', Math.sqrt, (_x, y, gradient) =>
+  mul(mul(gradient, 0.5), reciprocal(y)),
+);
+export const reciprocalOp = unaryOp(
+  'reciprocal',
+  (x) => 1 / x,
+  (_x, y, gradient) => neg(mul(gradient, mul(y, y))),
+);
+export const tanhOp = unaryOp('tanh', Math.tanh, (_x, y, gradient) =>
+  mul(gradient, sub(1, mul(y, y))),
+);
+export const sigmoidOp = unaryOp('sigmoid', sigmoidNumber, (_x, y, gradient) =>
+  mul(gradient, mul(y, sub(1, y))),
+);
 export const sinOp = unaryOp('sin', Math.sin, (x, _y, gradient) => mul(gradient, cos(x)));
 export const cosOp = unaryOp('cos', Math.cos, (x, _y, gradient) => neg(mul(gradient, sin(x))));
 export const absOp = unaryOp('abs', Math.abs, (x, _y, gradient) => mul(gradient, signOf(x)));
-export const erfOp = unaryOp('erf', erfNumber, (x, _y, gradient) => mul(gradient, mul(exp(neg(mul(x, x))), TWO_OVER_ROOT_PI)));
+export const erfOp = unaryOp('erf', erfNumber, (x, _y, gradient) =>
+  mul(gradient, mul(exp(neg(mul(x, x))), TWO_OVER_ROOT_PI)),
+);
 /** silu(x) = x sigmoid(x). */
-export const siluOp = unaryOp('silu', (x) => x * sigmoidNumber(x), (x, y, gradient) => {
-  const gate = sigmoid(x);
-  return mul(gradient, add(gate, mul(y, sub(1, gate))));
-});
+export const siluOp = unaryOp(
+  'silu',
+  (x) => x * sigmoidNumber(x),
+  (x, y, gradient) => {
+    const gate = sigmoid(x);
+    return mul(gradient, add(gate, mul(y, sub(1, gate))));
+  },
+);
 
 /** -x */
-export function neg(x: Value): Value { return applyOne(negOp, [x], {}); }
+export function neg(x: Value): Value {
+  return applyOne(negOp, [x], {});
+}
 /** e^x */
-export function exp(x: Value): Value { return applyOne(expOp, [x], {}); }
+export function exp(x: Value): Value {
+  return applyOne(expOp, [x], {});
+}
 /** Natural logarithm. */
-export function log(x: Value): Value { return applyOne(logOp, [x], {}); }
+export function log(x: Value): Value {
+  return applyOne(logOp, [x], {});
+}
 /** Square root. */
-export function sqrt(x: Value): Value { return applyOne(sqrtOp, [x], {}); }
+export function sqrt(x: Value): Value {
+  return applyOne(sqrtOp, [x], {});
+}
 /** 1 / x */
-export function reciprocal(x: Value): Value { return applyOne(reciprocalOp, [x], {}); }
+export function reciprocal(x: Value): Value {
+  return applyOne(reciprocalOp, [x], {});
+}
 /** Hyperbolic tangent. */
-export function tanh(x: Value): Value { return applyOne(tanhOp, [x], {}); }
+export function tanh(x: Value): Value {
+  return applyOne(tanhOp, [x], {});
+}
 /** 1 / (1 + e^-x) */
-export function sigmoid(x: Value): Value { return applyOne(sigmoidOp, [x], {}); }
+export function sigmoid(x: Value): Value {
+  return applyOne(sigmoidOp, [x], {});
+}
 /** Sine of radians. */
-export function sin(x: Value): Value { return applyOne(sinOp, [x], {}); }
+export function sin(x: Value): Value {
+  return applyOne(sinOp, [x], {});
+}
 /** Cosine of radians. */
-export function cos(x: Value): Value { return applyOne(cosOp, [x], {}); }
+export function cos(x: Value): Value {
+  return applyOne(cosOp, [x], {});
+}
 /** |x|; its gradient at 0 is 0. */
-export function abs(x: Value): Value { return applyOne(absOp, [x], {}); }
+export function abs(x: Value): Value {
+  return applyOne(absOp, [x], {});
+}
 /** The error function. */
-export function erf(x: Value): Value { return applyOne(erfOp, [x], {}); }
+export function erf(x: Value): Value {
+  return applyOne(erfOp, [x], {});
+}
 /** x sigmoid(x), also called swish (Elfwing et al. 2017). */
-export function silu(x: Value): Value { return applyOne(siluOp, [x], {}); }
+export function silu(x: Value): Value {
+  return applyOne(siluOp, [x], {});
+}
 
-/** erf in float64: its power series near 0, a continued fraction of erfc beyond (Abramowitz and Stegun 7.1.5 and 7.1.14). */
+/**
+ * erf in float64: its power series near 0, a continued fraction of erfc beyond (Abramowitz and
+ * Stegun 7.1.5 and 7.1.14).
+ */
 function erfNumber(x: number): number {
   const size = Math.abs(x);
   if (size > 6) return Math.sign(x);
@@ -80,6 +129,6 @@ function erfNumber(x: number): number {
     return Math.sign(x) * TWO_OVER_ROOT_PI * total;
   }
   let fraction = 0;
-  for (let n = 80; n > 0; n--) fraction = (n / 2) / (size + fraction);
+  for (let n = 80; n > 0; n--) fraction = n / 2 / (size + fraction);
   return Math.sign(x) * (1 - Math.exp(-size * size) / (Math.sqrt(Math.PI) * (size + fraction)));
 }

@@ -1,4 +1,5 @@
-// Cases for every op of the sdk: its own tests run them on the interpreter, an engine's tests on the engine (checkOpLowering).
+// Cases for every op of the sdk: its own tests run them on the interpreter, an engine's tests on
+// the engine (checkOpLowering).
 import type { OpCheck } from '../op.ts';
 import { elementwise } from './elementwise.ts';
 import { layers } from './layers.ts';

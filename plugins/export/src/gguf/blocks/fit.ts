@@ -1,14 +1,24 @@
-// Fitting a small group of numbers to integers times a scale (and an offset), by least squares over a few starting scales.
+// Fitting a small group of numbers to integers times a scale (and an offset), by least squares over
+// a few starting scales.
 
-const clamp = (value: number, low: number, high: number): number => (value < low ? low : value > high ? high : value);
+const clamp = (value: number, low: number, high: number): number =>
+  value < low ? low : value > high ? high : value;
 
 /**
- * The scale s for which s q, q an integer in -levels .. levels - 1, is nearest to numbers[start .. start + count). It may be negative:
- * the number of largest magnitude takes the end of the range that reaches further.
+ * The scale s for which s q, q an integer in -levels .. levels - 1, is nearest to numbers[start ..
+ * start + count). It may be negative: the number of largest magnitude takes the end of the range
+ * that reaches further.
  */
-export function symmetricScale(numbers: Float32Array, start: number, count: number, levels: number): number {
+export function symmetricScale(
+  numbers: Float32Array,
+  start: number,
+  count: number,
+  levels: number,
+): number {
   let extreme = 0;
-  for (let index = start; index < start + count; index++) if (Math.abs(numbers[index]!) > Math.abs(extreme)) extreme = numbers[index]!;
+  for (let index = start; index < start + count; index++) {
+    if (Math.abs(numbers[index]!) > Math.abs(extreme)) extreme = numbers[index]!;
+  }
   if (extreme === 0) return 0;
   let best = extreme / -levels;
   let bestGain = 0;
@@ -34,8 +44,19 @@ export function symmetricScale(numbers: Float32Array, start: number, count: numb
   return best;
 }
 
-/** scale and offset (both at least 0) for which scale q - offset, q an integer in 0 .. levels, is nearest; into `scales` and `offsets` at `place`. */
-export function offsetScale(numbers: Float32Array, start: number, count: number, levels: number, scales: Float32Array, offsets: Float32Array, place: number): void {
+/**
+ * scale and offset (both at least 0) for which scale q - offset, q an integer in 0 .. levels, is
+ * nearest; into `scales` and `offsets` at `place`.
+ */
+export function offsetScale(
+  numbers: Float32Array,
+  start: number,
+  count: number,
+  levels: number,
+  scales: Float32Array,
+  offsets: Float32Array,
+  place: number,
+): void {
   let low = 0;
   let high = -Infinity;
   let sum = 0;
@@ -73,7 +94,13 @@ export function offsetScale(numbers: Float32Array, start: number, count: number,
       scale = cross / squares;
     }
     if (!(scale > 0)) continue;
-    const error = total + scale * scale * squares + count * minimum * minimum - 2 * scale * cross - 2 * minimum * sum + 2 * scale * minimum * qSum;
+    const error =
+      total +
+      scale * scale * squares +
+      count * minimum * minimum -
+      2 * scale * cross -
+      2 * minimum * sum +
+      2 * scale * minimum * qSum;
     if (error < bestError) {
       bestError = error;
       scales[place] = scale;
@@ -82,7 +109,9 @@ export function offsetScale(numbers: Float32Array, start: number, count: number,
   }
 }
 
-/** x / scale as the nearest integer in low .. high; 0 (or the nearest to it) where the scale is 0. */
+/**
+ * x / scale as the nearest integer in low .. high; 0 (or the nearest to it) where the scale is 0.
+ */
 export function level(x: number, scale: number, low: number, high: number): number {
   return scale === 0 ? clamp(0, low, high) : clamp(Math.floor(x / scale + 0.5), low, high);
 }
