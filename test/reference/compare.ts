@@ -13,7 +13,7 @@ import { writeSafetensors } from '@lmflow/sdk/formats';
 import finetune from '@lmflow/preset-finetune';
 import lora from '@lmflow/preset-lora';
 import { logitsOf } from '../parity/family.ts';
-import { dataOrder } from '../../plugins/trainer/src/order.ts';
+import { dataOrder } from '../../plugins/trainer/src/data/sampler.ts';
 import { trainerOptions } from '../../plugins/trainer/src/options.ts';
 
 const [python = 'python3', source = '', dataset = '', method = 'lora', steps = '125'] =

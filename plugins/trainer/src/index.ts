@@ -7,7 +7,7 @@ import { OPTIMIZERS, optimizers } from './optimizers.ts';
 import { trainerAliases, trainerOptions, type TrainerInput } from './options.ts';
 import { chosenSchedule, SCHEDULES, schedules } from './schedules.ts';
 import { LoopTrainer } from './trainer.ts';
-import { unsupportedOptions } from './unsupported.ts';
+import { unsupportedOptions } from './refused-options.ts';
 
 export { OPTIMIZERS, adamw, sgd } from './optimizers.ts';
 export type {

@@ -1,5 +1,5 @@
 // What an optimizer is: tensors kept beside a parameter, numbers of a step, and the tensor program
-// of one update. How it is run is in update.ts.
+// of one update. How it is run is in update/.
 import type { Parameter } from '@lmflow/sdk';
 import type { Shape, Value } from '@lmflow/sdk/graph';
 import { optimizerArgument, optimizerUnknown, optionUnread, settingsConflict } from './errors.ts';
@@ -107,7 +107,7 @@ export interface Optimizer {
   ) => Readonly<Record<string, Shape>>;
   /** State that starts as a copy of the parameter. */
   readonly copies?: readonly string[];
-  /** State held in 8 bits (elementwise programs only): see moments.ts. */
+  /** State held in 8 bits (elementwise programs only): see update/eight-bit-state.ts. */
   readonly eightBit?: (
     parameter: Parameter,
     given: OptimizerArguments,

@@ -1,5 +1,5 @@
 // The training arguments: Hugging Face's TrainingArguments in camelCase, with their defaults, as
-// flat configuration keys. What has no meaning here is in unsupported.ts, with the reason.
+// flat configuration keys. What has no meaning here is in refused-options.ts, with the reason.
 import { z } from 'zod';
 
 const strategy = z.enum(['no', 'steps', 'epoch']);

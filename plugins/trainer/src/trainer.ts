@@ -1,5 +1,5 @@
 // The trainer: prepares a run, plans it, resumes it, trains, and writes what comes out. The steps
-// themselves are in loop.ts.
+// themselves are in loop/.
 import type {
   Config,
   Engine,
@@ -11,20 +11,20 @@ import type {
   Samples,
   Trainer,
 } from '@lmflow/sdk';
-import { baseFingerprint } from './base.ts';
-import { lengthCap, type CollateOptions } from './collate.ts';
+import { baseFingerprint } from './checkpoint/base-model-fingerprint.ts';
+import { lengthCap, type CollateOptions } from './data/collate.ts';
 import { evaluationAborted, nothingToTrain, objectiveUnsampled } from './errors.ts';
-import { evaluateSamples } from './evaluate.ts';
-import { evaluateRun, trainingLoop, type LoopEnd, type Run } from './loop.ts';
-import { availableBytes } from './memory.ts';
-import { GradientNorm } from './norm.ts';
+import { evaluateSamples } from './loop/evaluation.ts';
+import { evaluateRun, trainingLoop, type LoopEnd, type Run } from './loop/loop.ts';
+import { availableBytes } from './loop/memory.ts';
+import { GradientNorm } from './update/gradient-norm.ts';
 import { chosenOptimizer, type Optimizer } from './optimizer.ts';
 import type { TrainerOptions } from './options.ts';
-import { dataOrder } from './order.ts';
-import { describeOutput, prepareOutput, writeResults } from './output.ts';
-import { makePlan, tellPlan, type Plan } from './plan.ts';
-import { Programs } from './programs.ts';
-import { Reporter } from './report.ts';
+import { dataOrder } from './data/sampler.ts';
+import { describeOutput, prepareOutput, writeResults } from './report/results.ts';
+import { makePlan, tellPlan, type Plan } from './report/forecast.ts';
+import { Programs } from './loop/programs.ts';
+import { Reporter } from './report/reporter.ts';
 import {
   compareFacts,
   findCheckpoint,
@@ -32,11 +32,11 @@ import {
   restoreRun,
   resumeFacts,
   type FoundCheckpoint,
-} from './resume.ts';
+} from './checkpoint/resume.ts';
 import type { Schedule } from './schedules.ts';
-import { decideSettings } from './settings.ts';
-import { RunState } from './state.ts';
-import { Updater } from './update.ts';
+import { decideSettings } from './loop/run-plan.ts';
+import { RunState } from './loop/run-state.ts';
+import { Updater } from './update/updater.ts';
 
 /** Where results go unless outputDir is set: transformers' default. */
 const DEFAULT_OUTPUT = 'trainer_output';

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import type { Engine, Objective, Parameter } from '@lmflow/sdk';
 import { optimizers } from '../src/optimizers.ts';
 import { trainerOptions, type TrainerInput } from '../src/options.ts';
-import { Updater } from '../src/update.ts';
+import { Updater } from '../src/update/updater.ts';
 import {
   bitsOf,
   codeOf,

@@ -3,10 +3,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { IGNORED, type Sample } from '@lmflow/sdk';
 import { add, exp, Graph, reshape, sum } from '@lmflow/sdk/graph';
-import { batchLength, collate, lengthCap } from '../src/collate.ts';
-import { activationBytes } from '../src/memory.ts';
+import { batchLength, collate, lengthCap } from '../src/data/collate.ts';
+import { activationBytes } from '../src/loop/memory.ts';
 import { trainerOptions, type TrainerInput } from '../src/options.ts';
-import { dataOrder, evaluationBatches } from '../src/order.ts';
+import { dataOrder, evaluationBatches } from '../src/data/sampler.ts';
 import { samplesOf, tinySamples } from './kit.ts';
 
 const orderOf = (count: number, options: TrainerInput, seed = 42): ReturnType<typeof dataOrder> =>

@@ -14,9 +14,9 @@ import {
   type Step,
 } from '@lmflow/sdk';
 import { mul } from '@lmflow/sdk/graph';
-import { collate } from '../src/collate.ts';
+import { collate } from '../src/data/collate.ts';
 import { OPTIMIZERS, SCHEDULES, sgd, type TrainerInput } from '../src/index.ts';
-import { Programs } from '../src/programs.ts';
+import { Programs } from '../src/loop/programs.ts';
 import {
   bitsOf,
   codeOf,

@@ -5,9 +5,9 @@ import { ENGINE, type Batch, type Objective, type Parameter } from '@lmflow/sdk'
 import { add, mul, sum } from '@lmflow/sdk/graph';
 import { createTestKernel } from 'lmflow/testing';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
-import { GradientSum } from '../src/gradients.ts';
-import { GradientNorm } from '../src/norm.ts';
-import { Programs } from '../src/programs.ts';
+import { GradientSum } from '../src/loop/gradient-sum.ts';
+import { GradientNorm } from '../src/update/gradient-norm.ts';
+import { Programs } from '../src/loop/programs.ts';
 import { noise, tinyModel } from './kit.ts';
 
 const { kernel } = await createTestKernel({ plugins: [engineOnnx()] });

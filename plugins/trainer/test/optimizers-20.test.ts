@@ -8,11 +8,11 @@ import { ENGINE, type Parameter } from '@lmflow/sdk';
 import { reshape, sizeOf, type Value } from '@lmflow/sdk/graph';
 import { createTestKernel } from 'lmflow/testing';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
-import { dynamicMap, EightBitTensor } from '../src/moments.ts';
+import { dynamicMap, EightBitTensor } from '../src/update/eight-bit-state.ts';
 import { optimizerArguments, type Optimizer } from '../src/optimizer.ts';
 import { optimizers } from '../src/optimizers.ts';
 import { trainerOptions, type TrainerInput } from '../src/options.ts';
-import { Updater } from '../src/update.ts';
+import { Updater } from '../src/update/updater.ts';
 import {
   bitsOf,
   codeOf,

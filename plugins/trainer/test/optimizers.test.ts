@@ -18,14 +18,14 @@ import {
 } from '@lmflow/sdk/graph';
 import { createTestKernel } from 'lmflow/testing';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
-import { CHUNK } from '../src/chunks.ts';
-import { inPlaceInputs, isElementwise, nextOf } from '../src/elementwise.ts';
+import { CHUNK } from '../src/update/chunks.ts';
+import { inPlaceInputs, isElementwise, nextOf } from '../src/update/elementwise.ts';
 import type { Optimizer } from '../src/optimizer.ts';
 import { adamw, optimizers } from '../src/optimizers.ts';
 import { trainerAliases, trainerOptions, type TrainerInput } from '../src/options.ts';
 import { learningRateOf, schedules } from '../src/schedules.ts';
-import { unsupportedOptions } from '../src/unsupported.ts';
-import { Updater } from '../src/update.ts';
+import { unsupportedOptions } from '../src/refused-options.ts';
+import { Updater } from '../src/update/updater.ts';
 import { interpreterEngine, noise } from './kit.ts';
 
 const reference = <T>(name: string): T =>

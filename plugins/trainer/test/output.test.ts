@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TrainerInput } from '../src/index.ts';
-import { lossChart } from '../src/chart.ts';
+import { lossChart } from '../src/report/loss-chart.ts';
 import {
   codeOf,
   fit,

@@ -17,7 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TrainerInput } from '../src/index.ts';
-import { inspectCheckpoint } from '../src/checkpoints.ts';
+import { inspectCheckpoint } from '../src/checkpoint/checkpoints.ts';
 import {
   bitsOf,
   codeOf,

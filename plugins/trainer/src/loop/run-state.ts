@@ -1,6 +1,6 @@
 // What a run knows of itself: counters, best model, log. Written as Hugging Face's
 // trainer_state.json, plus what an exact resume needs besides.
-import type { RunSettings } from './settings.ts';
+import type { RunSettings } from './run-plan.ts';
 
 export type LogEntry = Readonly<Record<string, number>>;
 

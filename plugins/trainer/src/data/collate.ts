@@ -8,7 +8,7 @@ import {
   type Sample,
   type Samples,
 } from '@lmflow/sdk';
-import { sampleTooLong } from './errors.ts';
+import { sampleTooLong } from '../errors.ts';
 
 export interface CollateOptions {
   /** Batches are as long as the next multiple of this ... */

@@ -1,7 +1,7 @@
 // What the programs of an optimizer have in common: names of their inputs, and the values that its
 // rules are built from.
 import { mul, type Graph, type Shape, type Value } from '@lmflow/sdk/graph';
-import type { OptimizerArguments, UpdateValues } from './optimizer.ts';
+import type { OptimizerArguments, UpdateValues } from '../optimizer.ts';
 
 /** Graph input that holds a tensor of the state. */
 export const stateInput = (name: string): string => `state:${name}`;

@@ -3,9 +3,9 @@ import type { Engine, Parameter, Program, Tensor } from '@lmflow/sdk';
 import { Graph, type Shape } from '@lmflow/sdk/graph';
 import { Chunks, numbersOf, type Numbers } from './chunks.ts';
 import { isElementwise, nextOf } from './elementwise.ts';
-import { Estimator, type EstimateRequest, type SummedGradients } from './estimate.ts';
-import { optimizerArguments, type Optimizer, type OptimizerArguments } from './optimizer.ts';
-import type { TrainerOptions } from './options.ts';
+import { Estimator, type EstimateRequest, type SummedGradients } from './curvature.ts';
+import { optimizerArguments, type Optimizer, type OptimizerArguments } from '../optimizer.ts';
+import type { TrainerOptions } from '../options.ts';
 import { stateInput, updateValues } from './update-graph.ts';
 import {
   newState,

@@ -9,15 +9,21 @@ import {
   type Logger,
   type Model,
 } from '@lmflow/sdk';
-import { modelCard, type CardRequest } from './card.ts';
-import { lossChart } from './chart.ts';
-import { listCheckpoints, STATE_FILE } from './checkpoints.ts';
-import { outputHasLater, outputNotEmpty } from './errors.ts';
-import { round, type EvaluationResult } from './evaluate.ts';
-import { CheckpointFolder, ifPresent, publishFiles, removeAsides, writingAside } from './folder.ts';
-import type { FoundCheckpoint } from './resume.ts';
-import type { RunSettings } from './settings.ts';
-import { sorted } from './state.ts';
+import { modelCard, type CardRequest } from './model-card.ts';
+import { lossChart } from './loss-chart.ts';
+import { listCheckpoints, STATE_FILE } from '../checkpoint/checkpoints.ts';
+import { outputHasLater, outputNotEmpty } from '../errors.ts';
+import { round, type EvaluationResult } from '../loop/evaluation.ts';
+import {
+  CheckpointFolder,
+  ifPresent,
+  publishFiles,
+  removeAsides,
+  writingAside,
+} from '../checkpoint/checkpoint-folder.ts';
+import type { FoundCheckpoint } from '../checkpoint/resume.ts';
+import type { RunSettings } from '../loop/run-plan.ts';
+import { sorted } from '../loop/run-state.ts';
 
 /** Whether the folder has anything in it (names that start with a dot do not count). */
 export async function isEmptyFolder(folder: string): Promise<boolean> {

@@ -11,11 +11,11 @@ import {
   ifPresent,
   publishFolder,
   writingAside,
-} from './folder.ts';
+} from './checkpoint-folder.ts';
 import type { ResumeFacts } from './resume.ts';
-import type { RunSettings } from './settings.ts';
-import type { PrivateState, RunState } from './state.ts';
-import type { Updater } from './update.ts';
+import type { RunSettings } from '../loop/run-plan.ts';
+import type { PrivateState, RunState } from '../loop/run-state.ts';
+import type { Updater } from '../update/updater.ts';
 
 export const STATE_FILE = 'trainer_state.json';
 export const OWN_FILE = 'lmflow_state.json';

@@ -4,9 +4,9 @@ import type { Engine, Parameter } from '@lmflow/sdk';
 import { Graph } from '@lmflow/sdk/graph';
 import { Chunks, numbersOf } from './chunks.ts';
 import { nextOf } from './elementwise.ts';
-import type { Curvature, OptimizerArguments } from './optimizer.ts';
+import type { Curvature, OptimizerArguments } from '../optimizer.ts';
 import type { ParameterState } from './optimizer-state.ts';
-import type { TrainerOptions } from './options.ts';
+import type { TrainerOptions } from '../options.ts';
 import { stateInput, updateValues } from './update-graph.ts';
 
 /** Summed gradients of parameters. */

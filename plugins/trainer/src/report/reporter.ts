@@ -3,10 +3,10 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hooks, Logger, Step } from '@lmflow/sdk';
-import { evaluationFigures, round, type EvaluationResult } from './evaluate.ts';
-import { ifPresent, writeWhole } from './folder.ts';
-import type { RunSettings } from './settings.ts';
-import type { RunState } from './state.ts';
+import { evaluationFigures, round, type EvaluationResult } from '../loop/evaluation.ts';
+import { ifPresent, writeWhole } from '../checkpoint/checkpoint-folder.ts';
+import type { RunSettings } from '../loop/run-plan.ts';
+import type { RunState } from '../loop/run-state.ts';
 
 export const LOG_FILE = 'trainer_log.jsonl';
 

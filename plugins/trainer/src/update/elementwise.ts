@@ -1,7 +1,7 @@
 // Which update programs work number by number, so that they can run over flat chunks, and which
 // results may be written over what they replace.
 import type { Graph, Node, Value } from '@lmflow/sdk/graph';
-import { reachableNodes } from './reachable.ts';
+import { reachableNodes } from '../loop/reachable-nodes.ts';
 
 /** Name of the output that replaces an input. */
 export const nextOf = (input: string): string => `next:${input}`;

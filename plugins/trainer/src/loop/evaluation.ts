@@ -1,7 +1,7 @@
 // Mean loss over samples, without training: sums over all of them, divided once.
 import type { Hooks, Model, Objective, Samples, Step } from '@lmflow/sdk';
-import { collate, type CollateOptions } from './collate.ts';
-import { evaluationBatches } from './order.ts';
+import { collate, type CollateOptions } from '../data/collate.ts';
+import { evaluationBatches } from '../data/sampler.ts';
 import type { Programs } from './programs.ts';
 
 export interface EvaluateRequest {

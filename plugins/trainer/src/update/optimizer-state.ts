@@ -2,8 +2,8 @@
 // saved and restored.
 import type { Parameter } from '@lmflow/sdk';
 import { sizeOf, type Shape } from '@lmflow/sdk/graph';
-import { BLOCK, EightBitTensor } from './moments.ts';
-import type { Optimizer, OptimizerArguments } from './optimizer.ts';
+import { BLOCK, EightBitTensor } from './eight-bit-state.ts';
+import type { Optimizer, OptimizerArguments } from '../optimizer.ts';
 
 export interface ParameterState {
   /** Updates done. */

@@ -1,20 +1,20 @@
 // The training loop: every method's steps, from the first (or the one after a checkpoint's) to the
 // last.
 import type { Batch, Evaluation, FitRequest, Hooks, Logger, Step } from '@lmflow/sdk';
-import { limitCheckpoints, saveCheckpoint } from './checkpoints.ts';
-import { collate, type CollateOptions } from './collate.ts';
-import { lossNotFinite, metricUnknown } from './errors.ts';
-import { evaluateSamples, type EvaluationResult } from './evaluate.ts';
-import { clipFactor, GradientSum } from './gradients.ts';
-import type { GradientNorm } from './norm.ts';
-import type { DataOrder } from './order.ts';
+import { limitCheckpoints, saveCheckpoint } from '../checkpoint/checkpoints.ts';
+import { collate, type CollateOptions } from '../data/collate.ts';
+import { lossNotFinite, metricUnknown } from '../errors.ts';
+import { evaluateSamples, type EvaluationResult } from './evaluation.ts';
+import { clipFactor, GradientSum } from './gradient-sum.ts';
+import type { GradientNorm } from '../update/gradient-norm.ts';
+import type { DataOrder } from '../data/sampler.ts';
 import type { Programs } from './programs.ts';
-import type { Reporter } from './report.ts';
-import type { ResumeFacts } from './resume.ts';
-import { dueAt, type RunSettings } from './settings.ts';
+import type { Reporter } from '../report/reporter.ts';
+import type { ResumeFacts } from '../checkpoint/resume.ts';
+import { dueAt, type RunSettings } from './run-plan.ts';
 import type { ProgramMode } from './tracing.ts';
-import type { RunState } from './state.ts';
-import type { Updater } from './update.ts';
+import type { RunState } from './run-state.ts';
+import type { Updater } from '../update/updater.ts';
 
 /** Everything a run is made of. */
 export interface Run {

@@ -1,6 +1,6 @@
 // The loss curve as an SVG of its own: training loss as logged and smoothed, evaluation loss,
 // labelled axes; readable on light and dark pages.
-import type { LogEntry } from './state.ts';
+import type { LogEntry } from '../loop/run-state.ts';
 
 interface Point {
   readonly x: number;

@@ -18,13 +18,13 @@ import {
   STATE_FILE,
   type OwnState,
 } from './checkpoints.ts';
-import { checkpointInvalid, resumeChanged, resumeIncomplete } from './errors.ts';
-import { CheckpointFolder } from './folder.ts';
-import type { Optimizer } from './optimizer.ts';
-import { samplingStrategy } from './order.ts';
-import type { RunSettings } from './settings.ts';
-import type { RunState } from './state.ts';
-import type { Updater } from './update.ts';
+import { checkpointInvalid, resumeChanged, resumeIncomplete } from '../errors.ts';
+import { CheckpointFolder } from './checkpoint-folder.ts';
+import type { Optimizer } from '../optimizer.ts';
+import { samplingStrategy } from '../data/sampler.ts';
+import type { RunSettings } from '../loop/run-plan.ts';
+import type { RunState } from '../loop/run-state.ts';
+import type { Updater } from '../update/updater.ts';
 
 /**
  * What a resumed run compares: `exact` facts decide every bit of the result, `other` ones do not.

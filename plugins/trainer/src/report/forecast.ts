@@ -2,12 +2,12 @@
 // memory.
 import type { Batch, FitRequest, Hooks, Logger, MemoryPlan, Model, Samples } from '@lmflow/sdk';
 import { BYTES, sizeOf, type Graph } from '@lmflow/sdk/graph';
-import { collate, type CollateOptions } from './collate.ts';
-import { activationBytes, availableBytes, formatBytes } from './memory.ts';
-import { samplingStrategy, type DataOrder } from './order.ts';
-import type { RunSettings } from './settings.ts';
-import { traceProgram, type ProgramMode } from './tracing.ts';
-import type { Updater } from './update.ts';
+import { collate, type CollateOptions } from '../data/collate.ts';
+import { activationBytes, availableBytes, formatBytes } from '../loop/memory.ts';
+import { samplingStrategy, type DataOrder } from '../data/sampler.ts';
+import type { RunSettings } from '../loop/run-plan.ts';
+import { traceProgram, type ProgramMode } from '../loop/tracing.ts';
+import type { Updater } from '../update/updater.ts';
 
 export interface Plan {
   readonly trainableParameters: number;

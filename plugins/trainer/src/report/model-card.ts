@@ -1,10 +1,10 @@
 // README.md of the result: a model card with the data, the settings and the figures of this run.
 import { basename, isAbsolute, resolve } from 'node:path';
 import { claimedLinears, type FitRequest, type Model } from '@lmflow/sdk';
-import type { Plan } from './plan.ts';
-import { formatTime } from './report.ts';
-import type { RunSettings } from './settings.ts';
-import type { RunState } from './state.ts';
+import type { Plan } from './forecast.ts';
+import { formatTime } from './reporter.ts';
+import type { RunSettings } from '../loop/run-plan.ts';
+import type { RunState } from '../loop/run-state.ts';
 
 export interface CardRequest {
   readonly request: FitRequest;

@@ -1,8 +1,8 @@
 // Which samples a step trains on, computed from the step's number alone: nothing to save, a resumed
 // run goes on at the exact place.
 import { randomStream, type Samples } from '@lmflow/sdk';
-import type { TrainerOptions } from './options.ts';
-import { noBatches, noSamples, settingsConflict } from './errors.ts';
+import type { TrainerOptions } from '../options.ts';
+import { noBatches, noSamples, settingsConflict } from '../errors.ts';
 
 export interface DataOrder {
   /** Optimizer steps in an epoch; a step never crosses its end. */

@@ -2,7 +2,7 @@
 // the program was built: engines fuse some values away and need workspace of their own.
 import { freemem, totalmem } from 'node:os';
 import { BYTES, sizeOf, type Graph, type Value } from '@lmflow/sdk/graph';
-import { reachableNodes } from './reachable.ts';
+import { reachableNodes } from './reachable-nodes.ts';
 
 /** Ops whose result is their operand's memory. */
 const VIEWS = new Set(['reshape', 'broadcastTo']);

@@ -1,10 +1,10 @@
 // Options with everything decided: numbers of steps, what is due at a step. Throws where settings
 // contradict each other.
 import type { Samples } from '@lmflow/sdk';
-import { noEvaluationSamples, settingsConflict } from './errors.ts';
-import type { TrainerOptions } from './options.ts';
-import type { DataOrder } from './order.ts';
-import { learningRateOf, type Schedule } from './schedules.ts';
+import { noEvaluationSamples, settingsConflict } from '../errors.ts';
+import type { TrainerOptions } from '../options.ts';
+import type { DataOrder } from '../data/sampler.ts';
+import { learningRateOf, type Schedule } from '../schedules.ts';
 
 export interface RunSettings {
   readonly options: TrainerOptions;
