@@ -4,10 +4,10 @@ import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { GENERATOR, MODELS, definePlugin, type CommandInvocation } from '@lmflow/sdk';
 import { modelMissing, nameTaken } from './errors.ts';
-import { startServer } from './host.ts';
+import { startServer } from './running-server.ts';
 import { forTraining, serveOptions } from './options.ts';
 
-export { startServer, type RunningServer, type ServerRequest } from './host.ts';
+export { startServer, type RunningServer, type ServerRequest } from './running-server.ts';
 export { serveOptions, type ServeOptions } from './options.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };

@@ -7,9 +7,9 @@ import {
   type Model,
   type TextGenerator,
 } from '@lmflow/sdk';
-import type { Job, JobEvent } from './messages.ts';
+import type { Job, JobEvent } from './thread-messages.ts';
 import type { ServeOptions } from './options.ts';
-import { scored } from './scores.ts';
+import { scored } from './token-scores.ts';
 
 export interface JobRunner {
   readonly generator: TextGenerator;

@@ -1,9 +1,9 @@
-// The HTTP thread. Does nothing where it is imported by anything but host.ts.
+// The HTTP thread. Does nothing where it is imported by anything but running-server.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '@lmflow/sdk';
 import { closeServer, createServer } from './http/app.ts';
-import { Link } from './http/link.ts';
-import type { ThreadSettings, ToMain, ToThread } from './messages.ts';
+import { MainLink } from './http/main-link.ts';
+import type { ThreadSettings, ToMain, ToThread } from './thread-messages.ts';
 
 const port = parentPort;
 if (port !== null && isSettings(workerData)) {
@@ -13,7 +13,7 @@ if (port !== null && isSettings(workerData)) {
 }
 
 async function serve(settings: ThreadSettings, say: (message: ToMain) => void): Promise<void> {
-  const link = new Link(say);
+  const link = new MainLink(say);
   const server = createServer(settings, link);
   let stopping = false;
   port!.on('message', (message: ToThread) => {

@@ -1,18 +1,18 @@
 // The HTTP server: limits, guards, routes, errors. Knows no model, only the link to the main
 // thread.
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { ModelInfo, ThreadSettings } from '../messages.ts';
+import type { ModelInfo, ThreadSettings } from '../thread-messages.ts';
 import type { ServeOptions } from '../options.ts';
 import { planChat } from './chat.ts';
 import { planCompletion } from './completions.ts';
 import { Connections } from './connections.ts';
 import { Failure, invalid, modelNotFound, noSuchPath, shuttingDown, wrongType } from './failure.ts';
 import { checkHost, checkKey, checkOrigin, keysOf } from './guard.ts';
-import type { Link } from './link.ts';
+import type { MainLink } from './main-link.ts';
 import { counters, type Counters } from './counters.ts';
 import { readPage } from './page.ts';
-import { abortAll, answer, type Plan } from './run.ts';
-import { Turns } from './turns.ts';
+import { abortAll, answer, type Plan } from './answer.ts';
+import { FairQueue } from './fair-queue.ts';
 
 /** What the routes share. */
 export interface Server {
@@ -20,8 +20,8 @@ export interface Server {
   readonly options: ServeOptions;
   /** API keys: none asks for none. */
   readonly keys: readonly string[];
-  readonly link: Link;
-  readonly turns: Turns;
+  readonly link: MainLink;
+  readonly queue: FairQueue;
   readonly count: Counters;
   /** Aborts each request that waits or runs. */
   readonly active: Set<AbortController>;
@@ -29,7 +29,7 @@ export interface Server {
 }
 
 /** Makes the server; `listen` on `app` starts it. */
-export function createServer({ options, models, version }: ThreadSettings, link: Link): Server {
+export function createServer({ options, models, version }: ThreadSettings, link: MainLink): Server {
   const milliseconds = {
     headersTimeout: options.headersTimeout * 1000,
     requestTimeout: Math.max(options.headersTimeout, options.bodyTimeout) * 1000,
@@ -65,7 +65,7 @@ export function createServer({ options, models, version }: ThreadSettings, link:
     },
   });
   app.removeContentTypeParser('text/plain');
-  const turns = new Turns(options.maxConcurrent, options.maxQueue);
+  const queue = new FairQueue(options.maxConcurrent, options.maxQueue);
   const connections = new Connections(app.server, options.maxConnections);
   app.addHook('preHandler', async ({ raw: { socket } }, reply) => {
     connections.busy(socket);
@@ -78,8 +78,8 @@ export function createServer({ options, models, version }: ThreadSettings, link:
     options,
     keys: keysOf(options),
     link,
-    turns,
-    count: counters(turns, connections),
+    queue,
+    count: counters(queue, connections),
     active: new Set(),
     closing: false,
   };
@@ -126,7 +126,7 @@ function guard({ app, options, keys, count }: Server): void {
 }
 
 function routes(server: Server, models: readonly ModelInfo[], version: string): void {
-  const { app, options, turns, link, count } = server;
+  const { app, options, queue, link, count } = server;
   const listed = (info: ModelInfo): object => ({
     id: info.id,
     object: 'model',
@@ -161,8 +161,8 @@ function routes(server: Server, models: readonly ModelInfo[], version: string): 
       status: server.closing ? 'closing' : 'ok',
       version,
       models: models.map(({ id }) => id),
-      running: turns.requests,
-      waiting: turns.waiting,
+      running: queue.requests,
+      waiting: queue.waiting,
     }),
   );
   app.get('/metrics', async (_, reply) =>
@@ -204,7 +204,7 @@ function fromFastify(error: Error & { statusCode?: number; code?: string }): Fai
 /** Lets running requests finish, up to shutdownTimeout; those that wait are sent away. */
 export async function closeServer(server: Server): Promise<void> {
   server.closing = true;
-  server.turns.close();
+  server.queue.close();
   const timer = setTimeout(() => {
     abortAll(server.active);
   }, server.options.shutdownTimeout * 1000);

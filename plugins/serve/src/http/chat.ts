@@ -1,9 +1,9 @@
 // POST /v1/chat/completions: messages are put into the model's chat template and answered.
 import { randomUUID } from 'node:crypto';
-import type { ModelInfo, PieceEvent, ScoredToken } from '../messages.ts';
-import { readChat, type ChatRequest } from './chatrequest.ts';
+import type { ModelInfo, PieceEvent, ScoredToken } from '../thread-messages.ts';
+import { readChat, type ChatRequest } from './chat-request.ts';
 import { generationOptions } from './parameters.ts';
-import type { Answer, Plan, Usage } from './run.ts';
+import type { Answer, Plan, Usage } from './answer.ts';
 import { toolCallReader, type ToolCall, type ToolCallReader } from './toolcalls.ts';
 
 /** Plans a chat answer; `find` gives the model or throws. Throws a Failure. */

@@ -1,9 +1,9 @@
 // POST /v1/completions: a prompt (text or token ids, one or several) is continued.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { ModelInfo, PieceEvent, ScoredToken } from '../messages.ts';
+import type { ModelInfo, PieceEvent, ScoredToken } from '../thread-messages.ts';
 import { generationOptions, parse, shared, type Refusal } from './parameters.ts';
-import type { Answer, Plan, Usage } from './run.ts';
+import type { Answer, Plan, Usage } from './answer.ts';
 
 const ids = z.array(z.int().min(0)).min(1);
 const schema = z.strictObject({

@@ -1,7 +1,7 @@
 // The figures of /metrics by name.
 import { Metrics } from './metrics.ts';
 import type { Connections } from './connections.ts';
-import type { Turns } from './turns.ts';
+import type { FairQueue } from './fair-queue.ts';
 
 type Add = ReturnType<Metrics['counter']>;
 type Observe = ReturnType<Metrics['histogram']>;
@@ -15,15 +15,15 @@ export interface Counters {
   text(): string;
 }
 
-export function counters(turns: Turns, connections: Connections): Counters {
+export function counters(queue: FairQueue, connections: Connections): Counters {
   const metrics = new Metrics();
   metrics.gauge(
     'lmflow_requests_waiting',
     'Requests that wait for their turn.',
-    () => turns.waiting,
+    () => queue.waiting,
   );
-  metrics.gauge('lmflow_requests_running', 'Requests whose turn it is.', () => turns.requests);
-  metrics.gauge('lmflow_sequences_running', 'Sequences being decoded.', () => turns.running);
+  metrics.gauge('lmflow_requests_running', 'Requests whose turn it is.', () => queue.requests);
+  metrics.gauge('lmflow_sequences_running', 'Sequences being decoded.', () => queue.running);
   metrics.gauge('lmflow_http_connections', 'Open connections.', () => connections.open);
   metrics.gauge('process_resident_memory_bytes', 'Resident memory of the process.', () =>
     process.memoryUsage.rss(),

@@ -1,7 +1,7 @@
 // Log-probabilities with tokens as text. An alternative is decoded after the token before it,
 // because many decoders drop the space of a first one.
 import type { TextPiece, Tokenizer } from '@lmflow/sdk';
-import type { ScoredToken } from './messages.ts';
+import type { ScoredToken } from './thread-messages.ts';
 
 /**
  * Scores of the tokens of a piece, for which `logprobs` was asked; `before` is the id of the token

@@ -1,7 +1,7 @@
 // Runs a request's jobs from the queue to the answer, streamed or whole. What the chunks look like
 // is the endpoint's business.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Job, PieceEvent } from '../messages.ts';
+import type { Job, PieceEvent } from '../thread-messages.ts';
 import type { Server } from './app.ts';
 import { broken, clientGone, Failure, invalid, shuttingDown, tookTooLong } from './failure.ts';
 import { clientOf } from './guard.ts';
@@ -42,7 +42,7 @@ export async function answer(
   reply: FastifyReply,
   plan: Plan,
 ): Promise<void> {
-  const { options, turns } = server;
+  const { options, queue } = server;
   const { jobs, n } = plan;
   const weight = jobs.length * n;
   if (weight > options.maxConcurrent) {
@@ -65,7 +65,7 @@ export async function answer(
   const start = performance.now();
   let release: (() => void) | undefined;
   try {
-    release = await turns.take(clientOf(request, server.keys), weight, signal);
+    release = await queue.take(clientOf(request, server.keys), weight, signal);
     server.count.waited({}, (performance.now() - start) / 1000);
     const stream = plan.stream ? new Stream(reply) : undefined;
     await decode(server, plan, signal, stream, start).then(

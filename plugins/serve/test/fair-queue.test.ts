@@ -4,9 +4,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FastifyRequest } from 'fastify';
 import { clientOf } from '../src/http/guard.ts';
-import { Turns } from '../src/http/turns.ts';
+import { FairQueue } from '../src/http/fair-queue.ts';
 
-const settle = (): Promise<void> =>
+const eventLoopTurn = (): Promise<void> =>
   new Promise((resolve) => {
     setImmediate(resolve);
   });
@@ -16,11 +16,11 @@ const settle = (): Promise<void> =>
  * requests sent away.
  */
 function queue(slots: number, most: number) {
-  const turns = new Turns(slots, most);
+  const fair = new FairQueue(slots, most);
   const [begun, refused]: [string[], string[]] = [[], []];
   const ends: (() => void)[] = [];
   const ask = (name: string, weight = 1, signal = new AbortController().signal): void => {
-    void turns.take(name[0]!, weight, signal).then(
+    void fair.take(name[0]!, weight, signal).then(
       (end) => {
         begun.push(name);
         ends.push(end);
@@ -31,22 +31,22 @@ function queue(slots: number, most: number) {
     );
   };
   return {
-    turns,
+    fair,
     begun,
     refused,
     ask,
     endOne: async () => {
       ends.shift()!();
-      await settle();
+      await eventLoopTurn();
     },
   };
 }
 
 test('one client with 60 requests does not keep another one waiting, and goes on in its own order', async () => {
-  const { turns, begun, ask, endOne } = queue(2, 64);
+  const { fair, begun, ask, endOne } = queue(2, 64);
   for (let index = 0; index < 62; index++) ask(`a${index}`);
-  await settle();
-  assert.equal([begun, turns.waiting], [['a0', 'a1'], 60]);
+  await eventLoopTurn();
+  assert.equal([begun, fair.waiting], [['a0', 'a1'], 60]);
   ask('b0');
   await endOne();
   assert.equal(begun.slice(2), ['b0']);
@@ -58,12 +58,12 @@ test('one client with 60 requests does not keep another one waiting, and goes on
   for (let round = 0; round < 6; round++) await endOne();
   // each gets its share of two slots while it waits; nobody else waiting, all of them are a's again
   assert.equal(begun.slice(3), ['a2', 'a3', 'b1', 'c0', 'a4', 'b2', 'a5', 'a6']);
-  for (let round = 0; round < 60; round++) if (turns.running > 0) await endOne();
+  for (let round = 0; round < 60; round++) if (fair.running > 0) await endOne();
   assert.equal(
     begun.filter((name) => name.startsWith('a')),
     Array.from({ length: 62 }, (_, index) => `a${index}`),
   );
-  assert.equal([turns.waiting, turns.running, turns.requests], [0, 0, 0]);
+  assert.equal([fair.waiting, fair.running, fair.requests], [0, 0, 0]);
 });
 
 test('a request for many sequences waits until it fits, and nobody passes it', async () => {
@@ -71,7 +71,7 @@ test('a request for many sequences waits until it fits, and nobody passes it', a
   ask('a0', 3);
   ask('b0', 4);
   ask('c0');
-  await settle();
+  await eventLoopTurn();
   assert.equal(begun, ['a0']);
   await endOne();
   assert.equal(begun, ['a0', 'b0']);
@@ -80,39 +80,39 @@ test('a request for many sequences waits until it fits, and nobody passes it', a
 });
 
 test('in a full queue the one with most waiting loses its last request to others, not to its own', async () => {
-  const { turns, begun, refused, ask, endOne } = queue(1, 3);
+  const { fair, begun, refused, ask, endOne } = queue(1, 3);
   for (const name of ['a0', 'a1', 'a2', 'a3', 'a4']) ask(name);
-  await settle();
+  await eventLoopTurn();
   assert.equal(refused, ['a4 queue_full']);
   ask('b0');
-  await settle();
+  await eventLoopTurn();
   assert.equal(refused, ['a4 queue_full', 'a3 queue_full']);
   ask('b1'); // two of a's wait and one of b's: an equal share
-  await settle();
-  assert.equal([refused.slice(2), turns.waiting], [['b1 queue_full'], 3]);
+  await eventLoopTurn();
+  assert.equal([refused.slice(2), fair.waiting], [['b1 queue_full'], 3]);
   for (let round = 0; round < 3; round++) await endOne();
   assert.equal(begun, ['a0', 'b0', 'a1', 'a2']);
 });
 
 test('who leaves the queue is forgotten; at close all are sent away', async () => {
-  const { turns, begun, refused, ask, endOne } = queue(1, 8);
+  const { fair, begun, refused, ask, endOne } = queue(1, 8);
   const leaving = new AbortController();
   ask('a0');
   ask('b0', 1, leaving.signal);
   ask('c0');
-  await settle();
+  await eventLoopTurn();
   leaving.abort(new Error('gone'));
-  await settle();
-  assert.equal([refused, turns.waiting], [['b0 gone'], 1]);
+  await eventLoopTurn();
+  assert.equal([refused, fair.waiting], [['b0 gone'], 1]);
   await endOne();
   assert.equal(begun, ['a0', 'c0']);
   ask('d0');
-  turns.close();
+  fair.close();
   ask('e0');
-  await settle();
+  await eventLoopTurn();
   assert.equal(refused.slice(1).sort(), ['d0 shutting_down', 'e0 shutting_down']);
   await endOne();
-  assert.equal([turns.waiting, turns.running], [0, 0]);
+  assert.equal([fair.waiting, fair.running], [0, 0]);
 });
 
 test('a client is a key where there are several, else an address', () => {

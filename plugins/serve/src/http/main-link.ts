@@ -1,8 +1,8 @@
 // The HTTP thread's side of the jobs: starts them on the main thread and gives their events as they
 // come.
-import type { Job, JobEvent, ToMain } from '../messages.ts';
+import type { Job, JobEvent, ToMain } from '../thread-messages.ts';
 
-export class Link {
+export class MainLink {
   readonly #say: (message: ToMain) => void;
   readonly #listeners = new Map<number, (event: JobEvent) => void>();
   #next = 1;

@@ -1,7 +1,7 @@
 // The body of a chat request, checked and turned into what templates take.
 import type { ChatMessage } from '@lmflow/sdk';
 import { z } from 'zod';
-import type { ModelInfo } from '../messages.ts';
+import type { ModelInfo } from '../thread-messages.ts';
 import { invalid, unsupported } from './failure.ts';
 import { parse, shared, type Refusal } from './parameters.ts';
 import { TOOL_FORMATS, type ToolFormat } from '../toolformat.ts';

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { messageOf, type Logger, type Model, type TextGenerator } from '@lmflow/sdk';
 import { cannotListen, threadEnded } from './errors.ts';
 import { contextLength, runJob, type JobRunner } from './jobs.ts';
-import type { ModelInfo, ThreadSettings, ToMain, ToThread } from './messages.ts';
+import type { ModelInfo, ThreadSettings, ToMain, ToThread } from './thread-messages.ts';
 import type { ServeOptions } from './options.ts';
 import { toolFormat } from './toolformat.ts';
 

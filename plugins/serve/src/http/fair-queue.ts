@@ -17,7 +17,7 @@ interface Client {
   last: number;
 }
 
-export class Turns {
+export class FairQueue {
   readonly #slots: number;
   readonly #mostWaiting: number;
   /** Those that wait or run. */
