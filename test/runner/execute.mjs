@@ -22,7 +22,7 @@ export function run(command, args, { timeout = 0, env = {} } = {}) {
     const child = spawn(command, args, {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
+      detached: process.platform !== 'win32', // there it would open a window
     });
     if (child.pid) living.add(child.pid);
     let output = '';
@@ -41,6 +41,16 @@ export function run(command, args, { timeout = 0, env = {} } = {}) {
     child.on('error', (error) => ((output += `${error}\n`), end(1)));
     child.on('close', (code) => end(code ?? 1));
   });
+}
+
+/**
+ * The command that runs npm: the one that runs us, because Windows cannot start npm.cmd by its name.
+ * @param {string[]} args
+ * @returns {[command: string, args: string[]]}
+ */
+export function npm(args) {
+  const cli = process.env.npm_execpath;
+  return cli?.endsWith('.js') ? [process.execPath, [cli, ...args]] : ['npm', args];
 }
 
 // The whole process group, because a test may have started others; on Windows there are none.

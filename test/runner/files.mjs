@@ -1,26 +1,31 @@
-// Which files are tests, and what a test file must contain so that uvu cannot pass it without
-// running it.
+// Which files are tests, which of them are slow, and what a test file must contain so that uvu
+// cannot pass it without running it.
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 
 const roots = ['sdk', 'kernel', 'plugins', 'presets', 'playground', 'test'];
 const skipped = new Set(['node_modules', 'dist', 'fixtures', 'out', '.cache']);
 
 /**
- * Paths of all *.test.ts files, sorted; with filters only those whose path contains one of them.
+ * Paths of the *.test.ts files, with forward slashes, sorted. Every file is in one of two tiers: a
+ * name that ends with .slow.test.ts is slow, every other is fast.
+ * @param {'fast' | 'slow' | 'both'} tier
+ * @param {string[]} filters where given, only files whose path contains one of these
+ * @returns {string[]}
  */
-export function testFiles(filters) {
-  const files = roots.flatMap((folder) => walk(folder)).sort();
-  return filters.length === 0
-    ? files
-    : files.filter((file) => filters.some((filter) => file.includes(filter)));
+export function testFiles(tier, filters = []) {
+  return roots
+    .flatMap((folder) => walk(folder))
+    .filter((file) => tier === 'both' || file.endsWith('.slow.test.ts') === (tier === 'slow'))
+    .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+    .sort();
 }
 
 function walk(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return skipped.has(entry.name) ? [] : walk(path);
-    return entry.name.endsWith('.test.ts') ? [path] : [];
+    return entry.name.endsWith('.test.ts') ? [path.replaceAll(sep, '/')] : [];
   });
 }
 
