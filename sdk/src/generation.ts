@@ -1,6 +1,6 @@
 // Decoding, as the hook onGenerate sees it. Strategies answer the hook with a session; plain
 // decoding answers last.
-import type { Model } from './model.ts';
+import type { Model } from './model/model.ts';
 import type { ChatMessage } from './tokenizer.ts';
 
 /**

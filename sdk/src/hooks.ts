@@ -6,7 +6,7 @@ import type { Config } from './config.ts';
 import type { Dataset, DatasetRequest } from './dataset.ts';
 import type { DoctorCheck } from './doctor.ts';
 import type { DecodeSession, GenerateRequest } from './generation.ts';
-import type { Model, ModelRequest } from './model.ts';
+import type { Model, ModelRequest } from './model/model.ts';
 
 /** When a tap runs among the taps of its hook; taps of one stage run in plugin order. */
 export const Stage = { Early: -100, Normal: 0, Late: 100 } as const;

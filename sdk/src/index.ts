@@ -1,5 +1,5 @@
-// @lmflow/sdk: the contract between kernel and plugins. Tensor programs are in @lmflow/sdk/graph,
-// file formats in @lmflow/sdk/formats.
+// @lmflow/sdk: the contract between kernel and plugins. Models are in @lmflow/sdk/model, tensor
+// programs in @lmflow/sdk/graph, file formats in @lmflow/sdk/formats.
 export * from './command.ts';
 export * from './config.ts';
 export * from './dataset.ts';
@@ -8,13 +8,9 @@ export * from './doctor.ts';
 export * from './engine.ts';
 export * from './errors.ts';
 export * from './folder.ts';
-export * from './forward.ts';
 export * from './generation.ts';
 export * from './hooks.ts';
-export * from './linears.ts';
 export * from './logger.ts';
-export * from './logits.ts';
-export * from './model.ts';
 export * from './plugin.ts';
 export * from './random.ts';
 export * from './samples.ts';
@@ -22,4 +18,3 @@ export * from './token.ts';
 export * from './tokenizer.ts';
 export * from './tokens.ts';
 export * from './training.ts';
-export * from './weights.ts';

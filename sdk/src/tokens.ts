@@ -2,7 +2,7 @@
 // that plugin.
 import type { Engine } from './engine.ts';
 import type { TextGenerator } from './generation.ts';
-import type { ModelLoader, ModelWriter } from './model.ts';
+import type { ModelLoader, ModelWriter } from './model/model.ts';
 import type { SampleLoader } from './samples.ts';
 import type { Objective, Trainer } from './training.ts';
 import { token } from './token.ts';

@@ -2,7 +2,7 @@
 // implements it.
 import type { Shape, Value } from './graph/index.ts';
 import type { Batch, Samples } from './samples.ts';
-import type { Model, Trace } from './model.ts';
+import type { Model, Trace } from './model/model.ts';
 
 /**
  * What is minimised. The trainer divides by the step's total `weight`, over all its micro-batches.

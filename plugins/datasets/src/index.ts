@@ -1,7 +1,8 @@
 // Datasets: reads files, folders and Hugging Face ids in the usual formats, renders chat templates,
 // and makes token samples of them.
 import { createRequire } from 'node:module';
-import { SAMPLES, Stage, definePlugin, token, type Model } from '@lmflow/sdk';
+import { SAMPLES, Stage, definePlugin, token } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { DatasetLoader } from './loader.ts';
 import { aliases, optionsSchema, unsupported } from './options.ts';
 import { setTemplate } from './template.ts';

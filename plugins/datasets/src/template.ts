@@ -1,7 +1,8 @@
 // Which chat template is in force: the tokenizer's own, a named one, a file's, or a fallback; set
 // on the tokenizer, so that it is saved.
 import { existsSync, readFileSync } from 'node:fs';
-import type { DatasetKind, Logger, Model, Tokenizer } from '@lmflow/sdk';
+import type { DatasetKind, Logger, Tokenizer } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import * as errors from './errors.ts';
 import { alpaca, plain, templates } from './templates.ts';
 

@@ -10,9 +10,9 @@ import {
   MODEL_WRITER,
   writeFolder,
   type CommandInvocation,
-  type Model,
   type Resolve,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import {
   readSafetensors,
   writeSafetensors,

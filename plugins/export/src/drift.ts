@@ -1,6 +1,7 @@
 // How far two models' logits are apart: both are run by the engine on the same tokens. For what
 // merging in float32 costs.
-import { randomStream, RowLogits, type Engine, type Model } from '@lmflow/sdk';
+import { randomStream, type Engine } from '@lmflow/sdk';
+import { RowLogits, type Model } from '@lmflow/sdk/model';
 
 export interface Drift {
   /** Positions compared. */

@@ -10,9 +10,9 @@ import {
   writeFolder,
   type CommandInvocation,
   type Logger,
-  type Model,
   type Resolve,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { writeSafetensors } from '@lmflow/sdk/formats';
 import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
 import { z } from 'zod';

@@ -8,9 +8,9 @@ import {
   type CommandInvocation,
   type Config,
   type Logger,
-  type Model,
   type Resolve,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { driftRows, measureDrift, type Drift } from './drift.ts';
 import { adapterMissing, settingMissing } from './errors.ts';

@@ -1,5 +1,5 @@
 // The numbers a model computes with: trained ones from memory, the adapter's share added.
-import type { LinearLayer, Model } from '@lmflow/sdk';
+import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import { outOfRange } from './errors.ts';
 
 /** A weight in float32 and the file's layout, with what the adapter adds to it. */

@@ -3,7 +3,8 @@
 import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ENGINE, MODELS, RowLogits, type Model } from '@lmflow/sdk';
+import { ENGINE, MODELS } from '@lmflow/sdk';
+import { RowLogits, type Model } from '@lmflow/sdk/model';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import lora from '@lmflow/plugin-lora';
 import models from '@lmflow/plugin-models';

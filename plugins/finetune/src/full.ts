@@ -2,7 +2,7 @@
 // own name.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Model } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { openShards, SafetensorsFile } from '@lmflow/sdk/formats';
 import { weightMissing, weightShape } from './errors.ts';
 

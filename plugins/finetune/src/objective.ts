@@ -1,6 +1,6 @@
 // Next-token prediction: the objective of continuous pretraining and instruction tuning.
-import type { Objective, Trace } from '@lmflow/sdk';
-import { forward } from '@lmflow/sdk';
+import type { Objective } from '@lmflow/sdk';
+import { type Trace, forward } from '@lmflow/sdk/model';
 import {
   concat,
   equal,

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { LANGUAGE_MODELING, definePlugin, type Batch, type Model, type Trace } from '@lmflow/sdk';
+import { LANGUAGE_MODELING, definePlugin, type Batch } from '@lmflow/sdk';
+import type { Model, Trace } from '@lmflow/sdk/model';
 import {
   Graph,
   gather,

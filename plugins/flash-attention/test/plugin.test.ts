@@ -3,7 +3,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { definePlugin, type Model } from '@lmflow/sdk';
+import { definePlugin } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { Graph, type Value } from '@lmflow/sdk/graph';
 import flashAttention, { tileSize, type FlashAttentionOptions } from '../src/index.ts';
 

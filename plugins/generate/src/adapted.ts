@@ -1,5 +1,5 @@
 // Which adapter answers: a view of the model by the name that a request gives.
-import type { Model } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { adapterUnknown } from './errors.ts';
 
 /** The model with an adapter of it, or as it is; throws LMFLOW_GENERATE_ADAPTER_UNKNOWN. */

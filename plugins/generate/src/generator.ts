@@ -7,12 +7,12 @@ import type {
   GenerateRequest,
   GenerationOptions,
   Logger,
-  Model,
   TextGenerator,
   TextPiece,
   TextRequest,
   TextResult,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { adapted } from './adapted.ts';
 import { decodeBeams } from './beam/decode.ts';
 import type { StepRunner } from './decode/runner.ts';

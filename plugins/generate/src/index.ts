@@ -3,14 +3,8 @@
 import { createRequire } from 'node:module';
 import { chatCommand } from './commands/chat.ts';
 import { generateCommand } from './commands/generate.ts';
-import {
-  ENGINE,
-  GENERATOR,
-  Stage,
-  definePlugin,
-  type GenerateRequest,
-  type Model,
-} from '@lmflow/sdk';
+import { ENGINE, GENERATOR, Stage, definePlugin, type GenerateRequest } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { StepPrograms } from './decode/programs.ts';
 import { StepRunner, STRETCHING } from './decode/runner.ts';
 import { CachedSession } from './decode/session.ts';

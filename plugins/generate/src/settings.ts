@@ -1,6 +1,7 @@
 // What decides one generation: the request's options, then the section `generate`, then the
 // checkpoint's generation_config, then the default.
-import type { GenerationOptions, Model } from '@lmflow/sdk';
+import type { GenerationOptions } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { optionInvalid } from './errors.ts';
 import { ignoredKeys, savedOptions } from './saved.ts';
 

@@ -1,5 +1,5 @@
 // Names of chat templates, for messages.
-import type { Model } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 
 /** The template in force. */
 export function templateName({

@@ -12,10 +12,10 @@ import {
   GENERATOR,
   MODELS,
   type Engine,
-  type Model,
   type TextGenerator,
   type TextResult,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { readSafetensors, writeSafetensors } from '@lmflow/sdk/formats';
 import inference from '@lmflow/preset-inference';
 import { runChat } from '../src/commands/chat.ts';

@@ -2,7 +2,8 @@
 // here in another way), seeds, scores.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { GenerationOptions, Model } from '@lmflow/sdk';
+import type { GenerationOptions } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { Chooser } from '../src/sampling/chooser.ts';
 import { topK, topP } from '../src/sampling/filters.ts';
 import { settle } from '../src/settings.ts';

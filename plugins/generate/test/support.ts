@@ -3,7 +3,8 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createTestKernel } from 'lmflow/testing';
-import { GENERATOR, MODELS, type Model, type TextGenerator } from '@lmflow/sdk';
+import { GENERATOR, MODELS, type TextGenerator } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import inference from '@lmflow/preset-inference';
 
 const root = join(import.meta.dirname, '..', '..', '..');

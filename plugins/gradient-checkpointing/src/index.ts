@@ -2,7 +2,8 @@
 // a second time. Which ones is decided by their number, or before the first step from the memory
 // that the trainer plans for.
 import { createRequire } from 'node:module';
-import { definePlugin, Stage, type Model, type Planning } from '@lmflow/sdk';
+import { definePlugin, Stage, type Planning } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { bothGiven, everyTooLarge } from './errors.ts';
 import { bytesOf, gradientCheckpointingOptions, unsupported } from './options.ts';
 

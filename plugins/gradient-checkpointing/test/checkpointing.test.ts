@@ -5,14 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  ENGINE,
-  type BuildingFunctions,
-  type MemoryPlan,
-  type Model,
-  type ModelRequest,
-  type Trace,
-} from '@lmflow/sdk';
+import { ENGINE, type MemoryPlan } from '@lmflow/sdk';
+import type { BuildingFunctions, Model, ModelRequest, Trace } from '@lmflow/sdk/model';
 import { exp, Graph } from '@lmflow/sdk/graph';
 import { createTestKernel } from 'lmflow/testing';
 import models from '@lmflow/plugin-models';

@@ -1,7 +1,8 @@
 // The frozen linears of the blocks computed in int8, forward and input gradient, with a scale for
 // every row of activations.
 import { createRequire } from 'node:module';
-import { definePlugin, Stage, type Model } from '@lmflow/sdk';
+import { definePlugin, Stage } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import { compareWithFloat, type Agreement } from './check.ts';
 import { lowerMatMulInt8 } from './lowering.ts';

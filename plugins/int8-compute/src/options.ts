@@ -1,5 +1,5 @@
 // The `int8Compute` section of the configuration.
-import { isModulePattern } from '@lmflow/sdk';
+import { isModulePattern } from '@lmflow/sdk/model';
 import { z } from 'zod';
 
 export const int8Options = z.object({

@@ -1,14 +1,7 @@
 // The int8 copies of a model's linears: made one tensor at a time into files that the engine maps,
 // or in memory for weights that have no file.
-import {
-  cacheFolder,
-  derivedFile,
-  floatWeight,
-  isLMFlowError,
-  type LinearLayer,
-  type Logger,
-  type Model,
-} from '@lmflow/sdk';
+import { cacheFolder, derivedFile, isLMFlowError, type Logger } from '@lmflow/sdk';
+import { floatWeight, type LinearLayer, type Model } from '@lmflow/sdk/model';
 import type { DType, WeightSource } from '@lmflow/sdk/graph';
 import { cacheNotWritten } from './errors.ts';
 import type { Int8Options } from './options.ts';

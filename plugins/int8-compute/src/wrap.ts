@@ -1,13 +1,13 @@
 // Puts int8 linears into a model: wraps `matmul`. Adapters, which wrap `project`, do not notice;
 // `weight` keeps giving float numbers.
+import type { Logger } from '@lmflow/sdk';
 import {
   claimLinears,
   matchesModule,
   type LinearLayer,
-  type Logger,
   type Model,
   type Trace,
-} from '@lmflow/sdk';
+} from '@lmflow/sdk/model';
 import { excludeUnknown, nothingToCompute, trainedInInt8 } from './errors.ts';
 import { matMulInt8, type Direction } from './op.ts';
 import type { Int8Options } from './options.ts';

@@ -1,5 +1,6 @@
 // Which parameters belong to which block, and which blocks train at a step. No hooks here.
-import { randomStream, type Model, type Parameter } from '@lmflow/sdk';
+import { randomStream } from '@lmflow/sdk';
+import type { Model, Parameter } from '@lmflow/sdk/model';
 
 /**
  * The trained parameters of each block. What is in none (embeddings, final norm, head) always

@@ -1,7 +1,8 @@
 // Layerwise importance sampling (Pan et al. 2024): full finetuning in which only a few sampled
 // blocks train at a time, beside embeddings, final norm and head.
 import { createRequire } from 'node:module';
-import { definePlugin, Stage, type Model, type Parameter } from '@lmflow/sdk';
+import { definePlugin, Stage } from '@lmflow/sdk';
+import type { Model, Parameter } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { activate, blocksOf, chosenBlocks } from './blocks.ts';
 import { nothingToSample, settingsChanged, tooManyLayers } from './errors.ts';

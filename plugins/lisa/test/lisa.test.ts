@@ -13,12 +13,12 @@ import {
   MODELS,
   TRAINER,
   type FitResult,
-  type Model,
   type Plugin,
   type Preset,
   type Samples,
   type Step,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { readSafetensors } from '@lmflow/sdk/formats';
 import lora from '@lmflow/preset-lora';
 import finetune from '@lmflow/preset-finetune';

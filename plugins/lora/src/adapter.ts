@@ -1,12 +1,7 @@
 // The adapter itself: its matrices, how they are initialised, what they add to a weight, and how
 // PEFT names them. No graph here: see project.ts.
-import {
-  randomStream,
-  type Adapter,
-  type LinearLayer,
-  type Model,
-  type Parameter,
-} from '@lmflow/sdk';
+import { randomStream } from '@lmflow/sdk';
+import type { Adapter, LinearLayer, Model, Parameter } from '@lmflow/sdk/model';
 import { rowNorms, scaledDelta } from './dora.ts';
 import { adapterConfig } from './peft.ts';
 import { loraPlus, type LoraOptions } from './options.ts';

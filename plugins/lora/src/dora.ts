@@ -1,6 +1,6 @@
 // Weight-decomposed adapters (Liu et al. 2024, DoRA): the adapted weight's direction with a trained
 // magnitude for each output, as PEFT computes it.
-import type { LinearLayer, Trace } from '@lmflow/sdk';
+import type { LinearLayer, Trace } from '@lmflow/sdk/model';
 import {
   add,
   allFloat,

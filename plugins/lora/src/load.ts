@@ -1,5 +1,5 @@
 // From options (or an existing PEFT adapter) and a model to the adapter in force.
-import type { LinearLayer, Model, Parameter } from '@lmflow/sdk';
+import type { LinearLayer, Model, Parameter } from '@lmflow/sdk/model';
 import { LoraAdapter } from './adapter.ts';
 import { adapterDoesNotFit, unknownModule } from './errors.ts';
 import { loraOptions, loraPlus, type LoraOptions } from './options.ts';

@@ -3,7 +3,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Adapter, Model, Tokenizer } from '@lmflow/sdk';
+import type { Tokenizer } from '@lmflow/sdk';
+import type { Adapter, Model } from '@lmflow/sdk/model';
 import { loadAdapter } from './load.ts';
 import { namedAdapters, type LoraOptions } from './options.ts';
 

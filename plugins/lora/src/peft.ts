@@ -2,7 +2,7 @@
 // adapter_model.safetensors.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LinearLayer, Model } from '@lmflow/sdk';
+import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import { readSafetensors } from '@lmflow/sdk/formats';
 import { adapterFileMissing, adapterInvalid, adapterUnsupported } from './errors.ts';
 import type { DecidedOptions } from './adapter.ts';

@@ -1,6 +1,6 @@
 // Adds the traced model's adapter to the model's linears. Linears that share an input share one
 // product with their A matrices.
-import type { LinearLayer, Model, Parameter, Trace } from '@lmflow/sdk';
+import type { LinearLayer, Model, Parameter, Trace } from '@lmflow/sdk/model';
 import { add, cast, concat, matMul, mul, slice, sub, type Value } from '@lmflow/sdk/graph';
 import { LoraAdapter, type LoraPair } from './adapter.ts';
 import { magnitudeScale, scaled } from './dora.ts';

@@ -1,6 +1,6 @@
 // Which modules a setting names, by PEFT's rules: a list matches whole names or ends after a dot, a
 // string is a regular expression for the whole path.
-import type { LinearLayer } from '@lmflow/sdk';
+import type { LinearLayer } from '@lmflow/sdk/model';
 import { invalidPattern, noTargets, unknownLayer, unknownModule } from './errors.ts';
 import type { LoraOptions } from './options.ts';
 

@@ -1,6 +1,6 @@
 // An embedding that is the head too, trained whole (modulesToSave). PEFT's head stays the base
 // model's unless the adapter has a copy for it, so both are written, and both are read as one.
-import type { Model, Parameter } from '@lmflow/sdk';
+import type { Model, Parameter } from '@lmflow/sdk/model';
 import { tiesBroken } from './errors.ts';
 import type { AdapterTensors } from './peft.ts';
 

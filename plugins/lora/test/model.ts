@@ -1,5 +1,5 @@
 // A model of two linears in memory, enough for what the plugin touches.
-import type { BuildingFunctions, LinearLayer, Model, Trace } from '@lmflow/sdk';
+import type { BuildingFunctions, LinearLayer, Model, Trace } from '@lmflow/sdk/model';
 import { Graph, matMul, type Value } from '@lmflow/sdk/graph';
 import { loraOptions, type LoraOptions } from '../src/options.ts';
 

@@ -1,6 +1,7 @@
 // The MODELS service: finds the folder (local, cached or downloaded), reads the model, and lets the
 // plugins have it.
-import type { Config, Hooks, Logger, Model, ModelLoader, ModelRequest } from '@lmflow/sdk';
+import type { Config, Hooks, Logger } from '@lmflow/sdk';
+import type { Model, ModelLoader, ModelRequest } from '@lmflow/sdk/model';
 import type { ModelFamilies } from './families/family.ts';
 import { readModel } from './model.ts';
 import type { ModelOptions } from './options.ts';

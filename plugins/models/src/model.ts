@@ -2,7 +2,8 @@
 // hooks and no downloads here.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { didYouMean, floatWeight, type Logger, type Model, type ModelRequest } from '@lmflow/sdk';
+import { didYouMean, type Logger } from '@lmflow/sdk';
+import { floatWeight, type Model, type ModelRequest } from '@lmflow/sdk/model';
 import { readPacked, readWeight } from '@lmflow/sdk/formats';
 import { readBlueprint, type Blueprint } from './architecture/blueprint.ts';
 import { ConfigReader } from './architecture/config.ts';

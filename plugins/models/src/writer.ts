@@ -2,7 +2,7 @@
 // was read by.
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Model, ModelWriteOptions, ModelWriter } from '@lmflow/sdk';
+import type { Model, ModelWriteOptions, ModelWriter } from '@lmflow/sdk/model';
 import { writeCheckpoint, type TensorToWrite } from '@lmflow/sdk/formats';
 
 export class HuggingFaceWriter implements ModelWriter {

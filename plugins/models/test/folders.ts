@@ -3,7 +3,8 @@
 import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Logger, Model, ModelRequest } from '@lmflow/sdk';
+import type { Logger } from '@lmflow/sdk';
+import type { Model, ModelRequest } from '@lmflow/sdk/model';
 import { families } from '../src/families/index.ts';
 import { ModelFamilies } from '../src/families/family.ts';
 import { readModel } from '../src/model.ts';

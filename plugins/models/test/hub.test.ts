@@ -4,7 +4,7 @@ import { lstat, mkdir, readFile, readdir, realpath, rm, stat, writeFile } from '
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { ModelRequest } from '@lmflow/sdk';
+import type { ModelRequest } from '@lmflow/sdk/model';
 import { modelOptions } from '../src/options.ts';
 import { findFolder, isHubId } from '../src/source/find.ts';
 import { FakeHub } from './fakehub.ts';

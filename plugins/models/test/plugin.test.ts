@@ -6,15 +6,8 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import {
-  MODELS,
-  MODEL_WRITER,
-  definePlugin,
-  type Adapter,
-  type Model,
-  type ModelRequest,
-  type UserConfig,
-} from '@lmflow/sdk';
+import { MODELS, MODEL_WRITER, definePlugin, type UserConfig } from '@lmflow/sdk';
+import type { Adapter, Model, ModelRequest } from '@lmflow/sdk/model';
 import { SafetensorsFile, readSafetensors } from '@lmflow/sdk/formats';
 import { mul } from '@lmflow/sdk/graph';
 import models, { MODEL_FAMILIES } from '../src/index.ts';

@@ -1,6 +1,6 @@
 // A model's program run by the float64 interpreter: logits, loss and gradients, to compare with
 // PyTorch's.
-import { forward, type Model, type Parameter, type Trace } from '@lmflow/sdk';
+import { forward, type Model, type Parameter, type Trace } from '@lmflow/sdk/model';
 import { readWeight } from '@lmflow/sdk/formats';
 import {
   Graph,

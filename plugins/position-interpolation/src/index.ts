@@ -1,7 +1,8 @@
 // Stretches the rotary positions of a model, so that it can be trained and used on longer sequences
 // than it was made for.
 import { createRequire } from 'node:module';
-import { definePlugin, Stage, type Model } from '@lmflow/sdk';
+import { definePlugin, Stage } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { ropeTables } from '@lmflow/plugin-models';
 import { aliases, positionInterpolationOptions } from './options.ts';
 import { stretch, stretchedConfig, type Stretched } from './stretch.ts';

@@ -1,6 +1,6 @@
 // What stretching changes: the rotary embedding, the longest sequence, and what config.json says of
 // both.
-import type { Architecture, RopeConfig } from '@lmflow/sdk';
+import type { Architecture, RopeConfig } from '@lmflow/sdk/model';
 import { alreadyStretched, notAscending, notRotary, optionOfAnother } from './errors.ts';
 import { OWN, type PositionInterpolationOptions } from './options.ts';
 

@@ -5,15 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  definePlugin,
-  MODEL_WRITER,
-  MODELS,
-  Stage,
-  type LMFlowError,
-  type Model,
-  type Trace,
-} from '@lmflow/sdk';
+import { definePlugin, MODEL_WRITER, MODELS, Stage, type LMFlowError } from '@lmflow/sdk';
+import type { Model, Trace } from '@lmflow/sdk/model';
 import models from '@lmflow/plugin-models';
 import { createTestKernel } from 'lmflow/testing';
 import positionInterpolation, { ntkBase } from '../src/index.ts';

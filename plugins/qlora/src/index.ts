@@ -1,7 +1,8 @@
 // QLoRA (Dettmers et al. 2023): the frozen linears of the blocks in 4 bits, in memory and in both
 // directions of a training step.
 import { createRequire } from 'node:module';
-import { definePlugin, Stage, type LinearLayer, type Model } from '@lmflow/sdk';
+import { definePlugin, Stage } from '@lmflow/sdk';
+import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import { lowerDequantizeNf4, lowerMatMulNf4 } from './lowering.ts';
 import { dequantizeNf4Op, matMulNf4Op } from './op.ts';

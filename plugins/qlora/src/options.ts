@@ -1,5 +1,5 @@
 // The `qlora` section of the configuration; names of transformers' BitsAndBytesConfig are aliases.
-import { isModulePattern } from '@lmflow/sdk';
+import { isModulePattern } from '@lmflow/sdk/model';
 import { z } from 'zod';
 
 export const qloraOptions = z.object({

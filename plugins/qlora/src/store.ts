@@ -1,14 +1,7 @@
 // The 4-bit form of a model's linears: quantized one tensor at a time into files that the engine
 // maps, or in memory for weights that have no file.
-import {
-  cacheFolder,
-  derivedFile,
-  floatWeight,
-  isLMFlowError,
-  type LinearLayer,
-  type Logger,
-  type Model,
-} from '@lmflow/sdk';
+import { cacheFolder, derivedFile, isLMFlowError, type Logger } from '@lmflow/sdk';
+import { floatWeight, type LinearLayer, type Model } from '@lmflow/sdk/model';
 import type { WeightSource } from '@lmflow/sdk/graph';
 import { quantize, sizesOf, type Quantized } from './codes.ts';
 import { cacheNotWritten } from './errors.ts';

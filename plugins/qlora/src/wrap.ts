@@ -1,13 +1,13 @@
 // Puts 4-bit linears into a model: wraps `matmul` and `weight`. Adapters, which wrap `project`, do
 // not notice.
+import type { Logger } from '@lmflow/sdk';
 import {
   claimLinears,
   matchesModule,
   type LinearLayer,
-  type Logger,
   type Model,
   type Trace,
-} from '@lmflow/sdk';
+} from '@lmflow/sdk/model';
 import { transpose } from '@lmflow/sdk/graph';
 import { excludeUnknown, nothingToQuantize, trainedInFourBits } from './errors.ts';
 import { dequantizeNf4, matMulNf4, type PackedWeight } from './op.ts';

@@ -6,17 +6,8 @@ import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import {
-  claimedLinears,
-  ENGINE,
-  floatWeight,
-  forward,
-  MODELS,
-  type MemoryPlan,
-  type Model,
-  type Tensor,
-  type Trace,
-} from '@lmflow/sdk';
+import { ENGINE, MODELS, type MemoryPlan, type Tensor } from '@lmflow/sdk';
+import { claimedLinears, floatWeight, forward, type Model, type Trace } from '@lmflow/sdk/model';
 import { Graph, matMul, sizeOf, BYTES } from '@lmflow/sdk/graph';
 import { readWeight } from '@lmflow/sdk/formats';
 import finetune from '@lmflow/preset-finetune';

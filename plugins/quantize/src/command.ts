@@ -7,9 +7,9 @@ import {
   writeFolder,
   type CommandInvocation,
   type CommandSpec,
-  type Model,
   type PluginContext,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { MODEL_FAMILIES } from '@lmflow/plugin-models';
 import { z } from 'zod';
 import type { Bits } from './blocks.ts';

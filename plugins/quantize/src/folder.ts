@@ -4,7 +4,7 @@
 // weights, packed.ts computes with them.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Model } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import {
   readBytes,
   writeCheckpoint,

@@ -1,6 +1,7 @@
 // Linears in int8 or int4 for inference, in memory and in the products.
 import { createRequire } from 'node:module';
-import { definePlugin, MODELS, Stage, type Model } from '@lmflow/sdk';
+import { definePlugin, MODELS, Stage } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import type { Bits } from './blocks.ts';
 import { quantizeCommand, type Loading } from './command.ts';

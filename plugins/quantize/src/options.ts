@@ -1,5 +1,5 @@
 // The `quantize` section of the configuration.
-import { isModulePattern } from '@lmflow/sdk';
+import { isModulePattern } from '@lmflow/sdk/model';
 import { z } from 'zod';
 
 export const bits = z.union([z.literal(4), z.literal(8)]);

@@ -1,7 +1,7 @@
 // Matrices that the checkpoint itself has in a few bits (compressed-tensors, pack-quantized), as
 // the products take them. Their codes are laid out alike, so that a folder written here is computed
 // with where it lies; others are rewritten once into the cache. No float numbers are made.
-import type { LinearLayer, Model } from '@lmflow/sdk';
+import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import { readBytes, readWeight, readZeroPoints } from '@lmflow/sdk/formats';
 import type { FileWeight, PackedWeight } from '@lmflow/sdk/graph';
 import { blockSizes, type Quantized, type Scheme } from './blocks.ts';

@@ -1,6 +1,7 @@
 // Perplexity of a model on tokens: exp of the mean loss of those that count, in rows of bounded
 // length.
-import { IGNORED, logSumExp, RowLogits, type Engine, type Model, type Samples } from '@lmflow/sdk';
+import { IGNORED, type Engine, type Samples } from '@lmflow/sdk';
+import { logSumExp, RowLogits, type Model } from '@lmflow/sdk/model';
 
 /** A row of tokens, and what is to be predicted after each: IGNORED where nothing is. */
 export interface Row {

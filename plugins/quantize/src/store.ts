@@ -2,14 +2,8 @@
 // maps, those of a block that may share an input in one, or in memory for weights that have no
 // file.
 import { isDeepStrictEqual } from 'node:util';
-import {
-  cacheFolder,
-  derivedFile,
-  isLMFlowError,
-  type LinearLayer,
-  type Logger,
-  type Model,
-} from '@lmflow/sdk';
+import { cacheFolder, derivedFile, isLMFlowError, type Logger } from '@lmflow/sdk';
+import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import type { DType, WeightSource } from '@lmflow/sdk/graph';
 import { blockSizes, quantize, type Quantized, type Scheme } from './blocks.ts';
 import { cacheNotWritten } from './errors.ts';

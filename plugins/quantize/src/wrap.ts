@@ -1,14 +1,14 @@
 // Puts quantized matrices into a model: wraps `matmul` and `logits`, and `project` for linears
 // whose rows lie together, which are one product. Adapters, which wrap `project` afterwards, do not
 // notice; `weight` keeps giving float numbers, so that a tied embedding is looked up in float.
+import type { Logger } from '@lmflow/sdk';
 import {
   claimLinears,
   matchesModule,
   type LinearLayer,
-  type Logger,
   type Model,
   type Trace,
-} from '@lmflow/sdk';
+} from '@lmflow/sdk/model';
 import {
   add,
   concat,

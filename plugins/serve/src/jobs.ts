@@ -4,9 +4,9 @@ import {
   messageOf,
   type GenerationOptions,
   type Logger,
-  type Model,
   type TextGenerator,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import type { Job, JobEvent } from './thread-messages.ts';
 import type { ServeOptions } from './options.ts';
 import { scored } from './token-scores.ts';

@@ -4,7 +4,8 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { messageOf, type Logger, type Model, type TextGenerator } from '@lmflow/sdk';
+import { messageOf, type Logger, type TextGenerator } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { cannotListen, threadEnded } from './errors.ts';
 import { contextLength, runJob, type JobRunner } from './jobs.ts';
 import type { ModelInfo, ThreadSettings, ToMain, ToThread } from './thread-messages.ts';

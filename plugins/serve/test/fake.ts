@@ -4,13 +4,13 @@ import { setImmediate as turn } from 'node:timers/promises';
 import {
   LMFlowError,
   type GenerationOptions,
-  type Model,
   type TextGenerator,
   type TextPiece,
   type TextRequest,
   type TextResult,
   type Tokenizer,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { captureLog, type CapturedLog } from 'lmflow/testing';
 import {
   serveOptions,

@@ -1,6 +1,6 @@
 // What an optimizer is: tensors kept beside a parameter, numbers of a step, and the tensor program
 // of one update. How it is run is in update/.
-import type { Parameter } from '@lmflow/sdk';
+import type { Parameter } from '@lmflow/sdk/model';
 import type { Shape, Value } from '@lmflow/sdk/graph';
 import { optimizerArgument, optimizerUnknown, optionUnread, settingsConflict } from './errors.ts';
 import { trainerOptions, type TrainerOptions } from './options.ts';

@@ -2,7 +2,8 @@
 // over what, and what it needs.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Engine, Objective, Parameter } from '@lmflow/sdk';
+import type { Engine, Objective } from '@lmflow/sdk';
+import type { Parameter } from '@lmflow/sdk/model';
 import { optimizers } from '../src/optimizers.ts';
 import { trainerOptions, type TrainerInput } from '../src/options.ts';
 import { Updater } from '../src/update/updater.ts';

@@ -12,15 +12,14 @@ import {
   type FitRequest,
   type FitResult,
   type Hooks,
-  type Model,
   type Objective,
   type Resolve,
   type Sample,
   type Samples,
   type Tensor,
-  type Trace,
   type Trainer,
 } from '@lmflow/sdk';
+import type { Model, Trace } from '@lmflow/sdk/model';
 import {
   cast,
   concat,

@@ -8,11 +8,11 @@ import {
   IGNORED,
   type Batch,
   type Hooks,
-  type ModelRequest,
   type Objective,
   type Resolve,
   type Step,
 } from '@lmflow/sdk';
+import type { ModelRequest } from '@lmflow/sdk/model';
 import { mul } from '@lmflow/sdk/graph';
 import { collate } from '../src/data/collate.ts';
 import { OPTIMIZERS, SCHEDULES, sgd, type TrainerInput } from '../src/index.ts';

@@ -1,7 +1,8 @@
 // The norm of the gradients: large ones are squared and added by the engine, small ones here.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ENGINE, type Batch, type Objective, type Parameter } from '@lmflow/sdk';
+import { ENGINE, type Batch, type Objective } from '@lmflow/sdk';
+import type { Parameter } from '@lmflow/sdk/model';
 import { add, mul, sum } from '@lmflow/sdk/graph';
 import { createTestKernel } from 'lmflow/testing';
 import engineOnnx from '@lmflow/plugin-engine-onnx';

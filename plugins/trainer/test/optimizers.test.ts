@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ENGINE, type Parameter } from '@lmflow/sdk';
+import { ENGINE } from '@lmflow/sdk';
+import type { Parameter } from '@lmflow/sdk/model';
 import {
   broadcastTo,
   div,

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { claimLinears, type LinearLayer, type Model } from '@lmflow/sdk';
+import { claimLinears, type LinearLayer, type Model } from '@lmflow/sdk/model';
 import { SafetensorsFile } from '@lmflow/sdk/formats';
 import type { TrainerInput } from '../src/index.ts';
 import { fit, temporaryFolder, tinyModel, type RunOutcome, type RunRequest } from './kit.ts';

@@ -1,6 +1,7 @@
 // A model as one GGUF file: metadata, tokenizer, and every tensor under llama.cpp's name, in its
 // layout and in the type asked for.
-import type { Logger, Model } from '@lmflow/sdk';
+import type { Logger } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { checkRange, readMerged, turned } from '../weights.ts';
 import { ggufFamilyOf, tensorName, type GgufFamily } from './families.ts';
 import { text, uint32, writeGguf, type GgufTensor, type List, type Scalar } from './file.ts';

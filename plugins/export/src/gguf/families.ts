@@ -1,6 +1,6 @@
 // Which GGUF architecture a family of models is, how its tensors are called there, and what
 // llama.cpp does not compute for it.
-import type { Model } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { ggufFamily, ggufUnsupported } from '../errors.ts';
 
 export interface GgufFamily {

@@ -1,6 +1,6 @@
 // The architecture's figures as GGUF's keys, and the rope factors that are a tensor there.
 import { ropeFrequencies } from '@lmflow/plugin-models';
-import type { Model } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { float32, text, uint32, type List, type Scalar } from './file.ts';
 import type { GgufFamily } from './families.ts';
 

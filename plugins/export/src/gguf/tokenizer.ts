@@ -1,6 +1,7 @@
 // A tokenizer.json as GGUF's keys: byte-level BPE ("gpt2", with merges), or BPE made of a
 // SentencePiece model ("llama", with scores).
-import type { Logger, Model } from '@lmflow/sdk';
+import type { Logger } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { ggufTokenizer } from '../errors.ts';
 import { bool, text, uint32, type List, type Scalar } from './file.ts';
 import { preTokenizerName } from './pretokenizers.ts';

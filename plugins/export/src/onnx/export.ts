@@ -3,7 +3,7 @@
 // added to the weights as they are written.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Model } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import type { Lowerings } from '@lmflow/plugin-engine-onnx';
 import { onnxUnsupported } from '../errors.ts';
 import { FILE_BYTES, layOut, writeData } from './file.ts';

@@ -1,7 +1,7 @@
 // One step of a decoder as other programs run it, traced with the model's own building functions:
 // token ids, mask, positions and the keys and values of the tokens before go in; logits and keys
 // and values of all tokens come out. Only attention is wrapped.
-import { forward, type BuildingFunctions, type Model, type Trace } from '@lmflow/sdk';
+import { forward, type BuildingFunctions, type Model, type Trace } from '@lmflow/sdk/model';
 import {
   add,
   cast,

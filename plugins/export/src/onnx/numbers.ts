@@ -1,6 +1,6 @@
 // What numbers an exported model's weights are: what transformers.js calls them, and how the graph
 // reads them.
-import type { LinearLayer, Model, Trace } from '@lmflow/sdk';
+import type { LinearLayer, Model, Trace } from '@lmflow/sdk/model';
 import { sizeOf, type DType, type Shape, type Value, type WeightSource } from '@lmflow/sdk/graph';
 import { toFloat16 } from '@lmflow/sdk/formats';
 import { checkRange, readMerged, turned } from '../weights.ts';

@@ -1,6 +1,6 @@
 // The model as an ONNX graph of free sizes: traced with stand-ins, and a second time with others,
 // since what depends on them in a way that cannot be seen would differ.
-import type { Architecture, BuildingFunctions, Model } from '@lmflow/sdk';
+import type { Architecture, BuildingFunctions, Model } from '@lmflow/sdk/model';
 import type { WeightSource } from '@lmflow/sdk/graph';
 import { portableModel, type Lowerings, type PortableModel } from '@lmflow/plugin-engine-onnx';
 import { onnxAmbiguous, onnxUnsupported } from '../errors.ts';

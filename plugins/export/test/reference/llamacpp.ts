@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Model } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import type { Kernel } from 'lmflow';
 import { FIXTURES, load, logits, modelFolder, scratch, withKernel } from '../folders.ts';
 import { TENSOR_TYPES, type TensorTypeName } from '../../src/gguf/types.ts';

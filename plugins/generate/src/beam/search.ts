@@ -1,6 +1,6 @@
 // Beam search as transformers 5.18 does it (GenerationMixin._beam_search): which beams go on and
 // which have ended, from logits. No model here.
-import { logSumExp } from '@lmflow/sdk';
+import { logSumExp } from '@lmflow/sdk/model';
 import type { Choice } from '../sampling/chooser.ts';
 import { applyRules, historyOf } from '../sampling/rules.ts';
 import { likeliest } from '../sampling/scores.ts';

@@ -10,10 +10,10 @@ import {
   type CommandSpec,
   type GenerationOptions,
   type Logger,
-  type Model,
   type PluginContext,
   type TextGenerator,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
 import { modelMissing } from '../errors.ts';

@@ -6,12 +6,12 @@ import {
   outputUnwritable,
   type CommandInvocation,
   type CommandSpec,
-  type Model,
   type PluginContext,
   type TextGenerator,
   type TextRequest,
   type TextResult,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
 import { modelMissing, optionInvalid } from '../errors.ts';

@@ -1,7 +1,8 @@
 // The key-value cache: a buffer of keys and one of values for each layer, rows x heads x size x
 // headDim. Programs read it where it lies, and steps of one token write to it; what longer programs
 // give is written here. A sequence has one row, place j holding its token of position j.
-import type { Architecture, Engine, Tensor } from '@lmflow/sdk';
+import type { Engine, Tensor } from '@lmflow/sdk';
+import type { Architecture } from '@lmflow/sdk/model';
 
 /** New tokens of some rows as a program gives them: [batch, heads, length, headDim]. */
 export interface NewTokens {

@@ -1,8 +1,8 @@
 // Programs of one step: some tokens of some sequences go in, logits and the tokens' keys and values
 // come out. Compiled by shape, the least recently used are let go. The model is traced with the
 // building functions of training; attention is given the cache.
-import type { AttentionCache, Engine, Model, Program, Trace } from '@lmflow/sdk';
-import { forward } from '@lmflow/sdk';
+import type { Engine, Program } from '@lmflow/sdk';
+import { type AttentionCache, type Model, type Trace, forward } from '@lmflow/sdk/model';
 import { BYTES, Graph, gather, sizeOf, transpose, type Value } from '@lmflow/sdk/graph';
 
 /** What a step program is compiled for. */

@@ -1,6 +1,7 @@
 // Runs step programs on rows of the cache and writes the new keys and values back. It knows no
 // sequences: see session.ts and ../beam.
-import type { Engine, Model, Tensor, TensorMap } from '@lmflow/sdk';
+import type { Engine, Tensor, TensorMap } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { batchBucket, cacheBucket, lengthBucket } from './buckets.ts';
 import { KeyValueCache } from './cache.ts';
 import {

@@ -1,12 +1,7 @@
 // Chooses the tokens of one sequence: rules and penalties, then the likeliest or a draw. Draw i of
 // a sequence depends on seed, sequence and i alone.
-import {
-  logSumExp,
-  randomStream,
-  type RandomStream,
-  type TokenChooser,
-  type TokenScore,
-} from '@lmflow/sdk';
+import { randomStream, type RandomStream, type TokenChooser, type TokenScore } from '@lmflow/sdk';
+import { logSumExp } from '@lmflow/sdk/model';
 import type { Settings } from '../settings.ts';
 import { argmax, draw, minP, softmax, temperature, topK, topP } from './filters.ts';
 import { applyRules, changesNothing, historyOf } from './rules.ts';

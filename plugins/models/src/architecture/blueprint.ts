@@ -1,6 +1,7 @@
 // From a family's row and a config.json: the architecture's figures, its linears, and every tensor
 // with its shape. No weights yet.
-import { didYouMean, type Architecture, type LinearLayer } from '@lmflow/sdk';
+import { didYouMean } from '@lmflow/sdk';
+import type { Architecture, LinearLayer } from '@lmflow/sdk/model';
 import type { Shape } from '@lmflow/sdk/graph';
 import { familyUnsupported, settingUnsupported } from '../errors.ts';
 import type { ModelFamilies, ModelFamily } from '../families/family.ts';

@@ -1,6 +1,7 @@
 // Rotary embedding as config.json has it, in the style of transformers 5 (rope_parameters) or
 // before (rope_theta, rope_scaling).
-import { didYouMean, type RopeConfig } from '@lmflow/sdk';
+import { didYouMean } from '@lmflow/sdk';
+import type { RopeConfig } from '@lmflow/sdk/model';
 import { settingUnsupported } from '../errors.ts';
 import type { ConfigReader } from './config.ts';
 

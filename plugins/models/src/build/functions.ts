@@ -1,7 +1,8 @@
 // The building functions of every family: pre-norm decoder blocks over the graph. They call each
 // other only through `model.build`, so that plugins can wrap any of them. Dropout rates in
 // config.json are not applied: finetuning runs without, as is usual.
-import { didYouMean, floatWeight, type BuildingFunctions, type Trace } from '@lmflow/sdk';
+import { didYouMean } from '@lmflow/sdk';
+import { floatWeight, type BuildingFunctions, type Trace } from '@lmflow/sdk/model';
 import {
   add,
   attention,

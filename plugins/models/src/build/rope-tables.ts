@@ -1,6 +1,6 @@
 // cos and sin tables of rotary embedding for each kind of scaling, by the formulas of transformers'
 // modeling_rope_utils.py (5.18).
-import type { RopeConfig } from '@lmflow/sdk';
+import type { RopeConfig } from '@lmflow/sdk/model';
 
 /** Angle per position of each pair of dimensions, and a factor of cos and sin. */
 export interface Frequencies {

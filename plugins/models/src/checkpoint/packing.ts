@@ -2,7 +2,7 @@
 // the format `pack-quantized` of the library compressed-tensors
 // (https://github.com/vllm-project/compressed-tensors). Only read here; who computes with them:
 // plugin quantize.
-import type { LinearLayer } from '@lmflow/sdk';
+import type { LinearLayer } from '@lmflow/sdk/model';
 import { isSafetensorsDtype } from '@lmflow/sdk/formats';
 import { sameShape, type FileWeight, type PackedWeight, type Shape } from '@lmflow/sdk/graph';
 import {

@@ -3,7 +3,8 @@
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import { isLMFlowError, type Logger, type ModelRequest } from '@lmflow/sdk';
+import { isLMFlowError, type Logger } from '@lmflow/sdk';
+import type { ModelRequest } from '@lmflow/sdk/model';
 import { modelNotFound } from '../errors.ts';
 import type { ModelOptions } from '../options.ts';
 import { CachedModel, isCommit } from './cache.ts';

@@ -2,7 +2,7 @@
 // numbers of each.
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
-import { floatWeight, type Model } from '@lmflow/sdk';
+import { floatWeight, type Model } from '@lmflow/sdk/model';
 
 /** Bytes looked at in the middle of each tensor. */
 const SAMPLE = 64;

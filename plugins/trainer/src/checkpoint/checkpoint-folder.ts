@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { isLMFlowError, outputUnwritable, type Checkpoint, type Model } from '@lmflow/sdk';
+import { isLMFlowError, outputUnwritable, type Checkpoint } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { readSafetensors, writeSafetensors } from '@lmflow/sdk/formats';
 
 /**

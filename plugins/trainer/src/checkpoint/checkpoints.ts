@@ -3,7 +3,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Hooks, Model, Parameter } from '@lmflow/sdk';
+import type { Hooks } from '@lmflow/sdk';
+import type { Model, Parameter } from '@lmflow/sdk/model';
 import {
   CheckpointFolder,
   filesUnder,

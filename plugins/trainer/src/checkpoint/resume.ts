@@ -1,15 +1,8 @@
 // Going on from a checkpoint: which one, whether it fits the settings, and putting everything back.
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
-import {
-  claimedLinears,
-  type Engine,
-  type FitRequest,
-  type Hooks,
-  type Logger,
-  type Model,
-  type Parameter,
-} from '@lmflow/sdk';
+import type { Engine, FitRequest, Hooks, Logger } from '@lmflow/sdk';
+import { claimedLinears, type Model, type Parameter } from '@lmflow/sdk/model';
 import {
   inspectCheckpoint,
   listCheckpoints,

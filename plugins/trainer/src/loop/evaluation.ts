@@ -1,5 +1,6 @@
 // Mean loss over samples, without training: sums over all of them, divided once.
-import type { Hooks, Model, Objective, Samples, Step } from '@lmflow/sdk';
+import type { Hooks, Objective, Samples, Step } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { collate, type CollateOptions } from '../data/collate.ts';
 import { evaluationBatches } from '../data/sampler.ts';
 import type { Programs } from './programs.ts';

@@ -5,11 +5,11 @@ import {
   randomStream,
   type Batch,
   type Engine,
-  type Model,
   type Objective,
   type Program,
   type Tensor,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { sizeOf } from '@lmflow/sdk/graph';
 import {
   gradientOutput,

@@ -1,6 +1,7 @@
 // A model and an objective become a tensor program for one shape of batch: parameters, batch
 // tensors and dropout masks are its inputs.
-import type { Batch, Model, Objective, Trace } from '@lmflow/sdk';
+import type { Batch, Objective } from '@lmflow/sdk';
+import type { Model, Trace } from '@lmflow/sdk/model';
 import { grad, Graph, type Shape, type Value } from '@lmflow/sdk/graph';
 
 /** A dropout mask of the program, filled anew for every run. */

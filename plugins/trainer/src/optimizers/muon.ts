@@ -12,7 +12,7 @@ import {
   transpose,
   type Value,
 } from '@lmflow/sdk/graph';
-import type { Parameter } from '@lmflow/sdk';
+import type { Parameter } from '@lmflow/sdk/model';
 import { DECAY, NOT_NEGATIVE, numberOf, type Optimizer } from '../optimizer.ts';
 import { adamw } from './adam.ts';
 

@@ -1,6 +1,7 @@
 // The plan, told before the first step: what is trained, for how long, and whether it fits into
 // memory.
-import type { Batch, FitRequest, Hooks, Logger, MemoryPlan, Model, Samples } from '@lmflow/sdk';
+import type { Batch, FitRequest, Hooks, Logger, MemoryPlan, Samples } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { BYTES, sizeOf, type Graph } from '@lmflow/sdk/graph';
 import { collate, type CollateOptions } from '../data/collate.ts';
 import { activationBytes, availableBytes, formatBytes } from '../loop/memory.ts';

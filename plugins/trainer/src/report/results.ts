@@ -7,8 +7,8 @@ import {
   type FitRequest,
   type Hooks,
   type Logger,
-  type Model,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { modelCard, type CardRequest } from './model-card.ts';
 import { lossChart } from './loss-chart.ts';
 import { listCheckpoints, STATE_FILE } from '../checkpoint/checkpoints.ts';

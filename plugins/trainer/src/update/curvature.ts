@@ -1,6 +1,7 @@
 // Runs an optimizer's estimate of the curvature over all parameters, in chunks as the update is.
 // What the estimate is, is in optimizers/.
-import type { Engine, Parameter } from '@lmflow/sdk';
+import type { Engine } from '@lmflow/sdk';
+import type { Parameter } from '@lmflow/sdk/model';
 import { Graph } from '@lmflow/sdk/graph';
 import { Chunks, numbersOf } from './chunks.ts';
 import { nextOf } from './elementwise.ts';

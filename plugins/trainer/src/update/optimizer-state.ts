@@ -1,6 +1,6 @@
 // What an optimizer keeps of one parameter: tensors, some in 8 bits, and numbers; made, counted,
 // saved and restored.
-import type { Parameter } from '@lmflow/sdk';
+import type { Parameter } from '@lmflow/sdk/model';
 import { sizeOf, type Shape } from '@lmflow/sdk/graph';
 import { BLOCK, EightBitTensor } from './eight-bit-state.ts';
 import type { Optimizer, OptimizerArguments } from '../optimizer.ts';

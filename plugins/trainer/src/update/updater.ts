@@ -1,5 +1,6 @@
 // Runs an optimizer over all parameters and keeps its state. What the update is, is in optimizers/.
-import type { Engine, Parameter, Program, Tensor } from '@lmflow/sdk';
+import type { Engine, Program, Tensor } from '@lmflow/sdk';
+import type { Parameter } from '@lmflow/sdk/model';
 import { Graph, type Shape } from '@lmflow/sdk/graph';
 import { Chunks, numbersOf, type Numbers } from './chunks.ts';
 import { isElementwise, nextOf } from './elementwise.ts';

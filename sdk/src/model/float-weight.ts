@@ -1,6 +1,6 @@
 // Weights that a program can be built with, out of those that a checkpoint has.
-import { LMFlowError } from './errors.ts';
-import type { WeightSource } from './graph/index.ts';
+import { LMFlowError } from '../errors.ts';
+import type { WeightSource } from '../graph/index.ts';
 import type { Model } from './model.ts';
 
 /**

@@ -1,6 +1,6 @@
 // Which linears a plugin computes in a way of its own: chosen by pattern, and claimed, so that two
 // plugins do not take the same one.
-import { LMFlowError } from './errors.ts';
+import { LMFlowError } from '../errors.ts';
 import type { LinearLayer, Model } from './model.ts';
 
 /**

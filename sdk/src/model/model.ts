@@ -1,7 +1,7 @@
 // A model: configuration, weights (references), tokenizer, and named building functions over the
 // graph, which plugins wrap.
-import type { Graph, ModelWeight, Shape, Value } from './graph/index.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import type { Graph, ModelWeight, Shape, Value } from '../graph/index.ts';
+import type { Tokenizer } from '../tokenizer.ts';
 
 export type ModelRole = 'policy' | 'reference' | 'reward' | 'draft';
 

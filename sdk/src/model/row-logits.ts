@@ -1,8 +1,8 @@
 // Logits of whole rows of tokens, computed by an engine: to compare models, and for perplexities.
 // Decoding, with a cache: plugin generate.
-import type { Engine, Program, Tensor } from './engine.ts';
+import type { Engine, Program, Tensor } from '../engine.ts';
 import { forward } from './forward.ts';
-import { Graph, type Value } from './graph/index.ts';
+import { Graph, type Value } from '../graph/index.ts';
 import type { Model, Trace } from './model.ts';
 
 /** Runs a model on rows, one at a time. A program is kept until a row of another length comes. */
