@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { codesOf, errorsDocument, errorsFile } from './errors-doc.ts';
 
-const command = 'node --conditions=lmflow-source --import tsx kernel/test/errors-doc.ts';
+const command = 'npm run docs';
 
 test('docs/errors.md has the codes and exit codes of the sources', () => {
   const documented = readFileSync(errorsFile, 'utf8');

@@ -1,7 +1,6 @@
 // docs/errors.md, made from the sources: every quoted LMFLOW_* code with the TSDoc of the builder
-// it stands in. Run it to write the file: node --conditions=lmflow-source --import tsx
-// kernel/test/errors-doc.ts
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+// it stands in. `npm run docs` writes it.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { exitCodeOfCode } from '../src/exitcodes.ts';
@@ -115,7 +114,7 @@ export function errorsDocument(): string {
 // above: tables, below: what people read first
 const introduction = `# Errors
 
-<!-- Generated: node --conditions=lmflow-source --import tsx kernel/test/errors-doc.ts. A test compares it with the sources. -->
+<!-- Written by npm run docs; a test compares it with the sources. -->
 
 What can be expected to go wrong is an \`LMFlowError\` with a stable \`code\`, a \`message\` (what happened, where, to which value) and mostly a
 \`hint\` (how to mend it). Where it came out of a hook it also has \`plugin\` and \`hook\`; what caused it is its \`cause\`. The command prints
@@ -141,5 +140,3 @@ and ends with code 1.
 
 A command may return a number of its own instead.
 `;
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(errorsFile, errorsDocument());

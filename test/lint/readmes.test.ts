@@ -1,10 +1,29 @@
-// The README of every plugin has every key and every other spelling that the plugin takes.
+// The documents: tables of options in the READMEs are those of the sources, every key and other
+// spelling that a plugin takes stands there, and links lead somewhere.
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Plugin } from '@lmflow/sdk';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { brokenLinks, markdownFiles } from '../docs/markdown.ts';
+import { withOptions } from '../docs/options-table.ts';
+import { documentedPackages, readmeOf } from '../docs/packages.ts';
 
 const plugins = new URL('../../plugins/', import.meta.url);
+
+for (const entry of await documentedPackages()) {
+  test(`${entry.folder}: the README's options are those of the sources`, () => {
+    const readme = readmeOf(entry);
+    const written = withOptions(readme, entry.tables);
+    assert.ok(
+      written !== undefined || entry.tables === '',
+      'README.md lacks the markers for its options: see test/docs/options-table.ts',
+    );
+    assert.ok(
+      written === undefined || written === readme,
+      'README.md has other options than the sources: run npm run docs',
+    );
+  });
+}
 
 for (const name of readdirSync(plugins)) {
   test(`${name}: keys and aliases stand in its README`, async () => {
@@ -23,6 +42,10 @@ for (const name of readdirSync(plugins)) {
       [],
     );
   });
+}
+
+for (const file of markdownFiles()) {
+  test(`${file}: its links lead somewhere`, () => assert.equal(brokenLinks(file), []));
 }
 
 test.run();
