@@ -1,6 +1,6 @@
 // A dataset before tokenization: a stream of records in one of a few kinds. Readers and detection
 // are the datasets plugin's.
-import type { ChatMessage } from './tokenizer.ts';
+import type { ChatMessage } from './chat.ts';
 
 /** Where a record came from, for messages. */
 export interface RecordOrigin {

@@ -1,7 +1,7 @@
 // Decoding, as the hook onGenerate sees it. Strategies answer the hook with a session; plain
 // decoding answers last.
+import type { ChatMessage } from './chat.ts';
 import type { Model } from './model/model.ts';
-import type { ChatMessage } from './tokenizer.ts';
 
 /**
  * Asks for a session that decodes a model; one session serves all of a model's sequences, also

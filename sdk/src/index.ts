@@ -1,5 +1,6 @@
 // @lmflow/sdk: the contract between kernel and plugins. Models are in @lmflow/sdk/model, tensor
 // programs in @lmflow/sdk/graph, file formats in @lmflow/sdk/formats.
+export * from './chat.ts';
 export * from './command.ts';
 export * from './config.ts';
 export * from './dataset.ts';

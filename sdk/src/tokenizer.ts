@@ -1,12 +1,6 @@
 // What the rest needs of a tokenizer: encode, decode, special tokens, chat template. The models
 // plugin makes it from tokenizer.json.
-
-export interface ChatMessage {
-  /** system, user, assistant, tool. */
-  readonly role: string;
-  readonly content: string;
-  readonly [key: string]: unknown;
-}
+import type { ChatMessage } from './chat.ts';
 
 export interface Encoding {
   readonly ids: Int32Array;

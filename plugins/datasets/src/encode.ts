@@ -1,14 +1,15 @@
 // A record -> the text to tokenize and what of it is trained; and its encoding -> token ids with a
 // mask.
 import {
-  isLMFlowError,
-  type ChatMessage,
-  type DatasetRecord,
-  type Encoding,
-  type Tokenizer,
-} from '@lmflow/sdk';
+  SpanError,
+  SpanFinder,
+  SpecialTokens,
+  callsAsText,
+  type RenderedConversation,
+  type Span,
+} from '@lmflow/plugin-chat-templates';
+import { isLMFlowError, type DatasetRecord, type Encoding, type Tokenizer } from '@lmflow/sdk';
 import * as errors from './errors.ts';
-import { SpanError, SpanFinder, isSpecial, type Rendered, type Span } from './spans.ts';
 
 /** What is to be encoded for one record. */
 export interface Plan {
@@ -36,11 +37,13 @@ export class Encoder {
   /** Answers that got EOS because the template ends them with no special token. */
   addedEos = 0;
   private readonly tokenizer: Tokenizer;
+  private readonly specials: SpecialTokens;
   private readonly trainOnPrompt: boolean;
   private finder: SpanFinder | undefined;
 
   constructor(tokenizer: Tokenizer, trainOnPrompt: boolean) {
     this.tokenizer = tokenizer;
+    this.specials = new SpecialTokens(tokenizer);
     this.trainOnPrompt = trainOnPrompt;
   }
 
@@ -71,7 +74,7 @@ export class Encoder {
       case 'conversation':
         return {
           record,
-          ...this.render(record.messages, record.tools, record),
+          ...this.render(record),
           addSpecialTokens: false,
           eos: 'unless-ended',
         };
@@ -113,41 +116,19 @@ export class Encoder {
     return result;
   }
 
-  private render(
-    messages: readonly ChatMessage[],
-    tools: readonly unknown[] | undefined,
-    record: DatasetRecord,
-  ): Rendered {
-    const name = this.tokenizer.chatTemplateOrigin ?? 'tokenizer';
-    const last = messages.findLastIndex((message) => message.role === 'assistant');
-    const used = this.withCalls(messages.slice(0, last + 1));
-    if (used.length === 0) return { text: '', spans: [] };
-    this.finder ??= new SpanFinder(this.tokenizer);
+  private render(record: DatasetRecord & { kind: 'conversation' }): RenderedConversation {
+    const { chatTemplate, chatTemplateOrigin: template = 'tokenizer' } = this.tokenizer;
+    const last = record.messages.findLastIndex((message) => message.role === 'assistant');
+    const messages = callsAsText(record.messages.slice(0, last + 1), chatTemplate);
+    if (messages.length === 0) return { text: '', spans: [] };
+    this.finder ??= new SpanFinder(this.tokenizer, this.specials);
     try {
-      return this.finder.find(used, tools);
+      return this.finder.find({ messages, tools: record.tools });
     } catch (cause) {
       if (isLMFlowError(cause) && cause.code === 'LMFLOW_TEMPLATE_INVALID') throw cause;
-      if (cause instanceof SpanError) throw errors.spans(record.origin, name, cause.index);
-      throw errors.template(record.origin, name, cause);
+      if (cause instanceof SpanError) throw errors.spans(record.origin, template, cause.index);
+      throw errors.template(record.origin, template, cause);
     }
-  }
-
-  /**
-   * A template that knows no tool calls gets them as the answer's text: what is not printed would
-   * not be learned.
-   */
-  private withCalls(messages: readonly ChatMessage[]): readonly ChatMessage[] {
-    if (this.tokenizer.chatTemplate?.includes('tool_calls')) return messages;
-    return messages.map((message) => {
-      const calls = message['tool_calls'];
-      if (!Array.isArray(calls) || message.content !== '') return message;
-      return {
-        ...message,
-        content: calls
-          .map((entry: { function?: unknown }) => JSON.stringify(entry.function ?? entry))
-          .join('\n'),
-      };
-    });
   }
 
   private startsWithBos(text: string): boolean {
@@ -160,9 +141,7 @@ export class Encoder {
     const end = plan.spans.at(-1)?.[1];
     if (end === undefined || plan.text.slice(end).trim() !== '') return false;
     const token = trained.lastIndexOf(1);
-    return (
-      token >= 0 && offsets[2 * token + 1]! >= end - 1 && !isSpecial(this.tokenizer, ids[token]!)
-    );
+    return token >= 0 && offsets[2 * token + 1]! >= end - 1 && !this.specials.has(ids[token]!);
   }
 
   /**
@@ -180,7 +159,7 @@ export class Encoder {
       ) {
         last--;
       }
-      if (last < 0 || trained[last] !== 1 || !isSpecial(this.tokenizer, ids[last]!)) continue;
+      if (last < 0 || trained[last] !== 1 || !this.specials.has(ids[last]!)) continue;
       trained.fill(0, last + 1, token + 1);
       this.turnEnds.add(plan.text.slice(offsets[2 * last], offsets[2 * last + 1]));
     }

@@ -200,20 +200,6 @@ export const preference = (name: string): LMFlowError =>
     `${name} holds preference pairs (chosen and rejected answers), which finetuning cannot learn from. Use it with a preference method (DPO, reward modelling), or give a dataset with one answer per record.`,
   );
 
-/** `chatTemplate` is neither a name nor a file. */
-export const templateUnknown = (name: string, known: readonly string[]): LMFlowError =>
-  new LMFlowError(
-    'LMFLOW_DATASET_TEMPLATE_UNKNOWN',
-    `chatTemplate '${name}' is neither a named template nor a file.${suggestion(name, known)} Named templates: ${quoted(known)}; or give the path of a .jinja file.`,
-  );
-
-/** `chatTemplate` insists on the tokenizer's own template, and there is none. */
-export const templateMissing = (): LMFlowError =>
-  new LMFlowError(
-    'LMFLOW_DATASET_TEMPLATE_MISSING',
-    "chatTemplate is 'tokenizer', but the tokenizer has no chat template. Name one, for example 'chatml', or leave chatTemplate out.",
-  );
-
 /** The chat template refuses a conversation. */
 export const template = (origin: RecordOrigin, name: string, cause: unknown): LMFlowError =>
   new LMFlowError(

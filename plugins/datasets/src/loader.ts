@@ -1,6 +1,7 @@
 // The service behind SAMPLES: settings -> records -> hooks -> template -> tokens (cached) ->
 // packing -> hooks, told on the way.
 import { createHash } from 'node:crypto';
+import type { TemplateChoice } from '@lmflow/plugin-chat-templates';
 import type {
   Config,
   Dataset,
@@ -18,7 +19,6 @@ import type { DatasetOptions } from './options.ts';
 import { PackedSamples } from './pack.ts';
 import { marked, rows } from './report.ts';
 import type { StoredSamples } from './store.ts';
-import { settleTemplate } from './template.ts';
 import { tokenize, type TokenizeOptions } from './tokenize.ts';
 
 type LoadRequest = Parameters<SampleLoader['load']>[0];
@@ -26,6 +26,7 @@ type LoadRequest = Parameters<SampleLoader['load']>[0];
 /** What the loader needs of its surroundings. */
 export interface LoaderContext {
   readonly options: DatasetOptions;
+  readonly templates: TemplateChoice;
   readonly config: Config;
   readonly hooks: Pick<Hooks, 'onDataset' | 'onSamples'>;
   readonly log: Logger;
@@ -64,7 +65,9 @@ export class DatasetLoader implements SampleLoader {
         'groupTexts is without effect: it joins plain texts, and there are none. To fill sequences with several samples: packing',
       );
     }
-    settleTemplate(request.tokenizer, options.chatTemplate, kinds, log);
+    this.context.templates.forTraining(request.tokenizer, {
+      conversations: kinds.has('conversation'),
+    });
 
     const trained = await this.samples(train, opened.train, 'train', blockSize, request);
     const held =

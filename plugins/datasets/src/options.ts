@@ -83,12 +83,6 @@ export const optionsSchema = z.object({
     .describe(
       'Samples longer than blockSize: cut their end, cut their beginning, or leave them out',
     ),
-  chatTemplate: z
-    .string()
-    .optional()
-    .describe(
-      "Chat template, of training and of chats: a name (chatml, llama3, alpaca, ...), a .jinja file, its source, or 'tokenizer' to insist on the tokenizer's own",
-    ),
   datasetFormat: z
     .string()
     .optional()
@@ -166,7 +160,6 @@ declare module '@lmflow/sdk' {
     groupTexts?: boolean;
     trainOnPrompt?: boolean;
     truncation?: Input['truncation'];
-    chatTemplate?: string;
     datasetFormat?: string;
     datasetTextField?: string;
     datasetColumns?: Input['datasetColumns'];

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { TemplateChoice, namedTemplates } from '@lmflow/plugin-chat-templates';
 import { loadTokenizer } from '@lmflow/plugin-models';
 import {
   isLMFlowError,
@@ -162,27 +163,39 @@ export interface LoadOptions {
 }
 
 /**
- * Runs the loader as the kernel would: options parsed, hooks passed through. The cache is a folder
- * of the test unless named.
+ * A loader as the kernel makes it: options parsed, hooks passed through. The cache is a folder of
+ * the test unless named.
  */
-export async function load(
+export function loaderOf(
   config: Record<string, unknown>,
-  { tokenizer, maxPositions = 512, onDataset, onSamples, log = keepingLog() }: LoadOptions = {},
-): ReturnType<DatasetLoader['load']> {
-  const { dataset, seed = 42, ...rest } = config;
-  const options = optionsSchema.parse({ datasetCacheDir: folder(), ...rest });
+  { onDataset, onSamples, log = keepingLog() }: Omit<LoadOptions, 'tokenizer'> = {},
+): DatasetLoader {
+  const { dataset, seed = 42, chatTemplate, ...rest } = config;
   const hook = <T>(change?: (value: T, request: DatasetRequest) => T): never =>
     ({
       promise: (value: T, request: DatasetRequest) =>
         Promise.resolve(change ? change(value, request) : value),
     }) as never;
-  const loader = new DatasetLoader({
-    options,
+  return new DatasetLoader({
+    options: optionsSchema.parse({ datasetCacheDir: folder(), ...rest }),
+    templates: new TemplateChoice({
+      wanted: chatTemplate as string | undefined,
+      templates: namedTemplates,
+      log,
+    }),
     config: { dataset, seed } as never,
     hooks: { onDataset: hook(onDataset), onSamples: hook(onSamples) },
     log,
     version: '0',
   });
+}
+
+/** Loads samples with such a loader. */
+export async function load(
+  config: Record<string, unknown>,
+  { tokenizer, maxPositions = 512, ...options }: LoadOptions = {},
+): ReturnType<DatasetLoader['load']> {
+  const loader = loaderOf(config, options);
   return loader.load({ tokenizer: tokenizer ?? (await tinyTokenizer()), maxPositions });
 }
 

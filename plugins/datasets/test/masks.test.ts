@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ChatMessage } from '@lmflow/sdk';
-import { templates } from '../src/templates.ts';
+import { namedTemplates } from '@lmflow/plugin-chat-templates';
 import {
   all,
   failure,
@@ -15,6 +15,7 @@ import {
   type TinyTokenizer,
 } from './kit.ts';
 
+const templates = Object.fromEntries(namedTemplates.map((template) => [template.name, template]));
 const turn = (...contents: readonly string[]): ChatMessage[] =>
   contents.map((content, index) => ({ role: index % 2 === 0 ? 'user' : 'assistant', content }));
 const two = turn('hi', 'yes', 'more', 'no');

@@ -1,6 +1,7 @@
 // The plugin in a kernel: its keys, its service, and that every key is described.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import chatTemplates from '@lmflow/plugin-chat-templates';
 import { SAMPLES, definePlugin } from '@lmflow/sdk';
 import { createTestKernel } from 'lmflow/testing';
 import datasets, { DATASETS, datasetOptions } from '../src/index.ts';
@@ -29,7 +30,7 @@ test('a kernel with the plugin loads samples, keys under aliases and taps includ
       }),
   });
   const { kernel, log } = await createTestKernel({
-    plugins: [datasets(), tapping()],
+    plugins: [chatTemplates(), datasets(), tapping()],
     config: { dataset: data, maxLength: 40, datasetCacheDir: folder() },
   });
   const { train } = await kernel

@@ -22,6 +22,7 @@ import {
   hasShared,
   keepingLog,
   load,
+  loaderOf,
   masked,
   removeFolders,
   shared,
@@ -446,16 +447,7 @@ test('without a place for the cache the run goes on and warns', async () => {
 test('the loader stops at a signal and leaves nothing in the cache', async () => {
   const datasetCacheDir = folder();
   const signal = AbortSignal.abort(new Error('stopped'));
-  const { DatasetLoader } = await import('../src/loader.ts');
-  const { optionsSchema } = await import('../src/options.ts');
-  const pass = { promise: (value: unknown) => Promise.resolve(value) } as never;
-  const loader = new DatasetLoader({
-    options: optionsSchema.parse({ datasetCacheDir }),
-    config: { dataset: pairs(10), seed: 1 },
-    hooks: { onDataset: pass, onSamples: pass },
-    log: keepingLog(),
-    version: '0',
-  });
+  const loader = loaderOf({ dataset: pairs(10), datasetCacheDir });
   try {
     await loader.load({ tokenizer: await answers(), maxPositions: 64, signal });
     assert.unreachable();

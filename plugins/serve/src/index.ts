@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { toolCallFormats } from '@lmflow/plugin-chat-templates';
 import { GENERATOR, MODELS, definePlugin, type CommandInvocation } from '@lmflow/sdk';
 import { modelMissing, nameTaken } from './errors.ts';
 import { startServer } from './running-server.ts';
@@ -17,6 +18,7 @@ const serve = definePlugin({
   name,
   version,
   sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-chat-templates'],
   options: { section: 'serve', schema: serveOptions },
   apply(context) {
     const { resolve, log } = context;
@@ -54,6 +56,7 @@ const serve = definePlugin({
         const server = await startServer({
           generator,
           models: new Map([[id, model], ...(model.adapters ?? [])]),
+          toolCallFormats,
           options,
           log,
           version,

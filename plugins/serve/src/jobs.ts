@@ -1,19 +1,23 @@
 // Runs the jobs of the HTTP thread on the main thread, where model and engine are.
+import { toolCallFormat } from '@lmflow/plugin-chat-templates';
 import {
   isLMFlowError,
   messageOf,
   type GenerationOptions,
   type Logger,
   type TextGenerator,
+  type ToolCallFormat,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import type { Job, JobEvent } from './thread-messages.ts';
+import type { Job, JobEvent, PieceEvent } from './thread-messages.ts';
 import type { ServeOptions } from './options.ts';
 import { scored } from './token-scores.ts';
+import { ToolCallSplitter } from './tool-calls.ts';
 
 export interface JobRunner {
   readonly generator: TextGenerator;
   readonly models: ReadonlyMap<string, Model>;
+  readonly toolCallFormats: Iterable<ToolCallFormat>;
   readonly options: Pick<ServeOptions, 'maxPromptTokens' | 'maxTokens'>;
   /**
    * The section `generate` of the configuration: its settings are defaults of the generator, which
@@ -39,6 +43,7 @@ export async function runJob(
     if ('kind' in limited) return tell(limited);
     const options = { ...defaults(model, runner.section), ...limited };
     tell({ kind: 'started', promptTokens: prompt.length });
+    const splitter = splitterOf(runner, model, job);
     const last = new Map<number, number>();
     for await (const { index, text, tokens, finishReason } of generator.streamInference({
       model,
@@ -51,14 +56,15 @@ export async function runJob(
           ? undefined
           : scored(model.tokenizer, tokens, last.get(index) ?? prompt.at(-1));
       if (tokens.length > 0) last.set(index, tokens.at(-1)!.id);
-      tell({
+      const piece: PieceEvent = {
         kind: 'piece',
         index,
         text,
         tokens: tokens.length,
         ...(scores ? { scores } : {}),
         ...(finishReason ? { finishReason } : {}),
-      });
+      };
+      tell(splitter ? splitter.split(piece) : piece);
       // lets messages (an abort) in, however the generator waits
       await new Promise((resolve) => {
         setImmediate(resolve);
@@ -77,6 +83,16 @@ export async function runJob(
         : 'the generation failed',
     });
   }
+}
+
+/** Takes the calls out of answers, where the model was given tools. */
+function splitterOf(
+  { toolCallFormats }: JobRunner,
+  model: Model,
+  { tools }: Job,
+): ToolCallSplitter | undefined {
+  const format = tools && toolCallFormat(toolCallFormats, model.tokenizer.chatTemplate);
+  return format && new ToolCallSplitter(format, tools);
 }
 
 /** Most tokens of prompt and answer together, as the generator has it. */

@@ -4,18 +4,20 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { messageOf, type Logger, type TextGenerator } from '@lmflow/sdk';
+import { toolCallFormat } from '@lmflow/plugin-chat-templates';
+import { messageOf, type Logger, type TextGenerator, type ToolCallFormat } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { cannotListen, threadEnded } from './errors.ts';
 import { contextLength, runJob, type JobRunner } from './jobs.ts';
 import type { ModelInfo, ThreadSettings, ToMain, ToThread } from './thread-messages.ts';
 import type { ServeOptions } from './options.ts';
-import { toolFormat } from './toolformat.ts';
 
 export interface ServerRequest {
   readonly generator: TextGenerator;
   /** Name that clients use -> model. */
   readonly models: ReadonlyMap<string, Model>;
+  /** The ways of writing tool calls that are known. */
+  readonly toolCallFormats: Iterable<ToolCallFormat>;
   readonly options: ServeOptions;
   readonly log: Logger;
   readonly version: string;
@@ -33,21 +35,14 @@ export interface RunningServer {
 }
 
 /** Starts serving; resolves once it listens. Throws LMFLOW_SERVE_LISTEN. */
-export async function startServer({
-  generator,
-  models,
-  options,
-  log,
-  version,
-  section = {},
-}: ServerRequest): Promise<RunningServer> {
-  const settings: ThreadSettings = {
+export async function startServer(request: ServerRequest): Promise<RunningServer> {
+  const { models, options, log, version } = request;
+  const worker = startThread({
     options,
     version,
-    models: [...models].map(([id, model]) => describe(id, model, models, section)),
-  };
-  const worker = startThread(settings);
-  const runner: JobRunner = { generator, models, options, log, section };
+    models: [...models].map(([id, model]) => describe(id, model, request)),
+  });
+  const runner: JobRunner = { ...request, section: request.section ?? {} };
   const running = new Map<number, AbortController>();
   const say = (message: ToThread): void => {
     worker.postMessage(message);
@@ -114,16 +109,20 @@ export async function startServer({
 function describe(
   id: string,
   model: Model,
-  models: ReadonlyMap<string, Model>,
-  section: Readonly<Record<string, unknown>>,
+  { models, section = {}, toolCallFormats }: ServerRequest,
 ): ModelInfo {
   const parent = [...models].find(([, other]) => other === model.base)?.[0];
-  const format = toolFormat(model.tokenizer.chatTemplate);
+  const readable = toolCallFormat(toolCallFormats, model.tokenizer.chatTemplate) !== undefined;
+  const known = [...toolCallFormats].map(({ description }) => description).join(', ');
   return {
     id,
     created: Math.floor(Date.now() / 1000),
     contextLength: contextLength(model, section),
-    ...(format ? { toolFormat: format } : {}),
+    ...(readable
+      ? {}
+      : {
+          toolsRefused: `the chat template of ${id} has no tool calls, or writes them in a way that is not known here (known: ${known})`,
+        }),
     ...(parent === undefined ? {} : { parent }),
   };
 }

@@ -1,8 +1,7 @@
 // What the main thread (which computes) and the HTTP thread (which listens) say to each other.
 // Everything here can be cloned.
-import type { ChatMessage, GenerationOptions } from '@lmflow/sdk';
+import type { ChatMessage, GenerationOptions, ToolCall } from '@lmflow/sdk';
 import type { ServeOptions } from './options.ts';
-import type { ToolFormat } from './toolformat.ts';
 
 /** What the HTTP thread knows of a model. */
 export interface ModelInfo {
@@ -12,8 +11,8 @@ export interface ModelInfo {
   readonly contextLength: number;
   /** Of an adapter: the model it belongs to. */
   readonly parent?: string;
-  /** How the chat template writes tool calls, where it does in a way that can be read back. */
-  readonly toolFormat?: ToolFormat;
+  /** Why `tools` are refused; absent where the chat template writes calls that can be read back. */
+  readonly toolsRefused?: string;
 }
 
 /** Given to the HTTP thread when it starts. */
@@ -23,11 +22,17 @@ export interface ThreadSettings {
   readonly version: string;
 }
 
+/** A function that a model may call, as OpenAI's API describes it. */
+export interface FunctionTool {
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly [key: string]: unknown };
+}
+
 /** One prompt to be continued. */
 export interface Job {
   readonly model: string;
   readonly prompt: string | readonly number[] | readonly ChatMessage[];
-  readonly tools?: readonly unknown[];
+  readonly tools?: readonly FunctionTool[];
   /** Without maxNewTokens: what the context has left. */
   readonly options: GenerationOptions;
 }
@@ -42,11 +47,13 @@ export interface ScoredToken {
 export interface PieceEvent {
   readonly kind: 'piece';
   readonly index: number;
+  /** Without the tool calls in it. */
   readonly text: string;
+  readonly calls?: readonly ToolCall[];
   readonly tokens: number;
   /** Only where log-probabilities were asked for. */
   readonly scores?: readonly ScoredToken[];
-  readonly finishReason?: 'stop' | 'length' | 'abort';
+  readonly finishReason?: 'stop' | 'length' | 'abort' | 'tool_calls';
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   type Tokenizer,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
+import { toolCallFormats } from '@lmflow/plugin-chat-templates';
 import { captureLog, type CapturedLog } from 'lmflow/testing';
 import {
   serveOptions,
@@ -152,6 +153,7 @@ export async function withServer(
   const server = await startServer({
     generator,
     models,
+    toolCallFormats,
     log,
     version: '0.0.0',
     options: { ...serveOptions.parse({}), port: 0, shutdownTimeout: 2, ...options },

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
+import chatTemplates from '@lmflow/plugin-chat-templates';
 import { GENERATOR, MODELS, definePlugin } from '@lmflow/sdk';
 import serve from '@lmflow/plugin-serve';
 import { FakeGenerator, fakeModel, withServer } from './fake.ts';
@@ -179,7 +180,7 @@ const fakes = definePlugin({
 
 test('lmflow serve: serves until it is interrupted, says where', async () => {
   const { kernel, log } = await createTestKernel({
-    plugins: [fakes, serve],
+    plugins: [chatTemplates, fakes, serve],
     flags: ['--serve-port', '0', '--model', 'out/tiny/'],
   });
   const controller = new AbortController();
@@ -197,7 +198,7 @@ test('lmflow serve: serves until it is interrupted, says where', async () => {
   assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/);
   assert.is(await streamed(url, { model: 'tiny', prompt: 'abc' }), 'cba');
   const second = await createTestKernel({
-    plugins: [fakes, serve],
+    plugins: [chatTemplates, fakes, serve],
     flags: ['--serve-port', new URL(url).port, '--model', 'x'],
   });
   const error = await second.kernel.run('serve').then(

@@ -1,6 +1,7 @@
 // Everything that training all weights needs: continuous pretraining and instruction tuning.
 import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
+import chatTemplates from '@lmflow/plugin-chat-templates';
 import models from '@lmflow/plugin-models';
 import flashAttention from '@lmflow/plugin-flash-attention';
 import datasets from '@lmflow/plugin-datasets';
@@ -10,6 +11,15 @@ import finetune from '@lmflow/plugin-finetune';
 
 export default definePreset({
   name: '@lmflow/preset-finetune',
-  plugins: [engineOnnx, models, flashAttention, datasets, trainer, gradientCheckpointing, finetune],
+  plugins: [
+    engineOnnx,
+    chatTemplates,
+    models,
+    flashAttention,
+    datasets,
+    trainer,
+    gradientCheckpointing,
+    finetune,
+  ],
   config: { learningRate: 2e-5, lrSchedulerType: 'cosine', warmupSteps: 0.03 },
 });

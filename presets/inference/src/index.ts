@@ -2,6 +2,7 @@
 import { definePreset } from '@lmflow/sdk';
 import datasets from '@lmflow/plugin-datasets';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
+import chatTemplates from '@lmflow/plugin-chat-templates';
 import models from '@lmflow/plugin-models';
 import lora from '@lmflow/plugin-lora';
 import quantize from '@lmflow/plugin-quantize';
@@ -11,5 +12,15 @@ import exportModel from '@lmflow/plugin-export';
 
 export default definePreset({
   name: '@lmflow/preset-inference',
-  plugins: [engineOnnx, models, datasets, quantize, lora, generate, serve, exportModel],
+  plugins: [
+    engineOnnx,
+    chatTemplates,
+    models,
+    datasets,
+    quantize,
+    lora,
+    generate,
+    serve,
+    exportModel,
+  ],
 });

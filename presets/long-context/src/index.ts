@@ -2,6 +2,7 @@
 // packing. Beside preset lora it trains adapters, alone all weights.
 import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
+import chatTemplates from '@lmflow/plugin-chat-templates';
 import models from '@lmflow/plugin-models';
 import datasets from '@lmflow/plugin-datasets';
 import trainer from '@lmflow/plugin-trainer';
@@ -14,6 +15,7 @@ export default definePreset({
   name: '@lmflow/preset-long-context',
   plugins: [
     engineOnnx,
+    chatTemplates,
     models,
     datasets,
     trainer,

@@ -1,6 +1,7 @@
 // Everything that finetuning with LoRA adapters needs.
 import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
+import chatTemplates from '@lmflow/plugin-chat-templates';
 import models from '@lmflow/plugin-models';
 import flashAttention from '@lmflow/plugin-flash-attention';
 import datasets from '@lmflow/plugin-datasets';
@@ -13,6 +14,7 @@ export default definePreset({
   name: '@lmflow/preset-lora',
   plugins: [
     engineOnnx,
+    chatTemplates,
     models,
     flashAttention,
     datasets,

@@ -1,6 +1,7 @@
 // LoRA adapters on a base whose linears are kept in 4 bits.
 import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
+import chatTemplates from '@lmflow/plugin-chat-templates';
 import models from '@lmflow/plugin-models';
 import flashAttention from '@lmflow/plugin-flash-attention';
 import datasets from '@lmflow/plugin-datasets';
@@ -14,6 +15,7 @@ export default definePreset({
   name: '@lmflow/preset-qlora',
   plugins: [
     engineOnnx,
+    chatTemplates,
     models,
     flashAttention,
     datasets,

@@ -1,6 +1,7 @@
 // `lmflow chat`: a conversation in the terminal.
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { templateName } from '@lmflow/plugin-chat-templates';
 import {
   GENERATOR,
   MODELS,
@@ -19,7 +20,6 @@ import { adapted } from '../adapted.ts';
 import { modelMissing } from '../errors.ts';
 import { aliases, forTraining, generationOptions, unsupported } from '../options.ts';
 import { Conversation } from './conversation.ts';
-import { templateName } from '../template.ts';
 
 const flags = generationOptions
   .omit({
@@ -81,7 +81,7 @@ export function chatCommand(
       const generator = context.resolve(GENERATOR);
       checkTemplate(generator, { model, ...(adapter === undefined ? {} : { adapter }) });
       context.log.info(
-        `${model.source}, chat template: ${templateName(adapted(model, adapter))}\n${HELP}`,
+        `${model.source}, chat template: ${templateName(adapted(model, adapter).tokenizer)}\n${HELP}`,
       );
       await runChat({
         model,

@@ -1,5 +1,6 @@
 // `lmflow generate`: prompts in, text or lines of JSON out.
 import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { templateName } from '@lmflow/plugin-chat-templates';
 import {
   GENERATOR,
   MODELS,
@@ -17,7 +18,6 @@ import { adapted } from '../adapted.ts';
 import { modelMissing, optionInvalid } from '../errors.ts';
 import { aliases, forTraining, generationOptions, unsupported } from '../options.ts';
 import { collectPrompts, type Prompt } from './prompts.ts';
-import { templateName } from '../template.ts';
 
 declare module '@lmflow/sdk' {
   interface CommandResults {
@@ -111,7 +111,7 @@ export function generateCommand(context: PluginContext): CommandSpec {
         .resolve(MODELS)
         .load({ role: 'policy', purpose: 'inference', source: config.model, signal });
       if (chat || prompts.some((prompt) => typeof prompt !== 'string')) {
-        context.log.debug(`chat template: ${templateName(adapted(model, adapter))}`);
+        context.log.debug(`chat template: ${templateName(adapted(model, adapter).tokenizer)}`);
       }
       const requests = prompts.map((prompt): TextRequest => ({
         model,

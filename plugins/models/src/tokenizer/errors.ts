@@ -1,5 +1,5 @@
-// The errors of tokenizers and chat templates, one builder each.
-import { LMFlowError, messageOf } from '@lmflow/sdk';
+// The errors of tokenizers, one builder each.
+import { LMFlowError } from '@lmflow/sdk';
 
 /** The folder has no tokenizer.json. */
 export function tokenizerMissing(folder: string, found: readonly string[]): LMFlowError {
@@ -42,27 +42,5 @@ export function templateMissing(named: readonly string[]): LMFlowError {
     {
       hint: 'Give one: --chat-template (chatTemplate), a name such as chatml or a .jinja file. Models and adapters trained with lmflow bring theirs as chat_template.jinja.',
     },
-  );
-}
-
-/** The template is not valid Jinja. */
-export function templateInvalid(origin: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
-    'LMFLOW_TEMPLATE_INVALID',
-    `the chat template (${origin}) cannot be parsed: ${messageOf(cause)}`,
-    { cause },
-  );
-}
-
-/** The template refused these messages (raise_exception), or failed on them. */
-export function templateFailed(
-  origin: string,
-  roles: readonly string[],
-  cause: unknown,
-): LMFlowError {
-  return new LMFlowError(
-    'LMFLOW_TEMPLATE_FAILED',
-    `the chat template (${origin}) cannot render a conversation of ${roles.join(', ') || 'no messages'}: ${messageOf(cause)}`,
-    { cause },
   );
 }

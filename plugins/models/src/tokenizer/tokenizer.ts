@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AddedToken, Tokenizer as NativeTokenizer } from 'tokenizers';
+import { TemplateRenderer } from '@lmflow/plugin-chat-templates';
 import {
   messageOf,
   type ChatMessage,
@@ -17,7 +18,6 @@ import { namedToken, readTokenizerFiles, type TokenizerFiles } from './files.ts'
 import { toEncoding } from './offsets.ts';
 import { savedFiles } from './saved.ts';
 import { SynchronousEncoder } from './synchronous.ts';
-import { ChatTemplate } from './template.ts';
 
 /**
  * Ids that config.json or generation_config.json give, for tokenizers whose own files name no
@@ -144,7 +144,7 @@ class HuggingFaceTokenizer implements Tokenizer {
   chatTemplateOrigin: string | undefined;
   readonly #start: Start;
   readonly #decoder: { decode(tokens: string[]): string } | null;
-  readonly #templates = new Map<string, ChatTemplate>();
+  readonly #renderer = new TemplateRenderer();
   #chatTemplate: string | undefined;
   #encoder: SynchronousEncoder | undefined;
 
@@ -234,14 +234,11 @@ class HuggingFaceTokenizer implements Tokenizer {
         ? (templates.get('tool_use') ?? this.#chatTemplate)
         : this.#chatTemplate;
     if (source === undefined) throw templateMissing([...templates.keys()]);
-    let template = this.#templates.get(source);
-    if (!template) {
-      this.#templates.set(
-        source,
-        (template = new ChatTemplate(source, this.chatTemplateOrigin ?? 'set by a plugin')),
-      );
-    }
-    return template.render(messages, options, this.#templateVariables());
+    return this.#renderer.render(source, messages, {
+      ...options,
+      name: this.chatTemplateOrigin ?? 'set by a plugin',
+      specialTokens: this.#templateVariables(),
+    });
   }
 
   clone(): Tokenizer {

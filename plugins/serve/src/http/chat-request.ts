@@ -4,7 +4,6 @@ import { z } from 'zod';
 import type { ModelInfo } from '../thread-messages.ts';
 import { invalid, unsupported } from './failure.ts';
 import { parse, shared, type Refusal } from './parameters.ts';
-import { TOOL_FORMATS, type ToolFormat } from '../toolformat.ts';
 
 const text = z.union([z.string(), z.array(z.looseObject({ type: z.string() })).min(1)]);
 const absent = z.null().optional();
@@ -72,7 +71,6 @@ export interface ReadChat {
   readonly messages: readonly ChatMessage[];
   /** Undefined where the model shall not be told of any. */
   readonly tools: NonNullable<ChatRequest['tools']> | undefined;
-  readonly toolFormat: ToolFormat | undefined;
 }
 
 /** Checks a body. Throws a Failure. */
@@ -95,15 +93,11 @@ export function readChat(body: unknown, find: (name: string) => ModelInfo): Read
   const calls = request.messages.some(
     (one) => one.role === 'tool' || (one.role === 'assistant' && one.tool_calls !== undefined),
   );
-  if ((tools !== undefined || calls) && model.toolFormat === undefined) {
-    throw unsupported(
-      tools ? 'tools' : 'messages',
-      `the chat template of ${model.id} has no tool calls, or writes them in a way that is not known here (known: ${TOOL_FORMATS})`,
-    );
+  if ((tools !== undefined || calls) && model.toolsRefused !== undefined) {
+    throw unsupported(tools ? 'tools' : 'messages', model.toolsRefused);
   }
   return {
     request,
-    toolFormat: model.toolFormat,
     tools: choice === 'none' ? undefined : tools,
     messages: request.messages.map(toTemplate),
   };

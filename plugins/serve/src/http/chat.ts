@@ -1,14 +1,14 @@
 // POST /v1/chat/completions: messages are put into the model's chat template and answered.
 import { randomUUID } from 'node:crypto';
+import type { ToolCall } from '@lmflow/sdk';
 import type { ModelInfo, PieceEvent, ScoredToken } from '../thread-messages.ts';
 import { readChat, type ChatRequest } from './chat-request.ts';
 import { generationOptions } from './parameters.ts';
 import type { Answer, Plan, Usage } from './answer.ts';
-import { toolCallReader, type ToolCall, type ToolCallReader } from './toolcalls.ts';
 
 /** Plans a chat answer; `find` gives the model or throws. Throws a Failure. */
 export function planChat(body: unknown, find: (name: string) => ModelInfo): Plan {
-  const { request, messages, tools, toolFormat } = readChat(body, find);
+  const { request, messages, tools } = readChat(body, find);
   const { model, n = 1 } = request;
   const scored = request.logprobs === true;
   const options = generationOptions(
@@ -21,14 +21,7 @@ export function planChat(body: unknown, find: (name: string) => ModelInfo): Plan
     n,
     stream: request.stream === true,
     includeUsage: request.stream_options?.include_usage === true,
-    answer: new ChatAnswer(request, n, scored, () =>
-      tools && toolFormat
-        ? toolCallReader(
-            toolFormat,
-            tools.map(({ function: { name } }) => name),
-          )
-        : undefined,
-    ),
+    answer: new ChatAnswer(request, n, scored),
     ...(request.user === undefined ? {} : { user: request.user }),
   };
 }
@@ -38,7 +31,6 @@ interface Choice {
   scores: ScoredToken[];
   calls: ToolCall[];
   finish: string | null;
-  reader: ToolCallReader | undefined;
 }
 
 class ChatAnswer implements Answer {
@@ -46,19 +38,13 @@ class ChatAnswer implements Answer {
   readonly #choices: Choice[];
   readonly #scored: boolean;
 
-  constructor(
-    { model }: ChatRequest,
-    n: number,
-    scored: boolean,
-    reader: () => ToolCallReader | undefined,
-  ) {
+  constructor({ model }: ChatRequest, n: number, scored: boolean) {
     this.#head = { id: `chatcmpl-${randomUUID()}`, created: Math.floor(Date.now() / 1000), model };
     this.#choices = Array.from({ length: n }, () => ({
       text: '',
       scores: [],
       calls: [],
       finish: null,
-      reader: reader(),
     }));
     this.#scored = scored;
   }
@@ -67,12 +53,9 @@ class ChatAnswer implements Answer {
     return this.#choices.map((_, index) => this.#chunk(index, { role: 'assistant', content: '' }));
   }
 
-  piece(index: number, { text: piece, scores = [], finishReason }: PieceEvent): object[] {
+  piece(index: number, event: PieceEvent): object[] {
+    const { text, calls = [], scores = [], finishReason } = event;
     const choice = this.#choices[index]!;
-    const { text, calls } = choice.reader?.push(piece, finishReason !== undefined) ?? {
-      text: piece,
-      calls: [],
-    };
     choice.text += text;
     choice.scores.push(...scores);
     const first = choice.calls.length;
@@ -85,9 +68,8 @@ class ChatAnswer implements Answer {
       chunks.push(this.#chunk(index, { tool_calls: [{ index: first + place, ...call }] })),
     );
     if (finishReason !== undefined) {
-      choice.finish =
-        choice.reader?.called && finishReason === 'stop' ? 'tool_calls' : finishReason;
-      chunks.push(this.#chunk(index, {}, [], choice.finish));
+      choice.finish = finishReason;
+      chunks.push(this.#chunk(index, {}, [], finishReason));
     }
     return chunks;
   }

@@ -1,5 +1,5 @@
 # Renders chat templates in the style of well-known models with transformers itself; writes ../fixtures/templates.json.
-# Python 3.11, transformers 5.18.0, jinja2 3.1: pip install transformers jinja2 && python plugins/models/test/reference/templates.py
+# Python 3.11, transformers 5.18.0, jinja2 3.1: pip install transformers jinja2 && python plugins/chat-templates/test/reference/templates.py
 import json
 import os
 

@@ -1,10 +1,9 @@
-// Tool calls by the way each family's template writes them: which way it is, and reading them back
-// out of pieces of any size.
+// Tool calls in the format of each family's template: which format it is, and reading them back out
+// of pieces of any size.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { toolCallReader, type ToolCall } from '../src/http/toolcalls.ts';
-import { planChat } from '../src/http/chat.ts';
-import { toolFormat, type ToolFormat } from '../src/toolformat.ts';
+import type { ToolCall } from '@lmflow/sdk';
+import { toolCallFormat, toolCallFormats } from '../src/index.ts';
 
 // The lines of the models' own templates that say how a call is written.
 const HERMES = `{%- if tools %}{{- "<tool_call>\\n{\\"name\\": <function-name>, \\"arguments\\": <args-json-object>}\\n</tool_call><|im_end|>\\n" }}{%- endif %}`;
@@ -15,8 +14,10 @@ const LLAMA = `{%- if not tools is defined %}{%- set tools = none %}{%- endif %}
 const MISTRAL = `{%- if tools is not none %}{{- "[AVAILABLE_TOOLS] [" }}{%- endif %}{{- "[TOOL_CALLS] [" }}
 {%- set out = tool_call.function|tojson %}{{- out[:-1] }}{{- ', "id": "' + tool_call.id + '"}' }}`;
 
-test('the way a template writes calls', () => {
-  const cases: readonly (readonly [string, ToolFormat | undefined])[] = [
+type Format = 'hermes' | 'llama' | 'mistral';
+
+test('the format that a template asks for', () => {
+  const cases: readonly (readonly [string, Format | undefined])[] = [
     [HERMES, 'hermes'],
     [LLAMA, 'llama'],
     [MISTRAL, 'mistral'],
@@ -27,14 +28,16 @@ test('the way a template writes calls', () => {
     ['{{ messages }}', undefined],
   ];
   assert.equal(
-    [...cases.map(([template]) => toolFormat(template)), toolFormat(undefined)],
+    [...cases.map(([template]) => template), undefined].map(
+      (template) => toolCallFormat(toolCallFormats, template)?.name,
+    ),
     [...cases.map(([, format]) => format), undefined],
   );
 });
 
 /** What a reader gives for an answer that comes in pieces of `size` characters. */
 function read(
-  format: ToolFormat,
+  format: Format,
   answer: string,
   size: number,
 ): {
@@ -43,15 +46,17 @@ function read(
   ids: readonly string[];
   early: number;
 } {
-  const reader = toolCallReader(format, ['weather', 'time']);
+  const reader = toolCallFormats
+    .find(({ name }) => name === format)!
+    .reader(new Set(['weather', 'time']));
   let [text, early] = ['', 0];
   const calls: ToolCall[] = [];
   for (let place = 0; place < answer.length; place += size) {
     const last = place + size >= answer.length;
-    const one = reader.push(answer.slice(place, place + size), last);
-    text += one.text;
-    if (!last) early += one.text.length;
-    calls.push(...one.calls);
+    const found = reader.push(answer.slice(place, place + size), last);
+    text += found.text;
+    if (!last) early += found.text.length;
+    calls.push(...found.calls);
   }
   assert.is(reader.called, calls.length > 0);
   return {
@@ -64,7 +69,7 @@ function read(
 
 const ULM = ['weather', '{"city":"Ulm"}'] as const;
 const cases: readonly {
-  readonly format: ToolFormat;
+  readonly format: Format;
   readonly answer: string;
   readonly calls: readonly (readonly [string, string])[];
   readonly text?: string;
@@ -141,40 +146,6 @@ test('an answer that is no call streams from where that is certain', () => {
     read('llama', '{"a": 1} is JSON', 1).early,
     0,
     'what begins as a call does is kept until its end',
-  );
-});
-
-test('a chat answer with them: no content, finish_reason tool_calls', () => {
-  const tools = [{ type: 'function', function: { name: 'weather' } }];
-  const plan = planChat(
-    { model: 'm', tools, messages: [{ role: 'user', content: 'rain?' }] },
-    (id) => ({ id, created: 0, contextLength: 64, toolFormat: 'llama' }),
-  );
-  plan.answer.piece(0, { kind: 'piece', index: 0, text: '{"name": "weather", ', tokens: 1 });
-  plan.answer.piece(0, {
-    kind: 'piece',
-    index: 0,
-    text: '"parameters": {"city": "Ulm"}}',
-    tokens: 1,
-    finishReason: 'stop',
-  });
-  const { choices } = plan.answer.whole({
-    prompt_tokens: 1,
-    completion_tokens: 2,
-    total_tokens: 3,
-  }) as {
-    choices: {
-      message: { content: unknown; tool_calls: { function: object }[] };
-      finish_reason: string;
-    }[];
-  };
-  assert.equal(
-    [
-      choices[0]!.message.content,
-      choices[0]!.message.tool_calls.map((call) => call.function),
-      choices[0]!.finish_reason,
-    ],
-    [null, [{ name: 'weather', arguments: '{"city":"Ulm"}' }], 'tool_calls'],
   );
 });
 

@@ -1,19 +1,8 @@
-// The named chat templates, as Jinja sources that transformers, vLLM and others read too. A row
-// here is a name for `chatTemplate`. Formats as LMFlow's template table describes them; whitespace
+// The chat templates that have names, as Jinja sources that transformers, vLLM and others read too.
+// Other plugins add rows. Formats as LMFlow's template table describes them; whitespace
 // control is explicit, so that trim settings do not matter.
 
-export interface NamedTemplate {
-  /**
-   * The template; formats that only mark the beginning of text ask whether the tokenizer puts BOS
-   * there.
-   */
-  readonly source: string | ((bos: boolean) => string);
-  /**
-   * Tokens the format is made of: where the tokenizer lacks one, it is spelled out in pieces, and
-   * that is told.
-   */
-  readonly markers?: readonly string[];
-}
+import type { ChatTemplate } from '@lmflow/sdk';
 
 /** Statements joined without the line breaks between them. */
 const jinja = (...lines: readonly string[]): string => lines.map((line) => line.trim()).join('');
@@ -190,26 +179,30 @@ const yi15 = jinja(
   prompt("'<|im_start|>assistant\\n'"),
 );
 
-/** Every name that `chatTemplate` knows. */
-export const templates: Readonly<Record<string, NamedTemplate>> = {
-  alpaca: { source: alpaca },
-  chatml: { source: chatml(''), markers: IM },
-  yi: { source: chatml(''), markers: IM },
-  yi1_5: { source: yi15, markers: IM },
-  internlm2: { source: chatml(BOS), markers: IM },
-  qwen2: { source: qwen2, markers: IM },
-  llama2: { source: llama2 },
-  llama3: { source: llama3, markers: ['<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'] },
-  gemma: { source: gemma, markers: ['<start_of_turn>', '<end_of_turn>'] },
-  phi3: { source: phi3, markers: ['<|user|>', '<|assistant|>', '<|end|>'] },
-  zephyr: { source: zephyr },
-  mistral: { source: mistral },
-  vicuna: { source: vicuna },
-  deepseek: { source: deepseek },
-  deepseek_v2: { source: deepseek },
-  chatglm3: { source: chatglm3, markers: ['<|user|>', '<|assistant|>'] },
-  plain: { source: plain },
-  empty: { source: plain },
-  disable: { source: plain },
-  empty_no_special_tokens: { source: jinja(each("{{- message['content'] -}}")) },
-};
+/** The built-in templates. */
+export const chatTemplates: readonly ChatTemplate[] = [
+  { name: 'alpaca', source: alpaca },
+  { name: 'chatml', source: chatml(''), markers: IM },
+  { name: 'yi', source: chatml(''), markers: IM },
+  { name: 'yi1_5', source: yi15, markers: IM },
+  { name: 'internlm2', source: chatml(BOS), markers: IM },
+  { name: 'qwen2', source: qwen2, markers: IM },
+  { name: 'llama2', source: llama2 },
+  {
+    name: 'llama3',
+    source: llama3,
+    markers: ['<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'],
+  },
+  { name: 'gemma', source: gemma, markers: ['<start_of_turn>', '<end_of_turn>'] },
+  { name: 'phi3', source: phi3, markers: ['<|user|>', '<|assistant|>', '<|end|>'] },
+  { name: 'zephyr', source: zephyr },
+  { name: 'mistral', source: mistral },
+  { name: 'vicuna', source: vicuna },
+  { name: 'deepseek', source: deepseek },
+  { name: 'deepseek_v2', source: deepseek },
+  { name: 'chatglm3', source: chatglm3, markers: ['<|user|>', '<|assistant|>'] },
+  { name: 'plain', source: plain },
+  { name: 'empty', source: plain },
+  { name: 'disable', source: plain },
+  { name: 'empty_no_special_tokens', source: jinja(each("{{- message['content'] -}}")) },
+];

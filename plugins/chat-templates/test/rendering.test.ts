@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ChatMessage, LMFlowError } from '@lmflow/sdk';
-import { ChatTemplate, strftime } from '../src/tokenizer/template.ts';
+import { TemplateRenderer } from '../src/index.ts';
+import { strftime } from '../src/rendering/strftime.ts';
 
 interface Fixture {
   readonly templates: Readonly<Record<string, string>>;
@@ -25,20 +26,21 @@ interface Fixture {
 }
 
 const test = suite('chat templates');
+const renderer = new TemplateRenderer();
 const fixture = JSON.parse(
   readFileSync(new URL('fixtures/templates.json', import.meta.url), 'utf8'),
 ) as Fixture;
 
 for (const { template: name, conversation, addGenerationPrompt, text, error } of fixture.cases) {
   test(`${name}, ${conversation}${addGenerationPrompt ? ', with generation prompt' : ''}`, () => {
-    const template = new ChatTemplate(fixture.templates[name]!, name);
     const { messages, tools } = fixture.conversations[conversation]!;
     const render = (): string =>
-      template.render(
-        messages,
-        { addGenerationPrompt, ...(tools ? { tools } : {}) },
-        fixture.special,
-      );
+      renderer.render(fixture.templates[name]!, messages, {
+        name,
+        addGenerationPrompt,
+        ...(tools ? { tools } : {}),
+        specialTokens: fixture.special,
+      });
     if (text !== undefined) assert.is(render(), text);
     else {
       assert.throws(
@@ -52,7 +54,7 @@ for (const { template: name, conversation, addGenerationPrompt, text, error } of
 
 test('a template that is no Jinja is refused when it is parsed', () => {
   assert.throws(
-    () => new ChatTemplate('{% for m in %}', 'chat_template.jinja'),
+    () => renderer.render('{% for m in %}', [], { name: 'chat_template.jinja' }),
     (error: LMFlowError) =>
       error.code === 'LMFLOW_TEMPLATE_INVALID' && /chat_template\.jinja/.test(error.message),
   );
@@ -64,8 +66,10 @@ test("strftime is Python's, in English wherever this runs", () => {
     strftime(date, '%d %b %Y, %A %-d %B %y %H:%M:%S %I%p %j %m %a %% %Q %F %T'),
     '05 Feb 2024, Monday 5 February 24 15:04:09 03PM 036 02 Mon % %Q 2024-02-05 15:04:09',
   );
-  const template = new ChatTemplate('{{ strftime_now("%Y") }}', 'here');
-  assert.is(template.render([], {}, {}), String(new Date().getFullYear()));
+  assert.is(
+    renderer.render('{{ strftime_now("%Y") }}', [], { name: 'here' }),
+    String(new Date().getFullYear()),
+  );
 });
 
 test.run();

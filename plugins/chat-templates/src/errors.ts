@@ -1,0 +1,50 @@
+// Every error of chat templates, one builder each.
+import { LMFlowError, didYouMean, messageOf } from '@lmflow/sdk';
+
+/** The template is not valid Jinja. */
+export function templateInvalid(name: string, cause: unknown): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_TEMPLATE_INVALID',
+    `the chat template (${name}) cannot be parsed: ${messageOf(cause)}`,
+    { cause },
+  );
+}
+
+/** The template refused these messages (raise_exception), or failed on them. */
+export function templateFailed(
+  name: string,
+  roles: readonly string[],
+  cause: unknown,
+): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_TEMPLATE_FAILED',
+    `the chat template (${name}) cannot render a conversation of ${roles.join(', ') || 'no messages'}: ${messageOf(cause)}`,
+    { cause },
+  );
+}
+
+/** `chatTemplate` is neither a name nor a file. */
+export function templateUnknown(name: string, known: readonly string[]): LMFlowError {
+  const near = didYouMean(name, known);
+  return new LMFlowError(
+    'LMFLOW_DATASET_TEMPLATE_UNKNOWN',
+    `chatTemplate '${name}' is neither a named template nor a file.${near ? ` Did you mean '${near}'?` : ''} Named templates: ${known.join(', ')}; or give the path of a .jinja file.`,
+  );
+}
+
+/** `chatTemplate` insists on the tokenizer's own template, and there is none. */
+export function templateAbsent(): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_DATASET_TEMPLATE_MISSING',
+    "chatTemplate is 'tokenizer', but the tokenizer has no chat template. Name one, for example 'chatml', or leave chatTemplate out.",
+  );
+}
+
+/** The file that `chatTemplate` names cannot be read. */
+export function templateUnreadable(file: string, cause: unknown): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_DATASET_UNREADABLE',
+    `${file} could not be read: ${messageOf(cause)}. Check that it is a file and that you may read it.`,
+    { cause },
+  );
+}

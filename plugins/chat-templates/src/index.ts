@@ -1,0 +1,52 @@
+// Chat templates: rendering, the table of named ones and which of them is in force, the spans of
+// trained text in what they print, and the ways of writing tool calls.
+import { createRequire } from 'node:module';
+import { Stage, definePlugin, token } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
+import { TemplateChoice } from './choice.ts';
+import { optionsSchema } from './options.ts';
+import { chatTemplates as named } from './templates.ts';
+
+export { TemplateChoice, templateName, type ChoiceContext } from './choice.ts';
+export { optionsSchema as chatTemplateOptions } from './options.ts';
+export { TemplateRenderer, type RenderSettings } from './rendering/renderer.ts';
+export type { Conversation, Span } from './spans/answer-search.ts';
+export { SpanError, SpanFinder, type RenderedConversation } from './spans/span-finder.ts';
+export { SpecialTokens } from './spans/special-tokens.ts';
+export { chatTemplates as namedTemplates } from './templates.ts';
+export { callsAsText } from './tool-calls/calls-as-text.ts';
+export { toolCallFormat, toolCallFormats } from './tool-calls/formats.ts';
+
+/** Sets the chat template that is wanted, or a fallback, on tokenizers. */
+export const TEMPLATE_CHOICE = token<TemplateChoice>('@lmflow/plugin-chat-templates:choice');
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
+const name = '@lmflow/plugin-chat-templates';
+
+const chatTemplates = definePlugin({
+  name,
+  version,
+  sdk: '^1.0.0',
+  options: { schema: optionsSchema },
+  apply(context) {
+    const { hooks, log, resolve } = context;
+    context.provide(
+      TEMPLATE_CHOICE,
+      () => new TemplateChoice({ wanted: context.options.chatTemplate, templates: named, log }),
+    );
+    // adapters come with templates of their own in between
+    const own = new WeakMap<Model, string>();
+    hooks.onModelLoad.tap({ name, stage: Stage.Early }, (model) => {
+      if (model.tokenizer.chatTemplate !== undefined) own.set(model, model.tokenizer.chatTemplate);
+      return model;
+    });
+    // for training the data decide too: plugin datasets asks for the choice
+    hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
+      if (purpose === 'inference') resolve(TEMPLATE_CHOICE).forInference(model, own.get(model));
+      return model;
+    });
+  },
+});
+
+export default chatTemplates;

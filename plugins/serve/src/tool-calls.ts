@@ -1,0 +1,30 @@
+// Takes the tool calls out of the pieces of a job's answers.
+import type { ToolCallFormat, ToolCallReader } from '@lmflow/sdk';
+import type { FunctionTool, PieceEvent } from './thread-messages.ts';
+
+/** Splits the pieces of one job. */
+export class ToolCallSplitter {
+  readonly #format: ToolCallFormat;
+  readonly #functions: ReadonlySet<string>;
+  readonly #readers = new Map<number, ToolCallReader>();
+
+  /** `tools` are those that the model was given. */
+  constructor(format: ToolCallFormat, tools: readonly FunctionTool[]) {
+    this.#format = format;
+    this.#functions = new Set(tools.map((tool) => tool.function.name));
+  }
+
+  /** The piece with its calls apart from its text. */
+  split(piece: PieceEvent): PieceEvent {
+    const { index, finishReason } = piece;
+    const reader = this.#readers.get(index) ?? this.#format.reader(this.#functions);
+    this.#readers.set(index, reader);
+    const { text, calls } = reader.push(piece.text, finishReason !== undefined);
+    return {
+      ...piece,
+      text,
+      ...(calls.length > 0 ? { calls } : {}),
+      ...(finishReason === 'stop' && reader.called ? { finishReason: 'tool_calls' } : {}),
+    };
+  }
+}

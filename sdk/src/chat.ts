@@ -1,0 +1,59 @@
+// Chats: messages, the templates that make text of them, and the ways in which models write tool
+// calls. Templates are rendered by the tokenizer; which of them are known is the plugin
+// chat-templates' business, and other plugins add rows.
+
+/** One turn of a chat. Further keys (`tool_calls`, `name`, ...) reach the template as they are. */
+export interface ChatMessage {
+  /** system, user, assistant, tool. */
+  readonly role: string;
+  readonly content: string;
+  readonly [key: string]: unknown;
+}
+
+/** A chat template that `chatTemplate` can name. */
+export interface ChatTemplate {
+  readonly name: string;
+  /**
+   * Its Jinja source. One that only marks the beginning of text asks whether the tokenizer puts BOS
+   * there.
+   */
+  readonly source: string | ((bos: boolean) => string);
+  /**
+   * Tokens that the format is made of. Where the tokenizer lacks one, it is spelled out in pieces,
+   * and a warning says so.
+   */
+  readonly markers?: readonly string[];
+}
+
+/** A call that a model made, as OpenAI's API writes it. */
+export interface ToolCall {
+  readonly id: string;
+  readonly type: 'function';
+  /** `arguments` is a JSON object as text. */
+  readonly function: { readonly name: string; readonly arguments: string };
+}
+
+/**
+ * Splits one answer, while it is written, into plain text and calls. What does not parse, or names
+ * an unknown function, stays text.
+ */
+export interface ToolCallReader {
+  /** Whether there was a call. */
+  readonly called: boolean;
+  /** Takes a piece and gives what is certain by now. `last` lets everything out. */
+  push(
+    piece: string,
+    last: boolean,
+  ): { readonly text: string; readonly calls: readonly ToolCall[] };
+}
+
+/** A way in which models write tool calls. */
+export interface ToolCallFormat {
+  readonly name: string;
+  /** What a call looks like, for messages. */
+  readonly description: string;
+  /** Whether a chat template asks the model to write calls this way. */
+  matches(template: string): boolean;
+  /** A reader of one answer; `functions` are the names of those that may be called. */
+  reader(functions: ReadonlySet<string>): ToolCallReader;
+}
