@@ -51,3 +51,11 @@ function headings(text: string): string[] {
 export function withoutCode(text: string): string {
   return text.replace(/^```[^]*?^```$/gm, '');
 }
+
+/** The prose of a text: without fenced blocks, tables and comments. */
+export function proseOf(text: string): string {
+  return withoutCode(text)
+    .split('\n')
+    .filter((line) => !/^(\||<!--)/.test(line))
+    .join('\n');
+}

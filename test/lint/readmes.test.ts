@@ -1,11 +1,11 @@
 // The documents: tables of options in the READMEs are those of the sources, every key and other
-// spelling that a plugin takes stands there, and links lead somewhere.
+// spelling that a plugin takes stands there, a README is a screen long, and links lead somewhere.
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Plugin } from '@lmflow/sdk';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { brokenLinks, markdownFiles } from '../docs/markdown.ts';
-import { withOptions } from '../docs/options-table.ts';
+import { brokenLinks, markdownFiles, proseOf, textOf } from '../docs/markdown.ts';
+import { withOptions, withoutOptions } from '../docs/options-table.ts';
 import { documentedPackages, readmeOf } from '../docs/packages.ts';
 
 const plugins = new URL('../../plugins/', import.meta.url);
@@ -46,6 +46,22 @@ for (const name of readdirSync(plugins)) {
 
 for (const file of markdownFiles()) {
   test(`${file}: its links lead somewhere`, () => assert.equal(brokenLinks(file), []));
+}
+
+const mostWords = 500;
+
+for (const file of markdownFiles().filter((path) =>
+  /^(kernel|sdk|plugins\/[^/]+|presets\/[^/]+)\/README\.md$/.test(path),
+)) {
+  test(`${file}: a screen of prose, in lines of at most 100 characters`, () => {
+    const prose = proseOf(withoutOptions(textOf(file)));
+    const words = prose.split(/\s+/).filter((word) => word !== '').length;
+    assert.ok(words <= mostWords, `${words} words: move what few need to docs/notes/`);
+    assert.equal(
+      prose.split('\n').filter((line) => line.length > 100),
+      [],
+    );
+  });
 }
 
 test.run();

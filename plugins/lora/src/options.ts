@@ -43,7 +43,7 @@ export const loraOptions = z.object({
     .number()
     .positive()
     .default(1)
-    .describe('Learning rate of B and of vectors as a multiple of that of A (LoRA+).'),
+    .describe('Learning rate of B and of vectors as a multiple of that of A (LoRA+); 16 is usual.'),
   modulesToSave: z
     .array(z.string())
     .default([])
