@@ -9,7 +9,7 @@ import { messageOf, type Logger, type TextGenerator, type ToolCallFormat } from 
 import type { Model } from '@lmflow/sdk/model';
 import { cannotListen, threadEnded } from './errors.ts';
 import { contextLength, runJob, type JobRunner } from './jobs.ts';
-import type { ModelInfo, ThreadSettings, ToMain, ToThread } from './thread-messages.ts';
+import type { Job, ModelInfo, ThreadSettings, ToMain, ToThread } from './thread-messages.ts';
 import type { ServeOptions } from './options.ts';
 
 export interface ServerRequest {
@@ -42,18 +42,34 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     version,
     models: [...models].map(([id, model]) => describe(id, model, request)),
   });
-  const runner: JobRunner = { ...request, section: request.section ?? {} };
-  const running = new Map<number, AbortController>();
-  const say = (message: ToThread): void => {
+  const jobs = new RunningJobs({ ...request, section: request.section ?? {} }, (message) => {
     worker.postMessage(message);
-  };
+  });
   let closed = false;
-  let tellListening: (url: string) => void;
-  let tellFailed: (error: Error) => void;
-  const listening = new Promise<string>(
-    (resolve, reject) => ([tellListening, tellFailed] = [resolve, reject]),
-  );
+  worker.on('message', (message: ToMain) => {
+    switch (message.kind) {
+      case 'start':
+        jobs.start(message.id, message.job);
+        break;
+      case 'abort':
+        jobs.abort(message.id);
+        break;
+      case 'log':
+        log[message.level](message.text);
+        break;
+      case 'closed':
+      case 'cannot-listen':
+        closed = true;
+        break;
+      case 'listening':
+        break;
+    }
+  });
   const ended = new Promise<void>((resolve, reject) => {
+    const fail = (error: Error): void => {
+      jobs.abortAll();
+      reject(error);
+    };
     worker.on('error', (error) => {
       fail(threadEnded(messageOf(error), error));
     });
@@ -61,49 +77,56 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       if (closed) resolve();
       else fail(threadEnded(`exit code ${code}`));
     });
-    const fail = (error: Error): void => {
-      for (const controller of running.values()) controller.abort();
-      tellFailed(error);
-      reject(error);
-    };
   });
   ended.catch(() => undefined);
-  worker.on('message', (message: ToMain) => {
-    switch (message.kind) {
-      case 'listening':
-        tellListening(message.url);
-        break;
-      case 'cannot-listen':
-        closed = true;
-        tellFailed(cannotListen(options.host, options.port, message.why));
-        break;
-      case 'start': {
-        const controller = new AbortController();
-        running.set(message.id, controller);
-        const tell = (event: Parameters<Parameters<typeof runJob>[3]>[0]): void =>
-          say({ kind: 'event', id: message.id, event });
-        void runJob(runner, message.job, controller.signal, tell).finally(() =>
-          running.delete(message.id),
-        );
-        break;
-      }
-      case 'abort':
-        running.get(message.id)?.abort();
-        break;
-      case 'log':
-        log[message.level](message.text);
-        break;
-      case 'closed':
-        closed = true;
-        break;
-    }
-  });
-  const url = await listening;
+  const listening = untilListening(worker, options);
+  const url = await Promise.race([listening, ended.then(() => listening)]);
   const stop = async (): Promise<void> => {
-    if (!closed) say({ kind: 'stop' });
+    if (!closed) worker.postMessage({ kind: 'stop' } satisfies ToThread);
     await ended;
   };
   return { url, ended, stop };
+}
+
+/** The address; rejects where the thread cannot listen. */
+function untilListening(
+  worker: Worker,
+  { host, port }: Pick<ServeOptions, 'host' | 'port'>,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    worker.on('message', (message: ToMain) => {
+      if (message.kind === 'listening') resolve(message.url);
+      if (message.kind === 'cannot-listen') reject(cannotListen(host, port, message.why));
+    });
+  });
+}
+
+/** The jobs that the HTTP thread has started and that have not ended. */
+class RunningJobs {
+  readonly #runner: JobRunner;
+  readonly #send: (message: ToThread) => void;
+  readonly #controllers = new Map<number, AbortController>();
+
+  constructor(runner: JobRunner, send: (message: ToThread) => void) {
+    this.#runner = runner;
+    this.#send = send;
+  }
+
+  start(id: number, job: Job): void {
+    const controller = new AbortController();
+    this.#controllers.set(id, controller);
+    void runJob(this.#runner, job, controller.signal, (event) => {
+      this.#send({ kind: 'event', id, event });
+    }).finally(() => this.#controllers.delete(id));
+  }
+
+  abort(id: number): void {
+    this.#controllers.get(id)?.abort();
+  }
+
+  abortAll(): void {
+    for (const controller of this.#controllers.values()) controller.abort();
+  }
 }
 
 function describe(

@@ -69,15 +69,10 @@ export function parse<S extends z.ZodObject>(
 }
 
 function described(issue: z.core.$ZodIssue, body: Record<string, unknown>): Failure {
-  const path = issue.path.reduce<string>(
-    (text, part) =>
-      typeof part === 'number'
-        ? `${text}[${part}]`
-        : text === ''
-          ? String(part)
-          : `${text}.${String(part)}`,
-    '',
-  );
+  const path = issue.path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    return text === '' ? String(part) : `${text}.${String(part)}`;
+  }, '');
   if (issue.code === 'unrecognized_keys') {
     const name = path === '' ? issue.keys[0]! : `${path}.${issue.keys[0]}`;
     return unsupported(name, 'it is not known here');
@@ -101,12 +96,7 @@ export function generationOptions(
   const set: Partial<Record<keyof GenerationOptions, unknown>> = {
     maxNewTokens,
     logprobs,
-    doSample:
-      temperature === 0
-        ? false
-        : [temperature, body.top_p, body.top_k, body.min_p].some((value) => value !== undefined)
-          ? true
-          : undefined,
+    doSample: samples(body),
     temperature: temperature === 0 ? undefined : temperature,
     topP: body.top_p,
     topK: body.top_k === undefined ? undefined : Math.max(0, body.top_k),
@@ -124,4 +114,10 @@ export function generationOptions(
       bias && Object.fromEntries(Object.entries(bias).map(([id, value]) => [Number(id), value])),
   };
   return Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined));
+}
+
+/** Undefined where the request says nothing of it. */
+function samples({ temperature, top_p, top_k, min_p }: Shared): boolean | undefined {
+  if (temperature === 0) return false;
+  return [temperature, top_p, top_k, min_p].some((value) => value !== undefined) || undefined;
 }

@@ -1,0 +1,56 @@
+// How what goes wrong is answered: every error in OpenAI's shape, also what is no HTTP request.
+import type { Socket } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { Failure, invalid, noSuchPath, wrongType } from './failure.ts';
+import type { MainLink } from './main-link.ts';
+
+type FastifyFault = Error & { statusCode?: number; code?: string };
+
+/** Answers what a route or a check throws, and paths that there are none for. */
+export function answerErrors(app: FastifyInstance, link: MainLink): void {
+  app.setNotFoundHandler((request) => {
+    throw noSuchPath(request.method, request.url.split('?')[0]!);
+  });
+  app.setErrorHandler((error: FastifyFault, request, reply) => {
+    const failure = error instanceof Failure ? error : fromFastify(error);
+    if (failure.status >= 500 && failure.status !== 503) {
+      link.log(
+        'error',
+        `${request.id} ${request.method} ${request.routeOptions.url ?? 'unknown'}: ${error.stack ?? error.message}`,
+      );
+    }
+    // a body that was not read to its end must not be taken for the next request
+    if (failure.status === 413) reply.header('connection', 'close');
+    return reply
+      .code(failure.status)
+      .headers(failure.headers)
+      .type('application/json; charset=utf-8')
+      .send(JSON.stringify(failure.body));
+  });
+}
+
+/** Answers a client whose bytes are no HTTP request, or come in too slowly, and cuts it off. */
+export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const reason = slow
+    ? 'The request came in too slowly'
+    : 'This is not an HTTP request that can be read';
+  const body = JSON.stringify(invalid(reason).body);
+  const head = [
+    `HTTP/1.1 ${slow ? '408 Request Timeout' : '400 Bad Request'}`,
+    'connection: close',
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => {
+    socket.destroy();
+  });
+}
+
+function fromFastify({ statusCode = 500, message, code }: FastifyFault): Failure {
+  if (statusCode === 415) return wrongType();
+  return statusCode < 500
+    ? new Failure(statusCode, message, { code: (code ?? 'bad_request').toLowerCase() })
+    : new Failure(500, 'The server failed', { type: 'server_error' });
+}

@@ -1,0 +1,70 @@
+// What the server answers: the API's paths, /health, /metrics and the chat page. How a request is
+// run is the business of answer.ts.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ModelInfo } from '../thread-messages.ts';
+import { answer, type Plan } from './answer.ts';
+import type { Server } from './app.ts';
+import { planChat } from './chat.ts';
+import { planCompletion } from './completions.ts';
+import { modelNotFound, shuttingDown } from './failure.ts';
+import { readPage } from './page.ts';
+
+/** Adds every route. */
+export function addRoutes(server: Server, models: readonly ModelInfo[], version: string): void {
+  const find = (name: string): ModelInfo => {
+    const found = models.find(({ id }) => id === name);
+    if (!found) throw modelNotFound(name);
+    return found;
+  };
+  addModels(server, models, find);
+  addEndpoint(server, '/v1/completions', (body) => planCompletion(body, find));
+  addEndpoint(server, '/v1/chat/completions', (body) => planChat(body, find));
+  addStatus(server, models, version);
+  if (server.options.chatPage) {
+    const page = readPage();
+    server.app.get('/', async (_, reply) => reply.headers(page.headers).send(page.html));
+  }
+}
+
+function addModels(
+  { app }: Server,
+  models: readonly ModelInfo[],
+  find: (name: string) => ModelInfo,
+): void {
+  const listed = (info: ModelInfo): object => ({
+    id: info.id,
+    object: 'model',
+    created: info.created,
+    owned_by: 'lmflow',
+    context_length: info.contextLength,
+    ...(info.parent === undefined ? {} : { parent: info.parent }),
+  });
+  app.get('/v1/models', async () => ({ object: 'list', data: models.map(listed) }));
+  app.get('/v1/models/*', async (request) =>
+    listed(find((request.params as { '*': string })['*'])),
+  );
+}
+
+function addEndpoint(server: Server, path: string, plan: (body: unknown) => Plan): void {
+  server.app.post(path, async (request: FastifyRequest, reply: FastifyReply) => {
+    if (server.closing) throw shuttingDown();
+    await answer(server, request, reply, plan(request.body));
+    return reply;
+  });
+}
+
+function addStatus(server: Server, models: readonly ModelInfo[], version: string): void {
+  const { app, queue, count } = server;
+  app.get('/health', async (_, reply) =>
+    reply.code(server.closing ? 503 : 200).send({
+      status: server.closing ? 'closing' : 'ok',
+      version,
+      models: models.map(({ id }) => id),
+      running: queue.requests,
+      waiting: queue.waiting,
+    }),
+  );
+  app.get('/metrics', async (_, reply) =>
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(count.text()),
+  );
+}
