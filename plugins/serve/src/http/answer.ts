@@ -66,7 +66,7 @@ export async function answer(
   let release: (() => void) | undefined;
   try {
     release = await queue.take(clientOf(request, server.keys), weight, signal);
-    server.count.waited({}, (performance.now() - start) / 1000);
+    server.metrics.waited.observe((performance.now() - start) / 1000);
     const stream = plan.stream ? new Stream(reply) : undefined;
     await decode(server, plan, signal, stream, start).then(
       async (usage) => {
@@ -101,7 +101,7 @@ async function decode(
   start: number,
 ): Promise<Usage> {
   const { jobs, n, answer } = plan;
-  const { count } = server;
+  const { metrics } = server;
   let promptTokens = 0;
   let completionTokens = 0;
   let waiting = jobs.length;
@@ -124,14 +124,14 @@ async function decode(
           if (event.kind === 'failed') throw broken(event.message);
           if (event.kind === 'started') {
             promptTokens += event.promptTokens;
-            count.tokens({ kind: 'prompt' }, event.promptTokens);
+            metrics.tokens.inc({ kind: 'prompt' }, event.promptTokens);
             if (--waiting === 0) await send([...answer.begin(), ...early.splice(0).flat()]);
           }
           if (event.kind === 'piece') {
-            if (firstToken) count.firstToken({}, (performance.now() - start) / 1000);
+            if (firstToken) metrics.firstToken.observe((performance.now() - start) / 1000);
             firstToken = false;
             completionTokens += event.tokens;
-            count.tokens({ kind: 'completion' }, event.tokens);
+            metrics.tokens.inc({ kind: 'completion' }, event.tokens);
             await send(answer.piece(place * n + event.index, event));
           }
         }

@@ -5,11 +5,11 @@ import type { ThreadSettings } from '../thread-messages.ts';
 import type { ServeOptions } from '../options.ts';
 import { abortAll } from './answer.ts';
 import { Connections } from './connections.ts';
-import { counters, type Counters } from './counters.ts';
 import { answerClientError, answerErrors } from './error-answers.ts';
 import { FairQueue } from './fair-queue.ts';
 import { checkHost, checkKey, checkOrigin, keysOf } from './guard.ts';
 import type { MainLink } from './main-link.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { addRoutes } from './routes.ts';
 
 /** What the routes share. */
@@ -20,7 +20,7 @@ export interface Server {
   readonly keys: readonly string[];
   readonly link: MainLink;
   readonly queue: FairQueue;
-  readonly count: Counters;
+  readonly metrics: Metrics;
   /** Aborts each request that waits or runs. */
   readonly active: Set<AbortController>;
   closing: boolean;
@@ -43,7 +43,7 @@ export function createServer({ options, models, version }: ThreadSettings, link:
     keys: keysOf(options),
     link,
     queue,
-    count: counters(queue, connections),
+    metrics: createMetrics(queue, connections),
     active: new Set(),
     closing: false,
   };
@@ -109,14 +109,15 @@ function guard({ app, options, keys }: Server): void {
   });
 }
 
-function countAnswers({ app, count }: Server): void {
+function countAnswers({ app, metrics }: Server): void {
   app.addHook('onResponse', async (request, reply) => {
     // a name from the router, never what the client wrote
-    count.requests({
-      route: request.routeOptions.url ?? 'unknown',
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.requests.inc({
+      route,
       status: String(reply.raw.writableFinished ? reply.statusCode : 499),
     });
-    count.duration({ route: request.routeOptions.url ?? 'unknown' }, reply.elapsedTime / 1000);
+    metrics.duration.observe({ route }, reply.elapsedTime / 1000);
   });
 }
 

@@ -1,88 +1,79 @@
-// Figures in Prometheus' text format 0.0.4. Only what this server needs of it: counters, gauges,
-// histograms.
-
-type Labels = Readonly<Record<string, string>>;
-
-interface Family {
-  readonly name: string;
-  readonly help: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly lines: () => string[];
-}
+// The figures of /metrics, in prom-client's registry. Each server has a registry of its own: two in
+// one process share no figure.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Connections } from './connections.ts';
+import type { FairQueue } from './fair-queue.ts';
 
 const BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
-export class Metrics {
-  readonly #families: Family[] = [];
-
-  /** A number that only grows; gives the function that adds to it. */
-  counter(name: string, help: string): (labels?: Labels, amount?: number) => void {
-    const values = new Map<string, number>();
-    this.#families.push({
-      name,
-      help,
-      type: 'counter',
-      lines: () => [...values].map(([labels, value]) => `${name}${labels} ${value}`),
-    });
-    return (labels = {}, amount = 1) => {
-      const key = write(labels);
-      values.set(key, (values.get(key) ?? 0) + amount);
-    };
-  }
-
-  /** A number read when it is asked for. */
-  gauge(name: string, help: string, read: () => number): void {
-    this.#families.push({ name, help, type: 'gauge', lines: () => [`${name} ${read()}`] });
-  }
-
-  /** Seconds in buckets; gives the function that records one. */
-  histogram(name: string, help: string): (labels: Labels, seconds: number) => void {
-    const series = new Map<
-      string,
-      { labels: Labels; counts: number[]; sum: number; count: number }
-    >();
-    this.#families.push({
-      name,
-      help,
-      type: 'histogram',
-      lines: () =>
-        [...series.values()].flatMap(({ labels, counts, sum, count }) => [
-          ...BUCKETS.map(
-            (bound, index) =>
-              `${name}_bucket${write({ ...labels, le: String(bound) })} ${counts[index]}`,
-          ),
-          `${name}_bucket${write({ ...labels, le: '+Inf' })} ${count}`,
-          `${name}_sum${write(labels)} ${sum}`,
-          `${name}_count${write(labels)} ${count}`,
-        ]),
-    });
-    return (labels, seconds) => {
-      const key = write(labels);
-      const one = series.get(key) ?? { labels, counts: BUCKETS.map(() => 0), sum: 0, count: 0 };
-      series.set(key, one);
-      BUCKETS.forEach((bound, index) => {
-        if (seconds <= bound) one.counts[index]!++;
-      });
-      one.sum += seconds;
-      one.count++;
-    };
-  }
-
-  text(): string {
-    return this.#families
-      .flatMap(({ name, help, type, lines }) => [
-        `# HELP ${name} ${help}`,
-        `# TYPE ${name} ${type}`,
-        ...lines(),
-        '',
-      ])
-      .join('\n');
-  }
+/** What the server counts while it answers; times are in seconds. */
+export interface Metrics {
+  readonly registry: Registry;
+  readonly requests: Counter<'route' | 'status'>;
+  readonly tokens: Counter<'kind'>;
+  readonly duration: Histogram<'route'>;
+  readonly waited: Histogram;
+  readonly firstToken: Histogram;
 }
 
-function write(labels: Labels): string {
-  const pairs = Object.entries(labels).map(
-    ([key, value]) => `${key}="${value.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n')}"`,
+/** Metrics of one server; what the queue and the connections have is read when it is asked for. */
+export function createMetrics(queue: FairQueue, connections: Connections): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  gauge('lmflow_requests_waiting', 'Requests that wait for their turn.', () => queue.waiting);
+  gauge('lmflow_requests_running', 'Requests whose turn it is.', () => queue.requests);
+  gauge('lmflow_sequences_running', 'Sequences being decoded.', () => queue.running);
+  gauge('lmflow_http_connections', 'Open connections.', () => connections.open);
+  gauge('process_resident_memory_bytes', 'Resident memory of the process.', () =>
+    process.memoryUsage.rss(),
   );
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+  gauge(
+    'lmflow_http_heap_bytes',
+    'Heap in use in the HTTP thread.',
+    () => process.memoryUsage().heapUsed,
+  );
+  return {
+    registry,
+    requests: new Counter({
+      name: 'lmflow_http_requests_total',
+      help: 'Answers by route and status; 499: the client went away.',
+      labelNames: ['route', 'status'],
+      registers,
+    }),
+    tokens: new Counter({
+      name: 'lmflow_tokens_total',
+      help: 'Tokens read (prompt) and written (completion).',
+      labelNames: ['kind'],
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'lmflow_http_request_seconds',
+      help: 'Time from the request to the end of its answer.',
+      labelNames: ['route'],
+      buckets: BUCKETS,
+      registers,
+    }),
+    waited: new Histogram({
+      name: 'lmflow_wait_seconds',
+      help: 'Time a request waited for its turn.',
+      buckets: BUCKETS,
+      registers,
+    }),
+    firstToken: new Histogram({
+      name: 'lmflow_first_token_seconds',
+      help: 'Time from the request to its first token.',
+      buckets: BUCKETS,
+      registers,
+    }),
+  };
 }

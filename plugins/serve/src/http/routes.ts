@@ -54,7 +54,7 @@ function addEndpoint(server: Server, path: string, plan: (body: unknown) => Plan
 }
 
 function addStatus(server: Server, models: readonly ModelInfo[], version: string): void {
-  const { app, queue, count } = server;
+  const { app, queue, metrics } = server;
   app.get('/health', async (_, reply) =>
     reply.code(server.closing ? 503 : 200).send({
       status: server.closing ? 'closing' : 'ok',
@@ -65,6 +65,6 @@ function addStatus(server: Server, models: readonly ModelInfo[], version: string
     }),
   );
   app.get('/metrics', async (_, reply) =>
-    reply.type('text/plain; version=0.0.4; charset=utf-8').send(count.text()),
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 }
