@@ -14,7 +14,7 @@ if (port !== null && isSettings(workerData)) {
 
 async function serve(settings: ThreadSettings, say: (message: ToMain) => void): Promise<void> {
   const link = new MainLink(say);
-  const server = createServer(settings, link);
+  const server = await createServer(settings, link);
   let stopping = false;
   port!.on('message', (message: ToThread) => {
     if (message.kind === 'event') return link.deliver(message.id, message.event);

@@ -126,6 +126,34 @@ test('Origin: our own page and allowed ones', () =>
     }
   }));
 
+test('preflight: an allowed page needs no key for it, others are refused in the shape of OpenAI', () =>
+  withServer({ allowedOrigins: ['https://app.example'], apiKey: 'secret' }, async ({ url }) => {
+    const preflight = (headers: Record<string, string>): Promise<Answer> =>
+      ask(`${url}/v1/completions`, { method: 'OPTIONS', headers });
+    const allowed = await preflight({ origin: 'https://app.example' });
+    assert.is(allowed.status, 204);
+    assert.is(allowed.headers['access-control-allow-origin'], 'https://app.example');
+    assert.is(allowed.headers['access-control-allow-methods'], 'GET, POST');
+    assert.is(allowed.headers['access-control-allow-headers'], 'authorization, content-type, *');
+    assert.is(allowed.headers['access-control-expose-headers'], 'retry-after');
+    assert.is(allowed.headers['access-control-max-age'], '600');
+    assert.is(allowed.headers['vary'], 'Origin');
+    for (const [headers, status, reason] of [
+      [{ origin: 'https://evil.example' }, 403, 'origin_not_allowed'],
+      [{ origin: 'https://app.example', host: 'evil.example' }, 403, 'host_not_allowed'],
+      [{ origin: url }, 401, 'invalid_api_key'],
+      [{}, 401, 'invalid_api_key'],
+      [{ authorization: 'Bearer secret' }, 404, 'unknown_url'],
+    ] as [Record<string, string>, number, string][]) {
+      const answer = await preflight(headers);
+      assert.equal([answer.status, code(answer)], [status, reason]);
+      assert.is(answer.headers['access-control-allow-origin'], undefined);
+    }
+    const wrong = await ask(`${url}/v1/models`, { headers: { origin: 'https://app.example' } });
+    assert.is(wrong.status, 401);
+    assert.is(wrong.headers['access-control-allow-origin'], 'https://app.example');
+  }));
+
 test('API key', () =>
   withServer({ apiKey: 'correct horse' }, async ({ url }) => {
     for (const authorization of [

@@ -7,7 +7,7 @@ import { abortAll } from './answer.ts';
 import { Connections } from './connections.ts';
 import { answerClientError, answerErrors } from './error-answers.ts';
 import { FairQueue } from './fair-queue.ts';
-import { checkHost, checkKey, checkOrigin, keysOf } from './guard.ts';
+import { guard, keysOf } from './guard.ts';
 import type { MainLink } from './main-link.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { addRoutes } from './routes.ts';
@@ -27,7 +27,10 @@ export interface Server {
 }
 
 /** Makes the server; `listen` on `app` starts it. */
-export function createServer({ options, models, version }: ThreadSettings, link: MainLink): Server {
+export async function createServer(
+  { options, models, version }: ThreadSettings,
+  link: MainLink,
+): Promise<Server> {
   const app = createApp(options);
   const queue = new FairQueue(options.maxConcurrent, options.maxQueue);
   const connections = new Connections(app.server, options.maxConnections);
@@ -47,9 +50,10 @@ export function createServer({ options, models, version }: ThreadSettings, link:
     active: new Set(),
     closing: false,
   };
-  guard(server);
-  countAnswers(server);
+  // first: fastify gives a route the handler of errors that there is when the route is added
   answerErrors(app, link);
+  countAnswers(server);
+  await guard(server);
   addRoutes(server, models, version);
   return server;
 }
@@ -78,35 +82,6 @@ function createApp(options: ServeOptions): FastifyInstance {
   });
   app.removeContentTypeParser('text/plain');
   return app;
-}
-
-function guard({ app, options, keys }: Server): void {
-  app.addHook('onRequest', async (request, reply) => {
-    const { host, origin } = request.headers;
-    reply.header('x-content-type-options', 'nosniff');
-    checkHost(host, options);
-    const allowed = checkOrigin(origin, host, options.allowedOrigins);
-    if (allowed !== undefined) {
-      reply.headers({
-        'access-control-allow-origin': allowed,
-        vary: 'Origin',
-        'access-control-expose-headers': 'retry-after',
-      });
-      if (request.method === 'OPTIONS') {
-        return reply
-          .code(204)
-          .headers({
-            'access-control-allow-methods': 'GET, POST',
-            'access-control-allow-headers': 'authorization, content-type, *',
-            'access-control-max-age': '600',
-          })
-          .send();
-      }
-    }
-    const path = request.url.split('?')[0];
-    if (path !== '/' && path !== '/health') checkKey(request.headers.authorization, keys);
-    return undefined;
-  });
 }
 
 function countAnswers({ app, metrics }: Server): void {

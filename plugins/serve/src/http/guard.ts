@@ -1,16 +1,46 @@
 // Who may come in: the Host header (against DNS rebinding), the Origin header (against foreign web
-// pages), the API key.
+// pages), the API key. Host and origin are checked here: @fastify/cors only tells browsers what is
+// allowed, it lets the request of a foreign page run.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP, isIPv6 } from 'node:net';
+import cors from '@fastify/cors';
 import type { FastifyRequest } from 'fastify';
 import type { ServeOptions } from '../options.ts';
+import type { Server } from './app.ts';
 import { wrongHost, wrongKey, wrongOrigin } from './failure.ts';
+
+const OPEN_PATHS: readonly (string | undefined)[] = ['/', '/health'];
+
+/** Puts the checks before every route, in this order: host, origin, key. */
+export async function guard({ app, options, keys }: Server): Promise<void> {
+  const { allowedOrigins } = options;
+  app.addHook('onRequest', async ({ headers: { host, origin } }, reply) => {
+    reply.header('x-content-type-options', 'nosniff');
+    checkHost(host, options);
+    checkOrigin(origin, host, allowedOrigins);
+  });
+  await app.register(cors, {
+    // none for our own page: its requests are like those without an origin
+    origin: (origin, callback) => {
+      callback(null, origin !== undefined && isAllowed(origin, allowedOrigins));
+    },
+    methods: ['GET', 'POST'],
+    allowedHeaders: ['authorization', 'content-type', '*'],
+    exposedHeaders: 'retry-after',
+    maxAge: 600,
+    strictPreflight: false,
+  });
+  app.addHook('onRequest', async (request) => {
+    const [path] = request.url.split('?');
+    if (!OPEN_PATHS.includes(path)) checkKey(request.headers.authorization, keys);
+  });
+}
 
 /**
  * Throws where the Host header names a host that is not ours. An address cannot be rebound, a name
  * can.
  */
-export function checkHost(
+function checkHost(
   header: string | undefined,
   { host, allowedHosts }: Pick<ServeOptions, 'host' | 'allowedHosts'>,
 ): void {
@@ -32,20 +62,19 @@ function hostName(header: string): string | undefined {
   return (match?.[1] ?? match?.[2])?.toLowerCase().replace(/\.$/, '');
 }
 
-/**
- * Throws where a page of another origin calls that is not allowed; gives the origin that a browser
- * must be told is allowed.
- */
-export function checkOrigin(
+/** Throws where a page of another origin calls that is not allowed. */
+function checkOrigin(
   origin: string | undefined,
   host: string | undefined,
   allowedOrigins: readonly string[],
-): string | undefined {
-  if (origin === undefined) return undefined;
-  if (allowedOrigins.includes('*') || allowedOrigins.includes(origin)) return origin;
-  const match = /^https?:\/\/([^/]+)$/i.exec(origin);
-  if (match?.[1]!.toLowerCase() === host?.toLowerCase()) return undefined;
-  throw wrongOrigin(origin);
+): void {
+  if (origin === undefined || isAllowed(origin, allowedOrigins)) return;
+  const [, own] = /^https?:\/\/([^/]+)$/i.exec(origin) ?? [];
+  if (own?.toLowerCase() !== host?.toLowerCase()) throw wrongOrigin(origin);
+}
+
+function isAllowed(origin: string, allowedOrigins: readonly string[]): boolean {
+  return allowedOrigins.includes('*') || allowedOrigins.includes(origin);
 }
 
 /** Every key that is let in. */
@@ -60,7 +89,7 @@ export function keysOf({
  * Throws where a key is needed and another was sent. Compares digests, in constant time, so that
  * neither content nor length leaks.
  */
-export function checkKey(authorization: string | undefined, keys: readonly string[]): void {
+function checkKey(authorization: string | undefined, keys: readonly string[]): void {
   if (keys.length === 0) return;
   const given = bearer(authorization);
   if (given === undefined || keyIndex(given, keys) < 0) throw wrongKey(given !== undefined);
