@@ -1,14 +1,13 @@
 // @lmflow/sdk: the contract between kernel and plugins. Models are in @lmflow/sdk/model, tensor
-// programs in @lmflow/sdk/graph, file formats in @lmflow/sdk/formats.
+// programs in @lmflow/sdk/graph, file formats in @lmflow/sdk/formats, whole files and the cache in
+// @lmflow/sdk/files.
 export * from './chat.ts';
 export * from './command.ts';
 export * from './config.ts';
 export * from './dataset.ts';
-export * from './derived.ts';
 export * from './doctor.ts';
 export * from './engine.ts';
 export * from './errors.ts';
-export * from './folder.ts';
 export * from './generation.ts';
 export * from './hooks.ts';
 export * from './logger.ts';

@@ -201,7 +201,7 @@ test('a write that fails leaves nothing behind and keeps what was there', async 
     /disk gone/,
   );
   assert.ok((await readFile(path)).equals(before));
-  assert.not((await readdir(folder)).some((name) => name.endsWith('.part')));
+  assert.not((await readdir(folder)).some((name) => name.startsWith('.writing-')));
 });
 
 function safetensors(header: unknown, dataBytes: number, length?: number): Buffer {

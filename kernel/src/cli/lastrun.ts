@@ -1,9 +1,9 @@
 // Times of taps outlive the process that measured them, so that `lmflow inspect` can show what the
 // last command of this folder spent.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { cacheFolder, writeFileAtomic } from '@lmflow/sdk/files';
 import type { TapTime } from '../hooks.ts';
 
 export interface LastRun {
@@ -14,31 +14,25 @@ export interface LastRun {
 }
 
 function fileFor(folder: string): string {
-  const { LMFLOW_CACHE: own, XDG_CACHE_HOME: shared } = process.env;
-  const cache = own || join(shared || join(homedir(), '.cache'), 'lmflow');
-  return join(
-    cache,
-    'times',
-    `${createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 16)}.json`,
-  );
+  const name = createHash('sha256').update(resolve(folder)).digest('hex').slice(0, 16);
+  return join(cacheFolder('kernel'), `${name}.json`);
 }
 
 /**
  * Remembers what a command spent in `folder`. A cache that cannot be written is no reason to fail.
  */
-export function rememberRun(folder: string, run: LastRun): void {
+export async function rememberRun(folder: string, run: LastRun): Promise<void> {
   try {
-    mkdirSync(dirname(fileFor(folder)), { recursive: true });
-    writeFileSync(fileFor(folder), JSON.stringify(run));
+    await writeFileAtomic(fileFor(folder), JSON.stringify(run));
   } catch {
     /* it is only a convenience */
   }
 }
 
 /** The last command that ran in `folder`; undefined where none is remembered. */
-export function lastRun(folder: string): LastRun | undefined {
+export async function lastRun(folder: string): Promise<LastRun | undefined> {
   try {
-    return JSON.parse(readFileSync(fileFor(folder), 'utf8')) as LastRun;
+    return JSON.parse(await readFile(fileFor(folder), 'utf8')) as LastRun;
   } catch {
     return undefined;
   }

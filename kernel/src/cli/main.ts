@@ -195,7 +195,7 @@ async function runReport(session: Session, name: 'plugins' | 'inspect'): Promise
   } else {
     const { safeReport, printInspection } = await import('./inspect.ts');
     const { lastRun } = await import('./lastrun.ts');
-    const last = lastRun(session.cwd);
+    const last = await lastRun(session.cwd);
     if (session.globals.json) {
       session.stdout.write(
         `${JSON.stringify({ ...safeReport(kernel), lastRun: last }, null, 2)}\n`,
@@ -238,7 +238,7 @@ async function runCommand(session: Session, name: string): Promise<number> {
     interrupt.stop();
   }
   const { rememberRun } = await import('./lastrun.ts');
-  rememberRun(session.cwd, {
+  await rememberRun(session.cwd, {
     command: name,
     ended: new Date().toISOString(),
     times: kernel.inspect().times,

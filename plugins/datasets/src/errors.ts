@@ -267,11 +267,3 @@ export const offline = (id: string, why: string, folder: string, cause?: unknown
       hint: `With a connection, run once without HF_HUB_OFFLINE (HF_ENDPOINT names a mirror); or download the files elsewhere and give their folder as dataset. A local path that was meant does not exist: '${id}'.`,
     },
   );
-
-/** Tokenized data cannot be written anywhere. */
-export const cacheUnwritable = (folder: string, cause: unknown): LMFlowError =>
-  new LMFlowError(
-    'LMFLOW_DATASET_CACHE',
-    `Tokenized data could not be written to ${folder}: ${messageOf(cause)}. Set datasetCacheDir (or LMFLOW_CACHE) to a folder with room that you may write.`,
-    { cause },
-  );

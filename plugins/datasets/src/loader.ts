@@ -12,7 +12,8 @@ import type {
   Samples,
   Tokenizer,
 } from '@lmflow/sdk';
-import { cacheFolder, fromCache } from './cache.ts';
+import { cacheFolder } from '@lmflow/sdk/files';
+import { fromCache } from './cache.ts';
 import { openDatasets, type OpenedDataset, type SourceDescription } from './dataset.ts';
 import * as errors from './errors.ts';
 import type { DatasetOptions } from './options.ts';
@@ -153,7 +154,7 @@ export class DatasetLoader implements SampleLoader {
       .digest('hex')
       .slice(0, 32);
     const { samples, cached } = await fromCache({
-      folder: cacheFolder(options.datasetCacheDir),
+      folder: options.datasetCacheDir ?? cacheFolder('datasets'),
       key,
       overwrite: options.overwriteCache,
       log,

@@ -107,7 +107,7 @@ export const optionsSchema = z.object({
     .string()
     .optional()
     .describe(
-      'Where tokenized data is kept; default $LMFLOW_CACHE/datasets or ~/.cache/lmflow/datasets',
+      'Where tokenized data is kept; in the cache (LMFLOW_CACHE), folder datasets, by default',
     ),
   overwriteCache: z.boolean().default(false).describe('Tokenize again even where the cache has it'),
 });

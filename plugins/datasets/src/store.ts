@@ -21,7 +21,8 @@ import type { Tokens } from './encode.ts';
 /** Changes whenever the files mean something else. */
 export const STORE_VERSION = 1;
 
-const TOKENS = 'tokens.bin';
+/** The file of the tokens, in the store's folder. */
+export const TOKENS = 'tokens.bin';
 const OFFSETS = 'offsets.bin';
 const INDEX = 'index.json';
 const BUFFERED = 1 << 18;

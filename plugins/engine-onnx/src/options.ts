@@ -18,7 +18,7 @@ export const schema = z.object({
     .string()
     .optional()
     .describe(
-      'Where converted weights are kept; $LMFLOW_CACHE/weights or ~/.cache/lmflow/weights by default',
+      'Where converted weights are kept; in the cache (LMFLOW_CACHE), folder engine-onnx, by default',
     ),
   graphOptimization: z
     .enum(['disabled', 'basic', 'extended', 'all'])

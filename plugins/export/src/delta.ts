@@ -5,13 +5,8 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
-import {
-  MODELS,
-  MODEL_WRITER,
-  writeFolder,
-  type CommandInvocation,
-  type Resolve,
-} from '@lmflow/sdk';
+import { MODELS, MODEL_WRITER, type CommandInvocation, type Resolve } from '@lmflow/sdk';
+import { writeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import {
   readSafetensors,

@@ -1,17 +1,15 @@
 // `lmflow export`: the model that the configuration names, in another format. An adapter is merged,
 // or (peft) written alone.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
 import {
-  isSystemError,
   MODELS,
   MODEL_WRITER,
-  outputUnwritable,
-  writeFolder,
   type CommandInvocation,
   type Logger,
   type Resolve,
 } from '@lmflow/sdk';
+import { writeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { writeSafetensors } from '@lmflow/sdk/formats';
 import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
@@ -107,7 +105,6 @@ const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>
 
   gguf: async ({ model, outputDir, quantizations, log, signal }) => {
     const name = basename(resolvePath(model.source));
-    await mkdir(outputDir, { recursive: true });
     const files: string[] = [];
     for (const quantization of quantizations as readonly Quantization[]) {
       const file = `${name}-${quantization.toUpperCase()}.gguf`;
@@ -188,8 +185,6 @@ export async function exportModel(
     resolve,
     log,
     signal,
-  }).catch((error: unknown) => {
-    throw isSystemError(error) ? outputUnwritable(outputDir, error) : error;
   });
   const adapter = !model.adapter
     ? ''

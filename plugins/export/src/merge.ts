@@ -4,12 +4,12 @@ import {
   MODELS,
   MODEL_WRITER,
   ENGINE,
-  writeFolder,
   type CommandInvocation,
   type Config,
   type Logger,
   type Resolve,
 } from '@lmflow/sdk';
+import { writeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { driftRows, measureDrift, type Drift } from './drift.ts';

@@ -1,5 +1,5 @@
 // The errors of the int8-compute plugin, one builder each.
-import { LMFlowError, messageOf } from '@lmflow/sdk';
+import { LMFlowError } from '@lmflow/sdk';
 
 export function nothingToCompute(source: string): LMFlowError {
   return new LMFlowError(
@@ -24,17 +24,6 @@ export function trainedInInt8(name: string, count: number): LMFlowError {
     `${name}${count > 1 ? ` and ${count - 1} more weights` : ''} would be both computed in int8 and trained`,
     {
       hint: 'Only frozen weights are computed in int8: train adapters on top (plugin lora), or name the layers in int8Compute.exclude.',
-    },
-  );
-}
-
-export function cacheNotWritten(folder: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
-    'LMFLOW_INT8_CACHE',
-    `int8 weights could not be written to ${folder}: ${messageOf(cause)}`,
-    {
-      cause,
-      hint: 'Set int8Compute.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.',
     },
   );
 }

@@ -23,7 +23,7 @@ export const int8Options = z.object({
     .string()
     .optional()
     .describe(
-      'Where int8 weights are kept; $LMFLOW_CACHE/int8 or ~/.cache/lmflow/int8 by default.',
+      'Where int8 weights are kept; in the cache (LMFLOW_CACHE), folder int8-compute, by default.',
     ),
 });
 

@@ -1,9 +1,9 @@
 // The int8 copies of a model's linears: made one tensor at a time into files that the engine maps,
 // or in memory for weights that have no file.
-import { cacheFolder, derivedFile, isLMFlowError, type Logger } from '@lmflow/sdk';
+import type { Logger } from '@lmflow/sdk';
+import { cacheFolder, derivedFile } from '@lmflow/sdk/files';
 import { floatWeight, type LinearLayer, type Model } from '@lmflow/sdk/model';
 import type { DType, WeightSource } from '@lmflow/sdk/graph';
-import { cacheNotWritten } from './errors.ts';
 import type { Int8Options } from './options.ts';
 import { quantizeBoth, type Int8Linear } from './quantize.ts';
 
@@ -25,7 +25,7 @@ export async function storeLinears(
   options: Int8Options,
   log: Logger,
 ): Promise<Map<string, StoredLinear>> {
-  const folder = options.cacheDir ?? cacheFolder('int8');
+  const folder = options.cacheDir ?? cacheFolder('int8-compute');
   const stored = new Map<string, StoredLinear>();
   let made = 0;
   for (const [place, layer] of layers.entries()) {
@@ -78,6 +78,7 @@ async function storeLinear(
   );
   const { path, made } = await derivedFile({
     folder,
+    setting: 'int8Compute.cacheDir',
     weight,
     byteLength: parts.reduce((sum, part) => sum + padded(part.byteLength), 0),
     key: { format: FORMAT, layout },
@@ -86,8 +87,6 @@ async function storeLinear(
         new Uint8Array(array.buffer),
         new Uint8Array(padded(array.byteLength) - array.byteLength),
       ]),
-  }).catch((error: unknown) => {
-    throw isLMFlowError(error) ? error : cacheNotWritten(folder, error);
   });
   return {
     made,

@@ -1,7 +1,7 @@
 // The MODEL_WRITER service: a whole model as a Hugging Face folder in float32, under the names it
 // was read by.
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { writeFileAtomic } from '@lmflow/sdk/files';
 import type { Model, ModelWriteOptions, ModelWriter } from '@lmflow/sdk/model';
 import { writeCheckpoint, type TensorToWrite } from '@lmflow/sdk/formats';
 
@@ -17,7 +17,7 @@ export class HuggingFaceWriter implements ModelWriter {
     ]);
     if (model.generationConfig) texts.set('generation_config.json', json(model.generationConfig));
     for (const [name, content] of await model.tokenizer.files()) texts.set(name, content);
-    for (const [name, content] of texts) await writeAside(join(directory, name), content);
+    for (const [name, content] of texts) await writeFileAtomic(join(directory, name), content);
     return [...files, ...texts.keys()];
   }
 }
@@ -52,10 +52,4 @@ function savedConfig({
 
 function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
-}
-
-async function writeAside(path: string, content: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}.part`, content);
-  await rename(`${path}.part`, path);
 }

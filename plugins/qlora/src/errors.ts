@@ -1,5 +1,5 @@
 // The errors of the QLoRA plugin, one builder each.
-import { LMFlowError, messageOf } from '@lmflow/sdk';
+import { LMFlowError } from '@lmflow/sdk';
 
 export function nothingToQuantize(source: string): LMFlowError {
   return new LMFlowError(
@@ -26,17 +26,6 @@ export function trainedInFourBits(name: string, count: number): LMFlowError {
     `${name}${count > 1 ? ` and ${count - 1} more weights` : ''} would be both kept in 4 bits and trained`,
     {
       hint: 'Train adapters on top (preset qlora, or the plugin lora), or name the layers in qlora.exclude.',
-    },
-  );
-}
-
-export function cacheNotWritten(folder: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
-    'LMFLOW_QLORA_CACHE',
-    `4-bit weights could not be written to ${folder}: ${messageOf(cause)}`,
-    {
-      cause,
-      hint: 'Set qlora.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.',
     },
   );
 }

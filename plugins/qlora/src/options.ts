@@ -22,7 +22,7 @@ export const qloraOptions = z.object({
     .string()
     .optional()
     .describe(
-      'Where 4-bit weights are kept; $LMFLOW_CACHE/qlora or ~/.cache/lmflow/qlora by default.',
+      'Where 4-bit weights are kept; in the cache (LMFLOW_CACHE), folder qlora, by default.',
     ),
 });
 

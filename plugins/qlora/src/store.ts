@@ -1,10 +1,10 @@
 // The 4-bit form of a model's linears: quantized one tensor at a time into files that the engine
 // maps, or in memory for weights that have no file.
-import { cacheFolder, derivedFile, isLMFlowError, type Logger } from '@lmflow/sdk';
+import type { Logger } from '@lmflow/sdk';
+import { cacheFolder, derivedFile } from '@lmflow/sdk/files';
 import { floatWeight, type LinearLayer, type Model } from '@lmflow/sdk/model';
 import type { WeightSource } from '@lmflow/sdk/graph';
 import { quantize, sizesOf, type Quantized } from './codes.ts';
-import { cacheNotWritten } from './errors.ts';
 import type { QloraOptions } from './options.ts';
 import { dequantizeScales, quantizeScales } from './scales.ts';
 
@@ -67,6 +67,7 @@ async function storeLinear(
   const offset = Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
   const { path, made } = await derivedFile({
     folder,
+    setting: 'qlora.cacheDir',
     weight,
     byteLength: offset + blocks * 4,
     key: { format: FORMAT, quantType: options.quantType, doubleQuant: options.doubleQuant, layout },
@@ -74,8 +75,6 @@ async function storeLinear(
       const { packed, scales } = await make();
       return [packed, new Uint8Array(offset - bytes), new Uint8Array(scales.buffer)];
     },
-  }).catch((error: unknown) => {
-    throw isLMFlowError(error) ? error : cacheNotWritten(folder, error);
   });
   return {
     made,

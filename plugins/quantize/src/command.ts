@@ -4,11 +4,11 @@ import { readFile } from 'node:fs/promises';
 import {
   ENGINE,
   SAMPLES,
-  writeFolder,
   type CommandInvocation,
   type CommandSpec,
   type PluginContext,
 } from '@lmflow/sdk';
+import { writeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { MODEL_FAMILIES } from '@lmflow/plugin-models';
 import { z } from 'zod';

@@ -1,5 +1,5 @@
 // The errors of the quantize plugin, one builder each.
-import { LMFlowError, messageOf } from '@lmflow/sdk';
+import { LMFlowError } from '@lmflow/sdk';
 
 export function nothingToQuantize(source: string): LMFlowError {
   return new LMFlowError(
@@ -14,17 +14,6 @@ export function excludeUnknown(pattern: string, known: readonly string[]): LMFlo
     'LMFLOW_QUANTIZE_UNKNOWN_MODULE',
     `quantize.exclude: "${pattern}" matches no linear of the blocks`,
     { hint: `They end in: ${known.join(', ')}. For the head there is quantize.headBits.` },
-  );
-}
-
-export function cacheNotWritten(folder: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
-    'LMFLOW_QUANTIZE_CACHE',
-    `quantized weights could not be written to ${folder}: ${messageOf(cause)}`,
-    {
-      cause,
-      hint: 'Set quantize.cacheDir (or LMFLOW_CACHE) to a folder with room that you may write.',
-    },
   );
 }
 

@@ -36,7 +36,7 @@ export const quantizeOptions = z.object({
     .string()
     .optional()
     .describe(
-      'Where quantized weights are kept; $LMFLOW_CACHE/quantize or ~/.cache/lmflow/quantize by default.',
+      'Where quantized weights are kept; in the cache (LMFLOW_CACHE), folder quantize, by default.',
     ),
 });
 

@@ -2,11 +2,11 @@
 // maps, those of a block that may share an input in one, or in memory for weights that have no
 // file.
 import { isDeepStrictEqual } from 'node:util';
-import { cacheFolder, derivedFile, isLMFlowError, type Logger } from '@lmflow/sdk';
+import type { Logger } from '@lmflow/sdk';
+import { cacheFolder, derivedFile } from '@lmflow/sdk/files';
 import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import type { DType, WeightSource } from '@lmflow/sdk/graph';
 import { blockSizes, quantize, type Quantized, type Scheme } from './blocks.ts';
-import { cacheNotWritten } from './errors.ts';
 import { filesOf, groupInPlace, repacked } from './packed.ts';
 
 /** Changes when the content of the files does. */
@@ -152,6 +152,7 @@ async function storeGroup(
   );
   const { path, made } = await derivedFile({
     folder,
+    setting: 'quantize.cacheDir',
     weight,
     others,
     byteLength: parts.reduce((sum, { byteLength }) => sum + padded(byteLength), 0),
@@ -161,8 +162,6 @@ async function storeGroup(
         bytesOf(array),
         new Uint8Array(padded(array.byteLength) - array.byteLength),
       ]),
-  }).catch((error: unknown) => {
-    throw isLMFlowError(error) ? error : cacheNotWritten(folder, error);
   });
   return {
     made,

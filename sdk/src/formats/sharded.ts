@@ -1,8 +1,9 @@
 // A checkpoint of one or several safetensors files: model.safetensors, or
 // model.safetensors.index.json and its shards.
-import { access, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
+import { writeFileAtomic } from '../files/index.ts';
 import { sizeOf } from '../graph/index.ts';
 import { SAFETENSORS_DTYPES } from './dtypes.ts';
 import { safetensorsIndex, safetensorsShardMissing } from './errors.ts';
@@ -114,11 +115,10 @@ export async function writeCheckpoint(
     total_parameters: all.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     total_size: all.reduce((sum, tensor) => sum + bytesOf(tensor), 0),
   };
-  await writeFile(
-    join(folder, `${index}.part`),
+  await writeFileAtomic(
+    join(folder, index),
     `${JSON.stringify({ metadata, weight_map: weightMap }, undefined, 2)}\n`,
   );
-  await rename(join(folder, `${index}.part`), join(folder, index));
   await rm(join(folder, 'model.safetensors'), { force: true });
   return [...names, index];
 }

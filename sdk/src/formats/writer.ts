@@ -1,6 +1,5 @@
-// Writing safetensors files tensor by tensor, so that a large checkpoint is never held whole:
-// aside, then renamed into place.
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+// Writing safetensors files tensor by tensor, so that a large checkpoint is never held whole.
+import { writeFileInParts } from '../files/index.ts';
 import { sizeOf, type Shape, type TypedArray } from '../graph/index.ts';
 import { SAFETENSORS_DTYPES, type SafetensorsDtype } from './dtypes.ts';
 import { safetensorsData } from './errors.ts';
@@ -25,7 +24,7 @@ export type TensorOrder = 'name' | 'given';
 /**
  * Writes `tensors` to `path` in Hugging Face's layout (largest element type first, then by name;
  * header padded to 8 bytes). The file appears when it is complete. Throws LMFLOW_SAFETENSORS_DATA
- * where a tensor does not fit its shape.
+ * where a tensor does not fit its shape, LMFLOW_OUTPUT_UNWRITABLE.
  */
 export async function writeSafetensors(
   path: string,
@@ -37,10 +36,8 @@ export async function writeSafetensors(
   const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
     a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
   entries.sort((a, b) => b.elementBytes - a.elementBytes || (order === 'given' ? 0 : byName(a, b)));
-  const aside = `${path}.${process.pid}.part`;
-  const handle = await open(aside, 'w');
-  try {
-    await writeFully(handle, headerBytes(entries, metadata));
+  await writeFileInParts(path, async (file) => {
+    await file.write(headerBytes(entries, metadata));
     for (const { name, tensor, byteLength, elementBytes } of entries) {
       const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data;
       if (data.byteLength !== byteLength) {
@@ -51,16 +48,9 @@ export async function writeSafetensors(
           data.byteLength / elementBytes,
         );
       }
-      await writeFully(handle, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      await file.write(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }
-    await handle.sync();
-    await handle.close();
-    await rename(aside, path);
-  } catch (error) {
-    await handle.close().catch(() => undefined);
-    await rm(aside, { force: true });
-    throw error;
-  }
+  });
 }
 
 interface Entry {
@@ -106,13 +96,4 @@ function headerBytes(
   new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
   bytes.set(json, 8);
   return bytes;
-}
-
-const CHUNK = 1 << 26;
-
-async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(CHUNK, bytes.length - done));
-    done += bytesWritten;
-  }
 }

@@ -3,10 +3,18 @@
 // session.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { open, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Logger } from '@lmflow/sdk';
+import {
+  cacheFolder,
+  cacheUnwritable,
+  markUsed,
+  noteSource,
+  writeFileInParts,
+  type FileWriter,
+  type Unwritable,
+} from '@lmflow/sdk/files';
 import { fromBfloat16, fromFloat16 } from '@lmflow/sdk/formats';
 import { sizeOf, type FileWeight, type WeightSource } from '@lmflow/sdk/graph';
 import { weightUnreadable } from '../errors.ts';
@@ -66,6 +74,7 @@ export class HalfWeights {
 
   /** Writes the float32 files that are not there yet. Throws LMFLOW_ENGINE_WEIGHT_UNREADABLE. */
   async convert(): Promise<void> {
+    for (const folder of this.#folders.values()) await markUsed(folder);
     const conversions = [...this.#pending.values()];
     if (conversions.length === 0) return;
     const bytes = conversions.reduce((total, { from }) => total + 2 * from.byteLength, 0);
@@ -85,56 +94,48 @@ export class HalfWeights {
       .update(`${resolve(path)}\0${size}\0${mtimeMs}`)
       .digest('hex')
       .slice(0, 32);
-    const folder = join(cacheRoot(this.#options.cacheDir), key);
+    const folder = join(this.#options.cacheDir ?? cacheFolder('engine-onnx'), key);
     this.#folders.set(path, folder);
     return folder;
   }
 }
 
-function cacheRoot(configured: string | undefined): string {
-  return (
-    configured ??
-    join(process.env['LMFLOW_CACHE'] ?? join(homedir(), '.cache', 'lmflow'), 'weights')
-  );
-}
-
-/** Writes aside and renames, so that a reader never sees a half file and two writers do no harm. */
 async function widenInto({ from, to }: Conversion): Promise<void> {
-  const aside = `${to}.${process.pid}-${Math.random().toString(36).slice(2)}`;
-  await mkdir(dirname(to), { recursive: true });
-  await writeFile(join(dirname(to), 'source.txt'), `${resolve(from.path)}\n`);
-  try {
-    const [source, target] = await Promise.all([open(from.path, 'r'), open(aside, 'w')]);
-    try {
-      await widen(source, target, from);
-    } finally {
-      await Promise.all([source.close(), target.close()]);
-    }
-    await rename(aside, to);
-  } catch (error) {
-    await rm(aside, { force: true });
+  const folder = dirname(to);
+  const unwritable: Unwritable = (_, cause) =>
+    cacheUnwritable(dirname(folder), cause, 'engineOnnx.cacheDir');
+  const source = await open(from.path, 'r').catch((error: unknown) => {
     throw weightUnreadable(from.path, error);
+  });
+  try {
+    await noteSource(folder, from.path, unwritable);
+    await writeFileInParts(to, (target) => widen(source, target, from), { unwritable });
+  } finally {
+    await source.close();
   }
 }
 
 async function widen(
   source: FileHandle,
-  target: FileHandle,
-  { offset, byteLength, dtype }: FileWeight,
+  target: FileWriter,
+  { path, offset, byteLength, dtype }: FileWeight,
 ): Promise<void> {
   const convert = dtype === 'bfloat16' ? fromBfloat16 : fromFloat16;
   const halves = new Uint16Array(PIECE / 2);
   const singles = new Float32Array(PIECE / 2);
   for (let done = 0; done < byteLength; done += PIECE) {
     const length = Math.min(PIECE, byteLength - done);
-    const { bytesRead } = await source.read(
-      new Uint8Array(halves.buffer, 0, length),
-      0,
-      length,
-      offset + done,
-    );
+    const bytes = new Uint8Array(halves.buffer, 0, length);
+    const { bytesRead } = await source
+      .read(bytes, 0, length, offset + done)
+      .catch((error: unknown) => {
+        throw weightUnreadable(path, error);
+      });
     if (bytesRead !== length) {
-      throw new Error(`the file ends inside a weight at byte ${offset + done + bytesRead}`);
+      throw weightUnreadable(
+        path,
+        `the file ends inside a weight at byte ${offset + done + bytesRead}`,
+      );
     }
     convert(halves.subarray(0, length / 2), singles);
     await target.write(new Uint8Array(singles.buffer, 0, length * 2));

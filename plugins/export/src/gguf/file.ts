@@ -1,7 +1,7 @@
 // The GGUF container, version 3: header, typed metadata, tensor descriptions, aligned data. It
 // knows nothing of models. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
-// Written aside, tensor by tensor, and renamed.
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+// Written tensor by tensor.
+import { writeFileInParts } from '@lmflow/sdk/files';
 import type { TensorType } from './types.ts';
 
 /** Ids of metadata types. */
@@ -48,27 +48,18 @@ export async function writeGguf(
   metadata: Metadata,
   tensors: readonly GgufTensor[],
 ): Promise<number> {
-  const aside = `${path}.${process.pid}.part`;
-  const handle = await open(aside, 'w');
-  try {
-    let size = await write(handle, header(metadata, tensors));
+  return writeFileInParts(path, async (file) => {
+    await file.write(header(metadata, tensors));
     for (const tensor of tensors) {
       const data = await tensor.data();
       if (data.length !== byteLength(tensor)) {
         throw new Error(`${tensor.name}: ${data.length} bytes for ${byteLength(tensor)}`);
       }
-      size += await write(handle, data);
-      size += await write(handle, new Uint8Array(aligned(data.length) - data.length));
+      await file.write(data);
+      await file.write(new Uint8Array(aligned(data.length) - data.length));
     }
-    await handle.sync();
-    await handle.close();
-    await rename(aside, path);
-    return size;
-  } catch (error) {
-    await handle.close().catch(() => undefined);
-    await rm(aside, { force: true });
-    throw error;
-  }
+    return file.size;
+  });
 }
 
 function header(metadata: Metadata, tensors: readonly GgufTensor[]): Uint8Array {
@@ -155,13 +146,4 @@ class Bytes {
     }
     return place;
   }
-}
-
-const CHUNK = 1 << 26;
-
-async function write(handle: FileHandle, bytes: Uint8Array): Promise<number> {
-  for (let done = 0; done < bytes.length;) {
-    done += (await handle.write(bytes, done, Math.min(CHUNK, bytes.length - done))).bytesWritten;
-  }
-  return bytes.length;
 }

@@ -4,7 +4,6 @@ import { templateName } from '@lmflow/plugin-chat-templates';
 import {
   GENERATOR,
   MODELS,
-  outputUnwritable,
   type CommandInvocation,
   type CommandSpec,
   type PluginContext,
@@ -12,6 +11,7 @@ import {
   type TextRequest,
   type TextResult,
 } from '@lmflow/sdk';
+import { outputUnwritable } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';

@@ -4,15 +4,9 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hooks } from '@lmflow/sdk';
+import { filesUnder, writeFolder } from '@lmflow/sdk/files';
 import type { Model, Parameter } from '@lmflow/sdk/model';
-import {
-  CheckpointFolder,
-  filesUnder,
-  hashFile,
-  ifPresent,
-  publishFolder,
-  writingAside,
-} from './checkpoint-folder.ts';
+import { CheckpointFolder, hashFile, ifPresent } from './checkpoint-folder.ts';
 import type { ResumeFacts } from './resume.ts';
 import type { RunSettings } from '../loop/run-plan.ts';
 import type { PrivateState, RunState } from '../loop/run-state.ts';
@@ -56,10 +50,9 @@ export async function saveCheckpoint({
   stopping,
 }: SaveRequest): Promise<string> {
   const { outputDir, options } = settings;
-  const name = `checkpoint-${state.globalStep}`;
-  const folder = join(outputDir, name);
+  const folder = join(outputDir, `checkpoint-${state.globalStep}`);
   if (state.bestGlobalStep === state.globalStep) state.bestModelCheckpoint = folder;
-  await writingAside(outputDir, name, async (aside) => {
+  const write = async (aside: string): Promise<void> => {
     const checkpoint = new CheckpointFolder('checkpoint', aside, state.globalStep, model);
     await hooks.onSave.promise(checkpoint);
     if (!options.saveOnlyModel) await checkpoint.writeTensors(OPTIMIZER_FILE, updater.save());
@@ -81,8 +74,8 @@ export async function saveCheckpoint({
       ...state.privateState(),
     };
     await checkpoint.writeJson(OWN_FILE, own);
-    await publishFolder(aside, folder);
-  });
+  };
+  await writeFolder(folder, write, { replace: true });
   return folder;
 }
 

@@ -3,8 +3,9 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hooks, Logger, Step } from '@lmflow/sdk';
+import { writeFileAtomic } from '@lmflow/sdk/files';
 import { evaluationFigures, round, type EvaluationResult } from '../loop/evaluation.ts';
-import { ifPresent, writeWhole } from '../checkpoint/checkpoint-folder.ts';
+import { ifPresent } from '../checkpoint/checkpoint-folder.ts';
 import type { RunSettings } from '../loop/run-plan.ts';
 import type { RunState } from '../loop/run-state.ts';
 
@@ -38,7 +39,7 @@ export class Reporter {
     const lines = ((await ifPresent(readFile(this.#path, 'utf8'))) ?? '')
       .split('\n')
       .filter((line) => (stepOf(line) ?? Infinity) <= this.#state.globalStep);
-    await writeWhole(this.#path, lines.map((line) => `${line}\n`).join(''));
+    await writeFileAtomic(this.#path, lines.map((line) => `${line}\n`).join(''));
   }
 
   /**

@@ -1,26 +1,15 @@
 // The output folder: what may be in it before a run, and everything written into it at the end.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import {
-  outputUnwritable,
-  type Checkpoint,
-  type FitRequest,
-  type Hooks,
-  type Logger,
-} from '@lmflow/sdk';
+import type { Checkpoint, FitRequest, Hooks, Logger } from '@lmflow/sdk';
+import { outputUnwritable, removeAsides, writeFilesInto } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { modelCard, type CardRequest } from './model-card.ts';
 import { lossChart } from './loss-chart.ts';
 import { listCheckpoints, STATE_FILE } from '../checkpoint/checkpoints.ts';
 import { outputHasLater, outputNotEmpty } from '../errors.ts';
 import { round, type EvaluationResult } from '../loop/evaluation.ts';
-import {
-  CheckpointFolder,
-  ifPresent,
-  publishFiles,
-  removeAsides,
-  writingAside,
-} from '../checkpoint/checkpoint-folder.ts';
+import { CheckpointFolder, ifPresent } from '../checkpoint/checkpoint-folder.ts';
 import type { FoundCheckpoint } from '../checkpoint/resume.ts';
 import type { RunSettings } from '../loop/run-plan.ts';
 import { sorted } from '../loop/run-state.ts';
@@ -124,7 +113,7 @@ export async function writeResults({ hooks, evaluation, ...card }: FinishRequest
     total_flos: state.floatingPointOperations,
     ...withoutKeys(train, ['epoch', 'total_flos', 'train_samples']),
   });
-  await writingAside(settings.outputDir, 'final', async (aside) => {
+  await writeFilesInto(settings.outputDir, async (aside) => {
     const checkpoint: Checkpoint = new CheckpointFolder(
       'final',
       aside,
@@ -144,7 +133,6 @@ export async function writeResults({ hooks, evaluation, ...card }: FinishRequest
       'README.md',
       modelCard({ ...card, evaluation: evaluation?.metrics }),
     );
-    await publishFiles(aside, settings.outputDir);
   });
 }
 

@@ -1,0 +1,52 @@
+// What can be wrong with a place that is written to: the output of a command, or the cache. Files
+// that cannot be read are their readers' business.
+import { resolve, sep } from 'node:path';
+import { LMFlowError, isLMFlowError, messageOf } from '../errors.ts';
+
+const REFUSALS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EACCES', 'EPERM', 'EIO']);
+
+/**
+ * The system's error where the disk or its permissions refused (no space, read-only, not allowed,
+ * broken) in `folder` or where the system does not say; also inside an LMFlowError such as the one
+ * that the kernel makes of what a tap throws.
+ */
+export function diskErrorOf(error: unknown, folder: string): Error | undefined {
+  const cause = isLMFlowError(error) ? error.cause : error;
+  if (!(cause instanceof Error)) return undefined;
+  const { code, path } = cause as NodeJS.ErrnoException;
+  if (!REFUSALS.has(code ?? '')) return undefined;
+  return path === undefined || `${resolve(path)}${sep}`.startsWith(resolve(folder) + sep)
+    ? cause
+    : undefined;
+}
+
+/** LMFLOW_OUTPUT_NOT_EMPTY: the output folder has something in it already. */
+export function outputNotEmpty(folder: string): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_OUTPUT_NOT_EMPTY',
+    `the output folder ${folder} is not empty: a model beside other files could be mistaken for them`,
+    { hint: 'Name a new folder, or empty this one.' },
+  );
+}
+
+/** LMFLOW_OUTPUT_UNWRITABLE: the output cannot be written. */
+export function outputUnwritable(path: string, cause: unknown): LMFlowError {
+  return new LMFlowError(
+    'LMFLOW_OUTPUT_UNWRITABLE',
+    `${path} cannot be written: ${messageOf(cause)}`,
+    { cause, hint: 'Name a place that has room and that you may write to.' },
+  );
+}
+
+/**
+ * LMFLOW_CACHE_UNWRITABLE: the cache cannot be written. `setting` is the option that names another
+ * place for this part of it.
+ */
+export function cacheUnwritable(folder: string, cause: unknown, setting?: string): LMFlowError {
+  const names = setting === undefined ? 'LMFLOW_CACHE' : `${setting} (or LMFLOW_CACHE)`;
+  return new LMFlowError(
+    'LMFLOW_CACHE_UNWRITABLE',
+    `the cache ${folder} cannot be written: ${messageOf(cause)}`,
+    { cause, hint: `Set ${names} to a folder that has room and that you may write to.` },
+  );
+}

@@ -1,0 +1,165 @@
+// Folders of results that appear whole: written beside their place, brought to the disk, renamed
+// into it at the end.
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { diskErrorOf, outputNotEmpty, outputUnwritable } from './errors.ts';
+import { ASIDE, asideOf, syncHandle, type Unwritable, type WriteOptions } from './file.ts';
+
+export interface FolderOptions extends WriteOptions {
+  /**
+   * Takes the place of a folder that has something in it, instead of refusing it. A function is
+   * asked once the new folder is done: false keeps what is there then, and drops the new one.
+   */
+  readonly replace?: boolean | (() => Promise<boolean>);
+}
+
+/**
+ * Calls `write` with an empty folder, which takes the place of `folder` when it is done; nothing
+ * stays where `write` throws. Throws LMFLOW_OUTPUT_NOT_EMPTY before any work,
+ * LMFLOW_OUTPUT_UNWRITABLE where the disk refuses.
+ */
+export async function writeFolder<T>(
+  folder: string,
+  write: (directory: string) => Promise<T>,
+  { replace = false, unwritable = outputUnwritable }: FolderOptions = {},
+): Promise<T> {
+  const target = resolve(folder);
+  const present = await entriesOf(target, unwritable);
+  if (present !== undefined && present.length > 0 && !replace) throw outputNotEmpty(target);
+  const publish = async (aside: string): Promise<void> => {
+    await syncFiles(aside);
+    if (present !== undefined && !replace) await rmdir(target);
+    await takePlace(aside, target, replace);
+    await syncPath(dirname(target));
+  };
+  return writeBeside({ aside: asideOf(target), target, write, publish, unwritable });
+}
+
+/**
+ * Calls `write` with an empty folder, whose files are moved into `folder` when it is done, each one
+ * whole and beside those that are there. Nothing stays where `write` throws. Throws
+ * LMFLOW_OUTPUT_UNWRITABLE.
+ */
+export async function writeFilesInto<T>(
+  folder: string,
+  write: (directory: string) => Promise<T>,
+): Promise<T> {
+  const target = resolve(folder);
+  const publish = async (aside: string): Promise<void> => {
+    await syncFiles(aside);
+    for (const file of await filesUnder(aside)) {
+      await mkdir(dirname(join(target, file)), { recursive: true });
+      await rename(join(aside, file), join(target, file));
+    }
+    await syncPath(target);
+    await remove(aside);
+  };
+  const aside = asideOf(join(target, 'files'));
+  return writeBeside({ aside, target, write, publish, unwritable: outputUnwritable });
+}
+
+/** Every file under a folder, relative to it, sorted. */
+export async function filesUnder(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+/**
+ * Removes what killed processes left half written in a folder: what has not changed for
+ * `olderThan` milliseconds.
+ */
+export async function removeAsides(folder: string, olderThan = 0): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(ASIDE)) continue;
+    const path = join(folder, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+    if (Date.now() - mtimeMs >= olderThan) await remove(path);
+  }
+}
+
+async function entriesOf(folder: string, unwritable: Unwritable): Promise<string[] | undefined> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw unwritable(folder, error);
+  }
+}
+
+/** Gives a folder its name. Another writer may be faster, also between the two renames. */
+async function takePlace(
+  aside: string,
+  target: string,
+  replace: boolean | (() => Promise<boolean>),
+): Promise<void> {
+  const away: string[] = [];
+  try {
+    for (;;) {
+      try {
+        await rename(aside, target);
+        return;
+      } catch (error) {
+        if (replace === false || away.length === 3) throw error;
+      }
+      if (replace !== true && !(await replace())) return await remove(aside);
+      const old = asideOf(target);
+      await rename(target, old).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+      away.push(old);
+    }
+  } catch (error) {
+    // What was there comes back.
+    if (away.length > 0) await rename(away.at(-1)!, target).catch(() => undefined);
+    throw error;
+  } finally {
+    for (const old of away) await remove(old);
+  }
+}
+
+async function remove(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+}
+
+interface Job<T> {
+  readonly aside: string;
+  readonly target: string;
+  readonly write: (directory: string) => Promise<T>;
+  readonly publish: (aside: string) => Promise<void>;
+  readonly unwritable: Unwritable;
+}
+
+async function writeBeside<T>({ aside, target, write, publish, unwritable }: Job<T>): Promise<T> {
+  try {
+    await mkdir(aside, { recursive: true }).catch((error: unknown) => {
+      throw unwritable(target, error);
+    });
+    const result = await write(aside);
+    await publish(aside).catch((error: unknown) => {
+      throw unwritable(target, error);
+    });
+    return result;
+  } catch (error) {
+    await remove(aside).catch(() => undefined);
+    const refused = diskErrorOf(error, dirname(target));
+    throw refused ? unwritable(target, refused) : error;
+  }
+}
+
+async function syncFiles(folder: string): Promise<void> {
+  for (const file of await filesUnder(folder)) await syncPath(join(folder, file));
+  await syncPath(folder);
+}
+
+// Windows cannot open a folder.
+async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r+').catch(() => open(path, 'r').catch(() => undefined));
+  try {
+    if (handle) await syncHandle(handle);
+  } finally {
+    await handle?.close();
+  }
+}

@@ -1,0 +1,19 @@
+// Writing files: outputs that appear whole or not at all, and the cache.
+export { cacheFolder, cacheRoot, markUsed } from './cache.ts';
+export { derivedFile, noteSource, type DerivedRequest } from './derived.ts';
+export { cacheUnwritable, outputUnwritable } from './errors.ts';
+export {
+  ASIDE,
+  writeFileAtomic,
+  writeFileInParts,
+  type FileWriter,
+  type Unwritable,
+  type WriteOptions,
+} from './file.ts';
+export {
+  filesUnder,
+  removeAsides,
+  writeFilesInto,
+  writeFolder,
+  type FolderOptions,
+} from './folder.ts';
