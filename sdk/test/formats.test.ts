@@ -3,6 +3,7 @@
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
@@ -19,7 +20,7 @@ import {
 } from '@lmflow/sdk/formats';
 
 const test = suite('formats');
-const families = new URL('../../test/fixtures/families/', import.meta.url).pathname;
+const families = fileURLToPath(new URL('../../test/fixtures/families/', import.meta.url));
 let folder: string;
 
 test.before(async () => {

@@ -9,6 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { npm } from '../runner/execute.mjs';
 import { faults, publicPackages, specifiers } from './tarballs.mjs';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -51,12 +52,16 @@ function command(name, args, cwd = project) {
   });
 }
 
+function npmCommand(args, cwd = project) {
+  const [name, words] = npm(args);
+  return command(name, words, cwd);
+}
+
 function pack() {
   const chosen = packages.flatMap(({ folder }) => ['--workspace', folder]);
   const packed = Object.values(
     JSON.parse(
-      command(
-        'npm',
+      npmCommand(
         ['pack', '--json', '--ignore-scripts', '--pack-destination', project, ...chosen],
         root,
       ),
@@ -85,7 +90,7 @@ function install(tarballs) {
     join(project, 'package.json'),
     JSON.stringify({ name: 'stranger', private: true, type: 'module' }),
   );
-  command('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...tarballs, ...tools]);
+  npmCommand(['install', '--no-audit', '--no-fund', '--prefer-offline', ...tarballs, ...tools]);
   const { packages: installed } = JSON.parse(
     readFileSync(join(project, 'node_modules/.package-lock.json'), 'utf8'),
   );
@@ -157,7 +162,7 @@ await createKernel({ ...config, lora: { r: 'sixteen' } });
       join(project, 'tsconfig.json'),
       JSON.stringify({ compilerOptions: options, files: [file] }),
     );
-    command('npx', ['tsc', '--project', '.']);
+    npmCommand(['exec', '--', 'tsc', '--project', '.']);
   }
 }
 
@@ -246,7 +251,7 @@ export default defineConfig({
 `,
   );
   write('rank.ts', 'export const rank: number = 4;\n');
-  command('npx', ['lmflow', 'finetune']);
+  npmCommand(['exec', '--', 'lmflow', 'finetune']);
   const { log_history: log } = JSON.parse(
     readFileSync(join(project, 'out/trainer_state.json'), 'utf8'),
   );
@@ -261,7 +266,8 @@ export default defineConfig({
 // Commands of a preset that no configuration names: a whole model is trained, speaks, and is
 // exported.
 function runInference() {
-  const lmflow = (...words) => command('npx', ['lmflow', ...words], join(project, 'whole'));
+  const lmflow = (...words) =>
+    npmCommand(['exec', '--', 'lmflow', ...words], join(project, 'whole'));
   mkdirSync(join(project, 'whole'));
   writeFileSync(join(project, 'whole/lmflow.config.json'), '{}'); // or the one above is found
   lmflow(

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { TemplateChoice, namedTemplates } from '@lmflow/plugin-chat-templates';
 import { loadTokenizer } from '@lmflow/plugin-models';
 import {
@@ -18,7 +19,7 @@ import {
 import { DatasetLoader } from '../src/loader.ts';
 import { optionsSchema } from '../src/options.ts';
 
-export const shared = new URL('../../../../shared/', import.meta.url).pathname;
+export const shared = fileURLToPath(new URL('../../../../shared/', import.meta.url));
 /** Whether ../shared is there; tests that need it say so and end where it is not. */
 export const hasShared = (): boolean => {
   if (existsSync(shared)) return true;

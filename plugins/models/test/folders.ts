@@ -3,14 +3,15 @@
 import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Logger } from '@lmflow/sdk';
 import type { Model, ModelRequest } from '@lmflow/sdk/model';
 import { families } from '../src/families/index.ts';
 import { ModelFamilies } from '../src/families/family.ts';
 import { readModel } from '../src/model.ts';
 
-export const fixtures = new URL('../../../test/fixtures/families/', import.meta.url).pathname;
-export const shared = new URL('../../../../shared/', import.meta.url).pathname;
+export const fixtures = fileURLToPath(new URL('../../../test/fixtures/families/', import.meta.url));
+export const shared = fileURLToPath(new URL('../../../../shared/', import.meta.url));
 
 const temporary: string[] = [];
 

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { cp, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readSafetensors, writeSafetensors } from '@lmflow/sdk/formats';
@@ -24,7 +25,7 @@ import { logits } from './traces.ts';
 const test = suite('variants of the families');
 test.after(removeFolders);
 
-const variants = new URL('fixtures/variants/', import.meta.url).pathname;
+const variants = fileURLToPath(new URL('fixtures/variants/', import.meta.url));
 
 async function variantFolder(name: string): Promise<string> {
   const folder = await temporaryFolder();
