@@ -27,7 +27,7 @@ export class Services {
   resolve<T>(token: Token<T>, askedBy: string): T {
     const { name } = token;
     if (this.#made.has(name)) return this.#made.get(name) as T;
-    if (!this.#providers.has(name)) throw tokenMissing(name, askedBy);
+    if (!this.#providers.has(name)) throw tokenMissing(token, askedBy);
     if (this.#making.includes(name)) {
       throw tokenCycle([...this.#making.slice(this.#making.indexOf(name)), name]);
     }

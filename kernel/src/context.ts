@@ -1,10 +1,10 @@
 // What one plugin sees of the kernel while it is applied and afterwards.
-import type { CommandSpec, Config, Plugin, PluginContext } from '@lmflow/sdk';
+import type { CommandSpec, Config, Logger, Plugin, PluginContext } from '@lmflow/sdk';
 import { commandDuplicate, commandInvalid, frozen, outOfOrder, pluginInvalid } from './errors.ts';
 import { kindOf } from './errors/shown.ts';
 import type { HookBoard } from './hooks.ts';
 import type { Services } from './container.ts';
-import type { Logger } from '@lmflow/sdk';
+import type { Tables } from './tables.ts';
 
 /** A command and the plugin that contributes it. */
 export interface ContributedCommand {
@@ -16,6 +16,7 @@ export interface ContributedCommand {
 export interface Shared {
   readonly board: HookBoard;
   readonly services: Services;
+  readonly tables: Tables;
   readonly log: Logger;
   readonly commands: Map<string, ContributedCommand>;
   /** Names that only lmflow may give to commands. */
@@ -41,6 +42,7 @@ export function createContext(plugin: Plugin, shared: Shared): PluginContext {
     return shared.parsed;
   };
   return {
+    name,
     hooks: shared.board.hooks,
     log: shared.log,
     get options() {
@@ -72,29 +74,63 @@ export function createContext(plugin: Plugin, shared: Shared): PluginContext {
       running(`resolve(${token.name})`);
       return shared.services.resolve(token, name);
     },
+    contribute(registry, row) {
+      mutable('contribute()');
+      checkRow(name, registry, row);
+      shared.tables.add(registry, row, name);
+    },
+    rows(registry) {
+      running(`rows(${registry.name})`);
+      return shared.tables.rows(registry);
+    },
     command(spec) {
       mutable('command()');
-      const given = spec as Partial<Record<keyof CommandSpec, unknown>>;
-      if (typeof given?.name !== 'string' || !/^[a-z][a-z0-9-]*$/.test(given.name)) {
-        throw commandInvalid(
-          name,
-          "a command's name must be a word of lower-case letters, digits and dashes",
-        );
-      }
-      if (typeof given.run !== 'function') {
-        throw commandInvalid(name, `the command ${given.name} has no run function`);
-      }
-      if (typeof given.summary !== 'string') {
-        throw commandInvalid(name, `the command ${given.name} has no summary`);
-      }
-      if (shared.reserved.includes(spec.name)) throw commandDuplicate(spec.name, 'lmflow', name);
-      const other = shared.commands.get(spec.name);
-      if (other) throw commandDuplicate(spec.name, other.plugin, name);
-      shared.commands.set(spec.name, { spec, plugin: name });
+      addCommand(name, spec, shared);
     },
-    defineHook(hookName, hook) {
+    defineHook(hookName, kind, ...[phases]) {
       mutable('defineHook()');
-      shared.board.define(name, hookName, hook);
+      shared.board.define(name, hookName, kind, phases);
     },
   };
+}
+
+/** Throws LMFLOW_PLUGIN_INVALID for what is no registry or no row. */
+function checkRow(plugin: string, registry: unknown, row: unknown): void {
+  const { name: table, what } = (registry ?? {}) as { name?: unknown; what?: unknown };
+  if (typeof table !== 'string' || typeof what !== 'string') {
+    throw pluginInvalid(
+      `plugin ${plugin}`,
+      'contribute() needs a registry',
+      'Write contribute(ENGINES, { name: ... }), with a registry of @lmflow/sdk or of a plugin.',
+    );
+  }
+  const { name } = (row ?? {}) as { name?: unknown };
+  if (typeof name !== 'string' || name === '') {
+    throw pluginInvalid(
+      `plugin ${plugin}`,
+      `the ${what} it contributes has no name`,
+      'Give the row a name: { name: ... }.',
+    );
+  }
+}
+
+/** Throws LMFLOW_COMMAND_INVALID, LMFLOW_COMMAND_DUPLICATE. */
+function addCommand(plugin: string, spec: CommandSpec, shared: Shared): void {
+  const given = spec as Partial<Record<keyof CommandSpec, unknown>>;
+  if (typeof given?.name !== 'string' || !/^[a-z][a-z0-9-]*$/.test(given.name)) {
+    throw commandInvalid(
+      plugin,
+      "a command's name must be a word of lower-case letters, digits and dashes",
+    );
+  }
+  if (typeof given.run !== 'function') {
+    throw commandInvalid(plugin, `the command ${given.name} has no run function`);
+  }
+  if (typeof given.summary !== 'string') {
+    throw commandInvalid(plugin, `the command ${given.name} has no summary`);
+  }
+  if (shared.reserved.includes(spec.name)) throw commandDuplicate(spec.name, 'lmflow', plugin);
+  const other = shared.commands.get(spec.name);
+  if (other) throw commandDuplicate(spec.name, other.plugin, plugin);
+  shared.commands.set(spec.name, { spec, plugin });
 }

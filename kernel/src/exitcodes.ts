@@ -1,5 +1,5 @@
-// Exit codes of the command, by error code. docs/errors.md shows them beside each code.
-import { isLMFlowError } from '@lmflow/sdk';
+// Exit codes of the command, by the kind of an error. docs/errors.md shows them beside each code.
+import { isLMFlowError, type ErrorKind } from '@lmflow/sdk';
 
 /** What the process ends with. */
 export const ExitCode = {
@@ -16,21 +16,20 @@ export const ExitCode = {
   Terminated: 143,
 } as const;
 
-const usage =
-  /^LMFLOW_(CONFIG|OPTION|FLAG|ARGUMENT|COMMAND|PLUGIN|PRESET|TOKEN|INIT|OUTPUT|RESUME_CHANGED|SETTING|LORA|DEVICE|NOTHING_TO_TRAIN|NO_EVALUATION_DATA)(_|$)/;
-const failure = /^LMFLOW_(HOOK|KERNEL|CLOSE|LIFECYCLE|GRAPH|GRADIENT|OP|ENGINE|LOSS)(_|$)/;
+const codes: Readonly<Record<ErrorKind, number>> = {
+  usage: ExitCode.Usage,
+  input: ExitCode.Input,
+  failure: ExitCode.Failure,
+  interrupted: ExitCode.Interrupted,
+};
 
-/**
- * The exit code for anything thrown. Codes of neither kind are about what was read: model, data,
- * checkpoint.
- */
+/** The exit code for anything thrown: that of its kind; what is no LMFlowError is a failure. */
 export function exitCodeOf(error: unknown): number {
-  return isLMFlowError(error) ? exitCodeOfCode(error.code) : ExitCode.Failure;
+  return isLMFlowError(error) ? exitCodeOfKind(error.kind) : ExitCode.Failure;
 }
 
-/** The exit code for an error's code. */
-export function exitCodeOfCode(code: string): number {
-  if (code === 'LMFLOW_ABORTED') return ExitCode.Interrupted;
-  if (failure.test(code)) return ExitCode.Failure;
-  return usage.test(code) ? ExitCode.Usage : ExitCode.Input;
+/** The exit code for a kind of error. */
+export function exitCodeOfKind(kind: ErrorKind): number {
+  // another copy of the sdk may make errors without a kind
+  return codes[kind] ?? ExitCode.Failure;
 }

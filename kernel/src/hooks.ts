@@ -1,15 +1,10 @@
 // One kernel's hooks: made with tapable, every tap wrapped once, so that a failure names plugin and
 // hook and times are kept. Who taps what is the plugins' business; when hooks are called is the
 // services' (trainer, datasets, ...).
-import { isLMFlowError, messageOf, type Hooks, type Logger } from '@lmflow/sdk';
-import {
-  AsyncSeriesBailHook,
-  AsyncSeriesHook,
-  AsyncSeriesWaterfallHook,
-  SyncHook,
-  SyncWaterfallHook,
-} from 'tapable';
-import { frozen, hookFailed, hookInvalid, tapInvalid } from './errors.ts';
+import { messageOf, modelPhases, type Hooks, type Logger, type TapOptions } from '@lmflow/sdk';
+import * as tapable from 'tapable';
+import { attributed, frozen, hookInvalid, tapInvalid } from './errors.ts';
+import { kindOf } from './errors/shown.ts';
 
 /** What a tap has cost so far. */
 export interface TapTime {
@@ -22,189 +17,236 @@ export interface TapTime {
 /** A tap, as `lmflow inspect` shows it. */
 export interface TapReport {
   readonly plugin: string;
-  readonly stage: number;
+  readonly enforce?: 'pre' | 'post';
+  /** Of a phased hook. */
+  readonly phase?: string;
 }
 
-// The part of tapable's Hook that is used here.
-interface TapRecord {
-  name: string;
-  type: string;
-  stage?: number;
-  before?: unknown;
-  fn: (...values: unknown[]) => unknown;
-}
-interface AnyHook {
-  readonly taps: readonly TapRecord[];
-  intercept(interceptor: { register(tap: TapRecord): TapRecord }): void;
+type Kind = Hooks[keyof Hooks]['kind'];
+type Listener = (...values: unknown[]) => unknown;
+
+interface Tap extends TapReport {
+  readonly fn: Listener;
 }
 
-function builtIn(): Hooks {
-  return {
-    onConfig: new SyncWaterfallHook(['config']),
-    onDataset: new AsyncSeriesWaterfallHook<[unknown, unknown]>(['dataset', 'request']),
-    onSamples: new AsyncSeriesWaterfallHook<[unknown, unknown]>(['samples', 'request']),
-    onModelLoad: new AsyncSeriesWaterfallHook<[unknown, unknown]>(['model', 'request']),
-    onPlan: new AsyncSeriesHook(['planning']),
-    onBatch: new AsyncSeriesWaterfallHook<[unknown, unknown]>(['batch', 'step']),
-    onStepStart: new AsyncSeriesHook(['step']),
-    onStep: new AsyncSeriesHook(['step']),
-    onEvaluate: new AsyncSeriesHook(['evaluation']),
-    onSave: new AsyncSeriesHook(['checkpoint']),
-    onRestore: new AsyncSeriesHook(['checkpoint']),
-    onGenerate: new AsyncSeriesBailHook(['request']),
-    onMetrics: new SyncHook(['metrics']),
-    onDoctor: new AsyncSeriesHook(['checks']),
-    onClose: new AsyncSeriesHook<[]>([]),
-  } as unknown as Hooks;
+/** The part of tapable's hooks that is used here. */
+interface Inner {
+  readonly taps: readonly unknown[];
+  tap(options: { name: string; stage: number }, fn: Listener): void;
+  tapPromise(options: { name: string; stage: number }, fn: Listener): void;
+  call(...values: unknown[]): unknown;
+  promise(...values: unknown[]): Promise<unknown>;
 }
+
+// tapable compiles a hook for a number of arguments; nobody passes more than these.
+const names = ['first', 'second', 'third', 'fourth'] as never;
+
+// A middleware hook is called by composing its taps; tapable keeps their order.
+const constructors: Readonly<Record<Kind, new (names: never) => unknown>> = {
+  sync: tapable.SyncHook,
+  'sync-waterfall': tapable.SyncWaterfallHook,
+  series: tapable.AsyncSeriesHook,
+  waterfall: tapable.AsyncSeriesWaterfallHook,
+  middleware: tapable.AsyncSeriesHook,
+  phased: tapable.AsyncSeriesHook,
+};
+
+const builtIn: Readonly<Record<string, Kind>> = {
+  onConfig: 'sync-waterfall',
+  onDataset: 'waterfall',
+  onSamples: 'waterfall',
+  onModelLoad: 'phased',
+  onPlan: 'series',
+  onBatch: 'waterfall',
+  onStepStart: 'series',
+  onStep: 'series',
+  onEvaluate: 'series',
+  onSave: 'series',
+  onRestore: 'series',
+  onGenerate: 'middleware',
+  onMetrics: 'sync',
+  onDoctor: 'series',
+  onClose: 'series',
+};
+
+const enforced = { pre: -1, post: 1 } as const;
+/** More plugins than a kernel has. */
+const PHASE = 1e6;
 
 /** The hooks of one kernel and what is known of their taps. */
 export class HookBoard {
   /** What plugins see; reading a name that is no hook is remembered, for a better message. */
   readonly hooks: Hooks;
-  /** The last name that was read and is no hook. */
-  missed: string | undefined;
-  /** Whose apply() is running: taps belong to it, whatever name they give. */
-  current: string | undefined;
-  frozen = false;
-  readonly #all = new Map<string, AnyHook>();
-  readonly #times = new Map<
-    string,
-    { plugin: string; hook: string; calls: number; milliseconds: number }
-  >();
+  readonly #target: Record<string, Hook> = {};
+  readonly #times = new Map<string, TapTime>();
   readonly #warned = new Set<string>();
   readonly #log: Logger;
+  readonly #rankOf: (plugin: string) => number;
+  #current: string | undefined;
+  #missed: string | undefined;
+  #frozen = false;
 
-  constructor(log: Logger) {
+  /** `rankOf` orders the taps of one phase. */
+  constructor(log: Logger, rankOf: (plugin: string) => number) {
     this.#log = log;
-    const hooks = builtIn();
-    this.hooks = new Proxy(hooks, {
+    this.#rankOf = rankOf;
+    for (const [name, kind] of Object.entries(builtIn)) {
+      this.#add(name, kind, kind === 'phased' ? modelPhases : undefined);
+    }
+    this.hooks = new Proxy(this.#target, {
       get: (target, name, receiver): unknown => {
-        if (typeof name === 'string' && !(name in target)) this.missed = name;
+        if (typeof name === 'string' && !(name in target)) this.#missed = name;
         return Reflect.get(target, name, receiver) as unknown;
       },
       set: () => false,
       deleteProperty: () => false,
       defineProperty: () => false,
-    });
-    this.#target = hooks as unknown as Record<string, unknown>;
-    for (const [name, hook] of Object.entries(hooks) as [string, unknown][]) {
-      this.#attach(name, hook as AnyHook);
-    }
+    }) as unknown as Hooks;
   }
 
-  readonly #target: Record<string, unknown>;
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  /** From now on nobody may tap. */
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  /**
+   * Runs a plugin's apply(): taps made meanwhile are its own. Gives the last name that it read and
+   * that is no hook, with what it threw.
+   */
+  during(
+    plugin: string,
+    apply: () => unknown,
+  ): { readonly returned?: unknown; readonly thrown?: unknown; readonly missed?: string } {
+    this.#current = plugin;
+    this.#missed = undefined;
+    try {
+      return { returned: apply() };
+    } catch (thrown) {
+      return { thrown, ...(this.#missed === undefined ? {} : { missed: this.#missed }) };
+    } finally {
+      this.#current = undefined;
+    }
+  }
 
   /** Names of all hooks. */
   names(): string[] {
-    return [...this.#all.keys()];
+    return Object.keys(this.#target);
   }
 
   /** Adds a plugin's own hook. Throws LMFLOW_HOOK_INVALID. */
-  define(plugin: string, name: string, hook: unknown): void {
-    if (this.#all.has(name)) {
+  define(plugin: string, name: string, kind: string, phases?: readonly string[]): void {
+    if (this.#target[name]) {
       throw hookInvalid(plugin, name, 'there is a hook of this name already');
     }
-    if (typeof hook !== 'object' || hook === null || !('intercept' in hook) || !('taps' in hook)) {
-      throw hookInvalid(plugin, name, 'what is given is not a hook');
+    if (!Object.hasOwn(constructors, kind)) {
+      throw hookInvalid(
+        plugin,
+        name,
+        `"${String(kind)}" is no kind of hook: ${Object.keys(constructors).join(', ')}`,
+      );
     }
-    this.#attach(name, hook as AnyHook);
-    this.#target[name] = hook;
+    if ((kind === 'phased') !== (phases !== undefined && phases.length > 0)) {
+      throw hookInvalid(plugin, name, 'a phased hook names its phases, and no other has any');
+    }
+    this.#add(name, kind as Kind, phases);
   }
 
   /** Wrapped taps of a hook, in the order they run. */
-  taps(
-    name: string,
-  ): readonly { readonly plugin: string; readonly fn: (...values: unknown[]) => unknown }[] {
-    return (this.#all.get(name)?.taps ?? []).map((tap) => ({ plugin: tap.name, fn: tap.fn }));
+  taps(name: string): readonly Tap[] {
+    return this.#target[name]?.taps ?? [];
   }
 
   /** Taps of every hook that has any. */
   report(): Readonly<Record<string, readonly TapReport[]>> {
-    const tapped = [...this.#all].filter(([, hook]) => hook.taps.length > 0);
+    const tapped = Object.entries(this.#target).filter(([, { taps }]) => taps.length > 0);
     return Object.fromEntries(
-      tapped.map(([name, hook]) => [
-        name,
-        hook.taps.map((tap) => ({ plugin: tap.name, stage: tap.stage ?? 0 })),
-      ]),
+      tapped.map(([name, { taps }]) => [name, taps.map(({ fn: _fn, ...report }) => report)]),
     );
   }
 
   /** Times of all taps that ran, the longest first. */
   times(): TapTime[] {
-    return [...this.#times.values()]
-      .sort((a, b) => b.milliseconds - a.milliseconds)
-      .map((time) => ({ ...time }));
+    return [...this.#times.values()].sort((a, b) => b.milliseconds - a.milliseconds);
   }
 
-  #attach(name: string, hook: AnyHook): void {
-    this.#all.set(name, hook);
-    hook.intercept({ register: (tap) => this.#register(name, tap) });
+  #add(name: string, kind: Kind, phases: readonly string[] | undefined): void {
+    this.#target[name] = new Hook(kind, phases, (tap, fn) => this.#admit(name, kind, tap, fn));
   }
 
-  #register(hook: string, tap: TapRecord): TapRecord {
-    const plugin = this.current ?? tap.name;
-    if (this.frozen || this.current === undefined) throw frozen(`tapped ${hook}`, plugin);
-    if (tap.before !== undefined) {
+  /** The tap as it is kept, with its place. Throws LMFLOW_KERNEL_FROZEN, LMFLOW_HOOK_TAP_INVALID. */
+  #admit(
+    hook: string,
+    kind: Kind,
+    { phase, enforce, phases, unknown }: Placing,
+    fn: unknown,
+  ): { readonly tap: Tap; readonly stage: number } {
+    const plugin = this.#current;
+    if (this.#frozen || plugin === undefined) {
+      throw frozen(`tapped ${hook}`, plugin ?? 'the application');
+    }
+    if (phases && !phases.includes(phase ?? '')) {
       throw tapInvalid(
         plugin,
         hook,
-        '"before" is not offered, since it depends on who else is loaded',
-        'use stage: Stage.Early or Stage.Late of @lmflow/sdk, or "requires"',
+        `${typeof phase === 'string' ? `"${phase}"` : kindOf(phase)} is no phase of it`,
+        `Name one first: hooks.${hook}.tap('${phases[0]}', listener); phases: ${phases.join(', ')}.`,
       );
     }
-    if (tap.type === 'async') {
-      throw tapInvalid(plugin, hook, 'tapAsync is not offered', 'use tapPromise');
-    }
-    if (typeof tap.fn !== 'function') {
+    if (typeof fn !== 'function') {
+      const first = phases ? "'phase', " : '';
       throw tapInvalid(
         plugin,
         hook,
-        'the listener is not a function',
-        `hooks.${hook}.${tap.type === 'promise' ? 'tapPromise' : 'tap'}(name, listener)`,
+        `the listener is ${kindOf(fn)}, not a function`,
+        `Write hooks.${hook}.tap(${first}listener); the kernel knows whose tap it is.`,
       );
     }
-    if (tap.stage !== undefined && !Number.isFinite(tap.stage)) {
+    if (unknown !== undefined) {
       throw tapInvalid(
         plugin,
         hook,
-        `the stage ${String(tap.stage)} is not a number`,
-        'use Stage.Early, Stage.Normal or Stage.Late of @lmflow/sdk',
+        `"${unknown}" is no option of a tap`,
+        "Write { enforce: 'pre' } or { enforce: 'post' }, or list plugins in \"requires\".",
       );
     }
-    const fn =
-      tap.type === 'promise'
-        ? this.#wrapPromise(plugin, hook, tap.fn)
-        : this.#wrapSync(plugin, hook, tap.fn);
-    return { ...tap, name: plugin, fn };
-  }
-
-  #wrapSync(plugin: string, hook: string, fn: TapRecord['fn']): TapRecord['fn'] {
-    return (...values) => {
-      const start = performance.now();
-      try {
-        const result = fn(...values);
-        if (isThenable(result)) {
-          result.then(undefined, () => undefined);
-          throw tapInvalid(
-            plugin,
-            hook,
-            'the listener given to tap() returned a promise, which nobody would wait for',
-            hook === 'onMetrics' || hook === 'onConfig'
-              ? 'this hook is synchronous'
-              : 'use tapPromise',
-          );
-        }
-        return result;
-      } catch (error) {
-        return this.#failed(plugin, hook, error);
-      } finally {
-        this.#count(plugin, hook, start);
-      }
+    if (enforce !== undefined && !Object.hasOwn(enforced, enforce)) {
+      throw tapInvalid(
+        plugin,
+        hook,
+        `enforce is ${String(enforce)}`,
+        "Write 'pre' or 'post', or leave it out.",
+      );
+    }
+    const stage = phases
+      ? phases.indexOf(phase!) * PHASE + this.#rankOf(plugin)
+      : (enforce && enforced[enforce]) || 0;
+    const tap: Tap = {
+      plugin,
+      fn: this.#wrap(plugin, hook, kind, fn as Listener),
+      ...(enforce === undefined ? {} : { enforce }),
+      ...(phases ? { phase: phase! } : {}),
     };
+    return { tap, stage };
   }
 
-  #wrapPromise(plugin: string, hook: string, fn: TapRecord['fn']): TapRecord['fn'] {
+  #wrap(plugin: string, hook: string, kind: Kind, fn: Listener): Listener {
+    const count = this.#counter(plugin, hook);
+    if (kind === 'sync' || kind === 'sync-waterfall') {
+      return (...values) => {
+        const start = performance.now();
+        try {
+          return synchronous(fn(...values), plugin, hook);
+        } catch (error) {
+          return this.#failed(plugin, hook, error);
+        } finally {
+          count(start);
+        }
+      };
+    }
     return async (...values) => {
       const start = performance.now();
       try {
@@ -212,7 +254,7 @@ export class HookBoard {
       } catch (error) {
         return this.#failed(plugin, hook, error);
       } finally {
-        this.#count(plugin, hook, start);
+        count(start);
       }
     };
   }
@@ -228,26 +270,95 @@ export class HookBoard {
       this.#warned.add(plugin);
       return undefined;
     }
-    throw attribute(error, plugin, hook);
+    throw attributed(error, plugin, hook);
   }
 
-  #count(plugin: string, hook: string, start: number): void {
+  #counter(plugin: string, hook: string): (start: number) => void {
     const key = `${plugin}\n${hook}`;
-    const time = this.#times.get(key) ?? { plugin, hook, calls: 0, milliseconds: 0 };
-    time.calls += 1;
-    time.milliseconds += performance.now() - start;
-    this.#times.set(key, time);
+    return (start) => {
+      const { calls, milliseconds } = this.#times.get(key) ?? { calls: 0, milliseconds: 0 };
+      const spent = milliseconds + performance.now() - start;
+      this.#times.set(key, { plugin, hook, calls: calls + 1, milliseconds: spent });
+    };
   }
 }
 
-// An LMFlowError says what happened already and an abort is no failure: both stay themselves. The
-// innermost hook counts.
-function attribute(error: unknown, plugin: string, hook: string): unknown {
-  if (error instanceof Error && error.name === 'AbortError') return error;
-  if (!isLMFlowError(error)) return hookFailed(plugin, hook, error);
-  error.plugin ??= plugin;
-  error.hook ??= hook;
-  return error;
+interface Placing {
+  readonly phase?: string;
+  readonly enforce?: 'pre' | 'post';
+  readonly phases?: readonly string[] | undefined;
+  /** The first option that a tap does not have. */
+  readonly unknown?: string | undefined;
+}
+
+type Admit = (placing: Placing, fn: unknown) => { readonly tap: Tap; readonly stage: number };
+
+/** One hook as plugins see it: `tap` in front of tapable's. */
+class Hook {
+  readonly kind: Kind;
+  readonly #inner: Inner;
+  readonly #phases: readonly string[] | undefined;
+  readonly #admit: Admit;
+  readonly #byListener = new Map<unknown, Tap>();
+
+  constructor(kind: Kind, phases: readonly string[] | undefined, admit: Admit) {
+    this.kind = kind;
+    this.#phases = phases;
+    this.#admit = admit;
+    this.#inner = new constructors[kind](names) as Inner;
+  }
+
+  /** In the order they run. */
+  get taps(): readonly Tap[] {
+    return (this.#inner.taps as readonly { readonly fn: unknown }[]).map(({ fn }) =>
+      this.#byListener.get(fn)!,
+    );
+  }
+
+  tap(...given: unknown[]): void {
+    const phases = this.#phases;
+    const [listener, options] = phases ? [given[1], {}] : [given[0], given[1] ?? {}];
+    const { enforce, ...others } = options as TapOptions;
+    const { tap, stage } = this.#admit(
+      {
+        phases,
+        ...(phases ? { phase: given[0] as string } : {}),
+        ...(enforce === undefined ? {} : { enforce }),
+        unknown: Object.keys(others)[0],
+      },
+      listener,
+    );
+    this.#byListener.set(tap.fn, tap);
+    const place = { name: tap.plugin, stage };
+    if (this.kind === 'sync' || this.kind === 'sync-waterfall') this.#inner.tap(place, tap.fn);
+    else this.#inner.tapPromise(place, tap.fn);
+  }
+
+  /** Of a synchronous hook. */
+  call(...values: unknown[]): unknown {
+    return this.#inner.call(...values);
+  }
+
+  /** Of an asynchronous hook. */
+  async promise(...values: unknown[]): Promise<unknown> {
+    if (this.kind !== 'middleware') return await this.#inner.promise(...values);
+    const { taps } = this;
+    const from = async (index: number): Promise<unknown> =>
+      await taps[index]?.fn(...values, () => from(index + 1));
+    return await from(0);
+  }
+}
+
+/** What a listener of a synchronous hook gave. Throws LMFLOW_HOOK_TAP_INVALID for a promise. */
+function synchronous(result: unknown, plugin: string, hook: string): unknown {
+  if (!isThenable(result)) return result;
+  result.then(undefined, () => undefined);
+  throw tapInvalid(
+    plugin,
+    hook,
+    'the listener returned a promise, which nobody waits for',
+    'Give a synchronous listener: this hook is synchronous.',
+  );
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

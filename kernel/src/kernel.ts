@@ -1,6 +1,8 @@
 // The kernel: applies plugins, configures, freezes, runs commands, closes. Created -> configured ->
 // running -> closed. It knows no feature: everything that computes is a plugin.
 import {
+  ENGINE,
+  ENGINES,
   didYouMean,
   isLMFlowError,
   type CommandOutcome,
@@ -9,6 +11,8 @@ import {
   type Logger,
   type Plugin,
   type Preset,
+  type Registry,
+  type Rows,
   type Token,
   type UserConfigExport,
 } from '@lmflow/sdk';
@@ -21,6 +25,7 @@ import {
   closeFailed,
   commandUnknown,
   configInvalid,
+  engineUnknown,
   outOfOrder,
   pluginInvalid,
   optionUnsupported,
@@ -28,6 +33,8 @@ import {
 } from './errors.ts';
 import { HookBoard, type TapReport } from './hooks.ts';
 import { load, type Loaded } from './load.ts';
+import { canonicalOrder } from './plugins/order.ts';
+import { Tables } from './tables.ts';
 import { createLogger } from './logger.ts';
 import { describeIssues } from './settings/issues.ts';
 import { ownFlags, readFlags } from './settings/flags.ts';
@@ -64,6 +71,7 @@ export class Kernel {
   readonly #loaded: Loaded;
   readonly #board: HookBoard;
   readonly #services = new Services();
+  readonly #tables = new Tables();
   readonly #shared: Shared;
   #state: KernelState = 'created';
   #parsed: Parsed | undefined;
@@ -77,10 +85,12 @@ export class Kernel {
     this.presets = loaded.presets;
     this.configFile = loaded.configFile;
     this.keys = buildKeyTable(loaded.plugins);
-    this.#board = new HookBoard(log);
+    const ranks = new Map(canonicalOrder(loaded.plugins).map(({ name }, rank) => [name, rank]));
+    this.#board = new HookBoard(log, (plugin) => ranks.get(plugin)!);
     this.#shared = {
       board: this.#board,
       services: this.#services,
+      tables: this.#tables,
       log,
       commands: new Map(),
       reserved: builtInCommands,
@@ -88,6 +98,7 @@ export class Kernel {
       closed: false,
     };
     for (const plugin of loaded.plugins) this.#apply(plugin);
+    this.#provideEngine();
     for (const { spec, plugin } of this.#shared.commands.values()) {
       ownFlags(spec, this.keys, plugin);
     }
@@ -119,32 +130,41 @@ export class Kernel {
 
   #apply(plugin: Plugin): void {
     const board = this.#board;
-    board.current = plugin.name;
-    board.missed = undefined;
-    try {
-      const returned: unknown = plugin.apply(createContext(plugin, this.#shared));
-      if (typeof (returned as { then?: unknown } | undefined)?.then === 'function') {
-        (returned as PromiseLike<unknown>).then(undefined, () => undefined);
-        throw pluginInvalid(
-          `plugin ${plugin.name}`,
-          'its apply() is asynchronous',
-          'apply only registers; do work in taps, factories and commands',
-        );
-      }
-    } catch (error) {
-      if (isLMFlowError(error)) throw error;
-      const missed = board.missed as string | undefined; // set by the proxy while apply ran
-      const near = missed === undefined ? undefined : didYouMean(missed, board.names());
-      throw applyFailed(
-        plugin.name,
-        error,
-        missed === undefined
-          ? undefined
-          : `there is no hook "${missed}"${near === undefined ? '; the plugin that defines it must be in "requires"' : `; did you mean "${near}"?`}`,
+    const { returned, thrown, missed } = board.during(plugin.name, () =>
+      plugin.apply(createContext(plugin, this.#shared)),
+    );
+    if (isThenable(returned)) {
+      returned.then(undefined, () => undefined);
+      throw pluginInvalid(
+        `plugin ${plugin.name}`,
+        'its apply() is asynchronous',
+        'apply only registers; do work in taps, factories and commands',
       );
-    } finally {
-      board.current = undefined;
     }
+    if (thrown === undefined) return;
+    if (isLMFlowError(thrown)) throw thrown;
+    const near = missed === undefined ? undefined : didYouMean(missed, board.names());
+    const instead =
+      near === undefined
+        ? '; the plugin that defines it must be in "requires"'
+        : `; did you mean "${near}"?`;
+    throw applyFailed(
+      plugin.name,
+      thrown,
+      missed === undefined ? undefined : `there is no hook "${missed}"${instead}`,
+    );
+  }
+
+  /** The engine in force is a row of ENGINES, unless a plugin provides ENGINE itself. */
+  #provideEngine(): void {
+    const engines = this.#tables.rows(ENGINES);
+    if (engines.size === 0 || this.#services.has(ENGINE)) return;
+    this.#services.provide(ENGINE, 'lmflow', () => {
+      const { engine = engines.names()[0]! } = this.#configured('resolve(engine)').config;
+      const row = engines.get(engine);
+      if (!row) throw engineUnknown(engine, engines.names());
+      return row.create();
+    });
   }
 
   /**
@@ -159,7 +179,7 @@ export class Kernel {
       [...this.#loaded.layers.map((layer) => readLayer(layer, table)), flags],
       table,
     );
-    this.#board.frozen = true;
+    this.#board.freeze();
     for (const { plugin, fn } of this.#board.taps('onConfig')) {
       const config = toConfig(settings, table);
       const values = (fn(config) ?? config) as Record<string, unknown>;
@@ -177,6 +197,16 @@ export class Kernel {
   resolve<T>(token: Token<T>): T {
     this.#configured(`resolve(${token.name})`);
     return this.#services.resolve(token, 'the application');
+  }
+
+  /** The rows that plugins have added to a table. */
+  rows<R extends { readonly name: string }>(registry: Registry<R>): Rows<R> {
+    return this.#tables.rows(registry);
+  }
+
+  /** What a plugin added to tables: `optimizer lion`. */
+  contributions(plugin: string): readonly string[] {
+    return this.#tables.of(plugin);
   }
 
   /** Whether a plugin provides the service. */
@@ -280,7 +310,7 @@ export class Kernel {
     failures.push(...(await this.#services.dispose()));
     this.#state = 'closed';
     this.#shared.closed = true;
-    this.#board.frozen = true;
+    this.#board.freeze();
     if (failures.length > 0) throw closeFailed(failures);
   }
 
@@ -291,6 +321,10 @@ export class Kernel {
     if (!this.#parsed) throw outOfOrder(call, 'not configured yet', 'await createKernel() first');
     return this.#parsed;
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | undefined)?.then === 'function';
 }
 
 function parseOwn(

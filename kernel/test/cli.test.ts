@@ -24,8 +24,8 @@ export default () => ({
     }),
   },
   apply(context) {
-    context.hooks.onStep.tap('demo', () => undefined);
-    context.hooks.onDoctor.tap('demo', (checks) => { checks.push({ subject: 'demo', status: 'ok', detail: 'is well' }); });
+    context.hooks.onStep.tap(() => undefined);
+    context.hooks.onDoctor.tap((checks) => { checks.push({ subject: 'demo', status: 'ok', detail: 'is well' }); });
     context.provide({ name: 'demo:service' }, () => ({}));
     context.command({
       name: 'show', summary: 'shows what it got', usage: '[words]', sections: ['demo'], examples: ['lmflow show --demo-size 3'], unsupported: { dataset: 'there is no data' },
@@ -319,6 +319,7 @@ test('plugins, for people and as JSON', async () => {
     options: 4,
     taps: ['onStep', 'onDoctor'],
     provides: ['demo:service'],
+    contributes: [],
     commands: ['show', 'speak', 'crash', 'wait'],
   });
 });
@@ -339,8 +340,8 @@ test('inspect: values with origin, secrets covered, taps in order', async () => 
     { key: 'model', value: 'm', origin: 'lmflow.config.mjs' },
   );
   assert.equal(report.hooks, {
-    onStep: [{ plugin: 'demo', stage: 0 }],
-    onDoctor: [{ plugin: 'demo', stage: 0 }],
+    onStep: [{ plugin: 'demo' }],
+    onDoctor: [{ plugin: 'demo' }],
   });
 });
 

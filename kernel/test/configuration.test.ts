@@ -192,7 +192,7 @@ test('undefined is not given', async () => {
 
 test('onConfig changes values before they are parsed; what it changed has its plugin as origin', async () => {
   const adjust = plugin('adjust', ({ hooks }) => {
-    hooks.onConfig.tap('adjust', (config) => {
+    hooks.onConfig.tap((config) => {
       assert.is(config['seed'], undefined, 'defaults come later');
       return { ...config, learningRate: 9, lora: { ...(config['lora'] as object), r: 3 } };
     });
@@ -213,7 +213,7 @@ test('onConfig changes values before they are parsed; what it changed has its pl
 
 test('onConfig may also change its argument in place, and take values away', async () => {
   const adjust = plugin('adjust', ({ hooks }) => {
-    hooks.onConfig.tap('adjust', (config) => {
+    hooks.onConfig.tap((config) => {
       delete (config as Record<string, unknown>)['learningRate'];
       return undefined;
     });
@@ -227,7 +227,7 @@ test('onConfig may also change its argument in place, and take values away', asy
 test("a user's object is not changed, and the parsed configuration is frozen", async () => {
   const config = { dataset: { path: 'a', deep: { x: 1 } } };
   const adjust = plugin('adjust', ({ hooks }) => {
-    hooks.onConfig.tap('adjust', (given) => {
+    hooks.onConfig.tap((given) => {
       (given['dataset'] as { deep: { x: number } }).deep.x = 2;
       return undefined;
     });

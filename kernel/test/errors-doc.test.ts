@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { codesOf, errorsDocument, errorsFile } from './errors-doc.ts';
+import { codesOf, errorsDocument, errorsFile, packages } from './errors-doc.ts';
 
 const command = 'npm run docs';
 
@@ -10,7 +10,9 @@ test('docs/errors.md has the codes and exit codes of the sources', () => {
   const documented = readFileSync(errorsFile, 'utf8');
   const current = errorsDocument();
   const codes = (text: string): string[] =>
-    [...text.matchAll(/^\| `(LMFLOW_\w+)` \| (\d+)/gm)].map(([, code, exit]) => `${code} ${exit}`);
+    [...text.matchAll(/^\| `(LMFLOW_\w+)` \| (\d[\d, ]*) \|/gm)].map(
+      ([, code, exit]) => `${code} ${exit}`,
+    );
   const [old, now] = [new Set(codes(documented)), new Set(codes(current))];
   assert.equal(
     [...now].filter((code) => !old.has(code)),
@@ -27,6 +29,16 @@ test('docs/errors.md has the codes and exit codes of the sources', () => {
 test('every error of the kernel says when it happens', () => {
   for (const { code, text } of codesOf('kernel')) {
     assert.ok(text.length > 10, `${code} has no TSDoc`);
+  }
+});
+
+test('an error code is of one kind, wherever it is made', () => {
+  const kinds = new Map<string, Set<string>>();
+  for (const { code, kinds: found } of packages().flatMap(codesOf)) {
+    kinds.set(code, new Set([...(kinds.get(code) ?? []), ...found]));
+  }
+  for (const [code, found] of kinds) {
+    assert.is(found.size, 1, `${code} is made as ${[...found].join(' and ') || 'no kind'}`);
   }
 });
 

@@ -3,7 +3,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { exitCodeOfCode } from '../src/exitcodes.ts';
+import type { ErrorKind } from '@lmflow/sdk';
+import { exitCodeOfKind } from '../src/exitcodes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The file that is written and tested. */
@@ -11,10 +12,12 @@ export const errorsFile = join(root, 'docs/errors.md');
 
 interface Documented {
   readonly code: string;
+  /** Of the functions that make errors of this code: one, or a test fails. */
+  readonly kinds: readonly ErrorKind[];
   readonly text: string;
 }
 
-function packages(): string[] {
+export function packages(): string[] {
   const inside = (folder: string): string[] =>
     readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
   return ['kernel', 'sdk', ...inside('plugins'), ...inside('presets')].filter((folder) =>
@@ -34,6 +37,7 @@ function sources(folder: string): string[] {
 /** Every code that a package's sources make errors with, by package folder. */
 export function codesOf(folder: string): Documented[] {
   const found = new Map<string, Set<string>>();
+  const kinds = new Map<string, Set<ErrorKind>>();
   for (const text of sources(folder)) {
     for (const match of text.matchAll(/(env\[|[=!]== |\.has\()?'(LMFLOW_[A-Z0-9_]+[A-Z0-9])'/g)) {
       const [whole, other, code] = match;
@@ -46,11 +50,18 @@ export function codesOf(folder: string): Documented[] {
           : doc;
       if (sentence !== '') said.add(capital(sentence));
       found.set(code, said);
+      const kind = /\b(\w+)Error\(\s*$/.exec(text.slice(0, match.index))?.[1] as
+        ErrorKind | undefined;
+      if (kind !== undefined) kinds.set(code, (kinds.get(code) ?? new Set()).add(kind));
     }
   }
   return [...found]
     .sort(([a], [b]) => a.localeCompare(b))
-    .map(([code, said]) => ({ code, text: [...said].join(' ') }));
+    .map(([code, said]) => ({
+      code,
+      kinds: [...(kinds.get(code) ?? [])],
+      text: [...said].join(' '),
+    }));
 }
 
 // The TSDoc of the declaration that a place is in, its first paragraph.
@@ -105,7 +116,10 @@ export function errorsDocument(): string {
       '',
       '| Code | Exit code | When |',
       '| --- | --- | --- |',
-      ...codes.map(({ code, text }) => `| \`${code}\` | ${exitCodeOfCode(code)} | ${text} |`),
+      ...codes.map(
+        ({ code, kinds, text }) =>
+          `| \`${code}\` | ${kinds.map(exitCodeOfKind).join(', ')} | ${text} |`,
+      ),
     ];
   });
   return `${introduction}${tables.join('\n')}\n`;
@@ -124,7 +138,7 @@ error LMFLOW_CONFIG_INVALID: lora.r = 0 (from lmflow.config.ts) must be at least
 \`\`\`
 
 without a stack; \`--verbose\` adds it. With \`--json\` it is one line of JSON on stderr:
-\`{"type":"error","code":"LMFLOW_CONFIG_INVALID","message":"..."}\`. Anything else that is thrown is a bug, is printed as one with its stack,
+\`{"type":"error","kind":"usage","code":"LMFLOW_CONFIG_INVALID","message":"..."}\`. Anything else that is thrown is a bug, is printed as one with its stack,
 and ends with code 1.
 
 ## Exit codes
@@ -138,5 +152,7 @@ and ends with code 1.
 | 130 | Interrupted by Ctrl-C; what the command saves in that case is saved. A second Ctrl-C ends at once, saving nothing. |
 | 143 | The same for SIGTERM. |
 
-A command may return a number of its own instead.
+The exit code follows from the error's \`kind\`: \`usage\` (2), \`input\` (3), \`failure\` (1) or \`interrupted\` (130). A plugin's error has its kind
+from the function that makes it: \`usageError\`, \`inputError\`, \`failureError\`, \`interruptedError\` of \`@lmflow/sdk\`. A command may return a
+number of its own instead.
 `;

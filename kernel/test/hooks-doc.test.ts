@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { modelPhases } from '@lmflow/sdk';
 import { createTestKernel } from '../src/testing/index.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -24,7 +25,8 @@ const kinds: Readonly<Record<string, string>> = {
   SyncWaterfallHook: 'synchronous, waterfall',
   AsyncSeriesHook: 'asynchronous, in series',
   AsyncSeriesWaterfallHook: 'asynchronous, in series, waterfall',
-  AsyncSeriesBailHook: 'asynchronous, in series, first answer wins',
+  MiddlewareHook: 'asynchronous, middleware',
+  PhasedHook: 'asynchronous, in phases',
 };
 
 test('each hook of the contract is documented, and no other', () => {
@@ -44,15 +46,21 @@ for (const [name, type] of declared) {
   });
 }
 
+test('the phases of a model are documented, in order', () => {
+  const rows = [...page.matchAll(/^\| `(\w+)` \| [A-Z]/gm)].map(([, phase]) => phase);
+  assert.equal(rows, [...modelPhases]);
+});
+
 test('the kernel makes exactly these hooks, of these kinds', async () => {
   const { kernel } = await createTestKernel();
   const made = Object.entries(kernel.hooks).map(
-    ([name, hook]) => [name, (hook as object).constructor.name] as const,
+    ([name, hook]) => [name, (hook as { kind: string }).kind] as const,
   );
-  assert.equal(
-    new Map(made),
-    new Map([...declared].map(([name, type]) => [name, /^\w+/.exec(type)![0]])),
-  );
+  const kindOf = (type: string): string =>
+    new RegExp(`interface ${/^\w+/.exec(type)![0]}<[^{]*{\n {2}readonly kind: '([\\w-]+)'`).exec(
+      contract,
+    )![1]!;
+  assert.equal(new Map(made), new Map([...declared].map(([name, type]) => [name, kindOf(type)])));
   await kernel.close();
 });
 
@@ -66,9 +74,9 @@ test('plugins that tap or call a hook are named', () => {
       path.endsWith('.ts'),
     )) {
       for (const [, hook, use] of readFileSync(join(source, file), 'utf8').matchAll(
-        /hooks\.(on[A-Z]\w*)\.(tap|tapPromise|promise|call)\(/g,
+        /hooks\.(on[A-Z]\w*)\.(tap|promise|call)\(/g,
       )) {
-        const row = use!.startsWith('tap') ? 'Who taps it' : 'Called when';
+        const row = use === 'tap' ? 'Who taps it' : 'Called when';
         const text = documented.get(hook!);
         if (text === undefined) continue; // a hook that a plugin defines
         const line = text.split('\n').find((candidate) => candidate.startsWith(`| ${row}`)) ?? '';

@@ -1,39 +1,44 @@
 // Taps: whose they are, their order, their failures and their times.
-import { AsyncSeriesHook } from 'tapable';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LMFlowError, Stage, type Hooks, type Metrics, type Step } from '@lmflow/sdk';
+import { inputError, type Hooks, type Metrics, type Step } from '@lmflow/sdk';
 import { createTestKernel } from '../src/testing/index.ts';
 import { asynchronous, plugin, refuses } from './samples.ts';
 
 const step = {} as Step;
 const metrics: Metrics = { kind: 'train', step: 1, values: {} };
 
-test('a tap belongs to the plugin whose apply made it, whatever name it gives', async () => {
+test('a tap belongs to the plugin whose apply made it', async () => {
   const { kernel } = await createTestKernel({
     plugins: [
       plugin('a', ({ hooks }) => {
-        hooks.onStep.tap('somebody else', () => undefined);
+        hooks.onStep.tap(() => undefined);
       }),
     ],
   });
-  assert.equal(kernel.taps()['onStep'], [{ plugin: 'a', stage: 0 }]);
+  assert.equal(kernel.taps()['onStep'], [{ plugin: 'a' }]);
   await kernel.close();
 });
 
-test('order: stage, then plugin', async () => {
+test('order: enforce, then plugin', async () => {
   const order: string[] = [];
   const taps = (name: string) =>
     plugin(name, ({ hooks }) => {
-      hooks.onStep.tap({ name, stage: Stage.Late }, () => {
-        order.push(`${name} late`);
-      });
-      hooks.onStep.tap(name, () => {
+      hooks.onStep.tap(
+        () => {
+          order.push(`${name} late`);
+        },
+        { enforce: 'post' },
+      );
+      hooks.onStep.tap(() => {
         order.push(name);
       });
-      hooks.onStep.tapPromise({ name, stage: Stage.Early }, async () => {
-        order.push(`${name} early`);
-      });
+      hooks.onStep.tap(
+        async () => {
+          order.push(`${name} early`);
+        },
+        { enforce: 'pre' },
+      );
     });
   const { kernel } = await createTestKernel({ plugins: [taps('a'), taps('b')] });
   await kernel.hooks.onStep.promise(step);
@@ -45,7 +50,7 @@ for (const [kind, tap] of [
   [
     'tap',
     (hooks: Hooks) => {
-      hooks.onStep.tap('x', () => {
+      hooks.onStep.tap(() => {
         throw new TypeError('no luck');
       });
     },
@@ -53,7 +58,7 @@ for (const [kind, tap] of [
   [
     'tapPromise',
     (hooks: Hooks) => {
-      hooks.onStep.tapPromise('x', async () => {
+      hooks.onStep.tap(async () => {
         throw new TypeError('no luck');
       });
     },
@@ -80,12 +85,12 @@ test('an LMFlowError keeps code and message and gains plugin and hook; the inner
   const { kernel } = await createTestKernel({
     plugins: [
       plugin('inner', ({ hooks }) => {
-        hooks.onEvaluate.tapPromise('x', async () => {
-          throw new LMFlowError('LMFLOW_MINE', 'mine');
+        hooks.onEvaluate.tap(async () => {
+          throw inputError('LMFLOW_MINE', 'mine');
         });
       }),
       plugin('outer', ({ hooks }) => {
-        hooks.onStep.tapPromise('x', async () => {
+        hooks.onStep.tap(async () => {
           await hooks.onEvaluate.promise({} as never);
         });
       }),
@@ -100,12 +105,12 @@ test('a failure inside a failure is not wrapped again', async () => {
   const { kernel } = await createTestKernel({
     plugins: [
       plugin('inner', ({ hooks }) => {
-        hooks.onEvaluate.tap('x', () => {
+        hooks.onEvaluate.tap(() => {
           throw new Error('no luck');
         });
       }),
       plugin('outer', ({ hooks }) => {
-        hooks.onStep.tapPromise('x', async () => {
+        hooks.onStep.tap(async () => {
           await hooks.onEvaluate.promise({} as never);
         });
       }),
@@ -121,7 +126,7 @@ test('an abort stays an abort', async () => {
   const { kernel } = await createTestKernel({
     plugins: [
       plugin('a', ({ hooks }) => {
-        hooks.onStep.tapPromise('x', async () => {
+        hooks.onStep.tap(async () => {
           AbortSignal.abort().throwIfAborted();
         });
       }),
@@ -141,12 +146,12 @@ test('a sink of onMetrics that fails warns once, and the next one is called', as
   const { kernel, log } = await createTestKernel({
     plugins: [
       plugin('a', ({ hooks }) => {
-        hooks.onMetrics.tap('x', () => {
+        hooks.onMetrics.tap(() => {
           throw new Error('disk full');
         });
       }),
       plugin('b', ({ hooks }) => {
-        hooks.onMetrics.tap('x', () => {
+        hooks.onMetrics.tap(() => {
           calls += 1;
         });
       }),
@@ -164,13 +169,13 @@ test('a waterfall hands values on; undefined keeps the last one', async () => {
   const { kernel } = await createTestKernel({
     plugins: [
       plugin('a', ({ hooks }) => {
-        hooks.onBatch.tapPromise('x', async (batch) => ({ ...batch, tokens: 2 }));
+        hooks.onBatch.tap(async (batch) => ({ ...batch, tokens: 2 }));
       }),
       plugin('b', ({ hooks }) => {
-        hooks.onBatch.tap('x', () => undefined);
+        hooks.onBatch.tap(() => undefined);
       }),
       plugin('c', ({ hooks }) => {
-        hooks.onBatch.tap('x', (batch) => ({ ...batch, tokens: batch.tokens + 1 }));
+        hooks.onBatch.tap((batch) => ({ ...batch, tokens: batch.tokens + 1 }));
       }),
     ],
   });
@@ -181,7 +186,7 @@ test('a waterfall hands values on; undefined keeps the last one', async () => {
 test('who answers onGenerate first, answers', async () => {
   const answer = (name: string, session: unknown) =>
     plugin(name, ({ hooks }) => {
-      hooks.onGenerate.tapPromise('x', async () => session as never);
+      hooks.onGenerate.tap(async (_request, next) => (session as never) ?? (await next()));
     });
   const { kernel } = await createTestKernel({
     plugins: [answer('a', undefined), answer('b', 'b'), answer('c', 'c')],
@@ -194,7 +199,7 @@ test('times are kept by plugin and hook', async () => {
   const { kernel } = await createTestKernel({
     plugins: [
       plugin('a', ({ hooks }) => {
-        hooks.onStep.tapPromise('x', async () => {
+        hooks.onStep.tap(async () => {
           await new Promise((resolve) => setTimeout(resolve, 15));
         });
       }),
@@ -211,12 +216,12 @@ test('times are kept by plugin and hook', async () => {
 test("a plugin's own hook is attributed like any other", async () => {
   type Mine = Hooks & { readonly onMine: Hooks['onClose'] };
   const owner = plugin('owner', (context) => {
-    context.defineHook('onMine' as keyof Hooks, new AsyncSeriesHook<[]>([]));
+    context.defineHook('onMine' as 'onClose', 'series');
   });
   const user = plugin(
     'user',
     ({ hooks }) => {
-      (hooks as Mine).onMine.tap('x', () => {
+      (hooks as Mine).onMine.tap(() => {
         throw new Error('no luck');
       });
     },
@@ -229,17 +234,67 @@ test("a plugin's own hook is attributed like any other", async () => {
   await kernel.close();
 });
 
-test('an onStep tap that returns a promise to tap() is told to use tapPromise', async () => {
-  const { kernel } = await createTestKernel({
+test('a tap of a synchronous hook that returns a promise is refused', async () => {
+  const { kernel, log } = await createTestKernel({
     plugins: [
       plugin('a', ({ hooks }) => {
-        hooks.onStep.tap('x', asynchronous);
+        hooks.onMetrics.tap(asynchronous);
       }),
     ],
   });
-  await refuses('LMFLOW_HOOK_TAP_INVALID', /use tapPromise/, () =>
-    kernel.hooks.onStep.promise(step),
+  kernel.hooks.onMetrics.call(metrics);
+  assert.match(log.texts('warn')[0]!, /returned a promise, which nobody waits for/);
+  await kernel.close();
+});
+
+test('phases: in their order, then after what a plugin requires, then by name', async () => {
+  const run = async (names: readonly string[]): Promise<string[]> => {
+    const order: string[] = [];
+    const taps = (name: string) =>
+      plugin(
+        name,
+        ({ hooks }) => {
+          for (const phase of ['check', 'adapters', 'shape'] as const) {
+            hooks.onModelLoad.tap(phase, async () => {
+              order.push(`${phase} ${name}`);
+            });
+          }
+        },
+        name === 'a' ? { requires: ['c'] } : {},
+      );
+    const { kernel } = await createTestKernel({ plugins: names.map(taps) });
+    await kernel.hooks.onModelLoad.promise({} as never, {} as never);
+    assert.equal(kernel.taps()['onModelLoad']?.[0], { plugin: 'b', phase: 'shape' });
+    await kernel.close();
+    return order;
+  };
+  const expected = ['shape', 'adapters', 'check'].flatMap((phase) =>
+    ['b', 'c', 'a'].map((name) => `${phase} ${name}`),
   );
+  for (const names of ['abc', 'acb', 'bac', 'bca', 'cab', 'cba']) {
+    assert.equal(await run([...names]), expected);
+  }
+});
+
+test('a middleware changes what the taps after it answer, or answers itself', async () => {
+  const { kernel } = await createTestKernel({
+    plugins: [
+      plugin('plain', ({ hooks }) => {
+        hooks.onGenerate.tap(async () => ['plain'] as never, { enforce: 'post' });
+      }),
+      plugin('outer', ({ hooks }) => {
+        hooks.onGenerate.tap(
+          async (_request, next) => ['outer', ...((await next()) as never)] as never,
+        );
+      }),
+      plugin('inner', ({ hooks }) => {
+        hooks.onGenerate.tap(
+          async (_request, next) => ['inner', ...((await next()) as never)] as never,
+        );
+      }),
+    ],
+  });
+  assert.equal(await kernel.hooks.onGenerate.promise({} as never), ['outer', 'inner', 'plain']);
   await kernel.close();
 });
 

@@ -1,7 +1,7 @@
 // The kernel's life: services, commands, order of calls, closing; two kernels side by side.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { LMFlowError, token, type PluginContext } from '@lmflow/sdk';
+import { ENGINE, inputError, token, type PluginContext } from '@lmflow/sdk';
 import { createKernel, loadKernel } from '../src/index.ts';
 import { container } from 'tsyringe'; // after lmflow, which brings the metadata it needs
 import { captureLog, createTestKernel } from '../src/testing/index.ts';
@@ -41,7 +41,7 @@ test('a service is made at the first resolve, once, and disposed in reverse orde
           events.push('make unused');
           return { id: 0 };
         });
-        context.hooks.onClose.tap('a', () => {
+        context.hooks.onClose.tap(() => {
           events.push('onClose');
         });
       }),
@@ -83,7 +83,7 @@ test('what needs another service is disposed before it', async () => {
 test('a service that nobody provides: LMFLOW_TOKEN_MISSING says who usually does', async () => {
   const { kernel } = await createTestKernel();
   await refuses('LMFLOW_TOKEN_MISSING', /"engine".*@lmflow\/plugin-engine-onnx/s, () =>
-    kernel.resolve(token('engine')),
+    kernel.resolve(ENGINE),
   );
   await refuses('LMFLOW_TOKEN_MISSING', /npm install @acme\/x/, () =>
     kernel.resolve(token('@acme/x:store')),
@@ -206,10 +206,10 @@ test('nothing can be added after apply: LMFLOW_KERNEL_FROZEN', async () => {
     context!.command({ name: 'x', summary: '', run: async () => 0 });
   });
   await refuses('LMFLOW_KERNEL_FROZEN', /tapped onStep/, () => {
-    context!.hooks.onStep.tap('late', () => undefined);
+    context!.hooks.onStep.tap(() => undefined);
   });
   await refuses('LMFLOW_KERNEL_FROZEN', /defineHook/, () => {
-    context!.defineHook('onX' as never, {} as never);
+    context!.defineHook('onX' as 'onClose', 'series');
   });
   await kernel.close();
   await refuses('LMFLOW_LIFECYCLE', /closed/, () => {
@@ -221,7 +221,7 @@ test('onClose runs in reverse, all of it, and failures are gathered', async () =
   const closed: string[] = [];
   const closing = (name: string, fails = false) =>
     plugin(name, ({ hooks }) => {
-      hooks.onClose.tapPromise(name, async () => {
+      hooks.onClose.tap(async () => {
         closed.push(name);
         if (fails) throw new Error(`${name} is stuck`);
       });
@@ -230,7 +230,7 @@ test('onClose runs in reverse, all of it, and failures are gathered', async () =
     context.provide(FIRST, () => ({
       id: 1,
       dispose: () => {
-        throw new LMFlowError('LMFLOW_MINE', 'cannot dispose');
+        throw inputError('LMFLOW_MINE', 'cannot dispose');
       },
     }));
   });
@@ -258,7 +258,7 @@ test('two kernels in one process share nothing', async () => {
   let made = 0;
   const shared = plugin('a', (context) => {
     context.provide(FIRST, () => ({ id: (made += 1) }));
-    context.hooks.onStep.tap('a', () => undefined);
+    context.hooks.onStep.tap(() => undefined);
     context.command({
       name: 'id',
       summary: '',

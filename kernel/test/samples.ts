@@ -34,7 +34,7 @@ export const lora = definePlugin({
     unsupported: { useDora: 'DoRA is a plugin of its own' },
   },
   apply(context) {
-    context.hooks.onStep.tap('anything', () => undefined);
+    context.hooks.onStep.tap(() => undefined);
   },
 });
 

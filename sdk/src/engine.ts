@@ -1,6 +1,7 @@
 // What computes: compiles tensor programs and runs them. engine-onnx is the default; the float64
 // interpreter is the reference.
 import type { DType, Graph, Shape, TypedArray } from './graph/index.ts';
+import { registry } from './registry.ts';
 
 /** Numbers that an engine can use, wherever they are. */
 export interface Tensor {
@@ -83,4 +84,39 @@ export interface Engine {
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /** The devices this engine knows, tried honestly (a tiny program is run on each). */
   devices(): Promise<readonly DeviceReport[]>;
+}
+
+/** An engine that can be chosen by the key `engine`. */
+export interface EngineRow {
+  /** `onnx`, `tfjs`, ... */
+  readonly name: string;
+  /** Makes the engine, at its first use; it is disposed with the kernel where it has `dispose()`. */
+  create(): Engine;
+}
+
+/** The engines that are loaded. Without the key `engine` the first one computes. */
+export const ENGINES = registry<EngineRow>('engines', 'engine', '@lmflow/plugin-engine-onnx');
+
+/**
+ * How an engine computes an op by kernels of its own; an op without a lowering is decomposed. The
+ * engine's package has the type of `lower`.
+ */
+export interface LoweringRow {
+  /** `<engine> <op>`: `onnx @lmflow/plugin-qlora/matMulNf4`. */
+  readonly name: string;
+  readonly engine: string;
+  readonly op: string;
+  readonly lower: unknown;
+}
+
+/** Lowerings of plugins' ops, by engine: used where that engine is the one that computes. */
+export const LOWERINGS = registry<LoweringRow>('lowerings', 'lowering');
+
+/** A row of LOWERINGS. */
+export function lowering(
+  engine: string,
+  op: { readonly name: string },
+  lower: unknown,
+): LoweringRow {
+  return { name: `${engine} ${op.name}`, engine, op: op.name, lower };
 }

@@ -1,30 +1,67 @@
 // The one error class of the whole house. Builders of concrete errors live in each package's own
 // errors.ts; codes are listed in docs/errors.md.
 
+/**
+ * What kind of failure it is; the exit code of the command follows from it. `usage`: wrong flags,
+ * configuration or plugins (2). `input`: what was read is at fault: a model, data, a checkpoint (3).
+ * `failure`: it did not work, and not because of what was given: a full disk, the runtime (1).
+ * `interrupted`: ended by a signal (130).
+ */
+export type ErrorKind = 'usage' | 'input' | 'failure' | 'interrupted';
+
 export interface ErrorOptions {
   /** What to do about it, where it is not already in the message. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   readonly cause?: unknown;
 }
 
 /**
  * An expected failure: bad input, missing file, wrong shape. The command prints message and hint
- * without a stack.
+ * without a stack. Made with usageError, inputError, failureError or interruptedError.
  */
 export class LMFlowError extends Error {
   /** Stable, `LMFLOW_*`, listed in docs/errors.md. */
   readonly code: string;
+  readonly kind: ErrorKind;
   readonly hint: string | undefined;
   /** Set by the kernel where the error came out of a tap: the plugin and the hook. */
   plugin?: string;
   hook?: string;
 
-  constructor(code: `LMFLOW_${string}`, message: string, options: ErrorOptions = {}) {
+  constructor(
+    kind: ErrorKind,
+    code: `LMFLOW_${string}`,
+    message: string,
+    options: ErrorOptions = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'LMFlowError';
+    this.kind = kind;
     this.code = code;
     this.hint = options.hint;
   }
+}
+
+type ErrorArguments = [code: `LMFLOW_${string}`, message: string, options?: ErrorOptions];
+
+/** Wrong flags, configuration or plugins. */
+export function usageError(...given: ErrorArguments): LMFlowError {
+  return new LMFlowError('usage', ...given);
+}
+
+/** What was read is at fault: a model, data, a checkpoint. */
+export function inputError(...given: ErrorArguments): LMFlowError {
+  return new LMFlowError('input', ...given);
+}
+
+/** It did not work, and not because of what was given: a full disk, the runtime, a bug in a plugin. */
+export function failureError(...given: ErrorArguments): LMFlowError {
+  return new LMFlowError('failure', ...given);
+}
+
+/** Ended by Ctrl-C or another signal. */
+export function interruptedError(...given: ErrorArguments): LMFlowError {
+  return new LMFlowError('interrupted', ...given);
 }
 
 /** Whether a value is an LMFlowError, also one made by another copy of this package. */

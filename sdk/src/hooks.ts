@@ -8,44 +8,81 @@ import type { DoctorCheck } from './doctor.ts';
 import type { DecodeSession, GenerateRequest } from './generation.ts';
 import type { Model, ModelRequest } from './model/model.ts';
 
-/** When a tap runs among the taps of its hook; taps of one stage run in plugin order. */
-export const Stage = { Early: -100, Normal: 0, Late: 100 } as const;
-
-/** A tap's name is its plugin's; `before` is not offered (it depends on who is loaded). */
+/** Before or after the taps of other plugins; left out: among them, in plugin order. */
 export interface TapOptions {
-  readonly name: string;
-  readonly stage?: number;
+  readonly enforce?: 'pre' | 'post';
 }
 
+/** What a listener may give: the value, or a promise of it. */
+export type Awaitable<T> = T | Promise<T>;
+
+/** Listeners run one after the other, synchronously. */
 export interface SyncHook<A extends unknown[]> {
-  tap(options: string | TapOptions, listener: (...values: A) => void): void;
+  readonly kind: 'sync';
+  tap(listener: (...values: A) => void, options?: TapOptions): void;
   call(...values: A): void;
 }
+
+/** Each listener gives the first argument of the next; `undefined` leaves it as it is. */
 export interface SyncWaterfallHook<A extends unknown[]> {
-  tap(options: string | TapOptions, listener: (...values: A) => A[0] | undefined): void;
+  readonly kind: 'sync-waterfall';
+  tap(listener: (...values: A) => A[0] | undefined, options?: TapOptions): void;
   call(...values: A): A[0];
 }
+
+/** Listeners run one after the other; each is awaited. */
 export interface AsyncSeriesHook<A extends unknown[]> {
-  tap(options: string | TapOptions, listener: (...values: A) => void): void;
-  tapPromise(options: string | TapOptions, listener: (...values: A) => Promise<void>): void;
+  readonly kind: 'series';
+  tap(listener: (...values: A) => Awaitable<void>, options?: TapOptions): void;
   promise(...values: A): Promise<void>;
 }
+
+/** Each listener gives, or promises, the first argument of the next. */
 export interface AsyncSeriesWaterfallHook<A extends unknown[]> {
-  tap(options: string | TapOptions, listener: (...values: A) => A[0] | undefined): void;
-  tapPromise(
-    options: string | TapOptions,
-    listener: (...values: A) => Promise<A[0] | undefined>,
-  ): void;
+  readonly kind: 'waterfall';
+  tap(listener: (...values: A) => Awaitable<A[0] | undefined>, options?: TapOptions): void;
   promise(...values: A): Promise<A[0]>;
 }
-export interface AsyncSeriesBailHook<A extends unknown[], R> {
-  tap(options: string | TapOptions, listener: (...values: A) => R | undefined): void;
-  tapPromise(
-    options: string | TapOptions,
-    listener: (...values: A) => Promise<R | undefined>,
+
+/**
+ * Each listener gives the answer, or asks the listeners after it with `next()` and changes or keeps
+ * theirs. `next()` of the last one, and `promise` where nobody answers, give `undefined`.
+ */
+export interface MiddlewareHook<A extends unknown[], R> {
+  readonly kind: 'middleware';
+  tap(
+    listener: (...values: [...A, next: () => Promise<R | undefined>]) => Awaitable<R | undefined>,
+    options?: TapOptions,
   ): void;
   promise(...values: A): Promise<R | undefined>;
 }
+
+/**
+ * Like AsyncSeriesHook, in named phases. Taps of one phase run in an order that does not depend on
+ * the configuration: after the plugins that theirs `requires`, else by the plugin's name.
+ */
+export interface PhasedHook<A extends unknown[], P extends string> {
+  readonly kind: 'phased';
+  tap(phase: P, listener: (...values: A) => Awaitable<void>): void;
+  promise(...values: A): Promise<void>;
+}
+
+/**
+ * The phases of a model that is being loaded, in order: what it is (architecture, positions,
+ * vocabulary, template), how frozen products and attention are computed, what is added to them, which
+ * weights of the base are trained, how activations are kept, and checks, which change nothing.
+ */
+export const modelPhases = [
+  'shape',
+  'products',
+  'adapters',
+  'parameters',
+  'memory',
+  'check',
+] as const;
+
+/** A phase of onModelLoad. */
+export type ModelPhase = (typeof modelPhases)[number];
 
 /**
  * Every hook of a kernel. A plugin adds its own by declaration merging and `context.defineHook`.
@@ -57,8 +94,8 @@ export interface Hooks {
   readonly onDataset: AsyncSeriesWaterfallHook<[Dataset, DatasetRequest]>;
   /** Token samples: truncate, pack. */
   readonly onSamples: AsyncSeriesWaterfallHook<[Samples, DatasetRequest]>;
-  /** A loaded model: wrap building functions, declare trainable parameters. */
-  readonly onModelLoad: AsyncSeriesWaterfallHook<[Model, ModelRequest]>;
+  /** A loaded model, phase by phase: wrap building functions, declare trainable parameters. */
+  readonly onModelLoad: PhasedHook<[Model, ModelRequest], ModelPhase>;
   /**
    * Before the first step, when its memory is planned: see what it needs and change how the model
    * is built.
@@ -76,8 +113,8 @@ export interface Hooks {
   readonly onSave: AsyncSeriesHook<[Checkpoint]>;
   /** A checkpoint is being read back. */
   readonly onRestore: AsyncSeriesHook<[Checkpoint]>;
-  /** Who decodes? The first to answer. Plain decoding answers last. */
-  readonly onGenerate: AsyncSeriesBailHook<[GenerateRequest], DecodeSession>;
+  /** Who decodes? A strategy answers, or wraps what `next()` gives; plain decoding answers last. */
+  readonly onGenerate: MiddlewareHook<[GenerateRequest], DecodeSession>;
   /** Figures to log; a sink that fails only warns. */
   readonly onMetrics: SyncHook<[Metrics]>;
   /** `lmflow doctor` asks what works and what is missing: push checks to the list. */

@@ -13,6 +13,7 @@ export * from './hooks.ts';
 export * from './logger.ts';
 export * from './plugin.ts';
 export * from './random.ts';
+export * from './registry.ts';
 export * from './samples.ts';
 export * from './token.ts';
 export * from './tokenizer.ts';

@@ -3,7 +3,8 @@
 import type { z } from 'zod';
 import type { CommandSpec } from './command.ts';
 import type { Config, PartialConfig } from './config.ts';
-import type { Hooks } from './hooks.ts';
+import type { Hooks, PhasedHook } from './hooks.ts';
+import type { Registry, Rows } from './registry.ts';
 import type { Logger } from './logger.ts';
 import type { Token } from './token.ts';
 
@@ -38,6 +39,8 @@ export interface OptionsSpec<S extends z.ZodObject = z.ZodObject> {
 
 /** What a plugin sees of the kernel. */
 export interface PluginContext<O = unknown> {
+  /** The plugin's name. */
+  readonly name: string;
   readonly hooks: Hooks;
   readonly log: Logger;
   /**
@@ -53,10 +56,21 @@ export interface PluginContext<O = unknown> {
    */
   provide<T>(token: Token<T>, factory: (resolve: Resolve) => T): void;
   readonly resolve: Resolve;
+  /** Adds a row to a table that others read: an engine, an optimizer, a format, ... */
+  contribute<R extends { readonly name: string }>(registry: Registry<R>, row: R): void;
+  /** The rows of a table, from all plugins; readable when `options` is. */
+  rows<R extends { readonly name: string }>(registry: Registry<R>): Rows<R>;
   /** Adds a subcommand of `lmflow`. */
   command(spec: CommandSpec): void;
-  /** Adds a hook declared by merging into `Hooks`. */
-  defineHook<K extends keyof Hooks>(name: K, hook: Hooks[K]): void;
+  /**
+   * Adds a hook declared by merging into `Hooks`; its kind is that of the declared type, e.g.
+   * 'series' for AsyncSeriesHook. A phased hook names its phases.
+   */
+  defineHook<K extends keyof Hooks>(
+    name: K,
+    kind: Hooks[K]['kind'],
+    ...phases: Hooks[K] extends PhasedHook<never[], infer P> ? [readonly P[]] : []
+  ): void;
 }
 
 export interface Plugin {

@@ -7,17 +7,20 @@ import type { SampleLoader } from './samples.ts';
 import type { Objective, Trainer } from './training.ts';
 import { token } from './token.ts';
 
-/** The compute engine in force (plugin engine-onnx). */
-export const ENGINE = token<Engine>('engine');
+/** The compute engine in force: a row of ENGINES, chosen by the key `engine`. */
+export const ENGINE = token<Engine>('engine', '@lmflow/plugin-engine-onnx');
 /** Loads models (plugin models). */
-export const MODELS = token<ModelLoader>('models');
+export const MODELS = token<ModelLoader>('models', '@lmflow/plugin-models');
 /** Writes whole models (plugin models). */
-export const MODEL_WRITER = token<ModelWriter>('model-writer');
+export const MODEL_WRITER = token<ModelWriter>('model-writer', '@lmflow/plugin-models');
 /** Loads tokenized data (plugin datasets). */
-export const SAMPLES = token<SampleLoader>('samples');
+export const SAMPLES = token<SampleLoader>('samples', '@lmflow/plugin-datasets');
 /** The training loop (plugin trainer). */
-export const TRAINER = token<Trainer>('trainer');
+export const TRAINER = token<Trainer>('trainer', '@lmflow/plugin-trainer');
 /** The objective of `lmflow finetune` (plugin finetune): next-token cross-entropy. */
-export const LANGUAGE_MODELING = token<Objective>('objective:language-modeling');
+export const LANGUAGE_MODELING = token<Objective>(
+  'objective:language-modeling',
+  '@lmflow/plugin-finetune',
+);
 /** Text from a model: streaming, sampling, batching (plugin generate). */
-export const GENERATOR = token<TextGenerator>('generator');
+export const GENERATOR = token<TextGenerator>('generator', '@lmflow/plugin-generate');

@@ -1,7 +1,7 @@
 // LMFlowError and "did you mean".
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { didYouMean, isLMFlowError, LMFlowError } from '@lmflow/sdk';
+import { didYouMean, isLMFlowError, inputError, LMFlowError } from '@lmflow/sdk';
 import { opTypesDoNotFit } from '@lmflow/sdk/graph';
 
 const keys = [
@@ -44,13 +44,13 @@ test('didYouMean takes any iterable; the first of equals wins; nothing from noth
 
 test('an LMFlowError has code, hint and cause', () => {
   const cause = new TypeError('inner');
-  const error = new LMFlowError('LMFLOW_TEST', 'it broke', { hint: 'mend it', cause });
+  const error = inputError('LMFLOW_TEST', 'it broke', { hint: 'mend it', cause });
   assert.instance(error, Error);
   assert.is(error.name, 'LMFlowError');
   assert.is(error.code, 'LMFLOW_TEST');
   assert.is(error.hint, 'mend it');
   assert.is(error.cause, cause);
-  assert.not('cause' in new LMFlowError('LMFLOW_TEST', 'it broke'));
+  assert.not('cause' in inputError('LMFLOW_TEST', 'it broke'));
   // @ts-expect-error codes start with LMFLOW_
   new LMFlowError('OTHER', 'it broke');
 });

@@ -37,7 +37,7 @@ const turns = definePlugin({
   sdk: '^1.0.0',
   options: { section: 'benchTurns', schema: z.object({}) },
   apply({ hooks }) {
-    hooks.onStepStart.tapPromise('bench', async (step) => {
+    hooks.onStepStart.tap(async (step) => {
       if (step.number === 1) {
         say({
           ready: true,
@@ -54,7 +54,7 @@ const turns = definePlugin({
       }
       stepStarted = performance.now();
     });
-    hooks.onStep.tap('bench', (step) => {
+    hooks.onStep.tap((step) => {
       say({
         seconds: (performance.now() - stepStarted) / 1000,
         loss: step.loss,

@@ -89,7 +89,7 @@ async function load() {
     sdk: '^1.0.0',
     options: { section: 'benchMemory', schema: z.object({}) },
     apply({ hooks }) {
-      hooks.onStep.tap('bench', ({ number, loss, seconds }) => {
+      hooks.onStep.tap(({ number, loss, seconds }) => {
         say(
           `step ${number}: ${seconds!.toFixed(1)} s (${(length / seconds!).toFixed(2)} tokens/s), loss ${loss!.toFixed(4)}   ${memory()}`,
         );

@@ -115,7 +115,7 @@ for (const method of [{ lora: { r: 4 } }, {}]) {
           version: '1.0.0',
           sdk: '^1.0.0',
           apply: ({ hooks }) => {
-            hooks.onBatch.tap('counter', (batch) => {
+            hooks.onBatch.tap((batch) => {
               sizes.push(batch.size);
               return batch;
             });

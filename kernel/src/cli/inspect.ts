@@ -2,7 +2,7 @@
 // in the last command.
 import { shown } from '../errors/shown.ts';
 import type { Kernel } from '../kernel.ts';
-import type { TapTime } from '../hooks.ts';
+import type { TapReport, TapTime } from '../hooks.ts';
 import type { KernelReport } from '../types.ts';
 import type { LastRun } from './lastrun.ts';
 
@@ -40,18 +40,8 @@ export function printInspection(kernel: Kernel, last: LastRun | undefined): void
     ['presets', report.presets.join(', ') || 'none'],
     ['plugins', report.plugins.join(', ') || 'none'],
   ]);
-  const hooks = Object.entries(report.hooks);
-  if (hooks.length > 0) {
-    log.table(
-      'taps, in the order they run',
-      hooks.map(([hook, taps]) => [
-        hook,
-        taps
-          .map(({ plugin, stage }) => (stage === 0 ? plugin : `${plugin} (stage ${stage})`))
-          .join(', '),
-      ]),
-    );
-  }
+  const rows = Object.entries(report.hooks).flatMap(([hook, taps]) => tapRows(hook, taps));
+  if (rows.length > 0) log.table('taps, in the order they run', rows);
   if (last) {
     printTimes(
       `times of taps in the last ${last.command} (${last.ended})`,
@@ -61,6 +51,18 @@ export function printInspection(kernel: Kernel, last: LastRun | undefined): void
       },
     );
   }
+}
+
+/** A row for a hook, or one for each phase that is tapped. */
+function tapRows(hook: string, taps: readonly TapReport[]): (readonly [string, string])[] {
+  const phases = [...new Set(taps.map(({ phase }) => phase))];
+  return phases.map((phase) => [
+    phase === undefined ? hook : `${hook} ${phase}`,
+    taps
+      .filter((tap) => tap.phase === phase)
+      .map(({ plugin, enforce }) => (enforce === undefined ? plugin : `${plugin} (${enforce})`))
+      .join(', '),
+  ]);
 }
 
 /** Times per plugin and hook, where any tap ran. */

@@ -11,6 +11,8 @@ export interface PluginReport {
   readonly options: number;
   readonly taps: readonly string[];
   readonly provides: readonly string[];
+  /** Rows of tables: `optimizer lion`. */
+  readonly contributes: readonly string[];
   readonly commands: readonly string[];
 }
 
@@ -26,6 +28,7 @@ export function pluginReports(kernel: Kernel): PluginReport[] {
     options: options ? Object.keys(options.schema.shape).length : 0,
     taps: taps.flatMap(([hook, of]) => of.filter(({ plugin }) => plugin === name).map(() => hook)),
     provides: [...kernel.providers].filter(([, plugin]) => plugin === name).map(([token]) => token),
+    contributes: kernel.contributions(name),
     commands: [...kernel.commands.values()]
       .filter(({ plugin }) => plugin === name)
       .map(({ spec }) => spec.name),
@@ -50,6 +53,7 @@ export function printPlugins(kernel: Kernel): void {
       ],
       ['taps', report.taps.join(', ')],
       ['provides', report.provides.join(', ')],
+      ['contributes', report.contributes.join(', ')],
       ['commands', report.commands.join(', ')],
     ];
     log.table(

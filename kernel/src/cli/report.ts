@@ -19,10 +19,10 @@ export function reportError(
   const paint = (style: 'red' | 'dim', text: string): string =>
     color ? styleText(style, text, { validateStream: false }) : text;
   if (isLMFlowError(error)) {
-    const { code, message, hint, plugin, hook } = error;
+    const { code, kind, message, hint, plugin, hook } = error;
     if (json) {
       stream.write(
-        `${JSON.stringify({ type: 'error', code, message, hint, plugin, hook, ...(verbose ? { stack: error.stack } : {}) })}\n`,
+        `${JSON.stringify({ type: 'error', kind, code, message, hint, plugin, hook, ...(verbose ? { stack: error.stack } : {}) })}\n`,
       );
     } else {
       const where =

@@ -1,5 +1,5 @@
 // Errors about what was typed: commands, flags, arguments.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, usageError } from '@lmflow/sdk';
 
 /** LMFLOW_COMMAND_UNKNOWN: nobody contributes the command. */
 export function commandUnknown(
@@ -13,19 +13,19 @@ export function commandUnknown(
     : suggestion !== undefined
       ? `did you mean "${suggestion}"?`
       : `there is ${known.join(', ')}; more come with plugins and presets`;
-  return new LMFlowError('LMFLOW_COMMAND_UNKNOWN', `there is no command "${name}"`, { hint });
+  return usageError('LMFLOW_COMMAND_UNKNOWN', `there is no command "${name}"`, { hint });
 }
 
 /** LMFLOW_COMMAND_INVALID: a plugin contributes something that is not a command. */
 export function commandInvalid(plugin: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_COMMAND_INVALID', `${plugin}: ${what}`, {
+  return usageError('LMFLOW_COMMAND_INVALID', `${plugin}: ${what}`, {
     hint: 'context.command({ name, summary, run })',
   });
 }
 
 /** LMFLOW_COMMAND_DUPLICATE: two plugins contribute one command, or it is one of lmflow's own. */
 export function commandDuplicate(name: string, first: string, second: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_COMMAND_DUPLICATE',
     `the command "${name}" is contributed by both ${first} and ${second}`,
     { hint: 'load only one of the two' },
@@ -34,24 +34,20 @@ export function commandDuplicate(name: string, first: string, second: string): L
 
 /** LMFLOW_FLAG_UNKNOWN: no key, section or own option of the command has this flag. */
 export function flagUnknown(flag: string, command: string, hint: string | undefined): LMFlowError {
-  return new LMFlowError('LMFLOW_FLAG_UNKNOWN', `unknown flag ${flag}`, {
+  return usageError('LMFLOW_FLAG_UNKNOWN', `unknown flag ${flag}`, {
     hint: hint ?? `see lmflow ${command} --help`,
   });
 }
 
 /** LMFLOW_FLAG_INVALID: a flag is used wrongly. */
 export function flagInvalid(flag: string, what: string, hint?: string): LMFlowError {
-  return new LMFlowError(
-    'LMFLOW_FLAG_INVALID',
-    `${flag} ${what}`,
-    hint === undefined ? {} : { hint },
-  );
+  return usageError('LMFLOW_FLAG_INVALID', `${flag} ${what}`, hint === undefined ? {} : { hint });
 }
 
 /** LMFLOW_ARGUMENT_UNEXPECTED: an argument that is no flag, where the command takes none. */
 export function argumentUnexpected(argument: string, command: string): LMFlowError {
   const key = /^([A-Za-z_]\w*)=(.*)$/.exec(argument);
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_ARGUMENT_UNEXPECTED',
     `lmflow ${command} takes no argument, but got "${argument}"`,
     {
@@ -64,7 +60,7 @@ export function argumentUnexpected(argument: string, command: string): LMFlowErr
 
 /** LMFLOW_INIT_EXISTS: `lmflow init` would overwrite a config. */
 export function initExists(file: string): LMFlowError {
-  return new LMFlowError('LMFLOW_INIT_EXISTS', `${file} exists already`, {
+  return usageError('LMFLOW_INIT_EXISTS', `${file} exists already`, {
     hint: 'edit it, or remove it first',
   });
 }

@@ -1,11 +1,11 @@
 // Errors about the configuration: finding it, its keys, its values.
 import { join } from 'node:path';
-import { LMFlowError, messageOf } from '@lmflow/sdk';
+import { messageOf, usageError, LMFlowError } from '@lmflow/sdk';
 import { kindOf, shown } from './shown.ts';
 
 /** LMFLOW_CONFIG_NOT_FOUND: a config file was named and does not exist. */
 export function configNotFound(file: string): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_NOT_FOUND', `the config file ${file} does not exist`, {
+  return usageError('LMFLOW_CONFIG_NOT_FOUND', `the config file ${file} does not exist`, {
     hint: "check --config; without it lmflow.config.ts is looked for in this folder and its parents, up to the project's root",
   });
 }
@@ -16,7 +16,7 @@ export function configNotFound(file: string): LMFlowError {
  * `inside` is the name of a config file in it.
  */
 export function configFolder(folder: string, inside: string | undefined): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_NOT_FOUND', `the config file ${folder} is a folder`, {
+  return usageError('LMFLOW_CONFIG_NOT_FOUND', `the config file ${folder} is a folder`, {
     hint:
       inside === undefined
         ? 'name a file in it: --config FOLDER/lmflow.config.ts'
@@ -26,7 +26,7 @@ export function configFolder(folder: string, inside: string | undefined): LMFlow
 
 /** LMFLOW_CONFIG_NOT_FOUND: a package.json was named that has no configuration. */
 export function packageWithoutConfig(file: string): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_NOT_FOUND', `${file} has no key "lmflow"`, {
+  return usageError('LMFLOW_CONFIG_NOT_FOUND', `${file} has no key "lmflow"`, {
     hint: 'write the configuration into it: "lmflow": { "model": ... }',
   });
 }
@@ -37,14 +37,14 @@ export function configLoadFailed(
   cause: unknown,
   message = messageOf(cause),
 ): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_LOAD_FAILED', `${file} cannot be loaded: ${message}`, {
+  return usageError('LMFLOW_CONFIG_LOAD_FAILED', `${file} cannot be loaded: ${message}`, {
     cause,
   });
 }
 
 /** LMFLOW_CONFIG_INVALID: the whole configuration has a wrong shape. */
 export function configNotAnObject(origin: string, value: unknown): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_CONFIG_INVALID',
     `${origin}: a configuration must be an object, not ${kindOf(value)}`,
     {
@@ -55,14 +55,14 @@ export function configNotAnObject(origin: string, value: unknown): LMFlowError {
 
 /** LMFLOW_CONFIG_INVALID: a config file exports nothing as default. */
 export function configWithoutDefault(file: string): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_INVALID', `${file} is empty or has no default export`, {
+  return usageError('LMFLOW_CONFIG_INVALID', `${file} is empty or has no default export`, {
     hint: 'a config file says: export default defineConfig({ ... })',
   });
 }
 
 /** LMFLOW_CONFIG_INVALID: `presets` or `plugins` is not a list. */
 export function listExpected(origin: string, key: string, value: unknown): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_CONFIG_INVALID',
     `${origin}: ${key} must be a list, not ${kindOf(value)}`,
     {
@@ -79,7 +79,7 @@ export function configInvalid(lines: readonly string[], hint?: string): LMFlowEr
     lines.length === 1
       ? lines[0]!
       : `${lines.length} values are not right:\n${lines.map((line) => `  - ${line}`).join('\n')}`;
-  return new LMFlowError('LMFLOW_CONFIG_INVALID', message, hint === undefined ? {} : { hint });
+  return usageError('LMFLOW_CONFIG_INVALID', message, hint === undefined ? {} : { hint });
 }
 
 /**
@@ -124,7 +124,7 @@ export function alternativesGiven(
 
 /** LMFLOW_CONFIG_UNKNOWN_KEY: nothing that is loaded knows the key. */
 export function unknownKey(key: string, origin: string, hint: string | undefined): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_UNKNOWN_KEY', `unknown key "${key}" (from ${origin})`, {
+  return usageError('LMFLOW_CONFIG_UNKNOWN_KEY', `unknown key "${key}" (from ${origin})`, {
     hint:
       hint ??
       'no loaded plugin has it: load the plugin that does (presets, plugins), or see `lmflow <command> --help` for all keys',
@@ -133,7 +133,7 @@ export function unknownKey(key: string, origin: string, hint: string | undefined
 
 /** LMFLOW_OPTION_UNSUPPORTED: a name known from elsewhere that is refused, with the reason. */
 export function optionUnsupported(key: string, origin: string, reason: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_OPTION_UNSUPPORTED',
     `"${key}" (from ${origin}) is not supported: ${reason}`,
   );
@@ -150,6 +150,7 @@ export function keysRefused(errors: readonly LMFlowError[]): LMFlowError {
     ({ message, hint }) => `  - ${message}${hint === undefined ? '' : `; ${hint}`}`,
   );
   return new LMFlowError(
+    first.kind,
     first.code as `LMFLOW_${string}`,
     `${errors.length} keys are not right:\n${lines.join('\n')}`,
   );
@@ -157,7 +158,7 @@ export function keysRefused(errors: readonly LMFlowError[]): LMFlowError {
 
 /** LMFLOW_OPTION_CONFLICT: two owners declare one key, section or flag. */
 export function optionConflict(what: string, first: string, second: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_OPTION_CONFLICT',
     `${what} is declared by both ${first} and ${second}`,
     {

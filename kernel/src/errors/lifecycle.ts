@@ -1,19 +1,16 @@
 // Errors about what runs: hooks, services, and calls out of order.
-import { LMFlowError, messageOf, type LMFlowError as Failure } from '@lmflow/sdk';
-
-// Who usually provides the sdk's own tokens; a plugin's own token carries its package's name.
-const usualProviders: Readonly<Record<string, string>> = {
-  engine: '@lmflow/plugin-engine-onnx',
-  models: '@lmflow/plugin-models',
-  'model-writer': '@lmflow/plugin-models',
-  samples: '@lmflow/plugin-datasets',
-  trainer: '@lmflow/plugin-trainer',
-  'objective:language-modeling': '@lmflow/plugin-finetune',
-};
+import {
+  isLMFlowError,
+  messageOf,
+  type Token,
+  type LMFlowError,
+  failureError,
+  usageError,
+} from '@lmflow/sdk';
 
 /** LMFLOW_HOOK_FAILED: a tap threw something that is not an LMFlowError. */
-export function hookFailed(plugin: string, hook: string, cause: unknown): LMFlowError {
-  const error = new LMFlowError(
+function hookFailed(plugin: string, hook: string, cause: unknown): LMFlowError {
+  const error = failureError(
     'LMFLOW_HOOK_FAILED',
     `${plugin} failed in ${hook}: ${messageOf(cause)}`,
     { cause },
@@ -23,22 +20,35 @@ export function hookFailed(plugin: string, hook: string, cause: unknown): LMFlow
   return error;
 }
 
+/**
+ * What a tap threw, with plugin and hook: an LMFlowError says what happened already and an abort is
+ * no failure, so both stay themselves. The innermost hook counts.
+ */
+export function attributed(error: unknown, plugin: string, hook: string): unknown {
+  if (error instanceof Error && error.name === 'AbortError') return error;
+  if (!isLMFlowError(error)) return hookFailed(plugin, hook, error);
+  error.plugin ??= plugin;
+  error.hook ??= hook;
+  return error;
+}
+
 /** LMFLOW_HOOK_TAP_INVALID: a tap that the kernel does not accept. */
 export function tapInvalid(plugin: string, hook: string, what: string, hint: string): LMFlowError {
-  return new LMFlowError('LMFLOW_HOOK_TAP_INVALID', `${plugin} taps ${hook}: ${what}`, { hint });
+  return failureError('LMFLOW_HOOK_TAP_INVALID', `${plugin} taps ${hook}: ${what}`, { hint });
 }
 
 /** LMFLOW_HOOK_INVALID: defineHook was given no hook, or a name that is taken. */
 export function hookInvalid(plugin: string, hook: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_HOOK_INVALID', `${plugin} defines the hook ${hook}: ${what}`, {
-    hint: 'context.defineHook(name, new AsyncSeriesHook([...])), with a name of your own and a hook of the package tapable',
+  return failureError('LMFLOW_HOOK_INVALID', `${plugin} defines the hook ${hook}: ${what}`, {
+    hint: "Write context.defineHook('onMine', 'series') with a name of your own.",
   });
 }
 
 /** LMFLOW_TOKEN_MISSING: nobody provides a service. */
-export function tokenMissing(name: string, askedBy: string): LMFlowError {
-  const provider = usualProviders[name] ?? /^(?:@[\w-]+\/)?[\w-]+(?=[:/#])/.exec(name)?.[0];
-  return new LMFlowError(
+export function tokenMissing({ name, usuallyFrom }: Token<unknown>, askedBy: string): LMFlowError {
+  // a plugin's own token carries its package's name
+  const provider = usuallyFrom ?? /^(?:@[\w-]+\/)?[\w-]+(?=[:/#])/.exec(name)?.[0];
+  return usageError(
     'LMFLOW_TOKEN_MISSING',
     `no loaded plugin provides "${name}", which ${askedBy} needs`,
     {
@@ -52,16 +62,39 @@ export function tokenMissing(name: string, askedBy: string): LMFlowError {
 
 /** LMFLOW_TOKEN_DUPLICATE: two plugins provide one service. */
 export function tokenDuplicate(name: string, first: string, second: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_TOKEN_DUPLICATE',
     `"${name}" is provided by both ${first} and ${second}`,
     { hint: 'load only one of the two' },
   );
 }
 
+/** LMFLOW_ROW_DUPLICATE: two plugins add rows of one name to a table. */
+export function rowDuplicate(
+  what: string,
+  name: string,
+  first: string,
+  second: string,
+): LMFlowError {
+  return usageError(
+    'LMFLOW_ROW_DUPLICATE',
+    `the ${what} "${name}" is contributed by both ${first} and ${second}`,
+    { hint: 'Load only one of the two, or give the row another name.' },
+  );
+}
+
+/** LMFLOW_ENGINE_UNKNOWN: the key `engine` names no engine that is loaded. */
+export function engineUnknown(engine: string, known: readonly string[]): LMFlowError {
+  return usageError(
+    'LMFLOW_ENGINE_UNKNOWN',
+    `no loaded plugin has the engine "${engine}" (loaded: ${known.join(', ') || 'none'})`,
+    { hint: `Load the plugin that has it, for example @lmflow/plugin-engine-${engine}.` },
+  );
+}
+
 /** LMFLOW_TOKEN_CYCLE: services need each other while they are made. */
 export function tokenCycle(names: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_TOKEN_CYCLE',
     `services need each other while they are made: ${names.join(' -> ')}`,
     {
@@ -72,14 +105,14 @@ export function tokenCycle(names: readonly string[]): LMFlowError {
 
 /** LMFLOW_LIFECYCLE: a call out of order. */
 export function outOfOrder(call: string, state: string, hint: string): LMFlowError {
-  return new LMFlowError('LMFLOW_LIFECYCLE', `${call} was called while the kernel is ${state}`, {
+  return failureError('LMFLOW_LIFECYCLE', `${call} was called while the kernel is ${state}`, {
     hint,
   });
 }
 
 /** LMFLOW_KERNEL_FROZEN: a plugin wants to add something after apply(). */
 export function frozen(call: string, plugin: string): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_KERNEL_FROZEN',
     `${plugin}: ${call} after the kernel was configured`,
     {
@@ -89,9 +122,9 @@ export function frozen(call: string, plugin: string): LMFlowError {
 }
 
 /** LMFLOW_CLOSE_FAILED: closing went on to its end, but some of it failed. */
-export function closeFailed(failures: readonly unknown[]): Failure {
+export function closeFailed(failures: readonly unknown[]): LMFlowError {
   const lines = failures.map(messageOf);
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_CLOSE_FAILED',
     lines.length === 1
       ? `closing failed: ${lines[0]}`

@@ -1,5 +1,5 @@
 // Errors about plugins and presets: finding, admitting, ordering and applying them.
-import { LMFlowError, messageOf } from '@lmflow/sdk';
+import { messageOf, type LMFlowError, usageError } from '@lmflow/sdk';
 import { listed } from './shown.ts';
 
 /** LMFLOW_PLUGIN_NOT_FOUND: no package of that name is installed. */
@@ -10,7 +10,7 @@ export function pluginNotFound(
   install: string,
 ): LMFlowError {
   const looked = tried.length === 1 && tried[0] === name ? '' : ` (looked for ${listed(tried)})`;
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_PLUGIN_NOT_FOUND',
     `"${name}", listed in ${from}, is not installed${looked}`,
     {
@@ -21,7 +21,7 @@ export function pluginNotFound(
 
 /** LMFLOW_PLUGIN_LOAD_FAILED: the package is there, but importing it throws. */
 export function pluginLoadFailed(name: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_PLUGIN_LOAD_FAILED',
     `"${name}" cannot be imported: ${messageOf(cause)}`,
     { cause },
@@ -33,7 +33,7 @@ export function pluginLoadFailed(name: string, cause: unknown): LMFlowError {
  * it.
  */
 export function pluginInvalid(where: string, what: string, hint?: string): LMFlowError {
-  return new LMFlowError('LMFLOW_PLUGIN_INVALID', `${where}: ${what}`, {
+  return usageError('LMFLOW_PLUGIN_INVALID', `${where}: ${what}`, {
     hint:
       hint ?? 'a plugin is made with definePlugin({ name, version, sdk, apply }) of @lmflow/sdk',
   });
@@ -41,14 +41,14 @@ export function pluginInvalid(where: string, what: string, hint?: string): LMFlo
 
 /** LMFLOW_PRESET_INVALID: a preset has a wrong shape. */
 export function presetInvalid(name: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_PRESET_INVALID', `preset ${name}: ${what}`, {
+  return usageError('LMFLOW_PRESET_INVALID', `preset ${name}: ${what}`, {
     hint: 'a preset is { name, plugins: [...], config?: {...} }',
   });
 }
 
 /** LMFLOW_PLUGIN_DUPLICATE: one list names a plugin twice. */
 export function pluginDuplicate(name: string, from: string): LMFlowError {
-  return new LMFlowError('LMFLOW_PLUGIN_DUPLICATE', `${name} is listed twice in ${from}`, {
+  return usageError('LMFLOW_PLUGIN_DUPLICATE', `${name} is listed twice in ${from}`, {
     hint: "keep one of them; a plugin listed in the config already replaces a preset's of the same name",
   });
 }
@@ -60,7 +60,7 @@ export function sdkMismatch(
   range: string,
   sdk: string,
 ): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_PLUGIN_SDK_MISMATCH',
     `${plugin} ${version} needs @lmflow/sdk ${range}, but ${sdk} is installed`,
     {
@@ -71,7 +71,7 @@ export function sdkMismatch(
 
 /** LMFLOW_PLUGIN_REQUIRES_MISSING: a plugin needs plugins that are not loaded. */
 export function requiresMissing(plugin: string, missing: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_PLUGIN_REQUIRES_MISSING',
     `${plugin} requires ${listed(missing)}, which ${missing.length === 1 ? 'is' : 'are'} not loaded`,
     {
@@ -82,7 +82,7 @@ export function requiresMissing(plugin: string, missing: readonly string[]): LMF
 
 /** LMFLOW_PLUGIN_CYCLE: plugins require each other in a circle. */
 export function pluginCycle(names: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_PLUGIN_CYCLE',
     `plugins require each other in a circle: ${listed(names)}`,
     {
@@ -93,7 +93,7 @@ export function pluginCycle(names: readonly string[]): LMFlowError {
 
 /** LMFLOW_PLUGIN_APPLY_FAILED: a plugin's apply threw. */
 export function applyFailed(plugin: string, cause: unknown, hint?: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_PLUGIN_APPLY_FAILED',
     `${plugin}: apply() failed: ${messageOf(cause)}`,
     { cause, ...(hint === undefined ? {} : { hint }) },

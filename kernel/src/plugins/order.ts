@@ -24,3 +24,8 @@ export function orderPlugins(plugins: readonly Plugin[]): Plugin[] {
   }
   return ordered;
 }
+
+/** An order that does not depend on the list: after those they require, otherwise by name. */
+export function canonicalOrder(plugins: readonly Plugin[]): Plugin[] {
+  return orderPlugins([...plugins].sort((a, b) => (a.name < b.name ? -1 : 1)));
+}

@@ -1,9 +1,9 @@
 // Every error of chat templates, one builder each.
-import { LMFlowError, didYouMean, messageOf } from '@lmflow/sdk';
+import { didYouMean, messageOf, type LMFlowError, inputError, usageError } from '@lmflow/sdk';
 
 /** The template is not valid Jinja. */
 export function templateInvalid(name: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_TEMPLATE_INVALID',
     `the chat template (${name}) cannot be parsed: ${messageOf(cause)}`,
     { cause },
@@ -16,7 +16,7 @@ export function templateFailed(
   roles: readonly string[],
   cause: unknown,
 ): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_TEMPLATE_FAILED',
     `the chat template (${name}) cannot render a conversation of ${roles.join(', ') || 'no messages'}: ${messageOf(cause)}`,
     { cause },
@@ -26,7 +26,7 @@ export function templateFailed(
 /** `chatTemplate` is neither a name nor a file. */
 export function templateUnknown(name: string, known: readonly string[]): LMFlowError {
   const near = didYouMean(name, known);
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_DATASET_TEMPLATE_UNKNOWN',
     `chatTemplate '${name}' is neither a named template nor a file.${near ? ` Did you mean '${near}'?` : ''} Named templates: ${known.join(', ')}; or give the path of a .jinja file.`,
   );
@@ -34,7 +34,7 @@ export function templateUnknown(name: string, known: readonly string[]): LMFlowE
 
 /** `chatTemplate` insists on the tokenizer's own template, and there is none. */
 export function templateAbsent(): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_DATASET_TEMPLATE_MISSING',
     "chatTemplate is 'tokenizer', but the tokenizer has no chat template. Name one, for example 'chatml', or leave chatTemplate out.",
   );
@@ -42,7 +42,7 @@ export function templateAbsent(): LMFlowError {
 
 /** The file that `chatTemplate` names cannot be read. */
 export function templateUnreadable(file: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_DATASET_UNREADABLE',
     `${file} could not be read: ${messageOf(cause)}. Check that it is a file and that you may read it.`,
     { cause },

@@ -1,7 +1,7 @@
 // Chat templates: rendering, the table of named ones and which of them is in force, the spans of
 // trained text in what they print, and the ways of writing tool calls.
 import { createRequire } from 'node:module';
-import { Stage, definePlugin, token } from '@lmflow/sdk';
+import { definePlugin, token } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { TemplateChoice } from './choice.ts';
 import { optionsSchema } from './options.ts';
@@ -37,14 +37,12 @@ const chatTemplates = definePlugin({
     );
     // adapters come with templates of their own in between
     const own = new WeakMap<Model, string>();
-    hooks.onModelLoad.tap({ name, stage: Stage.Early }, (model) => {
+    hooks.onModelLoad.tap('shape', (model) => {
       if (model.tokenizer.chatTemplate !== undefined) own.set(model, model.tokenizer.chatTemplate);
-      return model;
     });
     // for training the data decide too: plugin datasets asks for the choice
-    hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
+    hooks.onModelLoad.tap('parameters', (model, { purpose }) => {
       if (purpose === 'inference') resolve(TEMPLATE_CHOICE).forInference(model, own.get(model));
-      return model;
     });
   },
 });

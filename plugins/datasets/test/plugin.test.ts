@@ -24,7 +24,7 @@ test('a kernel with the plugin loads samples, keys under aliases and taps includ
     version: '1.0.0',
     sdk: '^1.0.0',
     apply: ({ hooks }) =>
-      hooks.onDataset.tap('tapping', (dataset) => {
+      hooks.onDataset.tap((dataset) => {
         taps++;
         return dataset;
       }),

@@ -1,10 +1,10 @@
 // The errors of this engine, one builder each.
-import { didYouMean, LMFlowError, messageOf } from '@lmflow/sdk';
+import { didYouMean, messageOf, type LMFlowError, failureError, usageError } from '@lmflow/sdk';
 import { describe, type ValueType } from '@lmflow/sdk/graph';
 
 /** onnxruntime-node, or its binary for this machine, cannot be loaded. */
 export function runtimeMissing(cause: unknown): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_ENGINE_RUNTIME_MISSING',
     `onnxruntime-node cannot be loaded for ${process.platform}-${process.arch}: ${textOf(cause)}`,
     {
@@ -20,7 +20,7 @@ export function compileFailed(
   node: string | undefined,
   cause: unknown,
 ): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_ENGINE_COMPILE_FAILED',
     `the program "${program}" cannot be compiled${node ? `, at ${node}` : ''}: ${textOf(cause)}`,
     { cause },
@@ -29,7 +29,7 @@ export function compileFailed(
 
 /** The runtime failed while a program ran. */
 export function runFailed(program: string, node: string | undefined, cause: unknown): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_ENGINE_RUN_FAILED',
     `the program "${program}" failed${node ? ` at ${node}` : ''}: ${textOf(cause)}`,
     { cause },
@@ -43,7 +43,7 @@ export function tensorDoesNotFit(
   wanted: ValueType,
   given: string,
 ): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_ENGINE_TENSOR_INVALID',
     `the program "${program}" wants ${describe(wanted)} for ${what}, not ${given}`,
   );
@@ -51,7 +51,7 @@ export function tensorDoesNotFit(
 
 /** A program or an engine was used after dispose(). */
 export function disposed(program: string): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_ENGINE_DISPOSED',
     `the program "${program}" was used after it was disposed`,
   );
@@ -59,7 +59,7 @@ export function disposed(program: string): LMFlowError {
 
 /** The chosen device is not there. */
 export function deviceUnavailable(device: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_DEVICE_UNAVAILABLE',
     `the device "${device}" cannot be used: ${textOf(cause)}`,
     {
@@ -72,27 +72,16 @@ export function deviceUnavailable(device: string, cause: unknown): LMFlowError {
 /** `device` names nothing this engine knows. */
 export function deviceUnknown(device: string, known: readonly string[]): LMFlowError {
   const near = didYouMean(device, known);
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_DEVICE_UNKNOWN',
     `the engine "onnx" knows no device "${device}"${near ? `; did you mean "${near}"?` : ''}`,
     { hint: `Devices are ${known.join(', ')}` },
   );
 }
 
-/** `engine` names another engine than the one that is loaded. */
-export function engineUnknown(engine: string): LMFlowError {
-  return new LMFlowError(
-    'LMFLOW_ENGINE_UNKNOWN',
-    `no engine "${engine}" is loaded; @lmflow/plugin-engine-onnx provides "onnx"`,
-    {
-      hint: 'Leave the key "engine" out, or list the plugin of the other engine instead of this one',
-    },
-  );
-}
-
 /** The file of a weight is missing or too short. */
 export function weightUnreadable(path: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_ENGINE_WEIGHT_UNREADABLE',
     `the weights in ${path} cannot be read: ${textOf(cause)}`,
     { cause },
@@ -101,7 +90,7 @@ export function weightUnreadable(path: string, cause: unknown): LMFlowError {
 
 /** A size that is to be free is written down as a number. */
 export function sizeFixed(model: string, node: string, number: number): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_ENGINE_SIZE_FIXED',
     `the model "${model}" cannot have free sizes: the node ${node} has one as the number ${number}`,
     {

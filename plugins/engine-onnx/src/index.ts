@@ -1,9 +1,8 @@
 // @lmflow/plugin-engine-onnx: the default compute engine. Provides ENGINE; takes lowerings of other
 // plugins' ops through LOWERINGS.
 import { createRequire } from 'node:module';
-import { definePlugin, ENGINE } from '@lmflow/sdk';
+import { definePlugin, ENGINES } from '@lmflow/sdk';
 import { OnnxEngine } from './engine.ts';
-import { engineUnknown } from './errors.ts';
 import { createLowerings } from './lowerings/index.ts';
 import { LOWERINGS } from './lowerings/lowering.ts';
 import { schema } from './options.ts';
@@ -36,15 +35,15 @@ export default definePlugin({
   options: { section: 'engineOnnx', schema },
   apply(context) {
     context.provide(LOWERINGS, () => createLowerings());
-    context.provide(ENGINE, (resolve) => {
-      const { engine = 'onnx', device = 'cpu' } = context.config;
-      if (engine !== 'onnx') throw engineUnknown(engine);
-      return new OnnxEngine({
-        options: context.options,
-        device,
-        lowerings: resolve(LOWERINGS),
-        log: context.log,
-      });
+    context.contribute(ENGINES, {
+      name: 'onnx',
+      create: () =>
+        new OnnxEngine({
+          options: context.options,
+          device: context.config.device ?? 'cpu',
+          lowerings: context.resolve(LOWERINGS),
+          log: context.log,
+        }),
     });
   },
 });

@@ -2,7 +2,7 @@
 // without a copy.
 import type { DType, Shape, TypedArray, ValueType } from '@lmflow/sdk/graph';
 import { describe, sameShape, sizeOf } from '@lmflow/sdk/graph';
-import { LMFlowError, type Tensor } from '@lmflow/sdk';
+import { type Tensor, failureError } from '@lmflow/sdk';
 import { tensorDoesNotFit } from './errors.ts';
 import type { RuntimeTensor, Runtime } from './runtime.ts';
 
@@ -59,7 +59,7 @@ export function wrap(runtime: Runtime, data: TypedArray, shape: Shape, dtype: DT
     const text = wanted
       ? `a ${wanted.name} of ${sizeOf(shape)} elements, not a ${data.constructor.name} of ${data.length}`
       : 'a dtype that can be fed';
-    throw new LMFlowError(
+    throw failureError(
       'LMFLOW_ENGINE_TENSOR_INVALID',
       `a tensor ${dtype}[${shape.join(', ')}] needs ${text}`,
     );

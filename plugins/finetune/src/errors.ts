@@ -1,8 +1,8 @@
 // The errors of the finetune plugin, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, usageError, inputError } from '@lmflow/sdk';
 
 export function settingMissing(key: 'model' | 'dataset', example: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_SETTING_MISSING',
     `finetune needs ${key === 'model' ? 'a model' : 'data'}: "${key}" is not set`,
     { hint: `Say --${key} ${example}, or ${key}: '${example}' in lmflow.config.ts.` },
@@ -10,7 +10,7 @@ export function settingMissing(key: 'model' | 'dataset', example: string): LMFlo
 }
 
 export function weightMissing(file: string, name: string): LMFlowError {
-  return new LMFlowError('LMFLOW_RESUME_INCOMPLETE', `${file}: the tensor ${name} is missing`, {
+  return inputError('LMFLOW_RESUME_INCOMPLETE', `${file}: the tensor ${name} is missing`, {
     hint: 'Resume from an earlier checkpoint.',
   });
 }
@@ -21,7 +21,7 @@ export function weightShape(
   found: readonly number[],
   expected: readonly number[],
 ): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_RESUME_INCOMPLETE',
     `${file}: ${name} is [${found.join(', ')}], the model needs [${expected.join(', ')}]`,
     { hint: 'Resume from an earlier checkpoint.' },

@@ -8,7 +8,6 @@ import {
   MODEL_WRITER,
   MODELS,
   SAMPLES,
-  Stage,
   TRAINER,
   definePlugin,
   type CommandInvocation,
@@ -48,14 +47,13 @@ const finetune = definePlugin({
 
     context.provide(LANGUAGE_MODELING, () => languageModeling);
 
-    hooks.onModelLoad.tapPromise({ name, stage: Stage.Late }, async (model, { purpose }) => {
-      if (purpose !== 'training' || model.parameters.size > 0) return model;
+    hooks.onModelLoad.tap('parameters', async (model, { purpose }) => {
+      if (purpose !== 'training' || model.parameters.size > 0) return;
       await trainAll(model);
       trainsAll.add(model);
-      return model;
     });
 
-    hooks.onSave.tapPromise(name, async ({ model, directory }) => {
+    hooks.onSave.tap(async ({ model, directory }) => {
       if (trainsAll.has(model)) await resolve(MODEL_WRITER).write(model, directory);
       else {
         for (const [file, content] of await model.tokenizer.files()) {
@@ -64,7 +62,7 @@ const finetune = definePlugin({
       }
     });
 
-    hooks.onRestore.tapPromise(name, async ({ model, directory }) => {
+    hooks.onRestore.tap(async ({ model, directory }) => {
       if (trainsAll.has(model)) await restoreAll(model, directory);
     });
 

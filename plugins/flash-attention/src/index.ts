@@ -55,9 +55,9 @@ const plugin = definePlugin({
   requires: ['@lmflow/plugin-models'],
   options: { section: 'flashAttention', schema: flashAttentionOptions },
   apply(context) {
-    context.hooks.onModelLoad.tap('@lmflow/plugin-flash-attention', (model) => {
+    context.hooks.onModelLoad.tap('products', (model) => {
       const { enabled, from, tile } = context.options;
-      if (!enabled) return model;
+      if (!enabled) return;
       // On a GPU the loops' bodies would travel to the processor and back.
       if ((context.config.device ?? 'cpu') === 'cpu') registerFlashAttention(context);
       const plain = model.build.attention;
@@ -67,7 +67,6 @@ const plugin = definePlugin({
           ? plain(trace, inputs)
           : flashAttention({ q, k, v, segments, window, tile });
       };
-      return model;
     });
   },
 });

@@ -24,10 +24,10 @@ async function ops(
   cache?: object,
 ): Promise<string[]> {
   const { kernel } = await createTestKernel({ plugins: [models, flashAttention(options)] });
-  const plain = {
+  const model = {
     build: { attention: (_: unknown, { q }: { q: Value }) => q },
   } as unknown as Model;
-  const model = await kernel.hooks.onModelLoad.promise(plain, {
+  await kernel.hooks.onModelLoad.promise(model, {
     role: 'policy',
     purpose: 'training',
     source: '',

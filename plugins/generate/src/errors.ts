@@ -1,9 +1,9 @@
 // The errors of the generate plugin, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, inputError, usageError, failureError } from '@lmflow/sdk';
 
 /** A prompt leaves no room for an answer. */
 export function promptTooLong(length: number, context: number): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_GENERATE_PROMPT_TOO_LONG',
     `the prompt has ${length} tokens, the model's context is ${context}`,
     {
@@ -14,7 +14,7 @@ export function promptTooLong(length: number, context: number): LMFlowError {
 
 /** A prompt without tokens, for a tokenizer without BOS. */
 export function promptEmpty(): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_GENERATE_PROMPT_EMPTY',
     'the prompt has no tokens, and the tokenizer has no BOS token to begin with',
     { hint: 'Give some text.' },
@@ -23,7 +23,7 @@ export function promptEmpty(): LMFlowError {
 
 /** An option of a generation is out of range. */
 export function optionInvalid(key: string, value: unknown, wanted: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_GENERATE_OPTION_INVALID',
     `${key} = ${JSON.stringify(value)}: ${wanted}`,
   );
@@ -31,7 +31,7 @@ export function optionInvalid(key: string, value: unknown, wanted: string): LMFl
 
 /** A request names an adapter that was not loaded. */
 export function adapterUnknown(name: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_ADAPTER_UNKNOWN', `the model has no adapter "${name}"`, {
+  return usageError('LMFLOW_GENERATE_ADAPTER_UNKNOWN', `the model has no adapter "${name}"`, {
     hint:
       known.length > 0
         ? `Known: ${known.join(', ')}.`
@@ -41,7 +41,7 @@ export function adapterUnknown(name: string, known: readonly string[]): LMFlowEr
 
 /** Beam search was asked to stream. */
 export function streamingBeams(): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_GENERATE_STREAM_BEAMS',
     'numBeams > 1 cannot be streamed: which beam wins is known at the end',
     { hint: 'Call inference(), or leave out --stream.' },
@@ -50,7 +50,7 @@ export function streamingBeams(): LMFlowError {
 
 /** A context longer than learned positions. */
 export function contextInvalid(wanted: number, longest: number): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_GENERATE_CONTEXT_INVALID',
     `generate.contextLength = ${wanted}: the model has learned positions for ${longest} tokens`,
   );
@@ -58,12 +58,12 @@ export function contextInvalid(wanted: number, longest: number): LMFlowError {
 
 /** No plugin decodes. */
 export function nobodyDecodes(): LMFlowError {
-  return new LMFlowError('LMFLOW_GENERATE_NO_SESSION', 'no plugin answered the hook onGenerate');
+  return failureError('LMFLOW_GENERATE_NO_SESSION', 'no plugin answered the hook onGenerate');
 }
 
 /** A command without a model. */
 export function modelMissing(command: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_GENERATE_MODEL_MISSING',
     `${command} needs a model: "model" is not set`,
     { hint: "Say --model meta-llama/Llama-3.2-1B, or model: '...' in lmflow.config.ts." },
@@ -72,7 +72,7 @@ export function modelMissing(command: string): LMFlowError {
 
 /** `lmflow generate` without a prompt. */
 export function promptMissing(): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_GENERATE_PROMPT_MISSING',
     'there is nothing to continue: no prompt was given',
     { hint: 'lmflow generate "Once upon a time", or --prompts file.txt, or pipe text into it.' },
@@ -81,7 +81,7 @@ export function promptMissing(): LMFlowError {
 
 /** A file of prompts that cannot be read. */
 export function promptsInvalid(file: string, what: string, cause?: unknown): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_GENERATE_PROMPTS_INVALID',
     `${file}: ${what}`,
     cause === undefined ? {} : { cause },

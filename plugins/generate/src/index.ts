@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import { chatCommand } from './commands/chat.ts';
 import { generateCommand } from './commands/generate.ts';
-import { ENGINE, GENERATOR, Stage, definePlugin, type GenerateRequest } from '@lmflow/sdk';
+import { ENGINE, GENERATOR, definePlugin, type GenerateRequest } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { StepPrograms } from './decode/programs.ts';
 import { StepRunner, STRETCHING } from './decode/runner.ts';
@@ -37,10 +37,9 @@ const generate = definePlugin({
     // Their parameters, if any, never change: they are constants of the programs.
     const frozen = new WeakSet<Model>();
 
-    hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
-      if (purpose !== 'inference') return model;
+    hooks.onModelLoad.tap('check', (model, { purpose }) => {
+      if (purpose !== 'inference') return;
       frozen.add(model);
-      return model;
     });
 
     // Views with adapters of one shape have the same programs: their parameters are fed.
@@ -63,14 +62,17 @@ const generate = definePlugin({
         programs: programsOf(model),
       });
 
-    hooks.onGenerate.tapPromise({ name, stage: Stage.Late }, async (request) => {
-      const runner = openRunner(request);
-      if (!context.options.useCache) return new UncachedSession(runner);
-      return new CachedSession(
-        runner,
-        STRETCHING.includes(request.model.architecture.rope?.scaling.type ?? ''),
-      );
-    });
+    hooks.onGenerate.tap(
+      async (request) => {
+        const runner = openRunner(request);
+        if (!context.options.useCache) return new UncachedSession(runner);
+        return new CachedSession(
+          runner,
+          STRETCHING.includes(request.model.architecture.rope?.scaling.type ?? ''),
+        );
+      },
+      { enforce: 'post' },
+    );
 
     context.command(generateCommand(context));
     context.command(chatCommand(context));

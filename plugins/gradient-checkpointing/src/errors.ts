@@ -1,9 +1,9 @@
 // Everything that can be wrong with the section `gradientCheckpointing`.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, usageError } from '@lmflow/sdk';
 
 /** LMFLOW_CONFIG_CONFLICT: no block would be computed again. */
 export function everyTooLarge(every: number, layers: number): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_CONFIG_CONFLICT',
     `gradientCheckpointing.every is ${every}, and the model has ${layers} blocks: none would be computed again`,
     {
@@ -16,7 +16,7 @@ export function everyTooLarge(every: number, layers: number): LMFlowError {
  * LMFLOW_CONFIG_CONFLICT: two ways to say which blocks are computed again, or a way that none is.
  */
 export function bothGiven(): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_CONFIG_CONFLICT',
     'gradientCheckpointing.every and gradientCheckpointing.memoryBudget both say which blocks are computed again',
     {

@@ -2,7 +2,7 @@
 // a second time. Which ones is decided by their number, or before the first step from the memory
 // that the trainer plans for.
 import { createRequire } from 'node:module';
-import { definePlugin, Stage, type Planning } from '@lmflow/sdk';
+import { definePlugin, type Planning } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { bothGiven, everyTooLarge } from './errors.ts';
 import { bytesOf, gradientCheckpointingOptions, unsupported } from './options.ts';
@@ -27,13 +27,13 @@ const gradientCheckpointing = definePlugin({
     const { hooks } = context;
     const choices = new WeakMap<Model, Choice>();
 
-    hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose }) => {
+    hooks.onModelLoad.tap('memory', (model, { purpose }) => {
       const {
         every,
         memoryBudget,
         enabled = every !== undefined || memoryBudget !== undefined,
       } = context.options;
-      if (purpose !== 'training' || !enabled) return model;
+      if (purpose !== 'training' || !enabled) return;
       if (every !== undefined && memoryBudget !== undefined) throw bothGiven();
       if (every !== undefined && every > model.architecture.numLayers) {
         throw everyTooLarge(every, model.architecture.numLayers);
@@ -41,10 +41,9 @@ const gradientCheckpointing = definePlugin({
       const choice: Choice = { recomputed: (layer) => (layer + 1) % (every ?? 1) === 0 };
       choices.set(model, choice);
       recomputeBlocks(model, choice);
-      return model;
     });
 
-    hooks.onPlan.tapPromise(name, async (planning) => {
+    hooks.onPlan.tap(async (planning) => {
       const choice = choices.get(planning.model);
       if (!choice || context.options.memoryBudget === undefined) return;
       const budget = bytesOf(context.options.memoryBudget);

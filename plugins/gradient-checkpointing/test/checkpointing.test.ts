@@ -129,10 +129,11 @@ test('a budget is met with the fewest blocks, the first ones', async () => {
     plugins: [models(), gradientCheckpointing({ memoryBudget: 65 })],
   });
   const block: BuildingFunctions['block'] = (_trace, hidden) => exp(hidden);
-  const model = await kernel.hooks.onModelLoad.promise(
-    { architecture: { numLayers: LAYERS }, build: { block } } as Model,
-    { role: 'policy', purpose: 'training' } as ModelRequest,
-  );
+  const model = { architecture: { numLayers: LAYERS }, build: { block } } as Model;
+  await kernel.hooks.onModelLoad.promise(model, {
+    role: 'policy',
+    purpose: 'training',
+  } as ModelRequest);
   const recomputed = (): number[] => {
     const graph = new Graph();
     const outputs = Array.from({ length: LAYERS }, (_, layer) =>

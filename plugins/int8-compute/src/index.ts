@@ -1,7 +1,7 @@
 // The frozen linears of the blocks computed in int8, forward and input gradient, with a scale for
 // every row of activations.
 import { createRequire } from 'node:module';
-import { definePlugin, Stage } from '@lmflow/sdk';
+import { definePlugin } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import { compareWithFloat, type Agreement } from './check.ts';
@@ -15,8 +15,6 @@ export { int8Options, type Int8Options } from './options.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-int8-compute';
-/** After every plugin that declares parameters. */
-const LAST = 2 * Stage.Late;
 
 const int8Compute = definePlugin({
   name,
@@ -29,36 +27,37 @@ const int8Compute = definePlugin({
     const ways = new WeakMap<Model, Switch>();
     const checked = new WeakSet<Model>();
 
-    hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model, { purpose }) => {
+    hooks.onModelLoad.tap('products', async (model, { purpose }) => {
       // what is trained comes out as usual, and is used in float32
-      if (purpose !== 'training') return model;
+      if (purpose !== 'training') return;
       registerLowering(context, matMulInt8Op, lowerMatMulInt8);
       ways.set(model, await computeInInt8(model, context.options, name, context.log));
-      return model;
     });
 
-    hooks.onModelLoad.tap({ name, stage: LAST }, (model) => {
+    hooks.onModelLoad.tap('check', (model) => {
       const way = ways.get(model);
       if (way) refuseTrained(model, way.layers);
-      return model;
     });
 
     // Last, so that the batch is what the step trains on.
-    hooks.onBatch.tapPromise({ name, stage: LAST }, async (batch, { model, mode, gradients }) => {
-      const way = ways.get(model);
-      if (
-        !way ||
-        !gradients ||
-        mode !== 'training' ||
-        !context.options.selfCheck ||
-        checked.has(model)
-      ) {
+    hooks.onBatch.tap(
+      async (batch, { model, mode, gradients }) => {
+        const way = ways.get(model);
+        if (
+          !way ||
+          !gradients ||
+          mode !== 'training' ||
+          !context.options.selfCheck ||
+          checked.has(model)
+        ) {
+          return batch;
+        }
+        checked.add(model);
+        report(await compareWithFloat(batch, gradients, way));
         return batch;
-      }
-      checked.add(model);
-      report(await compareWithFloat(batch, gradients, way));
-      return batch;
-    });
+      },
+      { enforce: 'post' },
+    );
 
     function report(found: Agreement): void {
       const { cosine, relativeError, loss, floatLoss } = found;

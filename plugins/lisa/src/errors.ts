@@ -1,8 +1,8 @@
 // The errors of the LISA plugin, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, usageError } from '@lmflow/sdk';
 
 export function tooManyLayers(layers: number, blocks: number): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_LISA_LAYERS',
     `lisa.layers is ${layers}, but the model has ${blocks} blocks`,
     { hint: 'Choose fewer, or leave the plugin out: then every block trains at every step.' },
@@ -10,7 +10,7 @@ export function tooManyLayers(layers: number, blocks: number): LMFlowError {
 }
 
 export function nothingToSample(adapter: string | undefined): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_LISA_NOT_FULL',
     `lisa samples among the weights of the blocks, and ${adapter === undefined ? 'none of them is trained' : `${adapter} trains an adapter instead`}`,
     { hint: 'Use it with full finetuning (preset finetune), without an adapter.' },
@@ -18,7 +18,7 @@ export function nothingToSample(adapter: string | undefined): LMFlowError {
 }
 
 export function settingsChanged(directory: string, changes: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_RESUME_CHANGED',
     `${directory} was made with other settings of lisa: ${changes.join(', ')}`,
     {

@@ -1,7 +1,7 @@
 // Layerwise importance sampling (Pan et al. 2024): full finetuning in which only a few sampled
 // blocks train at a time, beside embeddings, final norm and head.
 import { createRequire } from 'node:module';
-import { definePlugin, Stage } from '@lmflow/sdk';
+import { definePlugin } from '@lmflow/sdk';
 import type { Model, Parameter } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { activate, blocksOf, chosenBlocks } from './blocks.ts';
@@ -53,8 +53,8 @@ const lisa = definePlugin({
 
     // After finetune, which declares the parameters: the plan before the first step counts the
     // active ones.
-    hooks.onModelLoad.tap({ name, stage: Stage.Late }, (model, { purpose, role }) => {
-      if (purpose !== 'training' || role !== 'policy') return model;
+    hooks.onModelLoad.tap('parameters', (model, { purpose, role }) => {
+      if (purpose !== 'training' || role !== 'policy') return;
       const blocks = blocksOf(model);
       if (model.adapter || blocks.some(({ length }) => length === 0)) {
         throw nothingToSample(model.adapter?.name);
@@ -64,11 +64,10 @@ const lisa = definePlugin({
       }
       sampled.set(model, blocks);
       choose(blocks, 1);
-      return model;
     });
 
     let told: string | undefined;
-    hooks.onStepStart.tap(name, ({ model, number }) => {
+    hooks.onStepStart.tap(({ model, number }) => {
       const blocks = sampled.get(model);
       if (!blocks) return;
       const chosen = choose(blocks, number).join(', ');
@@ -80,13 +79,13 @@ const lisa = definePlugin({
       told = chosen;
     });
 
-    hooks.onSave.tapPromise(name, async (checkpoint) => {
+    hooks.onSave.tap(async (checkpoint) => {
       if (checkpoint.kind === 'checkpoint' && sampled.has(checkpoint.model)) {
         await checkpoint.writeJson(FILE, { ...context.options });
       }
     });
 
-    hooks.onRestore.tapPromise(name, async (checkpoint) => {
+    hooks.onRestore.tap(async (checkpoint) => {
       if (!sampled.has(checkpoint.model) || context.config.allowConfigChange === true) return;
       const saved = (await checkpoint.readJson(FILE)) as
         Readonly<Record<string, unknown>> | undefined;

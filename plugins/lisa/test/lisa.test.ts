@@ -89,7 +89,7 @@ async function run(
     version: '1.0.0',
     sdk: '^1.0.0',
     apply: ({ hooks }) => {
-      hooks.onStep.tap('test-watch', (step) => {
+      hooks.onStep.tap((step) => {
         onStep(step);
       });
     },

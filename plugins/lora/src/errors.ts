@@ -1,9 +1,9 @@
 // The errors of the LoRA plugin, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, usageError, inputError } from '@lmflow/sdk';
 
 /** Nothing would be adapted: `what` says which setting is the cause. */
 export function noTargets(what: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError('LMFLOW_LORA_NO_TARGETS', what, {
+  return usageError('LMFLOW_LORA_NO_TARGETS', what, {
     hint: `Linear modules of this model end in: ${known.join(', ')}. "all-linear" takes them all.`,
   });
 }
@@ -21,16 +21,14 @@ export function unknownModule(
     alphaPattern: 'Adapted modules',
     modulesToSave: 'Modules with weights',
   };
-  return new LMFlowError(
-    'LMFLOW_LORA_UNKNOWN_MODULE',
-    `lora.${option}: nothing is named by "${name}"`,
-    { hint: `${whose[option]} end in: ${known.join(', ')}.` },
-  );
+  return usageError('LMFLOW_LORA_UNKNOWN_MODULE', `lora.${option}: nothing is named by "${name}"`, {
+    hint: `${whose[option]} end in: ${known.join(', ')}.`,
+  });
 }
 
 /** A block that the model does not have. */
 export function unknownLayer(layer: number, last: number): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_LORA_UNKNOWN_LAYER',
     `lora.layersToTransform: the model has no block ${layer}`,
     { hint: `Its blocks are 0 to ${last}.` },
@@ -38,7 +36,7 @@ export function unknownLayer(layer: number, last: number): LMFlowError {
 }
 
 export function invalidPattern(option: string, pattern: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_LORA_INVALID_PATTERN',
     `lora.${option}: "${pattern}" is not a regular expression`,
     { cause },
@@ -46,17 +44,17 @@ export function invalidPattern(option: string, pattern: string, cause: unknown):
 }
 
 export function adapterFileMissing(file: string): LMFlowError {
-  return new LMFlowError('LMFLOW_ADAPTER_NOT_FOUND', `${file}: no such file`, {
+  return inputError('LMFLOW_ADAPTER_NOT_FOUND', `${file}: no such file`, {
     hint: 'lora.adapter must be a folder with adapter_config.json and adapter_model.safetensors, as PEFT and lmflow write it.',
   });
 }
 
 export function adapterInvalid(file: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_ADAPTER_INVALID', `${file}: ${what}`);
+  return inputError('LMFLOW_ADAPTER_INVALID', `${file}: ${what}`);
 }
 
 export function adapterUnsupported(file: string, key: string, value: unknown): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_ADAPTER_UNSUPPORTED',
     `${file}: ${key} = ${JSON.stringify(value)} is not supported`,
     {
@@ -67,13 +65,13 @@ export function adapterUnsupported(file: string, key: string, value: unknown): L
 
 /** An adapter of a model with tied embeddings changes the embedding and not the head. */
 export function tiesBroken(file: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`, {
+  return inputError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`, {
     hint: 'Here they stay one. With PEFT: ensure_weight_tying=True, or untie the base model (tie_word_embeddings: false, with lm_head.weight in its file).',
   });
 }
 
 export function adapterDoesNotFit(file: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`, {
+  return inputError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`, {
     hint: 'Was it trained on another base model?',
   });
 }

@@ -22,35 +22,31 @@ const lora = definePlugin({
   requires: ['@lmflow/plugin-models'],
   options: { section: 'lora', schema: loraOptions, aliases, unsupported },
   apply(context) {
-    context.hooks.onModelLoad.tapPromise(
-      '@lmflow/plugin-lora',
-      async (model, { role, purpose }) => {
-        const {
-          options,
-          log,
-          config: { seed = 42 },
-        } = context;
-        if (role !== 'policy') return model;
-        addAdapters(model);
-        if (purpose === 'inference') {
-          const named = await loadNamed(model, options, seed);
-          if (named.size > 0) model.adapters = named;
-          if (options.adapter === undefined) return model;
-          await takeTemplate(options.adapter, model.tokenizer);
-        }
-        const { adapter, overruled } = await loadAdapter(model, options, seed);
-        if (overruled.length > 0) {
-          log.warn(
-            `lora.adapter: the adapter's own settings are used instead of lora.${overruled.join(', lora.')}`,
-          );
-        }
-        for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
-        model.adapter = adapter;
-        return model;
-      },
-    );
+    context.hooks.onModelLoad.tap('adapters', async (model, { role, purpose }) => {
+      const {
+        options,
+        log,
+        config: { seed = 42 },
+      } = context;
+      if (role !== 'policy') return;
+      addAdapters(model);
+      if (purpose === 'inference') {
+        const named = await loadNamed(model, options, seed);
+        if (named.size > 0) model.adapters = named;
+        if (options.adapter === undefined) return;
+        await takeTemplate(options.adapter, model.tokenizer);
+      }
+      const { adapter, overruled } = await loadAdapter(model, options, seed);
+      if (overruled.length > 0) {
+        log.warn(
+          `lora.adapter: the adapter's own settings are used instead of lora.${overruled.join(', lora.')}`,
+        );
+      }
+      for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
+      model.adapter = adapter;
+    });
 
-    context.hooks.onSave.tapPromise('@lmflow/plugin-lora', async (checkpoint) => {
+    context.hooks.onSave.tap(async (checkpoint) => {
       const { adapter } = checkpoint.model;
       if (!(adapter instanceof LoraAdapter)) return;
       const { config, tensors } = adapter.save();
@@ -58,7 +54,7 @@ const lora = definePlugin({
       await checkpoint.writeJson(CONFIG_FILE, config);
     });
 
-    context.hooks.onRestore.tapPromise('@lmflow/plugin-lora', async ({ model, directory }) => {
+    context.hooks.onRestore.tap(async ({ model, directory }) => {
       if (!(model.adapter instanceof LoraAdapter)) return;
       assign(
         model,

@@ -1,6 +1,6 @@
 // The errors of models, checkpoints and their configuration, one builder each. Those of tokenizers
 // and of the hub are beside them.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, inputError } from '@lmflow/sdk';
 import type { Shape } from '@lmflow/sdk/graph';
 
 const sizes = (shape: Shape): string => `[${shape.join(', ')}]`;
@@ -8,7 +8,7 @@ const quoted = (value: unknown): string => JSON.stringify(value) ?? 'undefined';
 
 /** There is neither a folder nor a Hugging Face model of this name. */
 export function modelNotFound(source: string, why: string, hint?: string): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_MODEL_NOT_FOUND',
     `there is no model "${source}": ${why}`,
     hint === undefined ? {} : { hint },
@@ -17,7 +17,7 @@ export function modelNotFound(source: string, why: string, hint?: string): LMFlo
 
 /** A JSON file of the model cannot be read. */
 export function fileInvalid(file: string, what: string, cause?: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_MODEL_FILE_INVALID', `${file} ${what}`, { cause });
+  return inputError('LMFLOW_MODEL_FILE_INVALID', `${file} ${what}`, { cause });
 }
 
 /** config.json lacks a value, or has one that makes no sense. */
@@ -28,10 +28,7 @@ export function configInvalid(
   found: unknown,
 ): LMFlowError {
   const state = found === undefined ? 'is missing' : `is ${quoted(found)}`;
-  return new LMFlowError(
-    'LMFLOW_MODEL_CONFIG',
-    `${file}: "${key}" ${state}; it must be ${expected}`,
-  );
+  return inputError('LMFLOW_MODEL_CONFIG', `${file}: "${key}" ${state}; it must be ${expected}`);
 }
 
 /** The model's architecture is not one that this project has. */
@@ -46,7 +43,7 @@ export function familyUnsupported(
     modelType === undefined
       ? 'it has no model_type'
       : `the model_type ${quoted(modelType)} is not supported`;
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_MODEL_UNSUPPORTED',
     `${file}: ${what}; known are ${known.join(', ')}${nearest}`,
     {
@@ -65,7 +62,7 @@ export function settingUnsupported(
   value: unknown,
   reason: string,
 ): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_MODEL_UNSUPPORTED',
     `${file}: "${key}": ${quoted(value)} is not supported: ${reason}`,
   );
@@ -73,7 +70,7 @@ export function settingUnsupported(
 
 /** The folder has no weights. */
 export function checkpointMissing(folder: string, found: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_CHECKPOINT_MISSING',
     `${folder} has no model.safetensors and no model.safetensors.index.json (it has ${found.join(', ') || 'no files'})`,
   );
@@ -81,7 +78,7 @@ export function checkpointMissing(folder: string, found: readonly string[]): LMF
 
 /** The weights are pickle files, which run code when they are opened. */
 export function checkpointPickle(folder: string, files: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_CHECKPOINT_PICKLE',
     `${folder} has its weights only as ${files.join(', ')}: pickle files can run any code when they are opened, so they are refused`,
     {
@@ -99,7 +96,7 @@ export function tensorsMissing(
   hint?: string,
 ): LMFlowError {
   const list = some(missing.map(({ name, shape }) => `"${name}" ${sizes(shape)}`));
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_TENSOR_MISSING',
     `${where} lacks ${missing.length === 1 ? 'the tensor' : `${missing.length} tensors:`} ${list}`,
     hint === undefined ? {} : { hint },
@@ -116,7 +113,7 @@ export function tensorsUnexpected(
   unexpected: readonly { readonly name: string; readonly shape: Shape }[],
 ): LMFlowError {
   const list = some(unexpected.map(({ name, shape }) => `"${name}" ${sizes(shape)}`));
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_TENSOR_UNEXPECTED',
     `${where} has ${unexpected.length === 1 ? 'a tensor' : `${unexpected.length} tensors`} that a ${family} of its config.json does not have: ${list}`,
     {
@@ -132,7 +129,7 @@ export function tensorShape(
   expected: Shape,
   found: Shape,
 ): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_TENSOR_SHAPE',
     `${file}: the tensor "${name}" is ${sizes(found)}, its config.json makes it ${sizes(expected)}`,
   );
@@ -140,7 +137,7 @@ export function tensorShape(
 
 /** A weight is stored in numbers that are not floating point. */
 export function tensorDtype(file: string, name: string, dtype: string): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_TENSOR_DTYPE',
     `${file}: the weight "${name}" is stored as ${dtype}; weights are read from F32, F16, BF16 and F64`,
     {
@@ -156,7 +153,7 @@ export function packedDtype(
   dtype: string,
   expected: readonly string[],
 ): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_TENSOR_DTYPE',
     `${file}: "${name}" is stored as ${dtype}; in the format pack-quantized it is ${expected.join(' or ')}`,
   );
@@ -169,7 +166,7 @@ export function packedShape(
   expected: Shape,
   found: readonly number[],
 ): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_TENSOR_SHAPE',
     `${file}: "${name}" says ${sizes(found)}, config.json makes it ${sizes(expected)}`,
   );
@@ -177,7 +174,7 @@ export function packedShape(
 
 /** A model whose weights are packed in a few bits is to be trained. */
 export function trainingPacked(source: string): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_MODEL_UNSUPPORTED',
     `the model ${source} is quantized, which is for inference: it cannot be trained`,
     {
@@ -188,7 +185,7 @@ export function trainingPacked(source: string): LMFlowError {
 
 /** A tensor is in two files. */
 export function tensorTwice(name: string, first: string, second: string): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_TENSOR_UNEXPECTED',
     `the tensor "${name}" is in both ${first} and ${second}`,
   );
@@ -200,7 +197,7 @@ export function weightUnknown(
   name: string,
   suggestion: string | undefined,
 ): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_WEIGHT_UNKNOWN',
     `the model ${source} has no weight "${name}"${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`,
   );
@@ -208,7 +205,7 @@ export function weightUnknown(
 
 /** The sequence is longer than the model's table of learned positions. */
 export function tooLong(source: string, length: number, longest: number): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_MODEL_TOO_LONG',
     `the model ${source} has learned positions for ${longest} tokens; a sequence of ${length} cannot be run`,
     { hint: `Use blocks of at most ${longest} tokens.` },

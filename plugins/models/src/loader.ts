@@ -37,6 +37,7 @@ export class HuggingFaceModels implements ModelLoader {
         ? { fromScratch: config.seed ?? 42 }
         : {};
     const model = await readModel({ ...request, ...found, ...fromScratch }, this.families, log);
-    return hooks.onModelLoad.promise(model, request);
+    await hooks.onModelLoad.promise(model, request);
+    return model;
   }
 }

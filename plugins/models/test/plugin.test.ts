@@ -58,9 +58,8 @@ test('a kernel loads a model, and plugins see it on the way', async () => {
     version: '1.0.0',
     sdk: '*',
     apply: ({ hooks }) => {
-      hooks.onModelLoad.tap('watcher', (model, { role }) => {
+      hooks.onModelLoad.tap('adapters', (model, { role }) => {
         seen.push(`${role} ${model.architecture.family}`);
-        return model;
       });
     },
   });

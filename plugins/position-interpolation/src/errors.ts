@@ -1,9 +1,9 @@
 // The errors of position interpolation, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, inputError, usageError } from '@lmflow/sdk';
 
 /** The model has learned positions, or none. */
 export function notRotary(model: string, family: string): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_POSITIONS_NOT_ROTARY',
     `${model}: a model of the family ${family} has no rotary positions that could be stretched`,
     {
@@ -14,7 +14,7 @@ export function notRotary(model: string, family: string): LMFlowError {
 
 /** The checkpoint is stretched already, in another way. */
 export function alreadyStretched(model: string, found: string, wanted: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_POSITIONS_STRETCHED',
     `${model}: its positions are stretched already (${found}); ${wanted} cannot be put on top`,
     {
@@ -25,7 +25,7 @@ export function alreadyStretched(model: string, found: string, wanted: string): 
 
 /** An option of another kind of stretching. */
 export function optionOfAnother(option: string, owner: string, type: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_POSITIONS_OPTION',
     `positionInterpolation.${option} belongs to type ${owner}, and type is ${type}`,
     { hint: `Leave it out, or set type to ${owner}.` },
@@ -34,7 +34,7 @@ export function optionOfAnother(option: string, owner: string, type: string): LM
 
 /** Numbers that make no ramp. */
 export function notAscending(low: string, high: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_POSITIONS_OPTION',
     `positionInterpolation.${low} must be less than ${high}`,
   );

@@ -1,7 +1,7 @@
 // Stretches the rotary positions of a model, so that it can be trained and used on longer sequences
 // than it was made for.
 import { createRequire } from 'node:module';
-import { definePlugin, Stage } from '@lmflow/sdk';
+import { definePlugin } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { ropeTables } from '@lmflow/plugin-models';
 import { aliases, positionInterpolationOptions } from './options.ts';
@@ -12,11 +12,6 @@ export { ntkBase, stretch, stretchedConfig, type Stretched } from './stretch.ts'
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-position-interpolation';
-/**
- * Before every other plugin: they keep what they know of a model by the object that it is, and this
- * one makes another.
- */
-const FIRST = 2 * Stage.Early;
 
 const positionInterpolation = definePlugin({
   name,
@@ -25,40 +20,34 @@ const positionInterpolation = definePlugin({
   requires: ['@lmflow/plugin-models'],
   options: { section: 'positionInterpolation', schema: positionInterpolationOptions, aliases },
   apply(context) {
-    context.hooks.onModelLoad.tap({ name, stage: FIRST }, (model, { role }) => {
-      if (!context.options.enabled || (role !== 'policy' && role !== 'reference')) return model;
+    context.hooks.onModelLoad.tap('shape', (model, { role }) => {
+      if (!context.options.enabled || (role !== 'policy' && role !== 'reference')) return;
       const { options, log } = context;
       const stretched = stretch(model.source, model.architecture, options);
       if (!stretched) {
         log.info(
           `positions are stretched by the checkpoint itself (${options.type} by ${options.factor})`,
         );
-        return model;
+        return;
       }
       log.info(
         `positions stretched (${options.type}) from ${stretched.original} to ${stretched.maxPositions} tokens`,
       );
-      return withPositions(model, stretched);
+      setPositions(model, stretched);
     });
   },
 });
 
-function withPositions(model: Model, stretched: Stretched): Model {
+function setPositions(model: Model, stretched: Stretched): void {
   const { rope, maxPositions, original } = stretched;
-  return {
-    ...model,
-    config: stretchedConfig(model.config, stretched),
-    architecture: { ...model.architecture, rope, maxPositions },
-    build: {
-      ...model.build,
-      ropeTables: (trace) =>
-        ropeTables(
-          rope,
-          { length: trace.contextLength ?? trace.length, maxPositions: original },
-          trace.cache?.layer(0) !== undefined,
-        ),
-    },
-  };
+  model.config = stretchedConfig(model.config, stretched);
+  model.architecture = { ...model.architecture, rope, maxPositions };
+  model.build.ropeTables = (trace) =>
+    ropeTables(
+      rope,
+      { length: trace.contextLength ?? trace.length, maxPositions: original },
+      trace.cache?.layer(0) !== undefined,
+    );
 }
 
 export default positionInterpolation;

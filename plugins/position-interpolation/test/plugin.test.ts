@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { definePlugin, MODEL_WRITER, MODELS, Stage, type LMFlowError } from '@lmflow/sdk';
+import { definePlugin, MODEL_WRITER, MODELS, type LMFlowError } from '@lmflow/sdk';
 import type { Model, Trace } from '@lmflow/sdk/model';
 import models from '@lmflow/plugin-models';
 import { createTestKernel } from 'lmflow/testing';
@@ -193,9 +193,8 @@ test('other plugins see one model, the stretched one, whatever the order of the 
     version: '1.0.0',
     sdk: '^1.0.0',
     apply: ({ hooks }) => {
-      hooks.onModelLoad.tap({ name: 'early', stage: Stage.Early }, (model) => {
+      hooks.onModelLoad.tap('shape', (model) => {
         seen.push(model);
-        return model;
       });
     },
   });

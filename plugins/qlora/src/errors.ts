@@ -1,8 +1,8 @@
 // The errors of the QLoRA plugin, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, usageError } from '@lmflow/sdk';
 
 export function nothingToQuantize(source: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_QLORA_NOTHING',
     `${source}: qlora.exclude leaves no linear of the blocks to keep in 4 bits`,
     { hint: 'Leave the plugin qlora out, or exclude less.' },
@@ -10,7 +10,7 @@ export function nothingToQuantize(source: string): LMFlowError {
 }
 
 export function excludeUnknown(pattern: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_QLORA_UNKNOWN_MODULE',
     `qlora.exclude: "${pattern}" matches no linear of the blocks`,
     {
@@ -21,7 +21,7 @@ export function excludeUnknown(pattern: string, known: readonly string[]): LMFlo
 
 /** Weights would be both kept in 4 bits and trained. */
 export function trainedInFourBits(name: string, count: number): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_QLORA_TRAINED',
     `${name}${count > 1 ? ` and ${count - 1} more weights` : ''} would be both kept in 4 bits and trained`,
     {

@@ -1,7 +1,7 @@
 // QLoRA (Dettmers et al. 2023): the frozen linears of the blocks in 4 bits, in memory and in both
 // directions of a training step.
 import { createRequire } from 'node:module';
-import { definePlugin, Stage } from '@lmflow/sdk';
+import { definePlugin } from '@lmflow/sdk';
 import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import { lowerDequantizeNf4, lowerMatMulNf4 } from './lowering.ts';
@@ -23,8 +23,6 @@ export { qloraOptions, type QloraOptions } from './options.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-qlora';
-/** After every plugin that declares parameters. */
-const LAST = 2 * Stage.Late;
 
 const qlora = definePlugin({
   name,
@@ -37,17 +35,15 @@ const qlora = definePlugin({
     const quantized = new WeakMap<Model, readonly LinearLayer[]>();
 
     // Before adapters are made, so that what wraps these functions later stands on 4 bits.
-    hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model) => {
+    hooks.onModelLoad.tap('products', async (model) => {
       registerLowering(context, matMulNf4Op, lowerMatMulNf4);
       registerLowering(context, dequantizeNf4Op, lowerDequantizeNf4);
       quantized.set(model, await quantizeModel(model, context.options, name, context.log));
-      return model;
     });
 
-    hooks.onModelLoad.tap({ name, stage: LAST }, (model) => {
+    hooks.onModelLoad.tap('check', (model) => {
       const layers = quantized.get(model);
       if (layers) refuseTrained(model, layers);
-      return model;
     });
   },
 });

@@ -1,8 +1,8 @@
 // The errors of the quantize plugin, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, usageError, inputError } from '@lmflow/sdk';
 
 export function nothingToQuantize(source: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_QUANTIZE_NOTHING',
     `${source}: quantize.exclude leaves no linear to quantize`,
     { hint: 'Leave quantize.bits out, or exclude less.' },
@@ -10,7 +10,7 @@ export function nothingToQuantize(source: string): LMFlowError {
 }
 
 export function excludeUnknown(pattern: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_QUANTIZE_UNKNOWN_MODULE',
     `quantize.exclude: "${pattern}" matches no linear of the blocks`,
     { hint: `They end in: ${known.join(', ')}. For the head there is quantize.headBits.` },
@@ -19,14 +19,14 @@ export function excludeUnknown(pattern: string, known: readonly string[]): LMFlo
 
 /** `lmflow quantize` lacks a setting. */
 export function settingMissing(key: string, example: string): LMFlowError {
-  return new LMFlowError('LMFLOW_SETTING_MISSING', `quantize needs "${key}", which is not set`, {
+  return usageError('LMFLOW_SETTING_MISSING', `quantize needs "${key}", which is not set`, {
     hint: `Say ${example}.`,
   });
 }
 
 /** The text for the perplexity cannot be used. */
 export function textUnusable(source: string, what: string, cause?: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_QUANTIZE_TEXT', `perplexity: ${source} ${what}`, {
+  return inputError('LMFLOW_QUANTIZE_TEXT', `perplexity: ${source} ${what}`, {
     cause,
     hint: 'Name a plain text file: --text FILE.',
   });
@@ -34,7 +34,7 @@ export function textUnusable(source: string, what: string, cause?: unknown): LMF
 
 /** The folder format has no linears that are stored the other way round. */
 export function layoutUnfit(source: string, linear: string, family: string): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_QUANTIZE_LAYOUT',
     `${source}: ${linear} is stored with a row for each input, as linears of the family ${family} are; the format of quantized folders has none of these`,
     {
@@ -45,7 +45,7 @@ export function layoutUnfit(source: string, linear: string, family: string): LMF
 
 /** The model to quantize has its weights in a few bits already. */
 export function alreadyQuantized(source: string): LMFlowError {
-  return new LMFlowError('LMFLOW_QUANTIZE_ALREADY', `${source} is quantized already`, {
+  return inputError('LMFLOW_QUANTIZE_ALREADY', `${source} is quantized already`, {
     hint: 'Quantize the checkpoint in floating point.',
   });
 }

@@ -1,6 +1,6 @@
 // Linears in int8 or int4 for inference, in memory and in the products.
 import { createRequire } from 'node:module';
-import { definePlugin, MODELS, Stage } from '@lmflow/sdk';
+import { definePlugin, MODELS } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import type { Bits } from './blocks.ts';
@@ -33,8 +33,8 @@ const quantize = definePlugin({
 
     // Before adapters are made, so that what wraps these functions later stands on quantized
     // products.
-    hooks.onModelLoad.tapPromise({ name, stage: Stage.Early }, async (model, { purpose }) => {
-      if (purpose !== 'inference') return model;
+    hooks.onModelLoad.tap('products', async (model, { purpose }) => {
+      if (purpose !== 'inference') return;
       const bits = asked ?? context.options.bits;
       const packed = packedMatrices(model);
       if (packed.length > 0) {
@@ -43,12 +43,11 @@ const quantize = definePlugin({
         }
         registerLowering(context, matMulNBitsOp, lowerMatMulNBits);
         await computePacked(model, packed, context.options, name, context.log);
-        return model;
+        return;
       }
-      if (bits === undefined || bits === 'float') return model;
+      if (bits === undefined || bits === 'float') return;
       registerLowering(context, matMulNBitsOp, lowerMatMulNBits);
       ways.set(model, await quantizeModel(model, bits, context.options, name, context.log));
-      return model;
     });
 
     const load: Loading['load'] = async (source, bits, signal) => {

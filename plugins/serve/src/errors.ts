@@ -1,17 +1,17 @@
 // The errors of the serve command, one builder each. What goes to HTTP clients is in
 // http/failure.ts.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, usageError, failureError } from '@lmflow/sdk';
 
 /** `lmflow serve` without a model. */
 export function modelMissing(): LMFlowError {
-  return new LMFlowError('LMFLOW_SERVE_MODEL_MISSING', 'serve needs a model: "model" is not set', {
+  return usageError('LMFLOW_SERVE_MODEL_MISSING', 'serve needs a model: "model" is not set', {
     hint: "Say --model out/my-model, or model: 'out/my-model' in lmflow.config.ts.",
   });
 }
 
 /** An adapter is called as the model is. */
 export function nameTaken(name: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_SERVE_NAME_TAKEN',
     `an adapter and the model are both called "${name}"`,
     { hint: 'Give the model another name with serve.modelName, or the adapter in lora.adapters.' },
@@ -20,12 +20,12 @@ export function nameTaken(name: string): LMFlowError {
 
 /** The address is taken, not ours, or not allowed. */
 export function cannotListen(host: string, port: number, why: string): LMFlowError {
-  return new LMFlowError('LMFLOW_SERVE_LISTEN', `cannot listen on ${host}:${port}: ${why}`, {
+  return failureError('LMFLOW_SERVE_LISTEN', `cannot listen on ${host}:${port}: ${why}`, {
     hint: 'Choose another serve.port (0 takes any free one) or serve.host.',
   });
 }
 
 /** The thread that speaks HTTP ended without being asked to. */
 export function threadEnded(why: string, cause?: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_SERVE_THREAD', `the HTTP thread ended: ${why}`, { cause });
+  return failureError('LMFLOW_SERVE_THREAD', `the HTTP thread ended: ${why}`, { cause });
 }

@@ -2,13 +2,13 @@
 // prompt, each step blocks the thread a little.
 import { setImmediate as turn } from 'node:timers/promises';
 import {
-  LMFlowError,
   type GenerationOptions,
   type TextGenerator,
   type TextPiece,
   type TextRequest,
   type TextResult,
   type Tokenizer,
+  inputError,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { toolCallFormats } from '@lmflow/plugin-chat-templates';
@@ -65,7 +65,7 @@ export class FakeGenerator implements TextGenerator {
     if (prompt instanceof Int32Array) return prompt;
     this.#tools = tools;
     if (typeof prompt !== 'string' && model.tokenizer.chatTemplate === undefined) {
-      throw new LMFlowError('LMFLOW_TEMPLATE_MISSING', 'fake has no chat template');
+      throw inputError('LMFLOW_TEMPLATE_MISSING', 'fake has no chat template');
     }
     const text =
       typeof prompt === 'string'

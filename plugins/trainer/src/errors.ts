@@ -1,5 +1,12 @@
 // The errors of the trainer, one builder each.
-import { didYouMean, LMFlowError } from '@lmflow/sdk';
+import {
+  didYouMean,
+  type LMFlowError,
+  usageError,
+  inputError,
+  failureError,
+  interruptedError,
+} from '@lmflow/sdk';
 
 const list = (names: Iterable<string>): string => [...names].join(', ');
 const question = (name: string, names: readonly string[]): string => {
@@ -11,7 +18,7 @@ const question = (name: string, names: readonly string[]): string => {
 
 /** `optim` names no row of the table. */
 export function optimizerUnknown(name: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_CONFIG_OPTIMIZER',
     `optim: there is no optimizer "${name}"${question(name, known)}`,
     { hint: `Known: ${list(known)}. A plugin can add others.` },
@@ -20,12 +27,12 @@ export function optimizerUnknown(name: string, known: readonly string[]): LMFlow
 
 /** `optimArgs` does not fit the optimizer, or a training argument is set that it does not read. */
 export function optimizerArgument(optim: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_OPTIMIZER_ARGUMENT', `optimArgs of ${optim}: ${what}`);
+  return usageError('LMFLOW_CONFIG_OPTIMIZER_ARGUMENT', `optimArgs of ${optim}: ${what}`);
 }
 
 /** A training argument is set that the optimizer does not read. */
 export function optionUnread(optim: string, name: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_CONFIG_OPTIMIZER_ARGUMENT',
     `${name} is set, and optim ${optim} does not read it`,
     {
@@ -39,7 +46,7 @@ export function optionUnread(optim: string, name: string, known: readonly string
 
 /** The optimizer needs labels drawn from the model, and the objective has none. */
 export function objectiveUnsampled(optim: string, objective: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_CONFIG_OPTIMIZER_OBJECTIVE',
     `optim ${optim} estimates curvature from labels drawn from the model, and the objective "${objective}" has no such labels`,
     { hint: 'Choose another optimizer, e.g. adamw_torch or lion.' },
@@ -52,7 +59,7 @@ export function scheduleUnknown(
   known: readonly string[],
   reason?: string,
 ): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_CONFIG_SCHEDULE',
     reason === undefined
       ? `lrSchedulerType: there is no schedule "${name}"${question(name, known)}`
@@ -63,27 +70,24 @@ export function scheduleUnknown(
 
 /** `lrSchedulerKwargs` does not fit the schedule. */
 export function scheduleArgument(schedule: string, what: string): LMFlowError {
-  return new LMFlowError(
-    'LMFLOW_CONFIG_SCHEDULE_ARGUMENT',
-    `lrSchedulerKwargs of ${schedule}: ${what}`,
-  );
+  return usageError('LMFLOW_CONFIG_SCHEDULE_ARGUMENT', `lrSchedulerKwargs of ${schedule}: ${what}`);
 }
 
 /** Settings contradict each other. */
 export function settingsConflict(what: string, hint: string): LMFlowError {
-  return new LMFlowError('LMFLOW_CONFIG_CONFLICT', what, { hint });
+  return usageError('LMFLOW_CONFIG_CONFLICT', what, { hint });
 }
 
 /** No samples to train on. */
 export function noSamples(): LMFlowError {
-  return new LMFlowError('LMFLOW_NO_SAMPLES', 'there is no sample to train on', {
+  return inputError('LMFLOW_NO_SAMPLES', 'there is no sample to train on', {
     hint: 'Look at what the data set reported: were all samples dropped?',
   });
 }
 
 /** dataloaderDropLast leaves nothing. */
 export function noBatches(samples: number, batchSize: number): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_NO_SAMPLES',
     `${samples} samples do not fill one micro-batch of ${batchSize}, and dataloaderDropLast drops what is not full`,
     { hint: 'Lower perDeviceTrainBatchSize or leave dataloaderDropLast out.' },
@@ -92,7 +96,7 @@ export function noBatches(samples: number, batchSize: number): LMFlowError {
 
 /** Nothing to evaluate on. */
 export function noEvaluationSamples(setting: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_NO_EVALUATION_DATA',
     `${setting} needs evaluation data, and there is none`,
     { hint: 'Name data with evalDataset, or keep a part of the data with validationSplit.' },
@@ -101,14 +105,14 @@ export function noEvaluationSamples(setting: string): LMFlowError {
 
 /** The model has no trainable tensors. */
 export function nothingToTrain(): LMFlowError {
-  return new LMFlowError('LMFLOW_NOTHING_TO_TRAIN', 'the model has no trainable parameter', {
+  return usageError('LMFLOW_NOTHING_TO_TRAIN', 'the model has no trainable parameter', {
     hint: 'Load a method: the preset lora, or finetune for all weights.',
   });
 }
 
 /** The folder has content and nobody said what to do with it. */
 export function outputNotEmpty(folder: string, checkpoint: string | undefined): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_OUTPUT_NOT_EMPTY',
     `outputDir ${folder} is not empty${checkpoint === undefined ? '' : ` (last checkpoint: ${checkpoint})`}`,
     {
@@ -123,7 +127,7 @@ export function outputHasLater(
   wanted: string,
   later: readonly string[],
 ): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_OUTPUT_NOT_EMPTY',
     `outputDir ${folder} has checkpoints after ${wanted}: ${later.join(', ')}`,
     {
@@ -134,10 +138,7 @@ export function outputHasLater(
 
 /** resumeFromCheckpoint names a folder that is no whole checkpoint. */
 export function checkpointInvalid(folder: string, reason: string): LMFlowError {
-  return new LMFlowError(
-    'LMFLOW_CHECKPOINT_INVALID',
-    `${folder} cannot be resumed from: ${reason}`,
-  );
+  return inputError('LMFLOW_CHECKPOINT_INVALID', `${folder} cannot be resumed from: ${reason}`);
 }
 
 /**
@@ -149,7 +150,7 @@ export function resumeChanged(
   changes: readonly string[],
   parametersFit: boolean,
 ): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_RESUME_CHANGED',
     `${folder} was made with other settings:\n${changes.map((change) => `  ${change}`).join('\n')}`,
     {
@@ -166,7 +167,7 @@ export function resumeIncomplete(
   what: string,
   hint = 'The plugin that made these parameters must restore them in onRestore; is it loaded?',
 ): LMFlowError {
-  return new LMFlowError('LMFLOW_RESUME_INCOMPLETE', `${folder}: ${what}`, { hint });
+  return inputError('LMFLOW_RESUME_INCOMPLETE', `${folder}: ${what}`, { hint });
 }
 
 /** The loss or the gradient became NaN or infinite. */
@@ -176,7 +177,7 @@ export function lossNotFinite(
   step: number,
   checkpoint: string | undefined,
 ): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_LOSS_NOT_FINITE',
     `step ${step}: the ${what} is ${value}; stopped before the update`,
     {
@@ -187,7 +188,7 @@ export function lossNotFinite(
 
 /** metricForBestModel names a figure that the evaluation does not have. */
 export function metricUnknown(name: string, known: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_CONFIG_METRIC',
     `metricForBestModel: the evaluation has no figure "${name}"${question(name, known)}`,
     { hint: `It has: ${list(known)}.` },
@@ -196,7 +197,7 @@ export function metricUnknown(name: string, known: readonly string[]): LMFlowErr
 
 /** A sample is longer than the batch can be. */
 export function sampleTooLong(length: number, cap: number): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_SAMPLE_TOO_LONG',
     `a sample has ${length} tokens, the longest batch has ${cap}`,
   );
@@ -204,5 +205,5 @@ export function sampleTooLong(length: number, cap: number): LMFlowError {
 
 /** The evaluation was interrupted. */
 export function evaluationAborted(): LMFlowError {
-  return new LMFlowError('LMFLOW_ABORTED', 'the evaluation was interrupted');
+  return interruptedError('LMFLOW_ABORTED', 'the evaluation was interrupted');
 }

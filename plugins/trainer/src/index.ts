@@ -1,7 +1,7 @@
 // The training loop of every method, with optimizers and schedules as tables that plugins add rows
 // to.
 import { createRequire } from 'node:module';
-import { definePlugin, ENGINE, Stage, TRAINER } from '@lmflow/sdk';
+import { definePlugin, ENGINE, TRAINER } from '@lmflow/sdk';
 import { chosenOptimizer } from './optimizer.ts';
 import { OPTIMIZERS, optimizers } from './optimizers.ts';
 import { trainerAliases, trainerOptions, type TrainerInput } from './options.ts';
@@ -22,8 +22,6 @@ export { trainerOptions, type TrainerInput, type TrainerOptions } from './option
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-trainer';
-/** After every plugin that adds a row to the tables. */
-const LAST = 2 * Stage.Late;
 
 declare module '@lmflow/sdk' {
   // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- merges the training arguments in as flat keys
@@ -45,15 +43,14 @@ const trainer = definePlugin({
     context.provide(OPTIMIZERS, optimizers);
     context.provide(SCHEDULES, schedules);
     // Before the data is read and tokenized, which may take long.
-    context.hooks.onModelLoad.tap({ name, stage: LAST }, (model, { purpose }) => {
-      if (purpose !== 'training') return model;
+    context.hooks.onModelLoad.tap('check', (_model, { purpose }) => {
+      if (purpose !== 'training') return;
       const { options } = context;
       chosenOptimizer(context.resolve(OPTIMIZERS), options);
       chosenSchedule(context.resolve(SCHEDULES), {
         name: options.lrSchedulerType,
         given: options.lrSchedulerKwargs,
       });
-      return model;
     });
     context.provide(
       TRAINER,

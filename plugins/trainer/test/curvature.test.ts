@@ -82,7 +82,7 @@ test('the program with drawn labels runs for every micro-batch of steps 1, 1 + k
     engine: counting,
     options: { gradientAccumulationSteps: 2, perDeviceTrainBatchSize: 1 },
     tap: (hooks) => {
-      hooks.onStepStart.tap('t', ({ number }) => {
+      hooks.onStepStart.tap(({ number }) => {
         step = number;
       });
     },
@@ -128,7 +128,7 @@ test('one step by hand', async () => {
       optimArgs: 'rho=3',
     },
     tap: (hooks) => {
-      hooks.onBatch.tapPromise('t', async (batch, step) => {
+      hooks.onBatch.tap(async (batch, step) => {
         if (step.mode !== 'training' || step.number !== 1) return batch;
         for (const [name, data] of (await step.gradients!(batch)).gradients) {
           gradients.set(name, data.slice());

@@ -26,10 +26,10 @@ export function killedRun(outputDir: string, pause: number): RunRequest {
       lrSchedulerType: 'cosine',
     },
     tap: (hooks) => {
-      hooks.onStep.tapPromise('pause', async () => {
+      hooks.onStep.tap(async () => {
         await sleep(pause);
       });
-      hooks.onSave.tapPromise('pause', async (checkpoint) => {
+      hooks.onSave.tap(async (checkpoint) => {
         await checkpoint.writeText('half.txt', 'written first');
         await sleep(pause);
         await checkpoint.writeText('half.txt', 'written whole');

@@ -238,7 +238,7 @@ const method = definePlugin({
   version: '1.0.0',
   sdk: '^1.0.0',
   apply({ hooks }) {
-    hooks.onSave.tapPromise('test-method', async (checkpoint) => {
+    hooks.onSave.tap(async (checkpoint) => {
       await checkpoint.writeTensors(
         'model.safetensors',
         new Map(
@@ -249,7 +249,7 @@ const method = definePlugin({
         ),
       );
     });
-    hooks.onRestore.tapPromise('test-method', async (checkpoint) => {
+    hooks.onRestore.tap(async (checkpoint) => {
       const tensors = await checkpoint.readTensors('model.safetensors');
       for (const { name, data } of checkpoint.model.parameters.values()) {
         data.set(tensors!.get(name)!.data);

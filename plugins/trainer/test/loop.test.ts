@@ -147,15 +147,15 @@ test('hooks: in order, with figures; a tap can log, evaluate, save and stop', as
     evaluation: tinySamples(4, 8),
     options: { loggingSteps: 100, gradientAccumulationSteps: 2, perDeviceTrainBatchSize: 1 },
     tap: (hooks) => {
-      hooks.onStepStart.tap('t', (step) => {
+      hooks.onStepStart.tap((step) => {
         said.push(`start ${step.number}/${step.totalSteps}`);
         assert.is(step.batches.length, 2);
       });
-      hooks.onBatch.tap('t', (batch, step) => {
+      hooks.onBatch.tap((batch, step) => {
         if (step.mode === 'training' && step.number > 0) said.push(`batch ${step.number}`);
         return batch;
       });
-      hooks.onStep.tap('t', (step: Step) => {
+      hooks.onStep.tap((step: Step) => {
         said.push(`step ${step.number}`);
         assert.ok(
           step.loss! > 0 && step.gradientNorm! > 0 && step.learningRate! > 0 && step.seconds! > 0,
@@ -165,14 +165,14 @@ test('hooks: in order, with figures; a tap can log, evaluate, save and stop', as
         }
         if (step.number === 3) step.control.stop = true;
       });
-      hooks.onEvaluate.tap('t', (evaluation) => {
+      hooks.onEvaluate.tap((evaluation) => {
         said.push(`evaluation ${evaluation.step}`);
         evaluation.metrics['added'] = 1;
       });
-      hooks.onSave.tap('t', (checkpoint) => {
+      hooks.onSave.tap((checkpoint) => {
         said.push(`${checkpoint.kind} ${checkpoint.step}`);
       });
-      hooks.onMetrics.tap('t', ({ kind, step }) => {
+      hooks.onMetrics.tap(({ kind, step }) => {
         said.push(`${kind} metrics ${step}`);
       });
     },
@@ -213,7 +213,7 @@ test('an onBatch tap can add a tensor that the objective takes', async () => {
     objective,
     options: { maxSteps: 1 },
     tap: (hooks) => {
-      hooks.onBatch.tap('t', (batch) => ({
+      hooks.onBatch.tap((batch) => ({
         ...batch,
         tensors: {
           ...batch.tensors,
@@ -247,7 +247,7 @@ test('evaluate() gives the figures of an evaluation, and ends where it is interr
   const evaluations: number[] = [];
   const request: RunRequest = {
     tap: (hooks) => {
-      hooks.onEvaluate.tap('t', ({ step }) => {
+      hooks.onEvaluate.tap(({ step }) => {
         evaluations.push(step);
       });
     },
@@ -359,7 +359,7 @@ const scripted = (values: readonly number[], request: RunRequest): Promise<RunOu
     evaluation: tinySamples(3, 8),
     ...request,
     tap: (hooks) => {
-      hooks.onEvaluate.tap('t', ({ metrics }) => {
+      hooks.onEvaluate.tap(({ metrics }) => {
         metrics['score'] = values[count++] ?? 0;
       });
     },
@@ -413,7 +413,7 @@ test('the best model is saved, kept within the limit, and loaded at the end', as
   const short = await run({
     options: { maxSteps: 5 },
     tap: (hooks) => {
-      hooks.onStep.tap('t', (step) => {
+      hooks.onStep.tap((step) => {
         weights.set(step.number, bitsOf(step.model));
       });
     },
@@ -434,7 +434,7 @@ test('the model before the first step is never the best', async () => {
       earlyStoppingPatience: 2,
     },
     tap: (hooks) => {
-      hooks.onEvaluate.tap('t', ({ step, metrics }) => {
+      hooks.onEvaluate.tap(({ step, metrics }) => {
         metrics['score'] = step === 0 ? 9 : step;
       });
     },
@@ -469,7 +469,7 @@ test('a loss that is not finite stops before the update and keeps the last check
     config: { outputDir },
     options: { saveStrategy: 'steps', saveSteps: 2 },
     tap: (hooks) => {
-      hooks.onStepStart.tap('t', (step) => {
+      hooks.onStepStart.tap((step) => {
         if (step.number === 4) step.model.parameters.get('head')!.data[0] = Number.NaN;
         before = bitsOf(step.model);
       });
@@ -618,9 +618,8 @@ test('optimizer and schedule are checked with the model, before any data is read
   ): Promise<void> => {
     let [hooks, resolve]: [Hooks?, Resolve?] = [];
     const tap = (given: Hooks): void => {
-      (hooks = given).onModelLoad.tap('rows', (model) => {
+      (hooks = given).onModelLoad.tap('parameters', () => {
         resolve!(OPTIMIZERS).set('mine', sgd);
-        return model;
       });
     };
     await withTrainer(

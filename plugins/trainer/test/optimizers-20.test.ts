@@ -371,7 +371,7 @@ for (const options of resumed) {
           ...more,
         },
         tap: (hooks) => {
-          hooks.onStep.tap('stop', ({ number }) => {
+          hooks.onStep.tap(({ number }) => {
             if (number === stop) controller.abort();
           });
         },

@@ -131,7 +131,7 @@ test('a disk that fills up is told as that, and what was half written gives its 
   const failing =
     (kind: string): RunRequest['tap'] =>
     (hooks) => {
-      hooks.onSave.tap('full', (checkpoint) => {
+      hooks.onSave.tap((checkpoint) => {
         if (checkpoint.kind === kind && checkpoint.step > 2) {
           throw Object.assign(new Error('ENOSPC: no space left on device, write'), {
             code: 'ENOSPC',
@@ -200,7 +200,7 @@ test('plans are of largest batches, padded and joined, and differ only where mod
       objective: { ...tinyObjective, perToken: true },
       options: { perDeviceTrainBatchSize: 4, paddingFree: true },
       tap: ({ onBatch }) => {
-        onBatch.tap('test', (batch, { number }) => {
+        onBatch.tap((batch, { number }) => {
           found.push(`${number}: ${batch.size} x ${batch.length}`);
           return batch;
         });
@@ -215,7 +215,7 @@ test('plans are of largest batches, padded and joined, and differ only where mod
   const { log } = await start(join(temporaryFolder(), 'out'), {
     dryRun: true,
     tap: ({ onPlan }) => {
-      onPlan.tapPromise('test', async (planning) => {
+      onPlan.tap(async (planning) => {
         totals.push((await planning.memory()).total);
         const taken = Buffer.alloc(64e6, 1);
         totals.push((await planning.memory()).total, taken.length);

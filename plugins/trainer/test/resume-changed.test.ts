@@ -33,7 +33,7 @@ const until = (
     ...request,
     signal: controller.signal,
     tap: (hooks) => {
-      hooks.onStep.tap('stop', (step) => {
+      hooks.onStep.tap((step) => {
         if (step.number === number) controller.abort();
       });
     },
@@ -68,7 +68,7 @@ test('other parameters than the checkpoint has are refused before anything is re
     start(folder, {
       model,
       tap: (hooks) => {
-        hooks.onRestore.tap('see', () => {
+        hooks.onRestore.tap(() => {
           restored = true;
         });
       },

@@ -65,7 +65,7 @@ const until = (
     options,
     signal: controller.signal,
     tap: (hooks) => {
-      hooks.onStep.tap('stop', (step) => {
+      hooks.onStep.tap((step) => {
         if (step.number === number) controller.abort();
       });
     },
@@ -113,7 +113,7 @@ test('interrupted between two steps: the last one is saved', async () => {
   const { result } = await start(folder, {
     signal: controller.signal,
     tap: (hooks) => {
-      hooks.onStep.tap('stop', ({ number }) => {
+      hooks.onStep.tap(({ number }) => {
         if (number === 5) {
           setImmediate(() => {
             controller.abort();
@@ -152,7 +152,7 @@ test('an interrupted evaluation is done first after resuming', async () => {
   await start(folder, {
     signal: controller.signal,
     tap: (hooks) => {
-      hooks.onBatch.tap('stop', (batch, step) => {
+      hooks.onBatch.tap((batch, step) => {
         if (step.mode === 'evaluation') controller.abort();
         return batch;
       });
@@ -171,7 +171,7 @@ test('an interrupted evaluation is done first after resuming', async () => {
 
 test('an interrupted evaluation can still find the best model, or be the last', async () => {
   const tap: RunRequest['tap'] = (hooks) => {
-    hooks.onEvaluate.tap('t', ({ step, metrics }) => {
+    hooks.onEvaluate.tap(({ step, metrics }) => {
       metrics['score'] = step === 4 ? 5 : 0;
     });
   };
@@ -188,7 +188,7 @@ test('an interrupted evaluation can still find the best model, or be the last', 
     const [folder, controller] = [temporaryFolder(), new AbortController()];
     const interrupt: RunRequest['tap'] = (hooks) => {
       tap(hooks);
-      hooks.onBatch.tap('stop', (batch, { mode, number }) => {
+      hooks.onBatch.tap((batch, { mode, number }) => {
         if (mode === 'evaluation' && number === 4) controller.abort();
         return batch;
       });
@@ -216,7 +216,7 @@ test('early stopping and the best model are remembered', async () => {
   };
   const scores = [0, 5, 4, 3, 2, 1, 0];
   const tap: RunRequest['tap'] = (hooks) => {
-    hooks.onEvaluate.tap('t', ({ step, metrics }) => {
+    hooks.onEvaluate.tap(({ step, metrics }) => {
       metrics['score'] = scores[step - 1] ?? 0;
     });
   };
@@ -228,7 +228,7 @@ test('early stopping and the best model are remembered', async () => {
     signal: controller.signal,
     tap: (hooks) => {
       tap(hooks);
-      hooks.onStep.tap('stop', ({ number }) => {
+      hooks.onStep.tap(({ number }) => {
         if (number === 4) controller.abort();
       });
     },

@@ -1,7 +1,14 @@
 // What can be wrong with a place that is written to: the output of a command, or the cache. Files
 // that cannot be read are their readers' business.
 import { resolve, sep } from 'node:path';
-import { LMFlowError, isLMFlowError, messageOf } from '../errors.ts';
+import {
+  isLMFlowError,
+  messageOf,
+  type LMFlowError,
+  usageError,
+  failureError,
+  inputError,
+} from '../errors.ts';
 
 const REFUSALS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EACCES', 'EPERM', 'EIO']);
 
@@ -22,7 +29,7 @@ export function diskErrorOf(error: unknown, folder: string): Error | undefined {
 
 /** LMFLOW_OUTPUT_NOT_EMPTY: the output folder has something in it already. */
 export function outputNotEmpty(folder: string): LMFlowError {
-  return new LMFlowError(
+  return usageError(
     'LMFLOW_OUTPUT_NOT_EMPTY',
     `the output folder ${folder} is not empty: a model beside other files could be mistaken for them`,
     { hint: 'Name a new folder, or empty this one.' },
@@ -31,7 +38,7 @@ export function outputNotEmpty(folder: string): LMFlowError {
 
 /** LMFLOW_OUTPUT_UNWRITABLE: the output cannot be written. */
 export function outputUnwritable(path: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_OUTPUT_UNWRITABLE',
     `${path} cannot be written: ${messageOf(cause)}`,
     { cause, hint: 'Name a place that has room and that you may write to.' },
@@ -44,7 +51,7 @@ export function outputUnwritable(path: string, cause: unknown): LMFlowError {
  */
 export function cacheUnwritable(folder: string, cause: unknown, setting?: string): LMFlowError {
   const names = setting === undefined ? 'LMFLOW_CACHE' : `${setting} (or LMFLOW_CACHE)`;
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_CACHE_UNWRITABLE',
     `the cache ${folder} cannot be written: ${messageOf(cause)}`,
     { cause, hint: `Set ${names} to a folder that has room and that you may write to.` },

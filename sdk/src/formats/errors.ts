@@ -1,9 +1,9 @@
 // The errors of the file formats, one builder each.
-import { LMFlowError, messageOf } from '../errors.ts';
+import { messageOf, type LMFlowError, inputError } from '../errors.ts';
 
 /** The file is not a safetensors file, or its header contradicts itself or the file's length. */
 export function safetensorsInvalid(file: string, what: string, hint?: string): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_SAFETENSORS_INVALID',
     `${file} is not a valid safetensors file: ${what}`,
     hint === undefined ? {} : { hint },
@@ -12,7 +12,7 @@ export function safetensorsInvalid(file: string, what: string, hint?: string): L
 
 /** The file ends before its header says it does. */
 export function safetensorsTruncated(file: string, expected: number, found: number): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_SAFETENSORS_TRUNCATED',
     `${file} is cut short: its header promises ${expected} bytes, the file has ${found}`,
     {
@@ -28,7 +28,7 @@ export function safetensorsDtype(
   dtype: string,
   known: readonly string[],
 ): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_SAFETENSORS_DTYPE',
     `${file}: the tensor "${tensor}" has the element type ${dtype}, which cannot be read as numbers here (known: ${known.join(', ')})`,
   );
@@ -36,12 +36,12 @@ export function safetensorsDtype(
 
 /** A tensor was asked for that the file does not have. */
 export function safetensorsTensorMissing(file: string, tensor: string): LMFlowError {
-  return new LMFlowError('LMFLOW_SAFETENSORS_TENSOR_MISSING', `${file} has no tensor "${tensor}"`);
+  return inputError('LMFLOW_SAFETENSORS_TENSOR_MISSING', `${file} has no tensor "${tensor}"`);
 }
 
 /** The file could not be opened or read. */
 export function safetensorsUnreadable(file: string, cause: unknown): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_SAFETENSORS_UNREADABLE',
     `${file} cannot be read: ${messageOf(cause)}`,
     { cause },
@@ -55,7 +55,7 @@ export function safetensorsData(
   expected: number,
   found: number,
 ): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_SAFETENSORS_DATA',
     `${file}: the tensor "${tensor}" needs ${expected} numbers for its shape, got ${found}`,
   );
@@ -63,7 +63,7 @@ export function safetensorsData(
 
 /** model.safetensors.index.json is malformed, or names a shard or tensor that is not there. */
 export function safetensorsIndex(file: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_SAFETENSORS_INDEX', `${file}: ${what}`);
+  return inputError('LMFLOW_SAFETENSORS_INDEX', `${file}: ${what}`);
 }
 
 /** A file that the index names is absent. */
@@ -72,7 +72,7 @@ export function safetensorsShardMissing(
   shard: string,
   tensors: number,
 ): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_SAFETENSORS_SHARD_MISSING',
     `the shard ${shard} is missing: ${index} says that it holds ${tensors} tensor${tensors === 1 ? '' : 's'}`,
     { hint: 'Get that file too; all shards of a checkpoint belong in one folder.' },

@@ -1,10 +1,10 @@
 // The errors of the tensor programs, one builder each.
-import { LMFlowError } from '../errors.ts';
+import { type LMFlowError, failureError } from '../errors.ts';
 import { describe, type ValueType } from './types.ts';
 
 /** The program is not well-formed: wrong shapes, dtypes or names, seen while it is built. */
 export function graphError(where: string, what: string): LMFlowError {
-  return new LMFlowError('LMFLOW_GRAPH_INVALID', `${where}: ${what}`);
+  return failureError('LMFLOW_GRAPH_INVALID', `${where}: ${what}`);
 }
 
 /** An op was given types that do not fit it. */
@@ -18,7 +18,7 @@ export function opTypesDoNotFit(
 
 /** A gradient was asked of an op that has none. */
 export function opHasNoGradient(op: string, node: string): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_GRADIENT_MISSING',
     `${node}: the op "${op}" has no gradient; give it one in defineOp({ gradient }) or keep it off the path from the loss to a parameter`,
   );
@@ -26,7 +26,7 @@ export function opHasNoGradient(op: string, node: string): LMFlowError {
 
 /** An op can neither be evaluated nor decomposed. */
 export function opNotSupported(op: string, node: string, by: string): LMFlowError {
-  return new LMFlowError(
+  return failureError(
     'LMFLOW_OP_UNSUPPORTED',
     `${node}: ${by} cannot run the op "${op}"; give it a decompose() in defineOp, or register a lowering for it`,
   );

@@ -1,5 +1,5 @@
 // Weights that a program can be built with, out of those that a checkpoint has.
-import { LMFlowError } from '../errors.ts';
+import { type LMFlowError, inputError } from '../errors.ts';
 import type { WeightSource } from '../graph/index.ts';
 import type { Model } from './model.ts';
 
@@ -18,7 +18,7 @@ export function floatWeight(
 
 /** LMFLOW_WEIGHT_PACKED: floats are needed of a weight that the checkpoint has in a few bits. */
 function weightPacked(source: string, name: string, bits: number): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_WEIGHT_PACKED',
     `the model ${source} has "${name}" in ${bits} bits, with which only the plugin quantize computes`,
     {

@@ -1,6 +1,6 @@
 // Which linears a plugin computes in a way of its own: chosen by pattern, and claimed, so that two
 // plugins do not take the same one.
-import { LMFlowError } from '../errors.ts';
+import { type LMFlowError, usageError } from '../errors.ts';
 import type { LinearLayer, Model } from './model.ts';
 
 /**
@@ -69,9 +69,7 @@ export function claimedLinears(model: Model): LinearClaim[] {
 
 /** LMFLOW_LINEARS_CLAIMED: two plugins want to compute the same linear. */
 function linearsClaimed(name: string, first: string, second: string): LMFlowError {
-  return new LMFlowError(
-    'LMFLOW_LINEARS_CLAIMED',
-    `${first} and ${second} would both compute ${name}`,
-    { hint: 'Load one of them, or leave the layer out of one (its option exclude).' },
-  );
+  return usageError('LMFLOW_LINEARS_CLAIMED', `${first} and ${second} would both compute ${name}`, {
+    hint: 'Load one of them, or leave the layer out of one (its option exclude).',
+  });
 }

@@ -252,7 +252,8 @@ export interface Model {
   readonly revision?: string;
   /** config.json as read; plugins that change the architecture change this too, and it is saved. */
   config: Record<string, unknown>;
-  readonly architecture: Architecture;
+  /** The phase `shape` of onModelLoad may put another in its place. */
+  architecture: Architecture;
   readonly tokenizer: Tokenizer;
   /** generation_config.json as read; saved with the model. */
   readonly generationConfig?: Readonly<Record<string, unknown>>;

@@ -11,7 +11,7 @@ export default definePlugin({
     schema: z.object({ loss: z.number().positive().default(1).describe('Stop at this loss.') }),
   },
   apply(context) {
-    context.hooks.onStep.tap('@me/plugin-target-loss', (step) => {
+    context.hooks.onStep.tap((step) => {
       if (step.loss === undefined || step.loss > context.options.loss) return;
       context.log.info(`Step ${step.number}: the loss reached ${context.options.loss}.`);
       step.control.stop = true;

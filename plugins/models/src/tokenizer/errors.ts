@@ -1,10 +1,10 @@
 // The errors of tokenizers, one builder each.
-import { LMFlowError } from '@lmflow/sdk';
+import { type LMFlowError, inputError } from '@lmflow/sdk';
 
 /** The folder has no tokenizer.json. */
 export function tokenizerMissing(folder: string, found: readonly string[]): LMFlowError {
   const instead = found.length > 0 ? ` (it has ${found.join(', ')}, which are not read)` : '';
-  return new LMFlowError('LMFLOW_TOKENIZER_MISSING', `${folder} has no tokenizer.json${instead}`, {
+  return inputError('LMFLOW_TOKENIZER_MISSING', `${folder} has no tokenizer.json${instead}`, {
     hint:
       `Copy tokenizer.json and tokenizer_config.json from the model this one was made from, or convert it once with Python: ` +
       `from transformers import AutoTokenizer as T; T.from_pretrained("${folder}", use_fast=True).save_pretrained("${folder}")`,
@@ -13,7 +13,7 @@ export function tokenizerMissing(folder: string, found: readonly string[]): LMFl
 
 /** tokenizer.json, or what its neighbours say about it, cannot be used. */
 export function tokenizerInvalid(file: string, what: string, cause?: unknown): LMFlowError {
-  return new LMFlowError('LMFLOW_TOKENIZER_INVALID', `${file}: ${what}`, { cause });
+  return inputError('LMFLOW_TOKENIZER_INVALID', `${file}: ${what}`, { cause });
 }
 
 /** The tokenizer gives ids for which the model has no embedding. */
@@ -23,7 +23,7 @@ export function tokenizerTooLarge(
   config: string,
   rows: number,
 ): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_TOKENIZER_TOO_LARGE',
     `${file} gives token ids up to ${tokens - 1}, but ${config} says vocab_size ${rows}: the model has no embedding for ${tokens - rows} of them`,
     {
@@ -34,7 +34,7 @@ export function tokenizerTooLarge(
 
 /** A chat was to be rendered, and there is no template. */
 export function templateMissing(named: readonly string[]): LMFlowError {
-  return new LMFlowError(
+  return inputError(
     'LMFLOW_TEMPLATE_MISSING',
     named.length > 0
       ? `the tokenizer has chat templates named ${named.join(', ')}, but none named "default"`
