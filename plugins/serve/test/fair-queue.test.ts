@@ -3,7 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FastifyRequest } from 'fastify';
-import { clientOf } from '../src/http/guard.ts';
+import { clientOf } from '../src/http/client.ts';
 import { FairQueue } from '../src/http/fair-queue.ts';
 
 const eventLoopTurn = (): Promise<void> =>

@@ -3,8 +3,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Job, PieceEvent } from '../thread-messages.ts';
 import type { Server } from './app.ts';
+import { clientOf } from './client.ts';
 import { broken, clientGone, Failure, invalid, shuttingDown, tookTooLong } from './failure.ts';
-import { clientOf } from './guard.ts';
 import { Stream } from './stream.ts';
 
 export interface Usage {

@@ -1,12 +1,13 @@
 // Who may come in: the Host header (against DNS rebinding), the Origin header (against foreign web
 // pages), the API key. Host and origin are checked here: @fastify/cors only tells browsers what is
 // allowed, it lets the request of a foreign page run.
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { isIP, isIPv6 } from 'node:net';
+import { isIP } from 'node:net';
+import bearerAuth from '@fastify/bearer-auth';
 import cors from '@fastify/cors';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ServeOptions } from '../options.ts';
 import type { Server } from './app.ts';
+import { bearerToken } from './client.ts';
 import { wrongHost, wrongKey, wrongOrigin } from './failure.ts';
 
 const OPEN_PATHS: readonly (string | undefined)[] = ['/', '/health'];
@@ -30,9 +31,22 @@ export async function guard({ app, options, keys }: Server): Promise<void> {
     maxAge: 600,
     strictPreflight: false,
   });
-  app.addHook('onRequest', async (request) => {
+  if (keys.length > 0) await askForKey(app, keys);
+}
+
+/** Compares in constant time, so that neither content nor length of a key leaks. */
+async function askForKey(app: FastifyInstance, keys: readonly string[]): Promise<void> {
+  await app.register(bearerAuth, {
+    keys: [...keys],
+    addHook: false,
+    specCompliance: 'rfc6749', // "bearer" in any case
+  });
+  app.addHook('onRequest', (request, reply, done) => {
     const [path] = request.url.split('?');
-    if (!OPEN_PATHS.includes(path)) checkKey(request.headers.authorization, keys);
+    if (OPEN_PATHS.includes(path)) return done();
+    app.verifyBearerAuth!(request, reply, (error) => {
+      done(error && wrongKey(bearerToken(request) !== undefined));
+    });
   });
 }
 
@@ -83,56 +97,4 @@ export function keysOf({
   apiKeys,
 }: Pick<ServeOptions, 'apiKey' | 'apiKeys'>): readonly string[] {
   return [...new Set([...(apiKey === undefined ? [] : [apiKey]), ...apiKeys])];
-}
-
-/**
- * Throws where a key is needed and another was sent. Compares digests, in constant time, so that
- * neither content nor length leaks.
- */
-function checkKey(authorization: string | undefined, keys: readonly string[]): void {
-  if (keys.length === 0) return;
-  const given = bearer(authorization);
-  if (given === undefined || keyIndex(given, keys) < 0) throw wrongKey(given !== undefined);
-}
-
-/**
- * Whom a request counts for in the queue: its key where there are several (checked before), else
- * its address (of IPv6 the network, all of which one client has).
- */
-export function clientOf({ ip, headers }: FastifyRequest, keys: readonly string[]): string {
-  if (keys.length > 1) return `key ${keyIndex(bearer(headers.authorization)!, keys)}`;
-  const address = ip.replace(/^::ffff:(?=\d+\.)/, '');
-  return isIPv6(address) ? networkOf(address) : address;
-}
-
-function bearer(authorization: string | undefined): string | undefined {
-  return /^Bearer +(.+)$/i.exec(authorization ?? '')?.[1];
-}
-
-/** Every key is compared, so that the time does not tell which. */
-function keyIndex(given: string, keys: readonly string[]): number {
-  const own = digest(given);
-  return keys.reduce(
-    (found, key, index) => (timingSafeEqual(own, digest(key)) ? index : found),
-    -1,
-  );
-}
-
-/** The first 64 bits. */
-function networkOf(address: string): string {
-  const [head, tail] = address
-    .replace(/%.*$/, '')
-    .split('::')
-    .map((part) => (part === '' ? [] : part.split(':')));
-  const groups = tail
-    ? [...head!, ...new Array<string>(8 - head!.length - tail.length).fill('0'), ...tail]
-    : head!;
-  return groups
-    .slice(0, 4)
-    .map((group) => parseInt(group, 16).toString(16))
-    .join(':');
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }
