@@ -119,11 +119,22 @@ test('the chat page allows nothing from elsewhere', () =>
     const policy = page.headers.get('content-security-policy')!;
     assert.match(
       policy,
-      /^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+'; connect-src 'self'/,
+      /^default-src 'none';script-src 'sha256-[^']+';style-src 'sha256-[^']+';connect-src 'self'/,
     );
     const html = await page.text();
     assert.not.match(html, /(?:src|href)="(?:https?:)?\/\//);
     assert.not.match(html, /\sstyle="|\son\w+="/);
+    for (const path of ['/', '/health', '/v1/models', '/nothing']) {
+      const { headers } = await fetch(url + path);
+      assert.equal(
+        ['x-content-type-options', 'x-frame-options', 'referrer-policy'].map((name) =>
+          headers.get(name),
+        ),
+        ['nosniff', 'DENY', 'no-referrer'],
+        path,
+      );
+      assert.is(headers.get('strict-transport-security'), null);
+    }
   }));
 
 test('shutdown: running requests finish, waiting ones are sent away', () =>

@@ -4,6 +4,7 @@
 import { isIP } from 'node:net';
 import bearerAuth from '@fastify/bearer-auth';
 import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
 import type { ServeOptions } from '../options.ts';
 import type { Server } from './app.ts';
@@ -12,11 +13,19 @@ import { wrongHost, wrongKey, wrongOrigin } from './failure.ts';
 
 const OPEN_PATHS: readonly (string | undefined)[] = ['/', '/health'];
 
-/** Puts the checks before every route, in this order: host, origin, key. */
+/**
+ * Puts the checks before every route, in this order: host, origin, key; and the headers that keep
+ * browsers from doing more with an answer than they should.
+ */
 export async function guard({ app, options, keys }: Server): Promise<void> {
   const { allowedOrigins } = options;
-  app.addHook('onRequest', async ({ headers: { host, origin } }, reply) => {
-    reply.header('x-content-type-options', 'nosniff');
+  // no strict transport security: whether a name is for TLS only is said where TLS ends
+  await app.register(helmet, {
+    contentSecurityPolicy: false,
+    strictTransportSecurity: false,
+    xFrameOptions: { action: 'deny' },
+  });
+  app.addHook('onRequest', async ({ headers: { host, origin } }) => {
     checkHost(host, options);
     checkOrigin(origin, host, allowedOrigins);
   });

@@ -2,32 +2,28 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
+/** The page, and what it may load. */
 export interface Page {
   readonly html: Buffer;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Directives of its content security policy. */
+  readonly policy: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Reads page/chat.html; its one script and one style are allowed by their hashes. */
 export function readPage(): Page {
   const html = readFileSync(new URL('../page/chat.html', here()));
   const text = html.toString('utf8');
-  const policy = [
-    "default-src 'none'",
-    `script-src '${hash(text, 'script')}'`,
-    `style-src '${hash(text, 'style')}'`,
-    "connect-src 'self'",
-    'img-src data:',
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ');
   return {
     html,
-    headers: {
-      'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': policy,
-      'cache-control': 'no-cache',
-      'referrer-policy': 'no-referrer',
+    policy: {
+      'default-src': ["'none'"],
+      'script-src': [`'${hash(text, 'script')}'`],
+      'style-src': [`'${hash(text, 'style')}'`],
+      'connect-src': ["'self'"],
+      'img-src': ['data:'],
+      'base-uri': ["'none'"],
+      'form-action': ["'none'"],
+      'frame-ancestors': ["'none'"],
     },
   };
 }

@@ -20,10 +20,7 @@ export function addRoutes(server: Server, models: readonly ModelInfo[], version:
   addEndpoint(server, '/v1/completions', (body) => planCompletion(body, find));
   addEndpoint(server, '/v1/chat/completions', (body) => planChat(body, find));
   addStatus(server, models, version);
-  if (server.options.chatPage) {
-    const page = readPage();
-    server.app.get('/', async (_, reply) => reply.headers(page.headers).send(page.html));
-  }
+  if (server.options.chatPage) addPage(server);
 }
 
 function addModels(
@@ -66,5 +63,13 @@ function addStatus(server: Server, models: readonly ModelInfo[], version: string
   );
   app.get('/metrics', async (_, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
+}
+
+function addPage({ app }: Server): void {
+  const { html, policy } = readPage();
+  const helmet = { contentSecurityPolicy: { useDefaults: false, directives: policy } };
+  app.get('/', { helmet }, async (_, reply) =>
+    reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(html),
   );
 }
