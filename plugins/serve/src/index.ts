@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import ipaddr from 'ipaddr.js';
 import { toolCallFormats } from '@lmflow/plugin-chat-templates';
 import { GENERATOR, MODELS, definePlugin, type CommandInvocation } from '@lmflow/sdk';
 import { modelMissing, nameTaken } from './errors.ts';
@@ -84,7 +85,8 @@ const serve = definePlugin({
 });
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+  if (host === 'localhost') return true;
+  return ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback';
 }
 
 export default serve;

@@ -1,16 +1,11 @@
 // The section `serve` of the configuration.
 import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
-const isNetwork = (text: string): boolean => {
-  const [address, bits, ...more] = text.split('/');
-  const version = isIP(address!);
-  return (
-    version > 0 &&
-    more.length === 0 &&
-    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
-  );
-};
+// ipaddr.js alone takes 10.1 and 0x7f000001 for addresses too
+const isNetwork = (text: string): boolean =>
+  ipaddr.IPv4.isValidCIDRFourPartDecimal(text) || ipaddr.IPv6.isValidCIDR(text) || isIP(text) > 0;
 
 const seconds = (): z.ZodNumber => z.number().positive().max(86_400);
 

@@ -3,6 +3,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FastifyRequest } from 'fastify';
+import { serveOptions } from '@lmflow/plugin-serve';
 import { clientOf } from '../src/http/client.ts';
 import { FairQueue } from '../src/http/fair-queue.ts';
 
@@ -131,6 +132,18 @@ test('a client is a key where there are several, else an address', () => {
   assert.is(network('2001:db8:0:1::5'), network('2001:0db8:0000:0001:9:8:7:6'));
   assert.is.not(network('2001:db8:0:1::5'), network('2001:db8:0:2::5'));
   assert.is(network('::1'), network('::1%lo'));
+  assert.is(network('unknown'), 'unknown');
+});
+
+test('trusted proxies are addresses or networks, written in full', () => {
+  const takes = (proxy: string): boolean =>
+    serveOptions.safeParse({ trustedProxies: [proxy] }).success;
+  for (const proxy of ['10.0.0.1', '10.0.0.0/8', '::1', 'fd00::/8', '2001:db8::1/128']) {
+    assert.ok(takes(proxy), proxy);
+  }
+  for (const proxy of ['10/8', '10.1', '0x7f000001', '10.0.0.0/33', '::/129', '10.0.0.0/', 'me']) {
+    assert.not.ok(takes(proxy), proxy);
+  }
 });
 
 test.run();

@@ -1,6 +1,6 @@
 // Whom a request counts for in the queue. Whether it may come in is the business of guard.ts.
-import { isIPv6 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
+import ipaddr from 'ipaddr.js';
 
 /**
  * The key of a request where there are several (guard.ts has checked it), else its address (of IPv6
@@ -11,26 +11,13 @@ export function clientOf(
   keys: readonly string[],
 ): string {
   if (keys.length > 1) return `key ${keys.indexOf(bearerToken(request)!)}`;
-  const address = request.ip.replace(/^::ffff:(?=\d+\.)/, '');
-  return isIPv6(address) ? networkOf(address) : address;
+  // what a proxy forwards need not be an address
+  if (!ipaddr.isValid(request.ip)) return request.ip;
+  const address = ipaddr.process(request.ip);
+  return address instanceof ipaddr.IPv6 ? address.parts.slice(0, 4).join(':') : address.toString();
 }
 
 /** What a request sends as its API key. */
 export function bearerToken({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined {
   return /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1]?.trim();
-}
-
-/** The first 64 bits. */
-function networkOf(address: string): string {
-  const [head, tail] = address
-    .replace(/%.*$/, '')
-    .split('::')
-    .map((part) => (part === '' ? [] : part.split(':')));
-  const groups = tail
-    ? [...head!, ...new Array<string>(8 - head!.length - tail.length).fill('0'), ...tail]
-    : head!;
-  return groups
-    .slice(0, 4)
-    .map((group) => parseInt(group, 16).toString(16))
-    .join(':');
 }
