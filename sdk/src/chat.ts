@@ -2,11 +2,51 @@
 // calls. Templates are rendered by the tokenizer; which of them are known is the plugin
 // chat-templates' business, and other plugins add rows.
 
+/** A piece of text in a message. */
+export interface TextPart {
+  readonly type: 'text';
+  readonly text: string;
+}
+
+/**
+ * An image, a sound, ... in a message: what stands beside `type` (`image`, `image_url`, `audio`) is
+ * for the encoder of that type.
+ */
+export interface MediaPart {
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+
+export type ContentPart = TextPart | MediaPart;
+
+/** What a message says: text, or parts in order. */
+export type MessageContent = string | readonly ContentPart[];
+
+/** Whether a part is text; all others are media. */
+export const isTextPart = (part: ContentPart): part is TextPart => part.type === 'text';
+
+/** The text of a content: its text parts one after another. Media are left out: see mediaOf. */
+export function textOf(content: MessageContent): string {
+  if (typeof content === 'string') return content;
+  return content
+    .filter(isTextPart)
+    .map(({ text }) => text)
+    .join('');
+}
+
+/** The parts of a content that are not text, each with its index. */
+export function mediaOf(
+  content: MessageContent,
+): readonly { readonly index: number; readonly part: MediaPart }[] {
+  if (typeof content === 'string') return [];
+  return content.flatMap((part, index) => (isTextPart(part) ? [] : [{ index, part }]));
+}
+
 /** One turn of a chat. Further keys (`tool_calls`, `name`, ...) reach the template as they are. */
 export interface ChatMessage {
   /** system, user, assistant, tool. */
   readonly role: string;
-  readonly content: string;
+  readonly content: MessageContent;
   readonly [key: string]: unknown;
 }
 

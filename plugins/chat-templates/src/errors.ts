@@ -23,6 +23,15 @@ export function templateFailed(
   );
 }
 
+/** A message has an image or another medium, and the template prints text alone. */
+export function templateTextOnly(name: string, message: number, type: string): LMFlowError {
+  return inputError(
+    'LMFLOW_TEMPLATE_TEXT_ONLY',
+    `messages[${message}] has a part of type "${type}", but the chat template (${name}) prints text alone`,
+    { hint: 'Use the template of a multimodal model, or leave the part out.' },
+  );
+}
+
 /** `chatTemplate` is neither a name nor a file. */
 export function templateUnknown(name: string, known: readonly string[]): LMFlowError {
   const near = didYouMean(name, known);

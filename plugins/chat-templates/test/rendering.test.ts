@@ -52,6 +52,47 @@ for (const { template: name, conversation, addGenerationPrompt, text, error } of
   });
 }
 
+const TEXT = "{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor %}";
+const PARTS =
+  "{% for m in messages %}{{ m['role'] + ': ' }}{% for part in m['content'] %}{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{{ '\\n' }}{% endfor %}";
+const EITHER =
+  "{% for m in messages %}{{ m['role'] + ': ' }}{% if m['content'] is string %}{{ m['content'] }}{% else %}{% for part in m['content'] %}{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}{{ '\\n' }}{% endfor %}";
+const text = { type: 'text', text: 'What is' };
+const image = { type: 'image', path: 'a.png' };
+
+for (const [form, source] of Object.entries({ TEXT, PARTS, EITHER })) {
+  test(`content as text and as text parts is one text in a template that takes ${form}`, () => {
+    for (const content of ['What is this?', [text, { type: 'text', text: ' this?' }]]) {
+      const messages = [
+        { role: 'user', content },
+        { role: 'assistant', content: 'A cat.' },
+      ];
+      const rendered = renderer.render(source, messages, { name: form });
+      assert.is(rendered, 'user: What is this?\nassistant: A cat.\n');
+    }
+  });
+}
+
+test('media reach a template that iterates over parts, in their place', () => {
+  const messages = [{ role: 'user', content: [text, image, { type: 'text', text: ' here?' }] }];
+  for (const source of [PARTS, EITHER]) {
+    assert.is(renderer.render(source, messages, { name: 'x' }), 'user: What is<image> here?\n');
+  }
+});
+
+test('media are not dropped by a template that prints text alone: an error names part and template', () => {
+  const messages = [
+    { role: 'system', content: 'Look.' },
+    { role: 'user', content: [text, image] },
+  ];
+  assert.throws(
+    () => renderer.render(TEXT, messages, { name: 'chatml' }),
+    (error: LMFlowError) =>
+      error.code === 'LMFLOW_TEMPLATE_TEXT_ONLY' &&
+      /messages\[1\].*"image".*chatml/.test(error.message),
+  );
+});
+
 test('a template that is no Jinja is refused when it is parsed', () => {
   assert.throws(
     () => renderer.render('{% for m in %}', [], { name: 'chat_template.jinja' }),

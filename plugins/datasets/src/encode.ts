@@ -8,7 +8,15 @@ import {
   type RenderedConversation,
   type Span,
 } from '@lmflow/plugin-chat-templates';
-import { isLMFlowError, type DatasetRecord, type Encoding, type Tokenizer } from '@lmflow/sdk';
+import {
+  isLMFlowError,
+  mediaOf,
+  type ChatMessage,
+  type DatasetRecord,
+  type Encoding,
+  type RecordOrigin,
+  type Tokenizer,
+} from '@lmflow/sdk';
 import * as errors from './errors.ts';
 
 /** What is to be encoded for one record. */
@@ -118,6 +126,7 @@ export class Encoder {
 
   private render(record: DatasetRecord & { kind: 'conversation' }): RenderedConversation {
     const { chatTemplate, chatTemplateOrigin: template = 'tokenizer' } = this.tokenizer;
+    refuseMedia(record.messages, record.origin);
     const last = record.messages.findLastIndex((message) => message.role === 'assistant');
     const messages = callsAsText(record.messages.slice(0, last + 1), chatTemplate);
     if (messages.length === 0) return { text: '', spans: [] };
@@ -162,6 +171,16 @@ export class Encoder {
       if (last < 0 || trained[last] !== 1 || !this.specials.has(ids[last]!)) continue;
       trained.fill(0, last + 1, token + 1);
       this.turnEnds.add(plan.text.slice(offsets[2 * last], offsets[2 * last + 1]));
+    }
+  }
+}
+
+/** No model has an encoder for media yet: a record with an image is not trained without it. */
+function refuseMedia(messages: readonly ChatMessage[], origin: RecordOrigin): void {
+  for (const [message, { content }] of messages.entries()) {
+    const media = mediaOf(content)[0];
+    if (media) {
+      throw errors.media(origin, `messages[${message}].content[${media.index}]`, media.part.type);
     }
   }
 }

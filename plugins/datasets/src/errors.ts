@@ -207,6 +207,16 @@ export const preference = (name: string): LMFlowError =>
     `${name} holds preference pairs (chosen and rejected answers), which finetuning cannot learn from. Use it with a preference method (DPO, reward modelling), or give a dataset with one answer per record.`,
   );
 
+/** A record has an image or another medium, and the model takes text alone. */
+export const media = (origin: RecordOrigin, part: string, type: string): LMFlowError =>
+  inputError(
+    'LMFLOW_DATASET_MEDIA',
+    `${place(origin)}: key '${part}.type' is "${type}", but the model takes text alone: images and sound need an encoder.`,
+    {
+      hint: 'Use a multimodal model with the plugin for it, or take records with media out of the data.',
+    },
+  );
+
 /** The chat template refuses a conversation. */
 export const template = (origin: RecordOrigin, name: string, cause: unknown): LMFlowError =>
   inputError(

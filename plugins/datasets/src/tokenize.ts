@@ -1,6 +1,6 @@
 // Records -> samples in a store: planned, encoded in batches (the native library uses all cores),
 // masked, shaped, written.
-import type { Dataset, DatasetRecord, Logger, Tokenizer } from '@lmflow/sdk';
+import { textOf, type Dataset, type DatasetRecord, type Logger, type Tokenizer } from '@lmflow/sdk';
 import { parts } from './cut.ts';
 import { Encoder, type Plan } from './encode.ts';
 import { DROPPED, Shaper, type ShapeOptions } from './shape.ts';
@@ -146,7 +146,7 @@ function lengthOf(record: DatasetRecord): number {
     case 'completion':
       return record.prompt.length + record.completion.length;
     case 'conversation':
-      return record.messages.reduce((sum, message) => sum + message.content.length, 0);
+      return record.messages.reduce((sum, message) => sum + textOf(message.content).length, 0);
     case 'preference':
       return record.chosen.length + record.rejected.length;
   }

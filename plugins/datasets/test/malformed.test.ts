@@ -270,8 +270,8 @@ const cases: Record<string, Case> = {
   },
   'an image in a message': {
     data: ['a.jsonl', lines({ messages: [{ role: 'user', content: [{ type: 'image_url' }] }] })],
-    code: 'RECORD',
-    says: ["'messages[0].content[0].type'", 'images'],
+    code: 'MEDIA',
+    says: ['a.jsonl, line 1', "'messages[0].content[0].type'", 'images'],
   },
   'an unknown role': {
     data: ['a.jsonl', lines({ messages: [{ role: 'asistant', content: 'x' }] })],

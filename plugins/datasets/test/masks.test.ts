@@ -330,6 +330,31 @@ test('tool calls are trained, tool results are not; a template without tools get
   assert.is(masked(train.get(0), tokenizer), await render(messages, chatml));
 });
 
+test('text parts are one text, also for a template that iterates over parts, which gets text as a part', async () => {
+  const parts = [
+    { type: 'text', text: 'y' },
+    { type: 'text', text: 'es' },
+  ];
+  const messages = [
+    { role: 'user', content: [{ type: 'text', text: 'hi' }] },
+    { role: 'assistant', content: parts },
+  ];
+  const iterating =
+    "{% for m in messages %}{{ '<T>' + m.role + ' ' }}{% for part in m.content %}{{ part['text'] }}{% endfor %}{{ '<E>' }}{% endfor %}{% if add_generation_prompt %}{{ '<T>assistant ' }}{% endif %}";
+  for (const template of [
+    iterating,
+    iterating.replace(
+      "{% for part in m.content %}{{ part['text'] }}{% endfor %}",
+      '{{ m.content }}',
+    ),
+  ]) {
+    assert.is(
+      await render(messages, { chatTemplate: template, special: ['<T>', '<E>'] }),
+      '<T>user hi<E><T>assistant [yes<E>]',
+    );
+  }
+});
+
 test('trainOnPrompt trains everything but the first token', async () => {
   assert.is(
     await render(

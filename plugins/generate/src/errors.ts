@@ -21,6 +21,15 @@ export function promptEmpty(): LMFlowError {
   );
 }
 
+/** A prompt has an image or another medium, and the model takes text alone. */
+export function mediaRefused(type: string): LMFlowError {
+  return inputError(
+    'LMFLOW_GENERATE_MEDIA',
+    `the prompt has a part of type "${type}", but the model takes text alone`,
+    { hint: 'Use a multimodal model with the plugin for it, or leave the part out.' },
+  );
+}
+
 /** An option of a generation is out of range. */
 export function optionInvalid(key: string, value: unknown, wanted: string): LMFlowError {
   return usageError(

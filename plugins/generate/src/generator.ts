@@ -1,22 +1,29 @@
 // The service GENERATOR: from a request to pieces of text. One scheduler a model decodes everything
 // that is asked of it at the same time.
-import type {
-  ChosenToken,
-  DecodeSession,
-  FinishReason,
-  GenerateRequest,
-  GenerationOptions,
-  Logger,
-  TextGenerator,
-  TextPiece,
-  TextRequest,
-  TextResult,
+import {
+  mediaOf,
+  type ChosenToken,
+  type DecodeSession,
+  type FinishReason,
+  type GenerateRequest,
+  type GenerationOptions,
+  type Logger,
+  type TextGenerator,
+  type TextPiece,
+  type TextRequest,
+  type TextResult,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { adapted } from './adapted.ts';
 import { decodeBeams } from './beam/decode.ts';
 import type { StepRunner } from './decode/runner.ts';
-import { contextInvalid, promptEmpty, promptTooLong, streamingBeams } from './errors.ts';
+import {
+  contextInvalid,
+  mediaRefused,
+  promptEmpty,
+  promptTooLong,
+  streamingBeams,
+} from './errors.ts';
 import { Chooser } from './sampling/chooser.ts';
 import { Scheduler } from './scheduler.ts';
 import { settle, type Settings } from './settings.ts';
@@ -73,6 +80,8 @@ export class Generator implements TextGenerator {
     const model = adapted(base, adapter);
     const { tokenizer } = model;
     if (typeof prompt === 'string') return this.#encodeText(model, prompt);
+    const media = prompt.flatMap(({ content }) => mediaOf(content))[0];
+    if (media) throw mediaRefused(media.part.type);
     return tokenizer.encode(
       tokenizer.render(prompt, { addGenerationPrompt: true, ...(tools ? { tools } : {}) }),
     ).ids;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLMFlowError } from '@lmflow/sdk';
+import { isLMFlowError, type ChatMessage } from '@lmflow/sdk';
 import { captureLog, createTestKernel } from 'lmflow/testing';
 import inference from '@lmflow/preset-inference';
 import { runChat } from '../src/commands/chat.ts';
@@ -100,12 +100,26 @@ if (hasStories()) {
     }
   });
 
+  test('a prompt of messages: text parts are their text, an image is refused', () =>
+    withModel(STORIES, {}, async ({ generator, model }) => {
+      model.tokenizer.chatTemplate = template;
+      const ids = (content: ChatMessage['content']): number[] => [
+        ...generator.encodePrompt({ model, prompt: [{ role: 'user', content }] }),
+      ];
+      const lily = { type: 'text', text: 'Lily' };
+      assert.equal(ids([lily, { type: 'text', text: ' sat.' }]), ids('Lily sat.'));
+      assert.throws(
+        () => ids([lily, { type: 'image', path: 'a.png' }]),
+        (error: unknown) => isLMFlowError(error) && error.code === 'LMFLOW_GENERATE_MEDIA',
+      );
+    }));
+
   test('lmflow generate: a file of prompts, lines of JSON out', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'lmflow-generate-'));
     const [prompts, output] = [join(folder, 'prompts.jsonl'), join(folder, 'answers.jsonl')];
     writeFileSync(
       prompts,
-      '"Once upon a time"\n{"prompt":"Lily"}\n\n{"messages":[{"role":"user","content":"Hi"}]}\n',
+      '"Once upon a time"\n{"prompt":"Lily"}\n\n{"messages":[{"role":"user","content":[{"type":"text","text":"Hi"}]}]}\n',
     );
     const { kernel } = await createTestKernel({
       presets: [inference],

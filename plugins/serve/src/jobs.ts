@@ -3,6 +3,7 @@ import { toolCallFormat } from '@lmflow/plugin-chat-templates';
 import {
   isLMFlowError,
   messageOf,
+  textOf,
   type GenerationOptions,
   type Logger,
   type TextGenerator,
@@ -132,7 +133,7 @@ function farTooLong(
   const text =
     typeof prompt === 'string'
       ? prompt
-      : prompt.map((part) => (typeof part === 'number' ? '' : part.content)).join('\n');
+      : prompt.map((part) => (typeof part === 'number' ? '' : textOf(part.content))).join('\n');
   // few texts have more characters a token; where it is cut there can be some tokens more than in
   // the whole
   const beginning = text.slice(0, 16 * (most + MARGIN));

@@ -2,6 +2,7 @@
 // prompt, each step blocks the thread a little.
 import { setImmediate as turn } from 'node:timers/promises';
 import {
+  textOf,
   type GenerationOptions,
   type TextGenerator,
   type TextPiece,
@@ -73,7 +74,7 @@ export class FakeGenerator implements TextGenerator {
         : prompt
             .map(
               ({ role, content, tool_calls: calls }) =>
-                `${role}:${content}${calls === undefined ? '' : JSON.stringify(calls)}`,
+                `${role}:${textOf(content)}${calls === undefined ? '' : JSON.stringify(calls)}`,
             )
             .join('|');
     return Int32Array.from(text, (character) => character.charCodeAt(0));

@@ -1,7 +1,8 @@
 // Messages -> text by a chat template. Which template is in force, and what its variables are, is
 // the tokenizer's business.
 import type { ChatMessage, RenderOptions } from '@lmflow/sdk';
-import { templateFailed, templateInvalid } from '../errors.ts';
+import { templateFailed, templateInvalid, templateTextOnly } from '../errors.ts';
+import { contentForm, inForm, unprinted, type ContentForm } from './content-form.ts';
 import { globals } from './globals.ts';
 import { parseTemplate, runTemplate, type Program } from './jinja.ts';
 
@@ -13,23 +14,25 @@ export interface RenderSettings extends RenderOptions {
   readonly specialTokens?: Readonly<Record<string, string>>;
 }
 
+interface Template {
+  readonly program: Program;
+  readonly form: ContentForm;
+}
+
 /** Renders chat templates; keeps those that it has parsed. */
 export class TemplateRenderer {
-  readonly #programs = new Map<string, Program>();
+  readonly #templates = new Map<string, Template>();
 
-  /** Throws LMFLOW_TEMPLATE_INVALID and LMFLOW_TEMPLATE_FAILED, naming the template. */
+  /**
+   * Throws LMFLOW_TEMPLATE_INVALID, LMFLOW_TEMPLATE_FAILED and, where messages have media that the
+   * template does not print, LMFLOW_TEMPLATE_TEXT_ONLY; each names the template.
+   */
   render(source: string, messages: readonly ChatMessage[], settings: RenderSettings): string {
-    const program = this.#program(source, settings.name);
-    const variables = {
-      ...globals,
-      ...settings.specialTokens,
-      messages,
-      tools: settings.tools ?? null,
-      documents: null,
-      add_generation_prompt: settings.addGenerationPrompt ?? false,
-    };
+    const { program, form } = this.#template(source, settings);
+    const media = unprinted(messages, form);
+    if (media) throw templateTextOnly(settings.name, media.message, media.type);
     try {
-      return runTemplate(program, variables);
+      return runTemplate(program, variables(inForm(messages, form), settings));
     } catch (error) {
       throw templateFailed(
         settings.name,
@@ -39,16 +42,32 @@ export class TemplateRenderer {
     }
   }
 
-  #program(source: string, name: string): Program {
-    let program = this.#programs.get(source);
-    if (!program) {
+  #template(source: string, settings: RenderSettings): Template {
+    let template = this.#templates.get(source);
+    if (!template) {
+      let program: Program;
       try {
         program = parseTemplate(source);
       } catch (error) {
-        throw templateInvalid(name, error);
+        throw templateInvalid(settings.name, error);
       }
-      this.#programs.set(source, program);
+      const form = contentForm((messages) => runTemplate(program, variables(messages, settings)));
+      this.#templates.set(source, (template = { program, form }));
     }
-    return program;
+    return template;
   }
+}
+
+function variables(
+  messages: readonly ChatMessage[],
+  { specialTokens, tools, addGenerationPrompt }: RenderSettings,
+): Readonly<Record<string, unknown>> {
+  return {
+    ...globals,
+    ...specialTokens,
+    messages,
+    tools: tools ?? null,
+    documents: null,
+    add_generation_prompt: addGenerationPrompt ?? false,
+  };
 }

@@ -1,6 +1,6 @@
 // Finds one answer in a rendered conversation by rendering it with changes: without what follows,
 // with a probe in the answer's place. What the template prints tells where the answer is.
-import type { ChatMessage, Tokenizer } from '@lmflow/sdk';
+import { textOf, type ChatMessage, type Tokenizer } from '@lmflow/sdk';
 import type { SpecialTokens } from './special-tokens.ts';
 
 /** A conversation to be rendered. */
@@ -66,9 +66,7 @@ export class AnswerSearch {
     if (after === undefined || !text.startsWith(after) || after.length <= before.length) {
       return undefined;
     }
-    const start = this.facts.hasHeader
-      ? before.length
-      : this.withoutHeader(before.length, this.messages[index]!.content);
+    const start = this.facts.hasHeader ? before.length : this.withoutHeader(before.length, index);
     return start === undefined ? undefined : [start, after.length];
   }
 
@@ -76,9 +74,10 @@ export class AnswerSearch {
    * A template that ignores addGenerationPrompt may print a header before the answer: only white
    * space is taken as the answer's own.
    */
-  private withoutHeader(from: number, content: string): number | undefined {
-    const at = this.text.indexOf(content.trim(), from);
-    if (at < 0 || content.trim() === '') return undefined;
+  private withoutHeader(from: number, index: number): number | undefined {
+    const content = this.answer(index);
+    const at = this.text.indexOf(content, from);
+    if (at < 0 || content === '') return undefined;
     return this.text.slice(from, at).trim() === '' ? from : at;
   }
 
@@ -110,7 +109,7 @@ export class AnswerSearch {
   /** The answer's own text, where it stands only once behind the answers before. */
   private byText(index: number, from: number): Span | undefined {
     const { text } = this;
-    const content = this.messages[index]!.content.trim();
+    const content = this.answer(index);
     const at = content === '' ? -1 : text.indexOf(content, from);
     if (at < 0) return undefined;
     if (text.indexOf(content, at + 1) >= 0 && !this.isLast(index)) return undefined;
@@ -142,6 +141,10 @@ export class AnswerSearch {
       if (specials.has(ids[token]!)) return offsets[2 * token + 1]!;
     }
     return text.trim() === '' ? text.length : 0;
+  }
+
+  private answer(index: number): string {
+    return textOf(this.messages[index]!.content).trim();
   }
 
   private isLast(index: number): boolean {

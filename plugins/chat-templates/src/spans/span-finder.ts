@@ -1,7 +1,7 @@
 // Where the answers are in a rendered conversation: the characters to train. Works for templates
 // without {% generation %} by watching what the template does, and gives the answer with what ends
 // its turn, never the role's header.
-import type { ChatMessage, Tokenizer } from '@lmflow/sdk';
+import { textOf, type ChatMessage, type Tokenizer } from '@lmflow/sdk';
 import { AnswerSearch, type Conversation, type Span, type TemplateFacts } from './answer-search.ts';
 import { hasMarks, markGeneration, readMarks } from './generation-marks.ts';
 import { SpecialTokens } from './special-tokens.ts';
@@ -45,7 +45,7 @@ export class SpanFinder {
   /** {% generation %} as the template's author set it, stretched over what ends the turn. */
   private byMarks({ messages, tools }: Conversation): RenderedConversation | undefined {
     if (this.marked === undefined) return undefined;
-    if (messages.some((message) => hasMarks(message.content))) return undefined;
+    if (messages.some((message) => hasMarks(textOf(message.content)))) return undefined;
     const { tokenizer } = this.facts;
     let rendered: string;
     try {

@@ -1,6 +1,12 @@
 // Lists of chat messages as the formats have them -> ChatMessage[]: roles under one name, content
 // as text, tools as objects.
-import type { ChatMessage } from '@lmflow/sdk';
+import {
+  isTextPart,
+  textOf,
+  type ChatMessage,
+  type ContentPart,
+  type MessageContent,
+} from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 import { isFields } from '../readers/reader.ts';
 import { fromText, type CheckedFields } from './format.ts';
@@ -74,19 +80,19 @@ export function message(fields: CheckedFields): ChatMessage {
   };
 }
 
-function content(fields: CheckedFields, key: string, optional: boolean): string {
+/** Text, also where it comes in several parts; parts where there are media among them. */
+function content(fields: CheckedFields, key: string, optional: boolean): MessageContent {
   const value = fields.raw(key);
   if (typeof value === 'string') return value;
   if (value === undefined && optional) return '';
   if (!Array.isArray(value)) return fields.fail(key, 'a string');
-  return fields
-    .objects(key, '{ type: "text", text }')
-    .map((part) =>
-      part.raw('type') === 'text'
-        ? part.string('text')
-        : part.fail('type', '"text" (images and sound are not trained on here)'),
-    )
-    .join('');
+  const parts = fields.objects(key, '{ type: "text", text }').map(contentPart);
+  return parts.every(isTextPart) ? textOf(parts) : parts;
+}
+
+function contentPart(fields: CheckedFields): ContentPart {
+  const type = fields.string('type');
+  return type === 'text' ? { type, text: fields.string('text') } : { ...fields.all(), type };
 }
 
 /** ShareGPT's function_call: the call as JSON text, or several in a list. */

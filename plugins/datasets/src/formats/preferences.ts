@@ -1,5 +1,6 @@
 // The formats of paired answers: LMFlow's, TRL's, Alpaca's and ShareGPT's. Finetuning refuses them;
 // preference methods read them.
+import { isDeepStrictEqual } from 'node:util';
 import type { ChatMessage } from '@lmflow/sdk';
 import { isFields } from '../readers/reader.ts';
 import type { CheckedFields, Format, RecordBody } from './format.ts';
@@ -22,9 +23,9 @@ function answer(fields: CheckedFields, key: string): string {
   const last = isFields(value)
     ? message(fields.object(key, 'a message'))
     : messages(fields, key).at(-1)!;
-  return last.role === 'assistant'
+  return last.role === 'assistant' && typeof last.content === 'string'
     ? last.content
-    : fields.fail(key, 'an answer of the assistant', last);
+    : fields.fail(key, 'an answer of the assistant in text', last);
 }
 
 /** Two whole conversations: what they share, and the last answers. */
@@ -34,16 +35,19 @@ function fromConversations(
   rejected: ChatMessage[],
   shared: ChatMessage[] = [],
 ): RecordBody {
-  const last = (list: ChatMessage[], key: string): string =>
-    list.at(-1)?.role === 'assistant'
-      ? list.at(-1)!.content
-      : fields.fail(key, 'a conversation that ends with an answer of the assistant');
+  const last = (list: ChatMessage[], key: string): string => {
+    const answer = list.at(-1);
+    return answer?.role === 'assistant' && typeof answer.content === 'string'
+      ? answer.content
+      : fields.fail(key, 'a conversation that ends with an answer of the assistant in text');
+  };
   const prefix = chosen.slice(0, -1);
   const same =
     prefix.length === rejected.length - 1 &&
     prefix.every(
       (turn, index) =>
-        turn.role === rejected[index]!.role && turn.content === rejected[index]!.content,
+        turn.role === rejected[index]!.role &&
+        isDeepStrictEqual(turn.content, rejected[index]!.content),
     );
   if (!same) fields.fail('rejected', 'the same conversation as chosen up to the last answer');
   return {

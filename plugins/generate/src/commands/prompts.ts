@@ -77,5 +77,11 @@ function promptOf(entry: unknown, file: string, where: string): Prompt {
 
 function isMessage(message: unknown): message is ChatMessage {
   const { role, content } = (message ?? {}) as Partial<ChatMessage>;
-  return typeof role === 'string' && typeof content === 'string';
+  if (typeof role !== 'string') return false;
+  return typeof content === 'string' || (Array.isArray(content) && content.every(isPart));
+}
+
+function isPart(part: unknown): boolean {
+  const { type, text } = (part ?? {}) as { readonly type?: unknown; readonly text?: unknown };
+  return typeof type === 'string' && (type !== 'text' || typeof text === 'string');
 }

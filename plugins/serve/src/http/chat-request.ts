@@ -107,7 +107,7 @@ function toTemplate(one: ChatRequest['messages'][number], index: number): ChatMe
   const place = `messages[${index}].content`;
   const role = one.role === 'developer' ? 'system' : one.role;
   const content =
-    one.content === undefined || one.content === null ? '' : textOf(one.content, place);
+    one.content === undefined || one.content === null ? '' : textContent(one.content, place);
   const name = 'name' in one && one.name !== undefined ? { name: one.name } : {};
   if (one.role === 'tool') return { role, content, tool_call_id: one.tool_call_id };
   if (one.role !== 'assistant' || one.tool_calls === undefined) {
@@ -130,7 +130,7 @@ function toTemplate(one: ChatRequest['messages'][number], index: number): ChatMe
   return { role, content, ...name, tool_calls: toolCalls };
 }
 
-function textOf(content: string | readonly Record<string, unknown>[], place: string): string {
+function textContent(content: string | readonly Record<string, unknown>[], place: string): string {
   if (typeof content === 'string') return content;
   return content
     .map((part, index) => {
