@@ -46,7 +46,8 @@ function inputs(list, locate = (source) => source) {
 function chunkName(root, extension) {
   return ({ moduleIds }) => {
     const parts = relative(root, dirname(moduleIds[0])).split(sep);
-    return `${parts.slice(0, parts.indexOf('src')).join('/')}/dist/shared-[hash]${extension}`;
+    const depth = parts.includes('src') ? parts.indexOf('src') : parts.length; // a package.json
+    return `${parts.slice(0, depth).join('/')}/dist/shared-[hash]${extension}`;
   };
 }
 
@@ -61,6 +62,16 @@ function sections({ name }) {
     .map((dependency) => `import '${dependency}';`)
     .join('\n');
 }
+
+// `import manifest from '../package.json'` becomes the package's name and version, no file to read.
+const manifests = {
+  name: 'manifests',
+  load(id) {
+    if (!id.endsWith('package.json')) return null;
+    const { name, version } = JSON.parse(readFileSync(id, 'utf8'));
+    return `export default ${JSON.stringify({ name, version })};`;
+  },
+};
 
 // npm packs only the LICENSE that lies in a package's own folder.
 function clean() {
@@ -104,7 +115,11 @@ export default [
   {
     input: inputs([...packages, ...commands]),
     external,
-    plugins: [{ name: 'clean', buildStart: clean }, esbuild({ target: 'es2022', tsconfig: false })],
+    plugins: [
+      { name: 'clean', buildStart: clean },
+      manifests,
+      esbuild({ target: 'es2022', tsconfig: false }),
+    ],
     output: {
       dir: '.',
       format: 'es',

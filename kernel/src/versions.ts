@@ -1,16 +1,13 @@
-// The versions of lmflow and of the contract, read from their package.json. This file stays
-// directly in src: its relative path holds in dist too.
+// The versions of lmflow, put in by the build, and of the contract as it is installed.
 import { createRequire } from 'node:module';
-
-const require = createRequire(import.meta.url);
+import manifest from '../package.json' with { type: 'json' };
 
 interface Manifest {
   readonly version: string;
 }
 
-const own = require('../package.json') as Manifest;
-
 /** Version of the package `lmflow`. */
-export const kernelVersion = own.version;
+export const kernelVersion = manifest.version;
 /** Version of @lmflow/sdk that plugins are checked against. */
-export const sdkVersion = (require('@lmflow/sdk/package.json') as Manifest).version;
+export const sdkVersion = (createRequire(import.meta.url)('@lmflow/sdk/package.json') as Manifest)
+  .version;

@@ -39,9 +39,10 @@ export function codesOf(folder: string): Documented[] {
   const found = new Map<string, Set<string>>();
   const kinds = new Map<string, Set<ErrorKind>>();
   for (const text of sources(folder)) {
-    for (const match of text.matchAll(/(env\[|[=!]== |\.has\()?'(LMFLOW_[A-Z0-9_]+[A-Z0-9])'/g)) {
-      const [whole, other, code] = match;
-      if (other !== undefined || code === undefined) continue;
+    for (const match of text.matchAll(
+      /\b(usage|input|failure|interrupted)Error\(\s*'(LMFLOW_\w+)'/g,
+    )) {
+      const [whole, kind, code] = match as unknown as [string, ErrorKind, string];
       const said = found.get(code) ?? new Set();
       const doc = documentation(text.slice(0, match.index)).replace(new RegExp(`^${code}: `), '');
       const sentence =
@@ -50,9 +51,7 @@ export function codesOf(folder: string): Documented[] {
           : doc;
       if (sentence !== '') said.add(capital(sentence));
       found.set(code, said);
-      const kind = /\b(\w+)Error\(\s*$/.exec(text.slice(0, match.index))?.[1] as
-        ErrorKind | undefined;
-      if (kind !== undefined) kinds.set(code, (kinds.get(code) ?? new Set()).add(kind));
+      kinds.set(code, (kinds.get(code) ?? new Set()).add(kind));
     }
   }
   return [...found]

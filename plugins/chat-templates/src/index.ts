@@ -1,11 +1,11 @@
 // Chat templates: rendering, the table of named ones and which of them is in force, the spans of
 // trained text in what they print, and the ways of writing tool calls.
-import { createRequire } from 'node:module';
 import { definePlugin, token } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { TemplateChoice } from './choice.ts';
 import { optionsSchema } from './options.ts';
 import { chatTemplates as named } from './templates.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export { TemplateChoice, templateName, type ChoiceContext } from './choice.ts';
 export { optionsSchema as chatTemplateOptions } from './options.ts';
@@ -20,13 +20,11 @@ export { toolCallFormat, toolCallFormats } from './tool-calls/formats.ts';
 /** Sets the chat template that is wanted, or a fallback, on tokenizers. */
 export const TEMPLATE_CHOICE = token<TemplateChoice>('@lmflow/plugin-chat-templates:choice');
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
-
 const name = '@lmflow/plugin-chat-templates';
 
 const chatTemplates = definePlugin({
   name,
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   options: { schema: optionsSchema },
   apply(context) {

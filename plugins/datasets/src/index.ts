@@ -1,10 +1,10 @@
 // Datasets: reads files, folders and Hugging Face ids in the usual formats and makes token samples of
 // them. Chat templates are another plugin's.
-import { createRequire } from 'node:module';
 import { TEMPLATE_CHOICE } from '@lmflow/plugin-chat-templates';
 import { SAMPLES, definePlugin, token } from '@lmflow/sdk';
 import { DatasetLoader } from './loader.ts';
 import { aliases, optionsSchema, unsupported } from './options.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export {
   optionsSchema as datasetOptions,
@@ -19,11 +19,9 @@ export type { OpenedSplits } from './loader.ts';
  */
 export const DATASETS = token<DatasetLoader>('@lmflow/plugin-datasets:datasets');
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
-
 const datasets = definePlugin({
   name: '@lmflow/plugin-datasets',
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-chat-templates'],
   options: { schema: optionsSchema, aliases, unsupported },
@@ -37,7 +35,7 @@ const datasets = definePlugin({
           config: context.config,
           hooks: context.hooks,
           log: context.log,
-          version,
+          version: manifest.version,
         }),
     );
     context.provide(SAMPLES, (resolve) => resolve(DATASETS));

@@ -1,11 +1,11 @@
 // @lmflow/plugin-engine-onnx: the default compute engine. Provides ENGINE; takes lowerings of other
 // plugins' ops through LOWERINGS.
-import { createRequire } from 'node:module';
 import { definePlugin, ENGINES } from '@lmflow/sdk';
 import { OnnxEngine } from './engine.ts';
 import { createLowerings } from './lowerings/index.ts';
 import { LOWERINGS } from './lowerings/lowering.ts';
 import { schema } from './options.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export {
   LOWERINGS,
@@ -26,11 +26,9 @@ export type { Body, BodyTensor, Emitter, NodeOptions } from './onnx/emitter.ts';
 export type { AttributeValue } from './onnx/attributes.ts';
 export type { EngineOptions, EngineOptionsInput } from './options.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
-
 export default definePlugin({
   name: '@lmflow/plugin-engine-onnx',
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   options: { section: 'engineOnnx', schema },
   apply(context) {

@@ -1,17 +1,15 @@
 // Models for others: adapters merged into their base, delta weights, and exports as safetensors,
 // PEFT, GGUF and ONNX. Three commands, no hooks.
-import { createRequire } from 'node:module';
 import { definePlugin } from '@lmflow/sdk';
 import { delta, deltaOptions, type DeltaResult } from './delta.ts';
 import { exportModel, exportOptions, type ExportResult } from './export.ts';
 import { merge, mergeOptions, type MergeResult } from './merge.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export type { DeltaResult } from './delta.ts';
 export type { Drift } from './drift.ts';
 export type { ExportResult } from './export.ts';
 export type { MergeResult } from './merge.ts';
-
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 declare module '@lmflow/sdk' {
   interface CommandResults {
@@ -23,7 +21,7 @@ declare module '@lmflow/sdk' {
 
 export default definePlugin({
   name: '@lmflow/plugin-export',
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
   apply(context) {

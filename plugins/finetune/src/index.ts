@@ -1,6 +1,5 @@
 // `lmflow finetune`: continuous pretraining and instruction tuning. Trains every weight, unless a
 // plugin before it (lora) chose its own parameters.
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
 import {
@@ -18,8 +17,8 @@ import { settingMissing } from './errors.ts';
 import { restoreAll, trainAll } from './full.ts';
 import { otherTools } from './names.ts';
 import { languageModeling } from './objective.ts';
+import manifest from '../package.json' with { type: 'json' };
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-finetune';
 
 declare module '@lmflow/sdk' {
@@ -37,7 +36,7 @@ const commandOptions = z.object({
 
 const finetune = definePlugin({
   name,
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models', '@lmflow/plugin-datasets', '@lmflow/plugin-trainer'],
   options: { schema: z.object({}), unsupported: otherTools },

@@ -1,10 +1,10 @@
 // Flash attention (Dao et al. 2022): memory grows with the length of a sequence, not with its
 // square. Wraps the model's attention.
-import { createRequire } from 'node:module';
 import { definePlugin } from '@lmflow/sdk';
 import { z } from 'zod';
 import { registerFlashAttention } from './onnx/register.ts';
 import { flashAttention } from './op.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export {
   flashAttention,
@@ -15,8 +15,6 @@ export {
 } from './op.ts';
 export { registerFlashAttention } from './onnx/register.ts';
 export { tileSize, type AttentionShape } from './size.ts';
-
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 /** The section `flashAttention`. */
 export const flashAttentionOptions = z.object({
@@ -50,7 +48,7 @@ declare module '@lmflow/sdk' {
 
 const plugin = definePlugin({
   name: '@lmflow/plugin-flash-attention',
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
   options: { section: 'flashAttention', schema: flashAttentionOptions },

@@ -1,6 +1,5 @@
 // Text from a model: the service GENERATOR, plain decoding behind the hook onGenerate, and the
 // commands generate and chat.
-import { createRequire } from 'node:module';
 import { chatCommand } from './commands/chat.ts';
 import { generateCommand } from './commands/generate.ts';
 import { ENGINE, GENERATOR, definePlugin, type GenerateRequest } from '@lmflow/sdk';
@@ -12,15 +11,15 @@ import { UncachedSession } from './decode/uncached.ts';
 import { nobodyDecodes } from './errors.ts';
 import { Generator } from './generator.ts';
 import { aliases, schema, unsupported } from './options.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export { generationOptions, type GenerateOptions } from './options.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-generate';
 
 const generate = definePlugin({
   name,
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
   options: {

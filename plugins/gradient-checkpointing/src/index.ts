@@ -1,15 +1,14 @@
 // Gradient checkpointing (Chen et al. 2016): blocks become regions that the backward pass computes
 // a second time. Which ones is decided by their number, or before the first step from the memory
 // that the trainer plans for.
-import { createRequire } from 'node:module';
 import { definePlugin, type Planning } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { bothGiven, everyTooLarge } from './errors.ts';
 import { bytesOf, gradientCheckpointingOptions, unsupported } from './options.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export { gradientCheckpointingOptions, type GradientCheckpointingOptions } from './options.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-gradient-checkpointing';
 
 /** Whether a block is computed again; may change until the first step. */
@@ -19,7 +18,7 @@ interface Choice {
 
 const gradientCheckpointing = definePlugin({
   name,
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
   options: { section: 'gradientCheckpointing', schema: gradientCheckpointingOptions, unsupported },

@@ -1,6 +1,5 @@
 // The frozen linears of the blocks computed in int8, forward and input gradient, with a scale for
 // every row of activations.
-import { createRequire } from 'node:module';
 import { definePlugin } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
@@ -9,16 +8,16 @@ import { lowerMatMulInt8 } from './lowering.ts';
 import { matMulInt8Op } from './op.ts';
 import { aliases, int8Options, unsupported } from './options.ts';
 import { computeInInt8, refuseTrained, type Switch } from './wrap.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export { matMulInt8, matMulInt8Op, type Direction } from './op.ts';
 export { int8Options, type Int8Options } from './options.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-int8-compute';
 
 const int8Compute = definePlugin({
   name,
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
   options: { section: 'int8Compute', schema: int8Options, aliases, unsupported },

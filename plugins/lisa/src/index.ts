@@ -1,13 +1,12 @@
 // Layerwise importance sampling (Pan et al. 2024): full finetuning in which only a few sampled
 // blocks train at a time, beside embeddings, final norm and head.
-import { createRequire } from 'node:module';
 import { definePlugin } from '@lmflow/sdk';
 import type { Model, Parameter } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { activate, blocksOf, chosenBlocks } from './blocks.ts';
 import { nothingToSample, settingsChanged, tooManyLayers } from './errors.ts';
+import manifest from '../package.json' with { type: 'json' };
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-lisa';
 const FILE = 'lisa.json';
 const DEFAULT_SEED = 42;
@@ -29,7 +28,7 @@ declare module '@lmflow/sdk' {
 
 const lisa = definePlugin({
   name,
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-finetune'],
   options: {

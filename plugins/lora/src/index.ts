@@ -1,6 +1,5 @@
 // Low-rank adapters (Hu et al. 2021): trains two small matrices beside each chosen linear and saves
 // them as PEFT does.
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { definePlugin } from '@lmflow/sdk';
 import { LoraAdapter } from './adapter.ts';
@@ -9,15 +8,14 @@ import { loadNamed, takeTemplate } from './named.ts';
 import { aliases, loraOptions, unsupported } from './options.ts';
 import { CONFIG_FILE, readAdapter, TENSOR_FILE } from './peft.ts';
 import { addAdapters } from './project.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export { LoraAdapter, type LoraPair } from './adapter.ts';
 export { loraOptions, type LoraOptions } from './options.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
-
 const lora = definePlugin({
   name: '@lmflow/plugin-lora',
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
   options: { section: 'lora', schema: loraOptions, aliases, unsupported },

@@ -1,12 +1,12 @@
 // Models in Hugging Face's layout: reads folders and downloads ids, knows the families of
 // architectures, writes whole models.
-import { createRequire } from 'node:module';
 import { MODELS, MODEL_WRITER, definePlugin } from '@lmflow/sdk';
 import { families } from './families/index.ts';
 import { MODEL_FAMILIES, ModelFamilies } from './families/family.ts';
 import { HuggingFaceModels } from './loader.ts';
 import { aliases, modelOptions, unsupported } from './options.ts';
 import { HuggingFaceWriter } from './writer.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export { MODEL_FAMILIES, ModelFamilies, type ModelFamily } from './families/family.ts';
 export { modelOptions, type ModelOptions } from './options.ts';
@@ -18,11 +18,9 @@ export {
 } from './build/rope-tables.ts';
 export { loadTokenizer } from './tokenizer/tokenizer.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
-
 const models = definePlugin({
   name: '@lmflow/plugin-models',
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   options: { schema: modelOptions, aliases, unsupported },
   apply(context) {

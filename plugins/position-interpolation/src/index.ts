@@ -1,21 +1,20 @@
 // Stretches the rotary positions of a model, so that it can be trained and used on longer sequences
 // than it was made for.
-import { createRequire } from 'node:module';
 import { definePlugin } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { ropeTables } from '@lmflow/plugin-models';
 import { aliases, positionInterpolationOptions } from './options.ts';
 import { stretch, stretchedConfig, type Stretched } from './stretch.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export { positionInterpolationOptions, type PositionInterpolationOptions } from './options.ts';
 export { ntkBase, stretch, stretchedConfig, type Stretched } from './stretch.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-position-interpolation';
 
 const positionInterpolation = definePlugin({
   name,
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
   options: { section: 'positionInterpolation', schema: positionInterpolationOptions, aliases },

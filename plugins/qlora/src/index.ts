@@ -1,6 +1,5 @@
 // QLoRA (Dettmers et al. 2023): the frozen linears of the blocks in 4 bits, in memory and in both
 // directions of a training step.
-import { createRequire } from 'node:module';
 import { definePlugin } from '@lmflow/sdk';
 import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
@@ -8,6 +7,7 @@ import { lowerDequantizeNf4, lowerMatMulNf4 } from './lowering.ts';
 import { dequantizeNf4Op, matMulNf4Op } from './op.ts';
 import { aliases, qloraOptions, unsupported } from './options.ts';
 import { quantizeModel, refuseTrained } from './wrap.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export { dequantize, quantize, type Quantized, type QuantType } from './codes.ts';
 export { dequantizeScales, quantizeScales, type QuantizedScales } from './scales.ts';
@@ -21,12 +21,11 @@ export {
 } from './op.ts';
 export { qloraOptions, type QloraOptions } from './options.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-qlora';
 
 const qlora = definePlugin({
   name,
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
   options: { section: 'qlora', schema: qloraOptions, aliases, unsupported },

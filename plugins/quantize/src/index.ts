@@ -1,5 +1,4 @@
 // Linears in int8 or int4 for inference, in memory and in the products.
-import { createRequire } from 'node:module';
 import { definePlugin, MODELS } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { registerLowering } from '@lmflow/plugin-engine-onnx';
@@ -10,18 +9,18 @@ import { matMulNBitsOp } from './op.ts';
 import { aliases, quantizeOptions, unsupported } from './options.ts';
 import { packedMatrices } from './packed.ts';
 import { computePacked, quantizeModel, type Switch } from './wrap.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export { dequantize, quantize, type Bits, type Quantized, type Scheme } from './blocks.ts';
 export type { QuantizeResult } from './command.ts';
 export { matMulNBits, matMulNBitsOp, type MatMulNBitsAttributes, type PackedWeight } from './op.ts';
 export { quantizeOptions, type QuantizeOptions } from './options.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-quantize';
 
 const quantize = definePlugin({
   name,
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
   options: { section: 'quantize', schema: quantizeOptions, aliases, unsupported },

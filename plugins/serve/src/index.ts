@@ -1,5 +1,4 @@
 // `lmflow serve`: a model over HTTP, with the API of OpenAI and a chat page.
-import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import ipaddr from 'ipaddr.js';
@@ -8,16 +7,16 @@ import { GENERATOR, MODELS, definePlugin, type CommandInvocation } from '@lmflow
 import { modelMissing, nameTaken } from './errors.ts';
 import { startServer } from './running-server.ts';
 import { forTraining, serveOptions } from './options.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export { startServer, type RunningServer, type ServerRequest } from './running-server.ts';
 export { serveOptions, type ServeOptions } from './options.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-serve';
 
 const serve = definePlugin({
   name,
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-chat-templates'],
   options: { section: 'serve', schema: serveOptions },
@@ -60,7 +59,7 @@ const serve = definePlugin({
           toolCallFormats,
           options,
           log,
-          version,
+          version: manifest.version,
           section: config['generate'] ?? {},
         });
         log.event(

@@ -1,6 +1,5 @@
 // The training loop of every method, with optimizers and schedules as tables that plugins add rows
 // to.
-import { createRequire } from 'node:module';
 import { definePlugin, ENGINE, TRAINER } from '@lmflow/sdk';
 import { chosenOptimizer } from './optimizer.ts';
 import { OPTIMIZERS, optimizers } from './optimizers.ts';
@@ -8,6 +7,7 @@ import { trainerAliases, trainerOptions, type TrainerInput } from './options.ts'
 import { chosenSchedule, SCHEDULES, schedules } from './schedules.ts';
 import { LoopTrainer } from './trainer.ts';
 import { unsupportedOptions } from './refused-options.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 export { OPTIMIZERS, adamw, sgd } from './optimizers.ts';
 export type {
@@ -20,7 +20,6 @@ export type {
 export { SCHEDULES, type Schedule, type ScheduleState } from './schedules.ts';
 export { trainerOptions, type TrainerInput, type TrainerOptions } from './options.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 const name = '@lmflow/plugin-trainer';
 
 declare module '@lmflow/sdk' {
@@ -31,7 +30,7 @@ declare module '@lmflow/sdk' {
 /** The plugin; `trainer({ learningRate: 1e-4 })`. */
 const trainer = definePlugin({
   name,
-  version,
+  version: manifest.version,
   sdk: '^1.0.0',
   options: {
     schema: trainerOptions,
@@ -60,7 +59,7 @@ const trainer = definePlugin({
           config: context.config,
           hooks: context.hooks,
           log: context.log,
-          version,
+          version: manifest.version,
           engine: resolve(ENGINE),
           optimizers: resolve(OPTIMIZERS),
           schedules: resolve(SCHEDULES),
