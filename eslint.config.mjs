@@ -1,9 +1,10 @@
-// Lint for the whole workspace: type-aware rules, who may import whom (eslint/layers.mjs), and the
-// length of files.
+// Lint for the whole workspace: type-aware rules, who may import whom (eslint/layers.mjs), sentences
+// for exports (eslint/tsdoc.mjs), and the length of files.
 import js from '@eslint/js';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import ts from 'typescript-eslint';
 import { layersPlugin } from './eslint/layers.mjs';
+import { tsdocPlugin } from './eslint/tsdoc.mjs';
 
 const typescript = {
   files: ['**/*.ts'],
@@ -51,6 +52,13 @@ const sources = {
   rules: { 'max-lines': ['error', { max: 400, skipBlankLines: false, skipComments: false }] },
 };
 
+// The contract and the default engine, which plugin authors read in their editor.
+const documented = {
+  files: ['sdk/src/**/*.ts', 'plugins/engine-onnx/src/**/*.ts'],
+  plugins: { tsdoc: tsdocPlugin },
+  rules: { 'tsdoc/sentence': 'error' },
+};
+
 const tests = {
   files: ['**/*.test.ts', 'test/**/*.ts', 'playground/**/*.ts'],
   rules: { 'no-console': 'off' },
@@ -77,6 +85,7 @@ export default defineConfig(
   typescript,
   layers,
   sources,
+  documented,
   tests,
   scripts,
 );

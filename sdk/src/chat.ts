@@ -17,6 +17,7 @@ export interface MediaPart {
   readonly [key: string]: unknown;
 }
 
+/** One part of a message: text, or media of some type. */
 export type ContentPart = TextPart | MediaPart;
 
 /** What a message says: text, or parts in order. */

@@ -3,6 +3,9 @@
 import type { z } from 'zod';
 import type { Config } from './config.ts';
 
+/**
+ * What a command gets when it runs: its flags, arguments and configuration, and a signal to stop.
+ */
 export interface CommandInvocation<O = Record<string, unknown>> {
   /** The command's own flags, parsed. */
   readonly options: O;
@@ -32,6 +35,7 @@ export interface CommandOutcome<R = unknown> {
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- open for declaration merging
 export interface CommandResults {}
 
+/** A subcommand of `lmflow`, as `context.command` takes it. */
 export interface CommandSpec {
   readonly name: string;
   /** One line for `lmflow --help`. */

@@ -10,6 +10,7 @@ export interface RecordOrigin {
   readonly index?: number;
 }
 
+/** One record of a data set in one of the shapes that all formats are brought to. */
 export type DatasetRecord = { readonly origin: RecordOrigin } &
   /** `part`: which part of a document that was too long to hold; absent where the text is whole. */
   (
@@ -31,8 +32,10 @@ export type DatasetRecord = { readonly origin: RecordOrigin } &
       }
   );
 
+/** The shape of a record: text, completion, conversation or preference. */
 export type DatasetKind = DatasetRecord['kind'];
 
+/** Which split of the data is asked for, and the settings that name its sources. */
 export interface DatasetRequest {
   readonly split: 'train' | 'evaluation';
   /** Settings of the sources, as configured. */
@@ -40,6 +43,7 @@ export interface DatasetRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A stream of records of one kind that can be read several times. */
 export interface Dataset {
   /** For people: file names and detected format. */
   readonly name: string;

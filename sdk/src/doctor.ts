@@ -1,5 +1,6 @@
 // One line of `lmflow doctor`. Plugins add theirs in the hook onDoctor.
 
+/** One finding of `lmflow doctor`, as taps of `onDoctor` add them. */
 export interface DoctorCheck {
   /** What was looked at: `memory`, `engine onnx: cpu`. */
   readonly subject: string;

@@ -14,8 +14,10 @@ export interface Tensor {
   dispose(): void;
 }
 
+/** Tensors by the name of a program's input or output. */
 export type TensorMap = Readonly<Record<string, Tensor>>;
 
+/** What an engine may know about the use of a program before it compiles it. */
 export interface CompileOptions {
   /** For messages and profiles. */
   readonly name?: string;
@@ -51,6 +53,7 @@ export interface Profile {
   readonly kernels: readonly ProfileRow[];
 }
 
+/** A compiled graph that runs as often as its inputs change, until it is disposed. */
 export interface Program {
   /**
    * Runs the program. Every input of the graph must be given; gives the graph's outputs.
@@ -73,6 +76,7 @@ export interface DeviceReport {
   readonly detail: string;
 }
 
+/** Compiles graphs and runs them on one device. */
 export interface Engine {
   readonly name: string;
   readonly device: string;

@@ -9,6 +9,7 @@
  */
 export type ErrorKind = 'usage' | 'input' | 'failure' | 'interrupted';
 
+/** What an LMFlowError has beside its code and message. */
 export interface ErrorOptions {
   /** What to do about it, where it is not already in the message. */
   readonly hint?: string | undefined;

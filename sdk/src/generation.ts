@@ -91,6 +91,7 @@ export interface GenerationOptions {
   readonly truncation?: 'error' | 'left';
 }
 
+/** A prompt and how to answer it, for `Generator.inference` and `streamInference`. */
 export interface TextRequest {
   readonly model: Model;
   /**
@@ -107,6 +108,7 @@ export interface TextRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A token id and the natural logarithm of its probability. */
 export interface TokenScore {
   readonly id: number;
   readonly logprob: number;
@@ -126,6 +128,7 @@ export interface ChosenToken {
   readonly top?: readonly TokenScore[];
 }
 
+/** Why an answer ended: an EOS token or stop string, the limit of tokens, or an aborted signal. */
 export type FinishReason = 'stop' | 'length' | 'abort';
 
 /** A piece of a streamed text: never half a character, never a part of a stop string. */
@@ -139,6 +142,7 @@ export interface TextPiece {
   readonly finishReason?: FinishReason;
 }
 
+/** One whole answer to a request. */
 export interface TextResult {
   readonly text: string;
   /** Tokens of the answer, an EOS token at its end included; without those of a stop string. */

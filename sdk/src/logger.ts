@@ -1,5 +1,6 @@
 // How plugins speak to the person: the kernel decides about colours, terminals and --json.
 
+/** How a plugin speaks to the person; with --json everything but events goes to stderr. */
 export interface Logger {
   /** A line a person wants to read. */
   info(message: string): void;

@@ -73,6 +73,7 @@ export interface PluginContext<O = unknown> {
   ): void;
 }
 
+/** A plugin as the kernel takes it: what a factory of `definePlugin` returns. */
 export interface Plugin {
   /** The npm package name, also the name of its taps. */
   readonly name: string;

@@ -43,6 +43,7 @@ export function joinSamples(samples: readonly Sample[]): Sample {
   return joined;
 }
 
+/** Counts over the samples of a split, as the report before training shows them. */
 export interface SampleStatistics {
   readonly samples: number;
   readonly tokens: number;
@@ -62,6 +63,7 @@ export interface Samples {
   lengthOf(index: number): number;
 }
 
+/** One tensor of a micro-batch, before it is uploaded. */
 export interface BatchTensor {
   readonly dtype: DType;
   readonly shape: Shape;

@@ -2,6 +2,7 @@
 // plugin makes it from tokenizer.json.
 import type { ChatMessage } from './chat.ts';
 
+/** Token ids of a text, with the piece of the text that each one stands for. */
 export interface Encoding {
   readonly ids: Int32Array;
   /**
@@ -11,12 +12,14 @@ export interface Encoding {
   readonly offsets: Int32Array;
 }
 
+/** What a chat template gets beside the messages. */
 export interface RenderOptions {
   readonly tools?: readonly unknown[];
   /** Ends with the assistant's header, ready to be continued. */
   readonly addGenerationPrompt?: boolean;
 }
 
+/** Turns text into ids and back, and messages into text by its chat template. */
 export interface Tokenizer {
   readonly vocabularySize: number;
   readonly bosToken?: string;

@@ -58,6 +58,7 @@ export interface StepControl {
   log: boolean;
 }
 
+/** One optimizer step, as the hooks of training see it. */
 export interface Step {
   /** Number of the optimizer step, from 1. */
   readonly number: number;
@@ -86,6 +87,7 @@ export interface Step {
   seconds?: number;
 }
 
+/** The figures of one evaluation; taps of `onEvaluate` may add to them. */
 export interface Evaluation {
   readonly step: number;
   readonly epoch: number;
@@ -130,6 +132,7 @@ export interface Checkpoint {
   >;
 }
 
+/** What to train, on what, and towards which objective. */
 export interface FitRequest {
   readonly model: Model;
   readonly train: Samples;
@@ -142,6 +145,7 @@ export interface FitRequest {
   readonly signal?: AbortSignal;
 }
 
+/** What a training came to. */
 export interface FitResult {
   readonly steps: number;
   readonly trainLoss: number;
@@ -152,6 +156,7 @@ export interface FitResult {
   readonly log: readonly Readonly<Record<string, number>>[];
 }
 
+/** The training loop, found under the token TRAINER. */
 export interface Trainer {
   /** Trains `model.parameters`; options come from the configuration. */
   fit(request: FitRequest): Promise<FitResult>;

@@ -25,6 +25,7 @@ import {
 import { tidy } from './onnx/tidy.ts';
 import { externalLocation } from './weights/external.ts';
 
+/** An ONNX model as bytes, with what a session needs to run it. */
 export interface Compiled {
   readonly model: Uint8Array;
   /**
@@ -53,6 +54,7 @@ const WORTH_BYTES = 1 << 16;
 
 /** The ONNX names of a program's inputs and outputs; ours may share one. */
 export const inputName = (name: string): string => `input:${name}`;
+/** The name that the model gives to the output `name` of a graph. */
 export const outputName = (name: string): string => `output:${name}`;
 
 /** Weights in memory up to this size are put into the model. */

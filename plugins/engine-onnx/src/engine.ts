@@ -27,6 +27,9 @@ import { defaultThreads } from './threads.ts';
 import { checkFiles, externalRoot } from './weights/external.ts';
 import { HalfWeights } from './weights/half.ts';
 
+/**
+ * What an engine is made of: the options of the plugin, the device by name, the table of lowerings.
+ */
 export interface EngineSetup {
   readonly options: EngineOptions;
   readonly device: string;
@@ -45,6 +48,10 @@ function fileWeights(graph: Graph): FileWeight[] {
   );
 }
 
+/**
+ * The engine that compiles graphs to ONNX and runs them with ONNX Runtime. Throws
+ * LMFLOW_DEVICE_UNKNOWN where it does not know the device.
+ */
 export class OnnxEngine implements Engine {
   readonly name = 'onnx';
   readonly device: string;

@@ -15,6 +15,7 @@ import {
 } from '@lmflow/sdk/graph';
 import type { Lowerings } from './lowerings/lowering.ts';
 
+/** A graph whose composites without a lowering are decomposed, with what its nodes were before. */
 export interface Flat {
   readonly graph: Graph;
   /** The nodes that some output needs, in order. */

@@ -16,6 +16,7 @@ import { emitScatter, type Scatter } from './lowerings/gather.ts';
 import { emitProduct, isFlat, productOf, type Product } from './lowerings/matmul.ts';
 import type { Lowering } from './lowerings/lowering.ts';
 
+/** Which nodes of a graph are computed by the kernel of another node, and by which lowering. */
 export interface Plan {
   /** Nodes that another node computes. */
   readonly absorbed: ReadonlySet<Node>;

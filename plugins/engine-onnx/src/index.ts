@@ -26,6 +26,7 @@ export type { Body, BodyTensor, Emitter, NodeOptions } from './onnx/emitter.ts';
 export type { AttributeValue } from './onnx/attributes.ts';
 export type { EngineOptions, EngineOptionsInput } from './options.ts';
 
+/** The plugin; `engineOnnx({ threads: 8 })`. It provides ENGINE and LOWERINGS. */
 export default definePlugin({
   name: '@lmflow/plugin-engine-onnx',
   version: manifest.version,

@@ -1,6 +1,7 @@
 // The configuration section `engineOnnx`.
 import { z } from 'zod';
 
+/** The options of the section `engineOnnx`. */
 export const schema = z.object({
   threads: z
     .number()
@@ -56,6 +57,7 @@ export const schema = z.object({
 
 /** Options after parsing. */
 export type EngineOptions = z.output<typeof schema>;
+/** The section `engineOnnx` as a configuration has it, before defaults. */
 export type EngineOptionsInput = z.input<typeof schema>;
 
 declare module '@lmflow/sdk' {

@@ -33,12 +33,16 @@ export interface ExternalPlace {
   readonly length: number;
 }
 
+/**
+ * An ONNX model for other runtimes, whose constants can be stored in files of the caller's choice.
+ */
 export interface PortableModel {
   readonly tensors: readonly PortableTensor[];
   /** Bytes of the model; tensors without a place are put into it and must be constants. */
   encode(places: ReadonlyMap<string, ExternalPlace>): Uint8Array;
 }
 
+/** The name of the model, the lowerings to use, and the sizes that stay free. */
 export interface PortableRequest {
   readonly name: string;
   readonly lowerings: Lowerings;

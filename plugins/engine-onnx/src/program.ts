@@ -46,6 +46,10 @@ function portsOf(
   return [...values].map(([name, value]) => ({ name, native: nameOf(name), value }));
 }
 
+/**
+ * A compiled program in a session of ONNX Runtime. A failing run throws LMFLOW_ENGINE_RUN_FAILED
+ * naming the node of the graph.
+ */
 export class OnnxProgram implements Program {
   readonly name: string;
   readonly #parts: ProgramParts;

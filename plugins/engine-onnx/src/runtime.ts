@@ -6,9 +6,13 @@ import { runtimeMissing } from './errors.ts';
 // that; it must be off before the library loads.
 process.env['ORT_DISABLE_TELEMETRY'] = '1';
 
+/** The module onnxruntime-node. */
 export type Runtime = typeof Ort;
+/** A tensor of ONNX Runtime, in memory or on a device. */
 export type RuntimeTensor = Ort.Tensor;
+/** A loaded model of ONNX Runtime. */
 export type RuntimeSession = Ort.InferenceSession;
+/** The settings that ONNX Runtime takes for a session. */
 export type SessionOptions = Ort.InferenceSession.SessionOptions;
 
 /** Where the runtime would be loaded from, for a process of its own. */

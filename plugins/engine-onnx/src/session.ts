@@ -2,6 +2,7 @@
 // knows the runtime's options, so that another binding of the same library could take its place.
 import type { Runtime, RuntimeSession, SessionOptions } from './runtime.ts';
 
+/** How ONNX Runtime is to run one program. */
 export interface SessionSettings {
   readonly device: string;
   readonly threads: number;

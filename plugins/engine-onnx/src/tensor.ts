@@ -6,6 +6,7 @@ import { type Tensor, failureError } from '@lmflow/sdk';
 import { tensorDoesNotFit } from './errors.ts';
 import type { RuntimeTensor, Runtime } from './runtime.ts';
 
+/** A tensor of the engine, around one of ONNX Runtime without a copy. */
 export class OnnxTensor implements Tensor {
   readonly dtype: DType;
   readonly shape: Shape;

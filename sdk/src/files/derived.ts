@@ -8,6 +8,7 @@ import { markUsed } from './cache.ts';
 import { cacheUnwritable } from './errors.ts';
 import { writeFileAtomic, writeFileInParts, type Unwritable } from './file.ts';
 
+/** A file that is made once from a weight and a set of options, and found again by them. */
 export interface DerivedRequest {
   readonly folder: string;
   /** The option that names the folder, for the error where it cannot be written. */

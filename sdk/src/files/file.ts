@@ -22,6 +22,7 @@ export interface FileWriter {
 /** Makes the error of a place that cannot be written. */
 export type Unwritable = (path: string, cause: unknown) => Error;
 
+/** What is thrown where a file or folder cannot be written. */
 export interface WriteOptions {
   /** Where nothing is said, LMFLOW_OUTPUT_UNWRITABLE. */
   readonly unwritable?: Unwritable;

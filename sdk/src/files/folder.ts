@@ -5,6 +5,9 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { diskErrorOf, outputNotEmpty, outputUnwritable } from './errors.ts';
 import { ASIDE, asideOf, syncHandle, type Unwritable, type WriteOptions } from './file.ts';
 
+/**
+ * What happens where the folder is there already, and what is thrown where it cannot be written.
+ */
 export interface FolderOptions extends WriteOptions {
   /**
    * Takes the place of a folder that has something in it, instead of refusing it. A function is

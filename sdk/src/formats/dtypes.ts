@@ -90,6 +90,7 @@ export const OPAQUE_DTYPES: Readonly<Record<string, number>> = {
   F8_E5M2FNUZ: 1,
 };
 
+/** Whether a header's `dtype` is one that this package reads. */
 export function isSafetensorsDtype(dtype: string): dtype is SafetensorsDtype {
   return Object.hasOwn(SAFETENSORS_DTYPES, dtype);
 }

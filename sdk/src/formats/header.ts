@@ -18,6 +18,10 @@ export interface TensorEntry {
   readonly byteLength: number;
 }
 
+/**
+ * The header of a safetensors file: its free metadata, and each tensor's dtype, shape and place in
+ * bytes.
+ */
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: ReadonlyMap<string, TensorEntry>;

@@ -51,10 +51,18 @@ export interface Region {
   readonly recompute: boolean;
 }
 
+/**
+ * How a region is treated in the backward pass; `recompute` computes it again instead of keeping
+ * its values.
+ */
 export interface RegionOptions {
   readonly recompute?: boolean;
 }
 
+/**
+ * A tensor program: nodes in the order they were traced, with named inputs, weights and outputs.
+ * Shapes are static.
+ */
 export class Graph {
   readonly nodes: Node[] = [];
   readonly inputs = new Map<string, Value>();

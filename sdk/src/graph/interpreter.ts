@@ -6,6 +6,7 @@ import { opNotSupported, graphError } from './errors.ts';
 import { describe, sameShape, sizeOf, type TypedArray } from './types.ts';
 import type { WeightSource } from './weight.ts';
 
+/** How `interpret` gets at numbers that are not in the graph. */
 export interface InterpretOptions {
   /** Reads a weight that lives in a file; weights in memory need none. */
   readonly readWeight?: (weight: WeightSource) => NdArray;

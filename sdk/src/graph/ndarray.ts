@@ -1,6 +1,7 @@
 // A dense array in float64: what the interpreter computes with. Not meant to be fast.
 import { sizeOf, type Shape } from './types.ts';
 
+/** Numbers in row-major order with their shape, in float64. */
 export interface NdArray {
   readonly shape: Shape;
   readonly data: Float64Array;

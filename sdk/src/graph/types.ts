@@ -11,6 +11,10 @@ export type DType =
 /** Sizes of the axes, outermost first; `[]` is a scalar. Shapes are static. */
 export type Shape = readonly number[];
 
+/**
+ * The arrays that hold a tensor's elements; float16 and bfloat16 are 16-bit patterns in a
+ * Uint16Array.
+ */
 export type TypedArray =
   | Float32Array
   | Float64Array
@@ -52,10 +56,12 @@ export function describe(type: ValueType): string {
   return `${type.dtype}[${type.shape.join(', ')}]`;
 }
 
+/** Whether a dtype is one of the floating point types. */
 export function isFloat(dtype: DType): boolean {
   return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
 }
 
+/** Whether two shapes have the same rank and sizes. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }

@@ -3,8 +3,12 @@
 import type { Graph, ModelWeight, Shape, Value } from '../graph/index.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 
+/**
+ * What a model is for in a method: trained (policy), compared with, scoring, or proposing tokens.
+ */
 export type ModelRole = 'policy' | 'reference' | 'reward' | 'draft';
 
+/** Which model to load and for what; taps of `onModelLoad` see it. */
 export interface ModelRequest {
   readonly role: ModelRole;
   /** Folder, or Hugging Face id. */
@@ -154,6 +158,10 @@ export interface AttentionCache {
   keep(layer: number, k: Value, v: Value): void;
 }
 
+/**
+ * What a model's `attention` function gets: heads of the new tokens' queries, keys and values, with
+ * their positions.
+ */
 export interface AttentionInputs {
   /** [batchSize, length, numHeads, headDim] */
   readonly q: Value;
@@ -243,6 +251,10 @@ export interface Adapter {
   delta(weight: string, base: Float32Array): Float32Array | undefined;
 }
 
+/**
+ * An architecture with its weights, its tokenizer and its building functions, which plugins may
+ * wrap.
+ */
 export interface Model {
   readonly role: ModelRole;
   /** As the user named it. */
@@ -288,6 +300,7 @@ export interface ModelLoader {
   load(request: ModelRequest): Promise<Model>;
 }
 
+/** How `ModelWriter.write` writes a folder. */
 export interface ModelWriteOptions {
   /** Adds the adapter's delta to the weights it changes. */
   readonly mergeAdapter?: boolean;

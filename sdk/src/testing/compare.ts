@@ -4,6 +4,7 @@ import type { NdArray, Shape } from '../graph/index.ts';
 /** Who gave the actual and the expected numbers: `['grad()', 'finite differences']`. */
 export type Sides = readonly [string, string];
 
+/** What two arrays of numbers are called in a message, and how far apart they may be. */
 export interface Comparison {
   /** What the message starts with: op, case, value. */
   readonly what: string;

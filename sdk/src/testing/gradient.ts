@@ -5,6 +5,7 @@ import { difference, place } from './compare.ts';
 import { differentiated, randomInputs, type TestInputs } from './inputs.ts';
 import { gradientName, trace, withGradients, withLoss, type Build } from './program.ts';
 
+/** Name, seed and tolerances of `checkGradient`. */
 export interface GradientOptions {
   /** What messages start with; default `checkGradient`. */
   readonly name?: string;

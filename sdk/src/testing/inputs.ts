@@ -19,6 +19,7 @@ export interface TestInput {
   readonly differentiate?: boolean;
 }
 
+/** Test inputs by their name in the graph. */
 export type TestInputs = Readonly<Record<string, TestInput>>;
 
 /** Element type of a test input. */

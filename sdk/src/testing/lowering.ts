@@ -17,6 +17,7 @@ import { randomInputs } from './inputs.ts';
 import { buildOf, caseName, isDifferentiable, type OpCheck } from './op.ts';
 import { trace, withGradients } from './program.ts';
 
+/** Name and tolerance of `checkLowering`. */
 export interface LoweringOptions extends InterpretOptions {
   /** What messages start with; default the engine's name. */
   readonly name?: string;

@@ -13,6 +13,7 @@ export type Build = (
   graph: Graph,
 ) => Value | readonly Value[];
 
+/** A traced function: its graph, its inputs by name, and its results. */
 export interface Traced {
   readonly graph: Graph;
   readonly values: Readonly<Record<string, Value>>;

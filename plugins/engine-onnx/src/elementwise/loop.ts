@@ -27,6 +27,9 @@ export const PIECE = PAGE / Float32Array.BYTES_PER_ELEMENT;
 /** Numbers from which on a loop is worth it. */
 const LARGE = 1 << 12;
 
+/**
+ * A WebAssembly module that computes an elementwise program of `size` float32 numbers in one pass.
+ */
 export interface Loop {
   /** A module of moduleOf: tensor k and output k have page k of its memory. */
   readonly module: Uint8Array;

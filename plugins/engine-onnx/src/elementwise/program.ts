@@ -26,12 +26,20 @@ interface Memory {
   grow(pages: number): void;
 }
 
+/**
+ * What a LoopProgram needs beside its loop: the types of its inputs and outputs, and the runtime
+ * that makes tensors.
+ */
 export interface LoopParts extends Pick<ProgramParts, 'inputs' | 'outputs'> {
   readonly runtime: Runtime;
   /** Called once, when the program is disposed. */
   readonly onDispose: (program: LoopProgram) => void;
 }
 
+/**
+ * The loop of an instantiated module: computes the first `end` bytes of every output's page, given
+ * the scalar inputs in the loop's order.
+ */
 export type LoadedLoop = (end: number, ...scalars: number[]) => void;
 
 /**
@@ -63,6 +71,10 @@ export function loadLoop({ module, pages }: Loop): LoadedLoop | undefined {
   }
 }
 
+/**
+ * A program that one WebAssembly loop runs, on one thread, instead of ONNX Runtime. Its results are
+ * copied out of the shared memory after each run.
+ */
 export class LoopProgram implements Program {
   readonly name: string;
   readonly #loop: Loop;

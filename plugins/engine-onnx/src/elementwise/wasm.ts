@@ -2,6 +2,7 @@
 // see loop.ts. From the WebAssembly core specification 2.0, sections 5.3 to 5.5
 // (https://webassembly.github.io/spec/core/binary).
 
+/** Encoded WebAssembly, in numbers from 0 to 255. */
 export type Bytes = readonly number[];
 
 /** Bytes of a page of memory. */
@@ -23,15 +24,21 @@ const [I32, F32, V128] = [[0x7f], [0x7d], [0x7b]];
 /** Addresses of 16 bytes are aligned: 2^4. */
 const at = (offset: number): number[] => [4, ...unsigned(offset)];
 
+/** Puts local `index` of the function onto the stack. */
 export const getLocal = (index: number): Bytes => [0x20, ...unsigned(index)];
+/** Takes the top of the stack into local `index`. */
 export const setLocal = (index: number): Bytes => [0x21, ...unsigned(index)];
+/** Puts the four float32 numbers at the address on the stack plus `offset` bytes onto the stack. */
 export const load = (offset: number): Bytes => [...simd(0), ...at(offset)];
+/** Writes the four float32 numbers on the stack to the address below them plus `offset` bytes. */
 export const store = (offset: number): Bytes => [...simd(11), ...at(offset)];
+/** Puts four copies of a float32 constant onto the stack. */
 export const number = (value: number): Bytes => [
   0x43,
   ...new Uint8Array(Float32Array.of(value).buffer),
   ...splat,
 ];
+/** Turns the float32 number on the stack into four copies of it. */
 export const splat: Bytes = simd(19);
 
 /**

@@ -15,6 +15,10 @@ interface Head {
   readonly byWeight: boolean;
 }
 
+/**
+ * The lowering of `linearCrossEntropy`: a loop over chunks of the labelled rows, gradients
+ * included.
+ */
 export const crossEntropy: Readonly<Record<string, LoweringEntry>> = {
   linearCrossEntropy: entry<LinearCrossEntropyAttributes>(
     (emit, node) => {

@@ -75,6 +75,10 @@ export function emitDecodeAttention(
   caches.forEach((tensor, index) => emit.set(node.outputs[index + 1]!, tensor));
 }
 
+/**
+ * The lowering of `decodeAttention`: ONNX Runtime's GroupQueryAttention on a cache that it writes
+ * in place.
+ */
 export const decoding: Readonly<Record<string, LoweringEntry>> = {
   decodeAttention: entry<DecodeAttentionAttributes>((emit, node) => {
     emitDecodeAttention(emit, node);

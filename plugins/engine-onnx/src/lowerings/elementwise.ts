@@ -39,6 +39,7 @@ function simple(opType: string, options?: NodeOptions): LoweringEntry {
 
 const silu: NodeOptions = { domain: 'com.microsoft', attributes: { alpha: { float: 1 } } };
 
+/** Lowerings of ops that compute each number from the numbers at the same index. */
 export const elementwise: Readonly<Record<string, LoweringEntry>> = {
   ...Object.fromEntries(Object.entries(direct).map(([op, opType]) => [op, simple(opType)])),
   silu: simple('QuickGelu', silu),

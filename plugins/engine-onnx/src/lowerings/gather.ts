@@ -43,6 +43,7 @@ export function emitZeros(emit: Emitter, shape: readonly number[]): string {
   return emit.one('Expand', [emit.scalar(0), emit.ints(shape)]);
 }
 
+/** Lowerings of `gather`, `scatterAdd` and `takeLast`, which read and write by int32 indices. */
 export const lookup: Readonly<Record<string, LoweringEntry>> = {
   gather: entry<{ readonly axis: number }>((emit, node) => {
     emit.set(

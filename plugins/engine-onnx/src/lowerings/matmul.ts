@@ -4,6 +4,7 @@ import { sizeOf, type Node, type Value } from '@lmflow/sdk/graph';
 import type { Emitter } from '../onnx/emitter.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
 
+/** Which operands of a `matMul` have their last two axes swapped before the product. */
 export type MatMulAttributes = { readonly transposeA: boolean; readonly transposeB: boolean };
 
 /** One product alpha a b, with Gemm also plus `plus` (which may broadcast). */
@@ -115,6 +116,9 @@ export function productOf(node: Node): Product {
   return { a, b, ...(node.attributes as MatMulAttributes), alpha: 1 };
 }
 
+/**
+ * The lowering of `matMul`: a MatMul, a Gemm or a fused product, by shape and by what surrounds it.
+ */
 export const matmul: Readonly<Record<string, LoweringEntry>> = {
   matMul: entry((emit, node) => emit.set(node.outputs[0]!, emitProduct(emit, productOf(node)))),
 };

@@ -18,6 +18,7 @@ function norm(opType: string): LoweringEntry {
   });
 }
 
+/** Lowerings of `rmsNorm` and `layerNorm` to ONNX Runtime's fused kernels. */
 export const normalisation: Readonly<Record<string, LoweringEntry>> = {
   rmsNorm: norm('SimplifiedLayerNormalization'),
   layerNorm: norm('LayerNormalization'),

@@ -3,6 +3,7 @@ import { entry, type LoweringEntry } from './lowering.ts';
 import { reshapeTo } from './shape.ts';
 import { toInt64 } from './gather.ts';
 
+/** The lowering of `rope` to ONNX Runtime's RotaryEmbedding. */
 export const rotary: Readonly<Record<string, LoweringEntry>> = {
   rope: entry(
     (emit, node) => {

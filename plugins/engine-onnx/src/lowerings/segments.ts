@@ -242,6 +242,7 @@ function joined(emit: Emitter, parts: readonly string[], axis = 2): string {
 
 const fits = ({ inputs }: SegmentNode): boolean => inputs[0]!.dtype === 'float32';
 
+/** Lowerings of `segmentedAttention` and its gradient, a tile of queries at a time. */
 export const segmented: Readonly<Record<string, LoweringEntry>> = {
   segmentedAttention: entry(emitForward, fits),
   segmentedAttentionGradient: entry(emitGradient, fits),

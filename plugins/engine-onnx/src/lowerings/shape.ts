@@ -32,6 +32,7 @@ export function reshapeTo(emit: Emitter, x: string, shape: Shape): string {
 const set = <A extends Attributes>(emit: Emitter, node: Node<A>, tensor: string): void =>
   emit.set(node.outputs[0]!, tensor);
 
+/** Lowerings of ops that move, repeat, cut or convert numbers. */
 export const shape: Readonly<Record<string, LoweringEntry>> = {
   reshape: entry<{ readonly shape: Shape }>((emit, node) =>
     set(emit, node, reshapeTo(emit, emit.tensor(node.inputs[0]!), node.attributes.shape)),

@@ -18,6 +18,7 @@ import {
   type ValueInfoProto,
 } from './schema.ts';
 
+/** What an ONNX node has beside its operator and its inputs. */
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
   /** `com.microsoft` for ONNX Runtime's own operators. */
@@ -45,6 +46,10 @@ export interface Body {
   readonly build: (...inputs: string[]) => readonly string[];
 }
 
+/**
+ * Collects the ONNX nodes and constants of one program while its nodes are lowered. Equal nodes are
+ * emitted once.
+ */
 export class Emitter {
   #nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];

@@ -15,6 +15,10 @@ export interface FreeSize {
   readonly axis?: number;
 }
 
+/**
+ * The sizes of a program that are known at run time only, each found by the number that stands for
+ * it in the traced graph.
+ */
 export class FreeSizes {
   readonly #sizes: readonly FreeSize[];
 

@@ -15,6 +15,7 @@ export const ELEMENT_TYPES: Readonly<Record<DType, number>> = {
   bfloat16: 16,
 };
 
+/** A constant of a model, with its bytes in the model (`rawData`) or in a file (`externalData`). */
 export interface TensorProto {
   name?: string;
   dims: readonly number[];
@@ -25,6 +26,7 @@ export interface TensorProto {
   dataLocation?: 1;
 }
 
+/** A named setting of a node; `type` says which of the other fields holds it. */
 export interface AttributeProto {
   name: string;
   type: number;
@@ -37,6 +39,10 @@ export interface AttributeProto {
   ints?: readonly number[];
 }
 
+/**
+ * A call of an operator. Inputs and outputs are names of tensors; an input that is left out is an
+ * empty name.
+ */
 export interface NodeProto {
   name: string;
   opType: string;
@@ -49,15 +55,18 @@ export interface NodeProto {
 /** A size, or the name of one that is known at run time only. */
 export type DimensionProto = { dimValue: number } | { dimParam: string };
 
+/** Element type and shape of a tensor; without a shape even its rank is unknown. */
 export interface TensorTypeProto {
   tensorType: { elemType: number; shape?: { dim: readonly DimensionProto[] } };
 }
 
+/** The name and type of an input or output, which is a tensor or a sequence of tensors. */
 export interface ValueInfoProto {
   name: string;
   type: TensorTypeProto | { sequenceType: { elemType: TensorTypeProto } };
 }
 
+/** The nodes of a model, or of the body of a Loop or a Scan, in the order they may run in. */
 export interface GraphProto {
   name: string;
   node: readonly NodeProto[];

@@ -20,6 +20,7 @@ import { sizeOf, type FileWeight, type WeightSource } from '@lmflow/sdk/graph';
 import { weightUnreadable } from '../errors.ts';
 import { fileFacts } from './external.ts';
 
+/** How frozen 16-bit weights become float32: in files (`cached`) or at every use (`cast`). */
 export interface HalfOptions {
   readonly halfWeights: 'cached' | 'cast';
   readonly cacheDir?: string | undefined;

@@ -8,6 +8,7 @@ import { erf, sigmoid, silu, tanh } from './unary.ts';
 
 type GeluAttributes = { readonly approximation: 'erf' | 'tanh' };
 
+/** The op of `gelu`, with its exact or its tanh form as attribute. */
 export const geluOp = defineOp<GeluAttributes>({
   name: 'gelu',
   infer: (inputs) => {
@@ -26,6 +27,7 @@ export const geluOp = defineOp<GeluAttributes>({
   },
 });
 
+/** The op of `swiglu`: silu(gate) * up. Its gradient computes silu(gate) again. */
 export const swigluOp = defineOp<Attributes>({
   name: 'swiglu',
   infer: (inputs) => {
@@ -65,7 +67,7 @@ export function gelu(x: Value, approximation: GeluAttributes['approximation']): 
 export function swiglu(gate: Value, up: Value): Value {
   return applyOne(swigluOp, [gate, up], {});
 }
-/** max(x, 0) */
+/** max(x, 0), elementwise. */
 export function relu(x: Value): Value {
   return maximum(x, 0);
 }

@@ -5,6 +5,7 @@ import { applyOne, defineOp } from '../op.ts';
 import type { Attributes } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
 
+/** The op of `after`: its first operand, which an engine computes once the others are there. */
 export const afterOp = defineOp<Attributes>({
   name: 'after',
   infer: (inputs) => {

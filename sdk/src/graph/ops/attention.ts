@@ -86,6 +86,7 @@ function ofMask(scores: Value, mask: Value, shared: number): Value {
   );
 }
 
+/** Queries, keys and values of whole sequences, and what a query may see of them. */
 export interface AttentionOptions {
   /** [B, T, H, D] */
   readonly q: Value;

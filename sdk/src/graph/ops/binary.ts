@@ -85,16 +85,19 @@ function binaryOp(
   });
 }
 
+/** The op of `add`: a + b. */
 export const addOp = binaryOp(
   'add',
   (a, b) => a + b,
   (_a, _b, gradient) => [gradient, gradient],
 );
+/** The op of `sub`: a - b. */
 export const subOp = binaryOp(
   'sub',
   (a, b) => a - b,
   (_a, _b, gradient, needed) => [gradient, needed[1] ? neg(gradient) : undefined],
 );
+/** The op of `mul`: a * b. */
 export const mulOp = binaryOp(
   'mul',
   (a, b) => a * b,
@@ -103,6 +106,7 @@ export const mulOp = binaryOp(
     needed[1] ? mul(gradient, a) : undefined,
   ],
 );
+/** The op of `div`: a / b. */
 export const divOp = binaryOp(
   'div',
   (a, b) => a / b,
@@ -111,9 +115,11 @@ export const divOp = binaryOp(
     return [scaled, needed[1] ? neg(mul(scaled, result)) : undefined];
   },
 );
+/** The op of `maximum`. Where both operands are equal the gradient goes to the first. */
 export const maximumOp = binaryOp('maximum', Math.max, (a, b, gradient, needed) =>
   chosen(greaterOrEqual(a, b), gradient, needed),
 );
+/** The op of `minimum`. Where both operands are equal the gradient goes to the first. */
 export const minimumOp = binaryOp('minimum', Math.min, (a, b, gradient, needed) =>
   chosen(lessOrEqual(a, b), gradient, needed),
 );

@@ -11,6 +11,7 @@ import { matMul } from './matmul.ts';
 import { broadcastTo, concat, reshape, slice, transpose } from './shape.ts';
 import { softmax } from './softmax.ts';
 
+/** Queries, keys and values of new tokens, and the cache of the tokens before them. */
 export interface CachedAttentionOptions {
   /** [B, T, H, D] */
   readonly q: Value;

@@ -13,6 +13,7 @@ import { broadcastTo, cast, reshape } from './shape.ts';
 import { softmax } from './softmax.ts';
 import { exp, log } from './unary.ts';
 
+/** How much of the logits `linearCrossEntropy` holds at a time. */
 export type LinearCrossEntropyAttributes = {
   /** Rows of logits in memory at once. */
   readonly chunk: number;

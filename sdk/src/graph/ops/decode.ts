@@ -86,6 +86,7 @@ export const decodeAttentionOp = defineOp<DecodeAttentionAttributes>({
   },
 });
 
+/** Query, key and value of one new token a row, and the cache that they are written into. */
 export interface DecodeAttentionOptions {
   /** [B, 1, H, D] */
   readonly q: Value;

@@ -8,6 +8,10 @@ import { graphError, opTypesDoNotFit } from '../errors.ts';
 import { reshape, transpose } from './shape.ts';
 import { equal, where } from './logic.ts';
 
+/**
+ * The op of `gather`. Inputs: any operand, int32 indices, which replace the axis `axis`. Its
+ * gradient is a `scatterAdd`.
+ */
 export const gatherOp = defineOp<{ readonly axis: number }>({
   name: 'gather',
   infer: (inputs, { axis }) => {
@@ -56,6 +60,9 @@ export const gatherOp = defineOp<{ readonly axis: number }>({
   },
 });
 
+/**
+ * The op of `scatterAdd`. Inputs: int32 indices [N], updates [N, ...]; the result is [size, ...].
+ */
 export const scatterAddOp = defineOp<{ readonly size: number }>({
   name: 'scatterAdd',
   infer: (inputs, { size }) => {
@@ -94,6 +101,10 @@ export const scatterAddOp = defineOp<{ readonly size: number }>({
   ],
 });
 
+/**
+ * The op of `takeLast`. Inputs: [..., K], int32 indices of the leading axes; the result has no last
+ * axis.
+ */
 export const takeLastOp = defineOp<Record<string, never>>({
   name: 'takeLast',
   infer: (inputs) => {

@@ -17,14 +17,22 @@ function comparison(name: string, test: (a: number, b: number) => boolean): OpDe
   });
 }
 
+/** The op of `equal`: bool, without a gradient. */
 export const equalOp = comparison('equal', (a, b) => a === b);
+/** The op of `less`: bool, without a gradient. */
 export const lessOp = comparison('less', (a, b) => a < b);
+/** The op of `lessOrEqual`: bool, without a gradient. */
 export const lessOrEqualOp = comparison('lessOrEqual', (a, b) => a <= b);
+/** The op of `greater`: bool, without a gradient. */
 export const greaterOp = comparison('greater', (a, b) => a > b);
+/** The op of `greaterOrEqual`: bool, without a gradient. */
 export const greaterOrEqualOp = comparison('greaterOrEqual', (a, b) => a >= b);
+/** The op of `logicalAnd`: bool operands and result. */
 export const logicalAndOp = comparison('logicalAnd', (a, b) => a !== 0 && b !== 0);
+/** The op of `logicalOr`: bool operands and result. */
 export const logicalOrOp = comparison('logicalOr', (a, b) => a !== 0 || b !== 0);
 
+/** The op of `logicalNot`: bool operand and result. */
 export const logicalNotOp = defineOp<Attributes>({
   name: 'logicalNot',
   infer: (inputs) => {
@@ -37,6 +45,10 @@ export const logicalNotOp = defineOp<Attributes>({
   gradient: () => [undefined],
 });
 
+/**
+ * The op of `where`. Inputs: a bool condition, then two operands of one dtype, all broadcast
+ * together.
+ */
 export const whereOp = defineOp<Attributes>({
   name: 'where',
   infer: (inputs) => {

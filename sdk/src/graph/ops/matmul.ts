@@ -6,6 +6,7 @@ import { broadcastShapes, isFloat, sizeOf } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
 import { unbroadcast } from './binary.ts';
 
+/** Which operands have their last two axes swapped before the product. */
 export interface MatMulOptions {
   /** Use the transpose of a's (b's) last two axes. */
   readonly transposeA?: boolean;
@@ -14,6 +15,7 @@ export interface MatMulOptions {
 
 type MatMulAttributes = { readonly transposeA: boolean; readonly transposeB: boolean };
 
+/** The op of `matMul`. Leading axes of the operands are broadcast. */
 export const matMulOp = defineOp<MatMulAttributes>({
   name: 'matMul',
   infer: (inputs, { transposeA, transposeB }) => {

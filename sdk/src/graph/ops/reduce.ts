@@ -8,6 +8,7 @@ import { div, mul } from './binary.ts';
 import { equal } from './logic.ts';
 import { broadcastTo, cast, reshape } from './shape.ts';
 
+/** Over which axes a reduction goes, and whether they stay with size 1. */
 export interface ReduceOptions {
   /** Axes to reduce, negative ones counted from the last; all of them where left out. */
   readonly axes?: readonly number[];
@@ -72,6 +73,7 @@ function reduceOp(
   });
 }
 
+/** The op of `sum`, over the axes in its attributes. */
 export const sumOp = reduceOp(
   'sum',
   0,

@@ -9,6 +9,7 @@ import { gather } from './gather.ts';
 import { concat, reshape, slice } from './shape.ts';
 import { neg } from './unary.ts';
 
+/** The op of `rope`. Inputs: x [B, T, H, D], cos and sin [P, D/2], int32 positions [B, T]. */
 export const ropeOp = defineOp<Attributes>({
   name: 'rope',
   infer: (inputs) => {

@@ -12,6 +12,7 @@ import { sum } from './reduce.ts';
 import { concat, pad, slice } from './shape.ts';
 import { softmax } from './softmax.ts';
 
+/** How the queries of packed samples are cut into tiles, and what they see. */
 export type SegmentedAttentionAttributes = {
   /** Queries of a tile. */
   readonly tile: number;

@@ -21,6 +21,7 @@ function one(op: string, inputs: readonly ValueType[]): ValueType {
   return inputs[0]!;
 }
 
+/** The op of `reshape`, to the shape in its attributes. */
 export const reshapeOp = defineOp<ShapeAttribute>({
   name: 'reshape',
   infer: (inputs, { shape }) => {
@@ -38,6 +39,7 @@ export const reshapeOp = defineOp<ShapeAttribute>({
   gradient: (node, [gradient]) => [reshape(gradient!, node.inputs[0]!.shape)],
 });
 
+/** The op of `transpose`: result axis i is the operand's axis permutation[i]. */
 export const transposeOp = defineOp<{ readonly permutation: readonly number[] }>({
   name: 'transpose',
   infer: (inputs, { permutation }) => {
@@ -75,6 +77,7 @@ export const transposeOp = defineOp<{ readonly permutation: readonly number[] }>
 
 type Range = { readonly starts: readonly number[]; readonly ends: readonly number[] };
 
+/** The op of `slice`: elements starts[axis] .. ends[axis] - 1 of every axis. */
 export const sliceOp = defineOp<Range>({
   name: 'slice',
   infer: (inputs, { starts, ends }) => {
@@ -115,6 +118,7 @@ export const sliceOp = defineOp<Range>({
   },
 });
 
+/** The op of `pad`: zeros before and after each axis. */
 export const padOp = defineOp<{
   readonly before: readonly number[];
   readonly after: readonly number[];
@@ -158,6 +162,7 @@ export const padOp = defineOp<{
   },
 });
 
+/** The op of `concat`, along the axis in its attributes. */
 export const concatOp = defineOp<{ readonly axis: number }>({
   name: 'concat',
   infer: (inputs, { axis }) => {
@@ -216,6 +221,7 @@ export const concatOp = defineOp<{ readonly axis: number }>({
   },
 });
 
+/** The op of `broadcastTo`. Its gradient is the sum over the repeated axes. */
 export const broadcastToOp = defineOp<ShapeAttribute>({
   name: 'broadcastTo',
   infer: (inputs, { shape }) => {
@@ -236,6 +242,7 @@ export const broadcastToOp = defineOp<ShapeAttribute>({
   gradient: (node, [gradient]) => [unbroadcast(gradient!, node.inputs[0]!.shape)],
 });
 
+/** The op of `cast`. Its gradient is cast back to the operand's type, where that is a float. */
 export const castOp = defineOp<{ readonly dtype: DType }>({
   name: 'cast',
   infer: (inputs, { dtype }) => [{ dtype, shape: one('cast', inputs).shape }],

@@ -4,6 +4,7 @@ import { applyOne, defineOp } from '../op.ts';
 import { isFloat, type Attributes } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
 
+/** The op of `sign`: -1, 0 or 1. Its gradient is zero everywhere. */
 export const signOp = defineOp<Attributes>({
   name: 'sign',
   infer: (inputs) => {

@@ -6,6 +6,7 @@ import { opTypesDoNotFit } from '../errors.ts';
 import { mul, sub } from './binary.ts';
 import { sum } from './reduce.ts';
 
+/** The op of `softmax`, over the last axis. */
 export const softmaxOp = defineOp<Attributes>({
   name: 'softmax',
   infer: (inputs) => {

@@ -26,30 +26,41 @@ function unaryOp(name: string, compute: (x: number) => number, rule: Rule): OpDe
 const sigmoidNumber = (x: number): number => 1 / (1 + Math.exp(-x));
 const TWO_OVER_ROOT_PI = 2 / Math.sqrt(Math.PI);
 
+/** The op of `neg`: -x. */
 export const negOp = unaryOp(
   'neg',
   (x) => -x,
   (_x, _y, gradient) => neg(gradient),
 );
+/** The op of `exp`: e^x. */
 export const expOp = unaryOp('exp', Math.exp, (_x, y, gradient) => mul(gradient, y));
+/** The op of `log`, the natural logarithm; NaN below 0. */
 export const logOp = unaryOp('log', Math.log, (x, _y, gradient) => mul(gradient, reciprocal(x)));
+/** The op of `sqrt`; NaN below 0. */
 export const sqrtOp = unaryOp('sqrt', Math.sqrt, (_x, y, gradient) =>
   mul(mul(gradient, 0.5), reciprocal(y)),
 );
+/** The op of `reciprocal`: 1 / x. */
 export const reciprocalOp = unaryOp(
   'reciprocal',
   (x) => 1 / x,
   (_x, y, gradient) => neg(mul(gradient, mul(y, y))),
 );
+/** The op of `tanh`, the hyperbolic tangent. */
 export const tanhOp = unaryOp('tanh', Math.tanh, (_x, y, gradient) =>
   mul(gradient, sub(1, mul(y, y))),
 );
+/** The op of `sigmoid`: 1 / (1 + e^-x). */
 export const sigmoidOp = unaryOp('sigmoid', sigmoidNumber, (_x, y, gradient) =>
   mul(gradient, mul(y, sub(1, y))),
 );
+/** The op of `sin`, of radians. */
 export const sinOp = unaryOp('sin', Math.sin, (x, _y, gradient) => mul(gradient, cos(x)));
+/** The op of `cos`, of radians. */
 export const cosOp = unaryOp('cos', Math.cos, (x, _y, gradient) => neg(mul(gradient, sin(x))));
+/** The op of `abs`. Its gradient at 0 is 0. */
 export const absOp = unaryOp('abs', Math.abs, (x, _y, gradient) => mul(gradient, signOf(x)));
+/** The op of `erf`, the Gauss error function. */
 export const erfOp = unaryOp('erf', erfNumber, (x, _y, gradient) =>
   mul(gradient, mul(exp(neg(mul(x, x))), TWO_OVER_ROOT_PI)),
 );
@@ -63,11 +74,11 @@ export const siluOp = unaryOp(
   },
 );
 
-/** -x */
+/** -x, elementwise. */
 export function neg(x: Value): Value {
   return applyOne(negOp, [x], {});
 }
-/** e^x */
+/** e^x, elementwise. */
 export function exp(x: Value): Value {
   return applyOne(expOp, [x], {});
 }
@@ -79,7 +90,7 @@ export function log(x: Value): Value {
 export function sqrt(x: Value): Value {
   return applyOne(sqrtOp, [x], {});
 }
-/** 1 / x */
+/** 1 / x, elementwise. */
 export function reciprocal(x: Value): Value {
   return applyOne(reciprocalOp, [x], {});
 }
@@ -87,7 +98,7 @@ export function reciprocal(x: Value): Value {
 export function tanh(x: Value): Value {
   return applyOne(tanhOp, [x], {});
 }
-/** 1 / (1 + e^-x) */
+/** 1 / (1 + e^-x), elementwise. */
 export function sigmoid(x: Value): Value {
   return applyOne(sigmoidOp, [x], {});
 }

@@ -123,6 +123,7 @@ const triples: readonly (readonly [Shape, Shape, Shape])[] = [
   [[1, 3], [2, 1], []],
 ];
 
+/** Checks of ops that compute each number from the numbers at the same index. */
 export const elementwise: readonly OpCheck[] = [
   unary(absOp),
   unary(cosOp),

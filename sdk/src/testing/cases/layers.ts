@@ -145,6 +145,7 @@ const labels = (...values: number[]): TestInput => ({
   values,
 });
 
+/** Checks of products, norms, attention, rotation, loss and the other layers of a model. */
 export const layers: readonly OpCheck[] = [
   check(matMulOp, matMuls),
   check(

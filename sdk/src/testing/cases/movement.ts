@@ -79,6 +79,7 @@ const indices = (shape: Shape, size: number): OpCase['inputs'][string] => ({
   range: [0, size - 1],
 });
 
+/** Checks of ops that move, repeat, reduce, look up or convert numbers. */
 export const movement: readonly OpCheck[] = [
   random(reshapeOp, 6, (draw) => {
     const shape = draw.shape(3);
