@@ -11,6 +11,7 @@ export * from './errors.ts';
 export * from './generation.ts';
 export * from './hooks.ts';
 export * from './logger.ts';
+export * from './optimizer.ts';
 export * from './plugin.ts';
 export * from './random.ts';
 export * from './registry.ts';

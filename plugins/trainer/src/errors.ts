@@ -25,6 +25,13 @@ export function optimizerUnknown(name: string, known: readonly string[]): LMFlow
   );
 }
 
+/** Two rows of the table have one name in `optim`. */
+export function optimizerAmbiguous(name: string, rows: readonly string[]): LMFlowError {
+  return usageError('LMFLOW_CONFIG_OPTIMIZER', `optim "${name}" names two rows: ${list(rows)}`, {
+    hint: 'Give the optimizer of your plugin another name.',
+  });
+}
+
 /** `optimArgs` does not fit the optimizer, or a training argument is set that it does not read. */
 export function optimizerArgument(optim: string, what: string): LMFlowError {
   return usageError('LMFLOW_CONFIG_OPTIMIZER_ARGUMENT', `optimArgs of ${optim}: ${what}`);

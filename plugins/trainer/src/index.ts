@@ -1,23 +1,12 @@
-// The training loop of every method, with optimizers and schedules as tables that plugins add rows
-// to.
-import { definePlugin, ENGINE, TRAINER } from '@lmflow/sdk';
-import { chosenOptimizer } from './optimizer.ts';
-import { OPTIMIZERS, optimizers } from './optimizers.ts';
+// The training loop of every method. Optimizers and schedules are other plugins' rows.
+import { definePlugin, ENGINE, OPTIMIZERS, SCHEDULES, TRAINER } from '@lmflow/sdk';
+import { chosenSchedule } from './loop/learning-rate.ts';
 import { trainerAliases, trainerOptions, type TrainerInput } from './options.ts';
-import { chosenSchedule, SCHEDULES, schedules } from './schedules.ts';
 import { LoopTrainer } from './trainer.ts';
-import { unsupportedOptions } from './refused-options.ts';
+import { chosenOptimizer, optimizersByName } from './update/optimizer-arguments.ts';
+import { refusedOptions } from './refused-options.ts';
 import manifest from '../package.json' with { type: 'json' };
 
-export { OPTIMIZERS, adamw, sgd } from './optimizers.ts';
-export type {
-  ArgumentRange,
-  Optimizer,
-  OptimizerArguments,
-  UpdateFacts,
-  UpdateValues,
-} from './optimizer.ts';
-export { SCHEDULES, type Schedule, type ScheduleState } from './schedules.ts';
 export { trainerOptions, type TrainerInput, type TrainerOptions } from './options.ts';
 
 const name = '@lmflow/plugin-trainer';
@@ -32,21 +21,20 @@ const trainer = definePlugin({
   name,
   version: manifest.version,
   sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-optimizers'],
   options: {
     schema: trainerOptions,
     aliases: trainerAliases,
-    unsupported: unsupportedOptions,
+    unsupported: refusedOptions,
     alternatives: [['warmupSteps', 'warmupRatio']],
   },
   apply(context) {
-    context.provide(OPTIMIZERS, optimizers);
-    context.provide(SCHEDULES, schedules);
     // Before the data is read and tokenized, which may take long.
     context.hooks.onModelLoad.tap('check', (_model, { purpose }) => {
       if (purpose !== 'training') return;
       const { options } = context;
-      chosenOptimizer(context.resolve(OPTIMIZERS), options);
-      chosenSchedule(context.resolve(SCHEDULES), {
+      chosenOptimizer(optimizersByName(context.rows(OPTIMIZERS)), options);
+      chosenSchedule(context.rows(SCHEDULES), {
         name: options.lrSchedulerType,
         given: options.lrSchedulerKwargs,
       });
@@ -61,8 +49,8 @@ const trainer = definePlugin({
           log: context.log,
           version: manifest.version,
           engine: resolve(ENGINE),
-          optimizers: resolve(OPTIMIZERS),
-          schedules: resolve(SCHEDULES),
+          optimizers: optimizersByName(context.rows(OPTIMIZERS)),
+          schedules: context.rows(SCHEDULES),
         }),
     );
   },

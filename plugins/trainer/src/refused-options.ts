@@ -1,5 +1,5 @@
-// Names of Hugging Face's TrainingArguments (5.x, and older ones still in use) that are refused
-// here, each with the reason.
+// Names of Hugging Face's TrainingArguments (5.x, and older ones still in use) and of its schedules
+// that are refused here, each with the reason.
 
 const float32 = 'computing is float32; leave it out';
 const oneDevice = 'training runs on one device';
@@ -12,7 +12,7 @@ const always = 'this is always so here';
 const torch = 'it is about PyTorch';
 
 /** Refused keys and why (LMFLOW_OPTION_UNSUPPORTED). */
-export const unsupportedOptions: Readonly<Record<string, string>> = {
+export const refusedOptions: Readonly<Record<string, string>> = {
   bf16: float32,
   fp16: float32,
   bf16FullEval: float32,
@@ -116,4 +116,14 @@ export const unsupportedOptions: Readonly<Record<string, string>> = {
   doEval: 'evaluation data is evaluated wherever there is any',
   doPredict: 'there is no prediction loop in the trainer',
   rayScope: 'there is no hyperparameter search',
+};
+
+const fromTheStep =
+  'the learning rate must follow from the step alone, so that a resumed run is the same run';
+
+/** Refused values of lrSchedulerType and why (LMFLOW_CONFIG_SCHEDULE). */
+export const refusedSchedules: Readonly<Record<string, string>> = {
+  reduce_lr_on_plateau: fromTheStep,
+  greedy: fromTheStep,
+  cosine_warmup_with_min_lr: 'use cosine_with_min_lr',
 };

@@ -7,8 +7,10 @@ import type {
   FitResult,
   Hooks,
   Logger,
-  Objective,
+  OptimizerRow,
+  Rows,
   Samples,
+  Schedule,
   Trainer,
 } from '@lmflow/sdk';
 import { baseFingerprint } from './checkpoint/base-model-fingerprint.ts';
@@ -18,7 +20,7 @@ import { evaluateSamples } from './loop/evaluation.ts';
 import { evaluateRun, trainingLoop, type LoopEnd, type Run } from './loop/loop.ts';
 import { availableBytes } from './loop/memory.ts';
 import { GradientNorm } from './update/gradient-norm.ts';
-import { chosenOptimizer, type Optimizer } from './optimizer.ts';
+import { chosenOptimizer } from './update/optimizer-arguments.ts';
 import type { TrainerOptions } from './options.ts';
 import { dataOrder } from './data/sampler.ts';
 import { describeOutput, prepareOutput, writeResults } from './report/results.ts';
@@ -33,7 +35,6 @@ import {
   resumeFacts,
   type FoundCheckpoint,
 } from './checkpoint/resume.ts';
-import type { Schedule } from './schedules.ts';
 import { decideSettings } from './loop/run-plan.ts';
 import { RunState } from './loop/run-state.ts';
 import { Updater } from './update/updater.ts';
@@ -53,8 +54,8 @@ export interface TrainerSetup {
   readonly hooks: Hooks;
   readonly log: Logger;
   readonly engine: Engine;
-  readonly optimizers: ReadonlyMap<string, Optimizer>;
-  readonly schedules: ReadonlyMap<string, Schedule>;
+  readonly optimizers: ReadonlyMap<string, OptimizerRow>;
+  readonly schedules: Rows<Schedule>;
   /** Of this plugin, for the model card. */
   readonly version: string;
 }
@@ -159,7 +160,7 @@ export class LoopTrainer implements Trainer {
     readonly plan: Plan;
     readonly found: FoundCheckpoint | undefined;
   }> {
-    const { options, config, hooks, log, engine, schedules } = this.#setup;
+    const { options, config, hooks, log, engine, optimizers, schedules } = this.#setup;
     const { model, train, evaluation, objective } = request;
     if (model.parameters.size === 0) throw nothingToTrain();
     const seed = this.#seed;
@@ -172,7 +173,10 @@ export class LoopTrainer implements Trainer {
       evaluation,
       schedules,
     });
-    const updater = new Updater(this.#optimizer(objective), engine, options);
+    const updater = new Updater(chosenOptimizer(optimizers, options), engine, options);
+    if (updater.estimatesAt(1) && !objective.buildSampled) {
+      throw objectiveUnsampled(options.optim, objective.name);
+    }
     const facts = resumeFacts(request, settings, engine, await baseFingerprint(model));
     const found = await findCheckpoint(settings, log);
     if (found) compareFacts(found, facts, settings, log);
@@ -208,15 +212,6 @@ export class LoopTrainer implements Trainer {
     return { run, plan, found };
   }
 
-  #optimizer(objective: Objective): Optimizer {
-    const { options, optimizers } = this.#setup;
-    const optimizer = chosenOptimizer(optimizers, options);
-    if (optimizer.curvature && !objective.buildSampled) {
-      throw objectiveUnsampled(options.optim, objective.name);
-    }
-    return optimizer;
-  }
-
   /** Makes the output folder ready and resumes where that was asked for. */
   async #begin(run: Run, found: FoundCheckpoint | undefined): Promise<void> {
     const { settings, log, state, reporter } = run;
@@ -243,7 +238,7 @@ export class LoopTrainer implements Trainer {
   async #finish(run: Run, plan: Plan): Promise<void> {
     const { request, settings, state, hooks, log } = run;
     const { engine, version } = this.#setup;
-    run.updater.settle(request.model.parameters.values(), () => {
+    run.updater.keepEvaluationWeights(request.model.parameters.values(), () => {
       run.programs.parametersChanged();
     });
     if (

@@ -4,7 +4,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Engine, Objective } from '@lmflow/sdk';
 import type { Parameter } from '@lmflow/sdk/model';
-import { optimizers } from '../src/optimizers.ts';
 import { trainerOptions, type TrainerInput } from '../src/options.ts';
 import { Updater } from '../src/update/updater.ts';
 import {
@@ -12,6 +11,7 @@ import {
   codeOf,
   fit,
   interpreterEngine,
+  OPTIMIZER_ROWS,
   temporaryFolder,
   tinyModel,
   tinyObjective,
@@ -160,7 +160,7 @@ test('a parameter that is not active has no estimate', async () => {
     decay: true,
   }));
   const updater = new Updater(
-    optimizers().get('sophia')!,
+    OPTIMIZER_ROWS.get('sophia')!,
     interpreterEngine(),
     trainerOptions.parse({ optim: 'sophia' }),
   );

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import {
   definePlugin,
   ENGINE,
+  OPTIMIZERS,
+  SCHEDULES,
   TRAINER,
   type Config,
   type Engine,
@@ -13,7 +15,7 @@ import {
   type FitResult,
   type Hooks,
   type Objective,
-  type Resolve,
+  type PluginContext,
   type Sample,
   type Samples,
   type Tensor,
@@ -38,7 +40,9 @@ import {
   type Value,
 } from '@lmflow/sdk/graph';
 import { createTestKernel, type CapturedLog } from 'lmflow/testing';
+import optimizers from '@lmflow/plugin-optimizers';
 import trainer, { type TrainerInput } from '../src/index.ts';
+import { optimizersByName } from '../src/update/optimizer-arguments.ts';
 
 export const VOCABULARY = 12;
 export const WIDTH = 4;
@@ -265,8 +269,8 @@ export interface RunRequest extends Partial<FitRequest> {
   /** Leave the plugin out that restores the parameters. */
   readonly withoutMethod?: boolean;
   readonly tap?: (hooks: Hooks) => void;
-  /** Called before training, as an onModelLoad tap is. */
-  readonly prepare?: (resolve: Resolve) => void;
+  /** What another plugin adds in its `apply`. */
+  readonly contribute?: (context: PluginContext) => void;
 }
 
 export interface RunOutcome {
@@ -284,7 +288,7 @@ export async function fit(request: RunRequest): Promise<RunOutcome> {
       engine: _engine,
       withoutMethod: _method,
       tap: _tap,
-      prepare: _prepare,
+      contribute: _contribute,
       ...rest
     } = request;
     const result = await resolved.fit({
@@ -308,7 +312,7 @@ export async function withTrainer<T>(
     engine = interpreterEngine(),
     withoutMethod = false,
     tap,
-    prepare,
+    contribute,
     model = tinyModel(),
   } = request;
   const engines = definePlugin({
@@ -318,18 +322,19 @@ export async function withTrainer<T>(
     apply: (context) => {
       context.provide(ENGINE, () => engine);
       tap?.(context.hooks);
+      contribute?.(context);
     },
   });
   const { kernel, log } = await createTestKernel({
     plugins: [
       engines(),
+      optimizers(),
       trainer({ padToMultipleOf: 4, ...options }),
       ...(withoutMethod ? [] : [method()]),
     ],
     config,
   });
   try {
-    prepare?.((token) => kernel.resolve(token));
     return await use(kernel.resolve(TRAINER), model, log);
   } catch (error) {
     throw Object.assign(error as Error, { log, model });
@@ -337,6 +342,11 @@ export async function withTrainer<T>(
     await kernel.close();
   }
 }
+
+const tables = await createTestKernel({ plugins: [optimizers()] });
+/** The rows of plugin optimizers, by their names in `optim` and `lrSchedulerType`. */
+export const OPTIMIZER_ROWS = optimizersByName(tables.kernel.rows(OPTIMIZERS));
+export const SCHEDULE_ROWS = tables.kernel.rows(SCHEDULES);
 
 /** A folder that is removed when the process ends. */
 export function temporaryFolder(): string {

@@ -6,22 +6,24 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   IGNORED,
+  OPTIMIZERS,
+  SCHEDULES,
   type Batch,
   type Hooks,
   type Objective,
-  type Resolve,
   type Step,
 } from '@lmflow/sdk';
 import type { ModelRequest } from '@lmflow/sdk/model';
 import { mul } from '@lmflow/sdk/graph';
 import { collate } from '../src/data/collate.ts';
-import { OPTIMIZERS, SCHEDULES, sgd, type TrainerInput } from '../src/index.ts';
+import type { TrainerInput } from '../src/index.ts';
 import { Programs } from '../src/loop/programs.ts';
 import {
   bitsOf,
   codeOf,
   fit,
   interpreterEngine,
+  OPTIMIZER_ROWS,
   samplesOf,
   temporaryFolder,
   tinyModel,
@@ -32,6 +34,7 @@ import {
   type RunRequest,
 } from './kit.ts';
 
+const sgd = OPTIMIZER_ROWS.get('sgd')!;
 const quiet: TrainerInput = {
   saveStrategy: 'no',
   loggingSteps: 1,
@@ -278,15 +281,22 @@ test('interrupted before the first step: nothing is saved', async () => {
 });
 
 test('a plugin adds an optimizer and a schedule', async () => {
-  const prepare: RunRequest['prepare'] = (resolve) => {
-    resolve(OPTIMIZERS).set('backwards', {
+  const contribute: RunRequest['contribute'] = (context) => {
+    context.contribute(OPTIMIZERS, {
       ...sgd,
-      scalars: (facts) => sgd.scalars({ ...facts, learningRate: -facts.learningRate }),
+      name: 'backwards',
+      make: (settings) => {
+        const optimizer = sgd.make(settings);
+        return {
+          ...optimizer,
+          scalars: (facts) => optimizer.scalars({ ...facts, learningRate: -facts.learningRate }),
+        };
+      },
     });
-    resolve(SCHEDULES).set('halves', { factor: ({ step }) => 0.5 ** step });
+    context.contribute(SCHEDULES, { name: 'halves', factor: ({ step }) => 0.5 ** step });
   };
   const { result } = await run({
-    prepare,
+    contribute,
     options: {
       optim: 'backwards',
       lrSchedulerType: 'halves',
@@ -616,18 +626,15 @@ test('optimizer and schedule are checked with the model, before any data is read
     options: TrainerInput,
     purpose: ModelRequest['purpose'] = 'training',
   ): Promise<void> => {
-    let [hooks, resolve]: [Hooks?, Resolve?] = [];
-    const tap = (given: Hooks): void => {
-      (hooks = given).onModelLoad.tap('parameters', () => {
-        resolve!(OPTIMIZERS).set('mine', sgd);
-      });
-    };
+    let hooks: Hooks | undefined;
     await withTrainer(
       {
         options,
-        tap,
-        prepare: (given) => {
-          resolve = given;
+        tap: (given) => {
+          hooks = given;
+        },
+        contribute: (context) => {
+          context.contribute(OPTIMIZERS, { ...sgd, name: 'mine' });
         },
       },
       async (_trainer, model) =>
@@ -651,6 +658,13 @@ test('optimizer and schedule are checked with the model, before any data is read
   } catch (error) {
     assert.match((error as Error).message, /did you mean "adamw_torch"/);
   }
+});
+
+test('two optimizers with one name in optim are refused', async () => {
+  const contribute: RunRequest['contribute'] = (context) => {
+    context.contribute(OPTIMIZERS, { ...sgd, name: 'mine', names: ['adamw_torch'] });
+  };
+  assert.is(await codeOf(run({ contribute })), 'LMFLOW_CONFIG_OPTIMIZER');
 });
 
 test.run();

@@ -4,14 +4,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ENGINE } from '@lmflow/sdk';
+import { ENGINE, type OptimizerRow } from '@lmflow/sdk';
 import type { Parameter } from '@lmflow/sdk/model';
 import { reshape, sizeOf, type Value } from '@lmflow/sdk/graph';
 import { createTestKernel } from 'lmflow/testing';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import { dynamicMap, EightBitTensor } from '../src/update/eight-bit-state.ts';
-import { optimizerArguments, type Optimizer } from '../src/optimizer.ts';
-import { optimizers } from '../src/optimizers.ts';
+import { optimizerArguments } from '../src/update/optimizer-arguments.ts';
 import { trainerOptions, type TrainerInput } from '../src/options.ts';
 import { Updater } from '../src/update/updater.ts';
 import {
@@ -19,6 +18,7 @@ import {
   codeOf,
   fit,
   interpreterEngine,
+  OPTIMIZER_ROWS,
   temporaryFolder,
   tinySamples,
   type RunOutcome,
@@ -46,15 +46,20 @@ const { kernel } = await createTestKernel({ plugins: [engineOnnx()] });
 const whole = ['adafactor', 'lamb', 'muon, original'];
 
 /** The same update with an op that is not elementwise. */
-const asWhole = (optimizer: Optimizer): Optimizer => ({
-  ...optimizer,
-  update: (values) => {
+const asWhole = (row: OptimizerRow): OptimizerRow => ({
+  ...row,
+  make: (settings) => {
+    const optimizer = row.make(settings);
     const whole = (x: Value): Value => reshape(reshape(x, [sizeOf(x.shape), 1]), x.shape);
-    return optimizer.update({
-      ...values,
-      gradient: whole(values.gradient),
-      summed: whole(values.summed),
-    });
+    return {
+      ...optimizer,
+      update: (values) =>
+        optimizer.update({
+          ...values,
+          gradient: whole(values.gradient),
+          summed: whole(values.summed),
+        }),
+    };
   },
 });
 
@@ -76,7 +81,7 @@ for (const [title, { name, shape, options, weight, steps }] of Object.entries(ca
   ]) {
     test(`${title}: 20 steps of its reference, ${way}`, async () => {
       const parsed = trainerOptions.parse(options);
-      const row = optimizers().get(parsed.optim)!;
+      const row = OPTIMIZER_ROWS.get(parsed.optim)!;
       const interpreter = interpreterEngine();
       const engine = way.startsWith('onnx') ? kernel.resolve(ENGINE) : interpreter;
       const make = (): Updater =>
@@ -167,7 +172,7 @@ test('moments in 8 bits take one byte, and the map is the one of bitsandbytes', 
   };
   const bytes = (optim: string): number =>
     new Updater(
-      optimizers().get(optim)!,
+      OPTIMIZER_ROWS.get(optim)!,
       interpreterEngine(),
       trainerOptions.parse({ optim }),
     ).stateBytes([parameter]);
@@ -221,7 +226,7 @@ test('float32 numbers get the nearest code of the map', () => {
 test('an inactive parameter has no state', async () => {
   const parameter: Parameter = { name: 'p', shape: [2], data: Float32Array.of(1, 2), decay: true };
   const updater = new Updater(
-    optimizers().get('adamw_torch')!,
+    OPTIMIZER_ROWS.get('adamw_torch')!,
     interpreterEngine(),
     trainerOptions.parse({}),
   );
@@ -245,7 +250,7 @@ test('an inactive parameter has no state', async () => {
 
 test('optimArgs are checked', () => {
   const given = (optim: string, optimArgs: TrainerInput['optimArgs']): unknown =>
-    optimizerArguments(optimizers().get(optim)!, trainerOptions.parse({ optim, optimArgs }));
+    optimizerArguments(OPTIMIZER_ROWS.get(optim)!, trainerOptions.parse({ optim, optimArgs }));
   assert.equal(given('sgd', 'momentum=0.5'), { momentum: 0.5, dampening: 0, nesterov: false });
   assert.equal(given('muon', { nsSteps: 3 }), {
     momentum: 0.95,
@@ -308,19 +313,22 @@ test('optimArgs are checked', () => {
 
 test('adamBeta1, adamBeta2 and adamEpsilon are read, or refused where they are set', () => {
   let refused = 0;
-  for (const [optim, optimizer] of optimizers()) {
+  for (const [optim, row] of OPTIMIZER_ROWS) {
     const scalars = (given: TrainerInput): Readonly<Record<string, number>> => {
       const options = trainerOptions.parse({ optim, ...given });
-      const facts = {
+      const optimizer = row.make({
+        beta1: options.adamBeta1,
+        beta2: options.adamBeta2,
+        epsilon: options.adamEpsilon,
+        arguments: optimizerArguments(row, options),
+      });
+      return optimizer.scalars({
         step: 7,
         learningRate: 0.1,
         weightDecay: 0.1,
-        options,
-        arguments: optimizerArguments(optimizer, options),
         parameter: { name: 'p', shape: [2] },
-        numbers: { ...optimizer.numbers },
-      };
-      return optimizer.scalars(facts);
+        numbers: { ...optimizer.numbers?.first },
+      });
     };
     for (const name of ['adamBeta1', 'adamBeta2', 'adamEpsilon'] as const) {
       try {
@@ -344,7 +352,7 @@ const ARGUMENTS: Readonly<Record<string, TrainerInput>> = {
   adafactor: { optimArgs: 'beta1=0.9' },
   sophia: { optimArgs: 'k=2' },
 };
-const resumed = [...new Map([...optimizers()].map(([optim, row]) => [row, optim])).values()].map(
+const resumed = [...new Map([...OPTIMIZER_ROWS].map(([optim, row]) => [row, optim])).values()].map(
   (optim) => ({ optim, ...ARGUMENTS[optim] }),
 );
 

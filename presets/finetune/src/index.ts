@@ -5,6 +5,7 @@ import chatTemplates from '@lmflow/plugin-chat-templates';
 import models from '@lmflow/plugin-models';
 import flashAttention from '@lmflow/plugin-flash-attention';
 import datasets from '@lmflow/plugin-datasets';
+import optimizers from '@lmflow/plugin-optimizers';
 import trainer from '@lmflow/plugin-trainer';
 import gradientCheckpointing from '@lmflow/plugin-gradient-checkpointing';
 import finetune from '@lmflow/plugin-finetune';
@@ -17,6 +18,7 @@ export default definePreset({
     models,
     flashAttention,
     datasets,
+    optimizers,
     trainer,
     gradientCheckpointing,
     finetune,

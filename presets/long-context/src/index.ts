@@ -5,6 +5,7 @@ import engineOnnx from '@lmflow/plugin-engine-onnx';
 import chatTemplates from '@lmflow/plugin-chat-templates';
 import models from '@lmflow/plugin-models';
 import datasets from '@lmflow/plugin-datasets';
+import optimizers from '@lmflow/plugin-optimizers';
 import trainer from '@lmflow/plugin-trainer';
 import positionInterpolation from '@lmflow/plugin-position-interpolation';
 import flashAttention from '@lmflow/plugin-flash-attention';
@@ -18,6 +19,7 @@ export default definePreset({
     chatTemplates,
     models,
     datasets,
+    optimizers,
     trainer,
     gradientCheckpointing,
     positionInterpolation,

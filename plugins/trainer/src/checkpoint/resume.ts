@@ -1,7 +1,7 @@
 // Going on from a checkpoint: which one, whether it fits the settings, and putting everything back.
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
-import type { Engine, FitRequest, Hooks, Logger } from '@lmflow/sdk';
+import type { Engine, FitRequest, Hooks, Logger, OptimizerRow } from '@lmflow/sdk';
 import { claimedLinears, type Model, type Parameter } from '@lmflow/sdk/model';
 import {
   inspectCheckpoint,
@@ -13,7 +13,6 @@ import {
 } from './checkpoints.ts';
 import { checkpointInvalid, resumeChanged, resumeIncomplete } from '../errors.ts';
 import { CheckpointFolder } from './checkpoint-folder.ts';
-import type { Optimizer } from '../optimizer.ts';
 import { samplingStrategy } from '../data/sampler.ts';
 import type { RunSettings } from '../loop/run-plan.ts';
 import type { RunState } from '../loop/run-state.ts';
@@ -194,7 +193,7 @@ export interface RestoreRequest {
   readonly state: RunState;
   readonly updater: Updater;
   readonly settings: RunSettings;
-  readonly optimizers: ReadonlyMap<string, Optimizer>;
+  readonly optimizers: ReadonlyMap<string, OptimizerRow>;
   readonly log: Logger;
 }
 

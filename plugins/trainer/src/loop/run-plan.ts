@@ -1,10 +1,10 @@
 // Options with everything decided: numbers of steps, what is due at a step. Throws where settings
 // contradict each other.
-import type { Samples } from '@lmflow/sdk';
+import type { Rows, Samples, Schedule } from '@lmflow/sdk';
 import { noEvaluationSamples, settingsConflict } from '../errors.ts';
 import type { TrainerOptions } from '../options.ts';
 import type { DataOrder } from '../data/sampler.ts';
-import { learningRateOf, type Schedule } from '../schedules.ts';
+import { learningRateOf } from './learning-rate.ts';
 
 export interface RunSettings {
   readonly options: TrainerOptions;
@@ -32,7 +32,7 @@ export interface SettingsRequest {
   readonly seed: number;
   readonly order: DataOrder;
   readonly evaluation: Samples | undefined;
-  readonly schedules: ReadonlyMap<string, Schedule>;
+  readonly schedules: Rows<Schedule>;
 }
 
 /** Throws LMFLOW_CONFIG_CONFLICT, LMFLOW_CONFIG_SCHEDULE*, LMFLOW_NO_EVALUATION_DATA. */

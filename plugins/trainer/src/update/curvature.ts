@@ -1,13 +1,11 @@
 // Runs an optimizer's estimate of the curvature over all parameters, in chunks as the update is.
-// What the estimate is, is in optimizers/.
-import type { Engine } from '@lmflow/sdk';
+// What the estimate is, is the optimizer's.
+import type { Curvature, Engine } from '@lmflow/sdk';
 import type { Parameter } from '@lmflow/sdk/model';
 import { Graph } from '@lmflow/sdk/graph';
 import { Chunks, numbersOf } from './chunks.ts';
 import { nextOf } from './elementwise.ts';
-import type { Curvature, OptimizerArguments } from '../optimizer.ts';
 import type { ParameterState } from './optimizer-state.ts';
-import type { TrainerOptions } from '../options.ts';
 import { stateInput, updateValues } from './update-graph.ts';
 
 /** Summed gradients of parameters. */
@@ -27,29 +25,18 @@ export interface EstimateRequest extends SummedGradients {
 
 export class Estimator {
   readonly #curvature: Curvature;
-  readonly #options: TrainerOptions;
-  readonly #arguments: OptimizerArguments;
   readonly #chunks: Chunks;
-  /** Steps that an estimate serves. */
-  readonly #every: number;
 
-  constructor(
-    curvature: Curvature,
-    engine: Engine,
-    options: TrainerOptions,
-    given: OptimizerArguments,
-  ) {
+  /** `optim` is the optimizer's name, for profiles. */
+  constructor(curvature: Curvature, engine: Engine, optim: string) {
     this.#curvature = curvature;
-    this.#options = options;
-    this.#arguments = given;
-    this.#every = Number(given[curvature.every]);
-    this.#chunks = new Chunks(engine, `curvature of ${options.optim}`, (tensors, size) =>
+    this.#chunks = new Chunks(engine, `curvature of ${optim}`, (tensors, size) =>
       this.#build(tensors, size),
     );
   }
 
   isDue(step: number): boolean {
-    return (step - 1) % this.#every === 0;
+    return (step - 1) % this.#curvature.every === 0;
   }
 
   /** Changes the state of every parameter that has a gradient. */
@@ -57,7 +44,7 @@ export class Estimator {
     { parameters, gradients, gradientScale, weight }: EstimateRequest,
     stateOf: (parameter: Parameter) => ParameterState,
   ): Promise<void> {
-    const scalars = { ...this.#scalars(weight), gradientScale };
+    const scalars = { ...this.#curvature.scalars({ weight }), gradientScale };
     for (const parameter of parameters) {
       const gradient = gradients.get(parameter.name);
       if (!gradient) continue;
@@ -77,17 +64,12 @@ export class Estimator {
     await this.#chunks.dispose();
   }
 
-  #scalars(weight: number): Readonly<Record<string, number>> {
-    return this.#curvature.scalars({ weight, options: this.#options, arguments: this.#arguments });
-  }
-
   #build(tensors: readonly string[], size: number): Graph {
     const graph = new Graph();
     const values = updateValues(
       graph,
       Object.fromEntries(tensors.map((name) => [name, [size]])),
-      Object.keys(this.#scalars(1)),
-      this.#arguments,
+      Object.keys(this.#curvature.scalars({ weight: 1 })),
     );
     for (const [name, value] of Object.entries(this.#curvature.update(values))) {
       graph.output(nextOf(stateInput(name)), value);

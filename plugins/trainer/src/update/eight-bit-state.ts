@@ -21,7 +21,8 @@ export function dynamicMap(signed: boolean): Float32Array {
   return Float32Array.from(values).sort();
 }
 
-type Kind = 'signed' | 'unsigned';
+/** Whether the numbers of a tensor have signs: each kind has a map of its own. */
+export type EightBitKind = 'signed' | 'unsigned';
 
 const MAPS = { signed: dynamicMap(true), unsigned: dynamicMap(false) };
 const MIDDLES = { signed: middlesOf(MAPS.signed), unsigned: middlesOf(MAPS.unsigned) };
@@ -63,9 +64,9 @@ const bits = new Uint32Array(quotients.buffer);
 export class EightBitTensor {
   readonly codes: Uint8Array;
   readonly scales: Float32Array;
-  readonly #kind: Kind;
+  readonly #kind: EightBitKind;
 
-  constructor(length: number, kind: Kind) {
+  constructor(length: number, kind: EightBitKind) {
     // The buffer is a whole number of float32, so that it can be saved as such.
     this.codes = new Uint8Array(new ArrayBuffer(4 * Math.ceil(length / 4)), 0, length).fill(
       ZEROS[kind],

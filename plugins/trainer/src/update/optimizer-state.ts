@@ -1,14 +1,14 @@
 // What an optimizer keeps of one parameter: tensors, some in 8 bits, and numbers; made, counted,
 // saved and restored.
+import type { Optimizer } from '@lmflow/sdk';
 import type { Parameter } from '@lmflow/sdk/model';
 import { sizeOf, type Shape } from '@lmflow/sdk/graph';
-import { BLOCK, EightBitTensor } from './eight-bit-state.ts';
-import type { Optimizer, OptimizerArguments } from '../optimizer.ts';
+import { BLOCK, EightBitTensor, type EightBitKind } from './eight-bit-state.ts';
 
 export interface ParameterState {
   /** Updates done. */
   step: number;
-  readonly numbers: Record<string, number>;
+  numbers: Readonly<Record<string, number>>;
   readonly tensors: Readonly<
     Record<string, { readonly shape: Shape; readonly data: Float32Array }>
   >;
@@ -23,23 +23,24 @@ export type StateTensors = Map<
 >;
 export type SavedTensors = ReadonlyMap<string, { readonly data: Float32Array }>;
 
-/** State before the first update. */
+/** State before the first update; `kinds` names the tensors that are held in 8 bits. */
 export function newState(
   optimizer: Optimizer,
+  kinds: Readonly<Record<string, EightBitKind>>,
   parameter: Parameter,
-  given: OptimizerArguments,
 ): ParameterState {
-  const shapes = Object.entries(optimizer.state(parameter, given));
-  const kinds = optimizer.eightBit?.(parameter, given) ?? {};
-  const start = (name: string, shape: Shape): Float32Array =>
-    optimizer.copies?.includes(name) ? parameter.data.slice() : new Float32Array(sizeOf(shape));
+  const tensors = Object.entries(optimizer.init(parameter)).filter(([name]) => !kinds[name]);
   return {
     step: 0,
-    numbers: { ...optimizer.numbers },
+    numbers: { ...optimizer.numbers?.first },
     tensors: Object.fromEntries(
-      shapes
-        .filter(([name]) => !kinds[name])
-        .map(([name, shape]) => [name, { shape, data: start(name, shape) }]),
+      tensors.map(([name, { shape, start }]) => [
+        name,
+        {
+          shape,
+          data: start === 'parameter' ? parameter.data.slice() : new Float32Array(sizeOf(shape)),
+        },
+      ]),
     ),
     eightBit: Object.fromEntries(
       Object.entries(kinds).map(([name, kind]) => [
@@ -50,14 +51,14 @@ export function newState(
   };
 }
 
+/** Bytes of a parameter's state. */
 export function stateBytes(
   optimizer: Optimizer,
+  kinds: Readonly<Record<string, EightBitKind>>,
   parameter: Parameter,
-  given: OptimizerArguments,
 ): number {
-  const kinds = optimizer.eightBit?.(parameter, given) ?? {};
-  return Object.entries(optimizer.state(parameter, given)).reduce(
-    (bytes, [name, shape]) => bytes + sizeOf(shape) * (kinds[name] ? 1 + 4 / BLOCK : 4),
+  return Object.entries(optimizer.init(parameter)).reduce(
+    (bytes, [name, { shape }]) => bytes + sizeOf(shape) * (kinds[name] ? 1 + 4 / BLOCK : 4),
     0,
   );
 }
@@ -95,11 +96,12 @@ export function restoreState(
     else missing.push(key);
   };
   state.step = read('step')![0]!;
-  for (const name of Object.keys(state.numbers)) {
-    const number = new Float32Array(1);
-    fill(name, number);
-    state.numbers[name] = number[0]!;
-  }
+  const names = Object.keys(state.numbers);
+  const numbers = names.map(() => new Float32Array(1));
+  names.forEach((name, index) => {
+    fill(name, numbers[index]!);
+  });
+  state.numbers = Object.fromEntries(names.map((name, index) => [name, numbers[index]![0]!]));
   for (const [name, { data }] of Object.entries(state.tensors)) fill(name, data);
   for (const [name, { packed, scales }] of Object.entries(state.eightBit)) {
     fill(`${name}.codes`, packed);

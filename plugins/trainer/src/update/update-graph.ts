@@ -1,7 +1,7 @@
 // What the programs of an optimizer have in common: names of their inputs, and the values that its
 // rules are built from.
+import type { UpdateValues } from '@lmflow/sdk';
 import { mul, type Graph, type Shape, type Value } from '@lmflow/sdk/graph';
-import type { OptimizerArguments, UpdateValues } from '../optimizer.ts';
 
 /** Graph input that holds a tensor of the state. */
 export const stateInput = (name: string): string => `state:${name}`;
@@ -14,7 +14,6 @@ export function updateValues(
   graph: Graph,
   shapes: Readonly<Record<string, Shape>>,
   scalarNames: readonly string[],
-  given: OptimizerArguments,
 ): Omit<UpdateValues, 'decays'> {
   const tensors = Object.fromEntries(
     Object.entries(shapes).map(([name, shape]) => [name, graph.input(name, 'float32', shape)]),
@@ -38,6 +37,5 @@ export function updateValues(
     scale,
     state,
     scalars,
-    arguments: given,
   };
 }

@@ -1,13 +1,21 @@
-// Runs an optimizer over all parameters and keeps its state. What the update is, is in optimizers/.
-import type { Engine, Program, Tensor } from '@lmflow/sdk';
+// Runs an optimizer over all parameters and keeps its state. What the update is, is the optimizer's.
+import type {
+  Engine,
+  Optimizer,
+  OptimizerArguments,
+  OptimizerRow,
+  Program,
+  Tensor,
+} from '@lmflow/sdk';
 import type { Parameter } from '@lmflow/sdk/model';
 import { Graph, type Shape } from '@lmflow/sdk/graph';
 import { Chunks, numbersOf, type Numbers } from './chunks.ts';
 import { isElementwise, nextOf } from './elementwise.ts';
 import { Estimator, type EstimateRequest, type SummedGradients } from './curvature.ts';
-import { optimizerArguments, type Optimizer, type OptimizerArguments } from '../optimizer.ts';
+import { optimizerArguments } from './optimizer-arguments.ts';
 import type { TrainerOptions } from '../options.ts';
 import { stateInput, updateValues } from './update-graph.ts';
+import type { EightBitKind } from './eight-bit-state.ts';
 import {
   newState,
   restoreState,
@@ -26,6 +34,7 @@ type Arrays = Readonly<Record<string, Float32Array>>;
 type Scalars = Readonly<Record<string, number>>;
 
 export class Updater {
+  readonly #row: OptimizerRow;
   readonly #optimizer: Optimizer;
   readonly #engine: Engine;
   readonly #options: TrainerOptions;
@@ -40,16 +49,22 @@ export class Updater {
   readonly #programs = new Map<string, Program | undefined>();
   /** By the names of the tensors: a parameter whose update is elementwise. */
   readonly #examples = new Map<string, Parameter>();
-  #settled = false;
+  #holdsEvaluationWeights = false;
 
   /** Throws LMFLOW_CONFIG_OPTIMIZER_ARGUMENT. */
-  constructor(optimizer: Optimizer, engine: Engine, options: TrainerOptions) {
-    this.#optimizer = optimizer;
+  constructor(row: OptimizerRow, engine: Engine, options: TrainerOptions) {
+    this.#row = row;
     this.#engine = engine;
     this.#options = options;
-    this.#arguments = optimizerArguments(optimizer, options);
+    this.#arguments = optimizerArguments(row, options);
+    this.#optimizer = row.make({
+      beta1: options.adamBeta1,
+      beta2: options.adamBeta2,
+      epsilon: options.adamEpsilon,
+      arguments: this.#arguments,
+    });
     const chunks = (decays: boolean): Chunks =>
-      new Chunks(engine, optimizer.name, (tensors, size) =>
+      new Chunks(engine, row.name, (tensors, size) =>
         this.#build(
           this.#examples.get(tensors.join())!,
           Object.fromEntries(tensors.map((name) => [name, [size]])),
@@ -57,8 +72,8 @@ export class Updater {
         ),
       );
     this.#chunks = { decayed: chunks(true), free: chunks(false) };
-    this.#estimator =
-      optimizer.curvature && new Estimator(optimizer.curvature, engine, options, this.#arguments);
+    const { curvature } = this.#optimizer;
+    this.#estimator = curvature && new Estimator(curvature, engine, options.optim);
   }
 
   /** Whether the step begins with an estimate of the curvature. */
@@ -90,13 +105,11 @@ export class Updater {
       if (!gradient) continue;
       const state = this.#stateOf(parameter);
       state.step++;
-      const scalars = {
-        ...this.#optimizer.scalars(this.#facts(parameter, state, learningRate)),
-        gradientScale,
-      };
+      const { numbers, scalars } = this.#numbersOf(parameter, state, learningRate);
+      state.numbers = numbers;
       const program = await this.#wholeProgram(parameter);
       if (program) {
-        await this.#runWhole(program, parameter, gradient, state, scalars);
+        await this.#runWhole(program, parameter, gradient, state, { ...scalars, gradientScale });
         continue;
       }
       const tensors = flatTensors(parameter, gradient, state);
@@ -104,7 +117,7 @@ export class Updater {
       await (this.#decayOf(parameter) > 0 ? this.#chunks.decayed : this.#chunks.free).add({
         length: parameter.data.length,
         tensors,
-        scalars,
+        scalars: { ...scalars, gradientScale },
       });
     }
     for (const chunks of Object.values(this.#chunks)) await chunks.finish();
@@ -115,7 +128,7 @@ export class Updater {
     let bytes = 0;
     for (const parameter of parameters) {
       if (parameter.active !== false) {
-        bytes += stateBytes(this.#optimizer, parameter, this.#arguments);
+        bytes += stateBytes(this.#optimizer, this.#eightBitOf(parameter), parameter);
       }
     }
     return bytes;
@@ -140,27 +153,25 @@ export class Updater {
   }
 
   /** Training is over: from now on the parameters hold the weights to evaluate and save. */
-  settle(parameters: Iterable<Parameter>, changed: () => void): void {
+  keepEvaluationWeights(parameters: Iterable<Parameter>, changed: () => void): void {
     this.#exchange(parameters, changed);
-    this.#settled = true;
+    this.#holdsEvaluationWeights = true;
   }
 
   #exchange(parameters: Iterable<Parameter>, changed: () => void): () => void {
-    const { evaluationWeights } = this.#optimizer;
-    if (!evaluationWeights || this.#settled) return () => undefined;
+    const optimizer = this.#optimizer;
+    if (!optimizer.evaluationWeights || this.#holdsEvaluationWeights) return () => undefined;
     const states = [...parameters].flatMap(({ name, data }) => {
       const state = this.#states.get(name);
       return state ? [{ data, state }] : [];
     });
     for (const { data, state } of states) {
       state.trained = data.slice();
+      const tensors = Object.entries(state.tensors).map(([name, tensor]) => [name, tensor.data]);
       data.set(
-        evaluationWeights(
+        optimizer.evaluationWeights(
           data,
-          Object.fromEntries(
-            Object.entries(state.tensors).map(([name, tensor]) => [name, tensor.data]),
-          ),
-          this.#options,
+          Object.fromEntries(tensors) as Record<string, Float32Array>,
         ),
       );
     }
@@ -212,20 +223,21 @@ export class Updater {
     this.reset();
   }
 
-  #facts(
+  /** Numbers and scalars of the step that the state has counted already. */
+  #numbersOf(
     parameter: Parameter,
-    { step, numbers }: Pick<ParameterState, 'step' | 'numbers'>,
+    { step, numbers: before }: Pick<ParameterState, 'step' | 'numbers'>,
     learningRate: number,
-  ): Parameters<Optimizer['scalars']>[0] {
-    return {
+  ): { readonly numbers: Scalars; readonly scalars: Scalars } {
+    const facts = {
       step,
-      numbers,
       parameter,
-      options: this.#options,
-      arguments: this.#arguments,
+      numbers: before,
       learningRate: learningRate * (parameter.learningRateScale ?? 1),
       weightDecay: this.#decayOf(parameter),
     };
+    const numbers = this.#optimizer.numbers?.next(facts) ?? {};
+    return { numbers, scalars: this.#optimizer.scalars({ ...facts, numbers }) };
   }
 
   #decayOf({ decay }: Parameter): number {
@@ -235,15 +247,19 @@ export class Updater {
   #stateOf(parameter: Parameter): ParameterState {
     const known = this.#states.get(parameter.name);
     if (known) return known;
-    const state = newState(this.#optimizer, parameter, this.#arguments);
+    const state = newState(this.#optimizer, this.#eightBitOf(parameter), parameter);
     this.#states.set(parameter.name, state);
     return state;
   }
 
+  #eightBitOf(parameter: Parameter): Readonly<Record<string, EightBitKind>> {
+    return this.#row.eightBit?.(parameter, this.#arguments) ?? {};
+  }
+
   /** The program for an update that is not elementwise. */
   async #wholeProgram(parameter: Parameter): Promise<Program | undefined> {
-    const states = Object.entries(this.#optimizer.state(parameter, this.#arguments)).map(
-      ([name, shape]) => [stateInput(name), shape] as const,
+    const states = Object.entries(this.#optimizer.init(parameter)).map(
+      ([name, { shape }]) => [stateInput(name), shape] as const,
     );
     const decays = this.#decayOf(parameter) > 0;
     const key = `${parameter.shape.join()} ${states.map(([name]) => name).join()} ${decays}`;
@@ -256,7 +272,7 @@ export class Updater {
     const program = isElementwise(graph)
       ? undefined
       : await this.#engine.compile(graph, {
-          name: `${this.#optimizer.name} [${parameter.shape.join()}]`,
+          name: `${this.#row.name} [${parameter.shape.join()}]`,
         });
     this.#programs.set(key, program);
     return program;
@@ -265,15 +281,9 @@ export class Updater {
   /** The update program of a parameter with tensors of these shapes, by their input's name. */
   #build(example: Parameter, shapes: Readonly<Record<string, Shape>>, decays: boolean): Graph {
     const graph = new Graph();
-    const names = Object.keys(
-      this.#optimizer.scalars(
-        this.#facts(example, { step: 1, numbers: { ...this.#optimizer.numbers } }, 0),
-      ),
-    );
-    const next = this.#optimizer.update({
-      ...updateValues(graph, shapes, names, this.#arguments),
-      decays,
-    });
+    const first = { step: 1, numbers: this.#optimizer.numbers?.first ?? {} };
+    const names = Object.keys(this.#numbersOf(example, first, 0).scalars);
+    const next = this.#optimizer.update({ ...updateValues(graph, shapes, names), decays });
     graph.output(nextOf('parameter'), next.parameter);
     for (const [name, value] of Object.entries(next.state)) {
       graph.output(nextOf(stateInput(name)), value);
