@@ -154,8 +154,21 @@ export interface TextResult {
   readonly score?: number;
 }
 
+/** What holds for a model where a request says nothing. */
+export interface GenerationDefaults {
+  /** Most tokens of a sequence, prompt and answer together. */
+  readonly contextLength: number;
+  /**
+   * What the configuration and the checkpoint set, lengths as for an empty prompt. What neither of
+   * them sets is left out.
+   */
+  readonly options: GenerationOptions;
+}
+
 /** Text from a model. Calls that run at the same time on one model are decoded together. */
 export interface TextGenerator {
+  /** Throws where the configuration cannot hold for this model. */
+  defaults(model: Model): GenerationDefaults;
   /** Every result, in order of index. */
   inference(request: TextRequest): Promise<TextResult[]>;
   /** Pieces as they come; leaving the loop early frees the sequence. */

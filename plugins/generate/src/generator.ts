@@ -6,6 +6,7 @@ import {
   type DecodeSession,
   type FinishReason,
   type GenerateRequest,
+  type GenerationDefaults,
   type GenerationOptions,
   type Logger,
   type TextGenerator,
@@ -26,7 +27,7 @@ import {
 } from './errors.ts';
 import { Chooser } from './sampling/chooser.ts';
 import { Scheduler } from './scheduler.ts';
-import { settle, type Settings } from './settings.ts';
+import { configuredOptions, decideSettings, type Settings } from './settings.ts';
 import { PieceQueue } from './stream.ts';
 import { Answer } from './text/answer.ts';
 
@@ -68,6 +69,13 @@ export class Generator implements TextGenerator {
 
   constructor(setup: GeneratorSetup) {
     this.#setup = setup;
+  }
+
+  defaults(model: Model): GenerationDefaults {
+    return {
+      contextLength: this.#contextOf(model),
+      options: configuredOptions(model, 0, this.#setup.defaults),
+    };
   }
 
   encodePrompt({
@@ -214,7 +222,12 @@ export class Generator implements TextGenerator {
     const context = this.#contextOf(model);
     let prompt = this.encodePrompt({ model, ...request });
     if (prompt.length === 0) throw promptEmpty();
-    const { settings, ignored } = settle(model, prompt.length, options, this.#setup.defaults);
+    const { settings, ignored } = decideSettings(
+      model,
+      prompt.length,
+      options,
+      this.#setup.defaults,
+    );
     if (ignored.length > 0 && !this.#warned.has(model)) {
       this.#warned.add(model);
       this.#setup.log.warn(

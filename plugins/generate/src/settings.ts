@@ -54,7 +54,8 @@ const DEFAULTS = {
   truncation: 'error' as 'error' | 'left',
 };
 
-export interface SettledOptions {
+/** Settings of one generation. */
+export interface DecidedSettings {
   readonly settings: Settings;
   /** Keys of generation_config.json that change the text and are not supported. */
   readonly ignored: readonly string[];
@@ -64,23 +65,25 @@ export interface SettledOptions {
  * Decides every option; throws LMFLOW_GENERATE_OPTION_INVALID. A fresh seed is drawn where none is
  * given.
  */
-export function settle(
+export function decideSettings(
   model: Model,
   promptTokens: number,
   request: GenerationOptions,
   section: GenerationOptions,
-): SettledOptions {
-  const saved = savedOptions(model.generationConfig ?? {}, promptTokens);
-  const merged = { ...DEFAULTS, ...saved, ...given(section), ...given(request) };
-  const eosTokenId = request.eosTokenId ?? section.eosTokenId ?? model.eosIds ?? [];
+): DecidedSettings {
+  const merged = {
+    ...DEFAULTS,
+    ...configuredOptions(model, promptTokens, section),
+    ...whatIsSet(request),
+  };
   const settings: Settings = {
     ...merged,
-    doSample: samples(request) ?? samples(section) ?? saved.doSample ?? false,
-    seed: request.seed ?? section.seed ?? Math.floor(Math.random() * 2 ** 32),
+    doSample: samples(request) ?? merged.doSample ?? false,
+    seed: merged.seed ?? Math.floor(Math.random() * 2 ** 32),
     logitBias: new Map(
       Object.entries(merged.logitBias ?? {}).map(([id, bias]) => [Number(id), bias]),
     ),
-    eosTokenId,
+    eosTokenId: merged.eosTokenId ?? model.eosIds ?? [],
     logprobs: merged.logprobs,
   };
   check(settings, model.architecture.vocabularySize);
@@ -90,7 +93,18 @@ export function settle(
   };
 }
 
-function given(options: GenerationOptions): Partial<GenerationOptions> {
+/** What the section `generate` and the checkpoint set, the section first. */
+export function configuredOptions(
+  model: Model,
+  promptTokens: number,
+  section: GenerationOptions,
+): GenerationOptions {
+  const saved = savedOptions(model.generationConfig ?? {}, promptTokens);
+  const doSample = samples(section) ?? saved.doSample;
+  return { ...saved, ...whatIsSet(section), ...(doSample === undefined ? {} : { doSample }) };
+}
+
+function whatIsSet(options: GenerationOptions): Partial<GenerationOptions> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
@@ -106,73 +120,65 @@ function samples({
   return [temperature, topK, topP, minP].some((value) => value !== undefined) ? true : undefined;
 }
 
+type Rule = readonly [key: keyof Settings, holds: (settings: Settings) => boolean, wanted: string];
+
+const isWhole = (value: number, least: number): boolean =>
+  Number.isInteger(value) && value >= least;
+
+const RULES: readonly Rule[] = [
+  [
+    'maxNewTokens',
+    ({ maxNewTokens }) => maxNewTokens === Infinity || isWhole(maxNewTokens, 1),
+    'is a whole number from 1 on',
+  ],
+  ['minNewTokens', ({ minNewTokens }) => isWhole(minNewTokens, 0), 'is a whole number from 0 on'],
+  [
+    'temperature',
+    ({ temperature }) => temperature >= 0 && Number.isFinite(temperature),
+    'is a number from 0 on',
+  ],
+  ['topK', ({ topK }) => isWhole(topK, 0), 'is a whole number; 0 for all tokens'],
+  ['topP', ({ topP }) => topP > 0 && topP <= 1, 'is above 0 and at most 1'],
+  ['minP', ({ minP }) => minP >= 0 && minP <= 1, 'is between 0 and 1'],
+  [
+    'repetitionPenalty',
+    ({ repetitionPenalty }) => repetitionPenalty > 0 && Number.isFinite(repetitionPenalty),
+    'is above 0',
+  ],
+  ['presencePenalty', ({ presencePenalty }) => Number.isFinite(presencePenalty), 'is a number'],
+  ['frequencyPenalty', ({ frequencyPenalty }) => Number.isFinite(frequencyPenalty), 'is a number'],
+  [
+    'noRepeatNgramSize',
+    ({ noRepeatNgramSize }) => isWhole(noRepeatNgramSize, 0),
+    'is a whole number; 0 for none',
+  ],
+  ['numBeams', ({ numBeams }) => isWhole(numBeams, 1), 'is a whole number from 1 on'],
+  [
+    'numReturnSequences',
+    ({ numReturnSequences }) => isWhole(numReturnSequences, 1),
+    'is a whole number from 1 on',
+  ],
+  [
+    'numReturnSequences',
+    ({ numBeams, numReturnSequences }) => numBeams === 1 || numReturnSequences <= numBeams,
+    'is at most numBeams',
+  ],
+  [
+    'numBeams',
+    ({ numBeams, doSample }) => numBeams === 1 || !doSample,
+    'is for decoding without sampling: set doSample to false',
+  ],
+  [
+    'logprobs',
+    ({ logprobs }) => logprobs === undefined || isWhole(logprobs, 0),
+    'is a whole number from 0 on',
+  ],
+  ['stop', ({ stop }) => stop.every((text) => text.length > 0), 'has an empty text'],
+];
+
 function check(settings: Settings, vocabulary: number): void {
-  const rules: readonly [keyof Settings, boolean, string][] = [
-    [
-      'maxNewTokens',
-      settings.maxNewTokens >= 1 &&
-        (settings.maxNewTokens === Infinity || Number.isInteger(settings.maxNewTokens)),
-      'is a whole number from 1 on',
-    ],
-    [
-      'minNewTokens',
-      Number.isInteger(settings.minNewTokens) && settings.minNewTokens >= 0,
-      'is a whole number from 0 on',
-    ],
-    [
-      'temperature',
-      settings.temperature >= 0 && Number.isFinite(settings.temperature),
-      'is a number from 0 on',
-    ],
-    [
-      'topK',
-      Number.isInteger(settings.topK) && settings.topK >= 0,
-      'is a whole number; 0 for all tokens',
-    ],
-    ['topP', settings.topP > 0 && settings.topP <= 1, 'is above 0 and at most 1'],
-    ['minP', settings.minP >= 0 && settings.minP <= 1, 'is between 0 and 1'],
-    [
-      'repetitionPenalty',
-      settings.repetitionPenalty > 0 && Number.isFinite(settings.repetitionPenalty),
-      'is above 0',
-    ],
-    ['presencePenalty', Number.isFinite(settings.presencePenalty), 'is a number'],
-    ['frequencyPenalty', Number.isFinite(settings.frequencyPenalty), 'is a number'],
-    [
-      'noRepeatNgramSize',
-      Number.isInteger(settings.noRepeatNgramSize) && settings.noRepeatNgramSize >= 0,
-      'is a whole number; 0 for none',
-    ],
-    [
-      'numBeams',
-      Number.isInteger(settings.numBeams) && settings.numBeams >= 1,
-      'is a whole number from 1 on',
-    ],
-    [
-      'numReturnSequences',
-      Number.isInteger(settings.numReturnSequences) && settings.numReturnSequences >= 1,
-      'is a whole number from 1 on',
-    ],
-    [
-      'numReturnSequences',
-      settings.numBeams === 1 || settings.numReturnSequences <= settings.numBeams,
-      'is at most numBeams',
-    ],
-    [
-      'numBeams',
-      settings.numBeams === 1 || !settings.doSample,
-      'is for decoding without sampling: set doSample to false',
-    ],
-    [
-      'logprobs',
-      settings.logprobs === undefined ||
-        (Number.isInteger(settings.logprobs) && settings.logprobs >= 0),
-      'is a whole number from 0 on',
-    ],
-    ['stop', settings.stop.every((text) => text.length > 0), 'has an empty text'],
-  ];
-  for (const [key, holds, wanted] of rules) {
-    if (!holds) throw optionInvalid(key, settings[key], wanted);
+  for (const [key, holds, wanted] of RULES) {
+    if (!holds(settings)) throw optionInvalid(key, settings[key], wanted);
   }
   for (const [id, bias] of settings.logitBias) {
     if (!(Number.isInteger(id) && id >= 0 && id < vocabulary)) {

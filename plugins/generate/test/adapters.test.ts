@@ -196,6 +196,7 @@ test('chat: /adapter changes who answers, with its own template', async () => {
       model.tokenizer.chatTemplate = '{{ messages[0].content }}';
       const asked: (readonly [string | undefined, number[]])[] = [];
       const watching: TextGenerator = {
+        defaults: (view) => generator.defaults(view),
         inference: (request) => generator.inference(request),
         encodePrompt: (request) => generator.encodePrompt(request),
         streamInference: (request) => {

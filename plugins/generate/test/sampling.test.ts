@@ -6,7 +6,7 @@ import type { GenerationOptions } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { Chooser } from '../src/sampling/chooser.ts';
 import { topK, topP } from '../src/sampling/filters.ts';
-import { settle } from '../src/settings.ts';
+import { configuredOptions, decideSettings } from '../src/settings.ts';
 import { familyFolder, withModel } from './support.ts';
 
 const logits = Float32Array.from(
@@ -14,8 +14,8 @@ const logits = Float32Array.from(
   (_, id) => 3 * Math.sin(id * 1.7) + ((id * 7919) % 13) / 5,
 );
 const model = { architecture: { vocabularySize: 60 }, eosIds: [] } as unknown as Model;
-const settingsOf = (options: GenerationOptions): ReturnType<typeof settle>['settings'] =>
-  settle(model, 1, options, {}).settings;
+const settingsOf = (options: GenerationOptions): ReturnType<typeof decideSettings>['settings'] =>
+  decideSettings(model, 1, options, {}).settings;
 
 /** Straight from the definitions: sort, cut, normalise. */
 function expected({
@@ -146,12 +146,27 @@ test('logit bias, presence and frequency penalty', () => {
 
 test('who sets a temperature samples; the checkpoint decides otherwise', () => {
   const saved = (generationConfig: Record<string, unknown>, options: GenerationOptions): boolean =>
-    settle({ ...model, generationConfig }, 1, options, {}).settings.doSample;
+    decideSettings({ ...model, generationConfig }, 1, options, {}).settings.doSample;
   assert.is(saved({}, {}), false);
   assert.is(saved({ do_sample: true }, {}), true);
   assert.is(saved({ do_sample: false }, { temperature: 0.7 }), true);
   assert.is(saved({ do_sample: true }, { temperature: 0 }), false);
   assert.is(saved({ do_sample: true }, { doSample: false }), false);
+});
+
+test('what is configured: the section before the checkpoint, nothing that neither sets', () => {
+  const configured = (
+    generationConfig: Record<string, unknown>,
+    section: GenerationOptions,
+  ): GenerationOptions => configuredOptions({ ...model, generationConfig }, 0, section);
+  assert.equal(configured({}, {}), {});
+  assert.equal(configured({ top_k: 20, top_p: 0.9, max_length: 64 }, { topK: 10 }), {
+    topK: 10,
+    topP: 0.9,
+    maxNewTokens: 64,
+    doSample: true,
+  });
+  assert.equal(configured({ do_sample: false, top_k: null }, {}), { doSample: false });
 });
 
 test('generation_config is honoured, and what is not supported is told', async () => {
@@ -166,7 +181,7 @@ test('generation_config is honoured, and what is not supported is told', async (
     use_cache: true,
     pad_token_id: 0,
   };
-  const { settings, ignored } = settle(
+  const { settings, ignored } = decideSettings(
     { ...model, generationConfig: config },
     1,
     { topP: 0.5 },

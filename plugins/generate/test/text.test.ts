@@ -193,6 +193,7 @@ if (hasStories()) {
       STORIES,
       { generate: { contextLength: 40 } },
       async ({ generator, model, warnings }) => {
+        assert.is(generator.defaults(model).contextLength, 40);
         const prompt = 'Lily went to the park. '.repeat(20);
         try {
           await generator.inference({ model, prompt });

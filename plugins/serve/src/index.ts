@@ -60,7 +60,6 @@ const serve = definePlugin({
           options,
           log,
           version: manifest.version,
-          section: config['generate'] ?? {},
         });
         log.event(
           'serving',

@@ -20,11 +20,6 @@ export interface JobRunner {
   readonly models: ReadonlyMap<string, Model>;
   readonly toolCallFormats: Iterable<ToolCallFormat>;
   readonly options: Pick<ServeOptions, 'maxPromptTokens' | 'maxTokens'>;
-  /**
-   * The section `generate` of the configuration: its settings are defaults of the generator, which
-   * are not overruled here.
-   */
-  readonly section: Readonly<Record<string, unknown>>;
   readonly log: Logger;
 }
 
@@ -42,7 +37,7 @@ export async function runJob(
     if (!(prompt instanceof Int32Array)) return tell(prompt);
     const limited = withinLimits(runner, model, prompt.length, job.options);
     if ('kind' in limited) return tell(limited);
-    const options = { ...defaults(model, runner.section), ...limited };
+    const options = { ...openAIDefaults(generator.defaults(model).options), ...limited };
     tell({ kind: 'started', promptTokens: prompt.length });
     const splitter = splitterOf(runner, model, job);
     const last = new Map<number, number>();
@@ -96,27 +91,14 @@ function splitterOf(
   return format && new ToolCallSplitter(format, tools);
 }
 
-/** Most tokens of prompt and answer together, as the generator has it. */
-export function contextLength(model: Model, section: Readonly<Record<string, unknown>>): number {
-  const set = section['contextLength'];
-  return typeof set === 'number' ? set : model.architecture.maxPositions;
-}
-
 /**
- * OpenAI's default, to draw among all tokens, where neither configuration nor checkpoint says
+ * OpenAI's defaults, to draw among all tokens, where neither configuration nor checkpoint says
  * anything.
  */
-function defaults(
-  { generationConfig = {} }: Model,
-  section: JobRunner['section'],
-): GenerationOptions {
+function openAIDefaults({ topK, doSample }: GenerationOptions): GenerationOptions {
   return {
-    ...(generationConfig['top_k'] === undefined && section['topK'] === undefined
-      ? { topK: 0 }
-      : {}),
-    ...(generationConfig['do_sample'] === undefined && section['doSample'] === undefined
-      ? { doSample: true }
-      : {}),
+    ...(topK === undefined ? { topK: 0 } : {}),
+    ...(doSample === undefined ? { doSample: true } : {}),
   };
 }
 
@@ -125,11 +107,14 @@ function defaults(
  * which nobody else's tokens are computed.
  */
 function farTooLong(
-  { options, section }: JobRunner,
+  { options, generator }: JobRunner,
   model: Model,
   prompt: Job['prompt'],
 ): JobEvent | undefined {
-  const most = Math.min(options.maxPromptTokens ?? Infinity, contextLength(model, section) - 1);
+  const most = Math.min(
+    options.maxPromptTokens ?? Infinity,
+    generator.defaults(model).contextLength - 1,
+  );
   const text =
     typeof prompt === 'string'
       ? prompt
@@ -194,12 +179,12 @@ function encode(
 
 /** Options with maxNewTokens decided, or why they are refused. */
 function withinLimits(
-  { options: limits, section }: JobRunner,
+  { options: limits, generator }: JobRunner,
   model: Model,
   length: number,
   options: GenerationOptions,
 ): GenerationOptions | (JobEvent & { kind: 'refused' }) {
-  const context = contextLength(model, section);
+  const { contextLength: context } = generator.defaults(model);
   const refused = (message: string, parameter: string): JobEvent & { kind: 'refused' } => ({
     kind: 'refused',
     code: 'context_length_exceeded',

@@ -8,7 +8,7 @@ import { toolCallFormat } from '@lmflow/plugin-chat-templates';
 import { messageOf, type Logger, type TextGenerator, type ToolCallFormat } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { cannotListen, threadEnded } from './errors.ts';
-import { contextLength, runJob, type JobRunner } from './jobs.ts';
+import { runJob, type JobRunner } from './jobs.ts';
 import type { Job, ModelInfo, ThreadSettings, ToMain, ToThread } from './thread-messages.ts';
 import type { ServeOptions } from './options.ts';
 
@@ -21,8 +21,6 @@ export interface ServerRequest {
   readonly options: ServeOptions;
   readonly log: Logger;
   readonly version: string;
-  /** The section `generate` of the configuration, where the generator has one. */
-  readonly section?: Readonly<Record<string, unknown>>;
 }
 
 export interface RunningServer {
@@ -42,7 +40,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     version,
     models: [...models].map(([id, model]) => describe(id, model, request)),
   });
-  const jobs = new RunningJobs({ ...request, section: request.section ?? {} }, (message) => {
+  const jobs = new RunningJobs(request, (message) => {
     worker.postMessage(message);
   });
   let closed = false;
@@ -132,7 +130,7 @@ class RunningJobs {
 function describe(
   id: string,
   model: Model,
-  { models, section = {}, toolCallFormats }: ServerRequest,
+  { generator, models, toolCallFormats }: ServerRequest,
 ): ModelInfo {
   const parent = [...models].find(([, other]) => other === model.base)?.[0];
   const readable = toolCallFormat(toolCallFormats, model.tokenizer.chatTemplate) !== undefined;
@@ -140,7 +138,7 @@ function describe(
   return {
     id,
     created: Math.floor(Date.now() / 1000),
-    contextLength: contextLength(model, section),
+    contextLength: generator.defaults(model).contextLength,
     ...(readable
       ? {}
       : {

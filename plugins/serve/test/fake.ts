@@ -3,6 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import {
   textOf,
+  type GenerationDefaults,
   type GenerationOptions,
   type TextGenerator,
   type TextPiece,
@@ -56,7 +57,13 @@ export class FakeGenerator implements TextGenerator {
   step = 0;
   /** What is answered; by default the prompt backwards. */
   answer = (prompt: string): string => [...prompt].reverse().join('');
+  /** What configuration and checkpoint set. */
+  configured: GenerationOptions = {};
   #tools: readonly unknown[] | undefined;
+
+  defaults({ architecture }: Model): GenerationDefaults {
+    return { contextLength: architecture.maxPositions, options: this.configured };
+  }
 
   encodePrompt({
     model,

@@ -115,6 +115,19 @@ test(
 );
 
 test(
+  "OpenAI's defaults give way to what configuration and checkpoint set",
+  served({}, async (client, { generator }) => {
+    generator.configured = { topK: 5, doSample: false, temperature: 0.7 };
+    await client.completions.create({ model: 'fake', prompt: 'x' });
+    const { seed: _seed, ...options } = generator.seen[0]!.options;
+    assert.equal(options, { maxNewTokens: 16, numReturnSequences: 1, numBeams: 1 });
+    await client.completions.create({ model: 'fake', prompt: 'x', temperature: 1 });
+    assert.is(generator.seen[1]!.options.doSample, true);
+    assert.is(generator.seen[1]!.options.topK, undefined);
+  }),
+);
+
+test(
   'completions stream, with usage and log-probabilities',
   served({}, async (client) => {
     const stream = await client.completions.create({
