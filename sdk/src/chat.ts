@@ -1,6 +1,7 @@
 // Chats: messages, the templates that make text of them, and the ways in which models write tool
 // calls. Templates are rendered by the tokenizer; which of them are known is the plugin
 // chat-templates' business, and other plugins add rows.
+import { registry } from './registry.ts';
 
 /** A piece of text in a message. */
 export interface TextPart {
@@ -66,6 +67,13 @@ export interface ChatTemplate {
   readonly markers?: readonly string[];
 }
 
+/** The templates that have names. */
+export const CHAT_TEMPLATES = registry<ChatTemplate>(
+  'chat-templates',
+  'chat template',
+  '@lmflow/plugin-chat-templates',
+);
+
 /** A call that a model made, as OpenAI's API writes it. */
 export interface ToolCall {
   readonly id: string;
@@ -98,3 +106,10 @@ export interface ToolCallFormat {
   /** A reader of one answer; `functions` are the names of those that may be called. */
   reader(functions: ReadonlySet<string>): ToolCallReader;
 }
+
+/** The ways of writing tool calls; a template's is the first that matches. */
+export const TOOL_CALL_FORMATS = registry<ToolCallFormat>(
+  'tool-call-formats',
+  'format of tool calls',
+  '@lmflow/plugin-chat-templates',
+);

@@ -1,10 +1,11 @@
 // Chat templates: rendering, the table of named ones and which of them is in force, the spans of
 // trained text in what they print, and the ways of writing tool calls.
-import { definePlugin, token } from '@lmflow/sdk';
+import { CHAT_TEMPLATES, TOOL_CALL_FORMATS, definePlugin, token } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { TemplateChoice } from './choice.ts';
 import { optionsSchema } from './options.ts';
-import { chatTemplates as named } from './templates.ts';
+import { namedTemplates } from './templates.ts';
+import { toolCallFormats } from './tool-calls/formats.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export { TemplateChoice, templateName, type ChoiceContext } from './choice.ts';
@@ -13,7 +14,7 @@ export { TemplateRenderer, type RenderSettings } from './rendering/renderer.ts';
 export type { Conversation, Span } from './spans/answer-search.ts';
 export { SpanError, SpanFinder, type RenderedConversation } from './spans/span-finder.ts';
 export { SpecialTokens } from './spans/special-tokens.ts';
-export { chatTemplates as namedTemplates } from './templates.ts';
+export { namedTemplates } from './templates.ts';
 export { callsAsText } from './tool-calls/calls-as-text.ts';
 export { toolCallFormat, toolCallFormats } from './tool-calls/formats.ts';
 
@@ -29,9 +30,16 @@ const chatTemplates = definePlugin({
   options: { schema: optionsSchema },
   apply(context) {
     const { hooks, log, resolve } = context;
+    for (const template of namedTemplates) context.contribute(CHAT_TEMPLATES, template);
+    for (const format of toolCallFormats) context.contribute(TOOL_CALL_FORMATS, format);
     context.provide(
       TEMPLATE_CHOICE,
-      () => new TemplateChoice({ wanted: context.options.chatTemplate, templates: named, log }),
+      () =>
+        new TemplateChoice({
+          wanted: context.options.chatTemplate,
+          templates: context.rows(CHAT_TEMPLATES),
+          log,
+        }),
     );
     // adapters come with templates of their own in between
     const own = new WeakMap<Model, string>();

@@ -180,7 +180,7 @@ const yi15 = jinja(
 );
 
 /** The built-in templates. */
-export const chatTemplates: readonly ChatTemplate[] = [
+export const namedTemplates: readonly ChatTemplate[] = [
   { name: 'alpaca', source: alpaca },
   { name: 'chatml', source: chatml(''), markers: IM },
   { name: 'yi', source: chatml(''), markers: IM },

@@ -2,8 +2,13 @@
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import ipaddr from 'ipaddr.js';
-import { toolCallFormats } from '@lmflow/plugin-chat-templates';
-import { GENERATOR, MODELS, definePlugin, type CommandInvocation } from '@lmflow/sdk';
+import {
+  GENERATOR,
+  MODELS,
+  TOOL_CALL_FORMATS,
+  definePlugin,
+  type CommandInvocation,
+} from '@lmflow/sdk';
 import { modelMissing, nameTaken } from './errors.ts';
 import { startServer } from './running-server.ts';
 import { forTraining, serveOptions } from './options.ts';
@@ -56,7 +61,7 @@ const serve = definePlugin({
         const server = await startServer({
           generator,
           models: new Map([[id, model], ...(model.adapters ?? [])]),
-          toolCallFormats,
+          toolCallFormats: context.rows(TOOL_CALL_FORMATS),
           options,
           log,
           version: manifest.version,
