@@ -252,15 +252,10 @@ export class Kernel {
     }
   }
 
-  /** The error for a command that nobody contributes. */
-  unknownCommand(name: string): Error {
-    const known = [...this.#shared.commands.keys()];
-    return commandUnknown(
-      name,
-      [...known, ...builtInCommands],
-      didYouMean(name, [...known, ...builtInCommands]),
-      this.plugins.length === 0,
-    );
+  /** The error for a command that nobody contributes; `installed` are those of other packages. */
+  unknownCommand(name: string, installed: readonly string[] = []): Error {
+    const loaded = this.#shared.commands.keys();
+    return commandUnknown(name, [...new Set([...loaded, ...installed, ...builtInCommands])]);
   }
 
   /** The resolved configuration with origins, the order of taps, and times so far. */

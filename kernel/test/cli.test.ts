@@ -218,7 +218,7 @@ const failures: readonly (readonly [string, readonly string[], number, RegExp])[
     'an unknown command',
     ['shwo'],
     2,
-    /^error LMFLOW_COMMAND_UNKNOWN: there is no command "shwo"\n {2}did you mean "show"\?\n$/,
+    /^error LMFLOW_COMMAND_UNKNOWN: there is no command "shwo"\n {2}Did you mean "show"\?\n$/,
   ],
   [
     'an unknown flag',

@@ -135,7 +135,7 @@ test('run gives exit code and result, and passes options, arguments and signal',
   await refuses('LMFLOW_ARGUMENT_UNEXPECTED', /takes no argument/, () =>
     kernel.run('fit', { positionals: ['x'] }),
   );
-  await refuses('LMFLOW_COMMAND_UNKNOWN', /"fitt".*did you mean "fit"/s, () => kernel.run('fitt'));
+  await refuses('LMFLOW_COMMAND_UNKNOWN', /"fitt".*Did you mean "fit"/s, () => kernel.run('fitt'));
   await kernel.close();
 });
 

@@ -1,9 +1,9 @@
 // How memory is saved must not change what is computed: the loss and every gradient of the first
 // training program, of {lora, qlora, int8-compute, full} x {packed samples, blocks of text}, with
 // the plain or the flash attention, with and without gradient checkpointing. Through the engine.
-import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createKernel, silentLogger } from 'lmflow';
@@ -14,34 +14,21 @@ import { LOWERINGS, type Lowerings } from '@lmflow/plugin-engine-onnx';
 import lora from '@lmflow/preset-lora';
 import qlora from '@lmflow/preset-qlora';
 import { firstOtherCodes, isActivation, showActivations } from './codes.ts';
+import { fixtureModel } from './fixture-model.ts';
 
 type Numbers = Readonly<Record<string, readonly number[]>>;
 
-/** A fixture model with a tokenizer of made-up words, short texts and longer ones. */
-function project(): {
-  readonly folder: string;
+const folder = fixtureModel();
+
+/** Short texts and longer ones in made-up words, for the model of fixtureModel(). */
+function data(): {
   readonly packing: Record<string, unknown>;
   readonly blocks: Record<string, unknown>;
 } {
-  const folder = mkdtempSync(join(tmpdir(), 'lmflow-combinations-'));
   const write = (file: string, value: unknown): string => {
     writeFileSync(join(folder, file), JSON.stringify(value));
     return join(folder, file);
   };
-  cpSync(resolve(import.meta.dirname, '../fixtures/families/llama'), folder, { recursive: true });
-  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  write('tokenizer.json', {
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: [],
-    normalizer: null,
-    pre_tokenizer: { type: 'Whitespace' },
-    post_processor: null,
-    decoder: null,
-    model: { type: 'WordLevel', vocab, unk_token: 't0' },
-  });
-  write('tokenizer_config.json', { eos_token: 't1' });
   const words = (seed: number, length: number): string =>
     Array.from(
       { length },
@@ -59,13 +46,12 @@ function project(): {
     instances: Array.from({ length: 12 }, (_, seed) => ({ text: words(seed, 20) })),
   });
   return {
-    folder,
     packing: { dataset: pairs, packing: true },
     blocks: { dataset: texts, groupTexts: true },
   };
 }
 
-const { folder, packing, blocks } = project();
+const { packing, blocks } = data();
 interface Method {
   readonly preset: typeof lora;
   readonly r?: number;

@@ -8,7 +8,7 @@ import { kebab } from '../settings/names.ts';
 import { kernelVersion } from '../versions.ts';
 import { globalHelp } from './arguments.ts';
 import { columns, wrap } from './columns.ts';
-import type { InstalledPreset } from './installed.ts';
+import { commandsOf, type InstalledPackage } from './installed.ts';
 
 /** lmflow's own commands and their one line. */
 export const builtInHelp: readonly (readonly [string, string])[] = [
@@ -18,31 +18,34 @@ export const builtInHelp: readonly (readonly [string, string])[] = [
   ['init', 'writes a first lmflow.config.ts'],
 ];
 
-/** The overview. `kernel` is undefined where loading failed. */
+/**
+ * The overview. `kernel` is undefined where loading failed; commands that are installed and not
+ * loaded come from the packages' manifests.
+ */
 export function overview(
   kernel: Kernel | undefined,
-  presets: readonly InstalledPreset[],
+  packages: readonly InstalledPackage[],
   width: number,
 ): string {
-  const commands = [...(kernel?.commands.values() ?? [])].map(
+  const loaded = [...(kernel?.commands.values() ?? [])].map(
     ({ spec }) => [spec.name, spec.summary] as const,
   );
-  const loaded = kernel?.presets.map(({ name }) => name).join(', ');
+  const names = kernel?.presets.map(({ name }) => name).join(', ');
+  const others = commandsOf(packages).filter(([name]) => !kernel?.commands.has(name));
+  const presets = packages.filter(({ kind }) => kind === 'preset');
   return [
     `lmflow ${kernelVersion}`,
     '',
     'Usage: lmflow <command> [--preset NAME] [flags]',
-    ...section(`Commands${loaded ? ` (of ${loaded})` : ''}`, commands, width),
+    ...section(`Commands${names ? ` (of ${names})` : ''}`, loaded, width),
+    ...section(loaded.length > 0 ? 'Commands of other packages' : 'Commands', others, width),
     ...section('Built in', builtInHelp, width),
     ...section(
       'Presets that are installed',
-      presets.map(
-        ({ name, description, commands: brought }) =>
-          [
-            name,
-            brought.length > 0 ? `${description} (lmflow ${brought.join(', ')})` : description,
-          ] as const,
-      ),
+      presets.map(({ name, description, commands }) => {
+        const brought = [...commands.keys()].join(', ');
+        return [name, brought === '' ? description : `${description} (lmflow ${brought})`] as const;
+      }),
       width,
     ),
     ...section('Flags of every command', globalHelp, width),

@@ -1,37 +1,63 @@
-// Presets that are installed where the project or lmflow itself can find them: for help, and for
-// commands that nothing loaded has.
+// Plugins and presets that are installed where the project or lmflow itself can find them, with the
+// commands that their package.json lists: for help, and for commands that nothing loaded has. None
+// of them is imported.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ownDirectory } from '../plugins/packages.ts';
+import { ownDirectory, type ListKind } from '../plugins/packages.ts';
 
-export interface InstalledPreset {
+/** An installed plugin or preset. */
+export interface InstalledPackage {
+  readonly kind: ListKind;
   /** Short where it is one of ours: `lora`. */
   readonly name: string;
   readonly description: string;
-  /** Commands that its package.json says it brings (`"lmflow": { "commands": [...] }`). */
-  readonly commands: readonly string[];
+  /**
+   * Commands that its package.json says it brings, with their one line where it has it: `"lmflow":
+   * { "commands": { "publish": "Uploads a model." } }`, or a list of names.
+   */
+  readonly commands: ReadonlyMap<string, string>;
 }
 
-/**
- * Packages named `@lmflow/preset-*` or `lmflow-preset-*` in node_modules above `cwd` and above
- * lmflow.
- */
-export function installedPresets(cwd: string): InstalledPreset[] {
-  const found = new Map<string, InstalledPreset>();
+/** Packages named as plugins and presets are, in node_modules above `cwd` and above lmflow. */
+export function installedPackages(cwd: string): InstalledPackage[] {
+  const found = new Map<string, InstalledPackage>();
   for (const start of [cwd, ownDirectory]) {
     for (let folder = start; ; folder = dirname(folder)) {
       const modules = join(folder, 'node_modules');
-      for (const path of [
-        ...matching(join(modules, '@lmflow'), 'preset-'),
-        ...matching(modules, 'lmflow-preset-'),
-      ]) {
-        const preset = read(path);
-        if (preset && !found.has(preset.name)) found.set(preset.name, preset);
+      for (const kind of ['preset', 'plugin'] as const) {
+        for (const path of [
+          ...matching(join(modules, '@lmflow'), `${kind}-`),
+          ...matching(modules, `lmflow-${kind}-`),
+        ]) {
+          const installed = read(path, kind);
+          const key = `${kind} ${installed?.name}`;
+          if (installed && !found.has(key)) found.set(key, installed);
+        }
       }
       if (dirname(folder) === folder) break;
     }
   }
   return [...found.values()].sort((a, b) => a.name.localeCompare(b.name));
+}
+
+/** The package to load for a command that nothing loaded has: a preset before a plugin. */
+export function bringing(
+  command: string,
+  packages: readonly InstalledPackage[],
+): InstalledPackage | undefined {
+  const having = packages.filter(({ commands }) => commands.has(command));
+  return having.find(({ kind }) => kind === 'preset') ?? having[0];
+}
+
+/** Every command of the packages once, with its one line. */
+export function commandsOf(packages: readonly InstalledPackage[]): [string, string][] {
+  const lines = new Map<string, string>();
+  for (const { commands } of packages) {
+    for (const [name, summary] of commands) {
+      if (summary !== '' || !lines.has(name)) lines.set(name, summary);
+    }
+  }
+  return [...lines].sort(([a], [b]) => a.localeCompare(b));
 }
 
 function matching(folder: string, prefix: string): string[] {
@@ -44,7 +70,7 @@ function matching(folder: string, prefix: string): string[] {
   }
 }
 
-function read(folder: string): InstalledPreset | undefined {
+function read(folder: string, kind: ListKind): InstalledPackage | undefined {
   try {
     const {
       name,
@@ -55,11 +81,17 @@ function read(folder: string): InstalledPreset | undefined {
       description?: string;
       lmflow?: { commands?: unknown };
     };
-    const commands = Array.isArray(lmflow?.commands)
-      ? lmflow.commands.filter((command) => typeof command === 'string')
-      : [];
-    return { name: name.replace(/^(@lmflow\/|lmflow-)preset-/, ''), description, commands };
+    const short = name.replace(new RegExp(`^(@lmflow/|lmflow-)${kind}-`), '');
+    return { kind, name: short, description, commands: readCommands(lmflow?.commands) };
   } catch {
     return undefined;
   }
+}
+
+function readCommands(listed: unknown): Map<string, string> {
+  if (Array.isArray(listed)) {
+    return new Map(listed.filter((name) => typeof name === 'string').map((name) => [name, '']));
+  }
+  const entries = typeof listed === 'object' && listed !== null ? Object.entries(listed) : [];
+  return new Map(entries.map(([name, line]) => [name, typeof line === 'string' ? line : '']));
 }

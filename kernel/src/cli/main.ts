@@ -107,27 +107,41 @@ async function dispatch(session: Session): Promise<number> {
 }
 
 /**
- * Plugins applied, flags not yet read. Where nothing that is loaded has the command, an installed
- * preset that brings it is loaded too.
+ * Plugins applied, flags not yet read. Where neither a config nor a flag names anything, the preset
+ * that brings the command is loaded; where nothing that is loaded has it, an installed package that
+ * does is loaded too.
  */
-async function loadFor({ globals, log, cwd }: Session, command?: string): Promise<Kernel> {
+async function loadFor(
+  { globals, log, cwd }: Session,
+  command?: string,
+  withFallback = true,
+): Promise<Kernel> {
   const { loadKernel } = await import('../index.ts');
-  const withPresets = (presets: readonly string[]): Promise<Kernel> =>
+  const { bringing, installedPackages } = await import('./installed.ts');
+  const found = command === undefined ? undefined : bringing(command, installedPackages(cwd));
+  const brings = found?.kind === 'preset' ? found.name : fallbackPreset;
+  const load = (presets: readonly string[], plugins: readonly string[]): Promise<Kernel> =>
     loadKernel(undefined, {
       cwd,
       log,
       preset: presets,
-      plugin: globals.plugins,
-      fallbackPreset,
+      plugin: plugins,
+      ...(withFallback ? { fallbackPreset: brings } : {}),
       ...(globals.config === undefined ? {} : { configFile: globals.config }),
     });
-  const kernel = await withPresets(globals.presets);
-  if (command === undefined || kernel.commands.has(command)) return kernel;
-  const { installedPresets } = await import('./installed.ts');
-  const bringing = installedPresets(cwd).find(({ commands }) => commands.includes(command));
-  if (!bringing) return kernel;
-  log.debug(`the preset ${bringing.name} is loaded for its command ${command}`);
-  return await withPresets([...globals.presets, bringing.name]);
+  const kernel = await load(globals.presets, globals.plugins);
+  if (!found || kernel.commands.has(command!)) return kernel;
+  log.debug(`the ${found.kind} ${found.name} is loaded for its command ${command}`);
+  return found.kind === 'preset'
+    ? await load([...globals.presets, found.name], globals.plugins)
+    : await load(globals.presets, [...globals.plugins, found.name]);
+}
+
+/** The error for a command that nothing loaded and nothing installed has. */
+async function unknownCommand(kernel: Kernel, name: string, cwd: string): Promise<Error> {
+  const { commandsOf, installedPackages } = await import('./installed.ts');
+  const installed = commandsOf(installedPackages(cwd)).map(([command]) => command);
+  return kernel.unknownCommand(name, installed);
 }
 
 async function help(session: Session, command: string | undefined): Promise<number> {
@@ -140,19 +154,19 @@ async function help(session: Session, command: string | undefined): Promise<numb
     }
     const kernel = await loadFor(session, command);
     const contributed = kernel.commands.get(command);
-    if (!contributed) throw kernel.unknownCommand(command);
+    if (!contributed) throw await unknownCommand(kernel, command, cwd);
     stdout.write(texts.commandHelp(contributed, kernel, width));
     return ExitCode.Ok;
   }
-  const { installedPresets } = await import('./installed.ts');
+  const { installedPackages } = await import('./installed.ts');
   let kernel: Kernel | undefined;
   let failure: unknown;
   try {
-    kernel = await loadFor(session);
+    kernel = await loadFor(session, undefined, false);
   } catch (error) {
     failure = error;
   }
-  stdout.write(texts.overview(kernel, installedPresets(cwd), width));
+  stdout.write(texts.overview(kernel, installedPackages(cwd), width));
   if (failure !== undefined) log.warn(`the configuration cannot be loaded: ${messageOf(failure)}`);
   return ExitCode.Ok;
 }
@@ -210,7 +224,7 @@ async function runCommand(session: Session, name: string): Promise<number> {
   const { log, line, globals } = session;
   const kernel = await loadFor(session, name);
   const command = kernel.commands.get(name);
-  if (!command) throw kernel.unknownCommand(name);
+  if (!command) throw await unknownCommand(kernel, name, session.cwd);
   const { readFlags } = await import('../settings/flags.ts');
   const typed = readFlags(line.words, kernel.keys, command.spec, command.plugin);
   kernel.configure(typed.settings);

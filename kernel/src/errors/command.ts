@@ -1,18 +1,13 @@
 // Errors about what was typed: commands, flags, arguments.
-import { type LMFlowError, usageError } from '@lmflow/sdk';
+import { didYouMean, usageError, type LMFlowError } from '@lmflow/sdk';
 
-/** LMFLOW_COMMAND_UNKNOWN: nobody contributes the command. */
-export function commandUnknown(
-  name: string,
-  known: readonly string[],
-  suggestion: string | undefined,
-  nothingLoaded: boolean,
-): LMFlowError {
-  const hint = nothingLoaded
-    ? 'nothing is loaded: name a preset (lmflow finetune --preset lora --model ... --dataset ...), or write an lmflow.config.ts (lmflow init)'
-    : suggestion !== undefined
-      ? `did you mean "${suggestion}"?`
-      : `there is ${known.join(', ')}; more come with plugins and presets`;
+/** LMFLOW_COMMAND_UNKNOWN: nobody contributes the command; `known` are those there are. */
+export function commandUnknown(name: string, known: readonly string[]): LMFlowError {
+  const near = didYouMean(name, known);
+  const hint =
+    near === undefined
+      ? `There is ${known.join(', ')}; more come with plugins and presets.`
+      : `Did you mean "${near}"?`;
   return usageError('LMFLOW_COMMAND_UNKNOWN', `there is no command "${name}"`, { hint });
 }
 
