@@ -25,6 +25,11 @@ export interface Objective {
    * laid one after another into fewer rows.
    */
   readonly perToken?: boolean;
+  /**
+   * Figures of an evaluation that follow from its means (`loss` and the objective's own): the
+   * perplexity of a language model.
+   */
+  figures?(means: Readonly<Record<string, number>>): Readonly<Record<string, number>>;
 }
 
 /** Planned memory in bytes. */
@@ -91,7 +96,7 @@ export interface Step {
 export interface Evaluation {
   readonly step: number;
   readonly epoch: number;
-  /** `loss` (mean over trained tokens), `perplexity`, and the objective's own; taps may add. */
+  /** `loss` (mean over what is weighed) and the objective's own figures; taps may add. */
   readonly metrics: Record<string, number>;
   readonly seconds: number;
 }

@@ -37,6 +37,7 @@ export const languageModeling: Objective = {
     };
   },
   perToken: true,
+  figures: ({ loss }) => ({ perplexity: Math.exp(loss!) }),
 };
 
 /**

@@ -159,6 +159,7 @@ export const tinyObjective: Objective = {
     return { loss, metrics: { doubled: mul(loss, 2) } };
   },
   weight: (batch) => batch.trainedTokens,
+  figures: ({ loss }) => ({ perplexity: Math.exp(loss!) }),
   // Not the model's distribution, but labels that change with the numbers.
   buildSampled: (trace, uniform) => {
     const targets = reshape(shifted(trace), [trace.batchSize * trace.length]);

@@ -1,6 +1,6 @@
 // What a step does: accumulation, clipping, dropout, hooks, logging, evaluation, best model, early
 // stopping, failures.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -242,6 +242,31 @@ test('the loss of an evaluation is the mean over all tokens, whatever the batche
   const [one, all] = [await evaluate(1), await evaluate(7)];
   close([one['loss']!, one['doubled']!], [all['loss']!, all['doubled']!], 1e-5);
   close([one['perplexity']!], [Math.exp(one['loss']!)], 1e-9);
+});
+
+test("figures that follow from the means are the objective's: without them there is no perplexity", async () => {
+  const bare: Objective = {
+    name: 'bare',
+    build: (trace) => tinyObjective.build(trace),
+    weight: (batch) => tinyObjective.weight(batch),
+  };
+  const outputDir = temporaryFolder();
+  const { result, log } = await run({
+    objective: bare,
+    evaluation: tinySamples(4, 3),
+    config: { outputDir },
+    options: { maxSteps: 1 },
+  });
+  assert.equal(Object.keys(result.evaluation!), ['loss', 'doubled']);
+  assert.match(log.texts('event').join('\n'), /evaluation loss \S+ {2}doubled \S+ {2}\(/);
+  const written = readFileSync(join(outputDir, 'eval_results.json'), 'utf8');
+  assert.not.match(written, 'perplexity');
+  const own: Objective = { ...bare, figures: () => ({ doubled: 0, halved: 1 }) };
+  const { halved, doubled } = (
+    await run({ objective: own, evaluation: tinySamples(4, 3), options: { maxSteps: 1 } })
+  ).result.evaluation!;
+  assert.is(halved, 1);
+  assert.ok(doubled! > 0, 'a sum goes before a figure of its name');
 });
 
 test('evaluate() gives the figures of an evaluation, and ends where it is interrupted', async () => {

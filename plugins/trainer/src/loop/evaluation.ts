@@ -21,8 +21,8 @@ export interface EvaluateRequest {
 
 export interface EvaluationResult {
   /**
-   * `loss` and `perplexity`, and the objective's own figures, each the sum divided by the whole
-   * weight.
+   * `loss` and the objective's own sums, each divided by the whole weight, and the figures that
+   * follow from them.
    */
   readonly metrics: Record<string, number>;
   readonly seconds: number;
@@ -68,10 +68,10 @@ export async function evaluateSamples(
     done += indices.length;
     progress?.(done);
   }
-  const metrics = Object.fromEntries(
+  const means = Object.fromEntries(
     Object.entries(sums).map(([name, total]) => [name, total / weight]),
   );
-  metrics['perplexity'] ??= Math.exp(metrics['loss']!);
+  const metrics = { ...means, ...objective.figures?.(means), ...means }; // a sum of that name counts
   return { metrics, batches: batches.length, seconds: (performance.now() - started) / 1000 };
 }
 

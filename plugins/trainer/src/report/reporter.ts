@@ -66,16 +66,11 @@ export class Reporter {
     const figures = evaluationFigures(result, samples);
     state.logHistory.push({ epoch: round(state.epoch, 4), ...figures, step: state.globalStep });
     await this.#append({ eval_loss: result.metrics['loss'] });
-    const { loss, perplexity, ...others } = result.metrics;
-    const parts = [
-      `evaluation loss ${number(loss!)}`,
-      `perplexity ${number(perplexity!)}`,
-      ...Object.entries(others).map(([name, value]) => `${name} ${number(value)}`),
-    ];
+    const parts = Object.entries(result.metrics).map(([name, value]) => `${name} ${number(value)}`);
     this.#log.event(
       'evaluation',
       { step: state.globalStep, epoch: state.epoch, ...result.metrics, seconds: result.seconds },
-      `step ${state.globalStep}/${this.#settings.totalSteps}  ${parts.join('  ')}  (${result.seconds.toFixed(1)} s)`,
+      `step ${state.globalStep}/${this.#settings.totalSteps}  evaluation ${parts.join('  ')}  (${result.seconds.toFixed(1)} s)`,
     );
     this.#hooks.onMetrics.call({
       kind: 'evaluation',
