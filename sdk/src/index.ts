@@ -10,6 +10,7 @@ export * from './engine.ts';
 export * from './errors.ts';
 export * from './generation.ts';
 export * from './hooks.ts';
+export * from './hub.ts';
 export * from './logger.ts';
 export * from './optimizer.ts';
 export * from './plugin.ts';

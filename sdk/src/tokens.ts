@@ -2,6 +2,7 @@
 // that plugin.
 import type { Engine } from './engine.ts';
 import type { TextGenerator } from './generation.ts';
+import type { Hub } from './hub.ts';
 import type { ModelLoader, ModelWriter } from './model/model.ts';
 import type { SampleLoader } from './samples.ts';
 import type { Objective, Trainer } from './training.ts';
@@ -9,6 +10,8 @@ import { token } from './token.ts';
 
 /** The compute engine in force: a row of ENGINES, chosen by the key `engine`. */
 export const ENGINE = token<Engine>('engine', '@lmflow/plugin-engine-onnx');
+/** The files of models and data sets of the Hugging Face hub (plugin hub). */
+export const HUB = token<Hub>('hub', '@lmflow/plugin-hub');
 /** Loads models (plugin models). */
 export const MODELS = token<ModelLoader>('models', '@lmflow/plugin-models');
 /** Writes whole models (plugin models). */

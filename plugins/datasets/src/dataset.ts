@@ -14,13 +14,13 @@ import {
   type Part,
   type Records,
 } from './records.ts';
+import type { HubContext } from './hub.ts';
 import { openSource, parseEntries, type Source } from './source.ts';
 
-export interface OpenContext {
+export interface OpenContext extends HubContext {
   readonly options: DatasetOptions;
   readonly seed: number;
   readonly log: Logger;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A dataset with what a model card says of it. */
@@ -91,11 +91,11 @@ async function openAll(
   key: string,
   setting: unknown,
   splits: readonly string[],
-  { options, log, signal }: OpenContext,
+  { options, log, hub, signal }: OpenContext,
 ): Promise<Source[]> {
   const sources: Source[] = [];
   for (const entry of parseEntries(key, setting)) {
-    sources.push(await openSource(entry, { options, splits, log, signal }));
+    sources.push(await openSource(entry, { options, splits, log, hub, signal }));
   }
   return sources;
 }

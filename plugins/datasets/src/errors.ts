@@ -266,21 +266,9 @@ export const splitTooSmall = (name: string, records: number, wanted: number): LM
     `validationSplit ${wanted} cannot be taken from ${name}: ${records} record${records === 1 ? '' : 's'} must give at least one to each side. Use a smaller split, more data, or evalDataset.`,
   );
 
-/** The Hugging Face Hub refuses a dataset, or what it sends is not whole. */
-export const hub = (id: string, problem: string, cause?: unknown): LMFlowError =>
+/** A repository of the Hugging Face hub has nothing to read, or leaves a choice open. */
+export const hub = (id: string, problem: string): LMFlowError =>
   inputError(
     'LMFLOW_DATASET_HUB',
-    `The dataset ${id} could not be fetched from the Hugging Face Hub: ${problem}`,
-    { cause },
-  );
-
-/** A dataset is not in the cache, and the Hugging Face Hub cannot be asked. */
-export const offline = (id: string, why: string, folder: string, cause?: unknown): LMFlowError =>
-  inputError(
-    'LMFLOW_DATASET_OFFLINE',
-    `The dataset ${id} is not in the local cache (${folder}), and ${why}.`,
-    {
-      cause,
-      hint: `With a connection, run once without HF_HUB_OFFLINE (HF_ENDPOINT names a mirror); or download the files elsewhere and give their folder as dataset. A local path that was meant does not exist: '${id}'.`,
-    },
+    `The dataset ${id} of the Hugging Face hub cannot be read: ${problem}`,
   );

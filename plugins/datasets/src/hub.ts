@@ -1,17 +1,6 @@
-// Data files of a Hugging Face dataset: which ones, and getting them into the hub's standard cache
-// (shared with Python).
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
-import {
-  HubApiError,
-  datasetInfo,
-  getHFHubCachePath,
-  getRepoFolderName,
-  listFiles,
-} from '@huggingface/hub';
-import type { Logger } from '@lmflow/sdk';
-import { download } from './download.ts';
+// Data files of a Hugging Face dataset: which ones. Getting them is plugin hub's.
+import { join, posix } from 'node:path';
+import { isLMFlowError, type Hub } from '@lmflow/sdk';
 import * as errors from './errors.ts';
 import { isDataFile, selectSplit, splitOf, type DataFile } from './files.ts';
 import { readerFor, readers } from './readers/index.ts';
@@ -24,7 +13,7 @@ export interface HubChoice {
 }
 
 export interface HubContext {
-  readonly log: Logger;
+  readonly hub: () => Hub;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,125 +25,52 @@ const PREFERRED = ['.parquet', '.jsonl', '.json', '.csv', '.txt'].map((extension
 );
 const USUAL_SUBSETS = ['default', 'main', 'data', 'plain_text', ''];
 
-const isOffline = (): boolean => /^(1|true|yes|on)$/i.test(process.env['HF_HUB_OFFLINE'] ?? '');
-
 /** Whether a setting can be the id of a dataset on the hub: `owner/name`. */
 export const isHubId = (text: string): boolean =>
   /^[\w.-]+\/[\w.-]+$/.test(text) && !text.startsWith('.') && readerFor(text) === undefined;
 
 /**
- * The local files of a hub dataset, downloaded where they are not in the cache. HF_TOKEN,
- * HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE hold. Throws LMFLOW_DATASET_HUB, _OFFLINE,
- * _SUBSET_UNKNOWN, _SPLIT_UNKNOWN.
+ * The local files of a hub dataset, downloaded where they are not in the cache. Throws LMFLOW_HUB_*,
+ * LMFLOW_DATASET_HUB, _SUBSET_UNKNOWN, _SPLIT_UNKNOWN.
  */
 export async function hubFiles(
   id: string,
   choice: HubChoice,
   defaults: readonly string[],
-  context: HubContext,
+  { hub, signal }: HubContext,
 ): Promise<DataFile[]> {
-  const folder = join(getHFHubCachePath(), getRepoFolderName({ type: 'dataset', name: id }));
-  const revisions = choice.revision === undefined ? ['main', CONVERTED] : [choice.revision];
-  if (isOffline()) return cached(id, folder, revisions, choice, defaults, 'HF_HUB_OFFLINE is set');
-  try {
-    for (const revision of revisions) {
-      const found = await fetched(id, folder, revision, choice, defaults, context);
-      if (found.length > 0) return found;
-    }
-  } catch (error) {
-    context.signal?.throwIfAborted();
-    if (error instanceof HubApiError) throw errors.hub(id, refusal(error), error);
-    if (!isNetworkError(error)) throw error;
-    const why = `${endpoint()} cannot be reached (${networkReason(error)})`;
-    const files = cached(id, folder, revisions, choice, defaults, why, error);
-    context.log.warn(`${why}; using the files of ${id} in the cache`);
-    return files;
-  }
+  const filesOf = async (revision: string | undefined): Promise<DataFile[]> => {
+    const { folder, files } = await hub().snapshot({
+      kind: 'dataset',
+      id,
+      revision,
+      choose: async (names) => select(id, names.filter(isDataFile), choice, defaults),
+      notLocal: 'no file or folder of this name exists',
+      signal,
+    });
+    return files.map((name) => ({ path: join(folder, name), name: `${id}/${name}` }));
+  };
+  const files = await filesOf(choice.revision).catch((error: unknown) => {
+    // without a network the cache may have the converted files
+    if (choice.revision !== undefined || !hasCode(error, 'OFFLINE', 'UNREACHABLE')) throw error;
+    return filesOf(CONVERTED).catch(() => Promise.reject(error as Error));
+  });
+  if (files.length > 0) return files;
+  const converted = choice.revision === undefined ? await filesOf(CONVERTED).catch(absent) : [];
+  if (converted.length > 0) return converted;
   throw errors.hub(
     id,
     `it has no data files that can be read (${readers.flatMap((reader) => reader.extensions).join(', ')}).`,
   );
 }
 
-async function fetched(
-  id: string,
-  folder: string,
-  revision: string,
-  choice: HubChoice,
-  defaults: readonly string[],
-  context: HubContext,
-): Promise<DataFile[]> {
-  const access = { hubUrl: endpoint(), fetch: authorized(context.signal) };
-  let commit: string;
-  try {
-    commit = (await datasetInfo({ name: id, revision, additionalFields: ['sha'], ...access })).sha;
-  } catch (error) {
-    if (revision === CONVERTED && error instanceof HubApiError) return [];
-    throw error;
-  }
-  const sizes = new Map<string, number>();
-  const tags = new Map<string, string>();
-  for await (const entry of listFiles({
-    repo: { type: 'dataset', name: id },
-    recursive: true,
-    revision: commit,
-    ...access,
-  })) {
-    if (entry.type !== 'file' || !isDataFile(entry.path)) continue;
-    sizes.set(entry.path, entry.size);
-    tags.set(entry.path, entry.lfs?.oid ?? entry.oid ?? entry.path.replaceAll('/', '--'));
-  }
-  const names = select(id, [...sizes.keys()], choice, defaults);
-  for (const name of names) {
-    const url = `${endpoint()}/datasets/${id}/resolve/${commit}/${name.split('/').map(encodeURIComponent).join('/')}`;
-    await download({
-      url,
-      token: token(),
-      size: sizes.get(name)!,
-      blob: join(folder, 'blobs', tags.get(name)!),
-      link: join(folder, 'snapshots', commit, name),
-      name: `${id}/${name}`,
-      ...context,
-    });
-  }
-  if (names.length > 0) await writeReference(join(folder, 'refs', revision), commit);
-  return names.map((name) => ({
-    path: join(folder, 'snapshots', commit, name),
-    name: `${id}/${name}`,
-  }));
+function absent(error: unknown): DataFile[] {
+  if (hasCode(error, 'REVISION', 'NOT_FOUND')) return [];
+  throw error;
 }
 
-async function writeReference(path: string, commit: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const aside = `${path}.${process.pid}`;
-  await writeFile(aside, commit);
-  await rename(aside, path);
-}
-
-/** Files of the dataset that an earlier run left in the cache. */
-function cached(
-  id: string,
-  folder: string,
-  revisions: readonly string[],
-  choice: HubChoice,
-  defaults: readonly string[],
-  why: string,
-  cause?: unknown,
-): DataFile[] {
-  for (const revision of revisions) {
-    const reference = join(folder, 'refs', revision);
-    const commit = existsSync(reference) ? readFileSync(reference, 'utf8').trim() : revision;
-    const snapshot = join(folder, 'snapshots', commit);
-    if (!existsSync(snapshot)) continue;
-    const all = readdirSync(snapshot, { recursive: true, encoding: 'utf8' }).map((name) =>
-      name.replaceAll('\\', '/'),
-    );
-    const names = select(id, all.filter(isDataFile).sort(), choice, defaults);
-    if (names.length > 0) {
-      return names.map((name) => ({ path: join(snapshot, name), name: `${id}/${name}` }));
-    }
-  }
-  throw errors.offline(id, why, folder, cause);
+function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return isLMFlowError(error) && codes.some((code) => error.code === `LMFLOW_HUB_${code}`);
 }
 
 /** The files of the wanted subset and split, of one type. */
@@ -209,37 +125,4 @@ function bySubset(
   );
   if (chosen.length === 0) throw errors.subsetUnknown(id, wanted, names);
   return chosen;
-}
-
-const endpoint = (): string =>
-  (process.env['HF_ENDPOINT'] || 'https://huggingface.co').replace(/\/+$/, '');
-const token = (): string | undefined =>
-  process.env['HF_TOKEN'] || process.env['HUGGING_FACE_HUB_TOKEN'];
-/**
- * fetch with the token, whatever it looks like (mirrors have tokens of their own), and the signal.
- */
-const authorized =
-  (signal: AbortSignal | undefined): typeof fetch =>
-  (input, init) => {
-    const headers = new Headers(init?.headers);
-    if (token()) headers.set('Authorization', `Bearer ${token()}`);
-    return fetch(input, { ...init, headers, ...(signal ? { signal } : {}) });
-  };
-
-/** fetch reports an unreachable host as a TypeError with the reason as its cause. */
-const isNetworkError = (error: unknown): boolean =>
-  error instanceof TypeError && /fetch failed|terminated|network/i.test(error.message);
-const networkReason = (error: unknown): string => {
-  const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-  return cause?.code ?? cause?.message ?? (error as Error).message;
-};
-
-function refusal(error: HubApiError): string {
-  if (error.statusCode === 401 || error.statusCode === 403) {
-    return `access was refused (${error.statusCode}). It may be private, gated or misspelt: accept its terms on the hub and set HF_TOKEN.`;
-  }
-  if (error.statusCode === 404) {
-    return 'it does not exist there (404), or the revision does not. Check the id and the revision; a local path of this name does not exist either.';
-  }
-  return `the hub answered ${error.statusCode}: ${error.message}. Try again later, or give the files as a local folder.`;
 }

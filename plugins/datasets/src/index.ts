@@ -1,7 +1,7 @@
 // Datasets: reads files, folders and Hugging Face ids in the usual formats and makes token samples of
 // them. Chat templates are another plugin's.
 import { TEMPLATE_CHOICE } from '@lmflow/plugin-chat-templates';
-import { SAMPLES, definePlugin, token } from '@lmflow/sdk';
+import { HUB, SAMPLES, definePlugin, token } from '@lmflow/sdk';
 import { DatasetLoader } from './loader.ts';
 import { aliases, optionsSchema, unsupported } from './options.ts';
 import manifest from '../package.json' with { type: 'json' };
@@ -35,6 +35,7 @@ const datasets = definePlugin({
           config: context.config,
           hooks: context.hooks,
           log: context.log,
+          hub: () => resolve(HUB),
           version: manifest.version,
         }),
     );

@@ -7,6 +7,7 @@ import type {
   Dataset,
   DatasetRequest,
   Hooks,
+  Hub,
   Logger,
   SampleLoader,
   Samples,
@@ -31,6 +32,8 @@ export interface LoaderContext {
   readonly config: Config;
   readonly hooks: Pick<Hooks, 'onDataset' | 'onSamples'>;
   readonly log: Logger;
+  /** Called for a data set that is no local path. */
+  readonly hub: () => Hub;
   readonly version: string;
 }
 
@@ -100,10 +103,10 @@ export class DatasetLoader implements SampleLoader {
    * make samples of their own.
    */
   async open(signal?: AbortSignal): Promise<OpenedSplits> {
-    const { options, config, hooks, log } = this.context;
+    const { options, config, hooks, log, hub } = this.context;
     const opened = await openDatasets(
       { dataset: config.dataset, evalDataset: options.evalDataset },
-      { options, seed: this.seed, log, signal },
+      { options, seed: this.seed, log, hub, signal },
     );
     const train = await hooks.onDataset.promise(opened.train, this.request('train', signal));
     const evaluation =

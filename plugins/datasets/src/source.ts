@@ -16,7 +16,7 @@ import {
   parseRecord,
 } from './formats/index.ts';
 import type { Format } from './formats/format.ts';
-import { hubFiles, isHubId } from './hub.ts';
+import { hubFiles, isHubId, type HubContext } from './hub.ts';
 import { entrySchema, type DatasetEntry, type DatasetOptions } from './options.ts';
 import { readerFor } from './readers/index.ts';
 import type { RawRecord, ReadRequest } from './readers/reader.ts';
@@ -37,12 +37,11 @@ export interface Source {
 }
 
 /** What opening a source needs beside its entry. */
-export interface SourceContext {
+export interface SourceContext extends HubContext {
   readonly options: Pick<DatasetOptions, 'datasetFormat' | 'datasetTextField' | 'datasetColumns'>;
   /** Splits to take, best first, where files name splits and the entry does not choose. */
   readonly splits: readonly string[];
   readonly log: Logger;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** The entries of a `dataset` or `evalDataset` setting. Throws LMFLOW_DATASET_SETTING. */

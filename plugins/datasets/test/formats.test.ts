@@ -17,6 +17,7 @@ import {
   hasShared,
   keepingLog,
   load,
+  hubWith,
   masked,
   removeFolders,
   shared,
@@ -30,7 +31,12 @@ async function read(
 ): Promise<{ format: string; records: unknown[] }> {
   const { train } = await openDatasets(
     { dataset, evalDataset: undefined },
-    { options: optionsSchema.parse(config), seed: 1, log: keepingLog() },
+    {
+      options: optionsSchema.parse(config),
+      seed: 1,
+      log: keepingLog(),
+      hub: hubWith(keepingLog()),
+    },
   );
   const records: unknown[] = [];
   for await (const { origin: _, ...record } of train.records()) records.push(record);
@@ -292,7 +298,7 @@ test('a folder is its files in order; hidden files, README and descriptions are 
   assert.equal(await texts({ path, subset: 'more' }), ['three']);
   const { evaluation } = await openDatasets(
     { dataset: splits, evalDataset: splits },
-    { options: optionsSchema.parse({}), seed: 1, log: keepingLog() },
+    { options: optionsSchema.parse({}), seed: 1, log: keepingLog(), hub: hubWith(keepingLog()) },
   );
   const first = await evaluation!.records()[Symbol.asyncIterator]().next();
   assert.is((first.value as { text: string }).text, 'valid');
@@ -379,7 +385,7 @@ test('a file of 50 MB streams through in bounded memory', async () => {
   await once(out, 'close');
   const { train } = await openDatasets(
     { dataset: path, evalDataset: undefined },
-    { options: optionsSchema.parse({}), seed: 1, log: keepingLog() },
+    { options: optionsSchema.parse({}), seed: 1, log: keepingLog(), hub: hubWith(keepingLog()) },
   );
   const before = process.memoryUsage().rss;
   let highest = before;

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TemplateChoice, namedTemplates } from '@lmflow/plugin-chat-templates';
+import { HuggingFaceHub, hubOptions } from '@lmflow/plugin-hub';
 import { loadTokenizer } from '@lmflow/plugin-models';
 import {
   isLMFlowError,
   type DatasetRequest,
   type Dataset,
+  type Hub,
   type LMFlowError,
   type Logger,
   type Sample,
@@ -155,6 +157,12 @@ export function keepingLog(): Logger & { readonly lines: string[] } {
   };
 }
 
+/** The client of the hub as plugin hub makes it. */
+export const hubWith =
+  (log: Logger): (() => Hub) =>
+  () =>
+    new HuggingFaceHub(hubOptions.parse({}), log);
+
 export interface LoadOptions {
   readonly tokenizer?: Tokenizer;
   readonly maxPositions?: number;
@@ -187,6 +195,7 @@ export function loaderOf(
     config: { dataset, seed } as never,
     hooks: { onDataset: hook(onDataset), onSamples: hook(onSamples) },
     log,
+    hub: hubWith(log),
     version: '0',
   });
 }

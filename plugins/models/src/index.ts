@@ -1,6 +1,6 @@
 // Models in Hugging Face's layout: reads folders and downloads ids, knows the families of
 // architectures, writes whole models.
-import { MODELS, MODEL_WRITER, definePlugin } from '@lmflow/sdk';
+import { HUB, MODELS, MODEL_WRITER, definePlugin, type Hub } from '@lmflow/sdk';
 import { families } from './families/index.ts';
 import { MODEL_FAMILIES, ModelFamilies } from './families/family.ts';
 import { HuggingFaceModels } from './loader.ts';
@@ -25,7 +25,11 @@ const models = definePlugin({
   options: { schema: modelOptions, aliases, unsupported },
   apply(context) {
     context.provide(MODEL_FAMILIES, () => new ModelFamilies(families));
-    context.provide(MODELS, (resolve) => new HuggingFaceModels(context, resolve(MODEL_FAMILIES)));
+    context.provide(MODELS, (resolve) => {
+      const { hooks, log, options, config } = context;
+      const hub = (): Hub => resolve(HUB);
+      return new HuggingFaceModels({ hooks, log, options, config, hub }, resolve(MODEL_FAMILIES));
+    });
     context.provide(MODEL_WRITER, () => new HuggingFaceWriter());
   },
 });

@@ -1,17 +1,19 @@
 // The MODELS service: finds the folder (local, cached or downloaded), reads the model, and lets the
 // plugins have it.
-import type { Config, Hooks, Logger } from '@lmflow/sdk';
+import type { Config, Hooks, Hub, Logger } from '@lmflow/sdk';
 import type { Model, ModelLoader, ModelRequest } from '@lmflow/sdk/model';
 import type { ModelFamilies } from './families/family.ts';
 import { readModel } from './model.ts';
 import type { ModelOptions } from './options.ts';
-import { findFolder } from './source/find.ts';
+import { findFolder } from './source.ts';
 
 export interface LoaderContext {
   readonly hooks: Hooks;
   readonly log: Logger;
   readonly options: ModelOptions;
   readonly config: Config;
+  /** Called for a model that is no folder. */
+  readonly hub: () => Hub;
 }
 
 export class HuggingFaceModels implements ModelLoader {
@@ -21,15 +23,14 @@ export class HuggingFaceModels implements ModelLoader {
   ) {}
 
   async load(request: ModelRequest): Promise<Model> {
-    const { hooks, log, options, config } = this.context;
+    const { hooks, log, options, config, hub } = this.context;
     // The configured revision is that of the configured model, not of a reference or draft model
     // from elsewhere.
     const revision =
       request.revision ?? (request.source === config.model ? options.revision : undefined);
     const found = await findFolder(
       { ...request, ...(revision === undefined ? {} : { revision }) },
-      options,
-      log,
+      hub,
     );
     // Likewise, only the model that is trained starts from random weights.
     const fromScratch =

@@ -3,6 +3,7 @@ import { definePreset } from '@lmflow/sdk';
 import datasets from '@lmflow/plugin-datasets';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import chatTemplates from '@lmflow/plugin-chat-templates';
+import hub from '@lmflow/plugin-hub';
 import models from '@lmflow/plugin-models';
 import lora from '@lmflow/plugin-lora';
 import quantize from '@lmflow/plugin-quantize';
@@ -15,6 +16,7 @@ export default definePreset({
   plugins: [
     engineOnnx,
     chatTemplates,
+    hub,
     models,
     datasets,
     quantize,

@@ -3,6 +3,7 @@
 import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import chatTemplates from '@lmflow/plugin-chat-templates';
+import hub from '@lmflow/plugin-hub';
 import models from '@lmflow/plugin-models';
 import datasets from '@lmflow/plugin-datasets';
 import optimizers from '@lmflow/plugin-optimizers';
@@ -17,6 +18,7 @@ export default definePreset({
   plugins: [
     engineOnnx,
     chatTemplates,
+    hub,
     models,
     datasets,
     optimizers,

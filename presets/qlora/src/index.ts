@@ -2,6 +2,7 @@
 import { definePreset } from '@lmflow/sdk';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import chatTemplates from '@lmflow/plugin-chat-templates';
+import hub from '@lmflow/plugin-hub';
 import models from '@lmflow/plugin-models';
 import flashAttention from '@lmflow/plugin-flash-attention';
 import datasets from '@lmflow/plugin-datasets';
@@ -17,6 +18,7 @@ export default definePreset({
   plugins: [
     engineOnnx,
     chatTemplates,
+    hub,
     models,
     flashAttention,
     datasets,

@@ -1,16 +1,18 @@
 // What can be wrong with a place that is written to: the output of a command, or the cache. Files
 // that cannot be read are their readers' business.
 import { resolve, sep } from 'node:path';
-import {
-  isLMFlowError,
-  messageOf,
-  type LMFlowError,
-  usageError,
-  failureError,
-  inputError,
-} from '../errors.ts';
+import { isLMFlowError, messageOf, type LMFlowError, usageError, failureError } from '../errors.ts';
 
-const REFUSALS = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EROFS', 'EACCES', 'EPERM', 'EIO']);
+const REFUSALS = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EFBIG',
+  'EROFS',
+  'EACCES',
+  'EPERM',
+  'EIO',
+  'ENOTDIR',
+]);
 
 /**
  * The system's error where the disk or its permissions refused (no space, read-only, not allowed,
@@ -46,14 +48,21 @@ export function outputUnwritable(path: string, cause: unknown): LMFlowError {
 }
 
 /**
- * LMFLOW_CACHE_UNWRITABLE: the cache cannot be written. `setting` is the option that names another
- * place for this part of it.
+ * LMFLOW_CACHE_UNWRITABLE: the cache cannot be written. `setting` is the option, `variable` the
+ * variable of the environment that names another place for this part of it.
  */
-export function cacheUnwritable(folder: string, cause: unknown, setting?: string): LMFlowError {
-  const names = setting === undefined ? 'LMFLOW_CACHE' : `${setting} (or LMFLOW_CACHE)`;
-  return inputError(
+export function cacheUnwritable(
+  folder: string,
+  cause: unknown,
+  setting: string,
+  variable = 'LMFLOW_CACHE',
+): LMFlowError {
+  return failureError(
     'LMFLOW_CACHE_UNWRITABLE',
     `the cache ${folder} cannot be written: ${messageOf(cause)}`,
-    { cause, hint: `Set ${names} to a folder that has room and that you may write to.` },
+    {
+      cause,
+      hint: `Set ${setting} (or ${variable}) to a folder that has room and that you may write to.`,
+    },
   );
 }

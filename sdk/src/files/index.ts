@@ -1,7 +1,7 @@
 // Writing files: outputs that appear whole or not at all, and the cache.
 export { cacheFolder, cacheRoot, markUsed } from './cache.ts';
 export { derivedFile, noteSource, type DerivedRequest } from './derived.ts';
-export { cacheUnwritable, outputUnwritable } from './errors.ts';
+export { cacheUnwritable, diskErrorOf, outputUnwritable } from './errors.ts';
 export {
   ASIDE,
   writeFileAtomic,

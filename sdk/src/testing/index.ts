@@ -2,6 +2,7 @@
 // throws Errors and needs no test runner.
 export { compareArrays, type Comparison } from './compare.ts';
 export { opChecks } from './cases/index.ts';
+export { FakeHub, type FakeRepository, type HubBehaviour } from './fake-hub.ts';
 export { checkGradient, type GradientOptions } from './gradient.ts';
 export { draws, randomInputs, type Draw, type TestInput, type TestInputs } from './inputs.ts';
 export { checkLowering, checkOpLowering, typedArray, type LoweringOptions } from './lowering.ts';

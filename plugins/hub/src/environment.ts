@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { HubRequest } from '@lmflow/sdk';
 
 const env = (name: string): string | undefined => process.env[name] || undefined;
 const on = (name: string): boolean => /^(1|true|yes|on)$/i.test(process.env[name] ?? '');
@@ -15,14 +16,15 @@ function hubHome(): string {
   return env('HF_HOME') ?? join(env('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface');
 }
 
-/** The folder of downloaded models. */
+/** The folder of what was downloaded, which Hugging Face's libraries share. */
 export function hubCacheFolder(): string {
   return env('HF_HUB_CACHE') ?? env('HUGGINGFACE_HUB_CACHE') ?? join(hubHome(), 'hub');
 }
 
 /** The variable that forbids the network, or undefined. */
-export function offlineVariable(): string | undefined {
-  return ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE'].find(on);
+export function offlineVariable(kind: HubRequest['kind']): string | undefined {
+  const library = kind === 'model' ? 'TRANSFORMERS_OFFLINE' : 'HF_DATASETS_OFFLINE';
+  return ['HF_HUB_OFFLINE', library].find(on);
 }
 
 /** The access token: HF_TOKEN, or what `hf auth login` stored. */

@@ -1,0 +1,106 @@
+// The errors of the Hugging Face hub and its cache, one builder each.
+import { failureError, inputError, type HubRequest, type LMFlowError } from '@lmflow/sdk';
+
+/** What an error says of a repository. */
+export type Subject = Pick<HubRequest, 'kind' | 'id'> & { readonly revision: string };
+
+const nameOf = ({ kind, id }: Pick<Subject, 'kind' | 'id'>): string =>
+  `the ${kind === 'model' ? 'model' : 'data set'} ${id}`;
+
+/** What to do where there is no network. */
+function withoutNetwork({ kind, id }: Pick<Subject, 'kind' | 'id'>): string {
+  const type = kind === 'model' ? '' : ' --repo-type dataset';
+  return `Download it once where there is a network (hf download ${id}${type}) and point HF_HOME or cacheDir to that cache, or give a local path instead.`;
+}
+
+/** The network is not to be used, and the cache does not have what is wanted. */
+export function hubOffline(
+  subject: Subject,
+  cache: string,
+  state: 'partial' | 'absent',
+  why: string,
+): LMFlowError {
+  const what = state === 'partial' ? 'has only a part of it' : 'does not have it';
+  return inputError(
+    'LMFLOW_HUB_OFFLINE',
+    `${nameOf(subject)} (${subject.revision}) cannot be downloaded: ${why}, and the cache ${cache} ${what}`,
+    { hint: withoutNetwork(subject) },
+  );
+}
+
+/** The hub cannot be reached, and the cache does not have what is wanted. */
+export function hubUnreachable(subject: Subject, endpoint: string, cause: unknown): LMFlowError {
+  return failureError('LMFLOW_HUB_UNREACHABLE', `${endpoint} cannot be reached: ${reason(cause)}`, {
+    hint: `${withoutNetwork(subject)} HF_ENDPOINT names another hub or a mirror.`,
+    cause,
+  });
+}
+
+/** The hub has no model or data set of this name (or does not say that it has). */
+export function hubNotFound(
+  { kind, id }: Pick<Subject, 'kind' | 'id'>,
+  endpoint: string,
+  notLocal: string,
+): LMFlowError {
+  return inputError(
+    'LMFLOW_HUB_NOT_FOUND',
+    `there is no ${kind === 'model' ? 'model' : 'data set'} "${id}": ${endpoint} does not have it, and ${notLocal}`,
+    { hint: 'Check the name.' },
+  );
+}
+
+/** The repository has no such branch, tag or commit. */
+export function hubRevisionNotFound(subject: Subject): LMFlowError {
+  return inputError(
+    'LMFLOW_HUB_REVISION',
+    `${nameOf(subject)} has no branch, tag or commit "${subject.revision}"`,
+  );
+}
+
+/** The repository is gated or private, or (the hub does not tell these apart) does not exist. */
+export function hubDenied(
+  subject: Subject,
+  endpoint: string,
+  hasToken: boolean,
+  gated: boolean,
+): LMFlowError {
+  const account = hasToken ? 'the account of your token has no access to it' : 'no token was given';
+  const what = gated
+    ? `${nameOf(subject)} is gated, and ${account}`
+    : `${endpoint} does not give out "${subject.id}": it does not exist, or it is private or gated and ${account}`;
+  const page = `${endpoint}/${subject.kind === 'model' ? '' : 'datasets/'}${subject.id}`;
+  return inputError('LMFLOW_HUB_DENIED', what, {
+    hint: `${gated ? `Accept its terms on ${page}, then log in` : 'If it exists, log in'} (hf auth login), or set HF_TOKEN to a token (${endpoint}/settings/tokens), with an account that has access.`,
+  });
+}
+
+/** A download failed, also after some tries; what was got is kept for the next try. */
+export function hubFailed(what: string, cause: unknown, kept?: string): LMFlowError {
+  return failureError('LMFLOW_HUB_FAILED', `${what} failed: ${reason(cause)}`, {
+    cause,
+    ...(kept === undefined ? {} : { hint: `Run it again to go on where it stopped (${kept}).` }),
+  });
+}
+
+/** The hub sent something else than it announced. */
+export function hubDamaged(what: string): LMFlowError {
+  return failureError(
+    'LMFLOW_HUB_FAILED',
+    `${what} failed: what arrived is not what the hub announced`,
+    { hint: 'Run it again to download it anew.' },
+  );
+}
+
+/** The hub lists a file that would lie outside the cache. */
+export function hubFileOutside(subject: Subject, file: string): LMFlowError {
+  return inputError(
+    'LMFLOW_HUB_FILE',
+    `${nameOf(subject)} lists the file "${file}", whose name leads out of its folder`,
+  );
+}
+
+function reason(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  const inner = cause.cause as NodeJS.ErrnoException | undefined;
+  return inner?.message || inner?.code || cause.message;
+}
