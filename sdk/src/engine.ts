@@ -106,21 +106,25 @@ export const ENGINES = registry<EngineRow>('engines', 'engine', '@lmflow/plugin-
  * engine's package has the type of `lower`.
  */
 export interface LoweringRow {
-  /** `<engine> <op>`: `onnx @lmflow/plugin-qlora/matMulNf4`. */
+  /** `<engine> <op>`: `onnx @lmflow/plugin-qlora/matMulNf4`, with the devices where it names some. */
   readonly name: string;
   readonly engine: string;
   readonly op: string;
+  /** The devices it is for (`cpu`); every device of the engine where none is named. */
+  readonly devices?: readonly string[];
   readonly lower: unknown;
 }
 
 /** Lowerings of plugins' ops, by engine: used where that engine is the one that computes. */
 export const LOWERINGS = registry<LoweringRow>('lowerings', 'lowering');
 
-/** A row of LOWERINGS. */
+/** A row of LOWERINGS; `devices` restricts it to some of the engine's devices. */
 export function lowering(
   engine: string,
   op: { readonly name: string },
   lower: unknown,
+  devices?: readonly string[],
 ): LoweringRow {
-  return { name: `${engine} ${op.name}`, engine, op: op.name, lower };
+  const name = [engine, op.name, ...(devices ?? [])].join(' ');
+  return { name, engine, op: op.name, lower, ...(devices ? { devices } : {}) };
 }

@@ -10,7 +10,8 @@ import { createTestKernel } from 'lmflow/testing';
 import { ENGINE, randomStream, type Engine, type Tensor, type TensorMap } from '@lmflow/sdk';
 import { attention, grad, Graph, mul, sizeOf, sum, type Value } from '@lmflow/sdk/graph';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
-import { flashAttention, registerFlashAttention } from '@lmflow/plugin-flash-attention';
+import flash, { flashAttention } from '@lmflow/plugin-flash-attention';
+import models from '@lmflow/plugin-models';
 import { plot } from './plot.ts';
 
 const [heads, groups, width] = [8, 4, 64];
@@ -94,9 +95,8 @@ async function times(engine: Engine, length: number): Promise<Partial<Record<Kin
   );
 }
 
-const { kernel } = await createTestKernel({ plugins: [engineOnnx()] });
+const { kernel } = await createTestKernel({ plugins: [engineOnnx, models, flash] });
 const engine = kernel.resolve(ENGINE);
-registerFlashAttention(kernel);
 if (values.memory) {
   const [kind, length] = values.memory.split(',') as [Kind, string];
   process.stdout.write(`${await memory(engine, kind, Number(length))}\n`);

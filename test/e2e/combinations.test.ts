@@ -7,10 +7,9 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createKernel, silentLogger } from 'lmflow';
-import { ENGINE, type Engine, type TensorMap } from '@lmflow/sdk';
-import int8Compute, { matMulInt8Op } from '@lmflow/plugin-int8-compute';
+import { ENGINE, LOWERINGS, type Engine, type Plugin, type TensorMap } from '@lmflow/sdk';
+import int8Compute from '@lmflow/plugin-int8-compute';
 import finetune from '@lmflow/preset-finetune';
-import { LOWERINGS, type Lowerings } from '@lmflow/plugin-engine-onnx';
 import lora from '@lmflow/preset-lora';
 import qlora from '@lmflow/preset-qlora';
 import { firstOtherCodes, isActivation, showActivations } from './codes.ts';
@@ -77,10 +76,11 @@ async function firstStep(
   config: Record<string, unknown>,
 ): Promise<Numbers> {
   const cacheDir = join(folder, '.cache');
+  const int8Plugin = int8Compute({ cacheDir, selfCheck: false });
   const kernel = await createKernel(
     {
       presets: [preset],
-      plugins: [int8 && int8Compute({ cacheDir, selfCheck: false })],
+      plugins: [int8 && (exact ? withoutLowerings(int8Plugin) : int8Plugin)],
       model: folder,
       datasetCacheDir: cacheDir,
       outputDir: mkdtempSync(join(tmpdir(), 'lmflow-combination-')),
@@ -97,7 +97,6 @@ async function firstStep(
   );
   try {
     const results = record(kernel.resolve(ENGINE));
-    if (exact) withoutInt8(kernel.resolve(LOWERINGS));
     await kernel.run('finetune');
     return results[0]!;
   } finally {
@@ -105,11 +104,16 @@ async function firstStep(
   }
 }
 
-/** The engine then decomposes the op. */
-function withoutInt8(lowerings: Lowerings): void {
-  const register = lowerings.register.bind(lowerings);
-  lowerings.register = (op, lowering) => {
-    if (op !== matMulInt8Op.name) register(op, lowering);
+/** A plugin whose ops the engine decomposes. */
+function withoutLowerings(plugin: Plugin): Plugin {
+  return {
+    ...plugin,
+    apply: (context) => {
+      const contribute: typeof context.contribute = (registry, row) => {
+        if (registry.name !== LOWERINGS.name) context.contribute(registry, row);
+      };
+      plugin.apply(Object.create(context, { contribute: { value: contribute } }) as typeof context);
+    },
   };
 }
 

@@ -16,6 +16,7 @@ import { loadLoop, LoopProgram } from './elementwise/program.ts';
 import { compileFailed, deviceUnavailable, deviceUnknown } from './errors.ts';
 import { flatten } from './flatten.ts';
 import { elementwise } from './lowerings/elementwise.ts';
+import { ENGINE_NAME } from './lowerings/index.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import type { EngineOptions } from './options.ts';
 import { nodeIn, OnnxProgram } from './program.ts';
@@ -53,7 +54,7 @@ function fileWeights(graph: Graph): FileWeight[] {
  * LMFLOW_DEVICE_UNKNOWN where it does not know the device.
  */
 export class OnnxEngine implements Engine {
-  readonly name = 'onnx';
+  readonly name = ENGINE_NAME;
   readonly device: string;
   readonly threads: number;
   readonly #setup: EngineSetup;

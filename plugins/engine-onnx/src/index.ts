@@ -1,23 +1,19 @@
-// @lmflow/plugin-engine-onnx: the default compute engine. Provides ENGINE; takes lowerings of other
-// plugins' ops through LOWERINGS.
-import { definePlugin, ENGINES } from '@lmflow/sdk';
+// @lmflow/plugin-engine-onnx: the default compute engine, a row of ENGINES. It lowers the ops of
+// other plugins by their rows of LOWERINGS.
+import { definePlugin, ENGINES, LOWERINGS } from '@lmflow/sdk';
 import { OnnxEngine } from './engine.ts';
-import { createLowerings } from './lowerings/index.ts';
-import { LOWERINGS } from './lowerings/lowering.ts';
+import { createLowerings, ENGINE_NAME } from './lowerings/index.ts';
+import type { Lowerings } from './lowerings/lowering.ts';
 import { schema } from './options.ts';
+import { PORTABLE_MODEL, portableModel } from './portable.ts';
 import manifest from '../package.json' with { type: 'json' };
 
+export type { Lowering } from './lowerings/lowering.ts';
 export {
-  LOWERINGS,
-  registerLowering,
-  type Lowering,
-  type Lowerings,
-} from './lowerings/lowering.ts';
-export { product } from './lowerings/matmul.ts';
-export {
-  portableModel,
+  PORTABLE_MODEL,
   type ExternalPlace,
   type PortableModel,
+  type PortableModelMaker,
   type PortableRequest,
   type PortableTensor,
 } from './portable.ts';
@@ -33,16 +29,21 @@ export default definePlugin({
   sdk: '^1.0.0',
   options: { section: 'engineOnnx', schema },
   apply(context) {
-    context.provide(LOWERINGS, () => createLowerings());
+    const deviceOf = (): string => context.config.device ?? 'cpu';
+    const lowerings = (): Lowerings => createLowerings(context.rows(LOWERINGS), deviceOf());
     context.contribute(ENGINES, {
-      name: 'onnx',
+      name: ENGINE_NAME,
       create: () =>
         new OnnxEngine({
           options: context.options,
-          device: context.config.device ?? 'cpu',
-          lowerings: context.resolve(LOWERINGS),
+          device: deviceOf(),
+          lowerings: lowerings(),
           log: context.log,
         }),
+    });
+    context.provide(PORTABLE_MODEL, () => {
+      const table = lowerings();
+      return (graph, request) => portableModel(graph, request, table);
     });
   },
 });

@@ -1,6 +1,7 @@
 // An ONNX model for other programs rather than a session here: inputs and outputs keep their names,
 // sizes may be free, nodes are in order, and weights are listed, so that whoever writes the file
 // says where their bytes lie.
+import { token, type Token } from '@lmflow/sdk';
 import type { Graph, Node, Shape, DType, WeightSource } from '@lmflow/sdk/graph';
 import { countUses, leaves, lowerNodes, nameOutputs } from './compile.ts';
 import { sizeFixed } from './errors.ts';
@@ -44,8 +45,8 @@ export interface PortableModel {
 
 /** The name of the model, the lowerings to use, and the sizes that stay free. */
 export interface PortableRequest {
+  /** Of the model, also for messages. */
   readonly name: string;
-  readonly lowerings: Lowerings;
   readonly free: readonly FreeSize[];
 }
 
@@ -53,9 +54,19 @@ export interface PortableRequest {
  * Lowers a graph traced with stand-ins for its free sizes. Throws LMFLOW_ENGINE_SIZE_FIXED naming
  * the node where one is left.
  */
+export type PortableModelMaker = (graph: Graph, request: PortableRequest) => PortableModel;
+
+/** Makes portable models with the lowerings of this engine and of the plugins that are loaded. */
+export const PORTABLE_MODEL: Token<PortableModelMaker> = token(
+  '@lmflow/plugin-engine-onnx:portable-model',
+  '@lmflow/plugin-engine-onnx',
+);
+
+/** Does what PortableModelMaker says, with these lowerings. */
 export function portableModel(
   graph: Graph,
-  { name, lowerings, free: sizes }: PortableRequest,
+  { name, free: sizes }: PortableRequest,
+  lowerings: Lowerings,
 ): PortableModel {
   const table = withoutLengths(lowerings);
   const flat = flatten(graph, table);
@@ -108,12 +119,7 @@ export function portableModel(
 /** Where lengths are free, the runtime says that a sequence is longer than the rotary tables. */
 function withoutLengths(lowerings: Lowerings): Lowerings {
   const { lower } = rotary['rope']!;
-  return {
-    register: (op, lowering) => {
-      lowerings.register(op, lowering);
-    },
-    find: (node: Node) => (node.op.name === 'rope' ? lower : lowerings.find(node)),
-  };
+  return { find: (node: Node) => (node.op.name === 'rope' ? lower : lowerings.find(node)) };
 }
 
 function initializer(

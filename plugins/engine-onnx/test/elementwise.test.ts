@@ -2,6 +2,7 @@
 // programs they are.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { lowering } from '@lmflow/sdk';
 import { isLMFlowError } from '@lmflow/sdk';
 import {
   abs,
@@ -34,6 +35,7 @@ import {
 } from '@lmflow/sdk/graph';
 import { elementwiseLoop, PIECE } from '../src/elementwise/loop.ts';
 import { LoopProgram } from '../src/elementwise/program.ts';
+import type { Lowering } from '../src/index.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
 import { engine, engineWith, normal, random } from './support.ts';
 
@@ -312,10 +314,10 @@ loops(
   'the runtime has what is profiled, what has more threads, and what a plugin lowers',
   async () => {
     const graph = counting(1);
-    const lowerings = createLowerings();
-    lowerings.register('add', (emit, node) => {
+    const lower: Lowering = (emit, node) => {
       emit.result(node, 'Add', emit.tensors(node.inputs));
-    });
+    };
+    const lowerings = createLowerings([lowering('onnx', { name: 'add' }, lower)]);
     const others = [engineWith({ threads: 3 }), engineWith({}, lowerings)];
     const programs = [
       await engine.compile(graph, { profile: true }),

@@ -2,7 +2,7 @@
 // other plugins' ops, profiles.
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLMFlowError } from '@lmflow/sdk';
+import { isLMFlowError, lowering } from '@lmflow/sdk';
 import {
   add,
   applyOne,
@@ -27,6 +27,7 @@ import {
 } from '@lmflow/sdk/graph';
 import { checkLowering } from '@lmflow/sdk/testing';
 import { OnnxEngine } from '../src/engine.ts';
+import type { Lowering } from '../src/index.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
 import { schema } from '../src/options.ts';
 import { flatten } from '../src/flatten.ts';
@@ -237,12 +238,17 @@ programs('an op of another plugin: decomposed, or by its own lowering', async ()
   test.finish([applyOne(double, [x], {})], [x]);
   await check(test);
 
-  const lowerings = createLowerings();
   let used = 0;
-  lowerings.register('@scope/plugin-x/double', (emit, node) => {
+  const lower: Lowering = (emit, node) => {
     used++;
     emit.result(node, 'Mul', [emit.tensor(node.inputs[0]!), emit.scalar(2)]);
-  });
+  };
+  const elsewhere = createLowerings([
+    lowering('other', double, lower),
+    lowering('onnx', double, lower, ['webgpu']),
+  ]);
+  assert.not(elsewhere.find(test.graph.nodes[0]!), 'rows of other engines and devices');
+  const lowerings = createLowerings([lowering('onnx', double, lower, ['cpu', 'cuda'])], 'cpu');
   const own = engineWith({}, lowerings);
   await check(test, { on: own });
   assert.is(used, 1);
@@ -506,14 +512,13 @@ programs('devices are tried', async () => {
 programs(
   'a lowering loops: its body reads tensors around it, also one that is an output and one that nobody else reads',
   async () => {
-    const lowerings = createLowerings();
     const scaleRows = defineOp({
       name: 'test/scaleRows',
       infer: ([x]) => [x!],
       decompose: ([x, by]) => [mul(mul(x!, by!), 2)],
     });
     let built = 0;
-    lowerings.register(scaleRows.name, (emit, node) => {
+    const lower: Lowering = (emit, node) => {
       const [x, by] = emit.tensors(node.inputs) as [string, string];
       const twice = emit.one('Mul', [by, emit.scalar(2)]);
       const row = { dtype: 'float32', shape: [3] } as const;
@@ -528,7 +533,8 @@ programs(
       });
       emit.set(node.outputs[0]!, scaled!);
       built++;
-    });
+    };
+    const lowerings = createLowerings([lowering('onnx', scaleRows, lower)]);
     const test = new Case(3);
     const by = mul(test.input([3]), 0.5);
     test.finish([by, applyOne(scaleRows, [test.input([4, 3]), by], {})]);

@@ -18,7 +18,8 @@ import {
 import type { Program, Tensor, TensorMap } from '@lmflow/sdk';
 import { OnnxEngine } from '../src/engine.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
-import type { EngineOptionsInput, Lowerings } from '../src/index.ts';
+import type { EngineOptionsInput } from '../src/index.ts';
+import type { Lowerings } from '../src/lowerings/lowering.ts';
 import { schema } from '../src/options.ts';
 
 export function engineWith(

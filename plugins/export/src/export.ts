@@ -5,14 +5,16 @@ import { basename, join, resolve as resolvePath } from 'node:path';
 import {
   MODELS,
   MODEL_WRITER,
+  token,
   type CommandInvocation,
   type Logger,
   type Resolve,
+  type Token,
 } from '@lmflow/sdk';
 import { writeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { writeSafetensors } from '@lmflow/sdk/formats';
-import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
+import type { PortableModelMaker } from '@lmflow/plugin-engine-onnx';
 import { z } from 'zod';
 import {
   adapterMissing,
@@ -26,6 +28,12 @@ import { configuredModel, configuredOutput, withSignal, type Services } from './
 import { exportOnnx } from './onnx/export.ts';
 import { ONNX_NUMBERS, type OnnxNumbers } from './onnx/numbers.ts';
 import { parseSize, sizeText } from './size.ts';
+
+/** A service of engine-onnx, by its name: the other formats need no such engine. */
+export const PORTABLE_MODEL: Token<PortableModelMaker> = token(
+  '@lmflow/plugin-engine-onnx:portable-model',
+  '@lmflow/plugin-engine-onnx',
+);
 
 const isGguf = (name: string): name is Quantization =>
   (QUANTIZATIONS as readonly string[]).includes(name);
@@ -135,7 +143,7 @@ const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>
       exportOnnx({
         model,
         base,
-        lowerings: resolve(LOWERINGS),
+        portableModel: resolve(PORTABLE_MODEL),
         directory,
         numbers: quantizations as readonly OnnxNumbers[],
         contextLength: options.contextLength,

@@ -1,9 +1,10 @@
 // Models for others: adapters merged into their base, delta weights, and exports as safetensors,
 // PEFT, GGUF and ONNX. Three commands, no hooks.
-import { definePlugin } from '@lmflow/sdk';
+import { definePlugin, LOWERINGS } from '@lmflow/sdk';
 import { delta, deltaOptions, type DeltaResult } from './delta.ts';
 import { exportModel, exportOptions, type ExportResult } from './export.ts';
 import { merge, mergeOptions, type MergeResult } from './merge.ts';
+import { onnxLowerings } from './onnx/lowerings.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export type { DeltaResult } from './delta.ts';
@@ -25,6 +26,7 @@ export default definePlugin({
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
   apply(context) {
+    for (const row of onnxLowerings) context.contribute(LOWERINGS, row);
     context.command({
       name: 'merge',
       summary:

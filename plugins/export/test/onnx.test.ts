@@ -8,7 +8,7 @@ import { ENGINE } from '@lmflow/sdk';
 import type { BuildingFunctions, Model } from '@lmflow/sdk/model';
 import { add, Graph, matMul, mul, type Value } from '@lmflow/sdk/graph';
 import { checkLowering, randomInputs, type TestInputs } from '@lmflow/sdk/testing';
-import { LOWERINGS } from '@lmflow/plugin-engine-onnx';
+import { PORTABLE_MODEL } from '@lmflow/plugin-engine-onnx';
 import { failure, FIXTURES, load, logits, modelFolder, scratch, withKernel } from './folders.ts';
 import { cases, greedy, openModel, step } from './onnxruntime.ts';
 import { decode } from './reader.ts';
@@ -16,7 +16,6 @@ import { wideLlama } from './wide.ts';
 import { TENSOR_TYPES } from '../src/gguf/types.ts';
 import { blockProduct, partShapes, toBlocks, type BlockAttributes } from '../src/onnx/blocks.ts';
 import { exportOnnx } from '../src/onnx/export.ts';
-import { registerLowerings } from '../src/onnx/lowerings.ts';
 import { turned } from '../src/weights.ts';
 import { carriedAttention, lastRows, places } from '../src/onnx/ops.ts';
 
@@ -276,7 +275,7 @@ test('numbers beyond the size of a file go into the next', async () => {
     const files = await exportOnnx({
       model,
       base: model,
-      lowerings: kernel.resolve(LOWERINGS),
+      portableModel: kernel.resolve(PORTABLE_MODEL),
       directory,
       numbers: ['f32'],
       contextLength: 160,
@@ -345,7 +344,7 @@ test('what cannot be is refused before anything is written', async () => {
         exportOnnx({
           model,
           base: model,
-          lowerings: kernel.resolve(LOWERINGS),
+          portableModel: kernel.resolve(PORTABLE_MODEL),
           directory,
           numbers: ['f32'],
           signal: new AbortController().signal,
@@ -369,7 +368,6 @@ test('what cannot be is refused before anything is written', async () => {
 
 test("blocks hold the numbers of GGUF's Q4_0 and Q8_0, and a product is what ONNX Runtime computes", () =>
   withKernel({}, async (kernel) => {
-    registerLowerings(kernel.resolve(LOWERINGS));
     for (const [bits, type] of [
       [4, 'Q4_0'],
       [8, 'Q8_0'],
@@ -414,7 +412,6 @@ test("blocks hold the numbers of GGUF's Q4_0 and Q8_0, and a product is what ONN
 
 test("the export's own ops mean what ONNX Runtime computes", () =>
   withKernel({}, async (kernel) => {
-    registerLowerings(kernel.resolve(LOWERINGS));
     for (const [length, past] of [
       [1, 4],
       [3, 0],

@@ -1,8 +1,8 @@
 // Flash attention (Dao et al. 2022): memory grows with the length of a sequence, not with its
 // square. Wraps the model's attention.
-import { definePlugin } from '@lmflow/sdk';
+import { definePlugin, LOWERINGS } from '@lmflow/sdk';
 import { z } from 'zod';
-import { registerFlashAttention } from './onnx/register.ts';
+import { onnxLowerings } from './onnx/rows.ts';
 import { flashAttention } from './op.ts';
 import manifest from '../package.json' with { type: 'json' };
 
@@ -13,7 +13,6 @@ export {
   type FlashAttributes,
   type FlashOptions,
 } from './op.ts';
-export { registerFlashAttention } from './onnx/register.ts';
 export { tileSize, type AttentionShape } from './size.ts';
 
 /** The section `flashAttention`. */
@@ -53,11 +52,10 @@ const plugin = definePlugin({
   requires: ['@lmflow/plugin-models'],
   options: { section: 'flashAttention', schema: flashAttentionOptions },
   apply(context) {
+    for (const row of onnxLowerings) context.contribute(LOWERINGS, row);
     context.hooks.onModelLoad.tap('products', (model) => {
       const { enabled, from, tile } = context.options;
       if (!enabled) return;
-      // On a GPU the loops' bodies would travel to the processor and back.
-      if ((context.config.device ?? 'cpu') === 'cpu') registerFlashAttention(context);
       const plain = model.build.attention;
       model.build.attention = (trace, inputs) => {
         const { q, k, v, segments, window, cache } = inputs;

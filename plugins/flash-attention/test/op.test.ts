@@ -13,12 +13,12 @@ import {
 } from '@lmflow/sdk/testing';
 import { grad, Graph, interpret, mul, sum, type NdArray } from '@lmflow/sdk/graph';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
-import {
+import plugin, {
   flashAttention,
   flashAttentionGradientOp,
   flashAttentionOp,
-  registerFlashAttention,
 } from '../src/index.ts';
+import { modelsInPlace } from './models.ts';
 
 interface Case {
   readonly name: string;
@@ -131,8 +131,7 @@ for (const one of cases) {
 }
 
 test('the engine, with loops over the tiles: equal to the decomposition, with its gradients', async () => {
-  const { kernel } = await createTestKernel({ plugins: [engineOnnx()] });
-  registerFlashAttention(kernel);
+  const { kernel } = await createTestKernel({ plugins: [engineOnnx, modelsInPlace, plugin] });
   await checkOpLowering(kernel.resolve(ENGINE), {
     op: flashAttentionOp,
     cases: cases.map((one) => ({

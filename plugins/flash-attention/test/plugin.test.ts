@@ -3,19 +3,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { definePlugin } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { Graph, type Value } from '@lmflow/sdk/graph';
 import flashAttention, { tileSize, type FlashAttentionOptions } from '../src/index.ts';
-
-const models = definePlugin({
-  name: '@lmflow/plugin-models',
-  version: '1.0.0',
-  sdk: '^1.0.0',
-  apply: () => {
-    /* in the place of the real one */
-  },
-});
+import { modelsInPlace } from './models.ts';
 
 /** The ops of the attention of `length` tokens; 'plain' stands for the model's own. */
 async function ops(
@@ -23,7 +14,7 @@ async function ops(
   length: number,
   cache?: object,
 ): Promise<string[]> {
-  const { kernel } = await createTestKernel({ plugins: [models, flashAttention(options)] });
+  const { kernel } = await createTestKernel({ plugins: [modelsInPlace, flashAttention(options)] });
   const model = {
     build: { attention: (_: unknown, { q }: { q: Value }) => q },
   } as unknown as Model;

@@ -1,8 +1,7 @@
 // The frozen linears of the blocks computed in int8, forward and input gradient, with a scale for
 // every row of activations.
-import { definePlugin } from '@lmflow/sdk';
+import { definePlugin, lowering, LOWERINGS } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import { compareWithFloat, type Agreement } from './check.ts';
 import { lowerMatMulInt8 } from './lowering.ts';
 import { matMulInt8Op } from './op.ts';
@@ -23,13 +22,13 @@ const int8Compute = definePlugin({
   options: { section: 'int8Compute', schema: int8Options, aliases, unsupported },
   apply(context) {
     const { hooks } = context;
+    context.contribute(LOWERINGS, lowering('onnx', matMulInt8Op, lowerMatMulInt8));
     const ways = new WeakMap<Model, Switch>();
     const checked = new WeakSet<Model>();
 
     hooks.onModelLoad.tap('products', async (model, { purpose }) => {
       // what is trained comes out as usual, and is used in float32
       if (purpose !== 'training') return;
-      registerLowering(context, matMulInt8Op, lowerMatMulInt8);
       ways.set(model, await computeInInt8(model, context.options, name, context.log));
     });
 

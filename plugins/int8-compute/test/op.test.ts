@@ -3,17 +3,19 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import engineOnnx, { LOWERINGS } from '@lmflow/plugin-engine-onnx';
+import engineOnnx from '@lmflow/plugin-engine-onnx';
+import models from '@lmflow/plugin-models';
 import { ENGINE, randomStream, type Program } from '@lmflow/sdk';
 import { checkGradient, checkLowering } from '@lmflow/sdk/testing';
 import { grad, Graph, interpret, matMul, mul, ndarray, sum, type Value } from '@lmflow/sdk/graph';
 import { agreement } from '../src/check.ts';
-import { lowerMatMulInt8 } from '../src/lowering.ts';
-import { matMulInt8, matMulInt8Op, type Direction } from '../src/op.ts';
+import plugin from '../src/index.ts';
+import { matMulInt8, type Direction } from '../src/op.ts';
 import { quantizeBoth, type Int8Matrix } from '../src/quantize.ts';
 
 const op = suite('matMulInt8');
-const { kernel } = await createTestKernel({ plugins: [engineOnnx] });
+const { kernel: plain } = await createTestKernel({ plugins: [engineOnnx] });
+const { kernel } = await createTestKernel({ plugins: [engineOnnx, models, plugin] });
 const engine = kernel.resolve(ENGINE);
 
 const random = (count: number, ...name: string[]): Float32Array => {
@@ -51,13 +53,13 @@ op('decomposed, on an engine without the lowering', async () => {
   const y = product(x, random(96, 'w'), 8, 12);
   graph.output('y', y);
   graph.output('dx', grad(sum(mul(y, y)), [x])[0]!);
-  await checkLowering(engine, graph, { x: ndarray([5, 12], random(60, 'x')) });
+  const inputs = { x: ndarray([5, 12], random(60, 'x')) };
+  await checkLowering(plain.resolve(ENGINE), graph, inputs);
 });
 
 op(
   'the engine rounds each row to 8 bits: as computed by hand, and near the exact product',
   async () => {
-    kernel.resolve(LOWERINGS).register(matMulInt8Op.name, lowerMatMulInt8);
     const [rows, inFeatures, outFeatures] = [9, 64, 40];
     const weight = random(inFeatures * outFeatures, 'w');
     const numbers = random(rows * inFeatures, 'x').map(
@@ -178,5 +180,5 @@ function exactly(
   });
 }
 
-op.after(() => kernel.close());
+op.after(() => Promise.all([plain.close(), kernel.close()]).then(() => undefined));
 op.run();

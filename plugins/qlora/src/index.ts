@@ -1,8 +1,7 @@
 // QLoRA (Dettmers et al. 2023): the frozen linears of the blocks in 4 bits, in memory and in both
 // directions of a training step.
-import { definePlugin } from '@lmflow/sdk';
+import { definePlugin, lowering, LOWERINGS } from '@lmflow/sdk';
 import type { LinearLayer, Model } from '@lmflow/sdk/model';
-import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import { lowerDequantizeNf4, lowerMatMulNf4 } from './lowering.ts';
 import { dequantizeNf4Op, matMulNf4Op } from './op.ts';
 import { aliases, qloraOptions, unsupported } from './options.ts';
@@ -31,12 +30,12 @@ const qlora = definePlugin({
   options: { section: 'qlora', schema: qloraOptions, aliases, unsupported },
   apply(context) {
     const { hooks } = context;
+    context.contribute(LOWERINGS, lowering('onnx', matMulNf4Op, lowerMatMulNf4));
+    context.contribute(LOWERINGS, lowering('onnx', dequantizeNf4Op, lowerDequantizeNf4));
     const quantized = new WeakMap<Model, readonly LinearLayer[]>();
 
     // Before adapters are made, so that what wraps these functions later stands on 4 bits.
     hooks.onModelLoad.tap('products', async (model) => {
-      registerLowering(context, matMulNf4Op, lowerMatMulNf4);
-      registerLowering(context, dequantizeNf4Op, lowerDequantizeNf4);
       quantized.set(model, await quantizeModel(model, context.options, name, context.log));
     });
 

@@ -2,13 +2,14 @@
 // interpreter.
 import { suite } from 'uvu';
 import { createTestKernel } from 'lmflow/testing';
-import engineOnnx, { LOWERINGS } from '@lmflow/plugin-engine-onnx';
+import engineOnnx from '@lmflow/plugin-engine-onnx';
+import models from '@lmflow/plugin-models';
 import { ENGINE } from '@lmflow/sdk';
 import { checkLowering, checkOp, checkOpLowering, type OpCheck } from '@lmflow/sdk/testing';
 import { grad, Graph, interpret, mul, ndarray, sum } from '@lmflow/sdk/graph';
 import * as assert from 'uvu/assert';
 import { dequantize, quantize, sizesOf } from '../src/codes.ts';
-import { lowerDequantizeNf4, lowerMatMulNf4 } from '../src/lowering.ts';
+import qlora from '../src/index.ts';
 import { dequantizeNf4Op, matMulNf4, matMulNf4Op, type Nf4Attributes } from '../src/op.ts';
 
 const sizes = (['nf4', 'fp4'] as const).flatMap((quantType) =>
@@ -44,7 +45,8 @@ const checks: readonly OpCheck<Nf4Attributes>[] = [
 ];
 
 const op = suite('matMulNf4');
-const { kernel } = await createTestKernel({ plugins: [engineOnnx] });
+const { kernel: plain } = await createTestKernel({ plugins: [engineOnnx] });
+const { kernel } = await createTestKernel({ plugins: [engineOnnx, models, qlora] });
 const engine = kernel.resolve(ENGINE);
 
 for (const check of checks) {
@@ -52,13 +54,12 @@ for (const check of checks) {
 }
 
 for (const check of checks) {
-  op(`${check.op.name} by its decomposition on the engine`, () => checkOpLowering(engine, check));
+  op(`${check.op.name} by its decomposition on the engine`, () =>
+    checkOpLowering(plain.resolve(ENGINE), check),
+  );
 }
 
 op('by MatMulBnb4 on the engine', async () => {
-  const lowerings = kernel.resolve(LOWERINGS);
-  lowerings.register(matMulNf4Op.name, lowerMatMulNf4);
-  lowerings.register(dequantizeNf4Op.name, lowerDequantizeNf4);
   for (const check of checks) await checkOpLowering(engine, check);
 });
 
@@ -113,5 +114,5 @@ op(
   },
 );
 
-op.after(() => kernel.close());
+op.after(() => Promise.all([plain.close(), kernel.close()]).then(() => undefined));
 op.run();

@@ -1,7 +1,6 @@
 // Linears in int8 or int4 for inference, in memory and in the products.
-import { definePlugin, MODELS } from '@lmflow/sdk';
+import { definePlugin, lowering, LOWERINGS, MODELS } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { registerLowering } from '@lmflow/plugin-engine-onnx';
 import type { Bits } from './blocks.ts';
 import { quantizeCommand, type Loading } from './command.ts';
 import { lowerMatMulNBits } from './lowering.ts';
@@ -26,6 +25,7 @@ const quantize = definePlugin({
   options: { section: 'quantize', schema: quantizeOptions, aliases, unsupported },
   apply(context) {
     const { hooks } = context;
+    context.contribute(LOWERINGS, lowering('onnx', matMulNBitsOp, lowerMatMulNBits));
     const ways = new WeakMap<Model, Switch>();
     /** What the command loads with, in place of the options. */
     let asked: Bits | 'float' | undefined;
@@ -40,12 +40,10 @@ const quantize = definePlugin({
         if (asked === undefined && bits !== undefined) {
           context.log.warn(`${model.source} is quantized already: quantize.bits is not for it`);
         }
-        registerLowering(context, matMulNBitsOp, lowerMatMulNBits);
         await computePacked(model, packed, context.options, name, context.log);
         return;
       }
       if (bits === undefined || bits === 'float') return;
-      registerLowering(context, matMulNBitsOp, lowerMatMulNBits);
       ways.set(model, await quantizeModel(model, bits, context.options, name, context.log));
     });
 

@@ -3,12 +3,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import engineOnnx, { LOWERINGS } from '@lmflow/plugin-engine-onnx';
+import engineOnnx from '@lmflow/plugin-engine-onnx';
+import models from '@lmflow/plugin-models';
 import { ENGINE, randomStream } from '@lmflow/sdk';
 import { checkOp, checkOpLowering, type OpCheck } from '@lmflow/sdk/testing';
 import { Graph } from '@lmflow/sdk/graph';
 import { blockSizes, dequantize, quantize, type Bits, type Scheme } from '../src/blocks.ts';
-import { lowerMatMulNBits } from '../src/lowering.ts';
+import plugin from '../src/index.ts';
 import { matMulNBits, matMulNBitsOp, type MatMulNBitsAttributes } from '../src/op.ts';
 
 const sizes = [
@@ -49,15 +50,15 @@ const cases = ([4, 8] as const).flatMap((bits) =>
 const check: OpCheck<MatMulNBitsAttributes> = { op: matMulNBitsOp, cases };
 
 const op = suite('matMulNBits');
-const { kernel } = await createTestKernel({ plugins: [engineOnnx] });
+const { kernel: plain } = await createTestKernel({ plugins: [engineOnnx] });
+const { kernel } = await createTestKernel({ plugins: [engineOnnx, models, plugin] });
 const engine = kernel.resolve(ENGINE);
 
 op('types, decomposition and gradients in float64', () => checkOp(check));
 
-op('by its decomposition on the engine', () => checkOpLowering(engine, check));
+op('by its decomposition on the engine', () => checkOpLowering(plain.resolve(ENGINE), check));
 
 op('by MatMulNBits on the engine', async () => {
-  kernel.resolve(LOWERINGS).register(matMulNBitsOp.name, lowerMatMulNBits);
   await checkOpLowering(engine, check);
 });
 
@@ -146,5 +147,5 @@ for (const bits of [4, 8] as readonly Bits[]) {
   }
 }
 
-op.after(() => kernel.close());
+op.after(() => Promise.all([plain.close(), kernel.close()]).then(() => undefined));
 op.run();

@@ -1,4 +1,5 @@
-// The table of lowerings by op name.
+// The table of lowerings by op name: the engine's own and those that plugins contribute.
+import type { LoweringRow } from '@lmflow/sdk';
 import type { Node } from '@lmflow/sdk/graph';
 import { crossEntropy } from './crossentropy.ts';
 import { decoding } from './decode.ts';
@@ -10,6 +11,9 @@ import { normalisation } from './norm.ts';
 import { rotary } from './rope.ts';
 import { segmented } from './segments.ts';
 import { shape } from './shape.ts';
+
+/** What rows of LOWERINGS call this engine, and the key `engine` too. */
+export const ENGINE_NAME = 'onnx';
 
 const builtin: Readonly<Record<string, LoweringEntry>> = {
   ...elementwise,
@@ -23,13 +27,17 @@ const builtin: Readonly<Record<string, LoweringEntry>> = {
   ...crossEntropy,
 };
 
-/** A table that starts with the engine's own lowerings. */
-export function createLowerings(): Lowerings {
+/**
+ * The engine's own lowerings, and those of `rows` that are for it and for `device`; a row replaces
+ * the engine's own lowering of its op.
+ */
+export function createLowerings(rows: Iterable<LoweringRow> = [], device = 'cpu'): Lowerings {
   const table = new Map(Object.entries(builtin));
+  for (const { engine, op, devices, lower } of rows) {
+    if (engine !== ENGINE_NAME || devices?.includes(device) === false) continue;
+    table.set(op, entry(lower as Lowering));
+  }
   return {
-    register: (op, lowering) => {
-      table.set(op, entry(lowering));
-    },
     find(node: Node): Lowering | undefined {
       const found = table.get(node.op.name);
       return found && (found.fits?.(node) ?? true) ? found.lower : undefined;

@@ -1,7 +1,6 @@
 // What a lowering is: it writes the ONNX nodes of one node of the graph. The table by op name is in
 // index.ts.
-import { isLMFlowError, token, type PluginContext, type Token } from '@lmflow/sdk';
-import type { Attributes, Node, OpDefinition } from '@lmflow/sdk/graph';
+import type { Attributes, Node } from '@lmflow/sdk/graph';
 import type { Emitter } from '../onnx/emitter.ts';
 
 /** Emits ONNX nodes for `node` and sets a tensor for each of its used outputs. */
@@ -9,29 +8,8 @@ export type Lowering<A extends Attributes = Attributes> = (emit: Emitter, node: 
 
 /** Lowerings by op name; an op without one is decomposed. */
 export interface Lowerings {
-  /** Adds (or replaces) the lowering of an op. */
-  register<A extends Attributes>(op: string, lowering: Lowering<A>): void;
   /** The lowering to use for a node, or undefined where the node must be decomposed. */
   find(node: Node): Lowering | undefined;
-}
-
-/** The engine's lowerings: a plugin with an op of its own registers one here. */
-export const LOWERINGS: Token<Lowerings> = token('@lmflow/plugin-engine-onnx/lowerings');
-
-/**
- * Gives the engine a lowering of a plugin's op. Another engine than this one has no such service,
- * and decomposes the op.
- */
-export function registerLowering<A extends Attributes>(
-  context: Pick<PluginContext, 'resolve'>,
-  { name }: OpDefinition<A>,
-  lowering: Lowering<A>,
-): void {
-  try {
-    context.resolve(LOWERINGS).register(name, lowering);
-  } catch (error) {
-    if (!isLMFlowError(error) || error.code !== 'LMFLOW_TOKEN_MISSING') throw error;
-  }
 }
 
 /**

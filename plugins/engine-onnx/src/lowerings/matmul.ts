@@ -102,14 +102,6 @@ function emitSum(emit: Emitter, { a, b, transposeB, alpha, plus }: Sum): string 
   return reshaped(sum, [rows, columns]);
 }
 
-/** A product of tensors, the outer axes alike; `transposed` says which operand is. */
-export function product(emit: Emitter, a: string, b: string, transposed?: 'a' | 'b'): string {
-  return emit.one('FusedMatMul', [a, b], {
-    domain: 'com.microsoft',
-    attributes: { transA: Number(transposed === 'a'), transB: Number(transposed === 'b') },
-  });
-}
-
 /** A matMul node as a product. */
 export function productOf(node: Node): Product {
   const [a, b] = node.inputs as [Value, Value];

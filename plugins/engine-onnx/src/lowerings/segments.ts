@@ -11,7 +11,6 @@ import {
 import type { Emitter } from '../onnx/emitter.ts';
 import { ELEMENT_TYPES } from '../onnx/schema.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
-import { product } from './matmul.ts';
 
 /**
  * A tile: its queries, the end of its keys, and from which key on (int64 [1]) it reads; `equal`:
@@ -138,7 +137,7 @@ function emitForward(emit: Emitter, node: SegmentNode): void {
   const own = ofTiles(emit, queries, tiles, shared);
   const results = tiles.map((tile, index) => {
     const { from, to, start } = tile;
-    const scores = product(emit, own[index]!, rows(emit, keys, start, emit.ints([to])), 'b');
+    const scores = emit.product(own[index]!, rows(emit, keys, start, emit.ints([to])), 'b');
     const apart =
       shared === 1
         ? scores
@@ -152,7 +151,7 @@ function emitForward(emit: Emitter, node: SegmentNode): void {
         : emit.one('Reshape', [softmax, emit.ints([batch, groups, (to - from) * shared, -1])]);
     const output = node.outputs[index + 1]!;
     if (emit.used(output)) emit.set(output, probabilities);
-    return product(emit, probabilities, rows(emit, values, start, emit.ints([to])));
+    return emit.product(probabilities, rows(emit, values, start, emit.ints([to])));
   });
   emit.set(node.outputs[0]!, joined(emit, results));
 }
@@ -170,8 +169,7 @@ function emitGradient(emit: Emitter, node: SegmentNode): void {
   const column = new Column(emit);
   const ofQueries = tiles.map((tile, index) => {
     const { to, start } = tile;
-    const byProbability = product(
-      emit,
+    const byProbability = emit.product(
       arriving[index]!,
       rows(emit, values, start, emit.ints([to])),
       'b',
@@ -181,11 +179,11 @@ function emitGradient(emit: Emitter, node: SegmentNode): void {
       emit.one('Sub', [byProbability, lengths[index]!]),
     ]);
     const [ofKeys, ofValues] = [
-      product(emit, ofScores, own[index]!, 'a'),
-      product(emit, probabilities[index]!, arriving[index]!, 'a'),
+      emit.product(ofScores, own[index]!, 'a'),
+      emit.product(probabilities[index]!, arriving[index]!, 'a'),
     ];
     column.add(tile, joined(emit, [ofKeys, ofValues], 3));
-    return product(emit, ofScores, rows(emit, keys, start, emit.ints([to])));
+    return emit.product(ofScores, rows(emit, keys, start, emit.ints([to])));
   });
   const width = node.inputs[1]!.shape[3]!;
   const [ofKeys, ofValues] = emit.many('Split', [column.whole(), emit.ints([width, width])], 2, {

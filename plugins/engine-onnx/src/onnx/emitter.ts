@@ -197,6 +197,14 @@ export class Emitter {
     this.set(node.outputs[0]!, this.one(opType, input, options));
   }
 
+  /** A matrix product of tensors whose outer axes agree; `transposed` names the transposed one. */
+  product(a: string, b: string, transposed?: 'a' | 'b'): string {
+    return this.one('FusedMatMul', [a, b], {
+      domain: 'com.microsoft',
+      attributes: { transA: Number(transposed === 'a'), transB: Number(transposed === 'b') },
+    });
+  }
+
   /** A constant inside the program; equal ones are kept once. */
   constant(data: TypedArray, shape: Shape, dtype: DType): string {
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

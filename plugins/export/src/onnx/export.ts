@@ -4,10 +4,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Model } from '@lmflow/sdk/model';
-import type { Lowerings } from '@lmflow/plugin-engine-onnx';
+import type { PortableModelMaker } from '@lmflow/plugin-engine-onnx';
 import { onnxUnsupported } from '../errors.ts';
 import { FILE_BYTES, layOut, writeData } from './file.ts';
-import { registerLowerings } from './lowerings.ts';
 import { ONNX_NUMBERS, type OnnxNumbers } from './numbers.ts';
 import { traced } from './trace.ts';
 
@@ -18,7 +17,7 @@ export interface OnnxRequest {
    */
   readonly model: Model;
   readonly base: Model;
-  readonly lowerings: Lowerings;
+  readonly portableModel: PortableModelMaker;
   readonly directory: string;
   /** A model each; the first is what readers take that ask for none. */
   readonly numbers: readonly OnnxNumbers[];
@@ -36,7 +35,7 @@ export interface OnnxRequest {
 export async function exportOnnx({
   model,
   base,
-  lowerings,
+  portableModel,
   directory,
   numbers,
   contextLength,
@@ -45,10 +44,9 @@ export async function exportOnnx({
 }: OnnxRequest): Promise<string[]> {
   const length = contextLength ?? model.architecture.maxPositions;
   checkPositions(model);
-  registerLowerings(lowerings);
   const models = numbers.map((name) => ({
     file: `model${ONNX_NUMBERS[name].suffix}.onnx`,
-    ...traced(model, base, lowerings, name, length),
+    ...traced(model, base, portableModel, name, length),
   }));
 
   const folder = join(directory, 'onnx');

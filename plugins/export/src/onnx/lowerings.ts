@@ -1,6 +1,7 @@
-// The ONNX of the export's own ops: ONNX Runtime's GroupQueryAttention, as the models that
+// How engine-onnx lowers the export's own ops: ONNX Runtime's GroupQueryAttention, as the models that
 // transformers.js runs have it, and a few standard nodes.
-import type { Emitter, Lowering, Lowerings } from '@lmflow/plugin-engine-onnx';
+import { lowering, type LoweringRow } from '@lmflow/sdk';
+import type { Emitter, Lowering } from '@lmflow/plugin-engine-onnx';
 import { blockProductOp, lowerBlockProduct } from './blocks.ts';
 import { carriedAttentionOp, lastRowsOp, placesOp, type PlacesAttributes } from './ops.ts';
 
@@ -69,10 +70,10 @@ const last: Lowering = (emit, node) => {
   emit.set(node.outputs[0]!, emit.one('Slice', [x, start, emit.ints([END]), emit.ints([1])]));
 };
 
-/** Adds them to the engine's table. */
-export function registerLowerings(lowerings: Lowerings): void {
-  lowerings.register(carriedAttentionOp.name, attention);
-  lowerings.register(placesOp.name, range);
-  lowerings.register(lastRowsOp.name, last);
-  lowerings.register(blockProductOp.name, lowerBlockProduct);
-}
+/** Rows of LOWERINGS. */
+export const onnxLowerings: readonly LoweringRow[] = [
+  lowering('onnx', carriedAttentionOp, attention),
+  lowering('onnx', placesOp, range),
+  lowering('onnx', lastRowsOp, last),
+  lowering('onnx', blockProductOp, lowerBlockProduct),
+];

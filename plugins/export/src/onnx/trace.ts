@@ -2,7 +2,7 @@
 // since what depends on them in a way that cannot be seen would differ.
 import type { Architecture, BuildingFunctions, Model } from '@lmflow/sdk/model';
 import type { WeightSource } from '@lmflow/sdk/graph';
-import { portableModel, type Lowerings, type PortableModel } from '@lmflow/plugin-engine-onnx';
+import type { PortableModel, PortableModelMaker } from '@lmflow/plugin-engine-onnx';
 import { onnxAmbiguous, onnxUnsupported } from '../errors.ts';
 import { layOut } from './file.ts';
 import { freeSizes, stepGraph } from './graph.ts';
@@ -22,7 +22,7 @@ export interface Traced {
 export function traced(
   model: Model,
   base: Model,
-  lowerings: Lowerings,
+  portableModel: PortableModelMaker,
   numbers: OnnxNumbers,
   contextLength: number,
 ): Traced {
@@ -37,7 +37,6 @@ export function traced(
     const sizes = standIns(largest);
     return portableModel(stepGraph(stripped, sizes, contextLength), {
       name: model.architecture.family,
-      lowerings,
       free: freeSizes(sizes),
     });
   };

@@ -2,7 +2,7 @@
 // a Loop over the tiles of keys before the strip's own. The probabilities of each tile are computed
 // again from the rows' log-sum-exp. Scores are turned, keys by rows, so that the gradients of keys
 // and values are products without a transposed operand.
-import { product, type Emitter, type Lowering } from '@lmflow/plugin-engine-onnx';
+import type { Emitter, Lowering } from '@lmflow/plugin-engine-onnx';
 import type { FlashAttributes } from '../op.ts';
 import { loop, scan } from './flow.ts';
 import { Tiling, type Segments } from './tiling.ts';
@@ -131,13 +131,13 @@ function tileOf(
   { keys, keysAndOne, valuesAndOne }: Column,
   hide: (scores: string) => string,
 ): Gradients {
-  const probabilities = emit.one('Exp', [hide(product(emit, keysAndOne, rows, 'b'))]);
-  const ofValues = product(emit, probabilities, gradient);
-  const ofScores = emit.one('Mul', [probabilities, product(emit, valuesAndOne, arriving, 'b')]);
+  const probabilities = emit.one('Exp', [hide(emit.product(keysAndOne, rows, 'b'))]);
+  const ofValues = emit.product(probabilities, gradient);
+  const ofScores = emit.one('Mul', [probabilities, emit.product(valuesAndOne, arriving, 'b')]);
   return {
     ofValues,
-    ofKeys: product(emit, ofScores, queries),
-    ofQueries: product(emit, ofScores, keys, 'a'),
+    ofKeys: emit.product(ofScores, queries),
+    ofQueries: emit.product(ofScores, keys, 'a'),
   };
 }
 

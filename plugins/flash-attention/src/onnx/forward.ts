@@ -1,7 +1,7 @@
 // The forward pass in ONNX: a Scan over the key heads, in it a Loop over strips of queries, in it a
 // Loop over the tiles of keys before the strip's own that adds tile to tile (the online softmax).
 // The program's size does not depend on the length.
-import { product, type Emitter, type Lowering } from '@lmflow/plugin-engine-onnx';
+import type { Emitter, Lowering } from '@lmflow/plugin-engine-onnx';
 import type { FlashAttributes } from '../op.ts';
 import { loop, scan } from './flow.ts';
 import { Tiling } from './tiling.ts';
@@ -50,7 +50,7 @@ export const lowerFlashAttention: Lowering<FlashAttributes> = (emit, node) => {
             softmaxOf(
               emit,
               hide(
-                product(emit, ofQueries, tiling.at(keys, place), 'b'),
+                emit.product(ofQueries, tiling.at(keys, place), 'b'),
                 segmentsOfKeys && tiling.at(segmentsOfKeys, place),
               ),
               tiling.at(values, place),
@@ -110,8 +110,8 @@ function ownInHalves(
     tiling.halves(keys, tile, width),
     tiling.halves(values, tile, width),
   ];
-  const own = softmaxOf(emit, tiling.hideOwn(product(emit, q, k, 'b'), false, {}, tile / 2), v);
-  const first = softmaxOf(emit, product(emit, half(q, 1), half(k, 0), 'b'), half(v, 0));
+  const own = softmaxOf(emit, tiling.hideOwn(emit.product(q, k, 'b'), false, {}, tile / 2), v);
+  const first = softmaxOf(emit, emit.product(half(q, 1), half(k, 0), 'b'), half(v, 0));
   const [value, sum] = joined(
     emit,
     { value: half(own.value, 1), sum: half(own.sum, 1) },
@@ -134,7 +134,7 @@ function softmaxOf(emit: Emitter, scores: string, values: string): Softmax {
   const largest = (x: string): string => emit.one('ReduceMax', [x, emit.ints([-1])]);
   const probabilities = emit.one('Softmax', [scores], { attributes: { axis: -1 } });
   return {
-    value: product(emit, probabilities, values),
+    value: emit.product(probabilities, values),
     sum: emit.one('Sub', [largest(scores), emit.one('Log', [largest(probabilities)])]),
   };
 }
