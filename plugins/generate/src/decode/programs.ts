@@ -1,6 +1,7 @@
 // Programs of one step: some tokens of some sequences go in, logits and the tokens' keys and values
 // come out. Compiled by shape, the least recently used are let go. The model is traced with the
 // building functions of training; attention is given the cache.
+import { LRUCache } from 'lru-cache';
 import type { Engine, Program } from '@lmflow/sdk';
 import { type AttentionCache, type Model, type Trace, forward } from '@lmflow/sdk/model';
 import { BYTES, Graph, gather, sizeOf, transpose, type Value } from '@lmflow/sdk/graph';
@@ -53,8 +54,9 @@ export class StepPrograms {
   readonly #engine: Engine;
   readonly #model: Model;
   readonly #mode: Trace['mode'];
-  readonly #kept = new Map<string, Promise<StepProgram>>();
-  readonly #most: number;
+  readonly #kept: LRUCache<string, Promise<StepProgram>>;
+  /** Programs that were let go and are being freed. */
+  #leaving: Promise<void>[] = [];
   #users = 0;
 
   constructor(engine: Engine, model: Model, mode: Trace['mode']) {
@@ -65,16 +67,20 @@ export class StepPrograms {
       (sum, { shape, dtype }) => sum + sizeOf(shape) * BYTES[dtype],
       0,
     );
-    this.#most = Math.min(MOST, Math.max(FEWEST, Math.floor(MAPPED_BYTES / bytes)));
+    this.#kept = new LRUCache({
+      max: Math.min(MOST, Math.max(FEWEST, Math.floor(MAPPED_BYTES / bytes))),
+      dispose: (entry) => this.#leaving.push(free(entry)),
+    });
   }
 
   async get(shape: StepShape): Promise<StepProgram> {
     const key = [...(Object.values(shape) as number[]), this.#model.parameters.size].join();
-    let program = this.#kept.get(key);
-    this.#kept.delete(key); // to the end: the most recently used
-    this.#kept.set(key, (program ??= this.#compile(shape)));
+    const known = this.#kept.get(key);
+    if (known) return known;
+    const program = this.#compile(shape);
     program.catch(() => this.#kept.delete(key));
-    await this.#makeRoom();
+    this.#kept.set(key, program);
+    await this.#freed();
     return program;
   }
 
@@ -86,9 +92,12 @@ export class StepPrograms {
 
   async dispose(): Promise<void> {
     if (--this.#users > 0) return;
-    const kept = [...this.#kept.values()];
     this.#kept.clear();
-    for (const entry of kept) await (await entry.catch(() => undefined))?.program.dispose();
+    await this.#freed();
+  }
+
+  async #freed(): Promise<void> {
+    await Promise.all(this.#leaving.splice(0));
   }
 
   async #compile(shape: StepShape): Promise<StepProgram> {
@@ -106,14 +115,11 @@ export class StepPrograms {
         .map((name) => name.slice(prefix.length)),
     };
   }
+}
 
-  async #makeRoom(): Promise<void> {
-    for (const [key, entry] of this.#kept) {
-      if (this.#kept.size <= this.#most) return;
-      this.#kept.delete(key);
-      await (await entry.catch(() => undefined))?.program.dispose();
-    }
-  }
+async function free(entry: Promise<StepProgram>): Promise<void> {
+  const compiled = await entry.catch(() => undefined);
+  await compiled?.program.dispose();
 }
 
 /**
