@@ -1,5 +1,6 @@
 // Compiled programs by shape of batch: the least recently used ones are disposed where their memory
-// together gets too much.
+// together gets too much. Not with lru-cache: it makes room after a new value is there, and keeps
+// none larger than the whole budget; here room is made before compiling, and one is always kept.
 import {
   fillKeepMask,
   randomStream,
