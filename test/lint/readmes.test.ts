@@ -25,6 +25,23 @@ for (const entry of await documentedPackages()) {
   });
 }
 
+// "Rank of the update matrices.", or what a value means: "true: ...".
+const sentence = /^(\p{Lu}|[\w"]+:)[^]*\.$/u;
+
+test('descriptions of options and flags are sentences', async () => {
+  const rows = (await documentedPackages()).flatMap(({ tables }) =>
+    [...tables.matchAll(/^\| (`[^`]*`) \|.*\| (.*) \|$/gm)].map(([, name, text]) => ({
+      name,
+      text,
+    })),
+  );
+  assert.ok(rows.length > 100);
+  assert.equal(
+    rows.filter(({ text }) => !sentence.test(text!)),
+    [],
+  );
+});
+
 for (const name of readdirSync(plugins)) {
   test(`${name}: keys and aliases stand in its README`, async () => {
     const { default: factory } = (await import(new URL(`${name}/src/index.ts`, plugins).href)) as {

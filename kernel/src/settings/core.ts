@@ -10,7 +10,7 @@ export const coreOwner = 'lmflow';
 /** CoreConfig as a schema. */
 export const coreOptions: OptionsSpec = {
   schema: z.object({
-    model: z.string().min(1).optional().describe('Hugging Face folder or id of the model'),
+    model: z.string().min(1).optional().describe('Hugging Face folder or id of the model.'),
     dataset: z
       .union([
         z.string().min(1),
@@ -18,11 +18,11 @@ export const coreOptions: OptionsSpec = {
         z.array(z.union([z.string().min(1), datasetObject])).min(1),
       ])
       .optional()
-      .describe('Data: a file, a folder, a Hugging Face id, an object, or a list of them'),
-    outputDir: z.string().min(1).optional().describe('Folder that results are written to'),
-    engine: z.string().min(1).optional().describe('Compute engine, by name'),
+      .describe('Data: a file, a folder, a Hugging Face id, an object, or a list of them.'),
+    outputDir: z.string().min(1).optional().describe('Folder that results are written to.'),
+    engine: z.string().min(1).optional().describe('Compute engine, by name.'),
     device: z.string().min(1).optional().describe('Device of the engine: cpu, webgpu, cuda, ...'),
-    seed: z.int().min(0).default(42).describe('Seed of everything random'),
+    seed: z.int().min(0).default(42).describe('Seed of everything random.'),
   }),
   aliases: { modelNameOrPath: 'model', baseModel: 'model', datasetPath: 'dataset' },
 };

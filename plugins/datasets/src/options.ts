@@ -44,7 +44,7 @@ export const optionsSchema = z.object({
   evalDataset: z
     .union([datasetSetting, z.array(datasetSetting)])
     .optional()
-    .describe('Data to evaluate on: as dataset'),
+    .describe('Data to evaluate on: as dataset.'),
   validationSplit: z
     .number()
     .positive()
@@ -54,62 +54,65 @@ export const optionsSchema = z.object({
     )
     .optional()
     .describe(
-      'Part of the dataset kept for evaluation: a fraction below 1, or a number of records; drawn by seed',
+      'Part of the dataset kept for evaluation: a fraction below 1, or a number of records; drawn by seed.',
     ),
-  maxTrainSamples: z.int().positive().optional().describe('Train on the first records only'),
-  maxEvalSamples: z.int().positive().optional().describe('Evaluate on the first records only'),
+  maxTrainSamples: z.int().positive().optional().describe('Train on the first records only.'),
+  maxEvalSamples: z.int().positive().optional().describe('Evaluate on the first records only.'),
   blockSize: z
     .int()
     .min(2)
     .optional()
-    .describe("Longest sequence in tokens; default the smaller of 1024 and the model's positions"),
+    .describe("Longest sequence in tokens; default the smaller of 1024 and the model's positions."),
   packing: z
     .boolean()
     .default(false)
-    .describe('Fill sequences of blockSize with several samples that do not see each other'),
+    .describe('Fill sequences of blockSize with several samples that do not see each other.'),
   groupTexts: z
     .boolean()
     .default(false)
     .describe(
-      'Text data: join documents and cut the stream into blocks of blockSize (documents see each other)',
+      'Text data: join documents and cut the stream into blocks of blockSize (documents see each other).',
     ),
   trainOnPrompt: z
     .boolean()
     .default(false)
-    .describe('Train on every token, not only on the answers'),
+    .describe('Train on every token, not only on the answers.'),
   truncation: z
     .enum(['right', 'left', 'drop'])
     .default('right')
     .describe(
-      'Samples longer than blockSize: cut their end, cut their beginning, or leave them out',
+      'Samples longer than blockSize: cut their end, cut their beginning, or leave them out.',
     ),
   datasetFormat: z
     .string()
     .optional()
     .describe(
-      'Record format of all datasets, where it is not to be detected (alpaca, sharegpt, conversation, ...)',
+      'Record format of all datasets, where it is not to be detected (alpaca, sharegpt, conversation, ...).',
     ),
   datasetTextField: z
     .string()
     .optional()
-    .describe('Key or column that holds the text; makes the data text_only'),
+    .describe('Key or column that holds the text; makes the data text_only.'),
   datasetColumns: z
     .record(z.string(), z.string())
     .optional()
-    .describe('Key of the format -> key or column in the files, for all datasets'),
+    .describe('Key of the format -> key or column in the files, for all datasets.'),
   mixing: z
     .enum(['allExhausted', 'firstExhausted'])
     .default('allExhausted')
     .describe(
-      'Weighted datasets: stop when every one was seen whole (the small ones repeat), or when the first ends',
+      'Weighted datasets: stop when every one was seen whole (the small ones repeat), or when the first ends.',
     ),
   datasetCacheDir: z
     .string()
     .optional()
     .describe(
-      'Where tokenized data is kept; in the cache (LMFLOW_CACHE), folder datasets, by default',
+      'Where tokenized data is kept; in the cache (LMFLOW_CACHE), folder datasets, by default.',
     ),
-  overwriteCache: z.boolean().default(false).describe('Tokenize again even where the cache has it'),
+  overwriteCache: z
+    .boolean()
+    .default(false)
+    .describe('Tokenize again even where the cache has it.'),
 });
 
 /** The parsed options. */

@@ -26,7 +26,7 @@ export const deltaOptions = z.object({
   maxShardSize: z
     .string()
     .default('5GB')
-    .describe('Largest safetensors file; a larger model is split (200MB, 5GB, 1GiB, or bytes)'),
+    .describe('Largest safetensors file; a larger model is split (200MB, 5GB, 1GiB, or bytes).'),
 });
 
 export interface DeltaResult {

@@ -48,23 +48,23 @@ export const exportOptions = z.object({
     .string()
     .default('safetensors')
     .describe(
-      'safetensors (a Hugging Face folder, float32), peft (the adapter alone), gguf (one file for llama.cpp), onnx (a folder for transformers.js)',
+      'What to write: safetensors (a Hugging Face folder, float32), peft (the adapter alone), gguf (one file for llama.cpp), onnx (a folder for transformers.js).',
     ),
   quantization: z
     .union([quantization, z.array(quantization).nonempty()])
     .optional()
     .describe(
-      `Numbers of a GGUF file (${QUANTIZATIONS.join(', ')}; default f16) or an ONNX model (${Object.keys(ONNX_NUMBERS).join(', ')}; default f32); several give a file each`,
+      `Numbers of a GGUF file (${QUANTIZATIONS.join(', ')}; default f16) or an ONNX model (${Object.keys(ONNX_NUMBERS).join(', ')}; default f32); several give a file each.`,
     ),
   contextLength: z
     .int()
     .min(1)
     .optional()
-    .describe("Positions that an ONNX model can be given; by default the checkpoint's"),
+    .describe("Positions that an ONNX model can be given; by default the checkpoint's."),
   maxShardSize: z
     .string()
     .optional()
-    .describe('Largest safetensors file; a larger model is split (default 5GB)'),
+    .describe('Largest safetensors file; a larger model is split (default 5GB).'),
 });
 
 export interface ExportResult {

@@ -20,12 +20,12 @@ export const mergeOptions = z.object({
   maxShardSize: z
     .string()
     .default('5GB')
-    .describe('Largest safetensors file; a larger model is split (200MB, 5GB, 1GiB, or bytes)'),
+    .describe('Largest safetensors file; a larger model is split (200MB, 5GB, 1GiB, or bytes).'),
   prompt: z
     .array(z.string())
     .default([])
     .describe(
-      'Texts to compare base + adapter with the merged model on (repeatable); random tokens where there are none',
+      'Texts to compare base + adapter with the merged model on (repeatable); random tokens where there are none.',
     ),
 });
 

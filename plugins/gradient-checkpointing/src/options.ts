@@ -27,13 +27,13 @@ export const gradientCheckpointingOptions = z.object({
     .boolean()
     .optional()
     .describe(
-      'compute blocks a second time in the backward pass instead of keeping them: less memory, slower (default: true where every or memoryBudget is given)',
+      'Compute blocks a second time in the backward pass instead of keeping them: less memory, slower (default: true where every or memoryBudget is given).',
     ),
   every: z
     .int()
     .min(1)
     .optional()
-    .describe('every n-th block is computed again; 1 (all of them) where nothing is said'),
+    .describe('Every n-th block is computed again; by default 1, all of them.'),
   memoryBudget: z
     .union([
       z.number().positive(),
@@ -41,7 +41,7 @@ export const gradientCheckpointingOptions = z.object({
     ])
     .optional()
     .describe(
-      'as few blocks are computed again as the whole run, as planned before the first step, needs to stay within this, e.g. "8GB"',
+      'As few blocks are computed again as the whole run, as planned before the first step, needs to stay within this, e.g. "8GB".',
     ),
 });
 

@@ -7,13 +7,13 @@ export const hubOptions = z.object({
     .min(1)
     .optional()
     .describe(
-      'Folder of downloaded models and data sets (default HF_HUB_CACHE, then HF_HOME/hub, then ~/.cache/huggingface/hub)',
+      'Folder of downloaded models and data sets (default HF_HUB_CACHE, then HF_HOME/hub, then ~/.cache/huggingface/hub).',
     ),
   localFilesOnly: z
     .boolean()
     .default(false)
     .describe(
-      'Never use the network: take models and data sets from the cache (also HF_HUB_OFFLINE=1)',
+      'Never use the network: take models and data sets from the cache (also HF_HUB_OFFLINE=1).',
     ),
 });
 

@@ -53,7 +53,7 @@ export const loraOptions = z.object({
     .describe(
       'Ranks of single modules: { "layers.0.self_attn.q_proj": 16 }; keys are names or regular expressions matched at the end of the path.',
     ),
-  alphaPattern: pattern.default({}).describe('loraAlpha of single modules, as rankPattern.'),
+  alphaPattern: pattern.default({}).describe('Like rankPattern, for loraAlpha of single modules.'),
   initLoraWeights: z
     .union([z.boolean(), z.literal('gaussian')])
     .default(true)

@@ -6,12 +6,12 @@ export const modelOptions = z.object({
     .string()
     .min(1)
     .optional()
-    .describe('Branch, tag or commit of a Hugging Face model (default main)'),
+    .describe('Branch, tag or commit of a Hugging Face model (default main).'),
   fromScratch: z
     .boolean()
     .default(false)
     .describe(
-      'Train from random weights (by seed): the model folder needs only config.json and tokenizer files',
+      'Train from random weights (by seed): the model folder needs only config.json and tokenizer files.',
     ),
 });
 

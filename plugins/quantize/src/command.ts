@@ -45,7 +45,7 @@ declare module '@lmflow/sdk' {
 }
 
 const flags = z.object({
-  bits: bitsSchema.optional().describe('4 or 8; by default quantize.bits.'),
+  bits: bitsSchema.optional().describe('Bits of a weight, 4 or 8; by default quantize.bits.'),
   text: z
     .string()
     .optional()
@@ -62,7 +62,7 @@ const flags = z.object({
     .min(1)
     .optional()
     .describe(
-      "Tokens of a window of --text; by default 512, and at most the model's positions. (Samples have blockSize.)",
+      "Tokens of a window of --text; by default 512, and at most the model's positions. Samples have blockSize.",
     ),
 });
 type Flags = z.output<typeof flags>;

@@ -12,162 +12,168 @@ export const trainerOptions = z.object({
     .number()
     .positive()
     .default(3)
-    .describe('passes over the data (a fraction ends inside one)'),
+    .describe('Passes over the data (a fraction ends inside one).'),
   maxSteps: z
     .int()
     .default(-1)
-    .describe('optimizer steps in all; overrides numTrainEpochs where positive'),
-  perDeviceTrainBatchSize: count.default(8).describe('sequences in a training micro-batch'),
-  perDeviceEvalBatchSize: count.default(8).describe('sequences in an evaluation batch'),
+    .describe('Optimizer steps in all; overrides numTrainEpochs where positive.'),
+  perDeviceTrainBatchSize: count.default(8).describe('Sequences in a training micro-batch.'),
+  perDeviceEvalBatchSize: count.default(8).describe('Sequences in an evaluation batch.'),
   gradientAccumulationSteps: count
     .default(1)
     .describe(
-      'micro-batches in one optimizer step; the loss is averaged over all their trained tokens',
+      'Micro-batches in one optimizer step; the loss is averaged over all their trained tokens.',
     ),
 
-  learningRate: z.number().min(0).default(5e-5).describe('highest learning rate of the schedule'),
+  learningRate: z.number().min(0).default(5e-5).describe('Highest learning rate of the schedule.'),
   lrSchedulerType: z
     .string()
     .default('linear')
     .describe(
-      'learning rate schedule: linear, cosine, constant, constant_with_warmup, polynomial, inverse_sqrt, cosine_with_restarts, cosine_with_min_lr, warmup_stable_decay',
+      'Learning rate schedule: linear, cosine, constant, constant_with_warmup, polynomial, inverse_sqrt, cosine_with_restarts, cosine_with_min_lr, warmup_stable_decay.',
     ),
   lrSchedulerKwargs: z
     .record(z.string(), z.unknown())
     .default({})
-    .describe('arguments of the schedule, e.g. { "num_cycles": 2 }'),
+    .describe('Arguments of the schedule, e.g. { "num_cycles": 2 }.'),
   warmupSteps: z
     .number()
     .min(0)
     .default(0)
-    .describe('steps in which the learning rate rises from 0 (below 1: fraction of all steps)'),
+    .describe('Steps in which the learning rate rises from 0 (below 1: fraction of all steps).'),
   warmupRatio: z
     .number()
     .min(0)
     .max(1)
     .optional()
     .describe(
-      'warmupSteps as a fraction of all steps: the older way to say it, instead of warmupSteps',
+      'WarmupSteps as a fraction of all steps: the older way to say it, instead of warmupSteps.',
     ),
 
   optim: z
     .string()
     .default('adamw_torch')
     .describe(
-      'optimizer: adamw_torch, adamw_8bit, adafactor, lion, schedule_free_adamw, sgd, adam, adan, lamb, muon, nadam, radam, sophia',
+      'Optimizer: adamw_torch, adamw_8bit, adafactor, lion, schedule_free_adamw, sgd, adam, adan, lamb, muon, nadam, radam, sophia.',
     ),
   optimArgs: z
     .union([z.string(), z.record(z.string(), z.union([z.number(), z.boolean(), z.string()]))])
     .default({})
-    .describe('arguments of the optimizer, e.g. "momentum=0.9,nesterov=true", or an object'),
+    .describe('Arguments of the optimizer, e.g. "momentum=0.9,nesterov=true", or an object.'),
   weightDecay: z
     .number()
     .min(0)
     .default(0)
-    .describe('decoupled weight decay, not on biases and norms'),
-  adamBeta1: z.number().min(0).lt(1).default(0.9).describe("decay of AdamW's first moment"),
-  adamBeta2: z.number().min(0).lt(1).default(0.999).describe("decay of AdamW's second moment"),
-  adamEpsilon: z.number().min(0).default(1e-8).describe("AdamW's term in the denominator"),
+    .describe('Decoupled weight decay, not on biases and norms.'),
+  adamBeta1: z.number().min(0).lt(1).default(0.9).describe("Decay of AdamW's first moment."),
+  adamBeta2: z.number().min(0).lt(1).default(0.999).describe("Decay of AdamW's second moment."),
+  adamEpsilon: z.number().min(0).default(1e-8).describe("AdamW's term in the denominator."),
   maxGradNorm: z
     .number()
     .min(0)
     .default(1)
-    .describe('gradients are scaled down to this global norm; 0 leaves them'),
+    .describe('Gradients are scaled down to this global norm; 0 leaves them.'),
 
-  loggingStrategy: strategy.default('steps').describe('when figures are logged'),
-  loggingSteps: every.default(10).describe('log every so many steps'),
-  loggingFirstStep: z.boolean().default(false).describe('log the first step too'),
+  loggingStrategy: strategy.default('steps').describe('When figures are logged.'),
+  loggingSteps: every.default(10).describe('Log every so many steps.'),
+  loggingFirstStep: z.boolean().default(false).describe('Log the first step too.'),
 
   evalStrategy: strategy
     .default('no')
-    .describe('when to evaluate; evaluation data is always evaluated at the end'),
+    .describe('When to evaluate; evaluation data is always evaluated at the end.'),
   evalSteps: every
     .optional()
-    .describe('evaluate every so many steps (loggingSteps where left out)'),
-  evalDelay: z.number().min(0).default(0).describe('steps (or epochs) before the first evaluation'),
+    .describe('Evaluate every so many steps (loggingSteps where left out).'),
+  evalDelay: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('Steps (or epochs) before the first evaluation.'),
   evalOnStart: z
     .boolean()
     .default(false)
-    .describe('evaluate before the first step (never the best model)'),
+    .describe('Evaluate before the first step (never the best model).'),
 
   saveStrategy: z
     .enum(['no', 'steps', 'epoch', 'best'])
     .default('steps')
-    .describe('when to write a checkpoint; the last step is saved with steps and epoch'),
-  saveSteps: every.default(500).describe('write a checkpoint every so many steps'),
+    .describe('When to write a checkpoint; the last step is saved with steps and epoch.'),
+  saveSteps: every.default(500).describe('Write a checkpoint every so many steps.'),
   saveTotalLimit: count
     .optional()
-    .describe('keep only so many checkpoints (the latest, and the best one)'),
+    .describe('Keep only so many checkpoints (the latest, and the best one).'),
   saveOnlyModel: z
     .boolean()
     .default(false)
-    .describe('leave the optimizer out of checkpoints; they cannot be resumed from'),
+    .describe('Leave the optimizer out of checkpoints; they cannot be resumed from.'),
   loadBestModelAtEnd: z
     .boolean()
     .default(false)
-    .describe('end with the best model of all evaluations; each new best one is saved'),
+    .describe('End with the best model of all evaluations; each new best one is saved.'),
   metricForBestModel: z
     .string()
     .optional()
-    .describe('figure of the evaluation that decides (default: loss)'),
+    .describe('Figure of the evaluation that decides (default: loss).'),
   greaterIsBetter: z
     .boolean()
     .optional()
     .describe(
-      'whether more of that figure is better (default: unless its name ends in loss or perplexity)',
+      'Whether more of that figure is better (default: unless its name ends in loss or perplexity).',
     ),
   earlyStoppingPatience: count
     .optional()
-    .describe('stop after so many evaluations in a row that are not better'),
+    .describe('Stop after so many evaluations in a row that are not better.'),
   earlyStoppingThreshold: z
     .number()
     .min(0)
     .default(0)
-    .describe('by how much an evaluation must be better to count'),
+    .describe('By how much an evaluation must be better to count.'),
 
   resumeFromCheckpoint: z
     .union([z.boolean(), z.string().min(1)])
     .default(false)
-    .describe('go on from the last whole checkpoint in outputDir (true), or from this folder'),
+    .describe('Go on from the last whole checkpoint in outputDir (true), or from this folder.'),
   allowConfigChange: z
     .boolean()
     .default(false)
-    .describe('resume although a setting that decides the result has changed'),
+    .describe('Resume although a setting that decides the result has changed.'),
   overwriteOutputDir: z
     .boolean()
     .default(false)
-    .describe('start anew in an outputDir that is not empty, and remove its old checkpoints'),
+    .describe('Start anew in an outputDir that is not empty, and remove its old checkpoints.'),
 
-  dataSeed: z.int().min(0).optional().describe('seed of the order of samples (default: seed)'),
+  dataSeed: z.int().min(0).optional().describe('Seed of the order of samples (default: seed).'),
   dataloaderDropLast: z
     .boolean()
     .default(false)
-    .describe('leave out the last micro-batch of an epoch where it is not full'),
+    .describe('Leave out the last micro-batch of an epoch where it is not full.'),
   trainSamplingStrategy: z
     .enum(['random', 'sequential', 'group_by_length'])
     .default('random')
-    .describe('order of the samples in an epoch'),
+    .describe('Order of the samples in an epoch.'),
   groupByLength: z
     .boolean()
     .default(false)
-    .describe('the older name of trainSamplingStrategy: group_by_length'),
+    .describe('The older name of trainSamplingStrategy: group_by_length.'),
   padToMultipleOf: count
     .default(64)
-    .describe('batches are padded to a multiple of this length, so that few programs are compiled'),
+    .describe(
+      'Batches are padded to a multiple of this length, so that few programs are compiled.',
+    ),
   paddingFree: z
     .boolean()
     .default(true)
     .describe(
-      'samples of a micro-batch stand one after another instead of being padded to the longest, where that saves a tenth; they do not see each other',
+      'Samples of a micro-batch stand one after another instead of being padded to the longest, where that saves a tenth; they do not see each other.',
     ),
 
-  runName: z.string().optional().describe('name of the run, for the model card'),
+  runName: z.string().optional().describe('Name of the run, for the model card.'),
   reportTo: z
     .union([z.literal('none'), z.array(z.literal('none'))], {
       error: 'must be "none": figures go to trainer_log.jsonl and to plugins that tap onMetrics',
     })
     .default('none')
-    .describe('none: figures go to trainer_log.jsonl and to plugins that tap onMetrics'),
+    .describe('none: figures go to trainer_log.jsonl and to plugins that tap onMetrics.'),
 });
 
 /** The trainer's options after parsing. */

@@ -41,7 +41,7 @@ const flags = generationOptions.omit({ truncation: true }).extend({
   format: z
     .enum(['text', 'jsonl'])
     .default('text')
-    .describe('text, or a line of JSON for each prompt.'),
+    .describe('Plain text, or a line of JSON for each prompt.'),
   output: z.string().optional().describe('File to write to, in place of the terminal.'),
   logprobs: z
     .number()
