@@ -2,13 +2,15 @@
 // architectures, writes whole models.
 import { HUB, MODELS, MODEL_WRITER, definePlugin, type Hub } from '@lmflow/sdk';
 import { families } from './families/index.ts';
-import { MODEL_FAMILIES, ModelFamilies } from './families/family.ts';
+import { MODEL_FAMILIES } from './families/family.ts';
 import { HuggingFaceModels } from './loader.ts';
 import { aliases, modelOptions, unsupported } from './options.ts';
 import { HuggingFaceWriter } from './writer.ts';
 import manifest from '../package.json' with { type: 'json' };
 
-export { MODEL_FAMILIES, ModelFamilies, type ModelFamily } from './families/family.ts';
+export { MODEL_FAMILIES, type ModelFamilies, type ModelFamily } from './families/family.ts';
+export { gpt2 } from './families/gpt2.ts';
+export { commonRefusals, llama } from './families/llama.ts';
 export { modelOptions, type ModelOptions } from './options.ts';
 export {
   ropeFrequencies,
@@ -24,11 +26,12 @@ const models = definePlugin({
   sdk: '^1.0.0',
   options: { schema: modelOptions, aliases, unsupported },
   apply(context) {
-    context.provide(MODEL_FAMILIES, () => new ModelFamilies(families));
+    for (const family of families) context.contribute(MODEL_FAMILIES, family);
     context.provide(MODELS, (resolve) => {
       const { hooks, log, options, config } = context;
       const hub = (): Hub => resolve(HUB);
-      return new HuggingFaceModels({ hooks, log, options, config, hub }, resolve(MODEL_FAMILIES));
+      const given = { hooks, log, options, config, hub };
+      return new HuggingFaceModels(given, context.rows(MODEL_FAMILIES));
     });
     context.provide(MODEL_WRITER, () => new HuggingFaceWriter());
   },

@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from '@lmflow/sdk';
 import type { Model, ModelRequest } from '@lmflow/sdk/model';
 import { families } from '../src/families/index.ts';
-import { ModelFamilies } from '../src/families/family.ts';
 import { readModel } from '../src/model.ts';
 
 export const fixtures = fileURLToPath(new URL('../../../test/fixtures/families/', import.meta.url));
@@ -134,7 +133,10 @@ export function loadFolder(
 ): Promise<Model> {
   return readModel(
     { folder, source: folder, role: 'policy', purpose },
-    new ModelFamilies(families),
+    {
+      get: (name) => families.find((family) => family.name === name),
+      names: () => families.map(({ name }) => name),
+    },
     log,
   );
 }

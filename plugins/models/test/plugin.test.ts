@@ -11,8 +11,7 @@ import type { Adapter, Model, ModelRequest } from '@lmflow/sdk/model';
 import { SafetensorsFile, readSafetensors } from '@lmflow/sdk/formats';
 import { mul } from '@lmflow/sdk/graph';
 import hub from '@lmflow/plugin-hub';
-import models, { MODEL_FAMILIES } from '../src/index.ts';
-import { llama } from '../src/families/llama.ts';
+import models, { llama, MODEL_FAMILIES } from '../src/index.ts';
 import { HuggingFaceWriter } from '../src/writer.ts';
 import {
   editConfig,
@@ -93,17 +92,25 @@ test('a plugin adds a family', async () => {
   const folder = await modelFolder('llama', (target) =>
     editConfig(target, { model_type: 'alpaca', architectures: ['AlpacaForCausalLM'] }),
   );
-  await withKernel({}, async (kernel) => {
-    await rejects(
+  await withKernel({}, (kernel) =>
+    rejects(
       kernel.resolve(MODELS).load(request(folder)),
       'LMFLOW_MODEL_UNSUPPORTED',
-      /"alpaca" is not supported/,
-    );
-    kernel
-      .resolve(MODEL_FAMILIES)
-      .add({ ...llama, modelType: 'alpaca', classes: ['AlpacaForCausalLM'] });
-    assert.is((await kernel.resolve(MODELS).load(request(folder))).architecture.family, 'alpaca');
+      /"alpaca" is not supported; known are llama, mistral, .*gpt2/,
+    ),
+  );
+  const alpaca = definePlugin({
+    name: 'lmflow-plugin-alpaca',
+    version: '1.0.0',
+    sdk: '^1.0.0',
+    apply(context) {
+      const row = { ...llama, name: 'alpaca', classes: ['AlpacaForCausalLM'] };
+      context.contribute(MODEL_FAMILIES, row);
+    },
   });
+  const { kernel } = await createTestKernel({ plugins: [alpaca(), hub(), models()] });
+  assert.is((await kernel.resolve(MODELS).load(request(folder))).architecture.family, 'alpaca');
+  await kernel.close();
 });
 
 test('options that cannot be had are refused with the reason', async () => {

@@ -181,7 +181,7 @@ export function quantizeCommand(
     // Before samples are loaded, which may give the tokenizer a chat template that is not the
     // model's.
     const tokenizer = await model.tokenizer.files();
-    const headName = context.resolve(MODEL_FAMILIES).get(model.architecture.family)!.names.head;
+    const headName = context.rows(MODEL_FAMILIES).get(model.architecture.family)!.names.head;
     const rows = await rowsOfModel(model);
     const files = await writeFolder(outputDir, (directory) =>
       writeQuantized(

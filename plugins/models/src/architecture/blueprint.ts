@@ -80,8 +80,8 @@ function familyOf(config: ConfigReader, families: ModelFamilies): ModelFamily {
     throw familyUnsupported(
       config.file,
       modelType,
-      families.names,
-      typeof modelType === 'string' ? didYouMean(modelType, families.names) : undefined,
+      families.names(),
+      typeof modelType === 'string' ? didYouMean(modelType, families.names()) : undefined,
     );
   }
   const classes = config.get('architectures') ?? [];
@@ -115,7 +115,7 @@ function readArchitecture(
   }
   const used = windows.filter((window) => window !== undefined);
   return {
-    family: family.modelType,
+    family: family.name,
     hiddenSize,
     numHeads,
     numKeyValueHeads,

@@ -98,7 +98,7 @@ export async function readCheckpoint(
       ),
     );
   }
-  if (unexpected.length > 0) throw tensorsUnexpected(folder, family.modelType, unexpected);
+  if (unexpected.length > 0) throw tensorsUnexpected(folder, family.name, unexpected);
 
   const weights = new Map<string, ModelWeight>();
   const wanted = duplicateHead ? [...tensors, [head, expected.get(head)!] as const] : tensors;

@@ -1,6 +1,6 @@
 // What a model family is: data that says where its config.json and its tensors differ from the
 // others. What they share is in blueprint.ts.
-import { token } from '@lmflow/sdk';
+import { registry, type Rows } from '@lmflow/sdk';
 import type { ConfigReader } from '../architecture/config.ts';
 
 /** Keys of config.json. */
@@ -69,7 +69,7 @@ export interface Refusal {
 /** A row of the table of families. */
 export interface ModelFamily {
   /** `model_type` of config.json. */
-  readonly modelType: string;
+  readonly name: string;
   /** Classes in config.json's `architectures` that this is. */
   readonly classes: readonly string[];
   readonly keys: ConfigKeys;
@@ -89,25 +89,12 @@ export interface ModelFamily {
   readonly ignored: readonly RegExp[];
 }
 
-/** The table of families of a kernel: a plugin adds a row. */
-export class ModelFamilies {
-  readonly #rows = new Map<string, ModelFamily>();
+/** What is read of the table of families. */
+export type ModelFamilies = Pick<Rows<ModelFamily>, 'get' | 'names'>;
 
-  constructor(rows: readonly ModelFamily[]) {
-    for (const row of rows) this.add(row);
-  }
-
-  /** Adds a family, or replaces the one of the same model_type. */
-  add(family: ModelFamily): void {
-    this.#rows.set(family.modelType, family);
-  }
-  get(modelType: string): ModelFamily | undefined {
-    return this.#rows.get(modelType);
-  }
-  get names(): string[] {
-    return [...this.#rows.keys()];
-  }
-}
-
-/** Resolve it before a model is loaded (at the latest in onConfig) to add a family. */
-export const MODEL_FAMILIES = token<ModelFamilies>('@lmflow/plugin-models:families');
+/** The families of a kernel: a plugin adds one with `context.contribute(MODEL_FAMILIES, row)`. */
+export const MODEL_FAMILIES = registry<ModelFamily>(
+  '@lmflow/plugin-models:families',
+  'model family',
+  '@lmflow/plugin-models',
+);

@@ -4,7 +4,7 @@ import { commonRefusals, onlyFullAttention } from './llama.ts';
 import type { ModelFamily } from './family.ts';
 
 export const gpt2: ModelFamily = {
-  modelType: 'gpt2',
+  name: 'gpt2',
   classes: ['GPT2LMHeadModel', 'GPT2Model'],
   keys: {
     hiddenSize: 'n_embd',

@@ -43,7 +43,7 @@ export const onlyFullAttention: Refusal = {
 };
 
 export const llama: ModelFamily = {
-  modelType: 'llama',
+  name: 'llama',
   classes: ['LlamaForCausalLM', 'LlamaModel'],
   keys: {
     hiddenSize: 'hidden_size',

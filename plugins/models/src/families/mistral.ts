@@ -5,7 +5,7 @@ import type { ModelFamily } from './family.ts';
 
 export const mistral: ModelFamily = {
   ...llama,
-  modelType: 'mistral',
+  name: 'mistral',
   classes: ['MistralForCausalLM', 'MistralModel'],
   defaults: { ...llama.defaults, numKeyValueHeads: 8, maxPositions: 131_072 },
   biases: () => ({ attention: false, attentionOutput: false, mlp: false }),

@@ -40,7 +40,7 @@ export function qwenWindows(config: ConfigReader, layers: number): (number | und
 
 export const qwen2: ModelFamily = {
   ...llama,
-  modelType: 'qwen2',
+  name: 'qwen2',
   classes: ['Qwen2ForCausalLM', 'Qwen2Model'],
   defaults: { ...llama.defaults, numKeyValueHeads: 32, maxPositions: 32_768 },
   biases: () => ({ attention: true, attentionOutput: false, mlp: false }),

@@ -6,7 +6,7 @@ import type { ModelFamily } from './family.ts';
 
 export const qwen3: ModelFamily = {
   ...qwen2,
-  modelType: 'qwen3',
+  name: 'qwen3',
   classes: ['Qwen3ForCausalLM', 'Qwen3Model'],
   defaults: { ...qwen2.defaults, headDim: 128 },
   names: { ...llama.names, headNorms: ['self_attn.q_norm', 'self_attn.k_norm'] },
