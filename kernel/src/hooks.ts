@@ -64,6 +64,7 @@ const builtIn: Readonly<Record<string, Kind>> = {
   onSave: 'series',
   onRestore: 'series',
   onGenerate: 'middleware',
+  onLogits: 'sync',
   onMetrics: 'sync',
   onDoctor: 'series',
   onClose: 'series',
@@ -313,6 +314,10 @@ class Hook {
     return (this.#inner.taps as readonly { readonly fn: unknown }[]).map(({ fn }) =>
       this.#byListener.get(fn)!,
     );
+  }
+
+  get tapped(): boolean {
+    return this.#byListener.size > 0;
   }
 
   tap(...given: unknown[]): void {

@@ -20,6 +20,18 @@ test('a tap belongs to the plugin whose apply made it', async () => {
   await kernel.close();
 });
 
+test('a synchronous hook says whether anybody taps it', async () => {
+  const { kernel } = await createTestKernel({
+    plugins: [
+      plugin('a', ({ hooks }) => {
+        hooks.onLogits.tap(() => undefined);
+      }),
+    ],
+  });
+  assert.equal([kernel.hooks.onLogits.tapped, kernel.hooks.onMetrics.tapped], [true, false]);
+  await kernel.close();
+});
+
 test('order: enforce, then plugin', async () => {
   const order: string[] = [];
   const taps = (name: string) =>

@@ -2,6 +2,7 @@
 // decoding answers last.
 import type { ChatMessage } from './chat.ts';
 import type { Model } from './model/model.ts';
+import type { RequestSettings } from './request-settings.ts';
 
 /**
  * Asks for a session that decodes a model; one session serves all of a model's sequences, also
@@ -36,6 +37,27 @@ export interface TokenChooser {
   take(token: number, logits: Float32Array): void;
   /** Whether the sequence ends with the tokens so far: strategies accept nothing after it. */
   readonly ended: boolean;
+  /** What the request sets for plugins, checked. */
+  readonly settings: RequestSettings;
+}
+
+/** A sequence whose next token is being chosen, as the hook onLogits sees it. */
+export interface LogitsContext {
+  readonly model: Model;
+  /**
+   * Prompt and answer so far. A listener decides by these alone: it is asked about continuations
+   * that are never taken too, those of beams and those that a strategy drafts.
+   */
+  readonly ids: readonly number[];
+  /** How many of `ids` are the prompt. */
+  readonly promptTokens: number;
+  /** Which of numReturnSequences; 0 for every beam. */
+  readonly index: number;
+  /**
+   * What the request sets for plugins, checked. One object for the whole request: a key for what a
+   * plugin remembers of it in a WeakMap.
+   */
+  readonly settings: RequestSettings;
 }
 
 /** Sequences being decoded together. They join and leave between steps. */
@@ -105,6 +127,8 @@ export interface TextRequest {
   readonly prompt: string | Int32Array | readonly ChatMessage[];
   readonly tools?: readonly unknown[];
   readonly options?: GenerationOptions;
+  /** For plugins, by the names that are rows of REQUEST_SETTINGS. */
+  readonly settings?: RequestSettings;
   readonly signal?: AbortSignal;
 }
 

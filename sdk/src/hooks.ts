@@ -5,7 +5,7 @@ import type { Checkpoint, Evaluation, Metrics, Planning, Step } from './training
 import type { Config } from './config.ts';
 import type { Dataset, DatasetRequest } from './dataset.ts';
 import type { DoctorCheck } from './doctor.ts';
-import type { DecodeSession, GenerateRequest } from './generation.ts';
+import type { DecodeSession, GenerateRequest, LogitsContext } from './generation.ts';
 import type { Model, ModelRequest } from './model/model.ts';
 
 /** Before or after the taps of other plugins; left out: among them, in plugin order. */
@@ -19,6 +19,8 @@ export type Awaitable<T> = T | Promise<T>;
 /** Listeners run one after the other, synchronously. */
 export interface SyncHook<A extends unknown[]> {
   readonly kind: 'sync';
+  /** Whether anybody taps it: where nobody does, a caller in a hot loop prepares nothing. */
+  readonly tapped: boolean;
   tap(listener: (...values: A) => void, options?: TapOptions): void;
   call(...values: A): void;
 }
@@ -115,6 +117,11 @@ export interface Hooks {
   readonly onRestore: AsyncSeriesHook<[Checkpoint]>;
   /** Who decodes? A strategy answers, or wraps what `next()` gives; plain decoding answers last. */
   readonly onGenerate: MiddlewareHook<[GenerateRequest], DecodeSession>;
+  /**
+   * Logits of the next token of one sequence [vocabularySize], to be changed in place; -Infinity
+   * excludes a token.
+   */
+  readonly onLogits: SyncHook<[Float64Array, LogitsContext]>;
   /** Figures to log; a sink that fails only warns. */
   readonly onMetrics: SyncHook<[Metrics]>;
   /** `lmflow doctor` asks what works and what is missing: push checks to the list. */

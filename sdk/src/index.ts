@@ -16,6 +16,7 @@ export * from './optimizer.ts';
 export * from './plugin.ts';
 export * from './random.ts';
 export * from './registry.ts';
+export * from './request-settings.ts';
 export * from './samples.ts';
 export * from './token.ts';
 export * from './tokenizer.ts';

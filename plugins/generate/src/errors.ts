@@ -1,5 +1,5 @@
 // The errors of the generate plugin, one builder each.
-import { type LMFlowError, inputError, usageError, failureError } from '@lmflow/sdk';
+import { type LMFlowError, didYouMean, failureError, inputError, usageError } from '@lmflow/sdk';
 
 /** A prompt leaves no room for an answer. */
 export function promptTooLong(length: number, context: number): LMFlowError {
@@ -35,6 +35,31 @@ export function optionInvalid(key: string, value: unknown, wanted: string): LMFl
   return usageError(
     'LMFLOW_GENERATE_OPTION_INVALID',
     `${key} = ${JSON.stringify(value)}: ${wanted}`,
+  );
+}
+
+/** A request has a setting that no loaded plugin knows. */
+export function settingUnknown(name: string, known: readonly string[]): LMFlowError {
+  const near = didYouMean(name, known);
+  const others = known.length > 0 ? `Known: ${known.join(', ')}.` : 'Load the plugin it is for.';
+  return usageError(
+    'LMFLOW_GENERATE_SETTING_UNKNOWN',
+    `no plugin knows the request setting "${name}"`,
+    { hint: near === undefined ? others : `Did you mean "${near}"?` },
+  );
+}
+
+/** A request's setting for a plugin does not pass the plugin's check. */
+export function settingInvalid(path: string, why: string): LMFlowError {
+  return usageError('LMFLOW_GENERATE_SETTING_INVALID', `the request setting ${path}: ${why}`);
+}
+
+/** The rules of a request and the listeners of onLogits exclude every token. */
+export function noTokenLeft(): LMFlowError {
+  return inputError(
+    'LMFLOW_GENERATE_NO_TOKEN',
+    'no token can follow: the settings and the plugins that tap onLogits exclude all of them',
+    { hint: 'Loosen the settings that they read from the request.' },
   );
 }
 

@@ -8,7 +8,10 @@ import {
   type GenerateRequest,
   type GenerationDefaults,
   type GenerationOptions,
+  type Hooks,
   type Logger,
+  type RequestSetting,
+  type Rows,
   type TextGenerator,
   type TextPiece,
   type TextRequest,
@@ -17,6 +20,7 @@ import {
 import type { Model } from '@lmflow/sdk/model';
 import { adapted } from './adapted.ts';
 import { decodeBeams } from './beam/decode.ts';
+import type { Beam } from './beam/search.ts';
 import type { StepRunner } from './decode/runner.ts';
 import {
   contextInvalid,
@@ -25,10 +29,12 @@ import {
   promptTooLong,
   streamingBeams,
 } from './errors.ts';
-import { Chooser } from './sampling/chooser.ts';
+import { PieceQueue } from './piece-queue.ts';
+import { checkedSettings } from './request-settings.ts';
+import { logitsProcessor } from './sampling/processor.ts';
 import { Scheduler } from './scheduler.ts';
-import { configuredOptions, decideSettings, type Settings } from './settings.ts';
-import { PieceQueue } from './stream.ts';
+import { configuredOptions, decideSettings } from './settings.ts';
+import { StreamedSequence, type PreparedRequest } from './streamed-sequence.ts';
 import { Answer } from './text/answer.ts';
 
 export interface GeneratorSetup {
@@ -36,20 +42,14 @@ export interface GeneratorSetup {
   readonly open: (request: GenerateRequest) => Promise<DecodeSession>;
   /** A runner for beam search, which does without the hook: its beams are copied and reordered. */
   readonly openRunner: (request: GenerateRequest) => StepRunner;
+  readonly onLogits: Hooks['onLogits'];
+  /** Settings for plugins that requests may have. */
+  readonly requestSettings: Rows<RequestSetting>;
   /** The section `generate`: defaults of every request. */
   readonly defaults: GenerationOptions;
   readonly maxBatchSize: number;
   readonly contextLength: number | undefined;
   readonly log: Logger;
-}
-
-/** A request with everything decided. */
-interface Prepared {
-  readonly model: Model;
-  readonly prompt: Int32Array;
-  readonly settings: Settings;
-  readonly room: number;
-  readonly signal: AbortSignal | undefined;
 }
 
 interface Gathered {
@@ -123,33 +123,16 @@ export class Generator implements TextGenerator {
   }
 
   /** One search after the other on a model. */
-  async #beams({ model, prompt, settings, room, signal }: Prepared): Promise<TextResult[]> {
-    const limited = { ...settings, maxNewTokens: Math.min(settings.maxNewTokens, room) };
+  async #beams(prepared: PreparedRequest): Promise<TextResult[]> {
+    const { model } = prepared;
     const { runner, last } = this.#searches.get(model) ?? {
       runner: this.#setup.openRunner({ model, contextLength: this.#contextOf(model) }),
       last: Promise.resolve(),
     };
-    const search = last.then(() => decodeBeams(runner, prompt, limited, signal));
+    const search = last.then(() => decodeBeams(runner, prepared));
     this.#searches.set(model, { runner, last: search.catch(() => undefined) });
     const { beams, aborted } = await search;
-    return beams.map(({ choices, score }, index) => {
-      const answer = new Answer(model.tokenizer, prompt, settings, index);
-      const pieces: TextPiece[] = [];
-      for (const choice of choices) {
-        if (!answer.stopped) pieces.push(...[answer.push(choice) ?? []].flat());
-      }
-      const ended = answer.stopped || settings.eosTokenId.includes(choices.at(-1)?.id ?? -1);
-      pieces.push(answer.end(ended ? 'stop' : aborted ? 'abort' : 'length'));
-      const tokens = pieces.flatMap((piece) => piece.tokens);
-      return {
-        text: pieces.map(({ text }) => text).join(''),
-        tokens,
-        ids: Int32Array.from(tokens, ({ id }) => id),
-        promptTokens: prompt.length,
-        score,
-        finishReason: pieces.at(-1)!.finishReason!,
-      };
-    });
+    return beams.map((beam, index) => resultOf(prepared, beam, index, aborted));
   }
 
   async dispose(): Promise<void> {
@@ -162,62 +145,39 @@ export class Generator implements TextGenerator {
     for (const scheduler of schedulers) await scheduler.dispose();
   }
 
-  async *#stream({ model, prompt, settings, room, signal }: Prepared): AsyncGenerator<TextPiece> {
+  async *#stream(prepared: PreparedRequest): AsyncGenerator<TextPiece> {
+    const { model, settings, signal } = prepared;
     const queue = new PieceQueue<TextPiece>();
-    const scheduler = this.#schedulerOf(model);
-    const open = new Set<number>();
-    const finish = (index: number, piece: TextPiece): void => {
-      if (open.delete(index)) queue.push(piece);
-    };
-    const answers = Array.from(
+    const sequences = Array.from(
       { length: settings.numReturnSequences },
-      (_, index) => new Answer(model.tokenizer, prompt, settings, index),
+      (_, index) => new StreamedSequence(prepared, index, queue),
     );
-    const limited = { ...settings, maxNewTokens: Math.min(settings.maxNewTokens, room) };
     const abort = (): void => {
-      answers.forEach((answer, index) => {
-        finish(index, answer.end('abort'));
-      });
+      for (const sequence of sequences) sequence.finish('abort');
     };
-    answers.forEach((answer, index) => {
-      open.add(index);
-      const chooser = new Chooser(limited, prompt, index);
-      let told = 0;
-      const onTokens = (): void => {
-        while (told < chooser.choices.length && open.has(index)) {
-          const piece = answer.push(chooser.choices[told++]!);
-          if (piece) queue.push(piece);
-          if (answer.stopped) finish(index, answer.end('stop'));
-        }
-        if (chooser.ended) finish(index, answer.end(chooser.atEnd ? 'stop' : 'length'));
-      };
-      if (signal?.aborted !== true) {
-        scheduler.submit({
-          prompt,
-          chooser,
-          onTokens,
-          wanted: () => open.has(index),
-          onFailure: (error) => {
-            queue.fail(error);
-          },
-        });
-      }
-    });
     if (signal?.aborted) abort();
+    else for (const sequence of sequences) this.#schedulerOf(model).submit(sequence);
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      for (let left = answers.length; left > 0;) {
+      for (let left = sequences.length; left > 0;) {
         const piece = await queue.next();
         if (piece.finishReason) left -= 1;
         yield piece;
       }
     } finally {
       signal?.removeEventListener('abort', abort);
-      open.clear();
+      for (const sequence of sequences) sequence.leave();
     }
   }
 
-  #prepare({ model: base, adapter, options = {}, signal, ...request }: TextRequest): Prepared {
+  #prepare({
+    model: base,
+    adapter,
+    options = {},
+    settings: forPlugins,
+    signal,
+    ...request
+  }: TextRequest): PreparedRequest {
     const model = adapted(base, adapter);
     const context = this.#contextOf(model);
     let prompt = this.encodePrompt({ model, ...request });
@@ -246,7 +206,22 @@ export class Generator implements TextGenerator {
       );
       prompt = prompt.slice(-kept);
     }
-    return { model, prompt, settings, room: context - prompt.length, signal };
+    const plugins = checkedSettings(this.#setup.requestSettings, forPlugins);
+    return {
+      model,
+      prompt,
+      settings: {
+        ...settings,
+        maxNewTokens: Math.min(settings.maxNewTokens, context - prompt.length),
+      },
+      forPlugins: plugins,
+      process: logitsProcessor(this.#setup.onLogits, {
+        model,
+        promptTokens: prompt.length,
+        settings: plugins,
+      }),
+      signal,
+    };
   }
 
   #schedulerOf(model: Model): Scheduler {
@@ -274,4 +249,30 @@ export class Generator implements TextGenerator {
       ? Int32Array.of(tokenizer.bosId)
       : whole;
   }
+}
+
+/** What a beam of a search says. */
+function resultOf(
+  { model, prompt, settings }: PreparedRequest,
+  { choices, score }: Beam,
+  index: number,
+  aborted: boolean,
+): TextResult {
+  const answer = new Answer(model.tokenizer, prompt, settings, index);
+  const pieces: TextPiece[] = [];
+  for (const choice of choices) {
+    if (!answer.stopped) pieces.push(...[answer.push(choice) ?? []].flat());
+  }
+  const ended = answer.stopped || settings.eosTokenId.includes(choices.at(-1)?.id ?? -1);
+  const unfinished = aborted ? 'abort' : 'length';
+  pieces.push(answer.end(ended ? 'stop' : unfinished));
+  const tokens = pieces.flatMap((piece) => piece.tokens);
+  return {
+    text: pieces.map(({ text }) => text).join(''),
+    tokens,
+    ids: Int32Array.from(tokens, ({ id }) => id),
+    promptTokens: prompt.length,
+    score,
+    finishReason: pieces.at(-1)!.finishReason!,
+  };
 }

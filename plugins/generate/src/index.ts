@@ -2,7 +2,13 @@
 // commands generate and chat.
 import { chatCommand } from './commands/chat.ts';
 import { generateCommand } from './commands/generate.ts';
-import { ENGINE, GENERATOR, definePlugin, type GenerateRequest } from '@lmflow/sdk';
+import {
+  ENGINE,
+  GENERATOR,
+  REQUEST_SETTINGS,
+  definePlugin,
+  type GenerateRequest,
+} from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { StepPrograms } from './decode/programs.ts';
 import { StepRunner, STRETCHING } from './decode/runner.ts';
@@ -83,6 +89,8 @@ const generate = definePlugin({
         contextLength,
         defaults,
         openRunner,
+        onLogits: hooks.onLogits,
+        requestSettings: context.rows(REQUEST_SETTINGS),
         log: context.log,
         open: async (request) => {
           const session = await hooks.onGenerate.promise(request);

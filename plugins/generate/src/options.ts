@@ -85,6 +85,12 @@ export const generationOptions = z.object({
     .describe('A prompt longer than the context: an error (default), or without its beginning.'),
 });
 
+/** The flag of the commands for what a request sets for plugins. */
+export const requestSettings = z
+  .record(z.string(), z.unknown())
+  .optional()
+  .describe('What plugins take with a request, by name: {"grammar": "..."}.');
+
 /** Names of GenerationConfig that mean one of ours. */
 export const aliases = {
   maxTokens: 'maxNewTokens',

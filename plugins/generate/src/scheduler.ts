@@ -8,10 +8,10 @@ export interface Sequence {
   readonly prompt: Int32Array;
   readonly chooser: TokenChooser;
   /** Whether it goes on; asked before every step. */
-  readonly wanted: () => boolean;
-  /** New tokens, in order. */
-  readonly onTokens: (tokens: readonly number[]) => void;
-  readonly onFailure: (error: unknown) => void;
+  wanted(): boolean;
+  /** Its chooser has new tokens. */
+  onTokens(): void;
+  onFailure(error: unknown): void;
 }
 
 export class Scheduler {
@@ -52,7 +52,7 @@ export class Scheduler {
       const session = (this.#session ??= await this.#open());
       while (this.#admit(session)) {
         const tokens = await session.step();
-        for (const [handle, chosen] of tokens) this.#running.get(handle)?.onTokens(chosen);
+        for (const handle of tokens.keys()) this.#running.get(handle)?.onTokens();
         await setImmediate();
       }
     } catch (error) {

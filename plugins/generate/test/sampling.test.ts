@@ -241,6 +241,41 @@ test('a seed gives the same answers again, each sequence its own, alone and in c
     assert.is.not((await ask(2))[0], first[0]);
   }));
 
+test('the same request with a seed gives the same answers, whenever others come and go', () =>
+  withModel(familyFolder('llama'), {}, async ({ generator, model: llama }) => {
+    const ask = (length: number, options: GenerationOptions): Promise<string[]> =>
+      generator
+        .inference({
+          model: llama,
+          prompt: Int32Array.from({ length }, (_, place) => (7 * place + length) % 96),
+          options: { doSample: true, topK: 0, eosTokenId: [], ...options },
+        })
+        .then((results) => results.map(({ ids }) => ids.join()));
+    const wanted = (): Promise<string[]> =>
+      ask(3, { seed: 11, numReturnSequences: 3, maxNewTokens: 16 });
+    const others = (): Promise<string[]>[] => [
+      ask(9, { maxNewTokens: 4 }),
+      ask(3, { seed: 11, maxNewTokens: 2 }),
+      ask(30, { seed: 11, temperature: 2, numReturnSequences: 2, maxNewTokens: 30 }),
+      ask(5, { numBeams: 2, doSample: false, maxNewTokens: 5 }),
+    ];
+    const alone = await wanted();
+    assert.is(new Set(alone).size, 3);
+    const before = others();
+    const last = wanted();
+    assert.equal(await last, alone, 'after others');
+    await Promise.all(before);
+    const first = wanted();
+    const behind = others();
+    assert.equal(await first, alone, 'before others');
+    await Promise.all(behind);
+    // comes while others are half-way, twice at once
+    const running = others();
+    await running[1];
+    assert.equal(await Promise.all([wanted(), wanted()]), [alone, alone], 'among others');
+    await Promise.all(running);
+  }));
+
 test("log-probabilities are the model's own, the likeliest first", () =>
   withModel(familyFolder('llama'), {}, async ({ generator, model: llama }) => {
     const [result] = await generator.inference({

@@ -2,19 +2,27 @@
 // ways is copied.
 import { setImmediate } from 'node:timers/promises';
 import type { StepRunner } from '../decode/runner.ts';
+import type { LogitsProcessor } from '../sampling/processor.ts';
 import type { Settings } from '../settings.ts';
 import { BeamSearch, type Beam } from './search.ts';
+
+/** What is searched for. */
+export interface BeamRequest {
+  readonly prompt: Int32Array;
+  readonly settings: Settings;
+  /** What plugins do to the log-probabilities of each beam. */
+  readonly process: LogitsProcessor | undefined;
+  readonly signal: AbortSignal | undefined;
+}
 
 /**
  * Decodes one prompt; gives numReturnSequences beams, best first, and whether the signal ended it.
  */
 export async function decodeBeams(
   runner: StepRunner,
-  prompt: Int32Array,
-  settings: Settings,
-  signal: AbortSignal | undefined,
+  { prompt, settings, process, signal }: BeamRequest,
 ): Promise<{ readonly beams: readonly Beam[]; readonly aborted: boolean }> {
-  const search = new BeamSearch(settings, prompt);
+  const search = new BeamSearch(settings, prompt, process);
   const { numBeams, numReturnSequences } = settings;
   try {
     runner.reserve(numBeams, prompt.length, () => 0);

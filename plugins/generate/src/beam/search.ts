@@ -2,6 +2,7 @@
 // which have ended, from logits. No model here.
 import { logSumExp } from '@lmflow/sdk/model';
 import type { Choice } from '../sampling/chooser.ts';
+import type { LogitsProcessor } from '../sampling/processor.ts';
 import { applyRules, historyOf } from '../sampling/rules.ts';
 import { likeliest } from '../sampling/scores.ts';
 import type { Settings } from '../settings.ts';
@@ -27,8 +28,10 @@ export class BeamSearch {
   done = false;
   readonly #settings: Settings;
   readonly #ends: ReadonlySet<number>;
+  readonly #process: LogitsProcessor | undefined;
 
-  constructor(settings: Settings, prompt: Int32Array) {
+  constructor(settings: Settings, prompt: Int32Array, process?: LogitsProcessor) {
+    this.#process = process;
     this.#settings = settings;
     this.#ends = new Set(settings.eosTokenId);
     this.running = [{ ids: [...prompt], choices: [], score: 0, parent: 0 }];
@@ -73,6 +76,7 @@ export class BeamSearch {
       const normalizer = logSumExp(raw);
       const scores = Float64Array.from(raw, (logit) => logit - normalizer);
       applyRules(scores, this.#settings, historyOf(beam.ids, beam.choices.length));
+      this.#process?.(scores, beam.ids, 0);
       const top = logprobs === undefined ? {} : { top: likeliest(raw, logprobs, normalizer) };
       return likeliest(scores, count, 0)
         .filter(({ logprob }) => logprob > -Infinity)

@@ -12,13 +12,20 @@ import {
   type GenerationOptions,
   type Logger,
   type PluginContext,
+  type RequestSettings,
   type TextGenerator,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
 import { modelMissing } from '../errors.ts';
-import { aliases, forTraining, generationOptions, unsupported } from '../options.ts';
+import {
+  aliases,
+  forTraining,
+  generationOptions,
+  requestSettings,
+  unsupported,
+} from '../options.ts';
 import { Conversation } from './conversation.ts';
 
 const flags = generationOptions
@@ -32,6 +39,7 @@ const flags = generationOptions
   .extend({
     system: z.string().optional().describe('The system message.'),
     adapter: z.string().optional().describe('Name of one of lora.adapters to begin with.'),
+    settings: requestSettings,
   });
 
 /** What a chat needs of the world. */
@@ -40,6 +48,8 @@ export interface ChatSetup {
   readonly model: Model;
   readonly contextLength: number;
   readonly options: GenerationOptions;
+  /** What plugins take with each request. */
+  readonly settings?: RequestSettings | undefined;
   readonly system: string | undefined;
   /** Name of the adapter to begin with. */
   readonly adapter?: string | undefined;
@@ -74,7 +84,7 @@ export function chatCommand(
     ],
     async run({ config, options: own, signal, output }: CommandInvocation) {
       if (config.model === undefined) throw modelMissing('chat');
-      const { system, adapter, ...options } = own as z.output<typeof flags>;
+      const { system, adapter, settings, ...options } = own as z.output<typeof flags>;
       const model = await context
         .resolve(MODELS)
         .load({ role: 'policy', purpose: 'inference', source: config.model, signal });
@@ -93,7 +103,8 @@ export function chatCommand(
         input: process.stdin,
         output,
         contextLength: context.options.contextLength ?? model.architecture.maxPositions,
-        options: options,
+        options,
+        settings,
       });
       return undefined;
     },
@@ -159,7 +170,7 @@ async function answer(
   question: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const { generator, model, options, output, log, contextLength } = setup;
+  const { generator, model, options, settings, output, log, contextLength } = setup;
   conversation.say('user', question);
   const asked = {
     model,
@@ -182,6 +193,7 @@ async function answer(
       ...asked,
       prompt: conversation.messages,
       options,
+      ...(settings === undefined ? {} : { settings }),
       signal,
     })) {
       if (count === 0) first = performance.now();

@@ -5,6 +5,7 @@ import {
   GENERATOR,
   MODELS,
   type CommandInvocation,
+  type CommandOutcome,
   type CommandSpec,
   type PluginContext,
   type TextGenerator,
@@ -16,7 +17,13 @@ import type { Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { adapted } from '../adapted.ts';
 import { modelMissing, optionInvalid } from '../errors.ts';
-import { aliases, forTraining, generationOptions, unsupported } from '../options.ts';
+import {
+  aliases,
+  forTraining,
+  generationOptions,
+  requestSettings,
+  unsupported,
+} from '../options.ts';
 import { collectPrompts, type Prompt } from './prompts.ts';
 
 declare module '@lmflow/sdk' {
@@ -53,6 +60,7 @@ const flags = generationOptions.omit({ truncation: true }).extend({
     .boolean()
     .optional()
     .describe('Show text as it comes; by default where one prompt is answered on a terminal.'),
+  settings: requestSettings,
 });
 
 type Flags = z.output<typeof flags>;
@@ -79,74 +87,98 @@ export function generateCommand(context: PluginContext): CommandSpec {
       'lmflow generate --preset inference --model org/model --lora-adapter out --chat --prompts questions.txt --format jsonl --output answers.jsonl',
       'lmflow generate --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet "The sea"',
     ],
-    async run(invocation: CommandInvocation) {
-      const { config, signal, positionals, output: stdout } = invocation;
-      const own = invocation.options as Flags;
-      if (config.model === undefined) throw modelMissing('generate');
-      const { prompts: file, chat, system, adapter, format, output, stream, ...options } = own;
-      if (system !== undefined && !chat) {
-        throw optionInvalid(
-          'system',
-          system,
-          'is for --chat: prompts are continued as they are otherwise',
-        );
-      }
-      if (options.logprobs !== undefined && format !== 'jsonl') {
-        throw optionInvalid('logprobs', options.logprobs, 'is for --format jsonl');
-      }
-      const prompts = await collectPrompts({ positionals, file, input: process.stdin });
-      const single =
-        prompts.length === 1 &&
-        format === 'text' &&
-        (options.numBeams ?? 1) === 1 &&
-        (options.numReturnSequences ?? 1) === 1;
-      if (stream === true && !single) {
-        throw optionInvalid(
-          'stream',
-          true,
-          'one answer to one prompt can be shown as it comes, as text and without beams',
-        );
-      }
-      const model = await context
-        .resolve(MODELS)
-        .load({ role: 'policy', purpose: 'inference', source: config.model, signal });
-      if (chat || prompts.some((prompt) => typeof prompt !== 'string')) {
-        context.log.debug(`chat template: ${templateName(adapted(model, adapter).tokenizer)}`);
-      }
-      const requests = prompts.map((prompt): TextRequest => ({
-        model,
-        signal,
-        ...(adapter === undefined ? {} : { adapter }),
-        prompt: asked(prompt, chat, system),
-        options: { seed: config.seed ?? 42, ...options },
-      }));
-      const generator = context.resolve(GENERATOR);
-      const streamed = single && (stream ?? (output === undefined && stdout.isTTY === true));
-      const sink = openSink(output, stdout);
-      try {
-        const results = streamed
-          ? [await streamOne(generator, requests[0]!, sink)]
-          : await answerAll({
-              generator,
-              model,
-              requests,
-              prompts,
-              format,
-              sink,
-              logprobs: options.logprobs,
-            });
-        for (const [index, list] of results.entries()) {
-          context.log.event('generation', {
-            prompt: prompts[index],
-            results: list.map((result) => said(result, options.logprobs)),
-          });
-        }
-        return { result: results, exitCode: signal.aborted ? 130 : 0 };
-      } finally {
-        sink.end();
-      }
-    },
+    run: (invocation: CommandInvocation) => generate(context, invocation),
   };
+}
+
+async function generate(
+  context: PluginContext,
+  { config, signal, positionals, options, output: stdout }: CommandInvocation,
+): Promise<CommandOutcome<readonly (readonly TextResult[])[]>> {
+  const flags = options as Flags;
+  if (config.model === undefined) throw modelMissing('generate');
+  const { chat, adapter, format, output, logprobs } = flags;
+  checkFlags(flags);
+  const prompts = await collectPrompts({ positionals, file: flags.prompts, input: process.stdin });
+  const single = isSingle(flags, prompts);
+  const model = await context
+    .resolve(MODELS)
+    .load({ role: 'policy', purpose: 'inference', source: config.model, signal });
+  if (chat || prompts.some((prompt) => typeof prompt !== 'string')) {
+    context.log.debug(`chat template: ${templateName(adapted(model, adapter).tokenizer)}`);
+  }
+  const requests = requestsOf(flags, prompts, { model, signal, seed: config.seed ?? 42 });
+  const generator = context.resolve(GENERATOR);
+  const streamed = single && (flags.stream ?? (output === undefined && stdout.isTTY === true));
+  const sink = openSink(output, stdout);
+  try {
+    const results = streamed
+      ? [await streamOne(generator, requests[0]!, sink)]
+      : await answerAll({ generator, requests, prompts, format, sink, logprobs });
+    for (const [index, list] of results.entries()) {
+      context.log.event('generation', {
+        prompt: prompts[index],
+        results: list.map((result) => said(result, logprobs)),
+      });
+    }
+    return { result: results, exitCode: signal.aborted ? 130 : 0 };
+  } finally {
+    sink.end();
+  }
+}
+
+/** Throws LMFLOW_GENERATE_OPTION_INVALID for flags that do not go together. */
+function checkFlags({ system, chat, logprobs, format }: Flags): void {
+  if (system !== undefined && !chat) {
+    throw optionInvalid(
+      'system',
+      system,
+      'is for --chat: prompts are continued as they are otherwise',
+    );
+  }
+  if (logprobs !== undefined && format !== 'jsonl') {
+    throw optionInvalid('logprobs', logprobs, 'is for --format jsonl');
+  }
+}
+
+/** Whether there is one answer, which can be shown as it comes; throws where it is asked for else. */
+function isSingle(flags: Flags, prompts: readonly Prompt[]): boolean {
+  const { format, numBeams = 1, numReturnSequences = 1, stream } = flags;
+  const single =
+    prompts.length === 1 && format === 'text' && numBeams === 1 && numReturnSequences === 1;
+  if (stream === true && !single) {
+    throw optionInvalid(
+      'stream',
+      true,
+      'one answer to one prompt can be shown as it comes, as text and without beams',
+    );
+  }
+  return single;
+}
+
+function requestsOf(
+  {
+    prompts: _file,
+    chat,
+    system,
+    adapter,
+    format: _format,
+    output: _output,
+    stream: _stream,
+    settings,
+    ...options
+  }: Flags,
+  prompts: readonly Prompt[],
+  { model, signal, seed }: { readonly model: Model; signal: AbortSignal; seed: number },
+): TextRequest[] {
+  return prompts.map((prompt) => ({
+    model,
+    signal,
+    prompt: asked(prompt, chat, system),
+    options: { seed, ...options },
+    ...(adapter === undefined ? {} : { adapter }),
+    ...(settings === undefined ? {} : { settings }),
+  }));
 }
 
 function asked(prompt: Prompt, chat: boolean, system: string | undefined): Prompt {
@@ -185,7 +217,6 @@ async function streamOne(
 
 interface Work {
   readonly generator: TextGenerator;
-  readonly model: Model;
   readonly requests: readonly TextRequest[];
   readonly prompts: readonly Prompt[];
   readonly format: 'text' | 'jsonl';
@@ -203,12 +234,10 @@ async function answerAll({
   logprobs,
 }: Work): Promise<readonly (readonly TextResult[])[]> {
   const running = requests.map((request) => generator.inference(request));
-  running.forEach((one) => {
-    one.catch(() => undefined);
-  });
+  for (const answers of running) answers.catch(() => undefined);
   const results: (readonly TextResult[])[] = [];
-  for (const [index, one] of running.entries()) {
-    const list = await one;
+  for (const [index, answers] of running.entries()) {
+    const list = await answers;
     results.push(list);
     for (const result of list) {
       sink.write(

@@ -25,8 +25,11 @@ export function cacheBucket(places: number, limit: number): number {
 // Powers of two and the numbers half-way between them, times `unit`.
 function bucket(count: number, unit: number): number {
   let size = unit;
-  while (size < count) {
-    size = size % 3 === 0 ? (size / 3) * 4 : size === unit && unit === 1 ? 2 : size * 1.5;
-  }
+  while (size < count) size = following(size);
   return size;
+}
+
+function following(size: number): number {
+  if (size === 1) return 2;
+  return size % 3 === 0 ? (size / 3) * 4 : size * 1.5;
 }

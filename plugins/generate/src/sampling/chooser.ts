@@ -1,9 +1,16 @@
-// Chooses the tokens of one sequence: rules and penalties, then the likeliest or a draw. Draw i of
-// a sequence depends on seed, sequence and i alone.
-import { randomStream, type RandomStream, type TokenChooser, type TokenScore } from '@lmflow/sdk';
+// Chooses the tokens of one sequence: rules and penalties, plugins, then the likeliest or a draw.
+// Draw i of a sequence depends on seed, sequence and i alone.
+import {
+  randomStream,
+  type RandomStream,
+  type RequestSettings,
+  type TokenChooser,
+  type TokenScore,
+} from '@lmflow/sdk';
 import { logSumExp } from '@lmflow/sdk/model';
 import type { Settings } from '../settings.ts';
 import { argmax, draw, minP, softmax, temperature, topK, topP } from './filters.ts';
+import type { LogitsProcessor } from './processor.ts';
 import { applyRules, changesNothing, historyOf } from './rules.ts';
 import { likeliest } from './scores.ts';
 
@@ -17,7 +24,16 @@ export interface Choice {
   readonly top?: readonly TokenScore[];
 }
 
+/** What plugins have to do with a choice. */
+export interface PluginsShare {
+  readonly settings: RequestSettings;
+  readonly process?: LogitsProcessor | undefined;
+  /** Takes what `process` throws: it ends this sequence, and not those decoded with it. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
 export class Chooser implements TokenChooser {
+  readonly settings: RequestSettings;
   /** What was chosen, in order. */
   readonly choices: Choice[] = [];
   readonly #settings: Settings;
@@ -27,20 +43,31 @@ export class Chooser implements TokenChooser {
   readonly #random: RandomStream;
   readonly #ends: ReadonlySet<number>;
   readonly #plain: boolean;
+  readonly #index: number;
+  readonly #plugins: PluginsShare;
   #ended = false;
+  #failed = false;
 
   /** `index`: which of the sequences of one request. */
-  constructor(settings: Settings, prompt: Int32Array, index: number) {
+  constructor(
+    settings: Settings,
+    prompt: Int32Array,
+    index: number,
+    plugins: PluginsShare = { settings: {} },
+  ) {
+    this.settings = plugins.settings;
     this.#settings = settings;
+    this.#index = index;
+    this.#plugins = plugins;
     this.#ids = [...prompt];
     this.#seen = new Set(prompt);
     this.#random = randomStream(settings.seed, 'generate', index);
     this.#ends = new Set(settings.eosTokenId);
-    this.#plain = changesNothing(settings);
+    this.#plain = changesNothing(settings) && plugins.process === undefined;
   }
 
   get ended(): boolean {
-    return this.#ended || this.choices.length >= this.#settings.maxNewTokens;
+    return this.#ended || this.#failed || this.choices.length >= this.#settings.maxNewTokens;
   }
 
   /** Whether the last token was one that ends the text. */
@@ -89,14 +116,23 @@ export class Chooser implements TokenChooser {
   #processed(logits: Float32Array, ahead: readonly number[]): Float64Array {
     const result = new Float64Array(logits);
     const newTokens = this.choices.length + ahead.length;
-    if (ahead.length === 0) {
-      applyRules(result, this.#settings, {
-        ids: this.#ids,
-        seen: this.#seen,
-        counts: this.#counts,
-        newTokens,
-      });
-    } else applyRules(result, this.#settings, historyOf([...this.#ids, ...ahead], newTokens));
+    const history =
+      ahead.length === 0
+        ? { ids: this.#ids, seen: this.#seen, counts: this.#counts, newTokens }
+        : historyOf([...this.#ids, ...ahead], newTokens);
+    applyRules(result, this.#settings, history);
+    this.#askPlugins(result, history.ids);
     return result;
+  }
+
+  #askPlugins(logits: Float64Array, ids: readonly number[]): void {
+    const { process, onFailure } = this.#plugins;
+    if (!process || this.#failed) return;
+    try {
+      process(logits, ids, this.#index);
+    } catch (error) {
+      this.#failed = true;
+      onFailure?.(error);
+    }
   }
 }
