@@ -1,6 +1,6 @@
 // The HUB service: which commit a revision is, which of its files are wanted, and whether the hub or
 // the cache answers that.
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import {
   isLMFlowError,
   type Hub,
@@ -8,7 +8,7 @@ import {
   type HubSnapshot,
   type Logger,
 } from '@lmflow/sdk';
-import { diskErrorOf } from '@lmflow/sdk/files';
+import { diskErrorOf, markUsed } from '@lmflow/sdk/files';
 import { HubApi } from './api.ts';
 import { download } from './download.ts';
 import { hubCacheFolder, hubEndpoint, hubToken, offlineVariable } from './environment.ts';
@@ -29,8 +29,14 @@ export class HuggingFaceHub implements Hub {
   ) {}
 
   async snapshot(request: HubRequest): Promise<HubSnapshot> {
+    const snapshot = await this.#find(request);
+    for (const file of snapshot.files) await markUsed(join(snapshot.folder, file));
+    return snapshot;
+  }
+
+  async #find(request: HubRequest): Promise<HubSnapshot> {
     const { kind, id, revision = 'main' } = request;
-    const cached = new RepositoryCache(resolve(this.options.cacheDir ?? hubCacheFolder()), request);
+    const cached = new RepositoryCache(hubCacheFolder(this.options.cacheDir), request);
     const forbidden = this.#forbidden(kind);
     // A model's files name those that belong to it; a data set may have more than is here.
     if (forbidden !== undefined || (kind === 'model' && isCommit(revision))) {

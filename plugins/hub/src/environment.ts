@@ -1,7 +1,7 @@
 // What Hugging Face's environment variables say. The same names as in its own libraries.
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { HubRequest } from '@lmflow/sdk';
 
 const env = (name: string): string | undefined => process.env[name] || undefined;
@@ -16,9 +16,11 @@ function hubHome(): string {
   return env('HF_HOME') ?? join(env('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface');
 }
 
-/** The folder of what was downloaded, which Hugging Face's libraries share. */
-export function hubCacheFolder(): string {
-  return env('HF_HUB_CACHE') ?? env('HUGGINGFACE_HUB_CACHE') ?? join(hubHome(), 'hub');
+/** The folder of what was downloaded, which Hugging Face's libraries share, unless it is `given`. */
+export function hubCacheFolder(given?: string): string {
+  return resolve(
+    given ?? env('HF_HUB_CACHE') ?? env('HUGGINGFACE_HUB_CACHE') ?? join(hubHome(), 'hub'),
+  );
 }
 
 /** The variable that forbids the network, or undefined. */

@@ -1,5 +1,13 @@
-// The errors of the Hugging Face hub and its cache, one builder each.
-import { failureError, inputError, type HubRequest, type LMFlowError } from '@lmflow/sdk';
+// The errors of the Hugging Face hub and of the caches, one builder each.
+import {
+  didYouMean,
+  failureError,
+  inputError,
+  messageOf,
+  usageError,
+  type HubRequest,
+  type LMFlowError,
+} from '@lmflow/sdk';
 
 /** What an error says of a repository. */
 export type Subject = Pick<HubRequest, 'kind' | 'id'> & { readonly revision: string };
@@ -103,4 +111,49 @@ function reason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const inner = cause.cause as NodeJS.ErrnoException | undefined;
   return inner?.message || inner?.code || cause.message;
+}
+
+/** LMFLOW_CACHE_ACTION: `lmflow cache` was given something that it does not do. */
+export function cacheAction(action: string | undefined): LMFlowError {
+  return usageError(
+    'LMFLOW_CACHE_ACTION',
+    action === undefined
+      ? 'lmflow cache lists, and --yes, --hub and --older-than are for lmflow cache clear'
+      : `lmflow cache does not know "${action}"`,
+    { hint: 'Say lmflow cache, or lmflow cache clear [plugin...].' },
+  );
+}
+
+/** LMFLOW_CACHE_UNKNOWN: the cache has nothing of a plugin that is named. */
+export function cacheUnknown(name: string, known: readonly string[]): LMFlowError {
+  const near = didYouMean(name, known);
+  return usageError(
+    'LMFLOW_CACHE_UNKNOWN',
+    `the cache has nothing of "${name}"${near === undefined ? '' : `; did you mean "${near}"?`}`,
+    { hint: `Name one of these: ${known.join(', ')}.` },
+  );
+}
+
+/** LMFLOW_CACHE_SHARED: the hub's downloads would be deleted without being asked for. */
+export function hubShared(): LMFlowError {
+  return usageError(
+    'LMFLOW_CACHE_SHARED',
+    'what was downloaded from the Hugging Face hub is shared with other tools',
+    { hint: 'Add --hub to delete it.' },
+  );
+}
+
+/** LMFLOW_CACHE_UNCONFIRMED: nobody agreed to deleting from the cache. */
+export function cacheUnconfirmed(what: string): LMFlowError {
+  return usageError('LMFLOW_CACHE_UNCONFIRMED', `nothing is deleted: ${what}`, {
+    hint: 'Answer y at the terminal, or say --yes.',
+  });
+}
+
+/** LMFLOW_CACHE_KEPT: a part of the cache could not be deleted. */
+export function cacheKept(cause: unknown): LMFlowError {
+  return failureError('LMFLOW_CACHE_KEPT', `not everything could be deleted: ${messageOf(cause)}`, {
+    cause,
+    hint: 'Stop the commands that use it, and run it again.',
+  });
 }

@@ -54,13 +54,16 @@ export async function derivedFile(
   return { path, made: true };
 }
 
+/** The file that `noteSource` writes. */
+export const SOURCE_NOTE = 'source.txt';
+
 /** Says, for people, which file the files of a folder of the cache were made from. */
 export async function noteSource(
   folder: string,
   source: string,
   unwritable: Unwritable,
 ): Promise<void> {
-  const note = join(folder, 'source.txt');
+  const note = join(folder, SOURCE_NOTE);
   if (await stat(note).catch(() => undefined)) return;
   await writeFileAtomic(note, `${resolve(source)}\n`, { unwritable });
 }

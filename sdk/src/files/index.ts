@@ -1,6 +1,6 @@
 // Writing files: outputs that appear whole or not at all, and the cache.
 export { cacheFolder, cacheRoot, markUsed } from './cache.ts';
-export { derivedFile, noteSource, type DerivedRequest } from './derived.ts';
+export { SOURCE_NOTE, derivedFile, noteSource, type DerivedRequest } from './derived.ts';
 export { cacheUnwritable, diskErrorOf, outputUnwritable } from './errors.ts';
 export {
   ASIDE,

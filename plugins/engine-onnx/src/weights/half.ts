@@ -9,6 +9,7 @@ import type { Logger } from '@lmflow/sdk';
 import {
   cacheFolder,
   cacheUnwritable,
+  SOURCE_NOTE,
   markUsed,
   noteSource,
   writeFileInParts,
@@ -75,7 +76,7 @@ export class HalfWeights {
 
   /** Writes the float32 files that are not there yet. Throws LMFLOW_ENGINE_WEIGHT_UNREADABLE. */
   async convert(): Promise<void> {
-    for (const folder of this.#folders.values()) await markUsed(folder);
+    for (const folder of this.#folders.values()) await markUsed(join(folder, SOURCE_NOTE));
     const conversions = [...this.#pending.values()];
     if (conversions.length === 0) return;
     const bytes = conversions.reduce((total, { from }) => total + 2 * from.byteLength, 0);
