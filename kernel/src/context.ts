@@ -53,21 +53,7 @@ export function createContext(plugin: Plugin, shared: Shared): PluginContext {
     },
     provide(token, factory) {
       mutable('provide()');
-      const given = token as { name?: unknown } | undefined;
-      if (typeof given?.name !== 'string' || given.name === '') {
-        throw pluginInvalid(
-          `plugin ${name}`,
-          'provide() needs a token',
-          'provide(token<T>("name"), () => ...), with token() of @lmflow/sdk',
-        );
-      }
-      if (typeof factory !== 'function') {
-        throw pluginInvalid(
-          `plugin ${name}`,
-          `provide(${given.name}) needs a factory, not ${kindOf(factory)}`,
-          'provide(TOKEN, (resolve) => new Service(...))',
-        );
-      }
+      checkService(name, token, factory);
       shared.services.provide(token, name, factory);
     },
     resolve(token) {
@@ -92,6 +78,25 @@ export function createContext(plugin: Plugin, shared: Shared): PluginContext {
       shared.board.define(name, hookName, kind, phases);
     },
   };
+}
+
+/** Throws LMFLOW_PLUGIN_INVALID for what is no token or no factory. */
+function checkService(plugin: string, token: unknown, factory: unknown): void {
+  const given = token as { name?: unknown } | undefined;
+  if (typeof given?.name !== 'string' || given.name === '') {
+    throw pluginInvalid(
+      `plugin ${plugin}`,
+      'provide() needs a token',
+      'provide(token<T>("name"), () => ...), with token() of @lmflow/sdk',
+    );
+  }
+  if (typeof factory !== 'function') {
+    throw pluginInvalid(
+      `plugin ${plugin}`,
+      `provide(${given.name}) needs a factory, not ${kindOf(factory)}`,
+      'provide(TOKEN, (resolve) => new Service(...))',
+    );
+  }
 }
 
 /** Throws LMFLOW_PLUGIN_INVALID for what is no registry or no row. */

@@ -102,12 +102,8 @@ function several(
   value: Pluggable | readonly Pluggable[] | undefined,
   cwd: string,
 ): readonly Pluggable[] {
-  const items =
-    value === undefined
-      ? []
-      : Array.isArray(value)
-        ? (value as readonly Pluggable[])
-        : [value as Pluggable];
+  if (value === undefined) return [];
+  const items = Array.isArray(value) ? (value as readonly Pluggable[]) : [value as Pluggable];
   return items.map((item) =>
     typeof item === 'string' && /^\.\.?\//.test(item) ? resolve(cwd, item) : item,
   );

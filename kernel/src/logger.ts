@@ -40,66 +40,85 @@ export function createLogger(options: LoggerOptions = {}): TerminalLogger {
     stderr = process.stderr,
     progressInterval = 5000,
   } = options;
-  // for people: progress and messages share one stream, so that a line can take the progress line's
-  // place
-  let people = json ? stderr : stdout;
-  const terminal = (): boolean => people.isTTY === true && process.env['TERM'] !== 'dumb';
-  let standing = false;
-  let lastProgress = -Infinity;
-
-  const colored = (stream: Output): boolean =>
-    options.color ?? (stream.isTTY === true && (process.env['NO_COLOR'] ?? '') === '');
-  const paint = (style: Style, text: string, stream: Output): string =>
-    colored(stream) ? styleText(style, text, { validateStream: false }) : text;
-  const line = (stream: Output, text: string): void => {
-    if (standing) {
-      people.write('\r\u001b[2K');
-      standing = false;
-    }
-    stream.write(`${text}\n`);
+  const terminal = new Terminal(json ? stderr : stdout, progressInterval);
+  const paint = (style: Style, text: string, stream: Output): string => {
+    const colored =
+      options.color ?? (stream.isTTY === true && (process.env['NO_COLOR'] ?? '') === '');
+    return colored ? styleText(style, text, { validateStream: false }) : text;
   };
-
   return {
     info: (message) => {
-      line(people, message);
+      terminal.line(message);
     },
     warn: (message) => {
-      line(stderr, `${paint('yellow', 'warning:', stderr)} ${message}`);
+      terminal.line(`${paint('yellow', 'warning:', stderr)} ${message}`, stderr);
     },
     error: (message) => {
-      line(stderr, `${paint('red', 'error:', stderr)} ${message}`);
+      terminal.line(`${paint('red', 'error:', stderr)} ${message}`, stderr);
     },
     debug: (message) => {
-      if (verbose) line(stderr, paint('dim', message, stderr));
+      if (verbose) terminal.line(paint('dim', message, stderr), stderr);
     },
     event(type, data, text) {
       if (json) stdout.write(`${JSON.stringify({ type, ...data })}\n`);
-      else if (text !== undefined) line(people, text);
+      else if (text !== undefined) terminal.line(text);
     },
     progress(text) {
-      if (terminal()) {
-        people.write(`\r\u001b[2K${fit(text, (people.columns ?? 80) - 1)}`);
-        standing = true;
-        return;
-      }
-      const now = performance.now();
-      if (now - lastProgress < progressInterval) return;
-      lastProgress = now;
-      line(people, text);
+      terminal.progress(text);
     },
     table(title, rows) {
       const width = Math.max(0, ...rows.map(([name]) => name.length));
-      if (title !== '') line(people, paint('bold', title, people));
-      for (const [name, value] of rows) line(people, `  ${name.padEnd(width)}  ${value}`.trimEnd());
+      if (title !== '') terminal.line(paint('bold', title, terminal.people));
+      for (const [name, value] of rows) {
+        terminal.line(`  ${name.padEnd(width)}  ${value}`.trimEnd());
+      }
     },
     end() {
-      if (standing) people.write('\n');
-      standing = false;
+      terminal.end();
     },
     leaveStdout() {
-      people = stderr;
+      terminal.people = stderr;
     },
   };
+}
+
+/** Lines, and one line of progress that lines take the place of. */
+class Terminal {
+  /** Progress and messages for people share one stream. */
+  people: Output;
+  readonly #interval: number;
+  #standing = false;
+  #lastProgress = -Infinity;
+
+  constructor(people: Output, interval: number) {
+    this.people = people;
+    this.#interval = interval;
+  }
+
+  line(text: string, stream = this.people): void {
+    if (this.#standing) {
+      this.people.write('\r\u001b[2K');
+      this.#standing = false;
+    }
+    stream.write(`${text}\n`);
+  }
+
+  progress(text: string): void {
+    if (this.people.isTTY === true && process.env['TERM'] !== 'dumb') {
+      this.people.write(`\r\u001b[2K${fit(text, (this.people.columns ?? 80) - 1)}`);
+      this.#standing = true;
+      return;
+    }
+    const now = performance.now();
+    if (now - this.#lastProgress < this.#interval) return;
+    this.#lastProgress = now;
+    this.line(text);
+  }
+
+  end(): void {
+    if (this.#standing) this.people.write('\n');
+    this.#standing = false;
+  }
 }
 
 function fit(text: string, width: number): string {

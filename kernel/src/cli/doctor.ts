@@ -123,7 +123,7 @@ async function engine(kernel: Kernel): Promise<DoctorCheck[]> {
         subject: 'engine',
         status: 'problem',
         detail: 'no plugin provides one',
-        remedy: 'npm install @lmflow/plugin-engine-onnx and list it in plugins',
+        remedy: `npm install ${ENGINE.usuallyFrom} and list it in plugins`,
       },
     ];
   }
@@ -132,9 +132,10 @@ async function engine(kernel: Kernel): Promise<DoctorCheck[]> {
     const devices = await instance.devices();
     return devices.map(({ device, available, detail }) => {
       const chosen = device === instance.device;
+      const missing = chosen ? 'problem' : 'info';
       return {
         subject: `${instance.name}: ${device}`,
-        status: available ? 'ok' : chosen ? 'problem' : 'info',
+        status: available ? 'ok' : missing,
         detail: `${available ? 'works' : 'not available'}${chosen ? ' (in use)' : ''}${detail === '' ? '' : `: ${detail}`}`,
       };
     });

@@ -102,11 +102,9 @@ const typeNames: Readonly<Record<string, string>> = {
 function nameOf(schema: JsonSchema): string {
   if (schema.type === 'array') {
     const inner = schema.items ? longType(schema.items) : '';
-    return inner.includes(' or ')
-      ? `a list (of ${inner})`
-      : inner === ''
-        ? 'a list'
-        : `a list of ${inner.replace(/^an? (whole )?(\w+)$/, '$1$2s')}`;
+    if (inner === '') return 'a list';
+    if (inner.includes(' or ')) return `a list (of ${inner})`;
+    return `a list of ${inner.replace(/^an? (whole )?(\w+)$/, '$1$2s')}`;
   }
   return typeof schema.type === 'string'
     ? (typeNames[schema.type] ?? schema.type)

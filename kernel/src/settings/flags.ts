@@ -34,6 +34,13 @@ type Target =
       readonly schema: JsonSchema;
     };
 
+/** What a flag means; `negated`: it was written as --no-... */
+interface Found {
+  readonly target: Target;
+  readonly name: string;
+  readonly negated: boolean;
+}
+
 const sectionSchema: JsonSchema = { anyOf: [{ type: 'boolean' }, { type: 'object' }] };
 
 /**
@@ -61,6 +68,16 @@ export function ownFlags(
   return own;
 }
 
+/** A flag and the values it was given. */
+interface Given {
+  readonly target: Target;
+  /** As typed. */
+  readonly flag: string;
+  /** Without dashes, in kebab case. */
+  readonly name: string;
+  readonly texts: (string | boolean)[];
+}
+
 /** Reads the words after the command's name. */
 export function readFlags(
   words: readonly string[],
@@ -71,13 +88,7 @@ export function readFlags(
   const own = ownFlags(spec, table, owner);
   const command = spec?.name ?? '';
   const positionals: string[] = [];
-  // a repeated flag of a list collects; any other takes its last value, so that a script's line can
-  // be added to
-  const given = new Map<
-    string,
-    { target: Target; flag: string; name: string; texts: (string | boolean)[] }
-  >();
-
+  const flags = new Map<string, Given>();
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
     if (word === '--') {
@@ -89,51 +100,69 @@ export function readFlags(
       continue;
     }
     if (!word.startsWith('--')) {
-      throw flagUnknown(
-        word,
-        command,
-        `flags begin with two dashes: ${suggestFlag(word.slice(1), table, [...own.keys()]) ?? `-${word}`}`,
-      );
+      const meant = suggestFlag(word.slice(1), table, [...own.keys()]) ?? `-${word}`;
+      throw flagUnknown(word, command, `flags begin with two dashes: ${meant}`);
     }
     const equals = word.indexOf('=');
     const written = equals < 0 ? word : word.slice(0, equals);
     const inline = equals < 0 ? undefined : word.slice(equals + 1);
-    const { target, name, negated } = find(written, table, own, spec);
-    let text: string | boolean | undefined = inline;
-    const next = words[index + 1];
-    if (negated) {
-      if (inline !== undefined) throw flagInvalid(written, 'takes no value');
-      if (!takesNoValue(target.schema)) {
-        throw flagInvalid(written, 'is not possible: this key is not true or false');
-      }
-      text = false;
-    } else if (text === undefined && takesNoValue(target.schema)) {
-      if (
-        next !== undefined &&
-        !looksLikeFlag(next) &&
-        fitsAfterBoolean(next, target.schema) &&
-        !(target.kind === 'section' && !/^(\{|true$|false$)/.test(next))
-      ) {
-        text = next;
-        index += 1;
-      } else text = true;
-    } else if (text === undefined) {
-      if (next === undefined || looksLikeFlag(next)) throw flagInvalid(written, 'needs a value');
-      text = next;
-      index += 1;
-    }
-    const key = `${target.kind}:${target.name}`;
-    const entry = given.get(key);
-    if (entry && entry.name !== name) {
-      throw flagInvalid(written, `is the same as ${entry.flag}`, 'keep one of them');
-    }
-    if (entry && takesList(target.schema)) entry.texts.push(text);
-    else given.set(key, { target, flag: written, name, texts: [text] });
+    const found = find(written, table, own, spec);
+    const value = inline ?? following(found, words[index + 1], written);
+    if (found.negated && inline !== undefined) throw flagInvalid(written, 'takes no value');
+    if (inline === undefined && typeof value === 'string') index += 1;
+    collect(flags, found, written, value);
   }
-
   if (spec !== undefined && spec.usage === undefined && positionals.length > 0) {
     throw argumentUnexpected(positionals[0]!, command);
   }
+  return { ...settingsOf([...flags.values()], table), positionals };
+}
+
+/** The value of a flag without one of its own: true or false, or the next word. */
+function following(
+  { target, negated }: Found,
+  next: string | undefined,
+  written: string,
+): string | boolean {
+  if (negated) {
+    if (takesNoValue(target.schema)) return false;
+    throw flagInvalid(written, 'is not possible: this key is not true or false');
+  }
+  if (!takesNoValue(target.schema)) {
+    if (next === undefined || looksLikeFlag(next)) throw flagInvalid(written, 'needs a value');
+    return next;
+  }
+  const fits =
+    next !== undefined &&
+    !looksLikeFlag(next) &&
+    fitsAfterBoolean(next, target.schema) &&
+    !(target.kind === 'section' && !/^(\{|true$|false$)/.test(next));
+  return fits ? next : true;
+}
+
+/**
+ * Keeps a flag's value: a repeated flag of a list collects, any other takes its last value, so that
+ * a script's line can be added to.
+ */
+function collect(
+  flags: Map<string, Given>,
+  { target, name }: Found,
+  flag: string,
+  text: string | boolean,
+): void {
+  const key = `${target.kind}:${target.name}`;
+  const before = flags.get(key);
+  if (before && before.name !== name) {
+    throw flagInvalid(flag, `is the same as ${before.flag}`, 'keep one of them');
+  }
+  if (before && takesList(target.schema)) before.texts.push(text);
+  else flags.set(key, { target, flag, name, texts: [text] });
+}
+
+function settingsOf(
+  flags: readonly Given[],
+  table: KeyTable,
+): Pick<TypedFlags, 'settings' | 'options'> {
   const settings: Settings = new Map();
   const options: Record<string, unknown> = {};
   const set = (path: string, setting: Setting): void => {
@@ -147,13 +176,13 @@ export function readFlags(
     }
     settings.set(path, setting);
   };
-  for (const { target, flag, texts } of given.values()) {
+  for (const { target, flag, texts } of flags) {
     const value =
       typeof texts[0] === 'boolean' ? texts[0] : valueOf(texts.map(String), target.schema);
     if (target.kind === 'own') options[target.name] = value;
     else if (target.kind === 'key') set(target.name, { value, origin: flag });
     else {
-      const inside = [...given.values()].find(
+      const inside = flags.find(
         (other) => other.target.kind === 'key' && other.target.name.startsWith(`${target.name}.`),
       );
       if (value === false && inside) {
@@ -164,7 +193,7 @@ export function readFlags(
       }
     }
   }
-  return { settings, options, positionals };
+  return { settings, options };
 }
 
 function looksLikeFlag(word: string): boolean {
@@ -180,7 +209,7 @@ function find(
   table: KeyTable,
   own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>,
   spec: CommandSpec | undefined,
-): { target: Target; name: string; negated: boolean } {
+): Found {
   const name = kebab(written.slice(2));
   const direct = lookUp(name);
   if (direct) return { target: direct, name, negated: false };

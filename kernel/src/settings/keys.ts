@@ -60,64 +60,88 @@ export function buildKeyTable(plugins: readonly Plugin[]): KeyTable {
     groupOf(coreOwner, coreOptions),
     ...plugins.flatMap((plugin) => (plugin.options ? [groupOf(plugin.name, plugin.options)] : [])),
   ];
-  const owners = new Map<string, string>([
-    ['presets', coreOwner],
-    ['plugins', coreOwner],
-  ]);
   const names = new Map<string, Meaning>();
   const flags = new Map<string, Meaning>();
-  const flagOwners = new Map<string, string>(globalFlags.map((flag) => [flag, coreOwner]));
   const byPath = new Map<string, Key>();
-
-  const claim = (taken: Map<string, string>, name: string, what: string, owner: string): void => {
-    const other = taken.get(name);
-    if (other !== undefined) throw optionConflict(what, other, owner);
-    taken.set(name, owner);
-  };
-
+  const owners = new Owners();
   for (const group of groups) {
     if (group.section !== undefined) {
-      claim(owners, group.section, `the section "${group.section}"`, group.owner);
-      claim(flagOwners, kebab(group.section), `the flag --${kebab(group.section)}`, group.owner);
+      owners.claimSection(group.section, group.owner);
       names.set(group.section, { kind: 'section', group });
       flags.set(kebab(group.section), { kind: 'section', group });
     }
     for (const [name, key] of group.keys) {
       byPath.set(key.path, key);
       if (group.section === undefined) {
-        claim(owners, name, `the key "${name}"`, group.owner);
+        owners.claimKey(name, group.owner);
         names.set(name, { kind: 'key', key });
       }
-      claim(flagOwners, key.flag, `the flag --${key.flag}`, group.owner);
+      owners.claimFlag(key.flag, group.owner);
       flags.set(key.flag, { kind: 'key', key });
     }
   }
   // Other spellings give way to declared names, whoever comes first.
-  for (const group of groups) {
-    const weak = (name: string, meaning: Meaning): void => {
-      if (group.section === undefined && !names.has(name)) names.set(name, meaning);
-      for (const flag of flagsOf(group.section, name)) {
-        if (!flagOwners.has(flag) && !flags.has(flag)) flags.set(flag, meaning);
-      }
-    };
-    for (const [name, key] of group.keys) {
-      for (const flag of flagsOf(group.section, name)) {
-        if (!flagOwners.has(flag)) flags.set(flag, { kind: 'key', key });
-      }
+  for (const group of groups) addSpellings(group, { names, flags, isDeclared: owners.hasFlag });
+  return { groups, byPath, names, flags };
+}
+
+/** Who declares which name. */
+class Owners {
+  readonly #keys = new Map<string, string>([
+    ['presets', coreOwner],
+    ['plugins', coreOwner],
+  ]);
+  readonly #flags = new Map<string, string>(globalFlags.map((flag) => [flag, coreOwner]));
+
+  claimKey(name: string, owner: string): void {
+    claim(this.#keys, name, `the key "${name}"`, owner);
+  }
+
+  claimFlag(flag: string, owner: string): void {
+    claim(this.#flags, flag, `the flag --${flag}`, owner);
+  }
+
+  claimSection(section: string, owner: string): void {
+    claim(this.#keys, section, `the section "${section}"`, owner);
+    this.claimFlag(kebab(section), owner);
+  }
+
+  readonly hasFlag = (flag: string): boolean => this.#flags.has(flag);
+}
+
+function claim(taken: Map<string, string>, name: string, what: string, owner: string): void {
+  const other = taken.get(name);
+  if (other !== undefined) throw optionConflict(what, other, owner);
+  taken.set(name, owner);
+}
+
+interface Spellings {
+  readonly names: Map<string, Meaning>;
+  readonly flags: Map<string, Meaning>;
+  readonly isDeclared: (flag: string) => boolean;
+}
+
+/** Short flags, aliases and refused names of one owner, where nothing else has the name. */
+function addSpellings(group: Group, { names, flags, isDeclared }: Spellings): void {
+  const weak = (name: string, meaning: Meaning): void => {
+    if (group.section === undefined && !names.has(name)) names.set(name, meaning);
+    for (const flag of flagsOf(group.section, name)) {
+      if (!isDeclared(flag) && !flags.has(flag)) flags.set(flag, meaning);
     }
-    for (const [alias, name] of Object.entries(group.spec.aliases ?? {})) {
-      const key = group.keys.get(name);
-      if (key) weak(alias, { kind: 'key', key });
-    }
-    for (const [name, reason] of Object.entries(group.spec.unsupported ?? {})) {
-      weak(name, {
-        kind: 'unsupported',
-        name: group.section === undefined ? name : `${group.section}.${name}`,
-        reason,
-      });
+  };
+  for (const [name, key] of group.keys) {
+    for (const flag of flagsOf(group.section, name)) {
+      if (!isDeclared(flag)) flags.set(flag, { kind: 'key', key });
     }
   }
-  return { groups, byPath, names, flags };
+  for (const [alias, name] of Object.entries(group.spec.aliases ?? {})) {
+    const key = group.keys.get(name);
+    if (key) weak(alias, { kind: 'key', key });
+  }
+  for (const [name, reason] of Object.entries(group.spec.unsupported ?? {})) {
+    const path = group.section === undefined ? name : `${group.section}.${name}`;
+    weak(name, { kind: 'unsupported', name: path, reason });
+  }
 }
 
 /** The keys that one owner declares. */
