@@ -6,7 +6,8 @@ import type { Config } from './config.ts';
 import type { Dataset, DatasetRequest } from './dataset.ts';
 import type { DoctorCheck } from './doctor.ts';
 import type { DecodeSession, GenerateRequest, LogitsContext } from './generation.ts';
-import type { Model, ModelRequest } from './model/model.ts';
+import type { Model } from './model/model.ts';
+import type { ModelRequest } from './model/services.ts';
 
 /** Before or after the taps of other plugins; left out: among them, in plugin order. */
 export interface TapOptions {

@@ -3,7 +3,7 @@
 import type { Engine } from './engine.ts';
 import type { TextGenerator } from './generation.ts';
 import type { Hub } from './hub.ts';
-import type { ModelLoader, ModelWriter } from './model/model.ts';
+import type { ModelLoader, ModelWriter } from './model/services.ts';
 import type { SampleLoader } from './samples.ts';
 import type { Objective, Trainer } from './training.ts';
 import { token } from './token.ts';

@@ -2,7 +2,8 @@
 // implements it.
 import type { Shape, Value } from './graph/index.ts';
 import type { Batch, Samples } from './samples.ts';
-import type { Model, Trace } from './model/model.ts';
+import type { Model } from './model/model.ts';
+import type { Trace } from './model/trace.ts';
 
 /**
  * What is minimised. The trainer divides by the step's total `weight`, over all its micro-batches.

@@ -10,7 +10,7 @@ import {
   type Resolve,
 } from '@lmflow/sdk';
 import { writeFolder } from '@lmflow/sdk/files';
-import type { Model } from '@lmflow/sdk/model';
+import { view, type Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { driftRows, measureDrift, type Drift } from './drift.ts';
 import { adapterMissing, settingMissing } from './errors.ts';
@@ -116,11 +116,10 @@ export async function merge(
 
 /** The model, which stops being read once the signal is aborted. */
 export function withSignal(model: Model, signal: AbortSignal): Model {
-  return {
-    ...model,
+  return view(model, {
     read: (name) => {
       signal.throwIfAborted();
       return model.read(name);
     },
-  };
+  });
 }

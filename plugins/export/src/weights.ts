@@ -1,5 +1,5 @@
 // The numbers a model computes with: trained ones from memory, the adapter's share added.
-import type { LinearLayer, Model } from '@lmflow/sdk/model';
+import type { Model } from '@lmflow/sdk/model';
 import { outOfRange } from './errors.ts';
 
 /** A weight in float32 and the file's layout, with what the adapter adds to it. */
@@ -7,20 +7,6 @@ export async function readMerged(model: Model, name: string): Promise<Float32Arr
   const numbers = model.parameters.get(name)?.data ?? (await model.read(name));
   const delta = model.adapter?.delta(name, numbers);
   return delta ? numbers.map((number, index) => number + delta[index]!) : numbers;
-}
-
-/** From rows of inputs to rows of outputs: a weight that the file has as `in-out`. */
-export function turned(
-  numbers: Float32Array,
-  { inFeatures, outFeatures }: LinearLayer,
-): Float32Array {
-  const result = new Float32Array(numbers.length);
-  for (let input = 0; input < inFeatures; input++) {
-    for (let out = 0; out < outFeatures; out++) {
-      result[out * inFeatures + input] = numbers[input * outFeatures + out]!;
-    }
-  }
-  return result;
 }
 
 /**

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ENGINE } from '@lmflow/sdk';
-import type { BuildingFunctions, Model } from '@lmflow/sdk/model';
+import { outputRows, view, wrap, type BuildingFunctions, type Model } from '@lmflow/sdk/model';
 import { add, Graph, matMul, mul, type Value } from '@lmflow/sdk/graph';
 import { checkLowering, randomInputs, type TestInputs } from '@lmflow/sdk/testing';
 import { PORTABLE_MODEL } from '@lmflow/plugin-engine-onnx';
@@ -16,7 +16,6 @@ import { wideLlama } from './wide.ts';
 import { TENSOR_TYPES } from '../src/gguf/types.ts';
 import { blockProduct, partShapes, toBlocks, type BlockAttributes } from '../src/onnx/blocks.ts';
 import { exportOnnx } from '../src/onnx/export.ts';
-import { turned } from '../src/weights.ts';
 import { carriedAttention, lastRows, places } from '../src/onnx/ops.ts';
 
 /** Exports a folder; gives the export's. */
@@ -55,18 +54,17 @@ async function withBlocks(model: Model, head: string, bits: 4 | 8): Promise<Mode
   const weights: Model['weights'] = new Map(model.weights);
   for (const { weight, layout, inFeatures, outFeatures, layer } of model.linears) {
     const numbers = await model.read(weight);
-    const turn = layout === 'in-out';
-    const rows = turn
-      ? turned(numbers, { inFeatures, outFeatures } as Model['linears'][0])
-      : numbers;
+    const rows = outputRows(numbers, { layout, inFeatures, outFeatures });
     const rounded = throughBlocks(rows, {
       bits: layer === undefined ? 8 : bits,
       inFeatures,
       outFeatures,
     });
-    const data = turn
-      ? turned(rounded, { inFeatures: outFeatures, outFeatures: inFeatures } as Model['linears'][0])
-      : rounded;
+    const data = outputRows(rounded, {
+      layout,
+      inFeatures: outFeatures,
+      outFeatures: inFeatures,
+    });
     weights.set(weight, {
       kind: 'memory',
       dtype: 'float32',
@@ -74,13 +72,16 @@ async function withBlocks(model: Model, head: string, bits: 4 | 8): Promise<Mode
       data,
     });
   }
-  if (!model.architecture.tiedEmbeddings) return { ...model, weights };
+  const blocked = view(model, { weights });
+  if (!model.architecture.tiedEmbeddings) return blocked;
   // The head alone is rounded, not the table that it shares with the embedding.
   const [outFeatures, inFeatures] = model.weights.get(head)!.shape as [number, number];
   const data = throughBlocks(await model.read(head), { bits: 8, inFeatures, outFeatures });
-  const build: BuildingFunctions = {
-    ...model.build,
-    logits: (trace, output) =>
+  wrap(
+    blocked,
+    'logits',
+    'test',
+    () => (trace, output) =>
       matMul(
         output.hidden,
         trace.graph.weight('head', {
@@ -91,8 +92,8 @@ async function withBlocks(model: Model, head: string, bits: 4 | 8): Promise<Mode
         }),
         { transposeB: true },
       ),
-  };
-  return { ...model, weights, build };
+  );
+  return blocked;
 }
 
 // The fixtures' positions end before their 64 tokens do; rotary models go on, as transformers does.
@@ -339,7 +340,7 @@ test('what cannot be is refused before anything is written', async () => {
     const directory = scratch('wrapped');
     const found = await withKernel({ model: folder }, async (kernel) => {
       const model = await load(kernel, folder);
-      model.build = { ...model.build, mlp: mlp(model.build.mlp) };
+      wrap(model, 'mlp', 'test', mlp);
       return failure(
         exportOnnx({
           model,

@@ -1,6 +1,7 @@
 // Flash attention (Dao et al. 2022): memory grows with the length of a sequence, not with its
 // square. Wraps the model's attention.
 import { definePlugin, LOWERINGS } from '@lmflow/sdk';
+import { wrap } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { onnxLowerings } from './onnx/rows.ts';
 import { flashAttention } from './op.ts';
@@ -14,6 +15,8 @@ export {
   type FlashOptions,
 } from './op.ts';
 export { tileSize, type AttentionShape } from './size.ts';
+
+const name = '@lmflow/plugin-flash-attention';
 
 /** The section `flashAttention`. */
 export const flashAttentionOptions = z.object({
@@ -46,7 +49,7 @@ declare module '@lmflow/sdk' {
 }
 
 const plugin = definePlugin({
-  name: '@lmflow/plugin-flash-attention',
+  name,
   version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
@@ -56,13 +59,12 @@ const plugin = definePlugin({
     context.hooks.onModelLoad.tap('products', (model) => {
       const { enabled, from, tile } = context.options;
       if (!enabled) return;
-      const plain = model.build.attention;
-      model.build.attention = (trace, inputs) => {
+      wrap(model, 'attention', name, (plain) => (trace, inputs) => {
         const { q, k, v, segments, window, cache } = inputs;
         return cache || q.shape[1]! < from
           ? plain(trace, inputs)
           : flashAttention({ q, k, v, segments, window, tile });
-      };
+      });
     });
   },
 });

@@ -17,6 +17,7 @@ async function ops(
   const { kernel } = await createTestKernel({ plugins: [modelsInPlace, flashAttention(options)] });
   const model = {
     build: { attention: (_: unknown, { q }: { q: Value }) => q },
+    wraps: [],
   } as unknown as Model;
   await kernel.hooks.onModelLoad.promise(model, {
     role: 'policy',

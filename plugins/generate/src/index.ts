@@ -50,7 +50,8 @@ const generate = definePlugin({
     // Views with adapters of one shape have the same programs: their parameters are fed.
     const programs = new WeakMap<Model, Map<string, StepPrograms>>();
     const programsOf = (model: Model): StepPrograms => {
-      const [of, key] = model.base ? [model.base, model.adapter?.signature ?? ''] : [model, ''];
+      const [of, key] =
+        model.base && model.adapter ? [model.base, model.adapter.signature] : [model, ''];
       const known = programs.get(of) ?? new Map<string, StepPrograms>();
       programs.set(of, known);
       const mode = frozen.has(model) || model.parameters.size === 0 ? 'inference' : 'evaluation';

@@ -2,7 +2,7 @@
 // a second time. Which ones is decided by their number, or before the first step from the memory
 // that the trainer plans for.
 import { definePlugin, type Planning } from '@lmflow/sdk';
-import type { Model } from '@lmflow/sdk/model';
+import { wrap, type Model } from '@lmflow/sdk/model';
 import { bothGiven, everyTooLarge } from './errors.ts';
 import { bytesOf, gradientCheckpointingOptions, unsupported } from './options.ts';
 import manifest from '../package.json' with { type: 'json' };
@@ -87,11 +87,15 @@ async function fewest(planning: Planning, choice: Choice, budget: number): Promi
 
 /** Wraps the model's block; what the block is made of stays as it is. */
 function recomputeBlocks(model: Model, choice: Choice): void {
-  const { block } = model.build;
-  model.build.block = (trace, hidden, layer) =>
-    trace.graph.region(`recomputed.${layer}`, () => block(trace, hidden, layer), {
-      recompute: trace.mode === 'training' && choice.recomputed(layer),
-    });
+  wrap(
+    model,
+    'block',
+    name,
+    (block) => (trace, hidden, layer) =>
+      trace.graph.region(`recomputed.${layer}`, () => block(trace, hidden, layer), {
+        recompute: trace.mode === 'training' && choice.recomputed(layer),
+      }),
+  );
 }
 
 /** `1.52 GB`, `640 MB`: three digits, since budget and plan are close to each other. */

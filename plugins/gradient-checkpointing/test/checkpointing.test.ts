@@ -129,7 +129,11 @@ test('a budget is met with the fewest blocks, the first ones', async () => {
     plugins: [models(), gradientCheckpointing({ memoryBudget: 65 })],
   });
   const block: BuildingFunctions['block'] = (_trace, hidden) => exp(hidden);
-  const model = { architecture: { numLayers: LAYERS }, build: { block } } as Model;
+  const model = {
+    architecture: { numLayers: LAYERS },
+    build: { block },
+    wraps: [],
+  } as unknown as Model;
   await kernel.hooks.onModelLoad.promise(model, {
     role: 'policy',
     purpose: 'training',

@@ -1,6 +1,6 @@
 // The self-check: the first micro-batch in int8 and in float32, and how well their gradients agree.
 import type { Batch, Step } from '@lmflow/sdk';
-import type { Switch } from './wrap.ts';
+import type { LinearClaim } from '@lmflow/sdk/model';
 
 export interface Agreement {
   /** Of all parameters' gradients together; undefined where one of them is zero. */
@@ -15,10 +15,10 @@ export interface Agreement {
 export async function compareWithFloat(
   batch: Batch,
   gradients: NonNullable<Step['gradients']>,
-  way: Switch,
+  claim: LinearClaim,
 ): Promise<Agreement> {
   const int8 = await gradients(batch);
-  way.float = true;
+  claim.active = false;
   try {
     const float = await gradients(batch);
     return {
@@ -27,7 +27,7 @@ export async function compareWithFloat(
       floatLoss: float.loss,
     };
   } finally {
-    way.float = false;
+    claim.active = true;
   }
 }
 

@@ -1,12 +1,12 @@
 // The frozen linears of the blocks computed in int8, forward and input gradient, with a scale for
 // every row of activations.
 import { definePlugin, lowering, LOWERINGS } from '@lmflow/sdk';
-import type { Model } from '@lmflow/sdk/model';
+import { refuseTrained, type Model } from '@lmflow/sdk/model';
 import { compareWithFloat, type Agreement } from './check.ts';
+import { computeInInt8 } from './linears.ts';
 import { lowerMatMulInt8 } from './lowering.ts';
 import { matMulInt8Op } from './op.ts';
 import { aliases, int8Options, unsupported } from './options.ts';
-import { computeInInt8, refuseTrained, type Switch } from './wrap.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export { matMulInt8, matMulInt8Op, type Direction } from './op.ts';
@@ -23,26 +23,24 @@ const int8Compute = definePlugin({
   apply(context) {
     const { hooks } = context;
     context.contribute(LOWERINGS, lowering('onnx', matMulInt8Op, lowerMatMulInt8));
-    const ways = new WeakMap<Model, Switch>();
     const checked = new WeakSet<Model>();
 
     hooks.onModelLoad.tap('products', async (model, { purpose }) => {
       // what is trained comes out as usual, and is used in float32
       if (purpose !== 'training') return;
-      ways.set(model, await computeInInt8(model, context.options, name, context.log));
+      await computeInInt8(model, context.options, name, context.log);
     });
 
     hooks.onModelLoad.tap('check', (model) => {
-      const way = ways.get(model);
-      if (way) refuseTrained(model, way.layers);
+      refuseTrained(model, name);
     });
 
     // Last, so that the batch is what the step trains on.
     hooks.onBatch.tap(
       async (batch, { model, mode, gradients }) => {
-        const way = ways.get(model);
+        const claim = model.claims.find(({ plugin }) => plugin === name);
         if (
-          !way ||
+          !claim ||
           !gradients ||
           mode !== 'training' ||
           !context.options.selfCheck ||
@@ -51,7 +49,7 @@ const int8Compute = definePlugin({
           return batch;
         }
         checked.add(model);
-        report(await compareWithFloat(batch, gradients, way));
+        report(await compareWithFloat(batch, gradients, claim));
         return batch;
       },
       { enforce: 'post' },

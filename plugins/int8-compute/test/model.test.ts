@@ -162,9 +162,9 @@ test('a pattern that names nothing, full finetuning, and qlora on the same layer
     }
     return 'none';
   };
-  assert.is(await code({ exclude: ['lm_head'] }), 'LMFLOW_INT8_UNKNOWN_MODULE');
-  assert.is(await code({ exclude: ['.*'] }), 'LMFLOW_INT8_NOTHING');
-  assert.is(await code({}, finetune), 'LMFLOW_INT8_TRAINED');
+  assert.is(await code({ exclude: ['lm_head'] }), 'LMFLOW_LINEARS_UNKNOWN');
+  assert.is(await code({ exclude: ['.*'] }), 'LMFLOW_LINEARS_NOTHING');
+  assert.is(await code({}, finetune), 'LMFLOW_LINEARS_TRAINED');
   process.env['LMFLOW_CACHE'] = cacheDir;
   assert.is(await code({}, qloraPreset), 'LMFLOW_LINEARS_CLAIMED');
 });

@@ -13,8 +13,10 @@ import manifest from '../package.json' with { type: 'json' };
 export { LoraAdapter, type LoraPair } from './adapter.ts';
 export { loraOptions, type LoraOptions } from './options.ts';
 
+const name = '@lmflow/plugin-lora';
+
 const lora = definePlugin({
-  name: '@lmflow/plugin-lora',
+  name,
   version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
@@ -27,7 +29,7 @@ const lora = definePlugin({
         config: { seed = 42 },
       } = context;
       if (role !== 'policy') return;
-      addAdapters(model);
+      addAdapters(model, name);
       if (purpose === 'inference') {
         const named = await loadNamed(model, options, seed);
         if (named.size > 0) model.adapters = named;

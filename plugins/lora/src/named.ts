@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tokenizer } from '@lmflow/sdk';
-import type { Adapter, Model } from '@lmflow/sdk/model';
+import { view, type Model } from '@lmflow/sdk/model';
 import { loadAdapter } from './load.ts';
 import { namedAdapters, type LoraOptions } from './options.ts';
 
@@ -19,21 +19,17 @@ export async function loadNamed(
     const { adapter } = await loadAdapter(model, { ...options, adapter: folder }, seed);
     const tokenizer = templateOf(folder) === undefined ? model.tokenizer : model.tokenizer.clone();
     await takeTemplate(folder, tokenizer);
-    views.set(name, viewOf(model, adapter, tokenizer));
+    views.set(
+      name,
+      view(model, {
+        adapter,
+        tokenizer,
+        adapters: undefined,
+        parameters: new Map(adapter.parameters.map((parameter) => [parameter.name, parameter])),
+      }),
+    );
   }
   return views;
-}
-
-/** What later plugins change in the model is seen through the view. */
-function viewOf(model: Model, adapter: Adapter, tokenizer: Tokenizer): Model {
-  const own = {
-    base: model,
-    adapter,
-    tokenizer,
-    parameters: new Map(adapter.parameters.map((parameter) => [parameter.name, parameter])),
-    adapters: undefined,
-  };
-  return Object.assign(Object.create(model) as Model, own);
 }
 
 /** Sets the chat template that an adapter was trained with, where its folder has one. */

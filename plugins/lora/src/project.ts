@@ -1,17 +1,23 @@
 // Adds the traced model's adapter to the model's linears. Linears that share an input share one
 // product with their A matrices.
-import type { LinearLayer, Model, Parameter, Trace } from '@lmflow/sdk/model';
+import {
+  parameterValue,
+  wrap,
+  type LinearLayer,
+  type Model,
+  type Parameter,
+  type Trace,
+} from '@lmflow/sdk/model';
 import { add, cast, concat, matMul, mul, slice, sub, type Value } from '@lmflow/sdk/graph';
 import { LoraAdapter, type LoraPair } from './adapter.ts';
 import { magnitudeScale, scaled } from './dora.ts';
 
 /**
- * Wraps `model.build.project`: y += scale (dropout(x) A^T) B^T for every linear that the adapter of
+ * Wraps `project`: y += scale (dropout(x) A^T) B^T for every linear that the adapter of
  * the traced model (or view of it) adapts.
  */
-export function addAdapters(model: Model): void {
-  const inner = model.build.project;
-  model.build.project = (trace, x, layers) => {
+export function addAdapters(model: Model, by: string): void {
+  wrap(model, 'project', by, (inner) => (trace, x, layers) => {
     const results = inner(trace, x, layers);
     const { adapter } = trace.model;
     if (!(adapter instanceof LoraAdapter)) return results;
@@ -30,7 +36,7 @@ export function addAdapters(model: Model): void {
           adapted.map(({ pair }) => pair),
         );
     adapted.forEach(({ index, pair }, place) => {
-      const b = parameterValue(trace, pair.b);
+      const b = adapterValue(trace, pair.b);
       const update = matMul(mul(lows[place]!, pair.scale), b, { transposeB: true });
       results[index] = pair.magnitude
         ? decomposed(trace, pair, {
@@ -42,7 +48,7 @@ export function addAdapters(model: Model): void {
         : add(results[index]!, update);
     });
     return results;
-  };
+  });
 }
 
 interface Decomposition {
@@ -63,9 +69,9 @@ function decomposed(
 ): Value {
   const { build } = trace.model;
   const factor = magnitudeScale(trace, pair, [
-    parameterValue(trace, pair.a),
+    adapterValue(trace, pair.a),
     b,
-    parameterValue(trace, pair.magnitude!),
+    adapterValue(trace, pair.magnitude!),
   ]);
   if (!droppedX) {
     return scaled(
@@ -86,7 +92,7 @@ function down(trace: Trace, x: Value, pairs: readonly LoraPair[]): Value[] {
   const all = matMul(
     x,
     concat(
-      pairs.map(({ a }) => parameterValue(trace, a)),
+      pairs.map(({ a }) => adapterValue(trace, a)),
       0,
     ),
     { transposeB: true },
@@ -106,9 +112,8 @@ function dropped(trace: Trace, x: Value, layer: LinearLayer, probability: number
 }
 
 /** Fed at every run while training; a constant of the program in inference. */
-function parameterValue(trace: Trace, { name, shape, data }: Parameter): Value {
-  if (trace.mode === 'inference') {
-    return trace.graph.weight(name, { kind: 'memory', dtype: 'float32', shape, data });
-  }
-  return trace.graph.input(`parameter:${name}`, 'float32', shape);
+function adapterValue({ graph, mode }: Trace, parameter: Parameter): Value {
+  if (mode !== 'inference') return parameterValue(graph, parameter);
+  const { name, shape, data } = parameter;
+  return graph.weight(name, { kind: 'memory', dtype: 'float32', shape, data });
 }

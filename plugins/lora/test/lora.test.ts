@@ -117,7 +117,7 @@ for (const useDora of [false, true]) {
       });
     }
     model.adapter = adapter;
-    addAdapters(model);
+    addAdapters(model, 'lora');
     const layers = LINEARS.slice(0, 4);
     const adapted = trace(model, 'inference');
     model.build.project(adapted, adapted.x, layers).forEach((y, index) => {
@@ -162,7 +162,7 @@ test('DoRA starts from the base model, and its norm is a constant to the gradien
     assert.ok(Math.abs(norm - Math.hypot(...weight.subarray(6 * out, 6 * out + 6))) < 1e-6);
   });
   model.adapter = adapter;
-  addAdapters(model);
+  addAdapters(model, 'lora');
   const { graph, ...rest } = trace(model, 'training');
   const [y] = model.build.project({ ...rest, graph }, rest.x, [LINEARS[0]!]);
   const inputs = [pair.magnitude!, pair.b].map(({ name }) =>
@@ -217,7 +217,7 @@ test('with dropout, DoRA scales the frozen product of the dropped input, as PEFT
     magnitude!.data[out] = norm * (1.5 + out);
   });
   model.adapter = adapter;
-  addAdapters(model);
+  addAdapters(model, 'lora');
   const training = trace(model, 'training');
   training.graph.output('y', model.build.project(training, training.x, [LINEARS[0]!])[0]!);
   const x = Float32Array.from({ length: 30 }, (_, index) => Math.cos(index));
@@ -280,7 +280,7 @@ test('dropout drops the input of the adapter only, and only in training', async 
     7,
   );
   model.adapter = adapter;
-  addAdapters(model);
+  addAdapters(model, 'lora');
   const training = trace(model, 'training');
   const [y] = model.build.project(training, training.x, [LINEARS[0]!]);
   training.graph.output('y', y!);

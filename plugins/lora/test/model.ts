@@ -53,6 +53,7 @@ export function tinyModel(): Model {
     weights,
     parameters: new Map(),
     build: { project, weight, matmul },
+    wraps: [],
     read: (name: string) => Promise.resolve(Float32Array.from(weights.get(name)!.data)),
   } as unknown as Model;
 }

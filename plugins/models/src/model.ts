@@ -91,6 +91,8 @@ export async function readModel(
     linears: blueprint.linears,
     parameters: new Map(),
     build: buildingFunctions(blueprint),
+    wraps: [],
+    claims: [],
     async read(name) {
       const weight = weights.get(name);
       if (!weight) throw weightUnknown(source, name, didYouMean(name, weights.keys()));

@@ -7,7 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
 import { MODELS, MODEL_WRITER, definePlugin, type UserConfig } from '@lmflow/sdk';
-import type { Adapter, Model, ModelRequest } from '@lmflow/sdk/model';
+import { wrap, type Adapter, type Model, type ModelRequest } from '@lmflow/sdk/model';
 import { SafetensorsFile, readSafetensors } from '@lmflow/sdk/formats';
 import { mul } from '@lmflow/sdk/graph';
 import hub from '@lmflow/plugin-hub';
@@ -77,12 +77,11 @@ test('a kernel loads a model, and plugins see it on the way', async () => {
 test('a wrapped building function is called by the others', async () => {
   const model = await loadFolder(await modelFolder('llama'));
   const before = await logits(model, tokens);
-  const { matmul } = model.build;
   const called = new Set<string>();
-  model.build.matmul = (trace, x, layer) => {
+  wrap(model, 'matmul', 'test', (matmul) => (trace, x, layer) => {
     called.add(layer.name);
     return mul(matmul(trace, x, layer), layer.name.endsWith('v_proj') ? 2 : 1);
-  };
+  });
   const after = await logits(model, tokens);
   assert.is(called.size, 14);
   assert.ok(before.some((number, index) => Math.abs(number - after[index]!) > 1e-3));

@@ -1,7 +1,7 @@
 // Stretches the rotary positions of a model, so that it can be trained and used on longer sequences
 // than it was made for.
 import { definePlugin } from '@lmflow/sdk';
-import type { Model } from '@lmflow/sdk/model';
+import { reshape, wrap, type Model } from '@lmflow/sdk/model';
 import { ropeTables } from '@lmflow/plugin-models';
 import { aliases, positionInterpolationOptions } from './options.ts';
 import { stretch, stretchedConfig, type Stretched } from './stretch.ts';
@@ -32,21 +32,28 @@ const positionInterpolation = definePlugin({
       log.info(
         `positions stretched (${options.type}) from ${stretched.original} to ${stretched.maxPositions} tokens`,
       );
-      setPositions(model, stretched);
+      stretchPositions(model, stretched);
     });
   },
 });
 
-function setPositions(model: Model, stretched: Stretched): void {
+function stretchPositions(model: Model, stretched: Stretched): void {
   const { rope, maxPositions, original } = stretched;
-  model.config = stretchedConfig(model.config, stretched);
-  model.architecture = { ...model.architecture, rope, maxPositions };
-  model.build.ropeTables = (trace) =>
-    ropeTables(
-      rope,
-      { length: trace.contextLength ?? trace.length, maxPositions: original },
-      trace.cache?.layer(0) !== undefined,
-    );
+  reshape(model, {
+    architecture: { ...model.architecture, rope, maxPositions },
+    config: stretchedConfig(model.config, stretched),
+  });
+  wrap(
+    model,
+    'ropeTables',
+    name,
+    () => (trace) =>
+      ropeTables(
+        rope,
+        { length: trace.contextLength ?? trace.length, maxPositions: original },
+        trace.cache?.layer(0) !== undefined,
+      ),
+  );
 }
 
 export default positionInterpolation;

@@ -1,11 +1,11 @@
 // QLoRA (Dettmers et al. 2023): the frozen linears of the blocks in 4 bits, in memory and in both
 // directions of a training step.
 import { definePlugin, lowering, LOWERINGS } from '@lmflow/sdk';
-import type { LinearLayer, Model } from '@lmflow/sdk/model';
+import { refuseTrained } from '@lmflow/sdk/model';
+import { keepInFourBits } from './linears.ts';
 import { lowerDequantizeNf4, lowerMatMulNf4 } from './lowering.ts';
 import { dequantizeNf4Op, matMulNf4Op } from './op.ts';
 import { aliases, qloraOptions, unsupported } from './options.ts';
-import { quantizeModel, refuseTrained } from './wrap.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export { dequantize, quantize, type Quantized, type QuantType } from './codes.ts';
@@ -32,16 +32,14 @@ const qlora = definePlugin({
     const { hooks } = context;
     context.contribute(LOWERINGS, lowering('onnx', matMulNf4Op, lowerMatMulNf4));
     context.contribute(LOWERINGS, lowering('onnx', dequantizeNf4Op, lowerDequantizeNf4));
-    const quantized = new WeakMap<Model, readonly LinearLayer[]>();
 
     // Before adapters are made, so that what wraps these functions later stands on 4 bits.
     hooks.onModelLoad.tap('products', async (model) => {
-      quantized.set(model, await quantizeModel(model, context.options, name, context.log));
+      await keepInFourBits(model, context.options, name, context.log);
     });
 
     hooks.onModelLoad.tap('check', (model) => {
-      const layers = quantized.get(model);
-      if (layers) refuseTrained(model, layers);
+      refuseTrained(model, name);
     });
   },
 });

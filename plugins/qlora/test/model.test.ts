@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
 import { ENGINE, MODELS, type MemoryPlan, type Tensor } from '@lmflow/sdk';
-import { claimedLinears, floatWeight, forward, type Model, type Trace } from '@lmflow/sdk/model';
+import { floatWeight, forward, type Model, type Trace } from '@lmflow/sdk/model';
 import { Graph, matMul, sizeOf, BYTES } from '@lmflow/sdk/graph';
 import { readWeight } from '@lmflow/sdk/formats';
 import finetune from '@lmflow/preset-finetune';
@@ -15,7 +15,7 @@ import lora from '@lmflow/preset-lora';
 import qloraPreset from '@lmflow/preset-qlora';
 import qlora, { dequantize } from '../src/index.ts';
 import { qloraOptions } from '../src/options.ts';
-import { quantizeLinear } from '../src/store.ts';
+import { quantizeLinear } from '../src/form.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const temporary = (name: string): string => mkdtempSync(join(tmpdir(), `lmflow-qlora-${name}-`));
@@ -106,11 +106,13 @@ for (const family of ['llama', 'gpt2', 'llama-bf16']) {
         const inBlocks = model.linears
           .filter(({ layer }) => layer !== undefined)
           .map(({ name }) => name);
-        assert.equal(claimedLinears(model), [
+        assert.equal(model.claims, [
           {
             plugin: '@lmflow/plugin-qlora',
             how: 'in 4 bits (nf4, double quantization)',
             linears: inBlocks,
+            exclude: 'qlora.exclude',
+            active: true,
           },
         ]);
         return logits();
@@ -237,13 +239,13 @@ test('excluded layers stay float; a pattern that names nothing, and training wha
   };
   assert.is(
     await code(qloraPreset, { qlora: { cacheDir, exclude: ['lm_head'] } }),
-    'LMFLOW_QLORA_UNKNOWN_MODULE',
+    'LMFLOW_LINEARS_UNKNOWN',
   );
   assert.is(
     await code(qloraPreset, { qlora: { cacheDir, exclude: ['.*'] } }),
-    'LMFLOW_QLORA_NOTHING',
+    'LMFLOW_LINEARS_NOTHING',
   );
-  assert.is(await code(finetune, { plugins: [qlora({ cacheDir })] }), 'LMFLOW_QLORA_TRAINED');
+  assert.is(await code(finetune, { plugins: [qlora({ cacheDir })] }), 'LMFLOW_LINEARS_TRAINED');
 });
 
 test('the plan counts the linears in 4 bits', async () => {

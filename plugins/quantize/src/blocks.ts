@@ -1,6 +1,6 @@
 // Rows of numbers as 4- or 8-bit codes in blocks with one float32 scale each (and, where asked, a
 // zero point), laid out as ONNX Runtime's MatMulNBits takes them: first code of a byte in the low
-// half. Not where they are kept: store.ts.
+// half. Not where they are kept: form.ts.
 import { decodeNumbers } from '@lmflow/sdk/formats';
 
 export type Bits = 4 | 8;

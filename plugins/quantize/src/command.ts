@@ -9,15 +9,15 @@ import {
   type PluginContext,
 } from '@lmflow/sdk';
 import { writeFolder } from '@lmflow/sdk/files';
-import type { Model } from '@lmflow/sdk/model';
+import type { Model, ReplacedLinears } from '@lmflow/sdk/model';
 import { MODEL_FAMILIES } from '@lmflow/plugin-models';
 import { z } from 'zod';
 import type { Bits } from './blocks.ts';
 import { alreadyQuantized, nothingToQuantize, settingMissing, textUnusable } from './errors.ts';
 import { writeQuantized } from './folder.ts';
+import { bytesOf, chosenMatrices, type Matrix } from './matrices.ts';
 import { bits as bitsSchema, type QuantizeOptions } from './options.ts';
 import { perplexityOf, predicted, rowsOf, windowsOf, type Row } from './perplexity.ts';
-import { bytesOf, chosenMatrices, type Switch } from './wrap.ts';
 
 export interface QuantizeResult {
   readonly bits: number;
@@ -71,8 +71,8 @@ type Flags = z.output<typeof flags>;
 export interface Loading {
   /** Loads the configured model, quantized to `bits` from the cache, or in float. */
   load(source: string, bits: Bits | 'float', signal: AbortSignal): Promise<Model>;
-  /** What turns a loaded model's quantized products off; undefined where it has none. */
-  switchOf(model: Model): Switch | undefined;
+  /** What of a loaded model is quantized; undefined where nothing is. */
+  quantized(model: Model): ReplacedLinears<Matrix> | undefined;
 }
 
 interface Task {
@@ -137,14 +137,23 @@ export function quantizeCommand(
     signal,
   }: Task): Promise<QuantizeResult> {
     const model = await loading.load(source, bits, signal);
-    const way = loading.switchOf(model);
-    if (!way) throw alreadyQuantized(model.source);
+    const quantized = loading.quantized(model);
+    if (!quantized) throw alreadyQuantized(model.source);
     const rows = await rowsOfModel(model);
-    const result: QuantizeResult = { bits, matrices: way.matrices, bytes: way.bytes };
+    const matrices = [...quantized.linears.values()];
+    const groups = new Set(matrices.map(({ group }) => group));
+    const result: QuantizeResult = {
+      bits,
+      matrices: matrices.length,
+      bytes: {
+        before: bytesOf(matrices.map(({ layer }) => model.weights.get(layer.weight)!)),
+        after: bytesOf([...groups].flatMap(({ parts }) => parts)),
+      },
+    };
     if (!rows) return result;
-    way.float = true;
+    quantized.claim.active = false;
     const before = await measure(model, rows, 'float');
-    way.float = false;
+    quantized.claim.active = true;
     return {
       ...result,
       perplexity: {
@@ -172,7 +181,11 @@ export function quantizeCommand(
       ({ inFeatures, scheme }) => inFeatures % scheme.blockSize === 0,
     );
     const left = chosen.matrices.filter((matrix) => !matrices.includes(matrix));
-    if (matrices.length === 0) throw nothingToQuantize(model.source);
+    if (matrices.length === 0) {
+      throw nothingToQuantize(model.source, [
+        ...new Set(left.map(({ scheme }) => scheme.blockSize)),
+      ]);
+    }
     if (left.length > 0) {
       context.log.warn(
         `${left.length} matrices stay in floating point: blocks of ${[...new Set(left.map(({ scheme }) => scheme.blockSize))].join(' and ')} do not divide their ${[...new Set(left.map(({ inFeatures }) => inFeatures))].join(' and ')} columns, as the format wants (${[...new Set(left.map(({ name }) => name.split('.').at(-1)!))].join(', ')})`,

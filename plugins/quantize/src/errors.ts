@@ -1,19 +1,12 @@
 // The errors of the quantize plugin, one builder each.
 import { type LMFlowError, usageError, inputError } from '@lmflow/sdk';
 
-export function nothingToQuantize(source: string): LMFlowError {
+/** LMFLOW_QUANTIZE_NOTHING: no row of a matrix is a whole number of blocks. */
+export function nothingToQuantize(source: string, blockSizes: readonly number[]): LMFlowError {
   return usageError(
     'LMFLOW_QUANTIZE_NOTHING',
-    `${source}: quantize.exclude leaves no linear to quantize`,
-    { hint: 'Leave quantize.bits out, or exclude less.' },
-  );
-}
-
-export function excludeUnknown(pattern: string, known: readonly string[]): LMFlowError {
-  return usageError(
-    'LMFLOW_QUANTIZE_UNKNOWN_MODULE',
-    `quantize.exclude: "${pattern}" matches no linear of the blocks`,
-    { hint: `They end in: ${known.join(', ')}. For the head there is quantize.headBits.` },
+    `${source}: blocks of ${blockSizes.join(' and ')} divide no matrix's columns, as the format of quantized folders wants`,
+    { hint: 'Set quantize.blockSize to a smaller size.' },
   );
 }
 

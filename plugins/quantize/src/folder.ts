@@ -14,7 +14,8 @@ import {
 import type { DType } from '@lmflow/sdk/graph';
 import { blockSizes, type Quantized, type Scheme } from './blocks.ts';
 import { layoutUnfit } from './errors.ts';
-import { groupsOf, quantizeMatrix, type Matrix } from './store.ts';
+import { groupsOf, quantizeMatrix } from './form.ts';
+import type { Matrix } from './matrices.ts';
 
 export interface FolderRequest {
   readonly model: Model;

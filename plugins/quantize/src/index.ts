@@ -1,13 +1,14 @@
 // Linears in int8 or int4 for inference, in memory and in the products.
 import { definePlugin, lowering, LOWERINGS, MODELS } from '@lmflow/sdk';
-import type { Model } from '@lmflow/sdk/model';
+import type { Model, ReplacedLinears } from '@lmflow/sdk/model';
 import type { Bits } from './blocks.ts';
 import { quantizeCommand, type Loading } from './command.ts';
+import { computePacked, quantizeModel, type Quantizer } from './linears.ts';
 import { lowerMatMulNBits } from './lowering.ts';
+import type { Matrix } from './matrices.ts';
 import { matMulNBitsOp } from './op.ts';
 import { aliases, quantizeOptions, unsupported } from './options.ts';
 import { packedMatrices } from './packed.ts';
-import { computePacked, quantizeModel, type Switch } from './wrap.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export { dequantize, quantize, type Bits, type Quantized, type Scheme } from './blocks.ts';
@@ -26,9 +27,11 @@ const quantize = definePlugin({
   apply(context) {
     const { hooks } = context;
     context.contribute(LOWERINGS, lowering('onnx', matMulNBitsOp, lowerMatMulNBits));
-    const ways = new WeakMap<Model, Switch>();
+    const quantized = new WeakMap<Model, ReplacedLinears<Matrix>>();
     /** What the command loads with, in place of the options. */
     let asked: Bits | 'float' | undefined;
+
+    const quantizer = (): Quantizer => ({ by: name, options: context.options, log: context.log });
 
     // Before adapters are made, so that what wraps these functions later stands on quantized
     // products.
@@ -40,11 +43,11 @@ const quantize = definePlugin({
         if (asked === undefined && bits !== undefined) {
           context.log.warn(`${model.source} is quantized already: quantize.bits is not for it`);
         }
-        await computePacked(model, packed, context.options, name, context.log);
+        await computePacked(model, packed, quantizer());
         return;
       }
       if (bits === undefined || bits === 'float') return;
-      ways.set(model, await quantizeModel(model, bits, context.options, name, context.log));
+      quantized.set(model, await quantizeModel(model, bits, quantizer()));
     });
 
     const load: Loading['load'] = async (source, bits, signal) => {
@@ -57,7 +60,7 @@ const quantize = definePlugin({
         asked = undefined;
       }
     };
-    context.command(quantizeCommand(context, { load, switchOf: (model) => ways.get(model) }));
+    context.command(quantizeCommand(context, { load, quantized: (model) => quantized.get(model) }));
   },
 });
 

@@ -5,7 +5,7 @@ import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import { readBytes, readWeight, readZeroPoints } from '@lmflow/sdk/formats';
 import type { FileWeight, PackedWeight } from '@lmflow/sdk/graph';
 import { blockSizes, type Quantized, type Scheme } from './blocks.ts';
-import type { Matrix, StoredGroup } from './store.ts';
+import type { Matrix } from './matrices.ts';
 
 /** Sizes of blocks that the kernels know, largest first. */
 const BLOCKS = [256, 128, 64, 32, 16];
@@ -29,12 +29,12 @@ function schemeOf({ bits, groupSize, zeroPoints }: PackedWeight): Scheme {
 
 /**
  * Matrices whose codes, and whose scales, lie one after the other in one file in the kernels'
- * layout: their group is that part of the file. Undefined for others.
+ * layout: the parts of their group are parts of the file. Undefined for others.
  */
-export function groupInPlace(
+export function partsInPlace(
   weights: readonly PackedWeight[],
   { scheme, inFeatures }: Matrix,
-): StoredGroup | undefined {
+): readonly FileWeight[] | undefined {
   const [packed, scales] = [
     joined(weights.map(({ codes }) => codes)),
     joined(weights.map((weight) => weight.scales)),
@@ -49,12 +49,10 @@ export function groupInPlace(
   }
   const { blocks, blob } = blockSizes(inFeatures, scheme);
   const rows = packed.shape[0]!;
-  return {
-    scheme,
-    inFeatures,
-    packed: { ...packed, shape: [rows, blocks, blob] },
-    scales: { ...scales, shape: [rows, blocks] },
-  };
+  return [
+    { ...packed, shape: [rows, blocks, blob] },
+    { ...scales, shape: [rows, blocks] },
+  ];
 }
 
 function joined(parts: readonly FileWeight[]): FileWeight | undefined {

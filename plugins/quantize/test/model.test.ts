@@ -6,14 +6,14 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
 import { ENGINE, MODELS } from '@lmflow/sdk';
-import { forward, RowLogits, type Model, type Trace } from '@lmflow/sdk/model';
+import { forward, RowLogits, wrap, type Model, type Trace } from '@lmflow/sdk/model';
 import { Graph, matMul } from '@lmflow/sdk/graph';
 import inference from '@lmflow/preset-inference';
 import { dequantize, type Bits } from '../src/blocks.ts';
 import { matMulNBitsOp } from '../src/op.ts';
 import { quantizeOptions, type QuantizeOptions } from '../src/options.ts';
-import { quantizeMatrix } from '../src/store.ts';
-import { chosenMatrices } from '../src/wrap.ts';
+import { quantizeMatrix } from '../src/form.ts';
+import { chosenMatrices } from '../src/matrices.ts';
 import { fixtureFolder, root, temporary } from './folders.ts';
 
 const fixture = (family: string): string => fixtureFolder(`families/${family}`);
@@ -69,19 +69,18 @@ async function decomposed(
       }),
     ),
   );
-  const { matmul, head: inner } = model.build;
-  model.build.matmul = (trace, x, layer) => {
+  wrap(model, 'matmul', 'test', (matmul) => (trace, x, layer) => {
     const one = own.get(layer.name);
     return one
       ? matMul(x, trace.graph.constant(one.numbers, one.shape, 'float32'), { transposeB: true })
       : matmul(trace, x, layer);
-  };
+  });
   if (ownHead) return;
   const { numbers, shape } = own.get(head!)!;
-  model.build.head = (trace, hidden) => ({
+  wrap(model, 'head', 'test', (inner) => (trace, hidden) => ({
     hidden: inner(trace, hidden).hidden,
     weight: trace.graph.constant(numbers, shape, 'float32'),
-  });
+  }));
 }
 
 for (const family of ['llama', 'gpt2', 'qwen2', 'llama-bf16']) {
@@ -188,8 +187,8 @@ test('exclude: unknown patterns and nothing left are errors', async () => {
       () => 'none',
       (error: { code: string }) => error.code,
     );
-  assert.is(await code({ exclude: ['nothing_proj'] }), 'LMFLOW_QUANTIZE_UNKNOWN_MODULE');
-  assert.is(await code({ exclude: ['.*'], headBits: 'float' }), 'LMFLOW_QUANTIZE_NOTHING');
+  assert.is(await code({ exclude: ['nothing_proj'] }), 'LMFLOW_LINEARS_UNKNOWN');
+  assert.is(await code({ exclude: ['.*'], headBits: 'float' }), 'LMFLOW_LINEARS_NOTHING');
   assert.is(await code({ exclude: ['down_proj'] }), 'none');
 });
 

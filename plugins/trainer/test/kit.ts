@@ -147,6 +147,8 @@ export function tinyModel(): Model {
     },
     tokenizer: undefined as never,
     build: {} as never,
+    wraps: [],
+    claims: [],
     read: async (name) => weights.get(name)!.data,
   };
 }

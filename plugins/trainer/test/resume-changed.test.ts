@@ -218,7 +218,12 @@ function inFourBits(type: string): Model {
     layout: 'out-in',
   };
   const model = Object.assign(tinyModel(), { linears: [head] });
-  claimLinears(model, [head], 'four-bits', `in 4 bits (${type})`);
+  claimLinears(model, {
+    plugin: 'four-bits',
+    how: `in 4 bits (${type})`,
+    linears: [head.name],
+    exclude: 'fourBits.exclude',
+  });
   return model;
 }
 

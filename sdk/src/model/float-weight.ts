@@ -1,6 +1,7 @@
-// Weights that a program can be built with, out of those that a checkpoint has.
-import { type LMFlowError, inputError } from '../errors.ts';
+// A weight's numbers in floating point: where they are, and in which order.
 import type { WeightSource } from '../graph/index.ts';
+import type { LinearLayer } from './architecture.ts';
+import { weightPacked } from './errors.ts';
 import type { Model } from './model.ts';
 
 /**
@@ -16,13 +17,17 @@ export function floatWeight(
   return weight;
 }
 
-/** LMFLOW_WEIGHT_PACKED: floats are needed of a weight that the checkpoint has in a few bits. */
-function weightPacked(source: string, name: string, bits: number): LMFlowError {
-  return inputError(
-    'LMFLOW_WEIGHT_PACKED',
-    `the model ${source} has "${name}" in ${bits} bits, with which only the plugin quantize computes`,
-    {
-      hint: 'Load it (it is in the preset inference), or take the checkpoint in floating point.',
-    },
-  );
+/** A linear's numbers as rows [outFeatures, inFeatures], from those of the file's layout. */
+export function outputRows(
+  numbers: Float32Array,
+  { inFeatures, outFeatures, layout }: Pick<LinearLayer, 'inFeatures' | 'outFeatures' | 'layout'>,
+): Float32Array {
+  if (layout === 'out-in') return numbers;
+  const rows = new Float32Array(numbers.length);
+  for (let input = 0; input < inFeatures; input++) {
+    for (let output = 0; output < outFeatures; output++) {
+      rows[output * inFeatures + input] = numbers[input * outFeatures + output]!;
+    }
+  }
+  return rows;
 }

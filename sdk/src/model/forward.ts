@@ -1,6 +1,7 @@
 // The forward pass of a decoder over its building functions. It computes no logits: a loss needs
 // them only for labelled tokens, in chunks.
-import type { HeadOutput, Trace } from './model.ts';
+import type { HeadOutput } from './building-functions.ts';
+import type { Trace } from './trace.ts';
 
 /**
  * embed, every block, head. Rows of the result are tokens: [batchSize x length, hiddenSize];

@@ -1,7 +1,18 @@
 // @lmflow/sdk/model: a model as plugins see it, and what they do with one. Tensor programs are in
 // @lmflow/sdk/graph.
+export * from './architecture.ts';
+export * from './building-functions.ts';
+export * from './claims.ts';
 export * from './float-weight.ts';
 export * from './forward.ts';
-export * from './linears.ts';
+export type { LinearForm, StoredGroup, StoredLinear } from './linear-store.ts';
 export * from './model.ts';
+export * from './module-patterns.ts';
+export * from './parameter.ts';
+export * from './replace-linears.ts';
+export * from './reshape.ts';
 export * from './row-logits.ts';
+export * from './services.ts';
+export * from './trace.ts';
+export * from './view.ts';
+export * from './wrap.ts';

@@ -3,7 +3,9 @@
 import type { Engine, Program, Tensor } from '../engine.ts';
 import { forward } from './forward.ts';
 import { Graph, type Value } from '../graph/index.ts';
-import type { Model, Trace } from './model.ts';
+import type { Model } from './model.ts';
+import { parameterInput, parametersOf } from './parameter.ts';
+import type { Trace } from './trace.ts';
 
 /** Runs a model on rows, one at a time. A program is kept until a row of another length comes. */
 export class RowLogits {
@@ -60,10 +62,9 @@ export class RowLogits {
     graph.output('logits', this.#model.build.logits(trace, forward(trace)));
     this.#program = await this.#engine.compile(graph, { name: 'logits' });
     // Weights that an adapter brings whole, and those of an adapter by name, are inputs.
-    for (const [name, { data, shape }] of this.#model.parameters) {
-      if (graph.inputs.has(`parameter:${name}`)) {
-        this.#parameters[`parameter:${name}`] = await this.#engine.upload(data, shape, 'float32');
-      }
+    for (const name of parametersOf(graph)) {
+      const { data, shape } = this.#model.parameters.get(name)!;
+      this.#parameters[parameterInput(name)] = await this.#engine.upload(data, shape, 'float32');
     }
     this.#length = length;
   }

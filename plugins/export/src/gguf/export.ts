@@ -1,8 +1,8 @@
 // A model as one GGUF file: metadata, tokenizer, and every tensor under llama.cpp's name, in its
 // layout and in the type asked for.
 import type { Logger } from '@lmflow/sdk';
-import type { Model } from '@lmflow/sdk/model';
-import { checkRange, readMerged, turned } from '../weights.ts';
+import { outputRows, type Model } from '@lmflow/sdk/model';
+import { checkRange, readMerged } from '../weights.ts';
 import { ggufFamilyOf, tensorName, type GgufFamily } from './families.ts';
 import { text, uint32, writeGguf, type GgufTensor, type List, type Scalar } from './file.ts';
 import { contextLength, hyperparameters, ropeFactors } from './hyperparameters.ts';
@@ -62,8 +62,8 @@ function describe(
   let fallbacks = 0;
   const tensors = [...model.weights].map(([source, { shape: stored }]): GgufTensor => {
     const { name, module, layer } = tensorName(model, family, source);
-    const transposed = linears.get(source)?.layout === 'in-out';
-    const shape = transposed ? [...stored].reverse() : [...stored];
+    const linear = linears.get(source);
+    const shape = linear?.layout === 'in-out' ? [...stored].reverse() : [...stored];
     const chosen = typeFor(
       quantization,
       roleOf(module, shape, tiedEmbeddings),
@@ -80,7 +80,7 @@ function describe(
       async data() {
         signal.throwIfAborted();
         let numbers = await readMerged(model, source);
-        if (transposed) numbers = turned(numbers, linears.get(source)!);
+        if (linear) numbers = outputRows(numbers, linear);
         if (family.interleaved && (module === 'attn_q' || module === 'attn_k')) {
           numbers = interleave(numbers, model.architecture.headDim, shape[0]!);
         }

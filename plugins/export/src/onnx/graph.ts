@@ -1,7 +1,7 @@
 // One step of a decoder as other programs run it, traced with the model's own building functions:
 // token ids, mask, positions and the keys and values of the tokens before go in; logits and keys
 // and values of all tokens come out. Only attention is wrapped.
-import { forward, type BuildingFunctions, type Model, type Trace } from '@lmflow/sdk/model';
+import { forward, view, wrap, type Model, type Trace } from '@lmflow/sdk/model';
 import {
   add,
   cast,
@@ -42,6 +42,9 @@ export function freeSizes({ batch, length, past, kept }: Sizes): FreeSize[] {
   ];
 }
 
+/** Wraps in the name of this plugin. */
+export const by = '@lmflow/plugin-export';
+
 /** The graph of a step; rotary tables are made for positions below `contextLength`. */
 export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Graph {
   const graph = new Graph();
@@ -53,7 +56,8 @@ export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Gr
   const count = graph.input('num_logits_to_keep', 'int64', []);
   const biasOf = biases(graph, mask, sizes);
   const present: [string, Value][] = [];
-  const attention: BuildingFunctions['attention'] = (_trace, { q, k, v, layer, window }) => {
+  const step = view(model, {});
+  wrap(step, 'attention', by, () => (_trace, { q, k, v, layer, window }) => {
     const before = (name: string): Value =>
       graph.input(name, 'float32', [batch, numKeyValueHeads, past, headDim]);
     const [seen, keys, values] = carriedAttention({
@@ -66,10 +70,10 @@ export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Gr
     });
     present.push([`present.${layer}.key`, keys!], [`present.${layer}.value`, values!]);
     return seen!;
-  };
+  });
   const trace: Trace = {
     graph,
-    model: { ...model, build: { ...model.build, attention } },
+    model: step,
     batchSize: batch,
     length,
     contextLength,
@@ -90,7 +94,7 @@ export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Gr
   ]);
   graph.output(
     'logits',
-    reshape(model.build.logits(trace, { hidden: rows, weight }), [batch, kept, vocabularySize]),
+    reshape(step.build.logits(trace, { hidden: rows, weight }), [batch, kept, vocabularySize]),
   );
   for (const [name, value] of present) graph.output(name, value);
   return graph;

@@ -1,9 +1,9 @@
 // What numbers an exported model's weights are: what transformers.js calls them, and how the graph
 // reads them.
-import type { LinearLayer, Model, Trace } from '@lmflow/sdk/model';
+import { outputRows, type LinearLayer, type Model, type Trace } from '@lmflow/sdk/model';
 import { sizeOf, type DType, type Shape, type Value, type WeightSource } from '@lmflow/sdk/graph';
 import { toFloat16 } from '@lmflow/sdk/formats';
-import { checkRange, readMerged, turned } from '../weights.ts';
+import { checkRange, readMerged } from '../weights.ts';
 import { blockProduct, partShapes, toBlocks, type Bits, type BlockAttributes } from './blocks.ts';
 
 interface Numbers {
@@ -114,7 +114,7 @@ export class ExportedWeights {
   ): Promise<ReturnType<typeof toBlocks>> {
     const numbers = await readMerged(this.#model, layer.weight);
     checkRange(layer.weight, numbers);
-    return toBlocks(layer.layout === 'in-out' ? turned(numbers, layer) : numbers, attributes);
+    return toBlocks(outputRows(numbers, layer), attributes);
   }
 
   #source(dtype: DType, shape: Shape, read: () => Promise<Uint8Array>): WeightSource {

@@ -1,11 +1,11 @@
 // The model as an ONNX graph of free sizes: traced with stand-ins, and a second time with others,
 // since what depends on them in a way that cannot be seen would differ.
-import type { Architecture, BuildingFunctions, Model } from '@lmflow/sdk/model';
+import { view, wrap, type Architecture, type Model } from '@lmflow/sdk/model';
 import type { WeightSource } from '@lmflow/sdk/graph';
 import type { PortableModel, PortableModelMaker } from '@lmflow/plugin-engine-onnx';
 import { onnxAmbiguous, onnxUnsupported } from '../errors.ts';
 import { layOut } from './file.ts';
-import { freeSizes, stepGraph } from './graph.ts';
+import { by, freeSizes, stepGraph } from './graph.ts';
 import { ExportedWeights, type OnnxNumbers } from './numbers.ts';
 import { standIns } from './sizes.ts';
 
@@ -27,12 +27,8 @@ export function traced(
   contextLength: number,
 ): Traced {
   const weights = new ExportedWeights(model, numbers);
-  const stripped: Model = {
-    ...base,
-    weights: weights.sources,
-    parameters: new Map(),
-    build: withBlocks(base, weights),
-  };
+  const stripped = view(base, { weights: weights.sources, parameters: new Map() });
+  multiplyBlocks(stripped, weights);
   const make = (largest: number): PortableModel => {
     const sizes = standIns(largest);
     return portableModel(stepGraph(stripped, sizes, contextLength), {
@@ -66,28 +62,27 @@ export function traced(
  * Products with blocks, where the numbers are such; a tied embedding is looked up in floats all the
  * same.
  */
-function withBlocks(
-  { build, linears, architecture }: Model,
-  weights: ExportedWeights,
-): BuildingFunctions {
-  const { hiddenSize: inFeatures, vocabularySize: outFeatures } = architecture;
-  return {
-    ...build,
-    matmul: (trace, x, layer) => weights.product(trace, x, layer) ?? build.matmul(trace, x, layer),
-    logits: (trace, output) => {
-      const { source } = output.weight;
-      if (source.kind !== 'weight') return build.logits(trace, output);
-      const { name } = source;
-      const head = linears.find(({ weight }) => weight === name) ?? {
-        name,
-        weight: name,
-        inFeatures,
-        outFeatures,
-        layout: 'out-in' as const,
-      };
-      return weights.product(trace, output.hidden, head) ?? build.logits(trace, output);
-    },
-  };
+function multiplyBlocks(model: Model, weights: ExportedWeights): void {
+  const { linears, architecture } = model;
+  wrap(
+    model,
+    'matmul',
+    by,
+    (inner) => (trace, x, layer) => weights.product(trace, x, layer) ?? inner(trace, x, layer),
+  );
+  wrap(model, 'logits', by, (inner) => (trace, output) => {
+    const { source } = output.weight;
+    if (source.kind !== 'weight') return inner(trace, output);
+    const { name } = source;
+    const head = linears.find(({ weight }) => weight === name) ?? {
+      name,
+      weight: name,
+      inFeatures: architecture.hiddenSize,
+      outFeatures: architecture.vocabularySize,
+      layout: 'out-in' as const,
+    };
+    return weights.product(trace, output.hidden, head) ?? inner(trace, output);
+  });
 }
 
 function figures(architecture: Architecture): number[] {

@@ -3,7 +3,13 @@
 // building functions of training; attention is given the cache.
 import { LRUCache } from 'lru-cache';
 import type { Engine, Program } from '@lmflow/sdk';
-import { type AttentionCache, type Model, type Trace, forward } from '@lmflow/sdk/model';
+import {
+  forward,
+  parametersOf,
+  type AttentionCache,
+  type Model,
+  type Trace,
+} from '@lmflow/sdk/model';
 import { BYTES, Graph, gather, sizeOf, transpose, type Value } from '@lmflow/sdk/graph';
 
 /** What a step program is compiled for. */
@@ -107,13 +113,7 @@ export class StepPrograms {
       name: `decode ${batch} x ${length} after ${cache}`,
       repeated: updatesCache(shape),
     });
-    const prefix = 'parameter:';
-    return {
-      program,
-      parameters: [...graph.inputs.keys()]
-        .filter((name) => name.startsWith(prefix))
-        .map((name) => name.slice(prefix.length)),
-    };
+    return { program, parameters: parametersOf(graph) };
   }
 }
 

@@ -1,7 +1,7 @@
 // Runs step programs on rows of the cache and writes the new keys and values back. It knows no
 // sequences: see session.ts and ../beam.
 import type { Engine, Tensor, TensorMap } from '@lmflow/sdk';
-import type { Model } from '@lmflow/sdk/model';
+import { parameterInput, type Model } from '@lmflow/sdk/model';
 import { batchBucket, cacheBucket, lengthBucket } from './buckets.ts';
 import { KeyValueCache } from './cache.ts';
 import {
@@ -160,7 +160,7 @@ export class StepRunner {
     caches.forEach((tensor, index) => {
       inputs[names[index]!] = tensor;
     });
-    for (const name of parameters) inputs[`parameter:${name}`] = await this.#parameter(name);
+    for (const name of parameters) inputs[parameterInput(name)] = await this.#parameter(name);
     const inPlace = updatesCache(shape) && caches[0]!.location === 'cpu';
     const outputs: Record<string, Tensor> = {};
     if (inPlace) {

@@ -2,7 +2,7 @@
 // other only through `model.build`, so that plugins can wrap any of them. Dropout rates in
 // config.json are not applied: finetuning runs without, as is usual.
 import { didYouMean } from '@lmflow/sdk';
-import { floatWeight, type BuildingFunctions, type Trace } from '@lmflow/sdk/model';
+import { floatWeight, parameterValue, type BuildingFunctions, type Trace } from '@lmflow/sdk/model';
 import {
   add,
   attention,
@@ -165,7 +165,7 @@ export function buildingFunctions(blueprint: Blueprint): BuildingFunctions {
 
     weight({ graph, model }, name) {
       const parameter = model.parameters.get(name);
-      if (parameter) return graph.input(`parameter:${name}`, 'float32', parameter.shape);
+      if (parameter) return parameterValue(graph, parameter);
       if (!model.weights.has(name)) {
         throw weightUnknown(model.source, name, didYouMean(name, model.weights.keys()));
       }

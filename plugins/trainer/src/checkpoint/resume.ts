@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import type { Engine, FitRequest, Hooks, Logger, OptimizerRow } from '@lmflow/sdk';
-import { claimedLinears, type Model, type Parameter } from '@lmflow/sdk/model';
+import type { Model, Parameter } from '@lmflow/sdk/model';
 import {
   inspectCheckpoint,
   listCheckpoints,
@@ -92,7 +92,7 @@ export function resumeFacts(
           }
         : {}),
       ...Object.fromEntries(
-        claimedLinears(model).map(({ plugin, how, linears }) => [
+        model.claims.map(({ plugin, how, linears }) => [
           `linears ${how} by ${plugin}`,
           `${linears.length} (${digest(linears.join(), 8)})`,
         ]),

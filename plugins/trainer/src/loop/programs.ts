@@ -10,12 +10,11 @@ import {
   type Program,
   type Tensor,
 } from '@lmflow/sdk';
-import type { Model } from '@lmflow/sdk/model';
+import { parameterInput, type Model } from '@lmflow/sdk/model';
 import { sizeOf } from '@lmflow/sdk/graph';
 import {
   gradientOutput,
   metricOutput,
-  parameterInput,
   traceProgram,
   type ProgramMode,
   type TracedProgram,

@@ -1,7 +1,7 @@
 // A model and an objective become a tensor program for one shape of batch: parameters, batch
 // tensors and dropout masks are its inputs.
 import type { Batch, Objective } from '@lmflow/sdk';
-import type { Model, Trace } from '@lmflow/sdk/model';
+import { parameterInput, type Model, type Trace } from '@lmflow/sdk/model';
 import { grad, Graph, type Shape, type Value } from '@lmflow/sdk/graph';
 
 /** A dropout mask of the program, filled anew for every run. */
@@ -37,8 +37,6 @@ export interface TracedProgram {
   readonly metrics: readonly string[];
 }
 
-/** Graph input that holds a parameter. */
-export const parameterInput = (name: string): string => `parameter:${name}`;
 /** Graph output that holds a parameter's gradient. */
 export const gradientOutput = (name: string): string => `gradient:${name}`;
 /** Graph output that holds a further sum. */

@@ -1,7 +1,7 @@
 // README.md of the result: a model card with the data, the settings and the figures of this run.
 import { basename, isAbsolute, resolve } from 'node:path';
 import type { FitRequest } from '@lmflow/sdk';
-import { claimedLinears, type Model } from '@lmflow/sdk/model';
+import type { Model } from '@lmflow/sdk/model';
 import type { Plan } from './forecast.ts';
 import { formatTime } from './reporter.ts';
 import type { RunSettings } from '../loop/run-plan.ts';
@@ -107,7 +107,7 @@ function settingsRows(
       'precision',
       [
         'float32',
-        ...claimedLinears(model).map(
+        ...model.claims.map(
           ({ how, linears }) => `${linears.length} of ${model.linears.length} linears ${how}`,
         ),
       ].join('; '),

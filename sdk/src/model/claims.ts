@@ -1,0 +1,55 @@
+// Who computes which linears in another way than in float32: kept on the model, for the model card,
+// the resume check, and so that two plugins do not take the same one.
+import { linearsClaimed, linearsTrained } from './errors.ts';
+import type { Model } from './model.ts';
+
+/** Linears that a plugin computes in its own way. */
+export interface LinearClaim {
+  readonly plugin: string;
+  /**
+   * All that decides their numbers, in words for the model card and the resume check: `in 4 bits
+   * (nf4, double quantization)`.
+   */
+  readonly how: string;
+  /** Their names. */
+  readonly linears: readonly string[];
+  /** The plugin's option that leaves linears out, for messages: `qlora.exclude`. */
+  readonly exclude: string;
+  /**
+   * false: programs that are traced from now on compute them as if nobody had claimed them, for
+   * comparisons.
+   */
+  active: boolean;
+}
+
+/**
+ * Says that a plugin computes these linears of the model. Throws LMFLOW_LINEARS_CLAIMED where
+ * another plugin does already. `replaceLinears` does it for its caller.
+ */
+export function claimLinears(model: Model, claim: Omit<LinearClaim, 'active'>): LinearClaim {
+  const wanted = new Set(claim.linears);
+  for (const other of model.claims) {
+    const both = other.linears.find((name) => wanted.has(name));
+    if (both !== undefined && other.plugin !== claim.plugin) {
+      throw linearsClaimed(both, other, claim);
+    }
+  }
+  const made: LinearClaim = { ...claim, active: true };
+  const changed: { claims: readonly LinearClaim[] } = model;
+  changed.claims = [...model.claims, made];
+  return made;
+}
+
+/**
+ * Refuses weights that `plugin` has claimed and somebody trains; for the phase `check`. Throws
+ * LMFLOW_LINEARS_TRAINED.
+ */
+export function refuseTrained(model: Model, plugin: string): void {
+  for (const claim of model.claims.filter((one) => one.plugin === plugin)) {
+    const claimed = new Set(claim.linears);
+    const trained = model.linears.filter(
+      ({ name, weight }) => claimed.has(name) && model.parameters.has(weight),
+    );
+    if (trained.length > 0) throw linearsTrained(trained[0]!.weight, trained.length, claim);
+  }
+}

@@ -1,0 +1,64 @@
+// The errors of models and their linears, one builder each.
+import { inputError, usageError, type LMFlowError } from '../errors.ts';
+import type { LinearClaim } from './claims.ts';
+
+type Claimant = Pick<LinearClaim, 'plugin' | 'exclude'>;
+
+/** LMFLOW_WEIGHT_PACKED: floats are needed of a weight that the checkpoint has in a few bits. */
+export function weightPacked(source: string, name: string, bits: number): LMFlowError {
+  return inputError(
+    'LMFLOW_WEIGHT_PACKED',
+    `the model ${source} has "${name}" in ${bits} bits, with which only the plugin quantize computes`,
+    {
+      hint: 'Load it (it is in the preset inference), or take the checkpoint in floating point.',
+    },
+  );
+}
+
+/** LMFLOW_LINEARS_CLAIMED: two plugins want to compute the same linear. */
+export function linearsClaimed(name: string, first: Claimant, second: Claimant): LMFlowError {
+  return usageError(
+    'LMFLOW_LINEARS_CLAIMED',
+    `${first.plugin} and ${second.plugin} would both compute ${name}`,
+    { hint: `Load one of them, or name the layer in ${first.exclude} or ${second.exclude}.` },
+  );
+}
+
+/** LMFLOW_LINEARS_TRAINED: weights would be trained that a plugin keeps in another form. */
+export function linearsTrained(
+  name: string,
+  count: number,
+  { how, exclude }: LinearClaim,
+): LMFlowError {
+  return usageError(
+    'LMFLOW_LINEARS_TRAINED',
+    `${name}${count > 1 ? ` and ${count - 1} more weights` : ''} would be both computed ${how} and trained`,
+    {
+      hint: `Train adapters on top (plugin lora), or name the layers in ${exclude}.`,
+    },
+  );
+}
+
+/** LMFLOW_LINEARS_UNKNOWN: a pattern names no linear of the blocks. */
+export function linearsUnknown(
+  exclude: string,
+  pattern: string,
+  known: readonly string[],
+): LMFlowError {
+  return usageError(
+    'LMFLOW_LINEARS_UNKNOWN',
+    `${exclude}: "${pattern}" matches no linear of the blocks`,
+    {
+      hint: `Name one of those: ${known.join(', ')}. Embeddings, norms and the head are not among them.`,
+    },
+  );
+}
+
+/** LMFLOW_LINEARS_NOTHING: a plugin would compute none of a model's linears. */
+export function noLinears(source: string, section: string): LMFlowError {
+  return usageError(
+    'LMFLOW_LINEARS_NOTHING',
+    `${section}.exclude leaves no linear of ${source} for the plugin`,
+    { hint: 'Exclude less, or leave the plugin out.' },
+  );
+}

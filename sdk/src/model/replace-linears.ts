@@ -1,0 +1,120 @@
+// Computes linears of a model in another form of their weights: chosen by patterns, claimed, kept,
+// and put into the building functions. The form and its products are the plugin's.
+import type { Logger } from '../logger.ts';
+import type { Value } from '../graph/index.ts';
+import type { LinearLayer } from './architecture.ts';
+import { claimLinears, type LinearClaim } from './claims.ts';
+import { linearsUnknown, noLinears } from './errors.ts';
+import { storeLinears, type LinearForm, type StoredLinear } from './linear-store.ts';
+import type { Model } from './model.ts';
+import { matchesModule } from './module-patterns.ts';
+import type { Trace } from './trace.ts';
+import { wrap } from './wrap.ts';
+
+/** What `replaceLinears` is asked. `L` is what a plugin knows of a linear. */
+export interface LinearReplacement<L extends LinearLayer = LinearLayer> {
+  /** Name of the plugin. */
+  readonly by: string;
+  /** Section of its options, which are named in messages: `exclude` and `cacheDir`. */
+  readonly section: string;
+  /** See LinearClaim. */
+  readonly how: string;
+  /** Those of `chooseLinears`, with what the plugin knows of each. */
+  readonly linears: readonly L[];
+  readonly form: LinearForm<L>;
+  /** The option `cacheDir`. */
+  readonly cacheDir?: string | undefined;
+  /** x W^T of a linear in its form. */
+  readonly matmul: (trace: Trace, x: Value, linear: StoredLinear<L>) => Value;
+  /**
+   * The numbers of its weight in the file's layout, for whoever asks for them in a program. Where
+   * this is left out they are those of the checkpoint.
+   */
+  readonly weight?: (trace: Trace, linear: StoredLinear<L>) => Value;
+  readonly log: Logger;
+}
+
+/** Linears that are computed in another form. */
+export interface ReplacedLinears<L extends LinearLayer = LinearLayer> {
+  /** Set `active` to false to compute as before. */
+  readonly claim: LinearClaim;
+  /** By name. */
+  readonly linears: ReadonlyMap<string, StoredLinear<L>>;
+  /**
+   * What a trace computes a linear with. Undefined where it computes it as before: the linear is
+   * not replaced or its claim not active, the traced view has other weights, or a parameter in the
+   * weight's place.
+   */
+  stored(trace: Trace, layer: Pick<LinearLayer, 'name' | 'weight'>): StoredLinear<L> | undefined;
+}
+
+/** Which linears a plugin means. */
+export interface LinearChoice {
+  /** Section of the plugin's options, of which messages name `exclude`. */
+  readonly section: string;
+  /** Patterns of linears of the blocks that are left as they are. */
+  readonly exclude: readonly string[];
+  /** Others that it takes beside those of the blocks: the head. */
+  readonly also?: readonly LinearLayer[];
+}
+
+/**
+ * The linears of a model's blocks that no pattern names, and `also`. Throws LMFLOW_LINEARS_UNKNOWN
+ * for a pattern that matches none of the blocks', LMFLOW_LINEARS_NOTHING where nothing is left.
+ */
+export function chooseLinears(
+  model: Model,
+  { section, exclude, also = [] }: LinearChoice,
+): readonly LinearLayer[] {
+  const inBlocks = model.linears.filter(({ layer }) => layer !== undefined);
+  const matchesNone = (pattern: string): boolean =>
+    !inBlocks.some(({ name }) => matchesModule(name, pattern));
+  const unknown = exclude.find(matchesNone);
+  if (unknown !== undefined) {
+    const known = new Set(inBlocks.map(({ name }) => name.split('.').at(-1)!));
+    throw linearsUnknown(`${section}.exclude`, unknown, [...known]);
+  }
+  const excluded = ({ name }: LinearLayer): boolean =>
+    exclude.some((pattern) => matchesModule(name, pattern));
+  const chosen = [...inBlocks.filter((layer) => !excluded(layer)), ...also];
+  if (chosen.length === 0) throw noLinears(model.source, section);
+  return chosen;
+}
+
+/**
+ * Makes (or finds) the form of the linears and wraps `matmul`, and `weight` where the replacement
+ * has it. `model.read` and `model.weights` keep giving the checkpoint's numbers. Throws
+ * LMFLOW_LINEARS_CLAIMED, LMFLOW_CACHE_UNWRITABLE. Weights that are trained are
+ * refused later, when everybody has declared parameters: `refuseTrained`.
+ */
+export async function replaceLinears<L extends LinearLayer>(
+  model: Model,
+  replacement: LinearReplacement<L>,
+): Promise<ReplacedLinears<L>> {
+  const { by, section, how, matmul, weight } = replacement;
+  const wanted = new Set(replacement.linears.map(({ name }) => name));
+  const claim = claimLinears(model, {
+    plugin: by,
+    how,
+    linears: model.linears.flatMap(({ name }) => (wanted.has(name) ? [name] : [])),
+    exclude: `${section}.exclude`,
+  });
+  const linears = await storeLinears(model, replacement);
+  const stored: ReplacedLinears<L>['stored'] = ({ model: traced }, layer) =>
+    claim.active && traced.weights === model.weights && !traced.parameters.has(layer.weight)
+      ? linears.get(layer.name)
+      : undefined;
+  wrap(model, 'matmul', by, (inner) => (trace, x, layer) => {
+    const linear = stored(trace, layer);
+    return linear ? matmul(trace, x, linear) : inner(trace, x, layer);
+  });
+  if (weight) {
+    const byWeight = new Map([...linears.values()].map(({ layer }) => [layer.weight, layer]));
+    wrap(model, 'weight', by, (inner) => (trace, name) => {
+      const layer = byWeight.get(name);
+      const linear = layer && stored(trace, layer);
+      return linear ? weight(trace, linear) : inner(trace, name);
+    });
+  }
+  return { claim, linears, stored };
+}

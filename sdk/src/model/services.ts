@@ -1,0 +1,38 @@
+// The services that read and write models, and what they are asked (plugin models provides them).
+import type { Model, ModelRole } from './model.ts';
+
+/** Which model to load and for what; taps of `onModelLoad` see it. */
+export interface ModelRequest {
+  readonly role: ModelRole;
+  /** Folder, or Hugging Face id. */
+  readonly source: string;
+  /** Branch, tag or commit of a Hugging Face id. */
+  readonly revision?: string;
+  /** What it is loaded for: training plugins declare parameters only for `training`. */
+  readonly purpose: 'training' | 'inference';
+  readonly signal?: AbortSignal;
+}
+
+/** Loads a model and runs onModelLoad on it. */
+export interface ModelLoader {
+  load(request: ModelRequest): Promise<Model>;
+}
+
+/** How `ModelWriter.write` writes a folder. */
+export interface ModelWriteOptions {
+  /** Adds the adapter's delta to the weights it changes. */
+  readonly mergeAdapter?: boolean;
+  /** Largest file of a checkpoint, in bytes; larger ones are split into shards with an index. */
+  readonly shardBytes?: number;
+}
+
+/**
+ * Writes a whole model as a Hugging Face folder, in float32: weights (trained ones from
+ * `model.parameters`), config, tokenizer.
+ */
+export interface ModelWriter {
+  /**
+   * Writes into an existing folder, file by file aside and renamed; gives the names of the files.
+   */
+  write(model: Model, directory: string, options?: ModelWriteOptions): Promise<readonly string[]>;
+}

@@ -1,0 +1,34 @@
+// Views of a model: another adapter, other parameters, other weights, with the same building
+// functions and no second copy of anything.
+import type { Model } from './model.ts';
+
+/** What a view may have for itself. */
+export type ViewChanges = Partial<
+  Pick<Model, 'parameters' | 'adapter' | 'adapters' | 'tokenizer' | 'weights' | 'read'>
+>;
+
+/**
+ * A view of a model: it has `changes` for itself and shares everything else, also what later
+ * plugins change in the model. An explicit undefined takes away (`{ adapter: undefined }`). What is
+ * wrapped in a view stays in the view.
+ */
+export function view(model: Model, changes: ViewChanges): Model {
+  const shared = Object.create(model) as Model;
+  return Object.assign(shared, changes, { base: model });
+}
+
+/**
+ * The model as it is without its adapter: none of the adapter's parameters is fed, and weights that
+ * it brings whole are the checkpoint's. Traced into programs of its own it is the reference of a
+ * policy that trains an adapter. A model without an adapter is its own.
+ */
+export function withoutAdapter(model: Model): Model {
+  const { adapter } = model;
+  if (!adapter) return model;
+  const own = new Set(adapter.parameters.map(({ name }) => name));
+  return view(model, {
+    adapter: undefined,
+    adapters: undefined,
+    parameters: new Map([...model.parameters].filter(([name]) => !own.has(name))),
+  });
+}
