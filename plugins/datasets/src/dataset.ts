@@ -1,7 +1,7 @@
 // A `dataset` setting -> Dataset: sources opened, split by seed, mixed by weight, limited. Hooks
 // and tokenization come after.
 import { createHash } from 'node:crypto';
-import type { Dataset, DatasetKind, DatasetRecord, Logger } from '@lmflow/sdk';
+import type { Dataset, DatasetKind, DatasetRecord } from '@lmflow/sdk';
 import * as errors from './errors.ts';
 import type { DatasetOptions } from './options.ts';
 import {
@@ -14,13 +14,12 @@ import {
   type Part,
   type Records,
 } from './records.ts';
-import type { HubContext } from './hub.ts';
-import { openSource, parseEntries, type Source } from './source.ts';
+import { parseEntries } from './entries.ts';
+import { openSource, type Source, type SourceContext } from './source.ts';
 
-export interface OpenContext extends HubContext {
+export interface OpenContext extends Omit<SourceContext, 'options' | 'splits'> {
   readonly options: DatasetOptions;
   readonly seed: number;
-  readonly log: Logger;
 }
 
 /** A dataset with what a model card says of it. */
@@ -91,11 +90,11 @@ async function openAll(
   key: string,
   setting: unknown,
   splits: readonly string[],
-  { options, log, hub, signal }: OpenContext,
+  context: OpenContext,
 ): Promise<Source[]> {
   const sources: Source[] = [];
   for (const entry of parseEntries(key, setting)) {
-    sources.push(await openSource(entry, { options, splits, log, hub, signal }));
+    sources.push(await openSource(entry, { ...context, splits }));
   }
   return sources;
 }

@@ -56,7 +56,7 @@ export const notFound = (path: string, neighbours: readonly string[]): LMFlowErr
 export const fileType = (file: string, known: readonly string[]): LMFlowError =>
   inputError(
     'LMFLOW_DATASET_FILE_TYPE',
-    `${file} is of a type that is not read. Known types: ${quoted(known)} (each also with .gz, but parquet). Convert it to .jsonl.`,
+    `${file} is of a type that is not read. Known types: ${quoted(known)} (those of text also with .gz). Convert it to .jsonl.`,
   );
 
 /** A folder without data files. */
@@ -139,6 +139,14 @@ export const record = (
     {
       hint: 'Mend the record, or map other columns to the keys of the format with `columns`.',
     },
+  );
+
+/** A format that failed on a record without saying which key is wrong. */
+export const formatFailed = (origin: RecordOrigin, format: string, cause: unknown): LMFlowError =>
+  inputError(
+    'LMFLOW_DATASET_RECORD',
+    `${place(origin)}: the format ${format} cannot read this record: ${messageOf(cause)}`,
+    { cause },
   );
 
 /** A message with an unknown role. */

@@ -3,13 +3,8 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import * as errors from './errors.ts';
-import { extensions, readerFor } from './readers/index.ts';
-
-/** One data file: where it is and how messages call it. */
-export interface DataFile {
-  readonly path: string;
-  readonly name: string;
-}
+import type { DataFile } from './readers/data-file.ts';
+import type { ReaderTable } from './readers/reader-table.ts';
 
 /** Names of splits, and what people also call them. */
 const SPLITS: Readonly<Record<string, readonly string[]>> = {
@@ -29,9 +24,9 @@ const DESCRIPTIONS = new Set([
 ]);
 
 /** Whether a file holds records, by its name. */
-export const isDataFile = (name: string): boolean => {
+export const isDataFile = (name: string, readers: ReaderTable): boolean => {
   const base = basename(name).toLowerCase();
-  return !base.startsWith('.') && !DESCRIPTIONS.has(base) && readerFor(base) !== undefined;
+  return !base.startsWith('.') && !DESCRIPTIONS.has(base) && readers.for(base) !== undefined;
 };
 
 /**
@@ -42,11 +37,12 @@ export function localFiles(
   path: string,
   choice: { readonly subset?: string | undefined; readonly split?: string | undefined },
   defaults: readonly string[],
+  readers: ReaderTable,
 ): DataFile[] {
   const folder = choice.subset === undefined ? path : join(path, choice.subset);
   if (!existsSync(folder)) throw errors.notFound(folder, neighbours(folder));
   if (!statSync(folder).isDirectory()) {
-    if (!readerFor(path)) throw errors.fileType(path, extensions);
+    if (!readers.for(path)) throw errors.fileType(path, readers.extensions);
     return [{ path, name: basename(path) }];
   }
   const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) =>
@@ -55,17 +51,18 @@ export function localFiles(
   const isFolder = (name: string): boolean => statSync(join(folder, name)).isDirectory();
   const names = entries
     .map((entry) => entry.name)
-    .filter((name) => isDataFile(name) && !isFolder(name));
+    .filter((name) => isDataFile(name, readers) && !isFolder(name));
   if (names.length === 0) {
     const folders = entries
       .map((entry) => entry.name)
       .filter((name) => !name.startsWith('.') && isFolder(name));
     if (choice.split !== undefined && folders.includes(choice.split)) {
-      return localFiles(join(folder, choice.split), {}, defaults);
+      return localFiles(join(folder, choice.split), {}, defaults, readers);
     }
-    throw errors.folderEmpty(folder, folders, extensions);
+    throw errors.folderEmpty(folder, folders, readers.extensions);
   }
-  return oneType(folder, selectSplit(folder, names, choice.split, defaults)).map((name) => ({
+  const chosen = selectSplit(folder, names, choice.split, defaults);
+  return oneType(folder, chosen, readers).map((name) => ({
     path: join(folder, name),
     name,
   }));
@@ -81,8 +78,8 @@ const neighbours = (path: string): string[] => {
 };
 
 /** Refuses a mixture of types; gives the names back. */
-export function oneType(where: string, names: readonly string[]): readonly string[] {
-  const types = new Map(names.map((name) => [readerFor(name), name] as const));
+function oneType(where: string, names: readonly string[], readers: ReaderTable): readonly string[] {
+  const types = new Map(names.map((name) => [readers.for(name), name] as const));
   if (types.size > 1) {
     throw errors.folderMixed(
       where,
@@ -114,8 +111,8 @@ export function selectSplit(
 ): readonly string[] {
   const found = [...new Set(names.map(splitOf).filter((split) => split !== undefined))];
   if (wanted === undefined) {
-    const one = found.length === 1 && names.every((name) => splitOf(name) !== undefined);
-    if (found.length === 0 || one) return names;
+    const isOneSplit = found.length === 1 && names.every((name) => splitOf(name) !== undefined);
+    if (found.length === 0 || isOneSplit) return names;
     const split = defaults.find((candidate) => found.includes(candidate));
     if (split === undefined) throw errors.splitUnknown(where, defaults[0]!, found);
     return names.filter((name) => splitOf(name) === split);

@@ -2,8 +2,9 @@
 import { join, posix } from 'node:path';
 import { isLMFlowError, type Hub } from '@lmflow/sdk';
 import * as errors from './errors.ts';
-import { isDataFile, selectSplit, splitOf, type DataFile } from './files.ts';
-import { readerFor, readers } from './readers/index.ts';
+import { isDataFile, selectSplit, splitOf } from './files.ts';
+import type { DataFile } from './readers/data-file.ts';
+import type { ReaderTable } from './readers/reader-table.ts';
 
 /** What of a hub dataset is wanted. */
 export interface HubChoice {
@@ -14,20 +15,19 @@ export interface HubChoice {
 
 export interface HubContext {
   readonly hub: () => Hub;
+  readonly readers: ReaderTable;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Branch where the hub keeps Parquet made of data sets that bring a script or another layout. */
 const CONVERTED = 'refs/convert/parquet';
 /** Where a repository has files in several types, the first of these is taken. */
-const PREFERRED = ['.parquet', '.jsonl', '.json', '.csv', '.txt'].map((extension) =>
-  readerFor(`x${extension}`),
-);
+const PREFERRED = ['.parquet', '.jsonl', '.json', '.csv', '.txt'];
 const USUAL_SUBSETS = ['default', 'main', 'data', 'plain_text', ''];
 
 /** Whether a setting can be the id of a dataset on the hub: `owner/name`. */
-export const isHubId = (text: string): boolean =>
-  /^[\w.-]+\/[\w.-]+$/.test(text) && !text.startsWith('.') && readerFor(text) === undefined;
+export const isHubId = (text: string, readers: ReaderTable): boolean =>
+  /^[\w.-]+\/[\w.-]+$/.test(text) && !text.startsWith('.') && readers.for(text) === undefined;
 
 /**
  * The local files of a hub dataset, downloaded where they are not in the cache. Throws LMFLOW_HUB_*,
@@ -37,14 +37,17 @@ export async function hubFiles(
   id: string,
   choice: HubChoice,
   defaults: readonly string[],
-  { hub, signal }: HubContext,
+  { hub, readers, signal }: HubContext,
 ): Promise<DataFile[]> {
   const filesOf = async (revision: string | undefined): Promise<DataFile[]> => {
     const { folder, files } = await hub().snapshot({
       kind: 'dataset',
       id,
       revision,
-      choose: async (names) => select(id, names.filter(isDataFile), choice, defaults),
+      choose: async (names) => {
+        const found = names.filter((name) => isDataFile(name, readers));
+        return select(id, found, choice, defaults, readers);
+      },
       notLocal: 'no file or folder of this name exists',
       signal,
     });
@@ -58,10 +61,7 @@ export async function hubFiles(
   if (files.length > 0) return files;
   const converted = choice.revision === undefined ? await filesOf(CONVERTED).catch(absent) : [];
   if (converted.length > 0) return converted;
-  throw errors.hub(
-    id,
-    `it has no data files that can be read (${readers.flatMap((reader) => reader.extensions).join(', ')}).`,
-  );
+  throw errors.hub(id, `it has no data files that can be read (${readers.extensions.join(', ')}).`);
 }
 
 function absent(error: unknown): DataFile[] {
@@ -79,15 +79,17 @@ function select(
   names: readonly string[],
   choice: HubChoice,
   defaults: readonly string[],
+  readers: ReaderTable,
 ): readonly string[] {
   if (names.length === 0) return [];
   const files = bySubset(id, [...names].sort(), choice.subset);
   const type =
-    PREFERRED.find((reader) => files.some((name) => readerFor(name) === reader)) ??
-    readerFor(files[0]!);
+    PREFERRED.map((extension) => readers.for(extension)).find(
+      (reader) => reader && files.some((name) => readers.for(name) === reader),
+    ) ?? readers.for(files[0]!);
   return selectSplit(
     id,
-    files.filter((name) => readerFor(name) === type),
+    files.filter((name) => readers.for(name) === type),
     choice.split,
     defaults,
   );

@@ -17,8 +17,10 @@ import { cacheFolder } from '@lmflow/sdk/files';
 import { fromCache } from './cache.ts';
 import { openDatasets, type OpenedDataset, type SourceDescription } from './dataset.ts';
 import * as errors from './errors.ts';
+import type { FormatTable } from './formats/format-table.ts';
 import type { DatasetOptions } from './options.ts';
 import { PackedSamples } from './pack.ts';
+import type { ReaderTable } from './readers/reader-table.ts';
 import { marked, rows } from './report.ts';
 import type { StoredSamples } from './store.ts';
 import { tokenize, type TokenizeOptions } from './tokenize.ts';
@@ -29,6 +31,8 @@ type LoadRequest = Parameters<SampleLoader['load']>[0];
 export interface LoaderContext {
   readonly options: DatasetOptions;
   readonly templates: TemplateChoice;
+  readonly formats: FormatTable;
+  readonly readers: ReaderTable;
   readonly config: Config;
   readonly hooks: Pick<Hooks, 'onDataset' | 'onSamples'>;
   readonly log: Logger;
@@ -103,10 +107,11 @@ export class DatasetLoader implements SampleLoader {
    * make samples of their own.
    */
   async open(signal?: AbortSignal): Promise<OpenedSplits> {
-    const { options, config, hooks, log, hub } = this.context;
+    const { config, hooks, ...context } = this.context;
+    const { options } = context;
     const opened = await openDatasets(
       { dataset: config.dataset, evalDataset: options.evalDataset },
-      { options, seed: this.seed, log, hub, signal },
+      { ...context, seed: this.seed, signal },
     );
     const train = await hooks.onDataset.promise(opened.train, this.request('train', signal));
     const evaluation =

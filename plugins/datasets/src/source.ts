@@ -4,29 +4,23 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { didYouMean, type DatasetRecord, type Logger } from '@lmflow/sdk';
+import { didYouMean, type DatasetFormat, type DatasetRecord, type Logger } from '@lmflow/sdk';
 import * as errors from './errors.ts';
-import { localFiles, type DataFile } from './files.ts';
-import {
-  detect,
-  formatNamed,
-  formatNames,
-  formatOfType,
-  mapColumns,
-  parseRecord,
-} from './formats/index.ts';
-import type { Format } from './formats/format.ts';
+import { localFiles } from './files.ts';
+import { parseRecord, type FormatTable } from './formats/format-table.ts';
 import { hubFiles, isHubId, type HubContext } from './hub.ts';
-import { entrySchema, type DatasetEntry, type DatasetOptions } from './options.ts';
-import { readerFor } from './readers/index.ts';
-import type { RawRecord, ReadRequest } from './readers/reader.ts';
+import type { DatasetEntry, DatasetOptions } from './options.ts';
+import { RawRecords, type HeaderCheck } from './raw-records.ts';
+import type { DataFile } from './readers/data-file.ts';
+import type { ReaderTable } from './readers/reader-table.ts';
 
+/** A dataset entry, ready to be read. */
 export interface Source {
   /** For people: `alpaca_en_demo.json`, `owner/name`. */
   readonly name: string;
   /** As it was given: path or id. */
   readonly path: string;
-  readonly format: Format;
+  readonly format: DatasetFormat;
   readonly files: readonly DataFile[];
   readonly weight: number | undefined;
   /** Hash of the content of all files and of what decides how they are read. */
@@ -39,131 +33,48 @@ export interface Source {
 /** What opening a source needs beside its entry. */
 export interface SourceContext extends HubContext {
   readonly options: Pick<DatasetOptions, 'datasetFormat' | 'datasetTextField' | 'datasetColumns'>;
+  readonly formats: FormatTable;
   /** Splits to take, best first, where files name splits and the entry does not choose. */
   readonly splits: readonly string[];
   readonly log: Logger;
 }
 
-/** The entries of a `dataset` or `evalDataset` setting. Throws LMFLOW_DATASET_SETTING. */
-export function parseEntries(key: string, setting: unknown): DatasetEntry[] {
-  const list = Array.isArray(setting) ? (setting as unknown[]) : [setting];
-  if (list.length === 0) throw errors.setting(key, 'is an empty list. Name at least one dataset.');
-  return list.map((item, index) =>
-    parseEntry(Array.isArray(setting) ? `${key}[${index}]` : key, item),
-  );
-}
-
-function parseEntry(key: string, item: unknown): DatasetEntry {
-  if (typeof item === 'string' && item.trim() !== '') return { path: item };
-  if (typeof item !== 'object' || item === null || Array.isArray(item)) {
-    throw errors.setting(
-      key,
-      `must be a path, a Hugging Face id, or an object { path, ... }, found ${errors.shown(item)}.`,
-    );
-  }
-  const parsed = entrySchema.safeParse(item);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    if (issue.code !== 'unrecognized_keys') {
-      throw errors.setting(
-        [key, ...issue.path.map(String)].join('.'),
-        `is not valid: ${issue.message}.`,
-      );
-    }
-    const known = Object.keys(entrySchema.shape);
-    const near = didYouMean(issue.keys[0]!, known);
-    throw errors.setting(
-      key,
-      `has an unknown key '${issue.keys[0]!}'.${near ? ` Did you mean '${near}'?` : ''} Known keys: ${known.join(', ')}.`,
-    );
-  }
-  if (parsed.data.path === undefined && parsed.data.name === undefined) {
-    throw errors.setting(key, "has no 'path' (a file, a folder, or a Hugging Face id).");
-  }
-  return parsed.data;
-}
-
 /** Finds the files of an entry, detects the format from the first record and hashes the content. */
 export async function openSource(entry: DatasetEntry, context: SourceContext): Promise<Source> {
-  const { options, signal } = context;
+  const { options, formats, readers, signal } = context;
   const path = entry.path ?? entry.name!;
   const files = await find(path, entry, context);
-  const name =
-    entry.name ??
-    (files.length === 1 ? files[0]!.name : existsSync(path) ? basename(resolve(path)) : path);
+  const name = entry.name ?? nameOf(path, files);
   const columns = {
     ...options.datasetColumns,
     ...(options.datasetTextField ? { text: options.datasetTextField } : {}),
     ...entry.columns,
   };
-  const wanted =
-    entry.format ??
-    options.datasetFormat ??
-    (options.datasetTextField && entry.columns === undefined ? 'text_only' : undefined);
   const sampleBy = entry.sampleBy ?? 'document';
-  const request = (file: DataFile): ReadRequest => ({
-    ...file,
-    sampleBy,
-    header: {},
-    ...(signal ? { signal } : {}),
-  });
-  const format = wanted === undefined ? await detectFormat() : named(wanted);
-  const settings = { format: format.name, columns, sampleBy, maxSamples: entry.maxSamples ?? null };
-  const hash = await hashFiles(files, JSON.stringify(settings), signal);
-
-  async function* raw(): AsyncGenerator<RawRecord> {
-    let left = entry.maxSamples ?? Infinity;
-    for (const file of files) {
-      const reading = request(file);
-      for await (const record of readerFor(file.path)!.read(reading)) {
-        if (left-- <= 0) return;
-        check(file, reading);
-        yield mapColumns(record, columns);
-      }
-      check(file, reading); // "type" may stand behind the records
-    }
-  }
-
-  /** An LMFlow file says what it is; where nothing else was asked for, it must be what is read. */
-  function check(file: DataFile, { header: { type } }: ReadRequest): void {
-    if (type !== undefined && wanted === undefined && formatOfType(file.name, type) !== format) {
+  const { maxSamples } = entry;
+  const raw = new RawRecords({ files, readers, columns, sampleBy, maxSamples, signal });
+  const wanted = wantedFormat(entry, options);
+  const format = wanted === undefined ? await detect(name, raw, formats) : named(wanted, formats);
+  // An LMFlow file says what it is; where nothing else was asked for, it must be what is read.
+  const check: HeaderCheck = (file, type) => {
+    if (type === undefined || wanted !== undefined) return;
+    if (formats.ofType(file.name, type) !== format) {
       throw errors.typeMismatch(file.name, errors.shown(type), format.name);
     }
-  }
-
-  async function detectFormat(): Promise<Format> {
-    for (const file of files) {
-      const reading = request(file);
-      for await (const record of readerFor(file.path)!.read(reading)) {
-        const mapped = mapColumns(record, columns);
-        return reading.header.type === undefined
-          ? detect(mapped)
-          : formatOfType(file.name, reading.header.type);
-      }
-      if (reading.header.type !== undefined) formatOfType(file.name, reading.header.type);
-    }
-    throw errors.empty(name);
-  }
-
+  };
+  const versions = versionsOf(format, files, readers);
+  const settings = { format: format.name, columns, sampleBy, maxSamples: maxSamples ?? null };
   return {
     name,
     path,
     format,
     files,
     weight: entry.weight,
-    hash,
+    hash: await hashFiles(files, JSON.stringify({ ...settings, ...versions }), signal),
     async *records() {
-      for await (const record of raw()) yield parseRecord(record, format);
+      for await (const record of raw.read(check)) yield parseRecord(record, format);
     },
-    async count() {
-      let total = 0;
-      if (files.every((file) => readerFor(file.path)!.count !== undefined)) {
-        for (const file of files) total += await readerFor(file.path)!.count!(request(file));
-        return Math.min(total, entry.maxSamples ?? Infinity);
-      }
-      for await (const _ of raw()) total++;
-      return total;
-    },
+    count: () => raw.count(check),
   };
 }
 
@@ -172,18 +83,55 @@ async function find(
   entry: DatasetEntry,
   context: SourceContext,
 ): Promise<DataFile[]> {
-  if (existsSync(path) || !isHubId(path)) return localFiles(path, entry, context.splits);
-  return hubFiles(path, entry, context.splits, context);
+  const { readers, splits } = context;
+  if (existsSync(path) || !isHubId(path, readers)) return localFiles(path, entry, splits, readers);
+  return hubFiles(path, entry, splits, context);
 }
 
-function named(name: string): Format {
-  const format = formatNamed(name);
+function nameOf(path: string, files: readonly DataFile[]): string {
+  if (files.length === 1) return files[0]!.name;
+  return existsSync(path) ? basename(resolve(path)) : path;
+}
+
+/** The format that the configuration names; a text field alone makes the data text. */
+function wantedFormat(
+  entry: DatasetEntry,
+  { datasetFormat, datasetTextField }: SourceContext['options'],
+): string | undefined {
+  const text = datasetTextField && entry.columns === undefined ? 'text_only' : undefined;
+  return entry.format ?? datasetFormat ?? text;
+}
+
+function named(name: string, formats: FormatTable): DatasetFormat {
+  const format = formats.named(name);
   if (format) return format;
-  const near = didYouMean(name, formatNames);
+  const near = didYouMean(name, formats.names);
   throw errors.setting(
     'format',
-    `names the unknown format '${name}'.${near ? ` Did you mean '${near}'?` : ''} Known formats: ${formatNames.join(', ')}.`,
+    `names the unknown format '${name}'.${near ? ` Did you mean '${near}'?` : ''} Known formats: ${formats.names.join(', ')}.`,
   );
+}
+
+async function detect(name: string, raw: RawRecords, formats: FormatTable): Promise<DatasetFormat> {
+  const first = await raw.first((file, type) => {
+    if (type !== undefined) formats.ofType(file.name, type);
+  });
+  if (!first) throw errors.empty(name);
+  const { record, file, type } = first;
+  return type === undefined ? formats.detect(record) : formats.ofType(file.name, type);
+}
+
+/** The versions of a format and of readers that have one. */
+function versionsOf(
+  format: DatasetFormat,
+  files: readonly DataFile[],
+  readers: ReaderTable,
+): { readonly versions?: readonly string[] } {
+  const used = [format, ...new Set(files.map(({ path }) => readers.for(path)))];
+  const versions = used.flatMap((row) =>
+    row?.version === undefined ? [] : [`${row.name} ${row.version}`],
+  );
+  return versions.length > 0 ? { versions } : {};
 }
 
 async function hashFiles(

@@ -21,6 +21,7 @@ import {
   masked,
   removeFolders,
   shared,
+  tables,
   tinyTokenizer,
 } from './kit.ts';
 
@@ -32,6 +33,7 @@ async function read(
   const { train } = await openDatasets(
     { dataset, evalDataset: undefined },
     {
+      ...tables,
       options: optionsSchema.parse(config),
       seed: 1,
       log: keepingLog(),
@@ -298,7 +300,13 @@ test('a folder is its files in order; hidden files, README and descriptions are 
   assert.equal(await texts({ path, subset: 'more' }), ['three']);
   const { evaluation } = await openDatasets(
     { dataset: splits, evalDataset: splits },
-    { options: optionsSchema.parse({}), seed: 1, log: keepingLog(), hub: hubWith(keepingLog()) },
+    {
+      ...tables,
+      options: optionsSchema.parse({}),
+      seed: 1,
+      log: keepingLog(),
+      hub: hubWith(keepingLog()),
+    },
   );
   const first = await evaluation!.records()[Symbol.asyncIterator]().next();
   assert.is((first.value as { text: string }).text, 'valid');
@@ -385,7 +393,13 @@ test('a file of 50 MB streams through in bounded memory', async () => {
   await once(out, 'close');
   const { train } = await openDatasets(
     { dataset: path, evalDataset: undefined },
-    { options: optionsSchema.parse({}), seed: 1, log: keepingLog(), hub: hubWith(keepingLog()) },
+    {
+      ...tables,
+      options: optionsSchema.parse({}),
+      seed: 1,
+      log: keepingLog(),
+      hub: hubWith(keepingLog()),
+    },
   );
   const before = process.memoryUsage().rss;
   let highest = before;

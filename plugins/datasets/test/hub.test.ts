@@ -7,7 +7,16 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FakeHub } from '@lmflow/sdk/testing';
 import { isHubId } from '../src/hub.ts';
-import { all, failure, folder, keepingLog, load, removeFolders, tinyTokenizer } from './kit.ts';
+import {
+  all,
+  failure,
+  folder,
+  keepingLog,
+  load,
+  removeFolders,
+  tables,
+  tinyTokenizer,
+} from './kit.ts';
 
 const COMMIT = 'c'.repeat(40);
 const CONVERTED = 'd'.repeat(40);
@@ -48,7 +57,9 @@ async function read(dataset: unknown, config: Record<string, unknown> = {}): Pro
 
 test('an id is told from a path', () => {
   assert.equal(
-    ['owner/name', 'a-b/c_d.e', 'data/train.json', './x', 'x', '/a/b', 'a/b/c'].map(isHubId),
+    ['owner/name', 'a-b/c_d.e', 'data/train.json', './x', 'x', '/a/b', 'a/b/c'].map((id) =>
+      isHubId(id, tables.readers),
+    ),
     [true, true, false, false, false, false, false],
   );
 });

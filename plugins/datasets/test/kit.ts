@@ -18,8 +18,12 @@ import {
   type Samples,
   type Tokenizer,
 } from '@lmflow/sdk';
+import { FormatTable } from '../src/formats/format-table.ts';
+import { datasetFormats } from '../src/formats/index.ts';
 import { DatasetLoader } from '../src/loader.ts';
 import { optionsSchema } from '../src/options.ts';
+import { datasetReaders } from '../src/readers/index.ts';
+import { ReaderTable } from '../src/readers/reader-table.ts';
 
 export const shared = fileURLToPath(new URL('../../../../shared/', import.meta.url));
 /** Whether ../shared is there; tests that need it say so and end where it is not. */
@@ -163,6 +167,12 @@ export const hubWith =
   () =>
     new HuggingFaceHub(hubOptions.parse({}), log);
 
+/** The built-in formats and readers. */
+export const tables = {
+  formats: new FormatTable(datasetFormats),
+  readers: new ReaderTable(datasetReaders),
+};
+
 export interface LoadOptions {
   readonly tokenizer?: Tokenizer;
   readonly maxPositions?: number;
@@ -192,6 +202,7 @@ export function loaderOf(
       templates: namedTemplates,
       log,
     }),
+    ...tables,
     config: { dataset, seed } as never,
     hooks: { onDataset: hook(onDataset), onSamples: hook(onSamples) },
     log,

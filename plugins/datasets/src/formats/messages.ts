@@ -4,12 +4,12 @@ import {
   isTextPart,
   textOf,
   type ChatMessage,
+  type CheckedFields,
   type ContentPart,
   type MessageContent,
 } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
-import { isFields } from '../readers/reader.ts';
-import { fromText, type CheckedFields } from './format.ts';
+import { fromText, isFields } from './json-values.ts';
 
 /** Every role name that is understood -> the name chat templates use. */
 const ROLES: Readonly<Record<string, string>> = {
@@ -65,12 +65,7 @@ export function message(fields: CheckedFields): ChatMessage {
   if (weight !== undefined && weight !== 0 && weight !== 1) {
     fields.fail('weight', '0 (not trained) or 1');
   }
-  const calls =
-    named === 'function_call'
-      ? [call(fields, contentKey)]
-      : fields.has('tool_calls')
-        ? toolCalls(fields)
-        : [];
+  const calls = named === 'function_call' ? [call(fields, contentKey)] : toolCalls(fields);
   return {
     ...rest,
     role,
@@ -98,17 +93,16 @@ function contentPart(fields: CheckedFields): ContentPart {
 /** ShareGPT's function_call: the call as JSON text, or several in a list. */
 function call(fields: CheckedFields, key: string): unknown {
   const value = fromText(fields.raw(key));
-  const { name, arguments: given } = isFields(value)
-    ? value
-    : { name: undefined, arguments: undefined };
-  if (typeof name !== 'string') {
+  if (!isFields(value) || typeof value['name'] !== 'string') {
     return fields.fail(key, 'JSON text {"name", "arguments"} of a function call');
   }
-  return { type: 'function', function: { name, arguments: fromText(given) ?? {} } };
+  const { name, arguments: values } = value;
+  return { type: 'function', function: { name, arguments: fromText(values) ?? {} } };
 }
 
 /** OpenAI's tool_calls; arguments as an object, which is what chat templates expect. */
 function toolCalls(fields: CheckedFields): unknown[] {
+  if (!fields.has('tool_calls')) return [];
   return fields.objects('tool_calls', '{ function: { name, arguments } }').map((entry) => {
     const called = entry.object('function', 'an object { name, arguments }');
     return {

@@ -1,14 +1,18 @@
 // The formats of paired answers: LMFlow's, TRL's, Alpaca's and ShareGPT's. Finetuning refuses them;
 // preference methods read them.
 import { isDeepStrictEqual } from 'node:util';
-import type { ChatMessage } from '@lmflow/sdk';
-import { isFields } from '../readers/reader.ts';
-import type { CheckedFields, Format, RecordBody } from './format.ts';
-import { message, messages, withSystem } from './messages.ts';
-import { alpacaTurns, listWith } from './table.ts';
+import type {
+  ChatMessage,
+  CheckedFields,
+  DatasetFormat,
+  RecordBody,
+  RecordFields,
+} from '@lmflow/sdk';
+import { alpacaTurns } from './answered.ts';
+import { isFields, listWith } from './json-values.ts';
+import { message, withSystem } from './messages.ts';
 
-const both = (fields: Readonly<Record<string, unknown>>): boolean =>
-  'chosen' in fields && 'rejected' in fields;
+const both = (fields: RecordFields): boolean => 'chosen' in fields && 'rejected' in fields;
 const user = (content: string): ChatMessage => ({ role: 'user', content });
 
 function margin(fields: CheckedFields): { margin?: number } {
@@ -22,7 +26,7 @@ function answer(fields: CheckedFields, key: string): string {
   if (typeof value === 'string') return value;
   const last = isFields(value)
     ? message(fields.object(key, 'a message'))
-    : messages(fields, key).at(-1)!;
+    : fields.messages(key).at(-1)!;
   return last.role === 'assistant' && typeof last.content === 'string'
     ? last.content
     : fields.fail(key, 'an answer of the assistant in text', last);
@@ -59,81 +63,11 @@ function fromConversations(
   };
 }
 
-export const preferences: readonly Format[] = [
-  {
-    name: 'paired_conversation',
-    kind: 'preference',
-    keys: ['chosen', 'rejected', 'margin'],
-    example: '{ chosen: { messages }, rejected: { messages } }',
-    matches: (fields) =>
-      [fields['chosen'], fields['rejected']].every((side) => isFields(side) && 'messages' in side),
-    parse: (fields) => {
-      const side = (key: string): ChatMessage[] => {
-        const inner = fields.object(key, 'a conversation { messages }');
-        return withSystem(inner, messages(inner, 'messages'));
-      };
-      return fromConversations(fields, side('chosen'), side('rejected'));
-    },
-  },
-  {
-    name: 'sharegpt_preference',
-    kind: 'preference',
-    keys: ['conversations', 'chosen', 'rejected', 'system'],
-    example:
-      '{ conversations: [{ from, value }], chosen: { from, value }, rejected: { from, value } }',
-    matches: (fields) => both(fields) && 'conversations' in fields,
-    parse: (fields) => ({
-      kind: 'preference',
-      messages: withSystem(fields, messages(fields, 'conversations')),
-      chosen: answer(fields, 'chosen'),
-      rejected: answer(fields, 'rejected'),
-      ...margin(fields),
-    }),
-  },
-  {
-    name: 'alpaca_preference',
-    kind: 'preference',
-    keys: ['instruction', 'input', 'chosen', 'rejected', 'system', 'history'],
-    example: '{ instruction, input?, chosen, rejected }',
-    matches: (fields) => both(fields) && typeof fields['instruction'] === 'string',
-    parse: (fields) => ({
-      kind: 'preference',
-      messages: alpacaTurns(fields),
-      chosen: answer(fields, 'chosen'),
-      rejected: answer(fields, 'rejected'),
-      ...margin(fields),
-    }),
-  },
-  {
-    name: 'preference',
-    aliases: ['paired_text_to_text', 'paired_text2text'],
-    kind: 'preference',
-    keys: ['prompt', 'chosen', 'rejected', 'margin'],
-    example: '{ prompt, chosen, rejected, margin? }',
-    matches: (fields) =>
-      both(fields) && ('prompt' in fields || listWith(fields['chosen'], 'role', 'from')),
-    parse: (fields) => {
-      if (!fields.has('prompt')) {
-        return fromConversations(fields, messages(fields, 'chosen'), messages(fields, 'rejected'));
-      }
-      const prompt = fields.raw('prompt');
-      const shared =
-        typeof prompt === 'string' && !listWith(prompt, 'role', 'from')
-          ? [user(prompt)]
-          : messages(fields, 'prompt');
-      return {
-        kind: 'preference',
-        messages: shared,
-        chosen: answer(fields, 'chosen'),
-        rejected: answer(fields, 'rejected'),
-        ...margin(fields),
-      };
-    },
-  },
+/** From the general to the special. */
+export const preferenceFormats: readonly DatasetFormat[] = [
   {
     name: 'text_to_scored_textlist',
     kind: 'preference',
-    keys: ['input', 'output'],
     example: '{ input, output: [{ score, text }] }',
     matches: (fields) => typeof fields['input'] === 'string' && listWith(fields['output'], 'score'),
     parse: (fields) => {
@@ -151,6 +85,72 @@ export const preferences: readonly Format[] = [
         rejected: worst.text,
         margin: best.score - worst.score,
       };
+    },
+  },
+  {
+    name: 'preference',
+    aliases: ['paired_text_to_text', 'paired_text2text'],
+    kind: 'preference',
+    example: '{ prompt, chosen, rejected, margin? }',
+    matches: (fields) =>
+      both(fields) && ('prompt' in fields || listWith(fields['chosen'], 'role', 'from')),
+    parse: (fields) => {
+      if (!fields.has('prompt')) {
+        return fromConversations(fields, fields.messages('chosen'), fields.messages('rejected'));
+      }
+      const prompt = fields.raw('prompt');
+      const shared =
+        typeof prompt === 'string' && !listWith(prompt, 'role', 'from')
+          ? [user(prompt)]
+          : fields.messages('prompt');
+      return {
+        kind: 'preference',
+        messages: shared,
+        chosen: answer(fields, 'chosen'),
+        rejected: answer(fields, 'rejected'),
+        ...margin(fields),
+      };
+    },
+  },
+  {
+    name: 'alpaca_preference',
+    kind: 'preference',
+    example: '{ instruction, input?, chosen, rejected }',
+    matches: (fields) => both(fields) && typeof fields['instruction'] === 'string',
+    parse: (fields) => ({
+      kind: 'preference',
+      messages: alpacaTurns(fields),
+      chosen: answer(fields, 'chosen'),
+      rejected: answer(fields, 'rejected'),
+      ...margin(fields),
+    }),
+  },
+  {
+    name: 'sharegpt_preference',
+    kind: 'preference',
+    example:
+      '{ conversations: [{ from, value }], chosen: { from, value }, rejected: { from, value } }',
+    matches: (fields) => both(fields) && 'conversations' in fields,
+    parse: (fields) => ({
+      kind: 'preference',
+      messages: withSystem(fields, fields.messages('conversations')),
+      chosen: answer(fields, 'chosen'),
+      rejected: answer(fields, 'rejected'),
+      ...margin(fields),
+    }),
+  },
+  {
+    name: 'paired_conversation',
+    kind: 'preference',
+    example: '{ chosen: { messages }, rejected: { messages } }',
+    matches: (fields) =>
+      [fields['chosen'], fields['rejected']].every((side) => isFields(side) && 'messages' in side),
+    parse: (fields) => {
+      const side = (key: string): ChatMessage[] => {
+        const inner = fields.object(key, 'a conversation { messages }');
+        return withSystem(inner, inner.messages('messages'));
+      };
+      return fromConversations(fields, side('chosen'), side('rejected'));
     },
   },
 ];

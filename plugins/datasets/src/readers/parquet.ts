@@ -6,39 +6,40 @@ import {
   type FileMetaData,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import type { DatasetFile, DatasetReader, RawRecord, RecordFields } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
-import type { Fields, RawRecord, Reader, ReadRequest } from './reader.ts';
 
-async function* readParquet(request: ReadRequest): AsyncGenerator<RawRecord> {
-  const { file, metadata } = await open(request);
+async function* readParquet(source: DatasetFile): AsyncGenerator<RawRecord> {
+  const { file, metadata } = await open(source);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
-    request.signal?.throwIfAborted();
+    source.signal?.throwIfAborted();
     const rowEnd = rowStart + Number(group.num_rows);
-    let rows: Fields[];
+    let rows: RecordFields[];
     try {
       rows = await parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd });
     } catch (cause) {
-      throw errors.unreadable(request.name, cause);
+      throw errors.unreadable(source.name, cause);
     }
     for (const [offset, row] of rows.entries()) {
       yield {
-        value: plain(row) as Fields,
-        origin: { file: request.name, index: rowStart + offset },
+        value: plain(row) as RecordFields,
+        origin: { file: source.name, index: rowStart + offset },
       };
     }
     rowStart = rowEnd;
   }
 }
 
-async function open(
-  request: ReadRequest,
-): Promise<{ file: Awaited<ReturnType<typeof asyncBufferFromFile>>; metadata: FileMetaData }> {
+async function open({ path, name }: DatasetFile): Promise<{
+  file: Awaited<ReturnType<typeof asyncBufferFromFile>>;
+  metadata: FileMetaData;
+}> {
   try {
-    const file = await asyncBufferFromFile(request.path);
+    const file = await asyncBufferFromFile(path);
     return { file, metadata: await parquetMetadataAsync(file) };
   } catch (cause) {
-    throw errors.unreadable(request.name, cause);
+    throw errors.unreadable(name, cause);
   }
 }
 
@@ -56,8 +57,10 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plain(member)]));
 }
 
-export const parquet: Reader = {
+/** `.parquet`, which is compressed inside. */
+export const parquet: DatasetReader = {
+  name: 'parquet',
   extensions: ['.parquet'],
-  read: readParquet,
-  count: async (request) => Number((await open(request)).metadata.num_rows),
+  open: readParquet,
+  count: async (file) => Number((await open(file)).metadata.num_rows),
 };

@@ -1,9 +1,8 @@
 // .txt: a file is one document, read in parts that end at paragraphs, so that a huge file is never
 // in memory whole. With sampleBy 'paragraph' or 'line' each of those is a text of its own.
 import { statSync } from 'node:fs';
+import type { DatasetFile, DatasetReader, DocumentPart, RawRecord } from '@lmflow/sdk';
 import { cut } from '../cut.ts';
-import { readChunks } from './chunks.ts';
-import type { DocumentPart, RawRecord, Reader, ReadRequest } from './reader.ts';
 
 /**
  * About a hundred parts to a file, so that a validation split of one file is possible, within
@@ -12,33 +11,27 @@ import type { DocumentPart, RawRecord, Reader, ReadRequest } from './reader.ts';
 const SMALLEST_PART = 1 << 11;
 const LARGEST_PART = 1 << 16;
 
-async function* readText(request: ReadRequest): AsyncGenerator<RawRecord> {
-  if (request.sampleBy !== 'document') {
-    yield* readUnits(request, request.sampleBy === 'line' ? /\r?\n/ : /\r?\n[^\S\n]*\r?\n/);
+async function* readText(file: DatasetFile): AsyncGenerator<RawRecord> {
+  if (file.sampleBy !== 'document') {
+    yield* readUnits(file, file.sampleBy === 'line' ? /\r?\n/ : /\r?\n[^\S\n]*\r?\n/);
     return;
   }
   const size = Math.min(
     LARGEST_PART,
-    Math.max(SMALLEST_PART, Math.ceil(statSync(request.path).size / 100)),
+    Math.max(SMALLEST_PART, Math.ceil(statSync(file.path).size / 100)),
   );
   let text = '';
   let held: string | undefined;
   let index = 0;
   const part = (value: string, last: boolean): RawRecord => {
-    const name: DocumentPart | undefined = last
-      ? index > 0
-        ? 'last'
-        : undefined
-      : index > 0
-        ? 'middle'
-        : 'first';
+    const place = partOf(index === 0, last);
     return {
       value: { text: value },
-      origin: { file: request.name, index: index++ },
-      ...(name ? { part: name } : {}),
+      origin: { file: file.name, index: index++ },
+      ...(place ? { part: place } : {}),
     };
   };
-  for await (const chunk of readChunks(request)) {
+  for await (const chunk of file.text()) {
     text += chunk;
     let at = 0;
     for (let end = cut(text, at, size); end > at; end = cut(text, at, size)) {
@@ -55,14 +48,20 @@ async function* readText(request: ReadRequest): AsyncGenerator<RawRecord> {
   }
 }
 
-async function* readUnits(request: ReadRequest, separator: RegExp): AsyncGenerator<RawRecord> {
+/** Which part of a document comes first, last, or between; undefined for the whole of it. */
+function partOf(first: boolean, last: boolean): DocumentPart | undefined {
+  if (last) return first ? undefined : 'last';
+  return first ? 'first' : 'middle';
+}
+
+async function* readUnits(file: DatasetFile, separator: RegExp): AsyncGenerator<RawRecord> {
   let rest = '';
   let index = 0;
   const unit = (text: string): RawRecord => ({
     value: { text },
-    origin: { file: request.name, index: index++ },
+    origin: { file: file.name, index: index++ },
   });
-  for await (const chunk of readChunks(request)) {
+  for await (const chunk of file.text()) {
     const units = (rest + chunk).split(separator);
     rest = units.pop()!;
     for (const text of units) if (text.trim() !== '') yield unit(text);
@@ -70,4 +69,10 @@ async function* readUnits(request: ReadRequest, separator: RegExp): AsyncGenerat
   if (rest.trim() !== '') yield unit(rest);
 }
 
-export const text: Reader = { extensions: ['.txt', '.text'], read: readText };
+/** `.txt` */
+export const text: DatasetReader = {
+  name: 'text',
+  extensions: ['.txt', '.text'],
+  gzip: true,
+  open: readText,
+};

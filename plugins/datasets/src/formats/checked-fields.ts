@@ -1,45 +1,30 @@
-// What a record format is, and the checked access to a record's fields that all formats use.
-import type { DatasetKind, DatasetRecord, RecordOrigin } from '@lmflow/sdk';
+// The checked access to a record's fields that all formats use.
+import type {
+  ChatMessage,
+  CheckedFields,
+  RawRecord,
+  RecordFields,
+  RecordOrigin,
+} from '@lmflow/sdk';
 import * as errors from '../errors.ts';
-import { isFields, type Fields, type RawRecord } from '../readers/reader.ts';
+import { fromText, isFields } from './json-values.ts';
+import { messages } from './messages.ts';
 
-/** A DatasetRecord without its origin: what a format makes of the fields. */
-export type RecordBody = DatasetRecord extends infer R
-  ? R extends { kind: DatasetKind }
-    ? Omit<R, 'origin'>
-    : never
-  : never;
-
-export interface Format {
-  readonly name: string;
-  /** Other names it goes by: LMFlow types, what peers call it. */
-  readonly aliases?: readonly string[];
-  readonly kind: DatasetKind;
-  /** The keys it knows: what `columns` may map to. */
-  readonly keys: readonly string[];
-  /** Shape of a record, for messages and the README. */
-  readonly example: string;
-  matches(fields: Fields): boolean;
-  parse(fields: CheckedFields): RecordBody;
-}
-
-/**
- * A record's fields, read with checks; each failure names file, record, key and what was expected.
- */
-export class CheckedFields {
+/** The checks that formats use; each failure names file, record, key and what was expected. */
+export class RecordChecks implements CheckedFields {
   readonly origin: RecordOrigin;
   private readonly format: string;
-  private readonly fields: Fields;
+  private readonly fields: RecordFields;
   private readonly path: string;
 
-  constructor(record: RawRecord, format: string, path = '') {
+  constructor(record: Pick<RawRecord, 'value' | 'origin'>, format: string, path = '') {
     this.fields = record.value;
     this.origin = record.origin;
     this.format = format;
     this.path = path;
   }
 
-  /** The value as it is; null is the same as absent (Parquet and CSV have no absent). */
+  // null is the same as absent: Parquet and CSV have no absent
   raw(key: string): unknown {
     return this.fields[key] ?? undefined;
   }
@@ -65,7 +50,6 @@ export class CheckedFields {
       : this.fail(key, 'a number');
   }
 
-  /** A list; also as JSON text, as CSV files have it. */
   list(key: string, of: string): readonly unknown[] {
     const value = fromText(this.raw(key));
     return Array.isArray(value) ? (value as unknown[]) : this.fail(key, `a list of ${of}`);
@@ -76,7 +60,6 @@ export class CheckedFields {
     return isFields(value) ? this.inside(value, key) : this.fail(key, expected);
   }
 
-  /** The objects of a list. */
   objects(key: string, of: string): CheckedFields[] {
     return this.list(key, of).map((value, index) =>
       isFields(value)
@@ -85,8 +68,11 @@ export class CheckedFields {
     );
   }
 
-  /** The whole of the fields, for keys that are passed on. */
-  all(): Fields {
+  messages(key: string): ChatMessage[] {
+    return messages(this, key);
+  }
+
+  all(): RecordFields {
     return this.fields;
   }
 
@@ -94,22 +80,11 @@ export class CheckedFields {
     throw errors.record(this.origin, this.format, this.name(key), expected, found);
   }
 
-  /** The full name of a key: `messages[2].role`. */
   name(key: string): string {
     return this.path === '' ? key : `${this.path}.${key}`;
   }
 
-  private inside(value: Fields, key: string): CheckedFields {
-    return new CheckedFields({ value, origin: this.origin }, this.format, this.name(key));
-  }
-}
-
-/** A list or object that came as JSON text (a CSV cell); anything else as it is. */
-export function fromText(value: unknown): unknown {
-  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value;
-  try {
-    return JSON.parse(value) as unknown;
-  } catch {
-    return value;
+  private inside(value: RecordFields, key: string): CheckedFields {
+    return new RecordChecks({ value, origin: this.origin }, this.format, this.name(key));
   }
 }

@@ -1,0 +1,26 @@
+// What a value of a record is, also where it came as JSON text (a CSV cell).
+import type { RecordFields } from '@lmflow/sdk';
+
+/** Whether a value is an object with named fields. */
+export const isFields = (value: unknown): value is RecordFields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A list or object that came as JSON text; anything else as it is. */
+export function fromText(value: unknown): unknown {
+  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value;
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    return value;
+  }
+}
+
+/** Whether a value is a list of objects that have one of `keys`. */
+export function listWith(value: unknown, ...keys: readonly string[]): boolean {
+  const list = fromText(value);
+  return (
+    Array.isArray(list) &&
+    list.length > 0 &&
+    list.every((item) => isFields(item) && keys.some((key) => key in item))
+  );
+}
