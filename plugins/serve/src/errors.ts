@@ -18,6 +18,22 @@ export function nameTaken(name: string): LMFlowError {
   );
 }
 
+/** A plugin's request setting is called as a parameter of the API is. */
+export function settingNameTaken(name: string): LMFlowError {
+  return usageError(
+    'LMFLOW_SERVE_SETTING_NAME',
+    `the request setting "${name}" of a plugin has the name of a parameter of the API`,
+    { hint: 'Rename the row that the plugin contributes to REQUEST_SETTINGS.' },
+  );
+}
+
+/** A plugin's route has a name that is no path. */
+export function routeInvalid(name: string): LMFlowError {
+  return usageError('LMFLOW_SERVE_ROUTE_INVALID', `a plugin's route is called "${name}"`, {
+    hint: 'Write words of lower-case letters, digits and dashes, with slashes between them.',
+  });
+}
+
 /** The address is taken, not ours, or not allowed. */
 export function cannotListen(host: string, port: number, why: string): LMFlowError {
   return failureError('LMFLOW_SERVE_LISTEN', `cannot listen on ${host}:${port}: ${why}`, {

@@ -5,15 +5,25 @@ import ipaddr from 'ipaddr.js';
 import {
   GENERATOR,
   MODELS,
+  REQUEST_SETTINGS,
   TOOL_CALL_FORMATS,
   definePlugin,
   type CommandInvocation,
+  type Logger,
+  type PluginContext,
 } from '@lmflow/sdk';
 import { modelMissing, nameTaken } from './errors.ts';
-import { startServer } from './running-server.ts';
-import { forTraining, serveOptions } from './options.ts';
+import { SERVE_ROUTES } from './plugin-routes.ts';
+import { startServer, type RunningServer } from './running-server.ts';
+import { forTraining, serveOptions, type ServeOptions } from './options.ts';
 import manifest from '../package.json' with { type: 'json' };
 
+export {
+  SERVE_ROUTES,
+  type RouteAnswer,
+  type RouteRequest,
+  type ServeRoute,
+} from './plugin-routes.ts';
 export { startServer, type RunningServer, type ServerRequest } from './running-server.ts';
 export { serveOptions, type ServeOptions } from './options.ts';
 
@@ -26,7 +36,6 @@ const serve = definePlugin({
   requires: ['@lmflow/plugin-chat-templates'],
   options: { section: 'serve', schema: serveOptions },
   apply(context) {
-    const { resolve, log } = context;
     context.command({
       name: 'serve',
       summary: 'Serves a model over HTTP: the API of OpenAI, and a chat page.',
@@ -37,55 +46,73 @@ const serve = definePlugin({
         'lmflow serve --model org/model --lora-adapters poet=out/poet,chef=out/chef',
         'LMFLOW_API_KEY=secret lmflow serve --model out/my-model --serve-port 9000',
       ],
-      run: async ({ config, signal }: CommandInvocation) => {
-        if (config.model === undefined) throw modelMissing();
-        const apiKey = context.options.apiKey ?? (process.env['LMFLOW_API_KEY'] || undefined);
-        const options = { ...context.options, ...(apiKey === undefined ? {} : { apiKey }) };
-        // Short-lived objects of long answers survive into the old generation, which V8 lets
-        // double: under load memory would go up and down by 50 MB.
-        setFlagsFromString('--heap-growing-percent=20');
-        const generator = resolve(GENERATOR);
-        const model = await resolve(MODELS).load({
-          role: 'policy',
-          purpose: 'inference',
-          source: config.model,
-          signal,
-        });
-        const id = options.modelName ?? basename(config.model.replace(/[/\\]+$/, ''));
-        if (!isLoopback(options.host) && apiKey === undefined && options.apiKeys.length === 0) {
-          log.warn(
-            `serving on ${options.host} without an API key: whoever reaches this address can use the model`,
-          );
-        }
-        if (model.adapters?.has(id)) throw nameTaken(id);
-        const server = await startServer({
-          generator,
-          models: new Map([[id, model], ...(model.adapters ?? [])]),
-          toolCallFormats: context.rows(TOOL_CALL_FORMATS),
-          options,
-          log,
-          version: manifest.version,
-        });
-        log.event(
-          'serving',
-          { url: server.url, model: id, adapters: [...(model.adapters?.keys() ?? [])] },
-          `serving ${[id, ...(model.adapters?.keys() ?? [])].join(', ')} at ${server.url}${options.chatPage ? '/ (chat page)' : ''}, API at ${server.url}/v1; Ctrl-C ends`,
-        );
-        const stop = (): void => {
-          void server.stop().catch(() => undefined);
-        };
-        if (signal.aborted) stop();
-        signal.addEventListener('abort', stop, { once: true });
-        try {
-          await server.ended;
-        } finally {
-          signal.removeEventListener('abort', stop);
-        }
-        return 0;
-      },
+      run: (invocation: CommandInvocation) => run(context, invocation),
     });
   },
 });
+
+async function run(
+  context: PluginContext<ServeOptions>,
+  { config, signal }: CommandInvocation,
+): Promise<number> {
+  if (config.model === undefined) throw modelMissing();
+  // Short-lived objects of long answers survive into the old generation, which V8 lets double:
+  // under load memory would go up and down by 50 MB.
+  setFlagsFromString('--heap-growing-percent=20');
+  const { log, resolve } = context;
+  const options = withKey(context.options);
+  const generator = resolve(GENERATOR);
+  const model = await resolve(MODELS).load({
+    role: 'policy',
+    purpose: 'inference',
+    source: config.model,
+    signal,
+  });
+  const id = options.modelName ?? basename(config.model.replace(/[/\\]+$/, ''));
+  warnIfOpen(options, log);
+  if (model.adapters?.has(id)) throw nameTaken(id);
+  const models = new Map([[id, model], ...(model.adapters ?? [])]);
+  const server = await startServer({
+    generator,
+    models,
+    toolCallFormats: context.rows(TOOL_CALL_FORMATS),
+    requestSettings: context.rows(REQUEST_SETTINGS),
+    routes: context.rows(SERVE_ROUTES),
+    options,
+    log,
+    version: manifest.version,
+  });
+  log.event(
+    'serving',
+    { url: server.url, model: id, adapters: [...(model.adapters?.keys() ?? [])] },
+    `serving ${[...models.keys()].join(', ')} at ${server.url}${options.chatPage ? '/ (chat page)' : ''}, API at ${server.url}/v1; Ctrl-C ends`,
+  );
+  await untilEnded(server, signal);
+  return 0;
+}
+
+function withKey(options: ServeOptions): ServeOptions {
+  const apiKey = options.apiKey ?? (process.env['LMFLOW_API_KEY'] || undefined);
+  return { ...options, ...(apiKey === undefined ? {} : { apiKey }) };
+}
+
+function warnIfOpen({ host, apiKey, apiKeys }: ServeOptions, log: Logger): void {
+  if (isLoopback(host) || apiKey !== undefined || apiKeys.length > 0) return;
+  log.warn(`serving on ${host} without an API key: whoever reaches this address can use the model`);
+}
+
+async function untilEnded(server: RunningServer, signal: AbortSignal): Promise<void> {
+  const stop = (): void => {
+    void server.stop().catch(() => undefined);
+  };
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await server.ended;
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
 
 function isLoopback(host: string): boolean {
   if (host === 'localhost') return true;

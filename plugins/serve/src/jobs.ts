@@ -6,12 +6,14 @@ import {
   textOf,
   type GenerationOptions,
   type Logger,
+  type RequestSetting,
   type TextGenerator,
   type ToolCallFormat,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import type { Job, JobEvent, PieceEvent } from './thread-messages.ts';
 import type { ServeOptions } from './options.ts';
+import { refusedIssue } from './plugin-routes.ts';
 import { scored } from './token-scores.ts';
 import { ToolCallSplitter } from './tool-calls.ts';
 
@@ -20,6 +22,8 @@ export interface JobRunner {
   readonly models: ReadonlyMap<string, Model>;
   readonly toolCallFormats: Iterable<ToolCallFormat>;
   readonly options: Pick<ServeOptions, 'maxPromptTokens' | 'maxTokens'>;
+  /** Settings for plugins that requests may have, by name. */
+  readonly requestSettings: ReadonlyMap<string, RequestSetting>;
   readonly log: Logger;
 }
 
@@ -37,6 +41,8 @@ export async function runJob(
     if (!(prompt instanceof Int32Array)) return tell(prompt);
     const limited = withinLimits(runner, model, prompt.length, job.options);
     if ('kind' in limited) return tell(limited);
+    const refused = wrongSetting(runner, job);
+    if (refused) return tell(refused);
     const options = { ...openAIDefaults(generator.defaults(model).options), ...limited };
     tell({ kind: 'started', promptTokens: prompt.length });
     const splitter = splitterOf(runner, model, job);
@@ -45,6 +51,7 @@ export async function runJob(
       model,
       prompt,
       options,
+      ...(job.settings ? { settings: job.settings } : {}),
       signal,
     })) {
       const scores =
@@ -79,6 +86,18 @@ export async function runJob(
         : 'the generation failed',
     });
   }
+}
+
+/** Why a field for a plugin is refused; the generator checks it again and completes it. */
+function wrongSetting(
+  { requestSettings }: JobRunner,
+  { settings = {} }: Job,
+): JobEvent | undefined {
+  for (const [name, value] of Object.entries(settings)) {
+    const issue = requestSettings.get(name)?.schema.safeParse(value).error?.issues[0];
+    if (issue) return refusedIssue(issue, [name]);
+  }
+  return undefined;
 }
 
 /** Takes the calls out of answers, where the model was given tools. */

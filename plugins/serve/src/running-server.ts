@@ -5,11 +5,28 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { toolCallFormat } from '@lmflow/plugin-chat-templates';
-import { messageOf, type Logger, type TextGenerator, type ToolCallFormat } from '@lmflow/sdk';
+import {
+  messageOf,
+  type Logger,
+  type RequestSetting,
+  type TextGenerator,
+  type ToolCallFormat,
+} from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { cannotListen, threadEnded } from './errors.ts';
+import { cannotListen, settingNameTaken, threadEnded } from './errors.ts';
+import { chatParameters } from './http/chat-request.ts';
+import { completionParameters } from './http/completions.ts';
 import { runJob, type JobRunner } from './jobs.ts';
-import type { Job, ModelInfo, ThreadSettings, ToMain, ToThread } from './thread-messages.ts';
+import { answerRoute, checkedRoutes, type ServeRoute } from './plugin-routes.ts';
+import type {
+  Job,
+  JobEvent,
+  ModelInfo,
+  RouteCall,
+  ThreadSettings,
+  ToMain,
+  ToThread,
+} from './thread-messages.ts';
 import type { ServeOptions } from './options.ts';
 
 export interface ServerRequest {
@@ -19,6 +36,10 @@ export interface ServerRequest {
   /** The ways of writing tool calls that are known. */
   readonly toolCallFormats: Iterable<ToolCallFormat>;
   readonly options: ServeOptions;
+  /** Settings for plugins that requests may have: the rows of REQUEST_SETTINGS. */
+  readonly requestSettings?: Iterable<RequestSetting>;
+  /** Routes of plugins: the rows of SERVE_ROUTES. */
+  readonly routes?: Iterable<ServeRoute>;
   readonly log: Logger;
   readonly version: string;
 }
@@ -32,15 +53,22 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Starts serving; resolves once it listens. Throws LMFLOW_SERVE_LISTEN. */
+/**
+ * Starts serving; resolves once it listens. Throws LMFLOW_SERVE_LISTEN, and LMFLOW_SERVE_SETTING_NAME
+ * and LMFLOW_SERVE_ROUTE_INVALID for rows of plugins.
+ */
 export async function startServer(request: ServerRequest): Promise<RunningServer> {
   const { models, options, log, version } = request;
+  const requestSettings = checkedSettings(request.requestSettings ?? []);
+  const routes = checkedRoutes(request.routes ?? []);
   const worker = startThread({
     options,
     version,
     models: [...models].map(([id, model]) => describe(id, model, request)),
+    requestSettings: [...requestSettings.keys()],
+    routes: [...routes.values()].map(({ name, method }) => ({ name, method })),
   });
-  const jobs = new RunningJobs(request, (message) => {
+  const jobs = new RunningJobs({ ...request, requestSettings }, routes, (message) => {
     worker.postMessage(message);
   });
   let closed = false;
@@ -102,20 +130,36 @@ function untilListening(
 /** The jobs that the HTTP thread has started and that have not ended. */
 class RunningJobs {
   readonly #runner: JobRunner;
+  readonly #routes: ReadonlyMap<string, ServeRoute>;
   readonly #send: (message: ToThread) => void;
   readonly #controllers = new Map<number, AbortController>();
 
-  constructor(runner: JobRunner, send: (message: ToThread) => void) {
+  constructor(
+    runner: JobRunner,
+    routes: ReadonlyMap<string, ServeRoute>,
+    send: (message: ToThread) => void,
+  ) {
     this.#runner = runner;
+    this.#routes = routes;
     this.#send = send;
   }
 
-  start(id: number, job: Job): void {
+  start(id: number, job: Job | RouteCall): void {
     const controller = new AbortController();
     this.#controllers.set(id, controller);
-    void runJob(this.#runner, job, controller.signal, (event) => {
+    void this.#run(job, controller.signal, (event) => {
       this.#send({ kind: 'event', id, event });
     }).finally(() => this.#controllers.delete(id));
+  }
+
+  async #run(
+    job: Job | RouteCall,
+    signal: AbortSignal,
+    tell: (event: JobEvent) => void,
+  ): Promise<void> {
+    if (!('route' in job)) return runJob(this.#runner, job, signal, tell);
+    const { models, log } = this.#runner;
+    tell(await answerRoute(this.#routes.get(job.route)!, job, models, signal, log));
   }
 
   abort(id: number): void {
@@ -125,6 +169,14 @@ class RunningJobs {
   abortAll(): void {
     for (const controller of this.#controllers.values()) controller.abort();
   }
+}
+
+/** Settings by name; throws LMFLOW_SERVE_SETTING_NAME where the API has a parameter of the name. */
+function checkedSettings(rows: Iterable<RequestSetting>): ReadonlyMap<string, RequestSetting> {
+  const settings = new Map([...rows].map((row) => [row.name, row]));
+  const taken = [...completionParameters, ...chatParameters].find((name) => settings.has(name));
+  if (taken !== undefined) throw settingNameTaken(taken);
+  return settings;
 }
 
 function describe(

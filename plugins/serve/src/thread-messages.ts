@@ -15,10 +15,19 @@ export interface ModelInfo {
   readonly toolsRefused?: string;
 }
 
+/** What the HTTP thread knows of a plugin's route: it answers `/plugins/<name>`. */
+export interface RouteInfo {
+  readonly name: string;
+  readonly method: 'GET' | 'POST';
+}
+
 /** Given to the HTTP thread when it starts. */
 export interface ThreadSettings {
   readonly options: ServeOptions;
   readonly models: readonly ModelInfo[];
+  /** Fields of a request that are for plugins. */
+  readonly requestSettings: readonly string[];
+  readonly routes: readonly RouteInfo[];
   readonly version: string;
 }
 
@@ -35,6 +44,15 @@ export interface Job {
   readonly tools?: readonly FunctionTool[];
   /** Without maxNewTokens: what the context has left. */
   readonly options: GenerationOptions;
+  /** For plugins, not checked yet. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+/** A request for a plugin's route. */
+export interface RouteCall {
+  readonly route: string;
+  /** The body of a POST, the query of a GET. */
+  readonly input: unknown;
 }
 
 /** A token as text, with its log-probability. */
@@ -57,13 +75,19 @@ export interface PieceEvent {
 }
 
 /**
- * What becomes of a job: `started`, pieces, `done`; or it ends with `refused` (the client's fault)
- * or `failed`.
+ * What becomes of a job: `started`, pieces, `done`; of a route's call: `answered`. Either may end
+ * with `refused` (the client's fault) or `failed`.
  */
 export type JobEvent =
   | { readonly kind: 'started'; readonly promptTokens: number }
   | PieceEvent
   | { readonly kind: 'done' }
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly content: string | Uint8Array;
+    }
   | {
       readonly kind: 'refused';
       readonly message: string;
@@ -80,7 +104,7 @@ export type ToThread =
 export type ToMain =
   | { readonly kind: 'listening'; readonly url: string }
   | { readonly kind: 'cannot-listen'; readonly why: string }
-  | { readonly kind: 'start'; readonly id: number; readonly job: Job }
+  | { readonly kind: 'start'; readonly id: number; readonly job: Job | RouteCall }
   | { readonly kind: 'abort'; readonly id: number }
   | { readonly kind: 'log'; readonly level: 'debug' | 'warn' | 'error'; readonly text: string }
   | { readonly kind: 'closed' };

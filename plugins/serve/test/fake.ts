@@ -5,6 +5,7 @@ import {
   textOf,
   type GenerationDefaults,
   type GenerationOptions,
+  type RequestSettings,
   type TextGenerator,
   type TextPiece,
   type TextRequest,
@@ -49,6 +50,8 @@ export class FakeGenerator implements TextGenerator {
     prompt: string;
     options: GenerationOptions;
     tools: readonly unknown[] | undefined;
+    /** For plugins. */
+    settings?: RequestSettings;
   }[] = [];
   running = 0;
   mostRunning = 0;
@@ -91,9 +94,19 @@ export class FakeGenerator implements TextGenerator {
     throw new Error('serve streams');
   }
 
-  async *streamInference({ prompt, options = {}, signal }: TextRequest): AsyncIterable<TextPiece> {
+  async *streamInference({
+    prompt,
+    options = {},
+    settings,
+    signal,
+  }: TextRequest): AsyncIterable<TextPiece> {
     const text = String.fromCharCode(...(prompt as Int32Array));
-    this.seen.push({ prompt: text, options, tools: this.#tools });
+    this.seen.push({
+      prompt: text,
+      options,
+      tools: this.#tools,
+      ...(settings ? { settings } : {}),
+    });
     if (text.includes('EXPLODE')) throw new Error('a secret of the inside');
     this.mostRunning = Math.max(this.mostRunning, ++this.running);
     let complete = false;

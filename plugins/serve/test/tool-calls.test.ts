@@ -21,7 +21,7 @@ test('a chat answer with them: no content, finish_reason tool_calls', () => {
   const tools = [{ type: 'function', function: { name: 'weather' } }];
   const plan = planChat(
     { model: 'm', tools, messages: [{ role: 'user', content: 'rain?' }] },
-    (id) => ({ id, created: 0, contextLength: 64 }),
+    { find: (id) => ({ id, created: 0, contextLength: 64 }), requestSettings: [] },
   );
   const format = toolCallFormats.find(({ name }) => name === 'llama')!;
   const splitter = new ToolCallSplitter(format, plan.jobs[0]!.tools!);

@@ -4,7 +4,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Job, PieceEvent } from '../thread-messages.ts';
 import type { Server } from './app.ts';
 import { clientOf } from './client.ts';
-import { broken, clientGone, Failure, invalid, shuttingDown, tookTooLong } from './failure.ts';
+import { broken, Failure, invalid, shuttingDown } from './failure.ts';
+import { requestSignal } from './request-signal.ts';
 import { Stream } from './stream.ts';
 
 export interface Usage {
@@ -52,16 +53,7 @@ export async function answer(
       'invalid_value',
     );
   }
-  const controller = new AbortController();
-  const { signal } = controller;
-  const timer = setTimeout(() => {
-    controller.abort(tookTooLong(options.requestTimeout));
-  }, options.requestTimeout * 1000);
-  const gone = (): void => {
-    if (!reply.raw.writableFinished) controller.abort(clientGone());
-  };
-  reply.raw.once('close', gone);
-  server.active.add(controller);
+  const { signal, done } = requestSignal(server, reply);
   const start = performance.now();
   let release: (() => void) | undefined;
   try {
@@ -86,9 +78,7 @@ export async function answer(
       },
     );
   } finally {
-    clearTimeout(timer);
-    reply.raw.off('close', gone);
-    server.active.delete(controller);
+    done();
     release?.();
   }
 }

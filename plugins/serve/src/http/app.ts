@@ -27,10 +27,8 @@ export interface Server {
 }
 
 /** Makes the server; `listen` on `app` starts it. */
-export async function createServer(
-  { options, models, version }: ThreadSettings,
-  link: MainLink,
-): Promise<Server> {
+export async function createServer(settings: ThreadSettings, link: MainLink): Promise<Server> {
+  const { options } = settings;
   const app = createApp(options);
   const queue = new FairQueue(options.maxConcurrent, options.maxQueue);
   const connections = new Connections(app.server, options.maxConnections);
@@ -54,7 +52,7 @@ export async function createServer(
   answerErrors(app, link);
   countAnswers(server);
   await guard(server);
-  addRoutes(server, models, version);
+  addRoutes(server, settings);
   return server;
 }
 

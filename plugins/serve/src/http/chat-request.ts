@@ -1,9 +1,8 @@
 // The body of a chat request, checked and turned into what templates take.
 import type { ChatMessage } from '@lmflow/sdk';
 import { z } from 'zod';
-import type { ModelInfo } from '../thread-messages.ts';
 import { invalid, unsupported } from './failure.ts';
-import { parse, shared, type Refusal } from './parameters.ts';
+import { parse, shared, type Refusal, type Served } from './parameters.ts';
 
 const text = z.union([z.string(), z.array(z.looseObject({ type: z.string() })).min(1)]);
 const absent = z.null().optional();
@@ -71,11 +70,16 @@ export interface ReadChat {
   readonly messages: readonly ChatMessage[];
   /** Undefined where the model shall not be told of any. */
   readonly tools: NonNullable<ChatRequest['tools']> | undefined;
+  /** Fields that are for plugins, which check them. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
+/** Names of this endpoint's parameters. */
+export const chatParameters: readonly string[] = Object.keys(schema.shape);
+
 /** Checks a body. Throws a Failure. */
-export function readChat(body: unknown, find: (name: string) => ModelInfo): ReadChat {
-  const request = parse(schema, refusals, body);
+export function readChat(body: unknown, { find, requestSettings }: Served): ReadChat {
+  const { request, settings } = parse(schema, refusals, body, requestSettings);
   const model = find(request.model);
   if (request.max_tokens !== undefined && request.max_completion_tokens !== undefined) {
     throw invalid("set either 'max_tokens' or 'max_completion_tokens', not both", 'max_tokens');
@@ -100,6 +104,7 @@ export function readChat(body: unknown, find: (name: string) => ModelInfo): Read
     request,
     tools: choice === 'none' ? undefined : tools,
     messages: request.messages.map(toTemplate),
+    ...(settings ? { settings } : {}),
   };
 }
 

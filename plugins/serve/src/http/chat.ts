@@ -1,14 +1,14 @@
 // POST /v1/chat/completions: messages are put into the model's chat template and answered.
 import { randomUUID } from 'node:crypto';
 import type { ToolCall } from '@lmflow/sdk';
-import type { ModelInfo, PieceEvent, ScoredToken } from '../thread-messages.ts';
+import type { PieceEvent, ScoredToken } from '../thread-messages.ts';
 import { readChat, type ChatRequest } from './chat-request.ts';
-import { generationOptions } from './parameters.ts';
+import { generationOptions, type Served } from './parameters.ts';
 import type { Answer, Plan, Usage } from './answer.ts';
 
-/** Plans a chat answer; `find` gives the model or throws. Throws a Failure. */
-export function planChat(body: unknown, find: (name: string) => ModelInfo): Plan {
-  const { request, messages, tools } = readChat(body, find);
+/** Plans a chat answer. Throws a Failure. */
+export function planChat(body: unknown, served: Served): Plan {
+  const { request, messages, tools, settings } = readChat(body, served);
   const { model, n = 1 } = request;
   const scored = request.logprobs === true;
   const options = generationOptions(
@@ -17,7 +17,15 @@ export function planChat(body: unknown, find: (name: string) => ModelInfo): Plan
     scored ? (request.top_logprobs ?? 0) : undefined,
   );
   return {
-    jobs: [{ model, prompt: messages, options, ...(tools ? { tools } : {}) }],
+    jobs: [
+      {
+        model,
+        prompt: messages,
+        options,
+        ...(tools ? { tools } : {}),
+        ...(settings ? { settings } : {}),
+      },
+    ],
     n,
     stream: request.stream === true,
     includeUsage: request.stream_options?.include_usage === true,

@@ -1,8 +1,8 @@
 // POST /v1/completions: a prompt (text or token ids, one or several) is continued.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { ModelInfo, PieceEvent, ScoredToken } from '../thread-messages.ts';
-import { generationOptions, parse, shared, type Refusal } from './parameters.ts';
+import type { PieceEvent, ScoredToken } from '../thread-messages.ts';
+import { generationOptions, parse, shared, type Refusal, type Served } from './parameters.ts';
 import type { Answer, Plan, Usage } from './answer.ts';
 
 const ids = z.array(z.int().min(0)).min(1);
@@ -21,9 +21,12 @@ const refusals: Readonly<Record<string, Refusal>> = {
 /** OpenAI's default where max_tokens is left out. */
 const DEFAULT_MAX_TOKENS = 16;
 
-/** Plans a completion; `find` gives the model or throws. Throws a Failure. */
-export function planCompletion(body: unknown, find: (name: string) => ModelInfo): Plan {
-  const request = parse(schema, refusals, body);
+/** Names of this endpoint's parameters. */
+export const completionParameters: readonly string[] = Object.keys(schema.shape);
+
+/** Plans a completion. Throws a Failure. */
+export function planCompletion(body: unknown, { find, requestSettings }: Served): Plan {
+  const { request, settings } = parse(schema, refusals, body, requestSettings);
   const { model, prompt, n = 1 } = request;
   find(model);
   const prompts = (
@@ -35,7 +38,12 @@ export function planCompletion(body: unknown, find: (name: string) => ModelInfo)
     request.logprobs,
   );
   return {
-    jobs: prompts.map((one) => ({ model, prompt: one, options })),
+    jobs: prompts.map((text) => ({
+      model,
+      prompt: text,
+      options,
+      ...(settings ? { settings } : {}),
+    })),
     n,
     stream: request.stream === true,
     includeUsage: request.stream_options?.include_usage === true,

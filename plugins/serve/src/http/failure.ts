@@ -99,5 +99,7 @@ export const tookTooLong = (seconds: number): Failure =>
   });
 export const clientGone = (): Failure =>
   new Failure(499, 'The client has gone away', { code: 'client_gone' });
+export const routeFailed = (): Failure =>
+  new Failure(500, 'The route failed', { type: 'server_error', code: 'route_failed' });
 export const broken = (message: string): Failure =>
   new Failure(500, message, { type: 'server_error', code: 'generation_failed' });

@@ -1,6 +1,6 @@
 // The HTTP thread's side of the jobs: starts them on the main thread and gives their events as they
 // come.
-import type { Job, JobEvent, ToMain } from '../thread-messages.ts';
+import type { Job, JobEvent, RouteCall, ToMain } from '../thread-messages.ts';
 
 export class MainLink {
   readonly #say: (message: ToMain) => void;
@@ -21,10 +21,10 @@ export class MainLink {
   }
 
   /**
-   * Runs a job. Throws the signal's reason when it is aborted, which stops the generation; leaving
+   * Runs a job, or calls a plugin's route. Throws the signal's reason when it is aborted, which stops the generation; leaving
    * the loop early stops it too.
    */
-  async *run(job: Job, signal: AbortSignal): AsyncGenerator<JobEvent, void> {
+  async *run(job: Job | RouteCall, signal: AbortSignal): AsyncGenerator<JobEvent, void> {
     signal.throwIfAborted();
     const id = this.#next++;
     const events: JobEvent[] = [];
@@ -48,7 +48,7 @@ export class MainLink {
         }
         signal.throwIfAborted();
         for (const event of events.splice(0)) {
-          finished = event.kind === 'done' || event.kind === 'refused' || event.kind === 'failed';
+          finished = event.kind !== 'started' && event.kind !== 'piece';
           yield event;
           signal.throwIfAborted();
         }

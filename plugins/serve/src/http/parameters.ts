@@ -4,6 +4,7 @@
 import { randomInt } from 'node:crypto';
 import type { GenerationOptions } from '@lmflow/sdk';
 import { z } from 'zod';
+import type { ModelInfo } from '../thread-messages.ts';
 import { invalid, unknownParameter, unsupported, type Failure } from './failure.ts';
 
 export const shared = {
@@ -31,6 +32,14 @@ export const shared = {
   min_tokens: z.int().min(0).optional(),
 };
 
+/** What endpoints know of the server. */
+export interface Served {
+  /** Gives a model by the name that clients use; throws a Failure. */
+  readonly find: (name: string) => ModelInfo;
+  /** Fields of a request that are for plugins. */
+  readonly requestSettings: readonly string[];
+}
+
 export type Shared = z.output<z.ZodObject<typeof shared>>;
 
 /** A parameter of OpenAI's that is refused: the values that change nothing, and why others are. */
@@ -39,20 +48,34 @@ export interface Refusal {
   readonly why: string;
 }
 
+/** A body that was checked. */
+export interface ParsedBody<T> {
+  readonly request: T;
+  /** Fields that are for plugins, which check them. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
 /**
- * Checks a body: unsupported parameters first, by name, then the schema. `null` is the same as
- * leaving out. Throws a Failure with status 400.
+ * Checks a body: fields for plugins are set apart, unsupported parameters come next, by name, then
+ * the schema. `null` is the same as leaving out. Throws a Failure with status 400.
  */
 export function parse<S extends z.ZodObject>(
   schema: S,
   refusals: Readonly<Record<string, Refusal>>,
   body: unknown,
-): z.output<S> {
+  forPlugins: readonly string[],
+): ParsedBody<z.output<S>> {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw invalid('The body must be a JSON object');
   }
   const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+  const settings: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
+    if (forPlugins.includes(name)) {
+      settings[name] = value;
+      delete given[name];
+      continue;
+    }
     const refusal = Object.hasOwn(refusals, name) ? refusals[name] : undefined;
     if (refusal) {
       if (
@@ -64,7 +87,9 @@ export function parse<S extends z.ZodObject>(
     } else if (!Object.hasOwn(schema.shape, name)) throw unknownParameter(name);
   }
   const result = schema.safeParse(given);
-  if (result.success) return result.data;
+  if (result.success) {
+    return { request: result.data, ...(Object.keys(settings).length > 0 ? { settings } : {}) };
+  }
   throw described(result.error.issues[0]!, given);
 }
 

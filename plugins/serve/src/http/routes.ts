@@ -1,24 +1,30 @@
 // What the server answers: the API's paths, /health, /metrics and the chat page. How a request is
 // run is the business of answer.ts.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ModelInfo } from '../thread-messages.ts';
+import type { ModelInfo, ThreadSettings } from '../thread-messages.ts';
 import { answer, type Plan } from './answer.ts';
 import type { Server } from './app.ts';
 import { planChat } from './chat.ts';
 import { planCompletion } from './completions.ts';
 import { modelNotFound, shuttingDown } from './failure.ts';
 import { readPage } from './page.ts';
+import { addPluginRoutes } from './plugin-routes.ts';
 
 /** Adds every route. */
-export function addRoutes(server: Server, models: readonly ModelInfo[], version: string): void {
+export function addRoutes(
+  server: Server,
+  { models, version, requestSettings, routes }: ThreadSettings,
+): void {
   const find = (name: string): ModelInfo => {
     const found = models.find(({ id }) => id === name);
     if (!found) throw modelNotFound(name);
     return found;
   };
   addModels(server, models, find);
-  addEndpoint(server, '/v1/completions', (body) => planCompletion(body, find));
-  addEndpoint(server, '/v1/chat/completions', (body) => planChat(body, find));
+  const served = { find, requestSettings };
+  addEndpoint(server, '/v1/completions', (body) => planCompletion(body, served));
+  addEndpoint(server, '/v1/chat/completions', (body) => planChat(body, served));
+  addPluginRoutes(server, routes);
   addStatus(server, models, version);
   if (server.options.chatPage) addPage(server);
 }
