@@ -139,7 +139,11 @@ if (process.platform !== 'win32') {
         process.execPath,
         script,
       ],
-      { encoding: 'utf8', cwd: new URL('..', import.meta.url).pathname },
+      {
+        encoding: 'utf8',
+        cwd: new URL('..', import.meta.url).pathname,
+        env: { ...process.env, TSX_DISABLE_CACHE: '1' },
+      },
     );
     const lines = output.trim().split('\n');
     const unwritten = (name: string): string =>

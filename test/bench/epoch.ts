@@ -13,9 +13,10 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cacheFolder } from '@lmflow/sdk/files';
 import { createKernel, silentLogger } from 'lmflow';
 import { MODELS, SAMPLES, type Samples, type Tokenizer } from '@lmflow/sdk';
 import lora from '@lmflow/preset-lora';
@@ -55,7 +56,7 @@ const SETTINGS = {
   maxLength: 1024,
   threads: 2,
 };
-const cache = process.env['LMFLOW_BENCH_CACHE'] ?? join(homedir(), '.cache', 'lmflow', 'bench');
+const cache = process.env['LMFLOW_BENCH_CACHE'] ?? cacheFolder('bench');
 const work = mkdtempSync(join(tmpdir(), 'lmflow-epoch-'));
 
 /**

@@ -4,8 +4,9 @@
 // medians are from the third step on, ratios are medians of pairs. `-- decode` is in decode.ts.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { cpus, homedir, totalmem } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from '@lmflow/sdk/files';
 import { checkpoint } from './shapes.ts';
 import { Side, type StepReport } from './side.ts';
 
@@ -33,7 +34,7 @@ const WARM_UP = 2;
 
 const python = process.env['LMFLOW_BENCH_PYTHON'];
 const here = import.meta.dirname;
-const cache = process.env['LMFLOW_BENCH_CACHE'] ?? join(homedir(), '.cache', 'lmflow', 'bench');
+const cache = process.env['LMFLOW_BENCH_CACHE'] ?? cacheFolder('bench');
 const node = ['--conditions=lmflow-source', '--import', 'tsx'];
 mkdirSync(cache, { recursive: true });
 console.log(

@@ -5,9 +5,9 @@
 // write|quantize|train] [--length 256] [--steps 2] [--shape 7b] [--keep]
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync, readdirSync, mkdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cacheFolder } from '@lmflow/sdk/files';
 import { createKernel, silentLogger } from 'lmflow';
 import {
   definePlugin,
@@ -30,7 +30,7 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false },
   },
 });
-const cache = process.env['LMFLOW_BENCH_CACHE'] ?? join(homedir(), '.cache', 'lmflow', 'bench');
+const cache = process.env['LMFLOW_BENCH_CACHE'] ?? cacheFolder('bench');
 const folder = join(cache, `${values.shape}-2`); // where checkpoint() puts it
 const derived = join(cache, `${values.shape}-derived`);
 const length = Number(values.length);

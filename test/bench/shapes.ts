@@ -1,8 +1,9 @@
 // The models the benchmark measures, and how their random checkpoints are written. Speed and memory
 // do not depend on the numbers.
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomStream } from '@lmflow/sdk';
+import { writeFolder } from '@lmflow/sdk/files';
 import { toBfloat16, writeCheckpoint, type TensorToWrite } from '@lmflow/sdk/formats';
 
 export interface Shape {
@@ -83,17 +84,17 @@ export async function checkpoint(name: string, cache: string): Promise<string> {
   const shape = SHAPES[name]!;
   const folder = join(cache, `${name}-2`); // 2: with a tokenizer that every format has
   if (existsSync(folder)) return folder;
-  const aside = `${folder}.part`;
-  rmSync(aside, { recursive: true, force: true });
-  mkdirSync(aside, { recursive: true });
-  await writeCheckpoint(aside, tensors(shape));
-  writeFileSync(join(aside, 'config.json'), JSON.stringify(config(shape), undefined, 2));
-  writeFileSync(join(aside, 'tokenizer.json'), JSON.stringify(tokenizer(shape.vocabulary)));
-  writeFileSync(
-    join(aside, 'tokenizer_config.json'),
-    JSON.stringify({ bos_token: '<s>', eos_token: '</s>' }),
-  );
-  renameSync(aside, folder);
+  const files = {
+    'config.json': config(shape),
+    'tokenizer.json': tokenizer(shape.vocabulary),
+    'tokenizer_config.json': { bos_token: '<s>', eos_token: '</s>' },
+  };
+  await writeFolder(folder, async (directory) => {
+    await writeCheckpoint(directory, tensors(shape));
+    for (const [name, content] of Object.entries(files)) {
+      writeFileSync(join(directory, name), JSON.stringify(content));
+    }
+  });
   return folder;
 }
 

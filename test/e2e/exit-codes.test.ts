@@ -1,18 +1,18 @@
 // The same mistake ends with the same exit code in every command.
+import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { exitCodeOf } from 'lmflow';
-import { createTestKernel } from 'lmflow/testing';
 import inference from '@lmflow/preset-inference';
 import loraPreset from '@lmflow/preset-lora';
 import qloraPreset from '@lmflow/preset-qlora';
 import int8Compute from '@lmflow/plugin-int8-compute';
 import type { UserConfig } from '@lmflow/sdk';
+import { ends, type Run } from './commands-in-process.ts';
 import { fixtureModel } from './fixture-model.ts';
 
 const model = fixtureModel();
@@ -26,27 +26,6 @@ const file = join(scratch, 'file');
 writeFileSync(file, '');
 const text = join(scratch, 'prompt.txt');
 writeFileSync(text, 'once');
-
-interface Run {
-  readonly command: string;
-  readonly config: UserConfig;
-  readonly options?: Readonly<Record<string, unknown>>;
-  readonly positionals?: readonly string[];
-}
-
-/** The exit code that the command would end with, and the error's code. */
-async function ends({ command, config, ...request }: Run): Promise<readonly [number, string]> {
-  let kernel;
-  try {
-    ({ kernel } = await createTestKernel({ config }));
-    await kernel.run(command, request);
-  } catch (error) {
-    return [exitCodeOf(error), (error as { code?: string }).code ?? String(error)];
-  } finally {
-    await kernel?.close();
-  }
-  return [0, 'no error'];
-}
 
 async function allEnd(code: number, runs: readonly Run[]): Promise<void> {
   for (const run of runs) {
@@ -138,6 +117,65 @@ test('an output that cannot be written: 1', () => {
     },
   ]);
 });
+
+// A limit on the size of files is a disk that is full, without a disk.
+if (process.platform !== 'win32') {
+  test('a full disk: 1, whoever writes, and nothing half-written stays', () => {
+    const place = join(scratch, 'full');
+    const training = (name: string): UserConfig => ({
+      model,
+      dataset,
+      outputDir: join(place, name),
+      maxSteps: 1,
+      blockSize: 16,
+    });
+    const inferring = (name: string): UserConfig => ({
+      presets: ['inference'],
+      model,
+      outputDir: join(place, name),
+    });
+    const runs: Run[] = [
+      { command: 'finetune', config: { presets: ['qlora'], ...training('e') } },
+      { command: 'finetune', config: { presets: ['finetune'], ...training('a') } },
+      { command: 'quantize', config: { ...inferring('b'), quantize: { bits: 8 } } },
+      { command: 'export', config: inferring('c'), options: { format: 'safetensors' } },
+      { command: 'export', config: inferring('d'), options: { format: 'onnx' } },
+    ];
+    const cached: Run[] = [
+      {
+        command: 'generate',
+        config: { ...inferring('f'), quantize: { bits: 8 } },
+        positionals: ['t3'],
+      },
+    ];
+    const told = execFileSync(
+      'bash',
+      [
+        '-c',
+        'ulimit -f 4; exec "$0" "$@"',
+        process.execPath,
+        '--conditions=lmflow-source',
+        '--import',
+        'tsx',
+        join(import.meta.dirname, 'full-disk.ts'),
+        JSON.stringify([...runs, ...cached]),
+      ],
+      {
+        encoding: 'utf8',
+        env: { ...process.env, TSX_DISABLE_CACHE: '1', LMFLOW_CACHE: join(place, 'cache') },
+      },
+    );
+    assert.equal(told.trim().split('\n'), [
+      ...runs.map(({ command }) => `${command} 1 LMFLOW_OUTPUT_UNWRITABLE`),
+      ...cached.map(({ command }) => `${command} 1 LMFLOW_CACHE_UNWRITABLE`),
+    ]);
+    const left = readdirSync(place, { recursive: true, encoding: 'utf8' });
+    assert.equal(
+      left.filter((name) => name.includes('.writing-')),
+      [],
+    );
+  });
+}
 
 test('a port that is taken: 1', async () => {
   const server = createServer();

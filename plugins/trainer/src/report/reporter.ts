@@ -3,7 +3,7 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hooks, Logger, Step } from '@lmflow/sdk';
-import { writeFileAtomic } from '@lmflow/sdk/files';
+import { outputUnwritable, writeFileAtomic } from '@lmflow/sdk/files';
 import { evaluationFigures, round, type EvaluationResult } from '../loop/evaluation.ts';
 import { ifPresent } from '../checkpoint/checkpoint-folder.ts';
 import type { RunSettings } from '../loop/run-plan.ts';
@@ -131,19 +131,19 @@ export class Reporter {
   async #append(figures: Readonly<Record<string, number | undefined>>): Promise<void> {
     const { globalStep, epoch, seconds, tokensSeen } = this.#state;
     const { totalSteps } = this.#settings;
-    await appendFile(
-      this.#path,
-      `${JSON.stringify({
-        current_steps: globalStep,
-        total_steps: totalSteps,
-        ...figures,
-        epoch: round(epoch, 4),
-        percentage: round((100 * globalStep) / totalSteps, 2),
-        elapsed_time: formatTime(seconds),
-        remaining_time: formatTime(this.#secondsLeft()),
-        total_tokens: tokensSeen,
-      })}\n`,
-    );
+    const line = JSON.stringify({
+      current_steps: globalStep,
+      total_steps: totalSteps,
+      ...figures,
+      epoch: round(epoch, 4),
+      percentage: round((100 * globalStep) / totalSteps, 2),
+      elapsed_time: formatTime(seconds),
+      remaining_time: formatTime(this.#secondsLeft()),
+      total_tokens: tokensSeen,
+    });
+    await appendFile(this.#path, `${line}\n`).catch((error: unknown) => {
+      throw outputUnwritable(this.#path, error);
+    });
   }
 
   #line(step: Step, loss: number, rate: number): string {
