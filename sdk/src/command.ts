@@ -35,15 +35,15 @@ export interface CommandOutcome<R = unknown> {
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- open for declaration merging
 export interface CommandResults {}
 
-/** A subcommand of `lmflow`, as `context.command` takes it. */
-export interface CommandSpec {
+/** A subcommand of `lmflow`, as `context.command` takes it; `S` is the schema of its own flags. */
+export interface CommandSpec<S extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   /** One line for `lmflow --help`. */
   readonly summary: string;
   /** e.g. `<model> [file]`, for the usage line. */
   readonly usage?: string;
   /** Own flags (kebab case of the key). Everything in the configuration is a flag already. */
-  readonly options?: z.ZodObject;
+  readonly options?: S;
   /**
    * Other spellings of own flags: `{ maxTokens: 'maxNewTokens' }`. They are stronger than other
    * spellings of configuration keys.
@@ -63,5 +63,5 @@ export interface CommandSpec {
    * Gives the exit code (0 where nothing is returned), or an outcome with a result for programs.
    * Expected failures are thrown as LMFlowError.
    */
-  run(invocation: CommandInvocation): Promise<number | CommandOutcome | undefined>;
+  run(invocation: CommandInvocation<z.output<S>>): Promise<number | CommandOutcome | undefined>;
 }

@@ -61,7 +61,7 @@ export interface PluginContext<O = unknown> {
   /** The rows of a table, from all plugins; readable when `options` is. */
   rows<R extends { readonly name: string }>(registry: Registry<R>): Rows<R>;
   /** Adds a subcommand of `lmflow`. */
-  command(spec: CommandSpec): void;
+  command<S extends z.ZodObject>(spec: CommandSpec<S>): void;
   /**
    * Adds a hook declared by merging into `Hooks`; its kind is that of the declared type, e.g.
    * 'series' for AsyncSeriesHook. A phased hook names its phases.

@@ -1,10 +1,10 @@
-// The sdk's own cases for every op (edges: size-1 axes, empty parts, ties, large numbers), run on
-// this engine.
+// The checks that every engine passes (all ops with edges: size-1 axes, empty parts, ties, large
+// numbers; weights, refusals, results in place), run on this engine.
 import { suite } from 'uvu';
-import { checkOpLowering, opChecks } from '@lmflow/sdk/testing';
+import { testEngine } from '@lmflow/sdk/testing';
 import { engine } from './support.ts';
 
 const kit = suite('kit');
-for (const check of opChecks) kit(check.op.name, () => checkOpLowering(engine, check));
+for (const { name, run } of testEngine(engine)) kit(name, run);
 kit.after(() => engine.dispose());
 kit.run();

@@ -57,13 +57,13 @@ interface Manifest {
 /** `lmflow delta make <base> <tuned>` and `lmflow delta apply <base> <delta>`. */
 export async function delta(
   { resolve, log }: Services,
-  { config, options, positionals, signal }: CommandInvocation,
+  { config, options, positionals, signal }: CommandInvocation<z.output<typeof deltaOptions>>,
 ): Promise<DeltaResult> {
   const [action, baseName, otherName] = positionals;
   if (positionals.length !== 3 || (action !== 'make' && action !== 'apply')) {
     throw deltaUsage(positionals);
   }
-  const shardBytes = parseSize((options as z.output<typeof deltaOptions>).maxShardSize);
+  const shardBytes = parseSize(options.maxShardSize);
   const outputDir = configuredOutput('delta', config);
   const [base, other] = [
     await load(resolve, baseName!, signal),

@@ -164,9 +164,8 @@ const NUMBERS: Readonly<
 /** Loads and writes. */
 export async function exportModel(
   { resolve, log }: Services,
-  { config, options: given, signal }: CommandInvocation,
+  { config, options, signal }: CommandInvocation<z.output<typeof exportOptions>>,
 ): Promise<ExportResult> {
-  const options = given as z.output<typeof exportOptions>;
   const { format } = options;
   const write = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
   if (!write) throw formatUnknown(format, Object.keys(FORMATS));

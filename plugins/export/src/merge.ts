@@ -69,9 +69,9 @@ export function configuredOutput(command: string, config: Config): string {
 /** Merges in float32, writes, reads the result back and compares logits. */
 export async function merge(
   { resolve, log }: Services,
-  { config, options, signal }: CommandInvocation,
+  { config, options, signal }: CommandInvocation<z.output<typeof mergeOptions>>,
 ): Promise<MergeResult> {
-  const { maxShardSize, prompt } = options as z.output<typeof mergeOptions>;
+  const { maxShardSize, prompt } = options;
   const outputDir = configuredOutput('merge', config);
   const shardBytes = parseSize(maxShardSize);
   const model = await configuredModel('merge', resolve, config, signal);

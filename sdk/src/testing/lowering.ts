@@ -1,19 +1,17 @@
 // Compares an engine with the float64 interpreter: a whole graph, or every case of an op with its
 // gradients.
 import type { Engine, Tensor } from '../engine.ts';
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../formats/index.ts';
 import {
   interpret,
   ndarray,
   type Attributes,
-  type DType,
   type Graph,
   type InterpretOptions,
   type NdArray,
-  type TypedArray,
 } from '../graph/index.ts';
 import { compareArrays } from './compare.ts';
 import { randomInputs } from './inputs.ts';
+import { numbersOf, typedArray } from './numbers.ts';
 import { buildOf, caseName, isDifferentiable, type OpCheck } from './op.ts';
 import { trace, withGradients } from './program.ts';
 
@@ -94,31 +92,4 @@ export async function checkOpLowering<A extends Attributes>(
       name: `${name}, with gradients`,
     });
   }
-}
-
-/** Numbers as the array that holds a dtype: 16-bit floats are bits in a Uint16Array. */
-export function typedArray(numbers: Float64Array, dtype: DType): TypedArray {
-  switch (dtype) {
-    case 'float32':
-      return Float32Array.from(numbers);
-    case 'int32':
-      return Int32Array.from(numbers);
-    case 'int8':
-      return Int8Array.from(numbers);
-    case 'uint8':
-    case 'bool':
-      return Uint8Array.from(numbers);
-    case 'int64':
-      return BigInt64Array.from(Array.from(numbers, BigInt));
-    case 'float16':
-      return toFloat16(Float32Array.from(numbers));
-    case 'bfloat16':
-      return toBfloat16(Float32Array.from(numbers));
-  }
-}
-
-function numbersOf(data: TypedArray, dtype: DType): ArrayLike<number> {
-  if (dtype === 'float16') return fromFloat16(data as Uint16Array);
-  if (dtype === 'bfloat16') return fromBfloat16(data as Uint16Array);
-  return data instanceof BigInt64Array ? Float64Array.from(data, Number) : data;
 }

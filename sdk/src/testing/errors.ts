@@ -1,0 +1,19 @@
+// The errors of the engine on the interpreter.
+import { failureError, type LMFlowError } from '../errors.ts';
+import { describe, type ValueType } from '../graph/index.ts';
+
+/** An array, or a tensor, is not what an input, an output or an upload wants. */
+export function tensorInvalid(what: string, wanted: ValueType, given: string): LMFlowError {
+  return failureError(
+    'LMFLOW_ENGINE_TENSOR_INVALID',
+    `${what} wants ${describe(wanted)}, not ${given}`,
+  );
+}
+
+/** A program was used after dispose(). */
+export function programDisposed(name: string): LMFlowError {
+  return failureError(
+    'LMFLOW_ENGINE_DISPOSED',
+    `the program "${name}" was used after it was disposed`,
+  );
+}

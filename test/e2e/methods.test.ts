@@ -1,0 +1,90 @@
+// Every method of training passes the sdk's suite for methods: parameters, save and restore,
+// resume, refusals, any order of the plugins. The engine is the interpreter: none of them needs
+// another.
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestKernel } from 'lmflow/testing';
+import { suite } from 'uvu';
+import type { Pluggable } from '@lmflow/sdk';
+import { interpreterPlugin, methodSuite, type MethodTest } from '@lmflow/sdk/testing';
+import chatTemplates from '@lmflow/plugin-chat-templates';
+import datasets from '@lmflow/plugin-datasets';
+import finetune from '@lmflow/plugin-finetune';
+import flashAttention from '@lmflow/plugin-flash-attention';
+import gradientCheckpointing from '@lmflow/plugin-gradient-checkpointing';
+import hub from '@lmflow/plugin-hub';
+import int8Compute from '@lmflow/plugin-int8-compute';
+import lisa from '@lmflow/plugin-lisa';
+import lora from '@lmflow/plugin-lora';
+import models from '@lmflow/plugin-models';
+import optimizers from '@lmflow/plugin-optimizers';
+import qlora from '@lmflow/plugin-qlora';
+import trainer from '@lmflow/plugin-trainer';
+
+const cacheDir = mkdtempSync(join(tmpdir(), 'lmflow-methods-'));
+
+/** A kernel with what every method needs. */
+const createKernel: MethodTest['createKernel'] = async (plugins, config) => {
+  const needed = [
+    interpreterPlugin,
+    chatTemplates,
+    hub,
+    models,
+    datasets,
+    optimizers,
+    trainer,
+    finetune,
+  ];
+  return (await createTestKernel({ plugins: [...needed, ...plugins], config })).kernel;
+};
+
+const adapter = {
+  parameters: /\.lora_[AB]\.weight$/,
+  restore: (outputDir: string) => ({ config: { lora: { adapter: outputDir } } }),
+};
+const whole = { parameters: /\.weight$/, restore: (source: string) => ({ source }) };
+const stack: readonly Pluggable[] = [
+  flashAttention({ from: 4 }),
+  gradientCheckpointing({ every: 1 }),
+];
+const config = { lora: { r: 2, initLoraWeights: false } };
+
+const METHODS: Readonly<Record<string, Omit<MethodTest, 'createKernel'>>> = {
+  lora: {
+    plugins: [lora],
+    config: { lora: { r: 2 } },
+    ...adapter,
+    stack,
+    refusals: [{ code: 'LMFLOW_LORA_NO_TARGETS', config: { lora: { targetModules: ['x'] } } }],
+  },
+  qlora: {
+    plugins: [qlora({ cacheDir }), lora],
+    config,
+    ...adapter,
+    stack: [flashAttention({ from: 4 })],
+    refusals: [{ code: 'LMFLOW_LINEARS_CLAIMED', plugins: [int8Compute({ cacheDir })] }],
+  },
+  'int8-compute': {
+    plugins: [int8Compute({ cacheDir, selfCheck: false }), lora],
+    config,
+    ...adapter,
+  },
+  full: { plugins: [], ...whole, stack },
+  lisa: {
+    plugins: [lisa],
+    config: { lisa: { layers: 1, interval: 2 } },
+    ...whole,
+    stack,
+    refusals: [
+      { code: 'LMFLOW_LISA_LAYERS', config: { lisa: { layers: 3 } } },
+      { code: 'LMFLOW_LISA_NOT_FULL', plugins: [lora] },
+    ],
+  },
+};
+
+for (const [name, method] of Object.entries(METHODS)) {
+  const checks = suite(name);
+  for (const { name: check, run } of methodSuite({ createKernel, ...method })) checks(check, run);
+  checks.run();
+}
