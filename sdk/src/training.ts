@@ -1,7 +1,7 @@
 // The one training loop's contract: objectives, steps, checkpoints, results. The trainer plugin
 // implements it.
 import type { Shape, Value } from './graph/index.ts';
-import type { Batch, Samples } from './samples.ts';
+import type { Batch, Sample, Samples } from './samples.ts';
 import type { Model } from './model/model.ts';
 import type { Trace } from './model/trace.ts';
 
@@ -10,6 +10,8 @@ import type { Trace } from './model/trace.ts';
  */
 export interface Objective {
   readonly name: string;
+  /** Options that decide the loss; a resumed run compares them. */
+  readonly options?: Readonly<Record<string, unknown>>;
   /** Builds the SUM of the loss over what `weight` counts, and sums of further figures by name. */
   build(trace: Trace): { readonly loss: Value; readonly metrics?: Readonly<Record<string, Value>> };
   /** What the sum is divided by: the number of trained tokens, or of pairs. */
@@ -138,10 +140,9 @@ export interface Checkpoint {
   >;
 }
 
-/** What to train, on what, and towards which objective. */
-export interface FitRequest {
+/** What to train, and towards which objective. */
+interface TrainingRequest {
   readonly model: Model;
-  readonly train: Samples;
   readonly evaluation?: Samples;
   readonly objective: Objective;
   /** Facts for the model card and the resume check (data description, what was tuned). */
@@ -150,6 +151,36 @@ export interface FitRequest {
   readonly dryRun?: boolean;
   readonly signal?: AbortSignal;
 }
+
+/** A training on samples that are all there before it begins. */
+export interface FitRequest extends TrainingRequest {
+  readonly train: Samples;
+}
+
+/** A training whose samples come into being on the way. */
+export interface OpenRequest extends TrainingRequest {
+  readonly data: TrainingData;
+}
+
+/** What is known of the samples of a training before its first step. */
+export interface TrainingData {
+  /** Samples in an epoch. */
+  readonly samples: number;
+  /** Hash of everything that decides what they are; a resumed run compares it. */
+  readonly fingerprint: string;
+  /** Optimizer steps in an epoch; the configuration says how many epochs or steps there are. */
+  readonly stepsPerEpoch: number;
+  /** Passed epochs, with fraction, after a step; step / stepsPerEpoch where left out. */
+  epochAfter?(step: number): number;
+  /** Mean of an epoch's steps. */
+  readonly sequencesPerStep: number;
+  readonly tokensPerStep: number;
+  /** The largest micro-batches: the plan counts their memory, and no later batch may be longer. */
+  readonly largest: readonly MicroBatch[];
+}
+
+/** Samples that are computed together, before they are a batch. */
+export type MicroBatch = readonly Sample[];
 
 /** What a training came to. */
 export interface FitResult {
@@ -162,10 +193,43 @@ export interface FitResult {
   readonly log: readonly Readonly<Record<string, number>>[];
 }
 
-/** The training loop, found under the token TRAINER. */
+/**
+ * Why no step follows: all are done, a tap or early stopping asked, a signal came (a checkpoint is
+ * saved then), or only the plan was wanted.
+ */
+export type RunEnd = 'finished' | 'stopped' | 'interrupted' | 'planned';
+
+/**
+ * A training that its owner steps through. The plan is printed, a checkpoint restored (`onRestore`)
+ * and the first evaluation done. Whatever else the owner must have to go on, it saves in `onSave`.
+ */
+export interface TrainingRun {
+  /** Optimizer steps that are done, those before a resume too. */
+  readonly steps: number;
+  readonly totalSteps: number;
+  /** undefined while steps follow. */
+  readonly end: RunEnd | undefined;
+  /**
+   * One optimizer step over micro-batches, and what is due after it: log, evaluation, checkpoint.
+   * The same samples may come again. undefined where the run has ended instead.
+   */
+  step(microBatches: readonly MicroBatch[]): Promise<Step | undefined>;
+  /** Evaluates now; undefined without evaluation data, or where it is interrupted. */
+  evaluate(): Promise<Readonly<Record<string, number>> | undefined>;
+  /** Writes a checkpoint now; gives its folder. */
+  save(): Promise<string>;
+  /** Ends the training: best model, last evaluation, final files (none after `interrupted`). */
+  close(): Promise<FitResult>;
+  /** Frees what the run holds, after `close` or instead of it. */
+  dispose(): Promise<void>;
+}
+
+/** The training loop, found under the token TRAINER. Options come from the configuration. */
 export interface Trainer {
-  /** Trains `model.parameters`; options come from the configuration. */
+  /** Trains `model.parameters` to the end. */
   fit(request: FitRequest): Promise<FitResult>;
+  /** Opens a training of `model.parameters`; its owner gives the samples and disposes of it. */
+  open(request: OpenRequest): Promise<TrainingRun>;
   /** Mean loss (and metrics) over samples without training. */
   evaluate(request: {
     readonly model: Model;

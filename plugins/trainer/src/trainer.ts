@@ -1,5 +1,5 @@
-// The trainer: prepares a run, plans it, resumes it, trains, and writes what comes out. The steps
-// themselves are in loop/.
+// The trainer: opens runs, which plans, checks and resumes them, and steps through one from its first
+// sample to its last. What a run does is in loop/.
 import type {
   Config,
   Engine,
@@ -7,36 +7,35 @@ import type {
   FitResult,
   Hooks,
   Logger,
+  OpenRequest,
   OptimizerRow,
   Rows,
   Samples,
   Schedule,
   Trainer,
+  TrainingData,
 } from '@lmflow/sdk';
 import { baseFingerprint } from './checkpoint/base-model-fingerprint.ts';
+import { describeOutput } from './checkpoint/output-folder.ts';
+import { compareFacts, resumeFacts } from './checkpoint/resume-facts.ts';
+import { findCheckpoint, type FoundCheckpoint } from './checkpoint/resume.ts';
 import { lengthCap, type CollateOptions } from './data/collate.ts';
+import { largestBatches } from './data/largest-batches.ts';
+import { dataOrder, type DataOrder } from './data/sampler.ts';
 import { evaluationAborted, nothingToTrain, objectiveUnsampled } from './errors.ts';
 import { evaluateSamples } from './loop/evaluation.ts';
-import { evaluateRun, trainingLoop, type LoopEnd, type Run } from './loop/loop.ts';
 import { availableBytes } from './loop/memory.ts';
+import { OpenRun } from './loop/open-run.ts';
+import { Programs } from './loop/programs.ts';
+import { makeRunPlan, type RunPlan } from './loop/run-plan.ts';
+import { RunState } from './loop/run-state.ts';
+import type { Run } from './loop/run.ts';
+import type { TrainerOptions } from './options.ts';
+import { forecastRun } from './report/forecast.ts';
+import { printPlan } from './report/plan-table.ts';
+import { Reporter } from './report/reporter.ts';
 import { GradientNorm } from './update/gradient-norm.ts';
 import { chosenOptimizer } from './update/optimizer-arguments.ts';
-import type { TrainerOptions } from './options.ts';
-import { dataOrder } from './data/sampler.ts';
-import { describeOutput, prepareOutput, writeResults } from './report/results.ts';
-import { makePlan, tellPlan, type Plan } from './report/forecast.ts';
-import { Programs } from './loop/programs.ts';
-import { Reporter } from './report/reporter.ts';
-import {
-  compareFacts,
-  findCheckpoint,
-  restoreBest,
-  restoreRun,
-  resumeFacts,
-  type FoundCheckpoint,
-} from './checkpoint/resume.ts';
-import { decideSettings } from './loop/run-plan.ts';
-import { RunState } from './loop/run-state.ts';
 import { Updater } from './update/updater.ts';
 
 /** Where results go unless outputDir is set: transformers' default. */
@@ -67,27 +66,36 @@ export class LoopTrainer implements Trainer {
     this.#setup = setup;
   }
 
-  async fit(request: FitRequest): Promise<FitResult> {
-    const { log } = this.#setup;
-    const { run, plan, found } = await this.#prepare(request);
+  async fit({ train, ...request }: FitRequest): Promise<FitResult> {
+    if (request.model.parameters.size === 0) throw nothingToTrain();
+    const order = dataOrder(train, this.#setup.options, this.#seed);
+    const run = await this.open({ ...request, data: this.#dataOf(request, train, order) });
     try {
-      if (request.dryRun) return resultOf(run, 'stopped');
-      await this.#begin(run, found);
-      const end = await trainingLoop(run);
-      if (end === 'interrupted') {
-        log.info(
-          run.checkpoint === undefined
-            ? 'stopped before the first step'
-            : `stopped after step ${run.state.globalStep}; go on with --resume-from-checkpoint`,
-        );
-        return resultOf(run, end);
+      while (run.end === undefined) {
+        const microBatches = order.microBatches(run.steps + 1);
+        await run.step(microBatches.map((indices) => indices.map((index) => train.get(index))));
       }
-      await this.#finish(run, plan);
-      return resultOf(run, end);
+      return await run.close();
     } finally {
-      await run.programs.dispose();
-      await run.norm.dispose();
-      await run.updater.dispose();
+      await run.dispose();
+    }
+  }
+
+  async open(request: OpenRequest): Promise<OpenRun> {
+    const { engine, optimizers, version } = this.#setup;
+    const { run, found } = await this.#prepare(request);
+    const open = new OpenRun(run, {
+      optimizers,
+      version,
+      engine: `${engine.name} on ${engine.device}`,
+    });
+    if (request.dryRun) return open;
+    try {
+      await open.begin(found);
+      return open;
+    } catch (error) {
+      await open.dispose();
+      throw error;
     }
   }
 
@@ -123,21 +131,21 @@ export class LoopTrainer implements Trainer {
         },
       });
       if (!result) throw evaluationAborted();
-      await hooks.onEvaluate.promise({
-        step: 0,
-        epoch: 0,
-        metrics: result.metrics,
-        seconds: result.seconds,
-      });
-      return result.metrics;
+      const { metrics, seconds } = result;
+      await hooks.onEvaluate.promise({ step: 0, epoch: 0, metrics, seconds });
+      return metrics;
     } finally {
       await programs.dispose();
     }
   }
 
+  get #seed(): number {
+    return this.#setup.config.seed ?? DEFAULT_SEED;
+  }
+
   #collating(
-    { model, objective }: Pick<FitRequest, 'model' | 'objective'>,
-    sets: readonly (Samples | undefined)[],
+    { model, objective }: Pick<OpenRequest, 'model' | 'objective'>,
+    sets: readonly (Pick<Samples, 'length' | 'lengthOf'> | undefined)[],
   ): CollateOptions {
     const { padToMultipleOf: multipleOf, paddingFree } = this.#setup.options;
     return {
@@ -147,48 +155,55 @@ export class LoopTrainer implements Trainer {
     };
   }
 
-  get #seed(): number {
-    return this.#setup.config.seed ?? DEFAULT_SEED;
+  /** What a run must know of samples that are all there. */
+  #dataOf(
+    request: Pick<OpenRequest, 'model' | 'objective' | 'evaluation'>,
+    train: Samples,
+    order: DataOrder,
+  ): TrainingData {
+    const { perDeviceTrainBatchSize: size, gradientAccumulationSteps } = this.#setup.options;
+    const { stepsPerEpoch, samplesPerEpoch } = order;
+    const meanLength = train.statistics.tokens / Math.max(1, train.length);
+    return {
+      samples: train.length,
+      fingerprint: train.fingerprint,
+      stepsPerEpoch,
+      epochAfter: (step) => order.epochAfter(step),
+      sequencesPerStep: Math.min(size * gradientAccumulationSteps, samplesPerEpoch),
+      tokensPerStep: (meanLength * samplesPerEpoch) / stepsPerEpoch,
+      largest: largestBatches(train, size, this.#collating(request, [train, request.evaluation])),
+    };
   }
 
   /**
    * Decides everything, finds the checkpoint to resume from and whether it fits, prints the plan;
    * writes nothing.
    */
-  async #prepare(request: FitRequest): Promise<{
-    readonly run: Run;
-    readonly plan: Plan;
-    readonly found: FoundCheckpoint | undefined;
-  }> {
-    const { options, config, hooks, log, engine, optimizers, schedules } = this.#setup;
-    const { model, train, evaluation, objective } = request;
+  async #prepare(
+    request: OpenRequest,
+  ): Promise<{ readonly run: Run; readonly found: FoundCheckpoint | undefined }> {
+    const { options, hooks, log, engine, optimizers } = this.#setup;
+    const { model, objective, evaluation, data } = request;
     if (model.parameters.size === 0) throw nothingToTrain();
-    const seed = this.#seed;
-    const order = dataOrder(train, options, seed);
-    const settings = decideSettings({
-      options,
-      outputDir: config.outputDir ?? DEFAULT_OUTPUT,
-      seed,
-      order,
-      evaluation,
-      schedules,
-    });
+    const plan = this.#plan(request);
     const updater = new Updater(chosenOptimizer(optimizers, options), engine, options);
     if (updater.estimatesAt(1) && !objective.buildSampled) {
       throw objectiveUnsampled(options.optim, objective.name);
     }
-    const facts = resumeFacts(request, settings, engine, await baseFingerprint(model));
-    const found = await findCheckpoint(settings, log);
-    if (found) compareFacts(found, facts, settings, log);
-    const collating = this.#collating(request, [train, evaluation]);
-    const planned = { request, settings, order, updater, collating, hooks };
-    const plan = await makePlan(planned);
-    tellPlan(plan, planned, await describeOutput(settings, found), log);
+    const facts = resumeFacts(request, plan, engine, await baseFingerprint(model));
+    const found = await findCheckpoint(plan, log);
+    if (found) compareFacts({ folder: found.folder, facts: found.own.facts }, facts, plan, log);
+    const longest = data.largest.flat();
+    const lengthOf = (index: number): number => longest[index]!.inputIds.length;
+    const collating = this.#collating(request, [{ length: longest.length, lengthOf }, evaluation]);
+    const forecast = await forecastRun({ request, plan, updater, collating, hooks });
+    const output = await describeOutput(plan, found);
+    printPlan({ request, plan, forecast, output }, log);
     const state = new RunState();
     const run: Run = {
       request,
-      settings,
-      order,
+      plan,
+      forecast,
       facts,
       collating,
       hooks,
@@ -198,96 +213,29 @@ export class LoopTrainer implements Trainer {
       checkpoint: undefined,
       savedStep: 0,
       evaluated: undefined,
+      end: request.dryRun ? 'planned' : undefined,
       programs: new Programs({
         engine,
         model,
         objective,
-        seed,
-        budget: PROGRAM_SHARE * plan.memory.available,
+        seed: plan.seed,
+        budget: PROGRAM_SHARE * forecast.memory.available,
       }),
       norm: new GradientNorm(engine),
-      reporter: new Reporter(settings, state, hooks, log),
-      totalParameters: plan.totalParameters,
+      reporter: new Reporter(plan, state, hooks, log),
     };
-    return { run, plan, found };
+    return { run, found };
   }
 
-  /** Makes the output folder ready and resumes where that was asked for. */
-  async #begin(run: Run, found: FoundCheckpoint | undefined): Promise<void> {
-    const { settings, log, state, reporter } = run;
-    await prepareOutput(settings, run.request.model, found, log);
-    if (found) {
-      await restoreRun(found, {
-        ...run,
-        model: run.request.model,
-        optimizers: this.#setup.optimizers,
-      });
-      run.programs.parametersChanged();
-      run.checkpoint = found.folder;
-      run.savedStep = state.globalStep;
-      log.info(
-        `resumed from ${found.folder}: step ${state.globalStep} of ${settings.totalSteps} is done`,
-      );
-    } else if (settings.options.resumeFromCheckpoint !== false) {
-      log.info(`no checkpoint in ${settings.outputDir} yet: starting with the first step`);
-    }
-    await reporter.begin();
-  }
-
-  /** Best model, last evaluation, final files. */
-  async #finish(run: Run, plan: Plan): Promise<void> {
-    const { request, settings, state, hooks, log } = run;
-    const { engine, version } = this.#setup;
-    run.updater.keepEvaluationWeights(request.model.parameters.values(), () => {
-      run.programs.parametersChanged();
+  #plan({ data: { stepsPerEpoch }, evaluation }: OpenRequest): RunPlan {
+    const { options, config, schedules } = this.#setup;
+    return makeRunPlan({
+      options,
+      outputDir: config.outputDir ?? DEFAULT_OUTPUT,
+      seed: this.#seed,
+      stepsPerEpoch,
+      evaluation,
+      schedules,
     });
-    if (
-      settings.options.loadBestModelAtEnd &&
-      state.bestModelCheckpoint !== undefined &&
-      state.bestGlobalStep !== state.globalStep
-    ) {
-      const folder = await restoreBest(settings, state, hooks, request.model);
-      run.programs.parametersChanged();
-      run.evaluated = undefined;
-      log.info(`the best model is ${folder} (${settings.bestMetric} ${state.bestMetric})`);
-    }
-    if (run.evaluated === undefined) await evaluateRun(run);
-    await writeResults({
-      request,
-      settings,
-      state,
-      plan,
-      hooks,
-      version,
-      engine: `${engine.name} on ${engine.device}`,
-      evaluation: run.evaluated,
-    });
-    const values = {
-      trainLoss: state.trainLoss,
-      seconds: state.seconds,
-      ...Object.fromEntries(
-        Object.entries(run.evaluated?.metrics ?? {}).map(([name, value]) => [
-          `eval_${name}`,
-          value,
-        ]),
-      ),
-    };
-    hooks.onMetrics.call({ kind: 'final', step: state.globalStep, values });
-    log.event(
-      'done',
-      { steps: state.globalStep, outputDir: settings.outputDir, ...values },
-      `done: ${state.globalStep} steps, training loss ${state.trainLoss.toPrecision(4)}; results are in ${settings.outputDir}`,
-    );
   }
-}
-
-function resultOf({ state, settings, evaluated }: Run, end: LoopEnd): FitResult {
-  return {
-    steps: state.globalStep,
-    trainLoss: state.trainLoss,
-    outputDir: settings.outputDir,
-    stoppedEarly: end !== 'finished',
-    log: state.logHistory,
-    ...(evaluated ? { evaluation: evaluated.metrics } : {}),
-  };
 }

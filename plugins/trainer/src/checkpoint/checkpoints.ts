@@ -1,5 +1,5 @@
 // The checkpoints of a run: written, found, checked, limited in number. What must match to resume
-// from one is in resume.ts.
+// from one is in resume-facts.ts.
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -7,8 +7,8 @@ import type { Hooks } from '@lmflow/sdk';
 import { filesUnder, writeFolder } from '@lmflow/sdk/files';
 import type { Model, Parameter } from '@lmflow/sdk/model';
 import { CheckpointFolder, hashFile, ifPresent } from './checkpoint-folder.ts';
-import type { ResumeFacts } from './resume.ts';
-import type { RunSettings } from '../loop/run-plan.ts';
+import type { ResumeFacts } from './resume-facts.ts';
+import type { RunPlan } from '../loop/run-plan.ts';
 import type { PrivateState, RunState } from '../loop/run-state.ts';
 import type { Updater } from '../update/updater.ts';
 
@@ -29,7 +29,7 @@ export interface OwnState extends PrivateState {
 }
 
 export interface SaveRequest {
-  readonly settings: RunSettings;
+  readonly plan: RunPlan;
   readonly hooks: Hooks;
   readonly model: Model;
   readonly state: RunState;
@@ -41,7 +41,7 @@ export interface SaveRequest {
 
 /** Writes checkpoint-N aside and renames it; gives its folder. Throws LMFLOW_OUTPUT_UNWRITABLE. */
 export async function saveCheckpoint({
-  settings,
+  plan,
   hooks,
   model,
   state,
@@ -49,15 +49,15 @@ export async function saveCheckpoint({
   facts,
   stopping,
 }: SaveRequest): Promise<string> {
-  const { outputDir, options } = settings;
+  const { outputDir, options } = plan;
   const folder = join(outputDir, `checkpoint-${state.globalStep}`);
   if (state.bestGlobalStep === state.globalStep) state.bestModelCheckpoint = folder;
   const write = async (aside: string): Promise<void> => {
     const checkpoint = new CheckpointFolder('checkpoint', aside, state.globalStep, model);
     await hooks.onSave.promise(checkpoint);
     if (!options.saveOnlyModel) await checkpoint.writeTensors(OPTIMIZER_FILE, updater.save());
-    await checkpoint.writeJson(STATE_FILE, state.toJson(settings, stopping));
-    await checkpoint.writeJson(ARGUMENTS_FILE, { outputDir, seed: settings.seed, ...options });
+    await checkpoint.writeJson(STATE_FILE, state.toJson(plan, stopping));
+    await checkpoint.writeJson(ARGUMENTS_FILE, { outputDir, seed: plan.seed, ...options });
     const files: Record<string, OwnState['files'][string]> = {};
     for (const file of await filesUnder(aside)) {
       files[file] = {

@@ -29,7 +29,7 @@ const PAYS = 0.9;
 
 /** The longest batch: the longest sample rounded up, but not past the model's positions. */
 export function lengthCap(
-  sampleSets: readonly (Samples | undefined)[],
+  sampleSets: readonly (Pick<Samples, 'length' | 'lengthOf'> | undefined)[],
   multipleOf: number,
   maxPositions: number,
 ): number {

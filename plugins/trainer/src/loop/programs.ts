@@ -114,6 +114,12 @@ export class Programs {
     return result;
   }
 
+  /** After an update: its gradients are no longer needed, and the parameters have changed. */
+  updated(gradients: Map<string, Float32Array>): void {
+    this.recycle(gradients);
+    this.parametersChanged();
+  }
+
   /** Takes arrays of gradients that are no longer needed; the map is empty afterwards. */
   recycle(gradients: Map<string, Float32Array>): void {
     for (const [name, array] of gradients) {
@@ -137,10 +143,7 @@ export class Programs {
     }
   }
 
-  /**
-   * After an update: parameters that the engine holds a copy of are uploaded again before the next
-   * run.
-   */
+  /** Parameters that the engine holds a copy of are uploaded again before the next run. */
   parametersChanged(): void {
     for (const [name, tensor] of this.#parameters) {
       if (tensor.location === 'cpu') continue;

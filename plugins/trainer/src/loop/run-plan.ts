@@ -1,12 +1,11 @@
-// Options with everything decided: numbers of steps, what is due at a step. Throws where settings
+// The options with everything decided: how many steps, and what is due at each. Throws where options
 // contradict each other.
 import type { Rows, Samples, Schedule } from '@lmflow/sdk';
 import { noEvaluationSamples, settingsConflict } from '../errors.ts';
 import type { TrainerOptions } from '../options.ts';
-import type { DataOrder } from '../data/sampler.ts';
 import { learningRateOf } from './learning-rate.ts';
 
-export interface RunSettings {
+export interface RunPlan {
   readonly options: TrainerOptions;
   readonly outputDir: string;
   readonly seed: number;
@@ -26,45 +25,30 @@ export interface RunSettings {
   learningRate(step: number): number;
 }
 
-export interface SettingsRequest {
+export interface RunPlanRequest {
   readonly options: TrainerOptions;
   readonly outputDir: string;
   readonly seed: number;
-  readonly order: DataOrder;
+  readonly stepsPerEpoch: number;
   readonly evaluation: Samples | undefined;
   readonly schedules: Rows<Schedule>;
 }
 
 /** Throws LMFLOW_CONFIG_CONFLICT, LMFLOW_CONFIG_SCHEDULE*, LMFLOW_NO_EVALUATION_DATA. */
-export function decideSettings({
+export function makeRunPlan({
   options,
   outputDir,
   seed,
-  order,
+  stepsPerEpoch,
   evaluation,
   schedules,
-}: SettingsRequest): RunSettings {
+}: RunPlanRequest): RunPlan {
   checkEvaluation(options, evaluation);
-  const { stepsPerEpoch } = order;
   const totalSteps =
     options.maxSteps > 0 ? options.maxSteps : Math.ceil(options.numTrainEpochs * stepsPerEpoch);
   const every = (steps: number): number =>
     steps < 1 ? Math.max(1, Math.ceil(steps * totalSteps)) : Math.round(steps);
-  const warmsUp = schedules.get(options.lrSchedulerType)?.warmsUp ?? true;
-  // Steps below 1 are the presets'.
-  const wanted =
-    options.warmupSteps >= 1
-      ? 'warmupSteps'
-      : (options.warmupRatio ?? 0) > 0
-        ? 'warmupRatio'
-        : undefined;
-  if (!warmsUp && wanted) {
-    throw settingsConflict(
-      `${wanted} is ${options[wanted]}, and lrSchedulerType ${options.lrSchedulerType} has no warmup`,
-      'Take constant_with_warmup, or leave the warmup out.',
-    );
-  }
-  const warmupSteps = warmsUp ? decideWarmup(options, totalSteps) : 0;
+  const warmupSteps = decideWarmup(options, schedules, totalSteps);
   const rate = learningRateOf(schedules, {
     name: options.lrSchedulerType,
     given: options.lrSchedulerKwargs,
@@ -93,9 +77,27 @@ export function decideSettings({
 }
 
 // As transformers: warmupRatio 1 is the whole run, warmupSteps 1 is one step.
-function decideWarmup({ warmupRatio, warmupSteps }: TrainerOptions, totalSteps: number): number {
+function decideWarmup(
+  options: TrainerOptions,
+  schedules: Rows<Schedule>,
+  totalSteps: number,
+): number {
+  const { warmupRatio, warmupSteps, lrSchedulerType } = options;
+  if (schedules.get(lrSchedulerType)?.warmsUp === false) {
+    // Steps below 1 are the presets'.
+    if (warmupSteps >= 1) throw warmupConflict(`warmupSteps is ${warmupSteps}`, lrSchedulerType);
+    if (warmupRatio) throw warmupConflict(`warmupRatio is ${warmupRatio}`, lrSchedulerType);
+    return 0;
+  }
   if (warmupRatio !== undefined) return Math.ceil(warmupRatio * totalSteps);
   return warmupSteps >= 1 ? Math.round(warmupSteps) : Math.ceil(warmupSteps * totalSteps);
+}
+
+function warmupConflict(wanted: string, schedule: string): Error {
+  return settingsConflict(
+    `${wanted}, and lrSchedulerType ${schedule} has no warmup`,
+    'Take constant_with_warmup, or leave the warmup out.',
+  );
 }
 
 function wantsBest({
@@ -138,8 +140,8 @@ export interface Due {
   readonly save: boolean;
 }
 
-export function dueAt(step: number, settings: RunSettings): Due {
-  const { options, totalSteps, stepsPerEpoch } = settings;
+export function dueAt(step: number, plan: RunPlan): Due {
+  const { options, totalSteps, stepsPerEpoch } = plan;
   const last = step === totalSteps;
   const epochEnds = step % stepsPerEpoch === 0 || last;
   const on = (strategy: string, every: number): boolean =>
@@ -150,11 +152,10 @@ export function dueAt(step: number, settings: RunSettings): Due {
       : step >= options.evalDelay;
   return {
     log:
-      on(options.loggingStrategy, settings.loggingSteps) ||
+      on(options.loggingStrategy, plan.loggingSteps) ||
       (last && options.loggingStrategy !== 'no') ||
       (step === 1 && options.loggingFirstStep),
-    evaluate: waited && on(options.evalStrategy, settings.evalSteps),
-    save:
-      on(options.saveStrategy, settings.saveSteps) || (last && options.saveStrategy === 'steps'),
+    evaluate: waited && on(options.evalStrategy, plan.evalSteps),
+    save: on(options.saveStrategy, plan.saveSteps) || (last && options.saveStrategy === 'steps'),
   };
 }

@@ -1,6 +1,6 @@
 // What a run knows of itself: counters, best model, log. Written as Hugging Face's
 // trainer_state.json, plus what an exact resume needs besides.
-import type { RunSettings } from './run-plan.ts';
+import type { RunPlan } from './run-plan.ts';
 
 export type LogEntry = Readonly<Record<string, number>>;
 
@@ -44,8 +44,8 @@ export class RunState {
   }
 
   /** trainer_state.json, keys sorted. */
-  toJson(settings: RunSettings, stopping: boolean): Record<string, unknown> {
-    const { options } = settings;
+  toJson(plan: RunPlan, stopping: boolean): Record<string, unknown> {
+    const { options } = plan;
     const callbacks: Record<string, unknown> = {
       TrainerControl: {
         args: {
@@ -72,17 +72,17 @@ export class RunState {
       best_metric: this.bestMetric ?? null,
       best_model_checkpoint: this.bestModelCheckpoint ?? null,
       epoch: this.epoch,
-      eval_steps: settings.evalSteps,
+      eval_steps: plan.evalSteps,
       global_step: this.globalStep,
       is_hyper_param_search: false,
       is_local_process_zero: true,
       is_world_process_zero: true,
       log_history: this.logHistory,
-      logging_steps: settings.loggingSteps,
-      max_steps: settings.totalSteps,
+      logging_steps: plan.loggingSteps,
+      max_steps: plan.totalSteps,
       num_input_tokens_seen: this.tokensSeen,
-      num_train_epochs: Math.ceil(settings.totalSteps / settings.stepsPerEpoch),
-      save_steps: settings.saveSteps,
+      num_train_epochs: Math.ceil(plan.totalSteps / plan.stepsPerEpoch),
+      save_steps: plan.saveSteps,
       stateful_callbacks: callbacks,
       total_flos: this.floatingPointOperations,
       train_batch_size: options.perDeviceTrainBatchSize,

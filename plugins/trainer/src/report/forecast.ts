@@ -1,16 +1,15 @@
-// The plan, told before the first step: what is trained, for how long, and whether it fits into
-// memory.
-import type { Batch, FitRequest, Hooks, Logger, MemoryPlan, Samples } from '@lmflow/sdk';
+// What a run will take, before its first step: parameters, tokens, memory. How it is printed is in
+// plan-table.ts.
+import type { Batch, Hooks, MemoryPlan, OpenRequest } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { BYTES, sizeOf, type Graph } from '@lmflow/sdk/graph';
+import { BYTES, sizeOf, type Graph, type Shape } from '@lmflow/sdk/graph';
 import { collate, type CollateOptions } from '../data/collate.ts';
-import { activationBytes, availableBytes, formatBytes } from '../loop/memory.ts';
-import { samplingStrategy, type DataOrder } from '../data/sampler.ts';
-import type { RunSettings } from '../loop/run-plan.ts';
+import { activationBytes, availableBytes } from '../loop/memory.ts';
+import type { RunPlan } from '../loop/run-plan.ts';
 import { traceProgram, type ProgramMode } from '../loop/tracing.ts';
 import type { Updater } from '../update/updater.ts';
 
-export interface Plan {
+export interface Forecast {
   readonly trainableParameters: number;
   readonly totalParameters: number;
   /** Mean over an epoch. */
@@ -32,10 +31,9 @@ const workspaceOf = ({ architecture }: Model): number =>
  */
 const GAPS = 0.07;
 
-export interface PlanRequest {
-  readonly request: FitRequest;
-  readonly settings: RunSettings;
-  readonly order: DataOrder;
+export interface ForecastRequest {
+  readonly request: OpenRequest;
+  readonly plan: RunPlan;
   readonly updater: Updater;
   readonly collating: CollateOptions;
   readonly hooks: Hooks;
@@ -45,35 +43,56 @@ export interface PlanRequest {
  * Counts parameters and estimates memory from the programs of the largest micro-batches, which go
  * through onBatch as step 0.
  */
-export async function makePlan({
-  request: { model, train, objective },
-  settings,
-  order,
-  updater,
-  collating,
-  hooks,
-}: PlanRequest): Promise<Plan> {
-  const { options, totalSteps } = settings;
-  const trainable = sum([...model.parameters.values()].map(({ shape }) => sizeOf(shape)));
-  const active = sum(
-    [...model.parameters.values()]
-      .filter((parameter) => parameter.active !== false)
-      .map(({ shape }) => sizeOf(shape)),
-  );
-  const added = sum(
-    [...model.parameters.values()]
-      .filter(({ name }) => !model.weights.has(name))
-      .map(({ shape }) => sizeOf(shape)),
-  );
-  const inWeights = sum([...model.weights.values()].map(({ shape }) => sizeOf(shape)));
+export async function forecastRun(planned: ForecastRequest): Promise<Forecast> {
+  const { request, hooks } = planned;
+  const { model, data } = request;
+  const counts = countParameters(model);
+  const batches = await tapLargest(planned);
+  let held: number | undefined;
+  const memory = async (): Promise<MemoryPlan> => {
+    const parts = memoryOf(planned, batches, counts);
+    // Once, since planning takes memory itself: who compares one plan with another compares models.
+    held ??= process.memoryUsage().rss;
+    const base = Math.max(0, held - 4 * counts.trainable) + workspaceOf(model);
+    const total = sum(Object.values(parts)) + base;
+    return { ...parts, process: base, total, available: availableBytes() };
+  };
+  await hooks.onPlan.promise({ model, memory });
+  return {
+    trainableParameters: counts.trainable,
+    totalParameters: counts.total,
+    tokensPerStep: data.tokensPerStep,
+    memory: await memory(),
+  };
+}
+
+interface ParameterCounts {
+  readonly trainable: number;
+  readonly active: number;
+  readonly total: number;
+}
+
+function countParameters({ parameters, weights }: Model): ParameterCounts {
+  const count = (tensors: Iterable<{ readonly shape: Shape }>): number =>
+    sum([...tensors].map(({ shape }) => sizeOf(shape)));
+  const all = [...parameters.values()];
+  return {
+    trainable: count(all),
+    active: count(all.filter(({ active }) => active !== false)),
+    total: count(weights.values()) + count(all.filter(({ name }) => !weights.has(name))),
+  };
+}
+
+async function tapLargest({ request, plan, collating, hooks }: ForecastRequest): Promise<Batch[]> {
+  const { model, data } = request;
   const control = { stop: false, save: false, evaluate: false, log: false };
-  const collated = largestBatches(train, options.perDeviceTrainBatchSize, collating);
-  const largest: Batch[] = [];
-  for (const batch of collated) {
-    largest.push(
+  const batches: Batch[] = [];
+  for (const samples of data.largest) {
+    const batch = collate(samples, collating);
+    batches.push(
       await hooks.onBatch.promise(batch, {
         number: 0,
-        totalSteps,
+        totalSteps: plan.totalSteps,
         epoch: 0,
         model,
         control,
@@ -82,105 +101,34 @@ export async function makePlan({
       }),
     );
   }
+  return batches;
+}
+
+/** What the run itself needs; the process and the engine apart. */
+function memoryOf(
+  { request, plan, updater }: ForecastRequest,
+  batches: readonly Batch[],
+  { trainable, active }: ParameterCounts,
+): Pick<MemoryPlan, 'weights' | 'gradients' | 'optimizer' | 'activations'> {
+  const { model, objective } = request;
   const modes: readonly ProgramMode[] = updater.estimatesAt(1)
     ? ['training', 'sampled']
     : ['training'];
-  let held: number | undefined;
-  const memory = async (): Promise<MemoryPlan> => {
-    // One after the other, so that only one graph is there at a time.
-    const programs = largest.flatMap((batch) =>
-      modes.map((mode) => {
-        const { graph } = traceProgram(model, objective, batch, mode);
-        return { activations: activationBytes(graph), weights: frozenBytes(graph) };
-      }),
-    );
-    const weights = Math.max(...programs.map((program) => program.weights)) + 4 * trainable;
-    const optimizer = updater.stateBytes(model.parameters.values());
-    // The program writes its results where they stay; over micro-batches there is their sum too.
-    const gradients = 4 * active * (options.gradientAccumulationSteps > 1 ? 2 : 1);
-    const activations = Math.round(
-      Math.max(...programs.map((program) => program.activations)) *
-        (largest.length > 1 ? 1 + GAPS : 1),
-    );
-    // Once, since planning takes memory itself: who compares one plan with another compares models.
-    held ??= process.memoryUsage().rss;
-    const base = Math.max(0, held - 4 * trainable) + workspaceOf(model);
-    return {
-      weights,
-      gradients,
-      optimizer,
-      activations,
-      process: base,
-      total: weights + gradients + optimizer + activations + base,
-      available: availableBytes(),
-    };
-  };
-  await hooks.onPlan.promise({ model, memory });
-  return {
-    trainableParameters: trainable,
-    totalParameters: inWeights + added,
-    tokensPerStep: (meanLength(train) * order.samplesPerEpoch) / order.stepsPerEpoch,
-    memory: await memory(),
-  };
-}
-
-/** Prints the plan; warns where the memory does not suffice. */
-export function tellPlan(
-  plan: Plan,
-  { request, settings, order }: PlanRequest,
-  output: string,
-  log: Logger,
-): void {
-  const { options, totalSteps } = settings;
-  const { memory, trainableParameters, totalParameters } = plan;
-  const count = (value: number): string => Math.round(value).toLocaleString('en');
-  const epochs = totalSteps / order.stepsPerEpoch;
-  const batch = Math.min(
-    options.perDeviceTrainBatchSize * options.gradientAccumulationSteps,
-    order.samplesPerEpoch,
+  // One after the other, so that only one graph is there at a time.
+  const programs = batches.flatMap((batch) =>
+    modes.map((mode) => {
+      const { graph } = traceProgram(model, objective, batch, mode);
+      return { activations: activationBytes(graph), weights: frozenBytes(graph) };
+    }),
   );
-  log.table('Plan', [
-    [
-      'trainable parameters',
-      `${count(trainableParameters)} of ${count(totalParameters)} (${((100 * trainableParameters) / totalParameters).toPrecision(3)}%)`,
-    ],
-    [
-      'samples',
-      `${count(request.train.length)} to train on${request.evaluation ? `, ${count(request.evaluation.length)} to evaluate on` : ''}, order ${samplingStrategy(options)}`,
-    ],
-    [
-      'steps',
-      `${count(totalSteps)} (${Number(epochs.toFixed(2))} epoch${epochs === 1 ? '' : 's'} of ${count(order.stepsPerEpoch)})`,
-    ],
-    [
-      'batch',
-      `${batch} sequences a step (${options.perDeviceTrainBatchSize} x ${options.gradientAccumulationSteps} accumulated), about ${count(plan.tokensPerStep)} tokens`,
-    ],
-    [
-      'optimizer',
-      `${options.optim}, learning rate ${options.learningRate}, ${options.lrSchedulerType}${settings.warmupSteps > 0 ? `, ${settings.warmupSteps} warmup step${settings.warmupSteps === 1 ? '' : 's'}` : ''}`,
-    ],
-    ['memory', `about ${formatBytes(memory.total)} of ${formatBytes(memory.available)} available`],
-    [
-      '',
-      `weights ${formatBytes(memory.weights)}, gradients ${formatBytes(memory.gradients)}, optimizer ${formatBytes(memory.optimizer)}, activations ${formatBytes(memory.activations)}, process ${formatBytes(memory.process)}`,
-    ],
-    ['output', output],
-  ]);
-  log.event('plan', {
-    ...plan,
-    totalSteps,
-    stepsPerEpoch: order.stepsPerEpoch,
-    effectiveBatch: batch,
-    samples: request.train.length,
-    evaluationSamples: request.evaluation?.length ?? 0,
-    outputDir: settings.outputDir,
-  });
-  if (memory.total > memory.available) {
-    log.warn(
-      `the run may not fit into memory: it needs about ${formatBytes(memory.total)}, ${formatBytes(memory.available)} are available; lower perDeviceTrainBatchSize or blockSize, or set gradientCheckpointing`,
-    );
-  }
+  const gaps = batches.length > 1 ? 1 + GAPS : 1;
+  return {
+    weights: Math.max(...programs.map(({ weights }) => weights)) + 4 * trainable,
+    // The program writes its results where they stay; over micro-batches there is their sum too.
+    gradients: 4 * active * (plan.options.gradientAccumulationSteps > 1 ? 2 : 1),
+    optimizer: updater.stateBytes(model.parameters.values()),
+    activations: Math.round(Math.max(...programs.map(({ activations }) => activations)) * gaps),
+  };
 }
 
 // The frozen weights that a program uses (4-bit ones in place of those they are made from); 16-bit
@@ -192,49 +140,6 @@ function frozenBytes({ weights }: Graph): number {
         Math.max(BYTES[dtype], dtype === 'float16' || dtype === 'bfloat16' ? 4 : 0) * sizeOf(shape),
     ),
   );
-}
-
-/**
- * The batch of the longest sample alone, and the largest one whose samples are joined, if there can
- * be one: it has fewer tokens, but attention over longer rows.
- */
-function largestBatches(train: Samples, size: number, collating: CollateOptions): Batch[] {
-  let [longest, shortest] = [0, 0];
-  for (let index = 1; index < train.length; index++) {
-    if (train.lengthOf(index) > train.lengthOf(longest)) longest = index;
-    if (train.lengthOf(index) < train.lengthOf(shortest)) shortest = index;
-  }
-  const sample = train.get(longest);
-  const others = Math.min(size, train.length) - 1;
-  const batchOf = (length: number): Batch => {
-    const shorter = {
-      inputIds: sample.inputIds.subarray(0, length),
-      labels: sample.labels.subarray(0, length),
-    };
-    return collate(
-      [
-        sample,
-        ...Array.from({ length: others }, () =>
-          length < sample.inputIds.length ? shorter : sample,
-        ),
-      ],
-      collating,
-    );
-  };
-  const padded = batchOf(sample.inputIds.length);
-  if (!collating.join || sample.segments || others === 0) return [padded];
-  const least = train.lengthOf(shortest);
-  const step = Math.ceil(collating.multipleOf / others); // no length of a joined row is passed over
-  for (let length = sample.inputIds.length; length > least;) {
-    length = Math.max(least, length - step);
-    const joined = batchOf(length);
-    if (joined.tensors['segments']) return [padded, joined];
-  }
-  return [padded];
-}
-
-function meanLength({ length, statistics }: Samples): number {
-  return statistics.tokens / Math.max(1, length);
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,32 +1,32 @@
 // README.md of the result: a model card with the data, the settings and the figures of this run.
 import { basename, isAbsolute, resolve } from 'node:path';
-import type { FitRequest } from '@lmflow/sdk';
+import type { OpenRequest } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import type { Plan } from './forecast.ts';
+import type { Forecast } from './forecast.ts';
 import { formatTime } from './reporter.ts';
-import type { RunSettings } from '../loop/run-plan.ts';
+import type { RunPlan } from '../loop/run-plan.ts';
 import type { RunState } from '../loop/run-state.ts';
 
 export interface CardRequest {
-  readonly request: FitRequest;
-  readonly settings: RunSettings;
+  readonly request: OpenRequest;
+  readonly plan: RunPlan;
   readonly state: RunState;
-  readonly plan: Plan;
+  readonly forecast: Forecast;
   readonly evaluation: Readonly<Record<string, number>> | undefined;
   readonly engine: string;
   readonly version: string;
 }
 
 /**
- * The card. `FitRequest.description` becomes its facts; `description.frontMatter` (an object) is
+ * The card. The request's `description` becomes its facts; `description.frontMatter` (an object) is
  * added to the YAML head, and
  * `description.title` is the heading.
  */
 export function modelCard({
   request,
-  settings,
-  state,
   plan,
+  state,
+  forecast,
   evaluation,
   engine,
   version,
@@ -34,8 +34,7 @@ export function modelCard({
   const { model, description = {} } = request;
   const { frontMatter, title, ...facts } = description;
   const name =
-    settings.options.runName ??
-    (typeof title === 'string' ? title : basename(resolve(settings.outputDir)));
+    plan.options.runName ?? (typeof title === 'string' ? title : basename(resolve(plan.outputDir)));
   const adapted = model.adapter !== undefined;
   const head = {
     ...(isFromHub(model) ? { base_model: model.source } : {}),
@@ -52,12 +51,12 @@ export function modelCard({
     `# ${name}`,
     '',
     `${adapted ? `A ${model.adapter!.name} adapter for` : 'Finetuned from'} \`${withoutFolder(model.source)}\`${model.revision === undefined ? '' : ` (revision \`${model.revision}\`)`}, ` +
-      `${count(plan.trainableParameters)} of ${count(plan.totalParameters)} parameters trained with [LMFlow for TypeScript](https://www.npmjs.com/package/lmflow).`,
+      `${count(forecast.trainableParameters)} of ${count(forecast.totalParameters)} parameters trained with [LMFlow for TypeScript](https://www.npmjs.com/package/lmflow).`,
     '',
     '## Data',
     '',
     ...bullets({
-      samples: request.train.length,
+      samples: request.data.samples,
       evaluationSamples: request.evaluation?.length ?? 0,
       ...facts,
     }),
@@ -66,13 +65,13 @@ export function modelCard({
     '',
     '| setting | value |',
     '|---|---|',
-    ...settingsRows(settings, model),
+    ...settingsRows(plan, model),
     '',
     '## Results',
     '',
     '| figure | value |',
     '|---|---|',
-    ...resultRows(state, settings, evaluation),
+    ...resultRows(state, plan, evaluation),
     '',
     '![Loss](training_loss.svg)',
     '',
@@ -83,7 +82,7 @@ export function modelCard({
 }
 
 function settingsRows(
-  { options, totalSteps, warmupSteps, seed, stepsPerEpoch }: RunSettings,
+  { options, totalSteps, warmupSteps, seed, stepsPerEpoch }: RunPlan,
   model: Model,
 ): string[] {
   const adam = options.optim.startsWith('adamw')
@@ -119,7 +118,7 @@ function settingsRows(
 
 function resultRows(
   state: RunState,
-  { totalSteps }: RunSettings,
+  { totalSteps }: RunPlan,
   evaluation: CardRequest['evaluation'],
 ): string[] {
   const rows: (readonly [string, string])[] = [
@@ -193,6 +192,6 @@ function withoutFolder(text: string): string {
 }
 
 /** Named `organisation/name`, and not the local folder of that path. */
-function isFromHub({ source, folder }: FitRequest['model']): boolean {
+function isFromHub({ source, folder }: Model): boolean {
   return /^[\w-][\w.-]*\/[\w.-]+$/.test(source) && resolve(folder) !== resolve(source);
 }

@@ -6,7 +6,7 @@ import type { Hooks, Logger, Step } from '@lmflow/sdk';
 import { outputUnwritable, writeFileAtomic } from '@lmflow/sdk/files';
 import { evaluationFigures, round, type EvaluationResult } from '../loop/evaluation.ts';
 import { ifPresent } from '../checkpoint/checkpoint-folder.ts';
-import type { RunSettings } from '../loop/run-plan.ts';
+import type { RunPlan } from '../loop/run-plan.ts';
 import type { RunState } from '../loop/run-state.ts';
 
 export const LOG_FILE = 'trainer_log.jsonl';
@@ -15,7 +15,7 @@ export const LOG_FILE = 'trainer_log.jsonl';
 const TIMED_STEPS = 3;
 
 export class Reporter {
-  readonly #settings: RunSettings;
+  readonly #plan: RunPlan;
   readonly #state: RunState;
   readonly #hooks: Hooks;
   readonly #log: Logger;
@@ -26,12 +26,12 @@ export class Reporter {
   /** Of this session's steps; the first are slow. */
   #durations: number[] = [];
 
-  constructor(settings: RunSettings, state: RunState, hooks: Hooks, log: Logger) {
-    this.#settings = settings;
+  constructor(plan: RunPlan, state: RunState, hooks: Hooks, log: Logger) {
+    this.#plan = plan;
     this.#state = state;
     this.#hooks = hooks;
     this.#log = log;
-    this.#path = join(settings.outputDir, LOG_FILE);
+    this.#path = join(plan.outputDir, LOG_FILE);
   }
 
   /** Drops the lines of steps that are done again. */
@@ -70,7 +70,7 @@ export class Reporter {
     this.#log.event(
       'evaluation',
       { step: state.globalStep, epoch: state.epoch, ...result.metrics, seconds: result.seconds },
-      `step ${state.globalStep}/${this.#settings.totalSteps}  evaluation ${parts.join('  ')}  (${result.seconds.toFixed(1)} s)`,
+      `step ${state.globalStep}/${this.#plan.totalSteps}  evaluation ${parts.join('  ')}  (${result.seconds.toFixed(1)} s)`,
     );
     this.#hooks.onMetrics.call({
       kind: 'evaluation',
@@ -130,7 +130,7 @@ export class Reporter {
 
   async #append(figures: Readonly<Record<string, number | undefined>>): Promise<void> {
     const { globalStep, epoch, seconds, tokensSeen } = this.#state;
-    const { totalSteps } = this.#settings;
+    const { totalSteps } = this.#plan;
     const line = JSON.stringify({
       current_steps: globalStep,
       total_steps: totalSteps,
@@ -166,7 +166,7 @@ export class Reporter {
   }
 
   #secondsLeft(): number {
-    return this.#stepSeconds() * (this.#settings.totalSteps - this.#state.globalStep);
+    return this.#stepSeconds() * (this.#plan.totalSteps - this.#state.globalStep);
   }
 }
 

@@ -1,0 +1,40 @@
+// The largest micro-batches of a data set: what memory is planned for.
+import type { MicroBatch, Samples } from '@lmflow/sdk';
+import { collate, type CollateOptions } from './collate.ts';
+
+/**
+ * The batch of the longest sample alone, and the largest one whose samples are joined, if there can
+ * be one: it has fewer tokens, but attention over longer rows.
+ */
+export function largestBatches(
+  train: Samples,
+  size: number,
+  collating: CollateOptions,
+): readonly MicroBatch[] {
+  let [longest, shortest] = [0, 0];
+  for (let index = 1; index < train.length; index++) {
+    if (train.lengthOf(index) > train.lengthOf(longest)) longest = index;
+    if (train.lengthOf(index) < train.lengthOf(shortest)) shortest = index;
+  }
+  const sample = train.get(longest);
+  const others = Math.min(size, train.length) - 1;
+  /** The longest sample, and others that are cut to a length. */
+  const batchOf = (length: number): MicroBatch => {
+    const shorter = {
+      inputIds: sample.inputIds.subarray(0, length),
+      labels: sample.labels.subarray(0, length),
+    };
+    const other = length < sample.inputIds.length ? shorter : sample;
+    return [sample, ...Array.from({ length: others }, () => other)];
+  };
+  const padded = batchOf(sample.inputIds.length);
+  if (!collating.join || sample.segments || others === 0) return [padded];
+  const least = train.lengthOf(shortest);
+  const step = Math.ceil(collating.multipleOf / others); // no length of a joined row is passed over
+  for (let length = sample.inputIds.length; length > least;) {
+    length = Math.max(least, length - step);
+    const joined = batchOf(length);
+    if (collate(joined, collating).tensors['segments']) return [padded, joined];
+  }
+  return [padded];
+}

@@ -1,0 +1,142 @@
+// A run that is open: what its owner can do with it. What a step is, is in loop.ts.
+import type { FitResult, MicroBatch, OptimizerRow, RunEnd, Step, TrainingRun } from '@lmflow/sdk';
+import { prepareOutput } from '../checkpoint/output-folder.ts';
+import { restoreBest, restoreRun, type FoundCheckpoint } from '../checkpoint/resume.ts';
+import { writeResults } from '../report/results.ts';
+import { trainingStep } from './loop.ts';
+import type { Run } from './run.ts';
+import { evaluateFirst, evaluateRun, isOutOfPatience } from './run-evaluation.ts';
+import { saveRun } from './run-saving.ts';
+
+/** What only the beginning and the end of a run need. */
+export interface OpenRunSetup {
+  readonly optimizers: ReadonlyMap<string, OptimizerRow>;
+  /** For the model card: the engine with its device, and the version of this plugin. */
+  readonly engine: string;
+  readonly version: string;
+}
+
+export class OpenRun implements TrainingRun {
+  readonly #run: Run;
+  readonly #setup: OpenRunSetup;
+
+  constructor(run: Run, setup: OpenRunSetup) {
+    this.#run = run;
+    this.#setup = setup;
+  }
+
+  get steps(): number {
+    return this.#run.state.globalStep;
+  }
+
+  get totalSteps(): number {
+    return this.#run.plan.totalSteps;
+  }
+
+  get end(): RunEnd | undefined {
+    return this.#run.end;
+  }
+
+  /** Makes the output folder ready, resumes where that was asked for, and evaluates if it is due. */
+  async begin(found: FoundCheckpoint | undefined): Promise<void> {
+    const run = this.#run;
+    const { request, plan, log, state, reporter, programs } = run;
+    await prepareOutput(plan, request.model, found, log);
+    if (found) {
+      const { optimizers } = this.#setup;
+      await restoreRun(found, { ...run, model: request.model, optimizers });
+      programs.parametersChanged();
+      run.checkpoint = found.folder;
+      run.savedStep = state.globalStep;
+      log.info(
+        `resumed from ${found.folder}: step ${state.globalStep} of ${plan.totalSteps} is done`,
+      );
+    } else if (plan.options.resumeFromCheckpoint !== false) {
+      log.info(`no checkpoint in ${plan.outputDir} yet: starting with the first step`);
+    }
+    await reporter.begin();
+    await evaluateFirst(run);
+    if (isOutOfPatience(run)) run.end = 'stopped';
+    else if (state.globalStep >= plan.totalSteps) run.end = 'finished';
+  }
+
+  async step(microBatches: readonly MicroBatch[]): Promise<Step | undefined> {
+    return this.end === undefined ? trainingStep(this.#run, microBatches) : undefined;
+  }
+
+  async evaluate(): Promise<Readonly<Record<string, number>> | undefined> {
+    const run = this.#run;
+    run.evaluated = undefined;
+    await evaluateRun(run);
+    // set by evaluateRun, where it was not interrupted
+    return (run as Pick<Run, 'evaluated'>).evaluated?.metrics;
+  }
+
+  save(): Promise<string> {
+    return saveRun(this.#run, this.end !== undefined);
+  }
+
+  async close(): Promise<FitResult> {
+    const run = this.#run;
+    run.end ??= 'stopped';
+    if (run.end === 'interrupted') {
+      run.log.info(
+        run.checkpoint === undefined
+          ? 'stopped before the first step'
+          : `stopped after step ${this.steps}; go on with --resume-from-checkpoint`,
+      );
+    } else if (run.end !== 'planned') await this.#finish();
+    const { state, plan, evaluated } = run;
+    return {
+      steps: state.globalStep,
+      trainLoss: state.trainLoss,
+      outputDir: plan.outputDir,
+      stoppedEarly: run.end !== 'finished',
+      log: state.logHistory,
+      ...(evaluated ? { evaluation: evaluated.metrics } : {}),
+    };
+  }
+
+  async dispose(): Promise<void> {
+    const { programs, norm, updater } = this.#run;
+    await programs.dispose();
+    await norm.dispose();
+    await updater.dispose();
+  }
+
+  /** Best model, last evaluation, final files. */
+  async #finish(): Promise<void> {
+    const run = this.#run;
+    const { request, plan, state, hooks, log, programs, updater } = run;
+    updater.keepEvaluationWeights(request.model.parameters.values(), () => {
+      programs.parametersChanged();
+    });
+    await this.#loadBest();
+    if (run.evaluated === undefined) await evaluateRun(run);
+    const { engine, version } = this.#setup;
+    await writeResults({ ...run, evaluation: run.evaluated, engine, version });
+    const figures = Object.entries(run.evaluated?.metrics ?? {});
+    const values = {
+      trainLoss: state.trainLoss,
+      seconds: state.seconds,
+      ...Object.fromEntries(figures.map(([name, value]) => [`eval_${name}`, value])),
+    };
+    hooks.onMetrics.call({ kind: 'final', step: state.globalStep, values });
+    log.event(
+      'done',
+      { steps: state.globalStep, outputDir: plan.outputDir, ...values },
+      `done: ${state.globalStep} steps, training loss ${state.trainLoss.toPrecision(4)}; results are in ${plan.outputDir}`,
+    );
+  }
+
+  async #loadBest(): Promise<void> {
+    const run = this.#run;
+    const { request, plan, state, hooks, log, programs } = run;
+    if (!plan.options.loadBestModelAtEnd || state.bestModelCheckpoint === undefined) return;
+    if (state.bestGlobalStep === state.globalStep) return;
+    const folder = await restoreBest(plan, state, hooks, request.model);
+    programs.parametersChanged();
+    run.evaluated = undefined;
+    log.info(`the best model is ${folder} (${plan.bestMetric} ${state.bestMetric})`);
+  }
+}
