@@ -66,16 +66,26 @@ for (const file of markdownFiles()) {
 }
 
 const mostWords = 500;
+const ofPackages = /^(kernel|sdk|plugins\/[^/]+|presets\/[^/]+)\/README\.md$/;
+const ofTheHouse = /^(README|CONTRIBUTING|SECURITY)\.md$|^docs\/notes\//;
+
+for (const file of markdownFiles().filter((path) => ofPackages.test(path))) {
+  test(`${file}: a screen of prose`, () => {
+    const words = proseOf(withoutOptions(textOf(file)))
+      .split(/\s+/)
+      .filter((word) => word !== '');
+    assert.ok(words.length <= mostWords, `${words.length} words: move some to docs/notes/`);
+  });
+}
 
 for (const file of markdownFiles().filter((path) =>
-  /^(kernel|sdk|plugins\/[^/]+|presets\/[^/]+)\/README\.md$/.test(path),
+  [ofPackages, ofTheHouse].some((those) => those.test(path)),
 )) {
-  test(`${file}: a screen of prose, in lines of at most 100 characters`, () => {
-    const prose = proseOf(withoutOptions(textOf(file)));
-    const words = prose.split(/\s+/).filter((word) => word !== '').length;
-    assert.ok(words <= mostWords, `${words} words: move what few need to docs/notes/`);
+  test(`${file}: prose in lines of at most 100 characters`, () => {
     assert.equal(
-      prose.split('\n').filter((line) => line.length > 100),
+      proseOf(withoutOptions(textOf(file)))
+        .split('\n')
+        .filter((line) => line.length > 100),
       [],
     );
   });
