@@ -1,3 +1,5 @@
+// Numbers of bytes as people read them: powers of 1000, as disks are sold. Not parsed anywhere.
+
 /** Bytes for people: `812 B`, `43 kB`, `1.3 GB`. */
 export function sizeText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
