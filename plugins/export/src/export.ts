@@ -1,60 +1,28 @@
-// `lmflow export`: the model that the configuration names, in another format. An adapter is merged,
-// or (peft) written alone.
-import { writeFile } from 'node:fs/promises';
-import { basename, join, resolve as resolvePath } from 'node:path';
-import {
-  MODELS,
-  MODEL_WRITER,
-  token,
-  type CommandInvocation,
-  type Logger,
-  type Resolve,
-  type Token,
-} from '@lmflow/sdk';
-import { writeFolder } from '@lmflow/sdk/files';
-import type { Model } from '@lmflow/sdk/model';
-import { writeSafetensors } from '@lmflow/sdk/formats';
-import type { PortableModelMaker } from '@lmflow/plugin-engine-onnx';
+// `lmflow export`: the model that the configuration names, in another format. What the formats are
+// and write is in formats.ts.
+import type { CommandInvocation, Logger, Resolve, Rows } from '@lmflow/sdk';
 import { z } from 'zod';
-import {
-  adapterMissing,
-  flagOfOtherFormat,
-  formatUnknown,
-  quantizationOfOtherFormat,
-} from './errors.ts';
-import { exportGguf } from './gguf/export.ts';
-import { QUANTIZATIONS, type Quantization } from './gguf/quantization.ts';
-import { configuredModel, configuredOutput, withSignal, type Services } from './merge.ts';
-import { exportOnnx } from './onnx/export.ts';
-import { ONNX_NUMBERS, type OnnxNumbers } from './onnx/numbers.ts';
-import { parseSize, sizeText } from './size.ts';
+import { flagOfOtherFormat, formatUnknown, quantizationOfOtherFormat } from './errors.ts';
+import { formats, type ExportFormat, type FormatFlags } from './formats.ts';
+import { configuredModel, configuredOutput } from './merge.ts';
 
-/** A service of engine-onnx, by its name: the other formats need no such engine. */
-export const PORTABLE_MODEL: Token<PortableModelMaker> = token(
-  '@lmflow/plugin-engine-onnx:portable-model',
-  '@lmflow/plugin-engine-onnx',
-);
-
-const isGguf = (name: string): name is Quantization =>
-  (QUANTIZATIONS as readonly string[]).includes(name);
-
-const quantization = z.enum([
-  ...QUANTIZATIONS,
-  ...Object.keys(ONNX_NUMBERS).filter((name) => !isGguf(name)),
-]);
+const numbersOf = (name: string): string => {
+  const { known, usual } = formats.find((format) => format.name === name)!.quantizations!;
+  return `${known.join(', ')}; default ${usual}`;
+};
 
 export const exportOptions = z.object({
   format: z
     .string()
     .default('safetensors')
     .describe(
-      'What to write: safetensors (a Hugging Face folder, float32), peft (the adapter alone), gguf (one file for llama.cpp), onnx (a folder for transformers.js).',
+      `What to write: ${formats.map(({ name, description }) => `${name} (${description})`).join(', ')}; plugins may add others.`,
     ),
   quantization: z
-    .union([quantization, z.array(quantization).nonempty()])
+    .union([z.string(), z.array(z.string()).nonempty()])
     .optional()
     .describe(
-      `Numbers of a GGUF file (${QUANTIZATIONS.join(', ')}; default f16) or an ONNX model (${Object.keys(ONNX_NUMBERS).join(', ')}; default f32); several give a file each.`,
+      `Numbers of a GGUF file (${numbersOf('gguf')}) or an ONNX model (${numbersOf('onnx')}); several give a file each.`,
     ),
   contextLength: z
     .int()
@@ -67,141 +35,94 @@ export const exportOptions = z.object({
     .describe('Largest safetensors file; a larger model is split (default 5GB).'),
 });
 
+/** What `lmflow export` wrote. */
 export interface ExportResult {
   readonly outputDir: string;
   readonly files: readonly string[];
   readonly format: string;
 }
 
-interface Job {
-  readonly model: Model;
-  readonly outputDir: string;
-  readonly options: z.output<typeof exportOptions>;
-  /** What a file's numbers are, a file each; none where the format has no choice. */
-  readonly quantizations: readonly string[];
+type Flags = z.output<typeof exportOptions>;
+
+/** What the command needs of the kernel. */
+export interface ExportSetup {
   readonly resolve: Resolve;
   readonly log: Logger;
-  readonly signal: AbortSignal;
+  readonly formats: Rows<ExportFormat>;
 }
-
-/** Formats by name: what writes them and gives the names of the files. */
-const FORMATS: Readonly<Record<string, (job: Job) => Promise<readonly string[]>>> = {
-  safetensors: ({ model, outputDir, options, resolve, signal }) => {
-    const shardBytes = parseSize(options.maxShardSize ?? '5GB');
-    return writeFolder(outputDir, (directory) =>
-      resolve(MODEL_WRITER).write(withSignal(model, signal), directory, {
-        mergeAdapter: true,
-        shardBytes,
-      }),
-    );
-  },
-
-  peft: async ({ model, outputDir }) => {
-    if (!model.adapter) throw adapterMissing('export --format peft');
-    const { config, tensors } = model.adapter.save();
-    return writeFolder(outputDir, async (directory) => {
-      await writeSafetensors(join(directory, 'adapter_model.safetensors'), tensors, {
-        format: 'pt',
-      });
-      await writeFile(
-        join(directory, 'adapter_config.json'),
-        `${JSON.stringify(config, undefined, 2)}\n`,
-      );
-      return ['adapter_model.safetensors', 'adapter_config.json'];
-    });
-  },
-
-  gguf: async ({ model, outputDir, quantizations, log, signal }) => {
-    const name = basename(resolvePath(model.source));
-    const files: string[] = [];
-    for (const quantization of quantizations as readonly Quantization[]) {
-      const file = `${name}-${quantization.toUpperCase()}.gguf`;
-      const bytes = await exportGguf(model, {
-        path: join(outputDir, file),
-        name,
-        quantization,
-        log,
-        signal,
-      });
-      log.info(`${join(outputDir, file)}: ${sizeText(bytes)}`);
-      files.push(file);
-    }
-    return files;
-  },
-
-  onnx: async ({ model, outputDir, options, quantizations, resolve, signal }) => {
-    // As a reference, so that adapters leave it alone: what they add is added to the weights.
-    const base = model.adapter
-      ? await resolve(MODELS).load({
-          role: 'reference',
-          purpose: 'inference',
-          source: model.source,
-          signal,
-        })
-      : model;
-    return writeFolder(outputDir, (directory) =>
-      exportOnnx({
-        model,
-        base,
-        portableModel: resolve(PORTABLE_MODEL),
-        directory,
-        numbers: quantizations as readonly OnnxNumbers[],
-        contextLength: options.contextLength,
-        signal,
-      }),
-    );
-  },
-};
-
-/** What numbers can be in each format, and are where nothing is said. */
-const NUMBERS: Readonly<
-  Record<string, { readonly known: readonly string[]; readonly usual: string }>
-> = {
-  gguf: { known: QUANTIZATIONS, usual: 'f16' },
-  onnx: { known: Object.keys(ONNX_NUMBERS), usual: 'f32' },
-};
 
 /** Loads and writes. */
 export async function exportModel(
-  { resolve, log }: Services,
-  { config, options, signal }: CommandInvocation<z.output<typeof exportOptions>>,
+  { resolve, log, formats: rows }: ExportSetup,
+  { config, options, signal }: CommandInvocation<Flags>,
 ): Promise<ExportResult> {
-  const { format } = options;
-  const write = Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
-  if (!write) throw formatUnknown(format, Object.keys(FORMATS));
-  const numbers = Object.hasOwn(NUMBERS, format) ? NUMBERS[format] : undefined;
-  if (options.quantization !== undefined && !numbers) {
-    throw flagOfOtherFormat('quantization', format, Object.keys(NUMBERS).join(' or '));
-  }
-  const quantizations = [...new Set([options.quantization ?? numbers?.usual ?? []].flat())];
-  const foreign = quantizations.find((name) => !numbers!.known.includes(name));
-  if (foreign !== undefined) throw quantizationOfOtherFormat(foreign, format, numbers!.known);
-  if (options.contextLength !== undefined && format !== 'onnx') {
-    throw flagOfOtherFormat('context-length', format, 'onnx');
-  }
-  if (options.maxShardSize !== undefined && format !== 'safetensors') {
-    throw flagOfOtherFormat('max-shard-size', format, 'safetensors');
-  }
+  const format = rows.get(options.format);
+  if (!format) throw formatUnknown(options.format, rows.names());
+  const quantizations = chosenQuantizations(rows, format, options);
+  checkFlag(rows, format, options, 'contextLength', 'context-length');
+  checkFlag(rows, format, options, 'maxShardSize', 'max-shard-size');
   const outputDir = configuredOutput('export', config);
   const model = await configuredModel('export', resolve, config, signal);
-  const files = await write({
+  const { contextLength, maxShardSize } = options;
+  const flags = { contextLength, maxShardSize };
+  const files = await format.write({
     model,
     outputDir,
-    options,
+    flags,
     quantizations,
     resolve,
     log,
     signal,
   });
-  const adapter = !model.adapter
-    ? ''
-    : format === 'peft'
-      ? ' (the adapter alone)'
-      : ' (with its adapter merged)';
+  const { name, adapterAlone = false } = format;
+  const its = adapterAlone ? ' (the adapter alone)' : ' (with its adapter merged)';
   log.event(
     'export',
-    { outputDir, files, format },
-    `${model.source}${adapter} is in ${outputDir} as ${format}: ${files.length === 1 ? files[0]! : `${files.length} files`}`,
+    { outputDir, files, format: name },
+    `${model.source}${model.adapter ? its : ''} is in ${outputDir} as ${name}: ${files.length === 1 ? files[0]! : `${files.length} files`}`,
   );
-  return { outputDir, files, format };
+  return { outputDir, files, format: name };
+}
+
+/** What numbers the files have; throws LMFLOW_EXPORT_FLAG for those that the format does not have. */
+function chosenQuantizations(
+  rows: Rows<ExportFormat>,
+  { name, quantizations }: ExportFormat,
+  { quantization }: Flags,
+): readonly string[] {
+  if (!quantizations) {
+    if (quantization === undefined) return [];
+    throw flagOfOtherFormat(
+      'quantization',
+      name,
+      owners(rows, (row) => !!row.quantizations),
+    );
+  }
+  const chosen = [...new Set([quantization ?? quantizations.usual].flat())];
+  const foreign = chosen.find((numbers) => !quantizations.known.includes(numbers));
+  if (foreign !== undefined) throw quantizationOfOtherFormat(foreign, name, quantizations.known);
+  return chosen;
+}
+
+/** Throws LMFLOW_EXPORT_FLAG where a flag is given that the format does not have. */
+function checkFlag(
+  rows: Rows<ExportFormat>,
+  { name, flags = [] }: ExportFormat,
+  options: Flags,
+  key: keyof FormatFlags,
+  flag: string,
+): void {
+  if (options[key] === undefined || flags.includes(key)) return;
+  throw flagOfOtherFormat(
+    flag,
+    name,
+    owners(rows, (row) => row.flags?.includes(key) ?? false),
+  );
+}
+
+function owners(rows: Rows<ExportFormat>, has: (row: ExportFormat) => boolean): string {
+  return [...rows]
+    .filter(has)
+    .map(({ name }) => name)
+    .join(' or ');
 }

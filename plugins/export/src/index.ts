@@ -3,6 +3,7 @@
 import { definePlugin, LOWERINGS } from '@lmflow/sdk';
 import { delta, deltaOptions, type DeltaResult } from './delta.ts';
 import { exportModel, exportOptions, type ExportResult } from './export.ts';
+import { EXPORTS, formats } from './formats.ts';
 import { merge, mergeOptions, type MergeResult } from './merge.ts';
 import { onnxLowerings } from './onnx/lowerings.ts';
 import manifest from '../package.json' with { type: 'json' };
@@ -10,6 +11,7 @@ import manifest from '../package.json' with { type: 'json' };
 export type { DeltaResult } from './delta.ts';
 export type { Drift } from './drift.ts';
 export type { ExportResult } from './export.ts';
+export { EXPORTS, type ExportFormat, type ExportTask, type FormatFlags } from './formats.ts';
 export type { MergeResult } from './merge.ts';
 
 declare module '@lmflow/sdk' {
@@ -26,6 +28,7 @@ export default definePlugin({
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-models'],
   apply(context) {
+    for (const format of formats) context.contribute(EXPORTS, format);
     for (const row of onnxLowerings) context.contribute(LOWERINGS, row);
     context.command({
       name: 'merge',
@@ -59,7 +62,12 @@ export default definePlugin({
         'lmflow export --model merged --format gguf --quantization q4_k_m --output-dir gguf',
         'lmflow export --model merged --format onnx --output-dir onnx',
       ],
-      run: async (invocation) => ({ result: await exportModel(context, invocation) }),
+      run: async (invocation) => ({
+        result: await exportModel(
+          { resolve: context.resolve, log: context.log, formats: context.rows(EXPORTS) },
+          invocation,
+        ),
+      }),
     });
   },
 });

@@ -1,10 +1,15 @@
 // Merged models give base + adapter's logits as PEFT computed them; shards, refusals, the PEFT
 // export.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { EXPORTS, type ExportTask } from '@lmflow/plugin-export';
+import inference from '@lmflow/preset-inference';
+import { definePlugin } from '@lmflow/sdk';
+import { writeFolder } from '@lmflow/sdk/files';
 import { readSafetensors } from '@lmflow/sdk/formats';
+import { createTestKernel } from 'lmflow/testing';
 import { parseSize } from '../src/size.ts';
 import {
   FIXTURES,
@@ -151,6 +156,48 @@ test('sizes', () => {
     1500,
     77,
   ]);
+});
+
+test('another plugin adds a format, with numbers of its own', async () => {
+  const outputDir = join(scratch('export'), 'out');
+  const tasks: ExportTask[] = [];
+  const third = definePlugin({
+    name: 'lmflow-plugin-third',
+    version: '1.0.0',
+    sdk: '^1.0.0',
+    requires: ['@lmflow/plugin-export'],
+    apply(context) {
+      context.contribute(EXPORTS, {
+        name: 'names',
+        description: 'the names of the tensors',
+        quantizations: { known: ['upper', 'lower'], usual: 'lower' },
+        write: async (task) => {
+          tasks.push(task);
+          return writeFolder(task.outputDir, async (directory) => {
+            writeFileSync(join(directory, 'names.txt'), [...task.model.weights.keys()].join());
+            return ['names.txt'];
+          });
+        },
+      });
+    },
+  });
+  const { kernel } = await createTestKernel({
+    presets: [inference],
+    plugins: [third],
+    config: { model: modelFolder('llama'), outputDir },
+  });
+  const code = (options: object): Promise<string> =>
+    kernel.run('export', { options: { format: 'names', ...options } }).then(
+      () => 'none',
+      (error: unknown) => (error as { code: string }).code,
+    );
+  assert.is(await code({ quantization: 'q4_0' }), 'LMFLOW_EXPORT_FLAG');
+  assert.is(await code({ contextLength: 3 }), 'LMFLOW_EXPORT_FLAG');
+  const { result } = await kernel.run('export', { options: { format: 'names' } });
+  await kernel.close();
+  assert.equal(result, { outputDir, files: ['names.txt'], format: 'names' });
+  assert.equal(tasks[0]!.quantizations, ['lower']);
+  assert.match(readFileSync(join(outputDir, 'names.txt'), 'utf8'), /lm_head|embed_tokens/);
 });
 
 test.run();

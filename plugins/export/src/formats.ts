@@ -1,0 +1,164 @@
+// The formats of `lmflow export`: what a row of EXPORTS is, and the four that this plugin contributes.
+import { writeFile } from 'node:fs/promises';
+import { basename, join, resolve as resolvePath } from 'node:path';
+import {
+  MODELS,
+  MODEL_WRITER,
+  registry,
+  token,
+  type Logger,
+  type Resolve,
+  type Token,
+} from '@lmflow/sdk';
+import { writeFolder } from '@lmflow/sdk/files';
+import type { Model } from '@lmflow/sdk/model';
+import { writeSafetensors } from '@lmflow/sdk/formats';
+import type { PortableModelMaker } from '@lmflow/plugin-engine-onnx';
+import { adapterMissing } from './errors.ts';
+import { exportGguf } from './gguf/export.ts';
+import { QUANTIZATIONS, type Quantization } from './gguf/quantization.ts';
+import { withSignal } from './merge.ts';
+import { exportOnnx } from './onnx/export.ts';
+import { ONNX_NUMBERS, type OnnxNumbers } from './onnx/numbers.ts';
+import { parseSize, sizeText } from './size.ts';
+
+/** A service of engine-onnx, by its name: the other formats need no such engine. */
+export const PORTABLE_MODEL: Token<PortableModelMaker> = token(
+  '@lmflow/plugin-engine-onnx:portable-model',
+  '@lmflow/plugin-engine-onnx',
+);
+
+/** Flags of `lmflow export` that only some formats have. */
+export interface FormatFlags {
+  /** Positions that the model can be given. */
+  readonly contextLength?: number | undefined;
+  /** `5GB`: the largest file. */
+  readonly maxShardSize?: string | undefined;
+}
+
+/** What a format is asked to write. */
+export interface ExportTask {
+  /** With its adapter, where it has one. */
+  readonly model: Model;
+  readonly outputDir: string;
+  /** Those that the format has. */
+  readonly flags: FormatFlags;
+  /** What a file's numbers are, a file each; none where the format has no choice. */
+  readonly quantizations: readonly string[];
+  readonly resolve: Resolve;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** A format of `lmflow export`. */
+export interface ExportFormat {
+  /** What `--format` says. */
+  readonly name: string;
+  /** What it writes, for messages. */
+  readonly description: string;
+  /** What `--quantization` may say, and what holds without it; absent where there is no choice. */
+  readonly quantizations?: { readonly known: readonly string[]; readonly usual: string };
+  /** Flags that it has; others are refused. */
+  readonly flags?: readonly (keyof FormatFlags)[];
+  /** Whether the adapter is written alone; otherwise the format merges it. */
+  readonly adapterAlone?: boolean;
+  /** Writes; gives the names of the files in outputDir, which is new or empty. */
+  write(task: ExportTask): Promise<readonly string[]>;
+}
+
+/** Formats of `lmflow export`. */
+export const EXPORTS = registry<ExportFormat>(
+  '@lmflow/plugin-export:formats',
+  'export format',
+  '@lmflow/plugin-export',
+);
+
+const safetensors: ExportFormat = {
+  name: 'safetensors',
+  description: 'a Hugging Face folder, float32',
+  flags: ['maxShardSize'],
+  write: ({ model, outputDir, flags, resolve, signal }) => {
+    const shardBytes = parseSize(flags.maxShardSize ?? '5GB');
+    return writeFolder(outputDir, (directory) =>
+      resolve(MODEL_WRITER).write(withSignal(model, signal), directory, {
+        mergeAdapter: true,
+        shardBytes,
+      }),
+    );
+  },
+};
+
+const peft: ExportFormat = {
+  name: 'peft',
+  description: 'the adapter alone',
+  adapterAlone: true,
+  write: async ({ model, outputDir }) => {
+    if (!model.adapter) throw adapterMissing('export --format peft');
+    const { config, tensors } = model.adapter.save();
+    return writeFolder(outputDir, async (directory) => {
+      await writeSafetensors(join(directory, 'adapter_model.safetensors'), tensors, {
+        format: 'pt',
+      });
+      await writeFile(
+        join(directory, 'adapter_config.json'),
+        `${JSON.stringify(config, undefined, 2)}\n`,
+      );
+      return ['adapter_model.safetensors', 'adapter_config.json'];
+    });
+  },
+};
+
+const gguf: ExportFormat = {
+  name: 'gguf',
+  description: 'one file for llama.cpp',
+  quantizations: { known: QUANTIZATIONS, usual: 'f16' },
+  write: async ({ model, outputDir, quantizations, log, signal }) => {
+    const name = basename(resolvePath(model.source));
+    const files: string[] = [];
+    for (const quantization of quantizations as readonly Quantization[]) {
+      const file = `${name}-${quantization.toUpperCase()}.gguf`;
+      const bytes = await exportGguf(model, {
+        path: join(outputDir, file),
+        name,
+        quantization,
+        log,
+        signal,
+      });
+      log.info(`${join(outputDir, file)}: ${sizeText(bytes)}`);
+      files.push(file);
+    }
+    return files;
+  },
+};
+
+const onnx: ExportFormat = {
+  name: 'onnx',
+  description: 'a folder for transformers.js',
+  quantizations: { known: Object.keys(ONNX_NUMBERS), usual: 'f32' },
+  flags: ['contextLength'],
+  write: async ({ model, outputDir, flags, quantizations, resolve, signal }) => {
+    // As a reference, so that adapters leave it alone: what they add is added to the weights.
+    const base = model.adapter
+      ? await resolve(MODELS).load({
+          role: 'reference',
+          purpose: 'inference',
+          source: model.source,
+          signal,
+        })
+      : model;
+    return writeFolder(outputDir, (directory) =>
+      exportOnnx({
+        model,
+        base,
+        portableModel: resolve(PORTABLE_MODEL),
+        directory,
+        numbers: quantizations as readonly OnnxNumbers[],
+        contextLength: flags.contextLength,
+        signal,
+      }),
+    );
+  },
+};
+
+/** The formats that this plugin contributes. */
+export const formats: readonly ExportFormat[] = [safetensors, peft, gguf, onnx];
