@@ -1,7 +1,7 @@
 // Times training steps of bench/llama.ts and says tokens/s from the third step, peak memory and
 // (with --profile) where the time goes.
-// node --conditions=lmflow-source --import tsx plugins/engine-onnx/bench/step.ts --folder
-// /work/bench/llama-134m [--method lora|full|loss]
+// node --conditions=lmflow-source --import tsx plugins/engine-onnx/bench/step.ts --folder MODEL
+//     [--method lora|full|loss]
 //     [--length 512] [--steps 6] [--labelled 1] [--engine '{"prepack":true}'] [--serve]
 // With --serve it answers the lines of test/bench/peer.py's protocol instead.
 import { createInterface } from 'node:readline';
@@ -15,7 +15,7 @@ import { buildStep, type StepOptions } from './llama.ts';
 
 const { values } = parseArgs({
   options: {
-    folder: { type: 'string', default: '/work/bench/llama-134m' },
+    folder: { type: 'string', default: '.' },
     method: { type: 'string', default: 'lora' },
     length: { type: 'string', default: '512' },
     steps: { type: 'string', default: '6' },

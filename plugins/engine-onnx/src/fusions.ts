@@ -8,7 +8,7 @@ import {
   type Node,
   type Value,
 } from '@lmflow/sdk/graph';
-import { cutOf, isWhole, splitting, wholeCuts } from './cuts.ts';
+import { cutOf, isWhole, splitting, wholeCuts } from './matrix-slices.ts';
 import { scalarOf } from './flatten.ts';
 import { emitCrossEntropy } from './lowerings/crossentropy.ts';
 import { emitDecodeAttention, fitsDecodeKernel, type Rotation } from './lowerings/decode.ts';

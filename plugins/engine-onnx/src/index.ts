@@ -17,7 +17,7 @@ export {
   type PortableRequest,
   type PortableTensor,
 } from './portable.ts';
-export type { FreeSize } from './onnx/free.ts';
+export type { FreeSize } from './onnx/dynamic-sizes.ts';
 export type { Body, BodyTensor, Emitter, NodeOptions } from './onnx/emitter.ts';
 export type { AttributeValue } from './onnx/attributes.ts';
 export type { EngineOptions, EngineOptionsInput } from './options.ts';

@@ -9,7 +9,7 @@ import { flatten } from './flatten.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import { rotary } from './lowerings/rope.ts';
 import { Emitter } from './onnx/emitter.ts';
-import { FreeSizes, type FreeSize } from './onnx/free.ts';
+import { FreeSizes, type FreeSize } from './onnx/dynamic-sizes.ts';
 import { tidy } from './onnx/tidy.ts';
 import {
   ELEMENT_TYPES,

@@ -9,7 +9,7 @@ import {
   type Value,
 } from '@lmflow/sdk/graph';
 import { attributes, type AttributeValue } from './attributes.ts';
-import type { FreeSizes } from './free.ts';
+import type { FreeSizes } from './dynamic-sizes.ts';
 import {
   ELEMENT_TYPES,
   type GraphProto,

@@ -1,5 +1,5 @@
 """Writes ../fixtures/generation.json: what transformers generates with the models of test/fixtures/families.
-Usage: /work/venv/bin/python plugins/generate/test/reference/generation.py"""
+Usage: python plugins/generate/test/reference/generation.py"""
 import json
 import os
 from pathlib import Path
