@@ -21,7 +21,7 @@ export function optimizerUnknown(name: string, known: readonly string[]): LMFlow
   return usageError(
     'LMFLOW_CONFIG_OPTIMIZER',
     `optim: there is no optimizer "${name}"${question(name, known)}`,
-    { hint: `Known: ${list(known)}. A plugin can add others.` },
+    { hint: `Choose one of ${list(known)}, or load a plugin that adds others.` },
   );
 }
 
@@ -45,8 +45,8 @@ export function optionUnread(optim: string, name: string, known: readonly string
     {
       hint:
         known.length > 0
-          ? `Its own arguments are set with optimArgs: ${list(known)}.`
-          : 'Leave it out.',
+          ? `Set its own arguments with optimArgs: ${list(known)}.`
+          : `Leave ${name} out.`,
     },
   );
 }
@@ -71,7 +71,7 @@ export function scheduleUnknown(
     reason === undefined
       ? `lrSchedulerType: there is no schedule "${name}"${question(name, known)}`
       : `lrSchedulerType: "${name}" is not offered: ${reason}`,
-    { hint: `Known: ${list(known)}.` },
+    { hint: `Choose one of ${list(known)}.` },
   );
 }
 
@@ -88,7 +88,7 @@ export function settingsConflict(what: string, hint: string): LMFlowError {
 /** No samples to train on. */
 export function noSamples(): LMFlowError {
   return inputError('LMFLOW_NO_SAMPLES', 'there is no sample to train on', {
-    hint: 'Look at what the data set reported: were all samples dropped?',
+    hint: 'Check in the messages about the data set why all samples were dropped.',
   });
 }
 
@@ -123,7 +123,7 @@ export function outputNotEmpty(folder: string, checkpoint: string | undefined): 
     'LMFLOW_OUTPUT_NOT_EMPTY',
     `outputDir ${folder} is not empty${checkpoint === undefined ? '' : ` (last checkpoint: ${checkpoint})`}`,
     {
-      hint: 'Say --resume-from-checkpoint to go on with what is there, --overwrite-output-dir to start anew in it, or choose another outputDir.',
+      hint: 'Add --resume-from-checkpoint to continue what is there, add --overwrite-output-dir to start anew in it, or choose another outputDir.',
     },
   );
 }
@@ -138,7 +138,7 @@ export function outputHasLater(
     'LMFLOW_OUTPUT_NOT_EMPTY',
     `outputDir ${folder} has checkpoints after ${wanted}: ${later.join(', ')}`,
     {
-      hint: 'Say --overwrite-output-dir too, to remove them and go on from the earlier one, or choose another outputDir.',
+      hint: 'Add --overwrite-output-dir to remove them and continue from the earlier one, or choose another outputDir.',
     },
   );
 }
@@ -159,11 +159,11 @@ export function resumeChanged(
 ): LMFlowError {
   return usageError(
     'LMFLOW_RESUME_CHANGED',
-    `${folder} was made with other settings:\n${changes.map((change) => `  ${change}`).join('\n')}`,
+    `${folder} was made with other settings${parametersFit ? '' : ', which train other parameters or shapes'}:\n${changes.map((change) => `  ${change}`).join('\n')}`,
     {
       hint: parametersFit
-        ? 'Set them back, or say --allow-config-change to go on with the new ones (the run is then no longer the same as one without interruption).'
-        : 'Other parameters are trained than in the checkpoint, or in other shapes, so that it cannot be gone on from, with --allow-config-change either. Set back what decides them, or start another run in another outputDir.',
+        ? 'Set them back, or add --allow-config-change to continue with the new ones, as another run than one without interruption.'
+        : 'Set back what decides the trained parameters, or start another run in another outputDir; this one cannot continue with --allow-config-change either.',
     },
   );
 }
@@ -172,7 +172,7 @@ export function resumeChanged(
 export function resumeIncomplete(
   folder: string,
   what: string,
-  hint = 'The plugin that made these parameters must restore them in onRestore; is it loaded?',
+  hint = 'Load the plugin that made these parameters; it must restore them in onRestore.',
 ): LMFlowError {
   return inputError('LMFLOW_RESUME_INCOMPLETE', `${folder}: ${what}`, { hint });
 }
@@ -188,7 +188,7 @@ export function lossNotFinite(
     'LMFLOW_LOSS_NOT_FINITE',
     `step ${step}: the ${what} is ${value}; stopped before the update`,
     {
-      hint: `${checkpoint === undefined ? 'No checkpoint was written before.' : `The last checkpoint is kept: ${checkpoint}.`} A lower learningRate, more warmupSteps or a smaller maxGradNorm usually help.`,
+      hint: `Lower learningRate or maxGradNorm, or raise warmupSteps; ${checkpoint === undefined ? 'no checkpoint was written before' : `the last checkpoint is ${checkpoint}`}.`,
     },
   );
 }
@@ -198,7 +198,7 @@ export function metricUnknown(name: string, known: readonly string[]): LMFlowErr
   return usageError(
     'LMFLOW_CONFIG_METRIC',
     `metricForBestModel: the evaluation has no figure "${name}"${question(name, known)}`,
-    { hint: `It has: ${list(known)}.` },
+    { hint: `Choose one of ${list(known)}.` },
   );
 }
 

@@ -83,7 +83,7 @@ export class OpenRun implements TrainingRun {
       run.log.info(
         run.checkpoint === undefined
           ? 'stopped before the first step'
-          : `stopped after step ${this.steps}; go on with --resume-from-checkpoint`,
+          : `stopped after step ${this.steps}; continue with --resume-from-checkpoint`,
       );
     } else if (run.end !== 'planned') await this.#finish();
     const { state, plan, evaluated } = run;

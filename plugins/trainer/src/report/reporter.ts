@@ -11,7 +11,7 @@ import type { RunState } from '../loop/run-state.ts';
 
 export const LOG_FILE = 'trainer_log.jsonl';
 
-/** Steps after which the time left is told. */
+/** Steps after which the time left is logged. */
 const TIMED_STEPS = 3;
 
 export class Reporter {

@@ -194,10 +194,10 @@ export class Chunks {
         async ([name, scalar]) => [name, await this.#scalar(scalar)] as const,
       ),
     );
-    const given = Object.fromEntries(
+    const targets = Object.fromEntries(
       outputs.filter((name) => inPlace.has(name)).map((name) => [nextOf(name), inputs[name]!]),
     );
-    const results = await program.run({ ...inputs, ...Object.fromEntries(numbers) }, given);
+    const results = await program.run({ ...inputs, ...Object.fromEntries(numbers) }, targets);
     for (const name of outputs) {
       const data = (await results[nextOf(name)]!.read()) as Float32Array;
       const target = arrays[name]!;

@@ -38,11 +38,11 @@ export class GradientNorm {
   async #squares(numbers: Float32Array, blocks: number): Promise<number> {
     const program = this.#programs.get(blocks) ?? (await this.#compile(blocks));
     this.#programs.set(blocks, program);
-    const given = await this.#engine.upload(numbers, [blocks, BLOCK], 'float32');
-    const { squares } = await program.run({ numbers: given });
+    const input = await this.#engine.upload(numbers, [blocks, BLOCK], 'float32');
+    const { squares } = await program.run({ numbers: input });
     let total = 0;
     for (const square of (await squares!.read()) as Float32Array) total += square;
-    given.dispose();
+    input.dispose();
     squares!.dispose();
     return total;
   }
