@@ -2,6 +2,7 @@
 // decided here, not by plugins.
 import { styleText } from 'node:util';
 import type { Logger } from '@lmflow/sdk';
+import { pad, widest } from './columns.ts';
 
 /** The part of a stream that is used. */
 export interface Output {
@@ -67,10 +68,10 @@ export function createLogger(options: LoggerOptions = {}): TerminalLogger {
       terminal.progress(text);
     },
     table(title, rows) {
-      const width = Math.max(0, ...rows.map(([name]) => name.length));
+      const width = widest(rows.map(([name]) => name));
       if (title !== '') terminal.line(paint('bold', title, terminal.people));
       for (const [name, value] of rows) {
-        terminal.line(`  ${name.padEnd(width)}  ${value}`.trimEnd());
+        terminal.line(`  ${pad(name, width)}  ${value}`.trimEnd());
       }
     },
     end() {

@@ -6,6 +6,7 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { ENGINE, isLMFlowError, messageOf, type DoctorCheck, type Logger } from '@lmflow/sdk';
 import satisfies from 'semver/functions/satisfies.js';
+import { pad, widest } from '../columns.ts';
 import type { Kernel } from '../kernel.ts';
 import { kernelVersion, sdkVersion } from '../versions.ts';
 
@@ -35,9 +36,9 @@ export async function examine(
 /** Prints checks with their remedies. */
 export function printChecks(checks: readonly DoctorCheck[], log: Logger): void {
   const marks = { ok: 'ok', info: '-', warning: '!', problem: 'x' } as const;
-  const width = Math.max(...checks.map(({ subject }) => subject.length));
+  const width = widest(checks.map(({ subject }) => subject));
   for (const { subject, status, detail, remedy } of checks) {
-    log.info(`${marks[status].padEnd(2)}  ${subject.padEnd(width)}  ${detail}`);
+    log.info(`${marks[status].padEnd(2)}  ${pad(subject, width)}  ${detail}`);
     if (remedy !== undefined) log.info(`${' '.repeat(width + 6)}-> ${remedy}`);
   }
 }

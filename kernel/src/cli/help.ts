@@ -1,4 +1,5 @@
 // `lmflow --help` and `lmflow <command> --help`, made from what the plugins declare.
+import { columns, wrap } from '../columns.ts';
 import type { ContributedCommand } from '../context.ts';
 import type { Kernel } from '../kernel.ts';
 import { alternatives, describeFields, shortType, type Field } from '../settings/describe.ts';
@@ -7,7 +8,6 @@ import type { Group, Key } from '../settings/keys.ts';
 import { kebab } from '../settings/names.ts';
 import { kernelVersion } from '../versions.ts';
 import { globalHelp } from './arguments.ts';
-import { columns, wrap } from './columns.ts';
 import { commandsOf, type InstalledPackage } from './installed.ts';
 
 /** lmflow's own commands and their one line. */

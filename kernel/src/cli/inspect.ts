@@ -1,5 +1,6 @@
 // `lmflow inspect`: the resolved configuration with origins, the order of taps, and what they cost
 // in the last command.
+import { pad, widest } from '../columns.ts';
 import { shown } from '../errors/shown.ts';
 import type { Kernel } from '../kernel.ts';
 import type { TapReport, TapTime } from '../hooks.ts';
@@ -30,10 +31,10 @@ export function printInspection(kernel: Kernel, last: LastRun | undefined): void
     value: shown(value),
     origin,
   }));
-  const width = Math.min(40, Math.max(0, ...values.map(({ value }) => value.length)));
+  const width = Math.min(40, widest(values.map(({ value }) => value)));
   log.table(
     'configuration',
-    values.map(({ key, value, origin }) => [key, `${value.padEnd(width)}  ${origin}`]),
+    values.map(({ key, value, origin }) => [key, `${pad(value, width)}  ${origin}`]),
   );
   log.table('loaded', [
     ['config file', report.configFile ?? 'none'],
