@@ -1,5 +1,6 @@
 // Tokenized data: samples, and batches of them as tensors.
 import type { DType, Shape, TypedArray } from './graph/index.ts';
+import type { Tokenizer } from './tokenizer.ts';
 
 /** Label of a token that carries no loss. */
 export const IGNORED = -100;
@@ -86,6 +87,22 @@ export interface Batch {
   readonly trainedTokens: number;
 }
 
+/** Which answers of a conversation are trained: all of the assistant's, or the last one alone. */
+export type TrainedAnswers = 'all' | 'last';
+
+/** What samples are loaded for. */
+export interface SampleRequest {
+  readonly tokenizer: Tokenizer;
+  /** Most tokens of a sample. */
+  readonly maxPositions: number;
+  /**
+   * What a method needs, whatever the configuration says. `weight: 0` leaves an answer out in either
+   * case.
+   */
+  readonly answers?: TrainedAnswers;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Loads, checks, tokenizes and packs what `dataset` / `evalDataset` name, running onDataset and
  * onSamples.
@@ -95,11 +112,7 @@ export interface SampleLoader {
    * Training and evaluation samples; `evaluation` undefined where none is asked for. Prints what it
    * found.
    */
-  load(request: {
-    readonly tokenizer: import('./tokenizer.ts').Tokenizer;
-    readonly maxPositions: number;
-    readonly signal?: AbortSignal;
-  }): Promise<{
+  load(request: SampleRequest): Promise<{
     readonly train: Samples;
     readonly evaluation?: Samples;
     /** For the model card: names, formats, counts. */

@@ -1,6 +1,8 @@
 // Where a long text may be cut into parts so that tokens hardly notice: between paragraphs, else
 // lines, sentences, words.
 
+import type { DocumentPart } from '@lmflow/sdk';
+
 /**
  * Places where a text may be cut, best first: after a blank line, a line, a sentence's space, any
  * space.
@@ -37,4 +39,10 @@ export function parts(text: string, size: number): string[] {
   }
   result.push(text.slice(from));
   return result;
+}
+
+/** Which part of a document comes first, last, or between; undefined for the whole of it. */
+export function partOf(first: boolean, last: boolean): DocumentPart | undefined {
+  if (last) return first ? undefined : 'last';
+  return first ? 'first' : 'middle';
 }

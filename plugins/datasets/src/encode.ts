@@ -16,6 +16,7 @@ import {
   type Encoding,
   type RecordOrigin,
   type Tokenizer,
+  type TrainedAnswers,
 } from '@lmflow/sdk';
 import * as errors from './errors.ts';
 
@@ -33,6 +34,14 @@ export interface Plan {
   readonly eos: 'always' | 'unless-ended' | 'never';
 }
 
+/** What of a record is trained. */
+export interface TrainedOptions {
+  /** Every token, not only those of answers. */
+  readonly trainOnPrompt: boolean;
+  /** All where left out. */
+  readonly answers?: TrainedAnswers;
+}
+
 /** Token ids, and 1 for each that is trained. */
 export interface Tokens {
   readonly ids: Int32Array;
@@ -46,13 +55,13 @@ export class Encoder {
   addedEos = 0;
   private readonly tokenizer: Tokenizer;
   private readonly specials: SpecialTokens;
-  private readonly trainOnPrompt: boolean;
+  private readonly options: TrainedOptions;
   private finder: SpanFinder | undefined;
 
-  constructor(tokenizer: Tokenizer, trainOnPrompt: boolean) {
+  constructor(tokenizer: Tokenizer, options: TrainedOptions) {
     this.tokenizer = tokenizer;
     this.specials = new SpecialTokens(tokenizer);
-    this.trainOnPrompt = trainOnPrompt;
+    this.options = options;
   }
 
   /** Throws LMFLOW_DATASET_PREFERENCE, _TEMPLATE and _SPANS. */
@@ -118,7 +127,7 @@ export class Encoder {
     result.trained.set(trained.subarray(first, last));
     if (append) result.ids[size - 1] = tokenizer.eosId!;
     if (append || (ended && plan.eos === 'always')) result.trained[size - 1] = 1;
-    if (this.trainOnPrompt) result.trained.fill(1);
+    if (this.options.trainOnPrompt) result.trained.fill(1);
     // nothing comes before the first token, so it cannot be predicted
     if (size > 0 && plan.record.kind !== 'text') result.trained[0] = 0;
     return result;
@@ -132,7 +141,7 @@ export class Encoder {
     if (messages.length === 0) return { text: '', spans: [] };
     this.finder ??= new SpanFinder(this.tokenizer, this.specials);
     try {
-      return this.finder.find({ messages, tools: record.tools });
+      return this.finder.find({ messages, tools: record.tools }, this.options.answers);
     } catch (cause) {
       if (isLMFlowError(cause) && cause.code === 'LMFLOW_TEMPLATE_INVALID') throw cause;
       if (cause instanceof SpanError) throw errors.spans(record.origin, template, cause.index);

@@ -19,12 +19,9 @@ export function place(origin: RecordOrigin): string {
 /** How a value looks in a message. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const text =
-    typeof value === 'string'
-      ? JSON.stringify(value)
-      : Array.isArray(value)
-        ? `a list of ${value.length}`
-        : (JSON.stringify(value) ?? typeof value);
+  const text = Array.isArray(value)
+    ? `a list of ${value.length}`
+    : (JSON.stringify(value) ?? typeof value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
@@ -244,6 +241,14 @@ export const spans = (origin: RecordOrigin, name: string, message: number): LMFl
     {
       hint: 'Put {% generation %} ... {% endgeneration %} around the answer in the template, or choose another one with `chatTemplate`.',
     },
+  );
+
+/** Everything is to be trained, and only the last answer. */
+export const trainedConflict = (): LMFlowError =>
+  usageError(
+    'LMFLOW_DATASET_SETTING',
+    'trainOnPrompt: true trains every token, but only the last answer of a conversation is to be trained (maskHistory, or the method).',
+    { hint: 'Leave out trainOnPrompt or maskHistory.' },
   );
 
 /** Not one token of a dataset would be trained. */

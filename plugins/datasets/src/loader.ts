@@ -1,5 +1,5 @@
 // The service behind SAMPLES: settings -> records -> hooks -> template -> tokens (cached) ->
-// packing -> hooks, told on the way.
+// packing -> hooks, with a report on the way.
 import { createHash } from 'node:crypto';
 import type { TemplateChoice } from '@lmflow/plugin-chat-templates';
 import type {
@@ -10,8 +10,9 @@ import type {
   Hub,
   Logger,
   SampleLoader,
+  SampleRequest,
   Samples,
-  Tokenizer,
+  TrainedAnswers,
 } from '@lmflow/sdk';
 import { cacheFolder } from '@lmflow/sdk/files';
 import { fromCache } from './cache.ts';
@@ -21,11 +22,9 @@ import type { FormatTable } from './formats/format-table.ts';
 import type { DatasetOptions } from './options.ts';
 import { PackedSamples } from './pack.ts';
 import type { ReaderTable } from './readers/reader-table.ts';
-import { marked, rows } from './report.ts';
+import { reportFirst, reportSources, rows } from './report.ts';
 import type { StoredSamples } from './store.ts';
 import { tokenize, type TokenizeOptions } from './tokenize.ts';
-
-type LoadRequest = Parameters<SampleLoader['load']>[0];
 
 /** What the loader needs of its surroundings. */
 export interface LoaderContext {
@@ -51,6 +50,16 @@ export interface OpenedSplits {
 
 const DEFAULT_BLOCK = 1024;
 
+/** One split of a request, on its way to samples. */
+interface SplitRequest {
+  readonly split: DatasetRequest['split'];
+  readonly dataset: Dataset;
+  readonly opened: OpenedDataset;
+  readonly blockSize: number;
+  readonly request: SampleRequest;
+}
+
+/** Loads what the configuration names. */
 export class DatasetLoader implements SampleLoader {
   private readonly context: LoaderContext;
   private readonly opened: StoredSamples[] = [];
@@ -59,29 +68,33 @@ export class DatasetLoader implements SampleLoader {
     this.context = context;
   }
 
-  async load(request: LoadRequest): ReturnType<SampleLoader['load']> {
-    const { options, log } = this.context;
+  async load(request: SampleRequest): ReturnType<SampleLoader['load']> {
+    const { options } = this.context;
     const blockSize = options.blockSize ?? Math.min(DEFAULT_BLOCK, request.maxPositions);
     if (blockSize > request.maxPositions) throw errors.blockSize(blockSize, request.maxPositions);
+    const answers = this.answers(request);
     const { train, evaluation, opened } = await this.open(request.signal);
     for (const dataset of [train, evaluation]) {
       if (dataset?.kind === 'preference') throw errors.preference(dataset.name);
     }
-    const kinds = new Set([train.kind, ...opened.train.kinds, ...(opened.evaluation?.kinds ?? [])]);
-    if (options.groupTexts && !kinds.has('text')) {
-      log.warn(
-        'groupTexts is without effect: it joins plain texts, and there are none. To fill sequences with several samples: packing',
-      );
-    }
-    this.context.templates.forTraining(request.tokenizer, {
-      conversations: kinds.has('conversation'),
-    });
+    this.chooseTemplate(request, [train, opened.train, opened.evaluation]);
 
-    const trained = await this.samples(train, opened.train, 'train', blockSize, request);
+    const common = { blockSize, request };
+    const trained = await this.samples({
+      split: 'train',
+      dataset: train,
+      opened: opened.train,
+      ...common,
+    });
     const held =
       evaluation &&
       opened.evaluation &&
-      (await this.samples(evaluation, opened.evaluation, 'evaluation', blockSize, request));
+      (await this.samples({
+        split: 'evaluation',
+        dataset: evaluation,
+        opened: opened.evaluation,
+        ...common,
+      }));
     const description = {
       dataset: opened.train.sources,
       ...(opened.evaluation ? { evalDataset: opened.evaluation.sources } : {}),
@@ -91,6 +104,7 @@ export class DatasetLoader implements SampleLoader {
       chatTemplate: request.tokenizer.chatTemplateOrigin ?? null,
       blockSize,
       packing: options.packing,
+      ...(answers === 'last' ? { trainedAnswers: answers } : {}),
       train: trained.statistics,
       ...(held ? { evaluation: held.statistics } : {}),
     };
@@ -133,59 +147,54 @@ export class DatasetLoader implements SampleLoader {
     };
   }
 
-  /** Tokenizes one split, or takes it from the cache; packs it; tells what it is. */
-  private async samples(
-    dataset: Dataset,
-    opened: OpenedDataset,
-    split: DatasetRequest['split'],
-    blockSize: number,
-    { tokenizer, signal }: LoadRequest,
-  ): Promise<Samples> {
-    const { options, hooks, log, version } = this.context;
-    const shape: TokenizeOptions = {
-      blockSize,
-      truncation: options.truncation,
-      groupTexts: options.groupTexts,
-      trainOnPrompt: options.trainOnPrompt,
-      bosId: tokenizer.bosId,
-    };
-    const key = createHash('sha256')
-      .update(
-        JSON.stringify([
-          version,
-          dataset.fingerprint,
-          tokenizer.fingerprint,
-          tokenizer.chatTemplate ?? null,
-          shape,
-        ]),
-      )
-      .digest('hex')
-      .slice(0, 32);
-    const { samples, cached } = await fromCache({
-      folder: options.datasetCacheDir ?? cacheFolder('datasets'),
-      key,
-      overwrite: options.overwriteCache,
-      log,
-      make: async (writer) => {
-        const made = await tokenize(dataset, writer, { tokenizer, options: shape, log, signal });
-        return { ...made, facts: { ...made.facts, sources: opened.sources } };
-      },
-    });
+  /** Which answers are trained: the request's word is stronger than the configuration's. */
+  private answers({ answers }: SampleRequest): TrainedAnswers {
+    const { maskHistory, trainOnPrompt } = this.context.options;
+    const chosen = answers ?? (maskHistory ? 'last' : 'all');
+    if (chosen === 'last' && trainOnPrompt) throw errors.trainedConflict();
+    return chosen;
+  }
+
+  /** Settles the chat template, which depends on the kinds of data. */
+  private chooseTemplate(
+    { tokenizer }: SampleRequest,
+    datasets: readonly (Dataset | OpenedDataset | undefined)[],
+  ): void {
+    const { options, templates, log } = this.context;
+    const kinds = new Set(
+      datasets.flatMap((dataset) => {
+        if (!dataset) return [];
+        return 'kinds' in dataset ? [...dataset.kinds] : [dataset.kind];
+      }),
+    );
+    if (options.groupTexts && !kinds.has('text')) {
+      log.warn(
+        'groupTexts is without effect: it joins plain texts, and there are none. To fill sequences with several samples: packing',
+      );
+    }
+    templates.forTraining(tokenizer, { conversations: kinds.has('conversation') });
+  }
+
+  /** Tokenizes one split, or takes it from the cache; packs it; reports what it is. */
+  private async samples(part: SplitRequest): Promise<Samples> {
+    const { split, dataset, opened, blockSize, request } = part;
+    const { options, hooks, log } = this.context;
+    const { samples, cached } = await this.stored(part);
     this.opened.push(samples);
     const { facts, dropped } = samples.index;
-    this.tellSources(split, opened, facts['sources'] as readonly SourceDescription[], cached);
+    for (const [index, source] of opened.sources.entries()) {
+      const counted = facts['sources'] as readonly SourceDescription[];
+      source.records ??= counted[index]?.records ?? undefined;
+    }
+    reportSources(log, opened.sources, { split, cached });
     if (facts['records'] === 0) throw errors.empty(dataset.name);
     if (samples.length === 0) {
-      throw errors.noTrainedTokens(
-        dataset.name,
-        Object.entries(dropped)
-          .map(([reason, count]) => `${count} ${reason}`)
-          .join(', '),
-      );
+      const reasons = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`);
+      throw errors.noTrainedTokens(dataset.name, reasons.join(', '));
     }
 
     const packed = options.packing ? new PackedSamples(samples, blockSize) : samples;
-    const result = await hooks.onSamples.promise(packed, this.request(split, signal));
+    const result = await hooks.onSamples.promise(packed, this.request(split, request.signal));
     if (result.length === 0 || result.statistics.trainedTokens === 0) {
       throw errors.noTrainedTokens(dataset.name, 'a tap of onSamples left nothing');
     }
@@ -193,58 +202,47 @@ export class DatasetLoader implements SampleLoader {
       split === 'train' ? 'training data' : 'evaluation data',
       rows(result, options.packing ? samples.length : undefined, dropped),
     );
-    if (split === 'train') this.tellFirst(result, tokenizer, facts);
-    log.event('dataset', {
-      split,
-      cached,
-      statistics: result.statistics,
-      dropped,
-      sources: opened.sources,
-    });
+    if (split === 'train') reportFirst(log, result.get(0), request.tokenizer, facts);
+    const { statistics } = result;
+    log.event('dataset', { split, cached, statistics, dropped, sources: opened.sources });
     return result;
   }
 
-  private tellSources(
-    split: string,
-    opened: OpenedDataset,
-    counted: readonly SourceDescription[],
-    cached: boolean,
-  ): void {
-    for (const [index, source] of opened.sources.entries()) {
-      source.records ??= counted[index]?.records ?? undefined;
-      const count =
-        source.records === undefined
-          ? ''
-          : `, ${source.records.toLocaleString('en')} record${source.records === 1 ? '' : 's'}`;
-      const files = source.files > 1 ? `, ${source.files} files` : '';
-      this.context.log.info(
-        `${source.name}: ${source.format}${files}${count}${split === 'train' ? '' : ' for evaluation'}${cached ? ' (tokens from the cache)' : ''}`,
-      );
-    }
-  }
-
-  /** The first sample with its mask, and what ends the answers. */
-  private tellFirst(
-    samples: Samples,
-    tokenizer: Tokenizer,
-    facts: Readonly<Record<string, unknown>>,
-  ): void {
-    const { log } = this.context;
-    log.info(`first sample, the trained part in ⟦ ⟧:\n${marked(samples.get(0), tokenizer)}`);
-    if (tokenizer.eosId === undefined) {
-      log.warn(
-        'the tokenizer has no end-of-text token, so the model cannot learn where an answer ends',
-      );
-    } else if (Number(facts['addedEos']) > 0) {
-      log.warn(
-        `the chat template ends answers with no special token: ${tokenizer.eosToken} was put after the last answer of each conversation`,
-      );
-    }
-    const ends = (facts['turnEnds'] as readonly string[]).filter(
-      (end) => end !== tokenizer.eosToken,
-    );
-    if (ends.length > 0) {
-      log.info(`answers end with ${ends.join(' or ')}: generation must stop there`);
-    }
+  /** The tokens of one split, from the cache or made. */
+  private async stored({
+    dataset,
+    opened,
+    blockSize,
+    request,
+  }: SplitRequest): ReturnType<typeof fromCache> {
+    const { options, log, version } = this.context;
+    const { tokenizer, signal } = request;
+    const answers = this.answers(request);
+    const shape: TokenizeOptions = {
+      blockSize,
+      truncation: options.truncation,
+      groupTexts: options.groupTexts,
+      trainOnPrompt: options.trainOnPrompt,
+      // left out where it is all, as in the cache of before
+      ...(answers === 'last' ? { answers } : {}),
+      bosId: tokenizer.bosId,
+    };
+    const content = [
+      version,
+      dataset.fingerprint,
+      tokenizer.fingerprint,
+      tokenizer.chatTemplate ?? null,
+      shape,
+    ];
+    return fromCache({
+      folder: options.datasetCacheDir ?? cacheFolder('datasets'),
+      key: createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 32),
+      overwrite: options.overwriteCache,
+      log,
+      make: async (writer) => {
+        const made = await tokenize(dataset, writer, { tokenizer, options: shape, log, signal });
+        return { ...made, facts: { ...made.facts, sources: opened.sources } };
+      },
+    });
   }
 }

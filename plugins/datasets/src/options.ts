@@ -77,6 +77,10 @@ export const optionsSchema = z.object({
     .boolean()
     .default(false)
     .describe('Train on every token, not only on the answers.'),
+  maskHistory: z
+    .boolean()
+    .default(false)
+    .describe('Conversations: train on the last answer only, not on those before it.'),
   truncation: z
     .enum(['right', 'left', 'drop'])
     .default('right')
@@ -143,6 +147,9 @@ export const unsupported: Readonly<Record<string, string>> = {
   packingStrategy: 'packing is always best-fit decreasing',
   completionOnlyLoss: 'only answers are trained unless trainOnPrompt is true',
   assistantOnlyLoss: 'only answers are trained unless trainOnPrompt is true',
+  rolesToTrain:
+    "the assistant's answers are trained; weight: 0 on one leaves it out, trainOnPrompt: true trains everything",
+  trainOnEos: 'what ends the turn of an answer is always trained',
   paddingSide: 'training pads on the right, padding never carries loss or attention',
   preprocessingNumWorkers: 'the tokenizer uses all cores by itself',
   datasetNumProc: 'the tokenizer uses all cores by itself',
@@ -162,6 +169,7 @@ declare module '@lmflow/sdk' {
     packing?: boolean;
     groupTexts?: boolean;
     trainOnPrompt?: boolean;
+    maskHistory?: boolean;
     truncation?: Input['truncation'];
     datasetFormat?: string;
     datasetTextField?: string;

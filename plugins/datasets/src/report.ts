@@ -1,6 +1,14 @@
 // What a person sees of the data before training: what was found, how many tokens of what, and the
 // first sample with its mask.
-import { IGNORED, type Sample, type Samples, type Tokenizer } from '@lmflow/sdk';
+import {
+  IGNORED,
+  type DatasetRequest,
+  type Logger,
+  type Sample,
+  type Samples,
+  type Tokenizer,
+} from '@lmflow/sdk';
+import type { SourceDescription } from './dataset.ts';
 
 const OPEN = '⟦';
 const CLOSE = '⟧';
@@ -9,7 +17,7 @@ const LONGEST_RUN = 600;
 const number = (value: number): string => value.toLocaleString('en');
 
 /** A sample as text; trained parts stand in ⟦...⟧. Long runs are shortened in the middle. */
-export function marked({ inputIds, labels, segments }: Sample, tokenizer: Tokenizer): string {
+function marked({ inputIds, labels, segments }: Sample, tokenizer: Tokenizer): string {
   const end = segments ? segments.lastIndexOf(1) + 1 : inputIds.length;
   let text = '';
   let decoded = '';
@@ -62,4 +70,45 @@ export function rows(
     ['truncated', number(statistics.truncated)],
     ['dropped', reasons.length === 0 ? '0' : reasons.join(', ')],
   ];
+}
+
+/** Says what each source is: its format, its files and how many records were used. */
+export function reportSources(
+  log: Logger,
+  sources: readonly SourceDescription[],
+  { split, cached }: { readonly split: DatasetRequest['split']; readonly cached: boolean },
+): void {
+  for (const { name, format, files, records } of sources) {
+    const facts = [
+      format,
+      ...(files > 1 ? [`${files} files`] : []),
+      ...(records === undefined ? [] : [`${number(records)} record${records === 1 ? '' : 's'}`]),
+    ];
+    const use = split === 'train' ? '' : ' for evaluation';
+    log.info(`${name}: ${facts.join(', ')}${use}${cached ? ' (tokens from the cache)' : ''}`);
+  }
+}
+
+/** Shows the first sample with its mask, and says what ends the answers. */
+export function reportFirst(
+  log: Logger,
+  sample: Sample,
+  tokenizer: Tokenizer,
+  facts: Readonly<Record<string, unknown>>,
+): void {
+  const { eosToken } = tokenizer;
+  log.info(`first sample, the trained part in ⟦ ⟧:\n${marked(sample, tokenizer)}`);
+  if (tokenizer.eosId === undefined) {
+    log.warn(
+      'the tokenizer has no end-of-text token, so the model cannot learn where an answer ends',
+    );
+  } else if (Number(facts['addedEos']) > 0) {
+    log.warn(
+      `the chat template ends answers with no special token: ${eosToken} was put after the last answer of each conversation`,
+    );
+  }
+  const ends = (facts['turnEnds'] as readonly string[]).filter((end) => end !== eosToken);
+  if (ends.length > 0) {
+    log.info(`answers end with ${ends.join(' or ')}: generation must stop there`);
+  }
 }

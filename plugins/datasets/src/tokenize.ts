@@ -1,14 +1,13 @@
 // Records -> samples in a store: planned, encoded in batches (the native library uses all cores),
 // masked, shaped, written.
 import { textOf, type Dataset, type DatasetRecord, type Logger, type Tokenizer } from '@lmflow/sdk';
-import { parts } from './cut.ts';
-import { Encoder, type Plan } from './encode.ts';
+import { partOf, parts } from './cut.ts';
+import { Encoder, type Plan, type TrainedOptions } from './encode.ts';
 import { DROPPED, Shaper, type ShapeOptions } from './shape.ts';
 import type { StoreIndex, StoreWriter } from './store.ts';
 
-export interface TokenizeOptions extends ShapeOptions {
-  readonly trainOnPrompt: boolean;
-}
+/** What decides the tokens of a data set and their mask. */
+export interface TokenizeOptions extends ShapeOptions, TrainedOptions {}
 
 export interface TokenizeContext {
   readonly tokenizer: Tokenizer;
@@ -33,7 +32,7 @@ export async function tokenize(
   context: TokenizeContext,
 ): Promise<Pick<StoreIndex, 'statistics' | 'dropped' | 'facts'>> {
   const { tokenizer, options, log } = context;
-  const encoder = new Encoder(tokenizer, options.trainOnPrompt);
+  const encoder = new Encoder(tokenizer, options);
   const shaper = new Shaper(options, (tokens) => writer.add(tokens));
   let records = 0;
   let previous: DatasetRecord | undefined;
@@ -132,11 +131,10 @@ function inParts(record: DatasetRecord): DatasetRecord[] {
     return [record];
   }
   const texts = parts(record.text, LONGEST_TEXT >>> 1);
-  return texts.map((text, index) => ({
-    ...record,
-    text,
-    part: index === 0 ? 'first' : index === texts.length - 1 ? 'last' : 'middle',
-  }));
+  return texts.map((text, index) => {
+    const part = partOf(index === 0, index === texts.length - 1);
+    return { ...record, text, ...(part ? { part } : {}) };
+  });
 }
 
 function lengthOf(record: DatasetRecord): number {

@@ -2,13 +2,15 @@
 // every kind.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { ChatMessage } from '@lmflow/sdk';
+import { IGNORED, type ChatMessage, type TrainedAnswers } from '@lmflow/sdk';
 import { namedTemplates } from '@lmflow/plugin-chat-templates';
 import {
   all,
   failure,
   file,
+  folder,
   load,
+  loaderOf,
   masked,
   removeFolders,
   tinyTokenizer,
@@ -363,6 +365,77 @@ test('trainOnPrompt trains everything but the first token', async () => {
       { trainOnPrompt: true },
     ),
     '<|im_start|>[user\nhi<|im_end|>\n<|im_start|>assistant\nyes<|im_end|>\n]',
+  );
+});
+
+test('maskHistory trains the last answer only, for every way of finding it; weight 0 holds', async () => {
+  for (const [name, { template, special = [], messages = two }] of Object.entries(OWN)) {
+    const tokenizer = await tinyTokenizer({ chatTemplate: template, special });
+    const labels = async (config: Record<string, unknown>): Promise<number[]> => {
+      const dataset = file('chat.json', [{ messages }]);
+      const { train } = await load({ dataset, ...config }, { tokenizer });
+      return [...train.get(0).labels];
+    };
+    const every = await labels({});
+    const last = every.findLastIndex((label) => label !== IGNORED);
+    const before = every.findLastIndex((label, at) => at < last && label === IGNORED);
+    assert.equal(
+      await labels({ maskHistory: true }),
+      every.map((label, at) => (at <= before ? IGNORED : label)),
+      name,
+    );
+  }
+  const chatml = { chatTemplate: OWN['chatml']!.template, special: OWN['chatml']!.special! };
+  const untrained = [...turn('hi', 'yes', 'more'), { role: 'assistant', content: 'no', weight: 0 }];
+  const error = await failure(() => render(untrained, chatml, { maskHistory: true }));
+  assert.is(error.code, 'LMFLOW_DATASET_NO_TRAINED_TOKENS');
+});
+
+test('a request chooses the answers, whatever the configuration says; the caches are apart', async () => {
+  const special = OWN['chatml']!.special!;
+  const tokenizer = await tinyTokenizer({ chatTemplate: OWN['chatml']!.template, special });
+  const dataset = file('chat.json', [{ messages: two }]);
+  const datasetCacheDir = folder();
+  const trained = async (
+    config: Record<string, unknown>,
+    answers?: TrainedAnswers,
+  ): Promise<number> => {
+    const loader = loaderOf({ dataset, datasetCacheDir, ...config });
+    const { train } = await loader.load({
+      tokenizer,
+      maxPositions: 512,
+      ...(answers ? { answers } : {}),
+    });
+    return masked(train.get(0), tokenizer).split('[').length - 1;
+  };
+  assert.equal(
+    [
+      await trained({}),
+      await trained({}, 'last'),
+      await trained({ maskHistory: true }),
+      await trained({ maskHistory: true }, 'all'),
+    ],
+    [2, 1, 1, 2],
+  );
+  for (const work of [
+    () => trained({ maskHistory: true, trainOnPrompt: true }),
+    () => trained({ trainOnPrompt: true }, 'last'),
+  ]) {
+    assert.match((await failure(work)).message, /trainOnPrompt/);
+  }
+});
+
+test('an earlier answer that cannot be found does not matter where only the last is trained', async () => {
+  const template =
+    "{% for m in messages %}{{ '<T>' + m['role'] + ' ' + (m['content'] if loop.last or m['role'] == 'user' else 'so') }}{% endfor %}{{ '<T>' }}";
+  const special = ['<T>'];
+  assert.is(
+    (await failure(() => render(two, { chatTemplate: template, special }))).code,
+    'LMFLOW_DATASET_SPANS',
+  );
+  assert.is(
+    await render(two, { chatTemplate: template, special }, { maskHistory: true }),
+    '<T>user hi<T>assistant so<T>user more<T>assistant [no<T>]',
   );
 });
 

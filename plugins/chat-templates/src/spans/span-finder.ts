@@ -1,7 +1,7 @@
 // Where the answers are in a rendered conversation: the characters to train. Works for templates
 // without {% generation %} by watching what the template does, and gives the answer with what ends
 // its turn, never the role's header.
-import { textOf, type ChatMessage, type Tokenizer } from '@lmflow/sdk';
+import { textOf, type ChatMessage, type Tokenizer, type TrainedAnswers } from '@lmflow/sdk';
 import { AnswerSearch, type Conversation, type Span, type TemplateFacts } from './answer-search.ts';
 import { hasMarks, markGeneration, readMarks } from './generation-marks.ts';
 import { SpecialTokens } from './special-tokens.ts';
@@ -35,15 +35,23 @@ export class SpanFinder {
   }
 
   /**
-   * Renders a conversation and gives the spans of the answers that are trained. Throws SpanError,
-   * and whatever the template throws.
+   * Renders a conversation and gives the spans of the answers that are trained: of all, or of the
+   * last one, but for those with `weight: 0`. Throws SpanError, and whatever the template throws.
    */
-  find(conversation: Conversation): RenderedConversation {
-    return this.byMarks(conversation) ?? this.byWatching(conversation);
+  find(conversation: Conversation, answers: TrainedAnswers = 'all'): RenderedConversation {
+    const places = conversation.messages.flatMap(({ role }, index) =>
+      role === 'assistant' ? [index] : [],
+    );
+    const chosen = answers === 'last' ? places.slice(-1) : places;
+    return this.byMarks(conversation, places, chosen) ?? this.byWatching(conversation, chosen);
   }
 
   /** {% generation %} as the template's author set it, stretched over what ends the turn. */
-  private byMarks({ messages, tools }: Conversation): RenderedConversation | undefined {
+  private byMarks(
+    { messages, tools }: Conversation,
+    places: readonly number[],
+    chosen: readonly number[],
+  ): RenderedConversation | undefined {
     if (this.marked === undefined) return undefined;
     if (messages.some((message) => hasMarks(textOf(message.content)))) return undefined;
     const { tokenizer } = this.facts;
@@ -55,27 +63,26 @@ export class SpanFinder {
       tokenizer.chatTemplate = this.template;
     }
     const { text, marks } = readMarks(rendered);
-    const answers = messages.filter((message) => message.role === 'assistant');
-    if (marks.length !== answers.length || marks.some(([, end]) => end < 0)) return undefined;
-    return {
-      text,
-      spans: marks
-        .map(([start, end]): Span => [start, this.turnEnd(text, end)])
-        .filter((_, index) => isTrained(answers[index]!)),
-    };
+    if (marks.length !== places.length || marks.some(([, end]) => end < 0)) return undefined;
+    const spans = marks
+      .filter((_, answer) => {
+        const place = places[answer]!;
+        return chosen.includes(place) && isTrained(messages[place]!);
+      })
+      .map(([start, end]): Span => [start, this.turnEnd(text, end)]);
+    return { text, spans };
   }
 
   /** Answer by answer: what the template prints where it is there, and where it is not. */
-  private byWatching(conversation: Conversation): RenderedConversation {
+  private byWatching(conversation: Conversation, chosen: readonly number[]): RenderedConversation {
     const search = new AnswerSearch(conversation, this.facts);
     const spans: Span[] = [];
     let from = 0;
-    for (const [index, message] of conversation.messages.entries()) {
-      if (message.role !== 'assistant') continue;
-      const span = search.span(index, from);
-      if (!span || span[0] < from) throw new SpanError(index);
+    for (const place of chosen) {
+      const span = search.span(place, from);
+      if (!span || span[0] < from) throw new SpanError(place);
       from = span[1];
-      if (isTrained(message)) spans.push(span);
+      if (isTrained(conversation.messages[place]!)) spans.push(span);
     }
     return { text: search.text, spans };
   }

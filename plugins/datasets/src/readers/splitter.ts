@@ -45,8 +45,7 @@ export class JsonSplitter {
 
   /** Takes a chunk; gives the records that are complete now. Throws LMFLOW_DATASET_SYNTAX. */
   push(chunk: string): JsonPiece[] {
-    const keep =
-      this.object && !this.wrapped ? this.object.start : this.start >= 0 ? this.start : this.cursor;
+    const keep = this.neededFrom();
     this.text = this.text.slice(keep) + chunk;
     if (this.text.length > LONGEST_VALUE) {
       throw this.problem(
@@ -59,6 +58,12 @@ export class JsonSplitter {
     const pieces: JsonPiece[] = [];
     while (this.step(pieces));
     return pieces;
+  }
+
+  /** Where the text begins that is still needed: of a record or value that is not whole yet. */
+  private neededFrom(): number {
+    if (this.object && !this.wrapped) return this.object.start;
+    return this.start >= 0 ? this.start : this.cursor;
   }
 
   /** Says that the text has ended; gives the last record. */

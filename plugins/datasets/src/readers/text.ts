@@ -1,8 +1,8 @@
 // .txt: a file is one document, read in parts that end at paragraphs, so that a huge file is never
 // in memory whole. With sampleBy 'paragraph' or 'line' each of those is a text of its own.
 import { statSync } from 'node:fs';
-import type { DatasetFile, DatasetReader, DocumentPart, RawRecord } from '@lmflow/sdk';
-import { cut } from '../cut.ts';
+import type { DatasetFile, DatasetReader, RawRecord } from '@lmflow/sdk';
+import { cut, partOf } from '../cut.ts';
 
 /**
  * About a hundred parts to a file, so that a validation split of one file is possible, within
@@ -46,12 +46,6 @@ async function* readText(file: DatasetFile): AsyncGenerator<RawRecord> {
     if (held !== undefined) yield part(held, false);
     if (text.trim() !== '') yield part(text, true);
   }
-}
-
-/** Which part of a document comes first, last, or between; undefined for the whole of it. */
-function partOf(first: boolean, last: boolean): DocumentPart | undefined {
-  if (last) return first ? undefined : 'last';
-  return first ? 'first' : 'middle';
 }
 
 async function* readUnits(file: DatasetFile, separator: RegExp): AsyncGenerator<RawRecord> {
