@@ -90,7 +90,12 @@ export class PackedSamples implements Samples {
 
   get(index: number): Sample {
     return {
-      ...joinSamples(this.bins[index]!.map((position) => this.inner.get(position))),
+      ...joinSamples(
+        this.bins[index]!.map((sample) => ({
+          place: { sample, member: 0 },
+          ...this.inner.get(sample),
+        })),
+      ),
       contextLength: this.longest,
     };
   }

@@ -214,3 +214,12 @@ export function sampleTooLong(length: number, cap: number): LMFlowError {
 export function evaluationAborted(): LMFlowError {
   return interruptedError('LMFLOW_ABORTED', 'the evaluation was interrupted');
 }
+
+/** Two columns of the samples have one name, or one is called as a tensor of every batch is. */
+export function columnNameTaken(name: string): LMFlowError {
+  return usageError(
+    'LMFLOW_SAMPLE_COLUMN_NAME',
+    `the samples' column "${name}" has a name that is taken`,
+    { hint: 'Give the column a name of its own.' },
+  );
+}

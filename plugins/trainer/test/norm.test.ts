@@ -58,7 +58,16 @@ async function run(count: number): Promise<GradientSum> {
     } satisfies Parameter);
   }
   const programs = new Programs({ engine, model, objective, seed: 1, budget: 1e9 });
-  const batch: Batch = { size: 1, length: 1, tensors: {}, tokens: 1, trainedTokens: 1 };
+  const batch: Batch = {
+    size: 1,
+    length: 1,
+    tensors: {},
+    tokens: 1,
+    trainedTokens: 1,
+    sequences: [],
+    groupSize: 1,
+    media: [],
+  };
   const total = new GradientSum();
   for (let micro = 0; micro < count; micro++) {
     programs.recycle(total.add(await programs.run('training', { batch, step: 1, micro }), 1));

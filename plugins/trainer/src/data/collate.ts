@@ -9,6 +9,7 @@ import {
   type Samples,
 } from '@lmflow/sdk';
 import { sampleTooLong } from '../errors.ts';
+import { columnTensors } from './columns.ts';
 
 export interface CollateOptions {
   /** Batches are as long as the next multiple of this ... */
@@ -50,45 +51,65 @@ export function batchLength(longest: number, { multipleOf, cap }: CollateOptions
 
 /**
  * Tensors int32 [size, length]: `inputIds`, `labels` (IGNORED on padding), `positions`, and
- * `segments` (0 on padding) where a sample is packed. `trainedTokens` counts the labels that are
- * left after the shift: none at a sequence's first token.
+ * `segments` (0 on padding) where a sample is packed; and the columns (see Batch). `trainedTokens`
+ * counts the labels that are left after the shift: none at a sequence's first token.
  */
-export function collate(samples: readonly Sample[], options: CollateOptions): Batch {
+export function collate(sequences: readonly Sample[], options: CollateOptions): Batch {
   const length = batchLength(
-    samples.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0),
+    sequences.reduce((longest, { inputIds }) => Math.max(longest, inputIds.length), 0),
     options,
   );
   const joined =
-    options.join && !samples.some(({ segments }) => segments)
-      ? rowsOf(samples, options)
+    options.join && !sequences.some(({ segments }) => segments)
+      ? rowsOf(sequences, options)
       : undefined;
-  if (joined && joined.rows.length * joined.length <= PAYS * samples.length * length) {
-    return { ...padded(joined.rows, joined.length), contextLength: options.cap };
+  if (joined && joined.rows.length * joined.length <= PAYS * sequences.length * length) {
+    return { ...padded(joined.rows, joined.length, joined.members), contextLength: options.cap };
   }
-  const contextLength = samples.reduce<number | undefined>(
+  const contextLength = sequences.reduce<number | undefined>(
     (most, { contextLength: own }) => (own === undefined ? most : Math.max(own, most ?? 0)),
     undefined,
   );
   return {
-    ...padded(samples, length),
+    ...padded(
+      sequences.map(asPart),
+      length,
+      sequences.map((_, index) => [index]),
+    ),
     ...(contextLength === undefined
       ? {}
       : { contextLength: Math.min(roundUp(contextLength, options.multipleOf), options.cap) }),
   };
 }
 
-/** Samples in as few rows as hold them, each longest one into the row that has the least. */
+/** A row with the part that it is, where it is not packed. */
+function asPart(sequence: Sample): Sample {
+  if (sequence.parts) return sequence;
+  const { inputIds, columns, place } = sequence;
+  const part = { start: 0, length: inputIds.length };
+  return {
+    ...sequence,
+    parts: [{ ...part, ...(columns ? { columns } : {}), ...(place ? { place } : {}) }],
+  };
+}
+
+/** Sequences in as few rows as hold them, each longest one into the row that has the least. */
 function rowsOf(
-  samples: readonly Sample[],
+  sequences: readonly Sample[],
   { multipleOf }: CollateOptions,
-): { readonly rows: readonly Sample[]; readonly length: number } {
-  const lengths = samples.map(({ inputIds }) => inputIds.length);
+): {
+  readonly rows: readonly Sample[];
+  readonly length: number;
+  /** Which sequences are in each row. */
+  readonly members: readonly (readonly number[])[];
+} {
+  const lengths = sequences.map(({ inputIds }) => inputIds.length);
   const total = lengths.reduce((sum, length) => sum + length, 0);
   const rows = Array.from(
     { length: Math.max(1, Math.ceil(total / Math.max(ROW, ...lengths))) },
     () => ({ tokens: 0, members: [] as number[] }),
   );
-  for (const index of [...samples.keys()].sort((a, b) => lengths[b]! - lengths[a]!)) {
+  for (const index of [...sequences.keys()].sort((a, b) => lengths[b]! - lengths[a]!)) {
     const emptiest = rows.reduce((least, row) => (row.tokens < least.tokens ? row : least));
     emptiest.members.push(index);
     emptiest.tokens += lengths[index]!;
@@ -99,17 +120,21 @@ function rowsOf(
   const step =
     Math.ceil(Math.max(multipleOf, 2 ** Math.floor(Math.log2(longest)) / 4) / multipleOf) *
     multipleOf;
+  const members = rows.map((row) => row.members.sort((a, b) => a - b));
   return {
-    rows: rows.map(({ members }) =>
-      joinSamples(members.sort((a, b) => a - b).map((index) => samples[index]!)),
-    ),
+    members,
+    rows: members.map((inside) => joinSamples(inside.map((index) => sequences[index]!))),
     length: roundUp(longest, step),
   };
 }
 
-function padded(samples: readonly Sample[], length: number): Batch {
-  const size = samples.length;
-  const packed = samples.some(({ segments }) => segments);
+function padded(
+  rows: readonly Sample[],
+  length: number,
+  members: readonly (readonly number[])[],
+): Batch {
+  const size = rows.length;
+  const packed = rows.some(({ segments }) => segments);
   const tensor = (fill: number): Int32Array => new Int32Array(size * length).fill(fill);
   const [inputIds, labels, positions, segments] = [
     tensor(0),
@@ -118,7 +143,7 @@ function padded(samples: readonly Sample[], length: number): Batch {
     packed ? tensor(0) : undefined,
   ];
   let [tokens, trainedTokens] = [0, 0];
-  samples.forEach((sample, row) => {
+  rows.forEach((sample, row) => {
     const start = row * length;
     const count = sample.inputIds.length;
     inputIds.set(sample.inputIds, start);
@@ -147,7 +172,20 @@ function padded(samples: readonly Sample[], length: number): Batch {
     positions: shaped(positions),
   };
   if (segments) tensors['segments'] = shaped(segments);
-  return { size, length, tensors, tokens, trainedTokens };
+  const { sequences, groupSize, columns } = columnTensors(rows, length, members);
+  const media = rows.flatMap((sample, row) =>
+    (sample.media ?? []).map((item) => ({ ...item, row })),
+  );
+  return {
+    size,
+    length,
+    tensors: { ...tensors, ...columns },
+    tokens,
+    trainedTokens,
+    sequences,
+    groupSize,
+    media,
+  };
 }
 
 function trainedOf({ labels, segments }: Sample): number {

@@ -1,5 +1,5 @@
 // Mean loss over samples, without training: sums over all of them, divided once.
-import type { Hooks, Objective, Samples, Step } from '@lmflow/sdk';
+import { sequencesOf, type Hooks, type Objective, type Samples, type Step } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { collate, type CollateOptions } from '../data/collate.ts';
 import { evaluationBatches } from '../data/sampler.ts';
@@ -46,7 +46,7 @@ export async function evaluateSamples(
     await new Promise(setImmediate); // lets Ctrl-C through
     if (signal?.aborted) return undefined;
     const collated = collate(
-      indices.map((index) => samples.get(index)),
+      indices.flatMap((index) => sequencesOf(samples, index)),
       collating,
     );
     const control = { stop: false, save: false, evaluate: false, log: false };

@@ -1,0 +1,85 @@
+// What goes with the sequences of a micro-batch: which one a token is of, their columns, and numbers
+// of each token, as tensors.
+import {
+  columnMissing,
+  tokenNumbers,
+  type BatchSequence,
+  type BatchTensor,
+  type Sample,
+} from '@lmflow/sdk';
+import { columnNameTaken } from '../errors.ts';
+
+/** Tensors of every batch: no column may be called so. */
+const TAKEN = ['inputIds', 'labels', 'positions', 'segments', 'sequences'];
+
+export interface ColumnTensors {
+  /** In the order of the micro-batch. */
+  readonly sequences: readonly BatchSequence[];
+  /** Sequences of a sample. */
+  readonly groupSize: number;
+  /** Empty where no sequence has columns and samples are no groups. */
+  readonly columns: Readonly<Record<string, BatchTensor>>;
+}
+
+/**
+ * `members` says which sequences of the micro-batch are in each row. Throws LMFLOW_SAMPLE_COLUMNS,
+ * LMFLOW_SAMPLE_COLUMN_NAME.
+ */
+export function columnTensors(
+  rows: readonly Sample[],
+  length: number,
+  members: readonly (readonly number[])[],
+): ColumnTensors {
+  // joined rows are in another order than the sequences; a packed sample's parts stay together
+  const ordered = rows
+    .flatMap(({ parts = [] }, row) =>
+      parts.map((part, index) => ({
+        ...part,
+        row,
+        order: members[row]![index] ?? members[row]![0]!,
+      })),
+    )
+    .sort((a, b) => a.order - b.order);
+  const groupSize = 1 + Math.max(0, ...ordered.map(({ place }) => place?.member ?? 0));
+  const sequences = ordered.map(({ place, row, start, length: tokens }, index) => ({
+    sample: place?.sample ?? index,
+    member: place?.member ?? 0,
+    row,
+    start,
+    length: tokens,
+  }));
+  const names = [...new Set(ordered.flatMap(({ columns = {} }) => Object.keys(columns)))];
+  const tokenNames = [...new Set(rows.flatMap(({ perToken = {} }) => Object.keys(perToken)))];
+  if (names.length + tokenNames.length === 0 && groupSize === 1) {
+    return { sequences, groupSize, columns: {} };
+  }
+
+  const taken = [...names, ...tokenNames].find(
+    (name, index, all) => TAKEN.includes(name) || all.indexOf(name) !== index,
+  );
+  if (taken !== undefined) throw columnNameTaken(taken);
+  const shape = [rows.length, length];
+  const ids = new Int32Array(rows.length * length).fill(-1);
+  ordered.forEach(({ row, start, length: tokens }, index) => {
+    ids.fill(index, row * length + start, row * length + start + tokens);
+  });
+  const columns: Record<string, BatchTensor> = {
+    sequences: { dtype: 'int32', shape, data: ids },
+  };
+  for (const name of names) {
+    const data = Float32Array.from(ordered, ({ columns: own }) => {
+      const number = own?.[name];
+      if (number === undefined) throw columnMissing(name);
+      return number;
+    });
+    columns[name] = { dtype: 'float32', shape: [ordered.length], data };
+  }
+  for (const name of tokenNames) {
+    const data = new Float32Array(rows.length * length);
+    rows.forEach((sample, row) => {
+      data.set(tokenNumbers(sample, name), row * length);
+    });
+    columns[name] = { dtype: 'float32', shape, data };
+  }
+  return { sequences, groupSize, columns };
+}
