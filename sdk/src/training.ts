@@ -12,8 +12,14 @@ export interface Objective {
   readonly name: string;
   /** Options that decide the loss; a resumed run compares them. */
   readonly options?: Readonly<Record<string, unknown>>;
-  /** Builds the SUM of the loss over what `weight` counts, and sums of further figures by name. */
-  build(trace: Trace): { readonly loss: Value; readonly metrics?: Readonly<Record<string, Value>> };
+  /**
+   * Builds the SUM of the loss over what `weight` counts, and sums of further figures by name, which
+   * are divided by the same, or by a sum of their own.
+   */
+  build(trace: Trace): {
+    readonly loss: Value;
+    readonly metrics?: Readonly<Record<string, Value | Ratio>>;
+  };
   /** What the sum is divided by: the number of trained tokens, or of pairs. */
   weight(batch: Batch): number;
   /**
@@ -33,6 +39,12 @@ export interface Objective {
    * perplexity of a language model.
    */
   figures?(means: Readonly<Record<string, number>>): Readonly<Record<string, number>>;
+}
+
+/** A figure over a step's micro-batches: the sum of `sum` over that of `weight`, scalars both. */
+export interface Ratio {
+  readonly sum: Value;
+  readonly weight: Value;
 }
 
 /** Planned memory in bytes. */
@@ -66,6 +78,15 @@ export interface StepControl {
   log: boolean;
 }
 
+/** Figures that a tap adds to the log of training. */
+export interface Figures {
+  /**
+   * Adds to a figure: the log has the sum of `total` over the sum of `weight` (1 unless told), since
+   * the last entry. Names may contain "/".
+   */
+  add(name: string, total: number, weight?: number): void;
+}
+
 /** One optimizer step, as the hooks of training see it. */
 export interface Step {
   /** Number of the optimizer step, from 1. */
@@ -75,6 +96,8 @@ export interface Step {
   readonly epoch: number;
   readonly model: Model;
   readonly control: StepControl;
+  /** For the next entry of the log; in evaluation for its figures. */
+  readonly figures: Figures;
   /** `evaluation` in onBatch while evaluating: nothing is learned, and control is not looked at. */
   readonly mode: 'training' | 'evaluation';
   readonly batches: readonly Batch[];

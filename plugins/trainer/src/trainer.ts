@@ -1,19 +1,20 @@
 // The trainer: opens runs, which plans, checks and resumes them, and steps through one from its first
 // sample to its last. What a run does is in loop/.
-import type {
-  Config,
-  Engine,
-  FitRequest,
-  FitResult,
-  Hooks,
-  Logger,
-  OpenRequest,
-  OptimizerRow,
-  Rows,
-  Samples,
-  Schedule,
-  Trainer,
-  TrainingData,
+import {
+  sequencesOf,
+  type Config,
+  type Engine,
+  type FitRequest,
+  type FitResult,
+  type Hooks,
+  type Logger,
+  type OpenRequest,
+  type OptimizerRow,
+  type Rows,
+  type Samples,
+  type Schedule,
+  type Trainer,
+  type TrainingData,
 } from '@lmflow/sdk';
 import { baseFingerprint } from './checkpoint/base-model-fingerprint.ts';
 import { describeOutput } from './checkpoint/output-folder.ts';
@@ -73,7 +74,9 @@ export class LoopTrainer implements Trainer {
     try {
       while (run.end === undefined) {
         const microBatches = order.microBatches(run.steps + 1);
-        await run.step(microBatches.map((indices) => indices.map((index) => train.get(index))));
+        await run.step(
+          microBatches.map((indices) => indices.flatMap((index) => sequencesOf(train, index))),
+        );
       }
       return await run.close();
     } finally {

@@ -1,5 +1,5 @@
 // The largest micro-batches of a data set: what memory is planned for.
-import type { MicroBatch, Samples } from '@lmflow/sdk';
+import { sequencesOf, type MicroBatch, type Sample, type Samples } from '@lmflow/sdk';
 import { collate, type CollateOptions } from './collate.ts';
 
 /**
@@ -16,15 +16,13 @@ export function largestBatches(
     if (train.lengthOf(index) > train.lengthOf(longest)) longest = index;
     if (train.lengthOf(index) < train.lengthOf(shortest)) shortest = index;
   }
-  const sample = train.get(longest);
-  const others = Math.min(size, train.length) - 1;
+  const sample = sequencesOf(train, longest).reduce((most, sequence) =>
+    sequence.inputIds.length > most.inputIds.length ? sequence : most,
+  );
+  const others = (train.group?.size ?? 1) * Math.min(size, train.length) - 1;
   /** The longest sample, and others that are cut to a length. */
   const batchOf = (length: number): MicroBatch => {
-    const shorter = {
-      inputIds: sample.inputIds.subarray(0, length),
-      labels: sample.labels.subarray(0, length),
-    };
-    const other = length < sample.inputIds.length ? shorter : sample;
+    const other = length < sample.inputIds.length ? shortened(sample, length) : sample;
     return [sample, ...Array.from({ length: others }, () => other)];
   };
   const padded = batchOf(sample.inputIds.length);
@@ -37,4 +35,16 @@ export function largestBatches(
     if (collate(joined, collating).tensors['segments']) return [padded, joined];
   }
   return [padded];
+}
+
+/** A sequence's first tokens, with their numbers. */
+function shortened({ inputIds, labels, columns, perToken = {} }: Sample, length: number): Sample {
+  return {
+    inputIds: inputIds.subarray(0, length),
+    labels: labels.subarray(0, length),
+    ...(columns ? { columns } : {}),
+    perToken: Object.fromEntries(
+      Object.entries(perToken).map(([name, numbers]) => [name, numbers.subarray(0, length)]),
+    ),
+  };
 }

@@ -3,6 +3,7 @@ import { sequencesOf, type Hooks, type Objective, type Samples, type Step } from
 import type { Model } from '@lmflow/sdk/model';
 import { collate, type CollateOptions } from '../data/collate.ts';
 import { evaluationBatches } from '../data/sampler.ts';
+import { figuresOf, quotients, type FigureSums } from './figures.ts';
 import type { Programs } from './programs.ts';
 
 export interface EvaluateRequest {
@@ -41,6 +42,8 @@ export async function evaluateSamples(
   const started = performance.now();
   const batches = evaluationBatches(samples, batchSize);
   const sums: Record<string, number> = { loss: 0 };
+  const ratios: FigureSums = {};
+  const figures = figuresOf(() => ratios);
   let [weight, done] = [0, 0];
   for (const [micro, indices] of batches.entries()) {
     await new Promise(setImmediate); // lets Ctrl-C through
@@ -54,6 +57,7 @@ export async function evaluateSamples(
       ...request.step,
       model,
       control,
+      figures,
       mode: 'evaluation',
       batches: [collated],
     });
@@ -63,14 +67,18 @@ export async function evaluateSamples(
       micro,
     });
     sums['loss']! += loss;
-    for (const [name, total] of Object.entries(metrics)) sums[name] = (sums[name] ?? 0) + total;
+    for (const [name, { total, weight: own }] of Object.entries(metrics)) {
+      if (own === undefined) sums[name] = (sums[name] ?? 0) + total;
+      else figures.add(name, total, own);
+    }
     weight += objective.weight(batch);
     done += indices.length;
     progress?.(done);
   }
-  const means = Object.fromEntries(
-    Object.entries(sums).map(([name, total]) => [name, total / weight]),
-  );
+  const means = {
+    ...Object.fromEntries(Object.entries(sums).map(([name, total]) => [name, total / weight])),
+    ...quotients(ratios),
+  };
   const metrics = { ...means, ...objective.figures?.(means), ...means }; // a sum of that name counts
   return { metrics, batches: batches.length, seconds: (performance.now() - started) / 1000 };
 }

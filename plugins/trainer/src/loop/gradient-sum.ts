@@ -5,7 +5,8 @@ import type { ProgramResult } from './programs.ts';
 export class GradientSum {
   /** Summed gradients by parameter name. */
   readonly gradients = new Map<string, Float32Array>();
-  readonly metrics: Record<string, number> = {};
+  /** Sums of further figures; `weight` where they have one of their own. */
+  readonly metrics: Record<string, { total: number; weight?: number }> = {};
   loss = 0;
   weight = 0;
 
@@ -16,8 +17,10 @@ export class GradientSum {
   add(result: ProgramResult, weight: number): Map<string, Float32Array> {
     this.loss += result.loss;
     this.weight += weight;
-    for (const [name, total] of Object.entries(result.metrics)) {
-      this.metrics[name] = (this.metrics[name] ?? 0) + total;
+    for (const [name, { total, weight: own }] of Object.entries(result.metrics)) {
+      const sum = (this.metrics[name] ??= { total: 0 });
+      sum.total += total;
+      if (own !== undefined) sum.weight = (sum.weight ?? 0) + own;
     }
     const free = new Map<string, Float32Array>();
     for (const [name, gradient] of result.gradients) {

@@ -3,6 +3,7 @@
 import type { Batch, MicroBatch, Step } from '@lmflow/sdk';
 import { collate } from '../data/collate.ts';
 import { lossNotFinite } from '../errors.ts';
+import { figuresOf } from './figures.ts';
 import { clipFactor, GradientSum } from './gradient-sum.ts';
 import type { Run } from './run.ts';
 import { evaluateRun, isOutOfPatience, keepsBest } from './run-evaluation.ts';
@@ -67,6 +68,7 @@ function beginStep(
     epoch: data.epochAfter?.(number) ?? number / data.stepsPerEpoch,
     model,
     control: { stop: false, save: false, evaluate: false, log: false },
+    figures: figuresOf(() => state.window.figures),
     mode: 'training',
     batches: microBatches.map((samples) => collate(samples, collating)),
     gradients: (batch) => programs.aside({ batch, step: number, micro: 0 }),
@@ -128,8 +130,11 @@ function record(run: Run, step: Step, sum: GradientSum, tokens: number): void {
   state.lossTotal += step.loss!;
   state.window.steps++;
   state.window.loss += step.loss!;
-  for (const [name, total] of Object.entries(sum.metrics)) {
-    state.window.metrics[name] = (state.window.metrics[name] ?? 0) + total / (sum.weight || 1);
+  for (const [name, { total, weight }] of Object.entries(sum.metrics)) {
+    if (weight !== undefined) step.figures.add(name, total, weight);
+    else {
+      state.window.metrics[name] = (state.window.metrics[name] ?? 0) + total / (sum.weight || 1);
+    }
   }
   run.evaluated = undefined;
   if (sum.weight === 0) log.warn(`step ${step.number} has no trained token`);

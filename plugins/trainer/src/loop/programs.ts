@@ -15,6 +15,7 @@ import { sizeOf } from '@lmflow/sdk/graph';
 import {
   gradientOutput,
   metricOutput,
+  weightOutput,
   traceProgram,
   type ProgramMode,
   type TracedProgram,
@@ -23,7 +24,8 @@ import {
 export interface ProgramResult {
   /** Sum of the loss. */
   readonly loss: number;
-  readonly metrics: Readonly<Record<string, number>>;
+  /** Further sums, and what they are divided by where that is their own. */
+  readonly metrics: Readonly<Record<string, { readonly total: number; readonly weight?: number }>>;
   /**
    * Summed gradients by parameter name; empty in evaluation. The arrays are the caller's, who may
    * give them back (`recycle`).
@@ -260,8 +262,11 @@ async function readResult(
   outputs: Readonly<Record<string, Tensor>>,
 ): Promise<ProgramResult> {
   const number = async (name: string): Promise<number> => Number((await outputs[name]!.read())[0]);
-  const metrics: Record<string, number> = {};
-  for (const name of compiled.metrics) metrics[name] = await number(metricOutput(name));
+  const metrics: Record<string, { total: number; weight?: number }> = {};
+  for (const name of compiled.metrics) {
+    metrics[name] = { total: await number(metricOutput(name)) };
+    if (outputs[weightOutput(name)]) metrics[name].weight = await number(weightOutput(name));
+  }
   const gradients = new Map<string, Float32Array>();
   for (const name of compiled.trained) {
     gradients.set(name, (await outputs[gradientOutput(name)]!.read()) as Float32Array);

@@ -1,5 +1,6 @@
 // What a run knows of itself: counters, best model, log. Written as Hugging Face's
 // trainer_state.json, plus what an exact resume needs besides.
+import type { FigureSums } from './figures.ts';
 import type { RunPlan } from './run-plan.ts';
 
 export type LogEntry = Readonly<Record<string, number>>;
@@ -9,6 +10,8 @@ export interface LogWindow {
   steps: number;
   loss: number;
   metrics: Record<string, number>;
+  /** Those with denominators of their own. */
+  figures: FigureSums;
 }
 
 /** The part that trainer_state.json has no place for. */
@@ -32,7 +35,7 @@ export class RunState {
   tokensSeen = 0;
   floatingPointOperations = 0;
   logHistory: LogEntry[] = [];
-  window: LogWindow = { steps: 0, loss: 0, metrics: {} };
+  window: LogWindow = { steps: 0, loss: 0, metrics: {}, figures: {} };
   /** Sum of the steps' losses. */
   lossTotal = 0;
   /** Training time, over all interruptions. */
@@ -128,7 +131,8 @@ export class RunState {
     this.tokensSeen = read.num_input_tokens_seen;
     this.floatingPointOperations = read.total_flos;
     this.logHistory = [...read.log_history];
-    this.window = structuredClone(own.window);
+    // checkpoints of earlier versions have no figures
+    this.window = { ...structuredClone(own.window), figures: { ...own.window.figures } };
     this.lossTotal = own.lossTotal;
     this.seconds = own.seconds;
     this.evaluationDue = own.evaluationDue;

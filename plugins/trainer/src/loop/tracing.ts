@@ -42,6 +42,9 @@ export const gradientOutput = (name: string): string => `gradient:${name}`;
 /** Graph output that holds a further sum. */
 export const metricOutput = (name: string): string => `metric:${name}`;
 
+/** Graph output that holds what a further sum is divided by, where that is its own. */
+export const weightOutput = (name: string): string => `weight of metric:${name}`;
+
 /**
  * Outputs `loss` (a sum), `metric:*`, and unless it is for evaluation `gradient:*` of every active
  * parameter that the program uses.
@@ -70,7 +73,11 @@ export function traceProgram(
   const { loss, metrics = {} }: ReturnType<Objective['build']> =
     mode === 'sampled' ? objective.buildSampled!(trace, uniform) : objective.build(trace);
   graph.output('loss', loss);
-  for (const [name, value] of Object.entries(metrics)) graph.output(metricOutput(name), value);
+  for (const [name, value] of Object.entries(metrics)) {
+    const ratio = 'weight' in value ? value : undefined;
+    graph.output(metricOutput(name), ratio ? ratio.sum : (value as Value));
+    if (ratio) graph.output(weightOutput(name), ratio.weight);
+  }
   const parameters = [...model.parameters.keys()].filter((name) =>
     graph.inputs.has(parameterInput(name)),
   );

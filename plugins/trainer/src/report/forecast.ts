@@ -4,6 +4,7 @@ import type { Batch, Hooks, MemoryPlan, OpenRequest } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { BYTES, sizeOf, type Graph, type Shape } from '@lmflow/sdk/graph';
 import { collate, type CollateOptions } from '../data/collate.ts';
+import { figuresOf } from '../loop/figures.ts';
 import { activationBytes, availableBytes } from '../loop/memory.ts';
 import type { RunPlan } from '../loop/run-plan.ts';
 import { traceProgram, type ProgramMode } from '../loop/tracing.ts';
@@ -96,6 +97,7 @@ async function tapLargest({ request, plan, collating, hooks }: ForecastRequest):
         epoch: 0,
         model,
         control,
+        figures: figuresOf(() => ({})), // nothing is logged of a plan
         mode: 'training',
         batches: [batch],
       }),

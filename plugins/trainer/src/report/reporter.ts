@@ -7,6 +7,7 @@ import { outputUnwritable, writeFileAtomic } from '@lmflow/sdk/files';
 import { evaluationFigures, round, type EvaluationResult } from '../loop/evaluation.ts';
 import { ifPresent } from '../checkpoint/checkpoint-folder.ts';
 import type { RunPlan } from '../loop/run-plan.ts';
+import { quotients } from '../loop/figures.ts';
 import type { RunState } from '../loop/run-state.ts';
 
 export const LOG_FILE = 'trainer_log.jsonl';
@@ -83,11 +84,14 @@ export class Reporter {
     const state = this.#state;
     const { window } = state;
     const mean = (total: number): number => total / Math.max(1, window.steps);
-    const metrics = Object.fromEntries(
-      Object.entries(window.metrics).map(([name, total]) => [name, mean(total)]),
-    );
+    const metrics = {
+      ...Object.fromEntries(
+        Object.entries(window.metrics).map(([name, total]) => [name, mean(total)]),
+      ),
+      ...quotients(window.figures),
+    };
     const loss = mean(window.loss);
-    state.window = { steps: 0, loss: 0, metrics: {} };
+    state.window = { steps: 0, loss: 0, metrics: {}, figures: {} };
     this.#tokens = this.#seconds = 0;
     const [gradientNorm, learningRate] = [step.gradientNorm!, step.learningRate!];
     state.logHistory.push({
