@@ -7,6 +7,7 @@ import {
   GENERATOR,
   REQUEST_SETTINGS,
   definePlugin,
+  type Engine,
   type GenerateRequest,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
@@ -47,19 +48,7 @@ const generate = definePlugin({
       frozen.add(model);
     });
 
-    // Views with adapters of one shape have the same programs: their parameters are fed.
-    const programs = new WeakMap<Model, Map<string, StepPrograms>>();
-    const programsOf = (model: Model): StepPrograms => {
-      const [of, key] =
-        model.base && model.adapter ? [model.base, model.adapter.signature] : [model, ''];
-      const known = programs.get(of) ?? new Map<string, StepPrograms>();
-      programs.set(of, known);
-      const mode = frozen.has(model) || model.parameters.size === 0 ? 'inference' : 'evaluation';
-      const own = known.get(key) ?? new StepPrograms(resolve(ENGINE), model, mode);
-      known.set(key, own);
-      return own.share();
-    };
-
+    const programsOf = sharedPrograms(() => resolve(ENGINE), frozen);
     const openRunner = ({ model, contextLength }: GenerateRequest): StepRunner =>
       new StepRunner({
         engine: resolve(ENGINE),
@@ -102,5 +91,23 @@ const generate = definePlugin({
     });
   },
 });
+
+/** Views with adapters of one shape have the same programs: their parameters are fed. */
+function sharedPrograms(
+  engine: () => Engine,
+  frozen: WeakSet<Model>,
+): (model: Model) => StepPrograms {
+  const programs = new WeakMap<Model, Map<string, StepPrograms>>();
+  return (model) => {
+    const [of, key] =
+      model.base && model.adapter ? [model.base, model.adapter.signature] : [model, ''];
+    const known = programs.get(of) ?? new Map<string, StepPrograms>();
+    programs.set(of, known);
+    const mode = frozen.has(model) || model.parameters.size === 0 ? 'inference' : 'evaluation';
+    const own = known.get(key) ?? new StepPrograms(engine(), model, mode);
+    known.set(key, own);
+    return own.share();
+  };
+}
 
 export default generate;

@@ -107,7 +107,8 @@ export function dequantize(
 
 /** The nearest whole number in 0 .. largest. (Math.round is many times slower here.) */
 function nearest(x: number, largest: number): number {
-  return x <= 0 ? 0 : x >= largest ? largest : (x + 0.5) | 0;
+  if (x <= 0) return 0;
+  return x >= largest ? largest : (x + 0.5) | 0;
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   ENGINE,
   SAMPLES,
   type CommandInvocation,
+  type CommandOutcome,
   type CommandSpec,
   type PluginContext,
 } from '@lmflow/sdk';
@@ -77,7 +78,6 @@ export interface Loading {
 
 interface Task {
   readonly source: string;
-  readonly outputDir: string;
   readonly bits: Bits;
   readonly rows: (model: Model) => Promise<readonly Row[] | undefined>;
   readonly measure: (model: Model, rows: readonly Row[], name: string) => Promise<number>;
@@ -101,43 +101,58 @@ export function quantizeCommand(
       'lmflow quantize --model out --bits 8 --dataset questions.json',
       'lmflow quantize --model org/model --lora-adapter out --bits 8 --text book.txt --max-tokens 20000',
     ],
-    async run({ config, options, signal }: CommandInvocation) {
-      const { text, contextLength } = options as Flags;
-      const bits = (options as Flags).bits ?? context.options.bits;
-      if (config.model === undefined) throw settingMissing('model', '--model org/model');
-      if (bits === undefined) throw settingMissing('quantize.bits', '--bits 4');
-      if (text === undefined && contextLength !== undefined) {
-        throw textUnusable('--context-length', 'is for --text: samples of dataset have blockSize');
-      }
-      const words = text === undefined ? undefined : await readText(text);
-      const rows = (model: Model): Promise<readonly Row[] | undefined> =>
-        rowsFor(model, words, options);
-      const measure = async (model: Model, some: readonly Row[], name: string): Promise<number> =>
-        perplexityOf(context.resolve(ENGINE), model, some, signal, (done) => {
-          context.log.progress(`perplexity, ${name}  ${done}/${some.length}`);
-        });
-      const result = await (config.outputDir === undefined ? intoCache : intoFolder)({
-        source: config.model,
-        outputDir: config.outputDir ?? '',
-        bits,
-        rows,
-        measure,
-        signal,
-      });
-      tell(result, config.model);
-      return { result };
-    },
+    run: (invocation: CommandInvocation) => new QuantizeRun(context, loading).run(invocation),
   };
+}
 
-  async function intoCache({
+/** One run of the command. */
+class QuantizeRun {
+  readonly #context: PluginContext<QuantizeOptions>;
+  readonly #loading: Loading;
+
+  constructor(context: PluginContext<QuantizeOptions>, loading: Loading) {
+    this.#context = context;
+    this.#loading = loading;
+  }
+
+  async run({
+    config,
+    options,
+    signal,
+  }: CommandInvocation): Promise<CommandOutcome<QuantizeResult>> {
+    const context = this.#context;
+    const { text, contextLength } = options as Flags;
+    const bits = (options as Flags).bits ?? context.options.bits;
+    if (config.model === undefined) throw settingMissing('model', '--model org/model');
+    if (bits === undefined) throw settingMissing('quantize.bits', '--bits 4');
+    if (text === undefined && contextLength !== undefined) {
+      throw textUnusable('--context-length', 'is for --text: samples of dataset have blockSize');
+    }
+    const words = text === undefined ? undefined : await readText(text);
+    const rows = (model: Model): Promise<readonly Row[] | undefined> =>
+      this.#rowsFor(model, words, options);
+    const measure = async (model: Model, some: readonly Row[], name: string): Promise<number> =>
+      perplexityOf(context.resolve(ENGINE), model, some, signal, (done) => {
+        context.log.progress(`perplexity, ${name}  ${done}/${some.length}`);
+      });
+    const { model: source, outputDir } = config;
+    const task = { source, bits, rows, measure, signal };
+    const result = await (outputDir === undefined
+      ? this.#intoCache(task)
+      : this.#intoFolder(task, outputDir));
+    this.#report(result, source);
+    return { result };
+  }
+
+  async #intoCache({
     source,
     bits,
     rows: rowsOfModel,
     measure,
     signal,
   }: Task): Promise<QuantizeResult> {
-    const model = await loading.load(source, bits, signal);
-    const quantized = loading.quantized(model);
+    const model = await this.#loading.load(source, bits, signal);
+    const quantized = this.#loading.quantized(model);
     if (!quantized) throw alreadyQuantized(model.source);
     const rows = await rowsOfModel(model);
     const matrices = [...quantized.linears.values()];
@@ -164,33 +179,17 @@ export function quantizeCommand(
     };
   }
 
-  async function intoFolder({
-    source,
-    outputDir,
-    bits,
-    rows: rowsOfModel,
-    measure,
-    signal,
-  }: Task): Promise<QuantizeResult> {
+  async #intoFolder(
+    { source, bits, rows: rowsOfModel, measure, signal }: Task,
+    outputDir: string,
+  ): Promise<QuantizeResult> {
+    const context = this.#context;
+    const loading = this.#loading;
     const model = await loading.load(source, 'float', signal);
     if ([...model.weights.values()].some(({ kind }) => kind === 'packed')) {
       throw alreadyQuantized(model.source);
     }
-    const chosen = chosenMatrices(model, bits, context.options);
-    const matrices = chosen.matrices.filter(
-      ({ inFeatures, scheme }) => inFeatures % scheme.blockSize === 0,
-    );
-    const left = chosen.matrices.filter((matrix) => !matrices.includes(matrix));
-    if (matrices.length === 0) {
-      throw nothingToQuantize(model.source, [
-        ...new Set(left.map(({ scheme }) => scheme.blockSize)),
-      ]);
-    }
-    if (left.length > 0) {
-      context.log.warn(
-        `${left.length} matrices stay in floating point: blocks of ${[...new Set(left.map(({ scheme }) => scheme.blockSize))].join(' and ')} do not divide their ${[...new Set(left.map(({ inFeatures }) => inFeatures))].join(' and ')} columns, as the format wants (${[...new Set(left.map(({ name }) => name.split('.').at(-1)!))].join(', ')})`,
-      );
-    }
+    const { matrices, head } = this.#matricesFor(model, bits);
     // Before samples are loaded, which may give the tokenizer a chat template that is not the
     // model's.
     const tokenizer = await model.tokenizer.files();
@@ -201,7 +200,7 @@ export function quantizeCommand(
         {
           model,
           matrices,
-          head: chosen.head,
+          head,
           headName,
           tokenizer,
           signal,
@@ -240,8 +239,28 @@ export function quantizeCommand(
     };
   }
 
+  /** What the folder's format can hold; a warning names the rest. */
+  #matricesFor(model: Model, bits: Bits): ReturnType<typeof chosenMatrices> {
+    const chosen = chosenMatrices(model, bits, this.#context.options);
+    const matrices = chosen.matrices.filter(
+      ({ inFeatures, scheme }) => inFeatures % scheme.blockSize === 0,
+    );
+    const left = chosen.matrices.filter((matrix) => !matrices.includes(matrix));
+    if (matrices.length === 0) {
+      throw nothingToQuantize(model.source, [
+        ...new Set(left.map(({ scheme }) => scheme.blockSize)),
+      ]);
+    }
+    if (left.length > 0) {
+      this.#context.log.warn(
+        `${left.length} matrices stay in floating point: blocks of ${[...new Set(left.map(({ scheme }) => scheme.blockSize))].join(' and ')} do not divide their ${[...new Set(left.map(({ inFeatures }) => inFeatures))].join(' and ')} columns, as the format wants (${[...new Set(left.map(({ name }) => name.split('.').at(-1)!))].join(', ')})`,
+      );
+    }
+    return { ...chosen, matrices };
+  }
+
   /** Of the text, or of the samples that the configuration names. */
-  async function rowsFor(
+  async #rowsFor(
     model: Model,
     words: string | undefined,
     { text, maxTokens, contextLength = 512 }: Flags,
@@ -253,22 +272,22 @@ export function quantizeCommand(
       if (rows.length === 0) throw textUnusable(text!, 'has fewer than two tokens');
       return rows;
     }
-    if (context.config.dataset === undefined) return undefined;
-    const { train, evaluation } = await context
+    if (this.#context.config.dataset === undefined) return undefined;
+    const { train, evaluation } = await this.#context
       .resolve(SAMPLES)
       .load({ tokenizer: model.tokenizer, maxPositions });
     return rowsOf(evaluation ?? train, maxPositions, maxTokens);
   }
 
-  function tell(result: QuantizeResult, source: string): void {
+  #report(result: QuantizeResult, source: string): void {
     const { matrices, bytes, outputDir, perplexity } = result;
     const summary = `${outputDir === undefined ? source : `${source} is in ${outputDir}`}: ${matrices} matrices, ${size(bytes.before)} in the checkpoint, ${size(bytes.after)} quantized`;
     const figures =
       perplexity &&
       `. Perplexity of ${perplexity.tokens} tokens: ${perplexity.before.toPrecision(5)} in float, ${perplexity.after.toPrecision(5)} quantized (${(100 * (perplexity.after / perplexity.before - 1)).toFixed(2)} %)`;
-    context.log.event('quantize', { ...result }, `${summary}${figures ?? ''}`);
+    this.#context.log.event('quantize', { ...result }, `${summary}${figures ?? ''}`);
     if (!perplexity) {
-      context.log.info(
+      this.#context.log.info(
         'no perplexity is reported: name a text with --text FILE or data with --dataset, best like what the model is for',
       );
     }

@@ -42,14 +42,13 @@ export function typeFor(
 ): { readonly type: TensorTypeName; readonly wanted: TensorTypeName } {
   const mix = MIXES[quantization];
   if (role === 'vector' || role === 'positions') return { type: 'F32', wanted: 'F32' };
-  const wanted =
-    role === 'head'
-      ? mix.head
-      : role === 'values' && mix.sensitive !== undefined && keepsMore(layer!, layers)
-        ? mix.sensitive
-        : mix.matrices;
-  const fits = (name: TensorTypeName): boolean => rowLength % TENSOR_TYPES[name].block === 0;
-  return { wanted, type: fits(wanted) ? wanted : fits('Q8_0') ? 'Q8_0' : 'F16' };
+  const keeps = role === 'values' && keepsMore(layer!, layers);
+  const matrices = (keeps ? mix.sensitive : undefined) ?? mix.matrices;
+  const wanted = role === 'head' ? mix.head : matrices;
+  const fitting = [wanted, 'Q8_0' as const].find(
+    (name) => rowLength % TENSOR_TYPES[name].block === 0,
+  );
+  return { wanted, type: fitting ?? 'F16' };
 }
 
 /** The first and the last eighth of the blocks, and every third between them. */

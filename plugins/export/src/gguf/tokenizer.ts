@@ -71,11 +71,8 @@ function readVocabulary({ source, architecture }: Model, json: Json): Vocabulary
     special: boolean;
   }[]) {
     tokens[id] = content;
-    kinds[id] = special
-      ? content === bpe['unk_token']
-        ? KIND.unknown
-        : KIND.control
-      : KIND.userDefined;
+    const control = content === bpe['unk_token'] ? KIND.unknown : KIND.control;
+    kinds[id] = special ? control : KIND.userDefined;
   }
   const merges = (bpe['merges'] as (string | [string, string])[]).map((merge) =>
     typeof merge === 'string' ? (merge.split(' ') as [string, string]) : merge,

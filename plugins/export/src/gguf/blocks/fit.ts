@@ -1,8 +1,10 @@
 // Fitting a small group of numbers to integers times a scale (and an offset), by least squares over
 // a few starting scales.
 
-const clamp = (value: number, low: number, high: number): number =>
-  value < low ? low : value > high ? high : value;
+function clamp(value: number, low: number, high: number): number {
+  if (value < low) return low;
+  return value > high ? high : value;
+}
 
 /**
  * The scale s for which s q, q an integer in -levels .. levels - 1, is nearest to numbers[start ..
