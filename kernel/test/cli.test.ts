@@ -345,6 +345,68 @@ test('inspect: values with origin, secrets covered, taps in order', async () => 
   });
 });
 
+const loads = pluginModule(
+  'loads',
+  `context.hooks.onModelLoad.tap('memory', () => undefined);
+    context.hooks.onModelLoad.tap('shape', () => undefined);
+    context.provide({ name: 'models' }, () => ({
+      load: async (request) => {
+        context.log.event('loading', request);
+        return {
+          wraps: [{ building: 'matmul', by: 'one' }, { building: 'project', by: 'two' }],
+          claims: [{ plugin: 'one', how: 'in 4 bits', linears: ['q', 'k'], exclude: 'one.exclude', active: true }],
+        };
+      },
+    }));`,
+);
+const loading = project({
+  'lmflow.config.mjs': 'export default { plugins: ["./loads.mjs"], model: "m" };',
+  'loads.mjs': loads,
+});
+const nameless = project({
+  'lmflow.config.mjs': 'export default { plugins: ["./loads.mjs"] };',
+  'loads.mjs': loads,
+});
+test.after(() => {
+  loading.remove();
+  nameless.remove();
+});
+
+test('inspect: phases, and with --load-model the wraps of the model, in order', async () => {
+  const plain = await lmflow(['inspect'], loading.folder);
+  assert.match(plain.out, /onModelLoad shape +loads\n +onModelLoad memory +loads\n/);
+  assert.match(plain.out, /Say --load-model training/);
+  const { out } = await lmflow(['inspect', '--load-model', 'inference'], loading.folder);
+  assert.match(
+    out,
+    /wraps of m, loaded for inference, the first innermost\n +matmul +one\n +project +two\n/,
+  );
+  assert.match(out, /linears of m, loaded for inference\n +2 in 4 bits +one\n/);
+  const json = await lmflow(['inspect', '--load-model', 'training', '--json'], loading.folder);
+  assert.equal((JSON.parse(json.out) as { model: object }).model, {
+    source: 'm',
+    purpose: 'training',
+    wraps: [
+      { building: 'matmul', by: 'one' },
+      { building: 'project', by: 'two' },
+    ],
+    claims: [{ plugin: 'one', how: 'in 4 bits', linears: ['q', 'k'] }],
+  });
+  assert.match(json.err, /"type":"loading"/, 'what loading says is beside the report');
+});
+
+test('inspect: --load-model needs a purpose, a model, and a plugin that loads it', async () => {
+  const said = async (words: readonly string[], where: string): Promise<string> => {
+    const { code, err } = await lmflow(['inspect', '--load-model', ...words], where);
+    assert.is(code, 2);
+    return err;
+  };
+  assert.match(await said(['chatting'], loading.folder), 'LMFLOW_FLAG_INVALID');
+  assert.match(await said(['training'], folder), 'LMFLOW_TOKEN_MISSING');
+  assert.match(await said(['training'], nameless.folder), /Say --model/);
+  assert.match((await lmflow(['inspect', '--help'])).out, /--load-model <training\|inference>/);
+});
+
 test('inspect: what taps cost in the last command of the folder', async () => {
   await lmflow(['show']);
   assert.match(

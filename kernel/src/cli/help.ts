@@ -8,12 +8,13 @@ import type { Group, Key } from '../settings/keys.ts';
 import { kebab } from '../settings/names.ts';
 import { kernelVersion } from '../versions.ts';
 import { globalHelp } from './arguments.ts';
+import { inspectSpec } from './inspect.ts';
 import { commandsOf, type InstalledPackage } from './installed.ts';
 
 /** lmflow's own commands and their one line. */
 export const builtInHelp: readonly (readonly [string, string])[] = [
   ['plugins', 'what is loaded: versions, taps, services, commands'],
-  ['inspect', 'the resolved configuration with the origin of each value, and the order of taps'],
+  ['inspect', inspectSpec.summary],
   ['doctor', 'what works on this machine, what is missing and how to get it'],
   ['init', 'writes a first lmflow.config.ts'],
 ];
@@ -103,11 +104,14 @@ export function commandHelp(command: ContributedCommand, kernel: Kernel, width: 
 /** Help of one of lmflow's own commands. */
 export function builtInUsage(name: string, width: number): string {
   const line = builtInHelp.find(([command]) => command === name)?.[1] ?? '';
+  const fields = name === inspectSpec.name ? describeFields(inspectSpec.options!) : [];
+  const own = fields.map((field) => row(kebab(field.key), field));
   return [
     `lmflow ${name}: ${line}`,
     '',
     `Usage: lmflow ${name} [flags]`,
-    ...section('Flags', globalHelp, width),
+    ...section('Flags of this command', own, width),
+    ...section('Flags of every command', globalHelp, width),
     '',
   ].join('\n');
 }

@@ -5,6 +5,7 @@ import { flagInvalid } from '../errors.ts';
 import { ExitCode, exitCodeOf } from '../exitcodes.ts';
 import { createLogger, type Output, type TerminalLogger } from '../logger.ts';
 import type { Kernel } from '../kernel.ts';
+import type { TypedFlags } from '../settings/flags.ts';
 import { kernelVersion, sdkVersion } from '../versions.ts';
 import { readArguments, type CommandLine, type Globals } from './arguments.ts';
 import { listenForInterrupt } from './interrupt.ts';
@@ -196,28 +197,46 @@ async function runDoctor(session: Session): Promise<number> {
   return checks.some(({ status }) => status === 'problem') ? ExitCode.Failure : ExitCode.Ok;
 }
 
-async function runReport(session: Session, name: 'plugins' | 'inspect'): Promise<number> {
+async function runReport(given: Session, name: 'plugins' | 'inspect'): Promise<number> {
+  const { json, verbose } = given.globals;
+  // The report alone is on stdout, where it is JSON.
+  const log = json
+    ? createLogger({ json, verbose, stdout: given.stderr, stderr: given.stderr })
+    : given.log;
+  const session = { ...given, log };
   const kernel = await loadFor(session);
   const { readFlags } = await import('../settings/flags.ts');
-  const spec = { name, summary: '', run: (): Promise<undefined> => Promise.resolve(undefined) };
-  kernel.configure(readFlags(session.line.words, kernel.keys, spec).settings);
-  if (name === 'plugins') {
-    const { pluginReports, printPlugins } = await import('./plugins.ts');
-    if (session.globals.json) {
-      session.stdout.write(`${JSON.stringify(pluginReports(kernel), null, 2)}\n`);
-    } else printPlugins(kernel);
-  } else {
-    const { safeReport, printInspection } = await import('./inspect.ts');
-    const { lastRun } = await import('./lastrun.ts');
-    const last = await lastRun(session.cwd);
-    if (session.globals.json) {
-      session.stdout.write(
-        `${JSON.stringify({ ...safeReport(kernel), lastRun: last }, null, 2)}\n`,
-      );
-    } else printInspection(kernel, last);
+  const { inspectSpec } = await import('./inspect.ts');
+  const { options: _own, ...plain } = inspectSpec;
+  const spec = name === 'inspect' ? inspectSpec : { ...plain, name };
+  const typed = readFlags(session.line.words, kernel.keys, spec);
+  kernel.configure(typed.settings);
+  try {
+    await (name === 'plugins' ? showPlugins(session, kernel) : inspect(session, kernel, typed));
+  } finally {
+    await kernel.close();
   }
-  await kernel.close();
   return ExitCode.Ok;
+}
+
+async function showPlugins({ globals, stdout }: Session, kernel: Kernel): Promise<void> {
+  const { pluginReports, printPlugins } = await import('./plugins.ts');
+  if (!globals.json) printPlugins(kernel);
+  else stdout.write(`${JSON.stringify(pluginReports(kernel), null, 2)}\n`);
+}
+
+async function inspect(
+  { globals, stdout, cwd }: Session,
+  kernel: Kernel,
+  { options }: TypedFlags,
+): Promise<void> {
+  const { inspectModel, safeReport, printInspection } = await import('./inspect.ts');
+  const { lastRun } = await import('./lastrun.ts');
+  const model = await inspectModel(kernel, options);
+  const last = await lastRun(cwd);
+  if (!globals.json) printInspection(kernel, last, model);
+  else
+    {stdout.write(`${JSON.stringify({ ...safeReport(kernel), model, lastRun: last }, null, 2)}\n`);}
 }
 
 async function runCommand(session: Session, name: string): Promise<number> {
