@@ -235,8 +235,9 @@ async function inspect(
   const model = await inspectModel(kernel, options);
   const last = await lastRun(cwd);
   if (!globals.json) printInspection(kernel, last, model);
-  else
-    {stdout.write(`${JSON.stringify({ ...safeReport(kernel), model, lastRun: last }, null, 2)}\n`);}
+  else {
+    stdout.write(`${JSON.stringify({ ...safeReport(kernel), model, lastRun: last }, null, 2)}\n`);
+  }
 }
 
 async function runCommand(session: Session, name: string): Promise<number> {
