@@ -9,7 +9,7 @@ import {
   chooseLinears,
   refuseTrained,
   replaceLinears,
-  reshape,
+  reshapeModel,
   view,
   wrap,
   type LinearForm,
@@ -144,11 +144,11 @@ test('a wrap of a view stays in the view', () => {
   assert.equal(product(own, LINEARS[0]!), [2, 6, 10]);
 });
 
-test('reshape changes the model itself, also for its views', () => {
+test('reshapeModel changes the model itself, also for its views', () => {
   const model = tiny();
   const seen = view(model, {});
-  reshape(model, { architecture: { ...model.architecture, maxPositions: 16 } });
-  reshape(model, { config: { max_position_embeddings: 16 } });
+  reshapeModel(model, { architecture: { ...model.architecture, maxPositions: 16 } });
+  reshapeModel(model, { config: { max_position_embeddings: 16 } });
   assert.is(seen.architecture.maxPositions, 16);
   assert.equal(model.config, { max_position_embeddings: 16 });
 });

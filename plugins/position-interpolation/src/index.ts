@@ -1,7 +1,7 @@
 // Stretches the rotary positions of a model, so that it can be trained and used on longer sequences
 // than it was made for.
 import { definePlugin } from '@lmflow/sdk';
-import { reshape, wrap, type Model } from '@lmflow/sdk/model';
+import { reshapeModel, wrap, type Model } from '@lmflow/sdk/model';
 import { ropeTables } from '@lmflow/plugin-models';
 import { aliases, positionInterpolationOptions } from './options.ts';
 import { stretch, stretchedConfig, type Stretched } from './stretch.ts';
@@ -39,7 +39,7 @@ const positionInterpolation = definePlugin({
 
 function stretchPositions(model: Model, stretched: Stretched): void {
   const { rope, maxPositions, original } = stretched;
-  reshape(model, {
+  reshapeModel(model, {
     architecture: { ...model.architecture, rope, maxPositions },
     config: stretchedConfig(model.config, stretched),
   });

@@ -10,7 +10,7 @@ export * from './model.ts';
 export * from './module-patterns.ts';
 export * from './parameter.ts';
 export * from './replace-linears.ts';
-export * from './reshape.ts';
+export * from './reshape-model.ts';
 export * from './row-logits.ts';
 export * from './services.ts';
 export * from './trace.ts';

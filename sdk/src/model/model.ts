@@ -1,6 +1,6 @@
 // A model: configuration, weights (references), tokenizer, and named building functions over the
 // graph. It is one object from its first phase to its last; what changes it is in wrap.ts,
-// reshape.ts and replace-linears.ts.
+// reshape-model.ts and replace-linears.ts.
 import type { ModelWeight } from '../graph/index.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 import type { Architecture, LinearLayer } from './architecture.ts';
@@ -25,9 +25,9 @@ export interface Model {
   /** Local folder with its files. */
   readonly folder: string;
   readonly revision?: string;
-  /** config.json as read, or as `reshape` left it; it is saved. */
+  /** config.json as read, or as `reshapeModel` left it; it is saved. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Changed by `reshape`. */
+  /** Changed by `reshapeModel`. */
   readonly architecture: Architecture;
   readonly tokenizer: Tokenizer;
   /** generation_config.json as read; saved with the model. */

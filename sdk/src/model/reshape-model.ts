@@ -7,7 +7,7 @@ import type { Model } from './model.ts';
  * holds it sees the change. The new figures are checked by nobody; building functions that go by
  * them are replaced with `wrap`.
  */
-export function reshape(
+export function reshapeModel(
   model: Model,
   {
     architecture = model.architecture,
