@@ -1,7 +1,9 @@
 // The command's name and the flags that belong to `lmflow` itself; all other words are left for
 // settings/flags.ts.
-import { flagInvalid, flagUnknown } from '../errors.ts';
+import { parseArgs } from 'node:util';
 import { didYouMean } from '@lmflow/sdk';
+import { flagInvalid, flagUnknown } from '../errors.ts';
+import { globalFlags } from '../settings/keys.ts';
 
 /** Global flags, as typed. */
 export interface Globals {
@@ -40,83 +42,94 @@ export const globalHelp: readonly (readonly [string, string])[] = [
   ['--version, -V', 'versions of lmflow and its contract'],
 ];
 
-const withValue = ['--config', '--preset', '--plugin', '--cwd'] as const;
-const without = [
-  '--json',
-  '--verbose',
-  '--no-color',
-  '--color',
-  '--help',
-  '-h',
-  '--version',
-  '-V',
-] as const;
+type GlobalFlag = keyof typeof globalFlags;
+
+interface GivenFlag {
+  readonly flag: GlobalFlag;
+  /** Empty for flags without a value. */
+  readonly value: string;
+}
 
 /**
  * Takes the global flags out, wherever they stand. Throws LMFLOW_FLAG_INVALID, LMFLOW_FLAG_UNKNOWN.
  */
 export function readArguments(argv: readonly string[]): CommandLine {
-  const globals: Globals = {
-    presets: [],
-    plugins: [],
-    json: false,
-    verbose: false,
-    help: false,
-    version: false,
-  };
+  // -h and -V are short flags alone: parseArgs would read -help as -h -e -l -p
+  const args = argv.map((word) => (/^-[^-]./.test(word) ? '' : word));
+  const { tokens } = parseArgs({
+    args,
+    options: globalFlags,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const given: GivenFlag[] = [];
   const words: string[] = [];
   let command: string | undefined;
-  for (let index = 0; index < argv.length; index++) {
-    const word = argv[index]!;
-    if (word === '--') {
-      words.push(...argv.slice(index));
+  for (const token of tokens) {
+    const word = argv[token.index]!;
+    if (token.kind === 'option-terminator') {
+      words.push(...argv.slice(token.index));
       break;
     }
-    const [flag, inline] = split(word);
-    if (isOneOf(flag, withValue)) {
-      const value = inline ?? argv[(index += 1)];
-      if (value === undefined || value === '' || (inline === undefined && value.startsWith('-'))) {
-        throw flagInvalid(flag, 'needs a value');
-      }
-      if (flag === '--config') globals.config = value;
-      else if (flag === '--cwd') globals.cwd = value;
-      else {
-        (flag === '--preset' ? globals.presets : globals.plugins).push(
-          ...value.split(',').filter((name) => name !== ''),
-        );
-      }
-    } else if (isOneOf(flag, without)) {
-      if (inline !== undefined) throw flagInvalid(flag, 'takes no value');
-      setSwitch(globals, flag);
-    } else if (command === undefined && !word.startsWith('-')) command = word;
-    else if (command === undefined) {
-      const near = didYouMean(flag, [...withValue, ...without]);
-      throw flagUnknown(
-        flag,
-        '<command>',
-        near === undefined
-          ? 'flags of a command come after it: lmflow <command> --flag value'
-          : `did you mean ${near}?`,
-      );
-    } else words.push(word);
+    if (token.kind === 'option' && isGlobal(token.name)) {
+      given.push({ flag: token.name, value: checkedValue(token.name, token) });
+    } else if (command !== undefined) words.push(word);
+    else if (!word.startsWith('-')) command = word;
+    else throw beforeCommand(token.kind === 'option' ? token.rawName : word);
   }
-  return { globals, command, words };
+  return { globals: globalsOf(given), command, words };
 }
 
-function setSwitch(globals: Globals, flag: (typeof without)[number]): void {
-  if (flag === '--json') globals.json = true;
-  else if (flag === '--verbose') globals.verbose = true;
-  else if (flag === '--no-color') globals.color = false;
-  else if (flag === '--color') globals.color = true;
-  else if (flag === '--help' || flag === '-h') globals.help = true;
-  else globals.version = true;
+function isGlobal(name: string): name is GlobalFlag {
+  return Object.hasOwn(globalFlags, name);
 }
 
-function split(word: string): [string, string | undefined] {
-  const equals = word.startsWith('--') ? word.indexOf('=') : -1;
-  return equals < 0 ? [word, undefined] : [word.slice(0, equals), word.slice(equals + 1)];
+function checkedValue(
+  flag: GlobalFlag,
+  token: { readonly rawName: string; readonly value?: string; readonly inlineValue?: boolean },
+): string {
+  const { rawName, value = '', inlineValue = false } = token;
+  if (globalFlags[flag].type === 'boolean') {
+    if (inlineValue) throw flagInvalid(rawName, 'takes no value');
+  } else if (value === '' || (!inlineValue && value.startsWith('-'))) {
+    throw flagInvalid(rawName, 'needs a value');
+  }
+  return value;
 }
 
-function isOneOf<T extends string>(word: string, list: readonly T[]): word is T {
-  return (list as readonly string[]).includes(word);
+function beforeCommand(flag: string): Error {
+  const known = Object.keys(globalFlags).map((name) => `--${name}`);
+  const near = didYouMean(flag, [...known, '-h', '-V']);
+  return flagUnknown(
+    flag,
+    '<command>',
+    near === undefined
+      ? 'flags of a command come after it: lmflow <command> --flag value'
+      : `did you mean ${near}?`,
+  );
+}
+
+function globalsOf(given: readonly GivenFlag[]): Globals {
+  const valuesOf = (wanted: GlobalFlag): string[] =>
+    given.filter(({ flag }) => flag === wanted).map(({ value }) => value);
+  const namesOf = (flag: GlobalFlag): string[] =>
+    valuesOf(flag)
+      .flatMap((value) => value.split(','))
+      .filter((name) => name !== '');
+  const isGiven = (flag: GlobalFlag): boolean => valuesOf(flag).length > 0;
+  const config = valuesOf('config').at(-1);
+  const cwd = valuesOf('cwd').at(-1);
+  const color = given.findLast(({ flag }) => flag === 'color' || flag === 'no-color')?.flag;
+  return {
+    ...(config === undefined ? {} : { config }),
+    ...(cwd === undefined ? {} : { cwd }),
+    presets: namesOf('preset'),
+    plugins: namesOf('plugin'),
+    json: isGiven('json'),
+    verbose: isGiven('verbose'),
+    help: isGiven('help'),
+    version: isGiven('version'),
+    ...(color === undefined ? {} : { color: color === 'color' }),
+  };
 }

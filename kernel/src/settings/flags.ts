@@ -1,5 +1,6 @@
 // The command line of a command, after the global flags are taken out: flags of configuration keys,
-// the command's own, arguments.
+// the command's own, arguments. Not with parseArgs: whether a flag takes the next word follows from
+// the schema of its key and from the word.
 import type { CommandSpec } from '@lmflow/sdk';
 import {
   argumentUnexpected,

@@ -40,19 +40,19 @@ export interface KeyTable {
   readonly flags: ReadonlyMap<string, Meaning>;
 }
 
-/** Flags of the command itself; no key may have such a name. */
-export const globalFlags = [
-  'config',
-  'preset',
-  'plugin',
-  'cwd',
-  'json',
-  'verbose',
-  'color',
-  'no-color',
-  'help',
-  'version',
-] as const;
+/** Flags of `lmflow` itself, as node:util's parseArgs takes them; no key may have such a name. */
+export const globalFlags = {
+  config: { type: 'string' },
+  preset: { type: 'string' },
+  plugin: { type: 'string' },
+  cwd: { type: 'string' },
+  json: { type: 'boolean' },
+  verbose: { type: 'boolean' },
+  color: { type: 'boolean' },
+  'no-color': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'V' },
+} as const;
 
 /** Builds the table. Throws LMFLOW_OPTION_CONFLICT where two owners declare one name. */
 export function buildKeyTable(plugins: readonly Plugin[]): KeyTable {
@@ -91,7 +91,9 @@ class Owners {
     ['presets', coreOwner],
     ['plugins', coreOwner],
   ]);
-  readonly #flags = new Map<string, string>(globalFlags.map((flag) => [flag, coreOwner]));
+  readonly #flags = new Map<string, string>(
+    Object.keys(globalFlags).map((flag) => [flag, coreOwner]),
+  );
 
   claimKey(name: string, owner: string): void {
     claim(this.#keys, name, `the key "${name}"`, owner);

@@ -1,4 +1,5 @@
-// Spelling of keys: camelCase in a configuration, kebab-case as flags.
+// Spelling of keys: camelCase in a configuration, kebab-case as flags. Not with change-case: it drops
+// what is no letter or digit, so that --lora.r would be --lora-r, and a/b the plugin a-b.
 
 /**
  * `learningRate` -> `learning-rate`; snake case and upper case flags come out the same:

@@ -1,4 +1,5 @@
-// Sizes in bytes, as people write and read them.
+// Sizes in bytes, as people write and read them. Not with the package bytes: it takes GB for 2 ** 30
+// and knows no GiB.
 import { sizeInvalid } from './errors.ts';
 
 const UNITS: Readonly<Record<string, number>> = {

@@ -1,5 +1,5 @@
 // The section `gradientCheckpointing`: which blocks are computed again, or how much memory there
-// is.
+// is. Not with the package bytes: it takes GB for 2 ** 30 and knows no GiB.
 import { z } from 'zod';
 
 const UNITS: Readonly<Record<string, number>> = {
