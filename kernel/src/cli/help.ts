@@ -1,4 +1,5 @@
-// `lmflow --help` and `lmflow <command> --help`, made from what the plugins declare.
+// `lmflow --help` and `lmflow <command> --help`, made from what the plugins declare. Code of ours:
+// cac and commander want their flags one by one, here they are tables of keys, grouped by plugin.
 import { columns, wrap } from '../columns.ts';
 import type { ContributedCommand } from '../context.ts';
 import type { Kernel } from '../kernel.ts';

@@ -1,4 +1,5 @@
-// Writing safetensors files tensor by tensor, so that a large checkpoint is never held whole.
+// Writing safetensors files tensor by tensor, so that a large checkpoint is never held whole. Code of
+// ours: no maintained package for Node writes the format.
 import { writeFileInParts } from '../files/index.ts';
 import { sizeOf, type Shape, type TypedArray } from '../graph/index.ts';
 import { SAFETENSORS_DTYPES, type SafetensorsDtype } from './dtypes.ts';

@@ -1,6 +1,6 @@
 // The few instructions and sections of WebAssembly that the loops need, as bytes. Not which loops:
 // see loop.ts. From the WebAssembly core specification 2.0, sections 5.3 to 5.5
-// (https://webassembly.github.io/spec/core/binary).
+// (https://webassembly.github.io/spec/core/binary). Code of ours: binaryen has 100 MB for these.
 
 /** Encoded WebAssembly, in numbers from 0 to 255. */
 export type Bytes = readonly number[];

@@ -1,5 +1,6 @@
 // The part of ONNX's protobuf schema that a tensor program needs, and its encoding with protobufjs.
-// Field numbers are those of onnx.proto3.
+// Field numbers are those of onnx.proto3. Not with onnx-proto: it needs protobufjs 6, and would bring
+// the whole schema.
 import protobuf from 'protobufjs/light.js';
 import type { DType } from '@lmflow/sdk/graph';
 

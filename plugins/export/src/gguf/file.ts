@@ -1,6 +1,6 @@
 // The GGUF container, version 3: header, typed metadata, tensor descriptions, aligned data. It
 // knows nothing of models. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
-// Written tensor by tensor.
+// Written tensor by tensor. Code of ours: @huggingface/gguf writes metadata, but no tensors.
 import { writeFileInParts } from '@lmflow/sdk/files';
 import type { TensorType } from './types.ts';
 

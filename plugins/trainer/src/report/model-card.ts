@@ -1,4 +1,5 @@
 // README.md of the result: a model card with the data, the settings and the figures of this run.
+// Its YAML head is written without a library: values are JSON, which is YAML.
 import { basename, isAbsolute, resolve } from 'node:path';
 import type { OpenRequest } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
