@@ -28,6 +28,7 @@ process.chdir(resolve(import.meta.dirname, '..'));
 // What the tests leave in the temporary folder goes with the run.
 const temporary = mkdtempSync(join(tmpdir(), 'lmflow-test-'));
 for (const name of ['TMPDIR', 'TMP', 'TEMP']) process.env[name] = temporary;
+process.env.LMFLOW_CACHE = join(temporary, 'cache'); // not the user's own
 process.on('exit', () => rmSync(temporary, { recursive: true, force: true }));
 
 const report = new Report();
