@@ -37,6 +37,8 @@ export function buildingFunctions(blueprint: Blueprint): BuildingFunctions {
       ? swiglu
       : (gate: Value, up: Value): Value => mul(ACTIVATIONS[blueprint.activation]!(gate), up);
 
+  const tablesOf = rotaryTables();
+
   function selfAttention(trace: Trace, x: Value, layer: number): Value {
     const { build } = trace.model;
     const { batchSize, length, positions, segments } = trace;
@@ -208,18 +210,23 @@ function lookUp(table: Value, indices: Value): Value {
     : gather(table, indices);
 }
 
-// One pair of constants a trace, not one a layer.
-const tables = new WeakMap<Trace, { readonly cos: Value; readonly sin: Value }>();
-
-function tablesOf(trace: Trace): { readonly cos: Value; readonly sin: Value } {
-  const known = tables.get(trace);
-  if (known) return known;
-  const { cos, sin, length } = trace.model.build.ropeTables(trace);
-  const shape = [length, cos.length / length];
-  const made = {
-    cos: trace.graph.constant(cos, shape, 'float32'),
-    sin: trace.graph.constant(sin, shape, 'float32'),
+/** Rotary tables as constants of a trace: one pair for all its layers. */
+function rotaryTables(): (trace: Trace) => RotaryTables {
+  const known = new WeakMap<Trace, RotaryTables>();
+  return (trace) => {
+    let tables = known.get(trace);
+    if (!tables) {
+      const { cos, sin, length } = trace.model.build.ropeTables(trace);
+      const shape = [length, cos.length / length];
+      const constant = (numbers: Float32Array): Value =>
+        trace.graph.constant(numbers, shape, 'float32');
+      known.set(trace, (tables = { cos: constant(cos), sin: constant(sin) }));
+    }
+    return tables;
   };
-  tables.set(trace, made);
-  return made;
+}
+
+interface RotaryTables {
+  readonly cos: Value;
+  readonly sin: Value;
 }
