@@ -32,19 +32,19 @@ export async function runJob(
   runner: JobRunner,
   job: Job,
   signal: AbortSignal,
-  tell: (event: JobEvent) => void,
+  report: (event: JobEvent) => void,
 ): Promise<void> {
   const { generator, log } = runner;
   const model = runner.models.get(job.model)!;
   try {
     const prompt = farTooLong(runner, model, job.prompt) ?? encode(generator, model, job);
-    if (!(prompt instanceof Int32Array)) return tell(prompt);
+    if (!(prompt instanceof Int32Array)) return report(prompt);
     const limited = withinLimits(runner, model, prompt.length, job.options);
-    if ('kind' in limited) return tell(limited);
+    if ('kind' in limited) return report(limited);
     const refused = wrongSetting(runner, job);
-    if (refused) return tell(refused);
+    if (refused) return report(refused);
     const options = { ...openAIDefaults(generator.defaults(model).options), ...limited };
-    tell({ kind: 'started', promptTokens: prompt.length });
+    report({ kind: 'started', promptTokens: prompt.length });
     const splitter = splitterOf(runner, model, job);
     const last = new Map<number, number>();
     for await (const { index, text, tokens, finishReason } of generator.streamInference({
@@ -67,19 +67,19 @@ export async function runJob(
         ...(scores ? { scores } : {}),
         ...(finishReason ? { finishReason } : {}),
       };
-      tell(splitter ? splitter.split(piece) : piece);
+      report(splitter ? splitter.split(piece) : piece);
       // lets messages (an abort) in, however the generator waits
       await new Promise((resolve) => {
         setImmediate(resolve);
       });
       if (signal.aborted) break;
     }
-    tell({ kind: 'done' });
+    report({ kind: 'done' });
   } catch (error) {
-    if (signal.aborted) return tell({ kind: 'done' });
+    if (signal.aborted) return report({ kind: 'done' });
     log.error(`a generation failed: ${messageOf(error)}`);
     if (error instanceof Error && error.stack !== undefined) log.debug(error.stack);
-    tell({
+    report({
       kind: 'failed',
       message: isLMFlowError(error)
         ? `the generation failed (${error.code})`

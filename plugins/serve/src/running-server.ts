@@ -155,11 +155,11 @@ class RunningJobs {
   async #run(
     job: Job | RouteCall,
     signal: AbortSignal,
-    tell: (event: JobEvent) => void,
+    report: (event: JobEvent) => void,
   ): Promise<void> {
-    if (!('route' in job)) return runJob(this.#runner, job, signal, tell);
+    if (!('route' in job)) return runJob(this.#runner, job, signal, report);
     const { models, log } = this.#runner;
-    tell(await answerRoute(this.#routes.get(job.route)!, job, models, signal, log));
+    report(await answerRoute(this.#routes.get(job.route)!, job, models, signal, log));
   }
 
   abort(id: number): void {

@@ -12,8 +12,8 @@ if (port !== null && isSettings(workerData)) {
   });
 }
 
-async function serve(settings: ThreadSettings, say: (message: ToMain) => void): Promise<void> {
-  const link = new MainLink(say);
+async function serve(settings: ThreadSettings, send: (message: ToMain) => void): Promise<void> {
+  const link = new MainLink(send);
   const server = await createServer(settings, link);
   let stopping = false;
   port!.on('message', (message: ToThread) => {
@@ -27,7 +27,7 @@ async function serve(settings: ThreadSettings, say: (message: ToMain) => void): 
       .then(end);
   });
   const end = (): void => {
-    say({ kind: 'closed' });
+    send({ kind: 'closed' });
     port!.close();
   };
   const { host, port: number } = settings.options;
@@ -35,12 +35,12 @@ async function serve(settings: ThreadSettings, say: (message: ToMain) => void): 
     // a short line at the door would turn normal clients away while others come by the thousand
     await server.app.listen({ host, port: number, backlog: 4096 });
   } catch (error) {
-    say({ kind: 'cannot-listen', why: messageOf(error) });
+    send({ kind: 'cannot-listen', why: messageOf(error) });
     port!.close();
     return;
   }
   const bound = server.app.server.address() as { port: number };
-  say({
+  send({
     kind: 'listening',
     url: `http://${host.includes(':') ? `[${host}]` : host}:${bound.port}`,
   });

@@ -108,27 +108,32 @@ export function readChat(body: unknown, { find, requestSettings }: Served): Read
   };
 }
 
-function toTemplate(one: ChatRequest['messages'][number], index: number): ChatMessage {
+function toTemplate(message: ChatRequest['messages'][number], index: number): ChatMessage {
   const place = `messages[${index}].content`;
-  const role = one.role === 'developer' ? 'system' : one.role;
+  const role = message.role === 'developer' ? 'system' : message.role;
   const content =
-    one.content === undefined || one.content === null ? '' : textContent(one.content, place);
-  const name = 'name' in one && one.name !== undefined ? { name: one.name } : {};
-  if (one.role === 'tool') return { role, content, tool_call_id: one.tool_call_id };
-  if (one.role !== 'assistant' || one.tool_calls === undefined) {
-    if (one.role === 'assistant' && (one.content === undefined || one.content === null)) {
+    message.content === undefined || message.content === null
+      ? ''
+      : textContent(message.content, place);
+  const name = 'name' in message && message.name !== undefined ? { name: message.name } : {};
+  if (message.role === 'tool') return { role, content, tool_call_id: message.tool_call_id };
+  if (message.role !== 'assistant' || message.tool_calls === undefined) {
+    if (
+      message.role === 'assistant' &&
+      (message.content === undefined || message.content === null)
+    ) {
       throw invalid(`you must provide '${place}'`, place, 'missing_required_parameter');
     }
     return { role, content, ...name };
   }
   // templates write arguments with tojson: they need the object, not its text
-  const toolCalls = one.tool_calls.map(
-    ({ id, type, function: { name: of, arguments: given } }, at) => ({
+  const toolCalls = message.tool_calls.map(
+    ({ id, type, function: { name: of, arguments: json } }, at) => ({
       id,
       type,
       function: {
         name: of,
-        arguments: object(given, `messages[${index}].tool_calls[${at}].function.arguments`),
+        arguments: object(json, `messages[${index}].tool_calls[${at}].function.arguments`),
       },
     }),
   );

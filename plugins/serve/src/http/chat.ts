@@ -117,13 +117,13 @@ class ChatAnswer implements Answer {
 }
 
 function logprobsOf(scores: readonly ScoredToken[]): object {
-  const one = ({ text, logprob }: { text: string; logprob: number }): object => ({
+  const scoreOf = ({ text, logprob }: { text: string; logprob: number }): object => ({
     token: text,
     logprob,
     bytes: bytesOf(text),
   });
   return {
-    content: scores.map((score) => ({ ...one(score), top_logprobs: score.top.map(one) })),
+    content: scores.map((score) => ({ ...scoreOf(score), top_logprobs: score.top.map(scoreOf) })),
     refusal: null,
   };
 }

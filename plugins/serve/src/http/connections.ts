@@ -13,13 +13,13 @@ export class Connections {
   readonly #silent = new Map<Socket, number>();
   /** Those whose last request was answered, in order. */
   readonly #idle = new Set<Socket>();
-  readonly #most: number;
+  readonly #limit: number;
   #open = 0;
   #turn = 0;
   #trimming = false;
 
-  constructor(server: Server, most: number) {
-    this.#most = most;
+  constructor(server: Server, limit: number) {
+    this.#limit = limit;
     server.on('connection', (socket: Socket) => {
       this.#come(socket);
     });
@@ -47,7 +47,7 @@ export class Connections {
       this.#idle.delete(socket);
     });
     this.#silent.set(socket, this.#turn);
-    if (this.#open > this.#most) this.#trimSoon();
+    if (this.#open > this.#limit) this.#trimSoon();
   }
 
   // Thousands can be accepted in one turn. What the last of them have sent is read in the next one,
@@ -63,7 +63,7 @@ export class Connections {
   }
 
   #trim(): void {
-    let spare = this.#open - this.#most;
+    let spare = this.#open - this.#limit;
     const end = (socket: Socket): void => {
       spare -= 1;
       socket.destroy();

@@ -56,10 +56,10 @@ export const modelNotFound = (model: string): Failure =>
   });
 export const noSuchPath = (method: string, path: string): Failure =>
   new Failure(404, `Unknown request URL: ${method} ${path}`, { code: 'unknown_url' });
-export const wrongKey = (given: boolean): Failure =>
+export const wrongKey = (isSent: boolean): Failure =>
   new Failure(
     401,
-    given
+    isSent
       ? 'Incorrect API key provided'
       : 'No API key provided: send it as "Authorization: Bearer <key>"',
     {

@@ -19,7 +19,7 @@ interface Client {
 
 export class FairQueue {
   readonly #slots: number;
-  readonly #mostWaiting: number;
+  readonly #longestQueue: number;
   /** Those that wait or run. */
   readonly #clients = new Map<string, Client>();
   #waiting = 0;
@@ -30,9 +30,9 @@ export class FairQueue {
   /** Running mean of what a request takes, in seconds, for Retry-After. */
   #meanSeconds = 1;
 
-  constructor(slots: number, mostWaiting: number) {
+  constructor(slots: number, longestQueue: number) {
     this.#slots = slots;
-    this.#mostWaiting = mostWaiting;
+    this.#longestQueue = longestQueue;
   }
 
   get waiting(): number {
@@ -56,21 +56,21 @@ export class FairQueue {
   async take(client: string, weight: number, signal: AbortSignal): Promise<() => void> {
     if (this.#closed) throw shuttingDown();
     signal.throwIfAborted();
-    const known = this.#clients.get(client) ?? { waiting: [], running: 0, last: 0 };
-    this.#clients.set(client, known);
+    const sender = this.#clients.get(client) ?? { waiting: [], running: 0, last: 0 };
+    this.#clients.set(client, sender);
     if (this.#waiting > 0 || this.#used + weight > this.#slots) {
-      await this.#wait(client, known, weight, signal);
-    } else this.#begin(known, weight);
+      await this.#wait(client, sender, weight, signal);
+    } else this.#begin(sender, weight);
     const start = performance.now();
     let ended = false;
     return () => {
       if (ended) return;
       ended = true;
       this.#used -= weight;
-      known.running -= weight;
+      sender.running -= weight;
       this.#requests--;
       this.#meanSeconds += 0.1 * ((performance.now() - start) / 1000 - this.#meanSeconds);
-      this.#forget(client, known);
+      this.#forget(client, sender);
       this.#admit();
     };
   }
@@ -92,7 +92,7 @@ export class FairQueue {
   }
 
   #wait(name: string, client: Client, weight: number, signal: AbortSignal): Promise<void> {
-    if (this.#waiting >= this.#mostWaiting) this.#makeRoom(name, client);
+    if (this.#waiting >= this.#longestQueue) this.#makeRoom(name, client);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         const place = client.waiting.indexOf(entry);

@@ -3,12 +3,12 @@
 import type { Job, JobEvent, RouteCall, ToMain } from '../thread-messages.ts';
 
 export class MainLink {
-  readonly #say: (message: ToMain) => void;
+  readonly #send: (message: ToMain) => void;
   readonly #listeners = new Map<number, (event: JobEvent) => void>();
   #next = 1;
 
-  constructor(say: (message: ToMain) => void) {
-    this.#say = say;
+  constructor(send: (message: ToMain) => void) {
+    this.#send = send;
   }
 
   /** An event from the main thread. Those of a job that was left are dropped. */
@@ -17,7 +17,7 @@ export class MainLink {
   }
 
   log(level: 'debug' | 'warn' | 'error', text: string): void {
-    this.#say({ kind: 'log', level, text });
+    this.#send({ kind: 'log', level, text });
   }
 
   /**
@@ -30,15 +30,15 @@ export class MainLink {
     const events: JobEvent[] = [];
     let wake = (): void => undefined;
     let finished = false;
-    const woken = (): void => {
+    const wakeUp = (): void => {
       wake();
     };
     this.#listeners.set(id, (event) => {
       events.push(event);
       wake();
     });
-    signal.addEventListener('abort', woken);
-    this.#say({ kind: 'start', id, job });
+    signal.addEventListener('abort', wakeUp);
+    this.#send({ kind: 'start', id, job });
     try {
       while (!finished) {
         if (events.length === 0) {
@@ -54,9 +54,9 @@ export class MainLink {
         }
       }
     } finally {
-      signal.removeEventListener('abort', woken);
+      signal.removeEventListener('abort', wakeUp);
       this.#listeners.delete(id);
-      if (!finished) this.#say({ kind: 'abort', id });
+      if (!finished) this.#send({ kind: 'abort', id });
     }
   }
 }

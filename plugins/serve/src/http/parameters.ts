@@ -68,12 +68,12 @@ export function parse<S extends z.ZodObject>(
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw invalid('The body must be a JSON object');
   }
-  const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+  const parameters = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
   const settings: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(given)) {
+  for (const [name, value] of Object.entries(parameters)) {
     if (forPlugins.includes(name)) {
       settings[name] = value;
-      delete given[name];
+      delete parameters[name];
       continue;
     }
     const refusal = Object.hasOwn(refusals, name) ? refusals[name] : undefined;
@@ -83,14 +83,14 @@ export function parse<S extends z.ZodObject>(
       ) {
         throw unsupported(name, refusal.why);
       }
-      delete given[name];
+      delete parameters[name];
     } else if (!Object.hasOwn(schema.shape, name)) throw unknownParameter(name);
   }
-  const result = schema.safeParse(given);
+  const result = schema.safeParse(parameters);
   if (result.success) {
     return { request: result.data, ...(Object.keys(settings).length > 0 ? { settings } : {}) };
   }
-  throw described(result.error.issues[0]!, given);
+  throw described(result.error.issues[0]!, parameters);
 }
 
 function described(issue: z.core.$ZodIssue, body: Record<string, unknown>): Failure {

@@ -16,16 +16,16 @@ export function requestSignal(
   const timer = setTimeout(() => {
     controller.abort(tookTooLong(options.requestTimeout));
   }, options.requestTimeout * 1000);
-  const gone = (): void => {
+  const onClose = (): void => {
     if (!reply.raw.writableFinished) controller.abort(clientGone());
   };
-  reply.raw.once('close', gone);
+  reply.raw.once('close', onClose);
   active.add(controller);
   return {
     signal: controller.signal,
     done: () => {
       clearTimeout(timer);
-      reply.raw.off('close', gone);
+      reply.raw.off('close', onClose);
       active.delete(controller);
     },
   };
