@@ -96,7 +96,7 @@ export interface ToolCallReader {
   ): { readonly text: string; readonly calls: readonly ToolCall[] };
 }
 
-/** A way in which models write tool calls. */
+/** A format in which models write tool calls. */
 export interface ToolCallFormat {
   readonly name: string;
   /** What a call looks like, for messages. */

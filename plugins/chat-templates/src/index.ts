@@ -2,19 +2,19 @@
 // trained text in what they print, and the ways of writing tool calls.
 import { CHAT_TEMPLATES, TOOL_CALL_FORMATS, definePlugin, token } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { TemplateChoice } from './choice.ts';
+import { TemplateChoice } from './template-choice.ts';
 import { optionsSchema } from './options.ts';
-import { namedTemplates } from './templates.ts';
+import { namedTemplates } from './named-templates.ts';
 import { toolCallFormats } from './tool-calls/formats.ts';
 import manifest from '../package.json' with { type: 'json' };
 
-export { TemplateChoice, templateName, type ChoiceContext } from './choice.ts';
+export { TemplateChoice, templateName, type ChoiceContext } from './template-choice.ts';
 export { optionsSchema as chatTemplateOptions } from './options.ts';
 export { TemplateRenderer, type RenderSettings } from './rendering/renderer.ts';
 export type { Conversation, Span } from './spans/answer-search.ts';
 export { SpanError, SpanFinder, type RenderedConversation } from './spans/span-finder.ts';
 export { SpecialTokens } from './spans/special-tokens.ts';
-export { namedTemplates } from './templates.ts';
+export { namedTemplates } from './named-templates.ts';
 export { callsAsText } from './tool-calls/calls-as-text.ts';
 export { toolCallFormat, toolCallFormats } from './tool-calls/formats.ts';
 

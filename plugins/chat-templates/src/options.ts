@@ -1,6 +1,7 @@
 // The configuration key of this plugin.
 import { z } from 'zod';
 
+/** The key `chatTemplate`. */
 export const optionsSchema = z.object({
   chatTemplate: z
     .string()

@@ -15,16 +15,20 @@ import type {
   TrainedAnswers,
 } from '@lmflow/sdk';
 import { cacheFolder } from '@lmflow/sdk/files';
-import { fromCache } from './cache.ts';
-import { openDatasets, type OpenedDataset, type SourceDescription } from './dataset.ts';
+import { fromCache } from './samples/token-cache.ts';
+import {
+  openDatasets,
+  type OpenedDataset,
+  type SourceDescription,
+} from './sources/opened-datasets.ts';
 import * as errors from './errors.ts';
 import type { FormatTable } from './formats/format-table.ts';
 import type { DatasetOptions } from './options.ts';
-import { PackedSamples } from './pack.ts';
+import { PackedSamples } from './samples/packed-samples.ts';
 import type { ReaderTable } from './readers/reader-table.ts';
 import { reportFirst, reportSources, rows } from './report.ts';
-import type { StoredSamples } from './store.ts';
-import { tokenize, type TokenizeOptions } from './tokenize.ts';
+import type { StoredSamples } from './samples/sample-store.ts';
+import { tokenize, type TokenizeOptions } from './samples/tokenization.ts';
 
 /** What the loader needs of its surroundings. */
 export interface LoaderContext {

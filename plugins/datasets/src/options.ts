@@ -40,6 +40,7 @@ export type DatasetEntry = z.output<typeof entrySchema>;
 
 const datasetSetting = z.union([z.string(), z.record(z.string(), z.unknown())]);
 
+/** The keys of this plugin. */
 export const optionsSchema = z.object({
   evalDataset: z
     .union([datasetSetting, z.array(datasetSetting)])
@@ -139,6 +140,7 @@ export const aliases: Readonly<Record<string, string>> = {
   maxSamples: 'maxTrainSamples',
 };
 
+/** Names that are known from elsewhere and refused here, with the reason. */
 export const unsupported: Readonly<Record<string, string>> = {
   disableGroupTexts: 'say groupTexts: true or false instead',
   validationSplitPercentage: 'say validationSplit: 0.05 for 5 %',

@@ -8,7 +8,7 @@ import {
   type Samples,
   type Tokenizer,
 } from '@lmflow/sdk';
-import type { SourceDescription } from './dataset.ts';
+import type { SourceDescription } from './sources/opened-datasets.ts';
 
 const OPEN = '⟦';
 const CLOSE = '⟧';
@@ -25,8 +25,7 @@ function marked({ inputIds, labels, segments }: Sample, tokenizer: Tokenizer): s
     const trained = labels[from] !== IGNORED;
     let to = from + 1;
     while (to < end && (labels[to] !== IGNORED) === trained) to++;
-    // decoded from the start each time: decoders treat the beginning of a text in a way of their
-    // own
+    // decoded from the start each time: decoders treat the beginning of a text differently
     const whole = tokenizer.decode(inputIds.subarray(0, to));
     const run = shorten(whole.slice(decoded.length));
     decoded = whole;

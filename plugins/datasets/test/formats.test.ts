@@ -7,7 +7,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { DatasetRecord } from '@lmflow/sdk';
-import { openDatasets } from '../src/dataset.ts';
+import { openDatasets } from '../src/sources/opened-datasets.ts';
 import { optionsSchema } from '../src/options.ts';
 import { JsonSplitter } from '../src/readers/splitter.ts';
 import {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { FakeHub } from '@lmflow/sdk/testing';
-import { isHubId } from '../src/hub.ts';
+import { isHubId } from '../src/sources/hub.ts';
 import {
   all,
   failure,

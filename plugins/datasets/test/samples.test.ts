@@ -12,8 +12,8 @@ import {
   type Samples,
   type Tokenizer,
 } from '@lmflow/sdk';
-import { mix } from '../src/records.ts';
-import { bestFit } from '../src/pack.ts';
+import { mix } from '../src/sources/record-streams.ts';
+import { bestFit } from '../src/samples/packed-samples.ts';
 import {
   all,
   failure,

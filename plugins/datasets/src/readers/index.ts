@@ -5,4 +5,5 @@ import { json, jsonLines } from './json.ts';
 import { parquet } from './parquet.ts';
 import { text } from './text.ts';
 
+/** The readers of every type of file that is read without another plugin. */
 export const datasetReaders: readonly DatasetReader[] = [json, jsonLines, text, csv, tsv, parquet];

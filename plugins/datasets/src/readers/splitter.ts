@@ -20,6 +20,7 @@ const isSpace = (code: number): boolean => code === 32 || code === 10 || code ==
 /** What comes next outside of a value. */
 type State = 'top' | 'element' | 'separator' | 'key' | 'colon' | 'member' | 'comma' | 'done';
 
+/** Takes JSON text in chunks and gives the text of each record once it is whole. */
 export class JsonSplitter {
   /** The other members of the object around the list, parsed: LMFlow's `type`. */
   readonly members: Record<string, unknown> = {};

@@ -2,7 +2,7 @@
 // in memory whole. With sampleBy 'paragraph' or 'line' each of those is a text of its own.
 import { statSync } from 'node:fs';
 import type { DatasetFile, DatasetReader, RawRecord } from '@lmflow/sdk';
-import { cut, partOf } from '../cut.ts';
+import { cut, partOf } from '../samples/text-parts.ts';
 
 /**
  * About a hundred parts to a file, so that a validation split of one file is possible, within

@@ -16,6 +16,7 @@ export interface AddedTokenSpec {
   readonly normalized: boolean;
 }
 
+/** What a model folder's files say about its tokenizer. */
 export interface TokenizerFiles {
   readonly folder: string;
   /** Text of tokenizer.json. */

@@ -109,11 +109,11 @@ function addTokens(
   const absent = files.addedTokens.filter(({ content }) => !known.has(content));
   for (const { content, special, id, ...options } of absent) {
     native.addAddedTokens([new AddedToken(content, special, options)]);
-    const given = native.tokenToId(content);
-    if (given !== id) {
+    const assigned = native.tokenToId(content);
+    if (assigned !== id) {
       throw tokenizerInvalid(
         join(files.folder, 'tokenizer_config.json'),
-        `added_tokens_decoder gives "${content}" the id ${id}, with tokenizer.json it gets ${given}`,
+        `added_tokens_decoder gives "${content}" the id ${id}, with tokenizer.json it gets ${assigned}`,
       );
     }
   }

@@ -12,11 +12,12 @@ import {
   writeFolder,
   type Unwritable,
 } from '@lmflow/sdk/files';
-import { StoreWriter, StoredSamples, TOKENS, type StoreIndex } from './store.ts';
+import { StoreWriter, StoredSamples, TOKENS, type StoreIndex } from './sample-store.ts';
 
 /** After so many milliseconds what is half written belongs to a run that was killed. */
 const STALE = 24 * 3600 * 1000;
 
+/** Which samples are wanted, and how they are made. */
 export interface CacheRequest {
   readonly folder: string;
   readonly key: string;

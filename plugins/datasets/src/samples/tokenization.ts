@@ -1,14 +1,15 @@
 // Records -> samples in a store: planned, encoded in batches (the native library uses all cores),
 // masked, shaped, written.
 import { textOf, type Dataset, type DatasetRecord, type Logger, type Tokenizer } from '@lmflow/sdk';
-import { partOf, parts } from './cut.ts';
-import { Encoder, type Plan, type TrainedOptions } from './encode.ts';
-import { DROPPED, Shaper, type ShapeOptions } from './shape.ts';
-import type { StoreIndex, StoreWriter } from './store.ts';
+import { partOf, parts } from './text-parts.ts';
+import { Encoder, type Plan, type TrainedOptions } from './encoder.ts';
+import { DROPPED, Shaper, type ShapeOptions } from './shaper.ts';
+import type { StoreIndex, StoreWriter } from './sample-store.ts';
 
 /** What decides the tokens of a data set and their mask. */
 export interface TokenizeOptions extends ShapeOptions, TrainedOptions {}
 
+/** What tokenization needs beside the records. */
 export interface TokenizeContext {
   readonly tokenizer: Tokenizer;
   readonly options: TokenizeOptions;

@@ -1,8 +1,9 @@
 // Tokens -> samples of at most blockSize: truncation, cutting and joining of texts, and the count
 // of what happened.
 import type { SampleStatistics } from '@lmflow/sdk';
-import type { Tokens } from './encode.ts';
+import type { Tokens } from './encoder.ts';
 
+/** What decides the length of samples. */
 export interface ShapeOptions {
   readonly blockSize: number;
   readonly truncation: 'right' | 'left' | 'drop';
@@ -13,6 +14,7 @@ export interface ShapeOptions {
 /** Where samples go. */
 export type Sink = (tokens: Tokens) => void;
 
+/** Why samples are left out, as it is reported. */
 export const DROPPED = {
   empty: 'empty',
   tooLong: 'longer than blockSize',

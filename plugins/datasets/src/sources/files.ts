@@ -2,9 +2,9 @@
 // split.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import * as errors from './errors.ts';
-import type { DataFile } from './readers/data-file.ts';
-import type { ReaderTable } from './readers/reader-table.ts';
+import * as errors from '../errors.ts';
+import type { DataFile } from '../readers/data-file.ts';
+import type { ReaderTable } from '../readers/reader-table.ts';
 
 /** Names of splits, and what people also call them. */
 const SPLITS: Readonly<Record<string, readonly string[]>> = {
@@ -100,7 +100,7 @@ export function splitOf(name: string): string | undefined {
 }
 
 /**
- * The files of a split. Without a wish: the first of `defaults` that some file names; all files
+ * The files of a split. Without `wanted`: the first of `defaults` that some file names; all files
  * where none names a split. Throws LMFLOW_DATASET_SPLIT_UNKNOWN.
  */
 export function selectSplit(

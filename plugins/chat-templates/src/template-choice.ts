@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { ChatTemplate, Logger, Tokenizer } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import * as errors from './errors.ts';
-import { alpaca, plain } from './templates.ts';
+import { alpaca, plain } from './named-templates.ts';
 
 /** What the choice goes by. */
 export interface ChoiceContext {

@@ -18,7 +18,7 @@ import {
   type Tokenizer,
   type TrainedAnswers,
 } from '@lmflow/sdk';
-import * as errors from './errors.ts';
+import * as errors from '../errors.ts';
 
 /** What is to be encoded for one record. */
 export interface Plan {
@@ -48,6 +48,7 @@ export interface Tokens {
   readonly trained: Uint8Array;
 }
 
+/** Makes tokens with a mask of the records of one data set. */
 export class Encoder {
   /** Special tokens seen at the end of answers, as text; generation must stop at them. */
   readonly turnEnds = new Set<string>();

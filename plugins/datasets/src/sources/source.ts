@@ -5,14 +5,14 @@ import { createReadStream, existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { didYouMean, type DatasetFormat, type DatasetRecord, type Logger } from '@lmflow/sdk';
-import * as errors from './errors.ts';
+import * as errors from '../errors.ts';
 import { localFiles } from './files.ts';
-import { parseRecord, type FormatTable } from './formats/format-table.ts';
+import { parseRecord, type FormatTable } from '../formats/format-table.ts';
 import { hubFiles, isHubId, type HubContext } from './hub.ts';
-import type { DatasetEntry, DatasetOptions } from './options.ts';
+import type { DatasetEntry, DatasetOptions } from '../options.ts';
 import { RawRecords, type HeaderCheck } from './raw-records.ts';
-import type { DataFile } from './readers/data-file.ts';
-import type { ReaderTable } from './readers/reader-table.ts';
+import type { DataFile } from '../readers/data-file.ts';
+import type { ReaderTable } from '../readers/reader-table.ts';
 
 /** A dataset entry, ready to be read. */
 export interface Source {

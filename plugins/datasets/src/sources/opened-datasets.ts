@@ -2,8 +2,8 @@
 // and tokenization come after.
 import { createHash } from 'node:crypto';
 import type { Dataset, DatasetKind, DatasetRecord } from '@lmflow/sdk';
-import * as errors from './errors.ts';
-import type { DatasetOptions } from './options.ts';
+import * as errors from '../errors.ts';
+import type { DatasetOptions } from '../options.ts';
 import {
   concatenate,
   heldOut,
@@ -13,10 +13,11 @@ import {
   take,
   type Part,
   type Records,
-} from './records.ts';
+} from './record-streams.ts';
 import { parseEntries } from './entries.ts';
 import { openSource, type Source, type SourceContext } from './source.ts';
 
+/** What opening the data of a configuration needs. */
 export interface OpenContext extends Omit<SourceContext, 'options' | 'splits'> {
   readonly options: DatasetOptions;
   readonly seed: number;
@@ -28,6 +29,7 @@ export interface OpenedDataset extends Dataset {
   readonly sources: readonly SourceDescription[];
 }
 
+/** A source, for messages and the model card. */
 export interface SourceDescription {
   readonly name: string;
   readonly path: string;

@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { IGNORED, type Sample, type SampleStatistics, type Samples } from '@lmflow/sdk';
-import type { Tokens } from './encode.ts';
+import type { Tokens } from './encoder.ts';
 
 /** Changes whenever the files mean something else. */
 export const STORE_VERSION = 1;

@@ -1,8 +1,8 @@
 // The records of a source's files as they are, one file after another, before a format reads them.
 import { isLMFlowError, type DatasetFile, type DatasetReader, type RawRecord } from '@lmflow/sdk';
-import * as errors from './errors.ts';
-import { datasetFile, type DataFile, type ReadSettings } from './readers/data-file.ts';
-import type { ReaderTable } from './readers/reader-table.ts';
+import * as errors from '../errors.ts';
+import { datasetFile, type DataFile, type ReadSettings } from '../readers/data-file.ts';
+import type { ReaderTable } from '../readers/reader-table.ts';
 
 /** What is read, and how. */
 export interface RawSettings extends ReadSettings {

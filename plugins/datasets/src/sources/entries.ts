@@ -1,8 +1,8 @@
 // The setting `dataset` or `evalDataset` -> its entries.
 import type { z } from 'zod';
 import { didYouMean, type LMFlowError } from '@lmflow/sdk';
-import * as errors from './errors.ts';
-import { entrySchema, type DatasetEntry } from './options.ts';
+import * as errors from '../errors.ts';
+import { entrySchema, type DatasetEntry } from '../options.ts';
 
 /** The entries of a `dataset` or `evalDataset` setting. Throws LMFLOW_DATASET_SETTING. */
 export function parseEntries(key: string, setting: unknown): DatasetEntry[] {

@@ -1,8 +1,9 @@
 // Streams of records put together: a part of a source by seed, several sources one after another or
 // mixed by weight, the first n.
 import { randomStream, type DatasetRecord } from '@lmflow/sdk';
-import * as errors from './errors.ts';
+import * as errors from '../errors.ts';
 
+/** A stream of records that can be read again from the start. */
 export type Records = () => AsyncIterable<DatasetRecord>;
 
 /** A stream with its length, as far as known, and its share in a mix. */

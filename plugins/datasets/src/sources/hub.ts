@@ -1,10 +1,10 @@
 // Data files of a Hugging Face dataset: which ones. Getting them is plugin hub's.
 import { join, posix } from 'node:path';
 import { isLMFlowError, type Hub } from '@lmflow/sdk';
-import * as errors from './errors.ts';
+import * as errors from '../errors.ts';
 import { isDataFile, selectSplit, splitOf } from './files.ts';
-import type { DataFile } from './readers/data-file.ts';
-import type { ReaderTable } from './readers/reader-table.ts';
+import type { DataFile } from '../readers/data-file.ts';
+import type { ReaderTable } from '../readers/reader-table.ts';
 
 /** What of a hub dataset is wanted. */
 export interface HubChoice {
@@ -13,6 +13,7 @@ export interface HubChoice {
   readonly revision?: string | undefined;
 }
 
+/** What finding files on the hub needs. */
 export interface HubContext {
   readonly hub: () => Hub;
   readonly readers: ReaderTable;
