@@ -2,6 +2,7 @@
 // is for formats (dataset-formats.ts).
 import type { RecordFields } from './dataset-formats.ts';
 import type { RecordOrigin } from './dataset.ts';
+import type { ErrorOptions } from './errors.ts';
 import { registry } from './registry.ts';
 
 /** Which part of its document a text is. */
@@ -36,7 +37,7 @@ export interface DatasetFile {
   /** The lines of the text, without line ends, each with its number (1-based). */
   lines(): AsyncIterable<readonly [line: string, number: number]>;
   /** Fails with LMFLOW_DATASET_SYNTAX, naming file and place. `problem` is a sentence without subject. */
-  fail(place: Omit<RecordOrigin, 'file'>, problem: string, cause?: unknown): never;
+  fail(place: Omit<RecordOrigin, 'file'>, problem: string, options?: ErrorOptions): never;
 }
 
 /** A reader of one type of file. */

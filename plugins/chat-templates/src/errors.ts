@@ -37,7 +37,12 @@ export function templateUnknown(name: string, known: readonly string[]): LMFlowE
   const near = didYouMean(name, known);
   return usageError(
     'LMFLOW_DATASET_TEMPLATE_UNKNOWN',
-    `chatTemplate '${name}' is neither a named template nor a file.${near ? ` Did you mean '${near}'?` : ''} Named templates: ${known.join(', ')}; or give the path of a .jinja file.`,
+    `chatTemplate '${name}' is neither a named template nor a file; named templates: ${known.join(', ')}`,
+    {
+      hint: near
+        ? `Did you mean '${near}'?`
+        : 'Give one of these names, or the path of a .jinja file.',
+    },
   );
 }
 
@@ -45,15 +50,15 @@ export function templateUnknown(name: string, known: readonly string[]): LMFlowE
 export function templateAbsent(): LMFlowError {
   return inputError(
     'LMFLOW_DATASET_TEMPLATE_MISSING',
-    "chatTemplate is 'tokenizer', but the tokenizer has no chat template. Name one, for example 'chatml', or leave chatTemplate out.",
+    "chatTemplate is 'tokenizer', but the tokenizer has no chat template",
+    { hint: "Name one, for example 'chatml', or leave chatTemplate out." },
   );
 }
 
 /** The file that `chatTemplate` names cannot be read. */
 export function templateUnreadable(file: string, cause: unknown): LMFlowError {
-  return inputError(
-    'LMFLOW_DATASET_UNREADABLE',
-    `${file} could not be read: ${messageOf(cause)}. Check that it is a file and that you may read it.`,
-    { cause },
-  );
+  return inputError('LMFLOW_DATASET_UNREADABLE', `${file} could not be read: ${messageOf(cause)}`, {
+    cause,
+    hint: 'Check that it is a file and that you may read it.',
+  });
 }

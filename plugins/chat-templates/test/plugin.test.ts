@@ -56,7 +56,7 @@ test('an unknown name is an error that lists the names of all plugins', async ()
     () => kernel.resolve(TEMPLATE_CHOICE).forTraining(tokenizer(), { conversations: true }),
     (error: LMFlowError) =>
       error.code === 'LMFLOW_DATASET_TEMPLATE_UNKNOWN' &&
-      /Did you mean 'arrows'/.test(error.message) &&
+      /Did you mean 'arrows'/.test(error.hint ?? '') &&
       /chatml.*arrows/.test(error.message),
   );
   await kernel.close();

@@ -1,11 +1,13 @@
-// Every error this plugin raises, one builder each: what happened, where, how to mend it.
+// Every error of this plugin, one builder each: the message says what happened and where, the hint
+// how to mend it.
 import {
   didYouMean,
-  messageOf,
-  type RecordOrigin,
-  type LMFlowError,
   inputError,
+  messageOf,
   usageError,
+  type ErrorOptions,
+  type LMFlowError,
+  type RecordOrigin,
 } from '@lmflow/sdk';
 
 /** `data.jsonl, line 7` or `data.json, record 3 (line 40)`. */
@@ -25,206 +27,256 @@ export function shown(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-const quoted = (names: Iterable<string>): string => [...names].join(', ');
-const suggestion = (word: string, candidates: readonly string[]): string => {
+const listed = (names: Iterable<string>): string => [...names].join(', ');
+
+/** The known word that is near, as a hint. */
+function suggestion(word: string, candidates: readonly string[]): string | undefined {
   const near = didYouMean(word, candidates);
-  return near ? ` Did you mean '${near}'?` : '';
-};
+  return near === undefined ? undefined : `Did you mean '${near}'?`;
+}
 
 /** No dataset was given. */
-export const missing = (): LMFlowError =>
-  inputError(
-    'LMFLOW_DATASET_MISSING',
-    "No dataset was given. Set `dataset` (or --dataset) to a file, a folder or a Hugging Face id, for example 'data/train.json'.",
-  );
+export function missing(): LMFlowError {
+  return inputError('LMFLOW_DATASET_MISSING', 'no dataset was given', {
+    hint: "Set `dataset` (--dataset) to a file, a folder or a Hugging Face id, for example 'data/train.json'.",
+  });
+}
 
 /** A dataset entry, or a name in the settings of the data, is not valid. */
-export const setting = (key: string, problem: string): LMFlowError =>
-  usageError('LMFLOW_DATASET_SETTING', `The setting ${key} ${problem}`);
+export function setting(key: string, problem: string, hint?: string): LMFlowError {
+  return usageError('LMFLOW_DATASET_SETTING', `the setting ${key} ${problem}`, { hint });
+}
+
+/** A dataset entry has a key that does not exist. */
+export function entryKeyUnknown(key: string, name: string, known: readonly string[]): LMFlowError {
+  return setting(
+    key,
+    `has the unknown key '${name}'; known keys: ${listed(known)}`,
+    suggestion(name, known),
+  );
+}
+
+/** A name of a format does not exist. */
+export function formatNameUnknown(name: string, known: readonly string[]): LMFlowError {
+  return setting(
+    'format',
+    `names the unknown format '${name}'; known formats: ${listed(known)}`,
+    suggestion(name, known),
+  );
+}
 
 /** There is nothing at the path of a dataset, and it is no Hugging Face id. */
-export const notFound = (path: string, neighbours: readonly string[]): LMFlowError =>
-  inputError(
-    'LMFLOW_DATASET_NOT_FOUND',
-    `There is no dataset at '${path}'.${suggestion(path, neighbours)} Give a file, a folder, or a Hugging Face id like 'owner/name'.`,
-  );
+export function notFound(path: string, neighbours: readonly string[]): LMFlowError {
+  return inputError('LMFLOW_DATASET_NOT_FOUND', `there is no dataset at '${path}'`, {
+    hint:
+      suggestion(path, neighbours) ??
+      "Give a file, a folder, or a Hugging Face id like 'owner/name'.",
+  });
+}
 
 /** A file of a type that no reader knows. */
-export const fileType = (file: string, known: readonly string[]): LMFlowError =>
-  inputError(
+export function fileType(file: string, known: readonly string[]): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_FILE_TYPE',
-    `${file} is of a type that is not read. Known types: ${quoted(known)} (those of text also with .gz). Convert it to .jsonl.`,
+    `${file} is of a type that is not read; known types: ${listed(known)} (those of text also with .gz)`,
+    { hint: 'Convert it to .jsonl.' },
   );
+}
 
 /** A folder without data files. */
-export const folderEmpty = (
+export function folderEmpty(
   folder: string,
   subfolders: readonly string[],
   known: readonly string[],
-): LMFlowError =>
-  inputError(
+): LMFlowError {
+  const inside = subfolders.length > 0 ? `; it has the folders ${listed(subfolders)}` : '';
+  return inputError(
     'LMFLOW_DATASET_FOLDER_EMPTY',
-    `The folder ${folder} holds no data files (${quoted(known)}).${subfolders.length > 0 ? ` It has folders: ${quoted(subfolders)}. Name one of them.` : ''}`,
+    `the folder ${folder} holds no data files (${listed(known)})${inside}`,
+    { hint: subfolders.length > 0 ? 'Name one of them.' : undefined },
   );
+}
 
 /** A folder with data files of several types. */
-export const folderMixed = (folder: string, types: readonly string[]): LMFlowError =>
-  inputError(
+export function folderMixed(folder: string, types: readonly string[]): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_FOLDER_MIXED',
-    `The folder ${folder} holds files of several types (${quoted(types)}); a folder is one dataset of one type. Name the files in a list instead, or move them apart.`,
+    `the folder ${folder} holds files of several types (${listed(types)}), but a folder is a dataset of one type`,
+    { hint: 'Name the files in a list, or move them apart.' },
   );
+}
 
 /** The wanted split is not among the files. */
-export const splitUnknown = (where: string, split: string, found: readonly string[]): LMFlowError =>
-  inputError(
+export function splitUnknown(where: string, split: string, found: readonly string[]): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_SPLIT_UNKNOWN',
-    `${where} has no files of the split '${split}'. ${found.length > 0 ? `It has: ${quoted(found)}.` : 'None of its files names a split.'}`,
+    `${where} has no files of the split '${split}'; ${found.length > 0 ? `it has: ${listed(found)}` : 'none of its files names a split'}`,
   );
+}
 
 /** The wanted subset is not among the files. */
-export const subsetUnknown = (
+export function subsetUnknown(
   where: string,
   subset: string,
   found: readonly string[],
-): LMFlowError =>
-  inputError(
+): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_SUBSET_UNKNOWN',
-    `${where} has no files of the subset '${subset}'. Its files: ${quoted(found.slice(0, 8))}${found.length > 8 ? ', ...' : ''}.`,
+    `${where} has no files of the subset '${subset}'; its files: ${listed(found.slice(0, 8))}${found.length > 8 ? ', ...' : ''}`,
   );
+}
 
 /** A dataset without records. */
-export const empty = (name: string): LMFlowError =>
-  inputError(
-    'LMFLOW_DATASET_EMPTY',
-    `${name} has no records. Check that the file was written completely and that maxSamples or a filter does not leave nothing.`,
-  );
+export function empty(name: string): LMFlowError {
+  return inputError('LMFLOW_DATASET_EMPTY', `${name} has no records`, {
+    hint: 'Check that the file was written completely, and that maxSamples or a filter leaves something.',
+  });
+}
 
 /** A text file that is not UTF-8. */
-export const encoding = (file: string, problem: string): LMFlowError =>
-  inputError('LMFLOW_DATASET_ENCODING', `${file} ${problem}. Save it as UTF-8.`);
+export function encoding(file: string, problem: string): LMFlowError {
+  return inputError('LMFLOW_DATASET_ENCODING', `${file} ${problem}`, { hint: 'Save it as UTF-8.' });
+}
 
 /** A file that cannot be read, unpacked or decoded. */
-export const unreadable = (file: string, cause: unknown): LMFlowError =>
-  inputError(
-    'LMFLOW_DATASET_UNREADABLE',
-    `${file} could not be read: ${messageOf(cause)}. Check that it is complete and that you may read it.`,
-    { cause },
-  );
+export function unreadable(file: string, cause: unknown): LMFlowError {
+  return inputError('LMFLOW_DATASET_UNREADABLE', `${file} could not be read: ${messageOf(cause)}`, {
+    cause,
+    hint: 'Check that it is complete and that you may read it.',
+  });
+}
 
 /** JSON or CSV that breaks its syntax; names the line. */
-export const syntax = (origin: RecordOrigin, problem: string, cause?: unknown): LMFlowError =>
-  inputError('LMFLOW_DATASET_SYNTAX', `${place(origin)}: ${problem}`, { cause });
+export function syntax(origin: RecordOrigin, problem: string, options?: ErrorOptions): LMFlowError {
+  return inputError('LMFLOW_DATASET_SYNTAX', `${place(origin)}: ${problem}`, options);
+}
 
 /** A record that is no object, or whose key is missing or has a value of the wrong type. */
-export const notObject = (origin: RecordOrigin, value: unknown): LMFlowError =>
-  inputError(
+export function notObject(origin: RecordOrigin, value: unknown): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_RECORD',
-    `${place(origin)}: a record must be an object with named fields, this is ${shown(value)}.`,
+    `${place(origin)}: a record must be an object with named fields, this is ${shown(value)}`,
   );
+}
 
 /** A record that is no object, or whose key is missing or has a value of the wrong type. */
-export const record = (
+export function record(
   origin: RecordOrigin,
   format: string,
-  key: string,
-  expected: string,
-  found: unknown,
-): LMFlowError =>
-  inputError(
+  problem: { readonly key: string; readonly expected: string; readonly found: unknown },
+): LMFlowError {
+  const { key, expected, found } = problem;
+  return inputError(
     'LMFLOW_DATASET_RECORD',
-    `${place(origin)}: key '${key}' must be ${expected}, found ${shown(found)} (format ${format}).`,
-    {
-      hint: 'Mend the record, or map other columns to the keys of the format with `columns`.',
-    },
+    `${place(origin)}: key '${key}' must be ${expected}, found ${shown(found)} (format ${format})`,
+    { hint: 'Mend the record, or map other columns to the keys of the format with `columns`.' },
   );
+}
 
 /** A format that failed on a record without saying which key is wrong. */
-export const formatFailed = (origin: RecordOrigin, format: string, cause: unknown): LMFlowError =>
-  inputError(
+export function formatFailed(origin: RecordOrigin, format: string, cause: unknown): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_RECORD',
     `${place(origin)}: the format ${format} cannot read this record: ${messageOf(cause)}`,
     { cause },
   );
+}
 
 /** A message with an unknown role. */
-export const role = (
+export function role(
   origin: RecordOrigin,
   key: string,
   found: string,
   known: readonly string[],
-): LMFlowError =>
-  inputError(
+): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_ROLE',
-    `${place(origin)}: key '${key}' names the role '${found}', which is unknown.${suggestion(found, known)} Known roles: ${quoted(known)}.`,
+    `${place(origin)}: key '${key}' names the unknown role '${found}'; known roles: ${listed(known)}`,
+    { hint: suggestion(found, known) },
   );
+}
 
 /** A column that `columns` names is not in the file. */
-export const column = (
+export function column(
   origin: RecordOrigin,
   key: string,
   name: string,
   found: readonly string[],
-): LMFlowError =>
-  inputError(
+): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_COLUMN',
-    `${place(origin)}: columns maps '${key}' to '${name}', but the record has no such key.${suggestion(name, found)} It has: ${quoted(found)}.`,
+    `${place(origin)}: columns maps '${key}' to '${name}', but the record has no such key; it has: ${listed(found)}`,
+    { hint: suggestion(name, found) },
   );
+}
 
 /** The "type" of an LMFlow file is unknown. */
-export const typeUnknown = (file: string, type: unknown, known: readonly string[]): LMFlowError =>
-  usageError(
+export function typeUnknown(file: string, type: unknown, known: readonly string[]): LMFlowError {
+  return usageError(
     'LMFLOW_DATASET_TYPE_UNKNOWN',
-    `${file}: "type" is ${shown(type)}, which is no LMFlow dataset type.${typeof type === 'string' ? suggestion(type, known) : ''} Known types: ${quoted(known)}.`,
+    `${file}: "type" is ${shown(type)}, which is no LMFlow dataset type; known types: ${listed(known)}`,
+    { hint: typeof type === 'string' ? suggestion(type, known) : undefined },
   );
+}
 
 /** The "type" of an LMFlow file is one that cannot be trained on. */
-export const typeUnsupported = (file: string, type: string, why: string): LMFlowError =>
-  usageError(
+export function typeUnsupported(file: string, type: string, why: string): LMFlowError {
+  return usageError(
     'LMFLOW_DATASET_TYPE_UNSUPPORTED',
-    `${file}: datasets of type ${type} cannot be trained on: ${why}.`,
+    `${file}: datasets of type ${type} cannot be trained on: ${why}`,
   );
+}
 
 /** The "type" of an LMFlow file, which came last, is not what the records look like. */
-export const typeMismatch = (file: string, type: string, format: string): LMFlowError =>
-  inputError(
+export function typeMismatch(file: string, type: string, format: string): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_TYPE_MISMATCH',
-    `${file}: "type" says ${type}, but it is read as ${format}. Correct "type", or set the format of this dataset to ${type}.`,
+    `${file}: "type" says ${type}, but it is read as ${format}`,
+    { hint: `Correct "type", or set the format of this dataset to ${type}.` },
   );
+}
 
 /** No format fits the keys of the first record. */
-export const formatUnknown = (
+export function formatUnknown(
   origin: RecordOrigin,
   keys: readonly string[],
-  formats: readonly (readonly [string, string])[],
-): LMFlowError =>
-  inputError(
+  formats: readonly (readonly [name: string, example: string])[],
+): LMFlowError {
+  const known = formats.map(([name, example]) => `${name} ${example}`).join('; ');
+  return inputError(
     'LMFLOW_DATASET_FORMAT_UNKNOWN',
-    `${place(origin)}: the format was not recognised; the record has the keys ${keys.length > 0 ? quoted(keys) : '(none)'}. Known formats: ${formats.map(([name, example]) => `${name} ${example}`).join('; ')}.`,
+    `${place(origin)}: no format fits the keys of the record: ${keys.length > 0 ? listed(keys) : '(none)'}; known formats: ${known}`,
     {
       hint: "Map its keys, for example `dataset: { path, format: 'prompt_completion', columns: { prompt: 'question', completion: 'answer' } }`.",
     },
   );
+}
 
 /** Preference pairs were given where records with one answer are needed. */
-export const preference = (name: string): LMFlowError =>
-  inputError(
+export function preference(name: string): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_PREFERENCE',
-    `${name} holds preference pairs (chosen and rejected answers), which finetuning cannot learn from. Use it with a preference method (DPO, reward modelling), or give a dataset with one answer per record.`,
+    `${name} holds preference pairs (chosen and rejected answers), which finetuning cannot learn from`,
+    {
+      hint: 'Use it with a preference method (DPO, reward modelling), or give a dataset with one answer per record.',
+    },
   );
+}
 
 /** A record has an image or another medium, and the model takes text alone. */
-export const media = (origin: RecordOrigin, part: string, type: string): LMFlowError =>
-  inputError(
+export function media(origin: RecordOrigin, part: string, type: string): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_MEDIA',
-    `${place(origin)}: key '${part}.type' is "${type}", but the model takes text alone: images and sound need an encoder.`,
+    `${place(origin)}: key '${part}.type' is "${type}", but the model takes text alone: images and sound need an encoder`,
     {
       hint: 'Use a multimodal model with the plugin for it, or take records with media out of the data.',
     },
   );
+}
 
 /** The chat template refuses a conversation. */
-export const template = (origin: RecordOrigin, name: string, cause: unknown): LMFlowError =>
-  inputError(
+export function template(origin: RecordOrigin, name: string, cause: unknown): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_TEMPLATE',
     `${place(origin)}: the chat template (${name}) does not accept this conversation: ${messageOf(cause)}`,
     {
@@ -232,56 +284,68 @@ export const template = (origin: RecordOrigin, name: string, cause: unknown): LM
       hint: 'Mend the order of the roles in the record, or choose another template with `chatTemplate`.',
     },
   );
+}
 
 /** An answer cannot be found in what the chat template made of it. */
-export const spans = (origin: RecordOrigin, name: string, message: number): LMFlowError =>
-  inputError(
+export function spans(origin: RecordOrigin, name: string, message: number): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_SPANS',
-    `${place(origin)}: message ${message} (assistant) could not be found in what the chat template (${name}) made of it, so it is unknown which tokens to train.`,
+    `${place(origin)}: message ${message} (assistant) cannot be found in what the chat template (${name}) prints, so it is unknown which tokens to train`,
     {
       hint: 'Put {% generation %} ... {% endgeneration %} around the answer in the template, or choose another one with `chatTemplate`.',
     },
   );
+}
 
 /** Everything is to be trained, and only the last answer. */
-export const trainedConflict = (): LMFlowError =>
-  usageError(
+export function trainedConflict(): LMFlowError {
+  return usageError(
     'LMFLOW_DATASET_SETTING',
-    'trainOnPrompt: true trains every token, but only the last answer of a conversation is to be trained (maskHistory, or the method).',
+    'trainOnPrompt trains every token, but only the last answer of a conversation is to be trained (maskHistory, or the method)',
     { hint: 'Leave out trainOnPrompt or maskHistory.' },
   );
+}
 
 /** Not one token of a dataset would be trained. */
-export const noTrainedTokens = (name: string, facts: string): LMFlowError =>
-  inputError(
+export function noTrainedTokens(name: string, facts: string): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_NO_TRAINED_TOKENS',
-    `${name}: not one token would be trained (${facts}). Check that records have answers (assistant messages, outputs) and that blockSize is long enough to reach them; trainOnPrompt: true trains on everything.`,
+    `${name}: not one token would be trained (${facts})`,
+    {
+      hint: 'Check that records have answers (assistant messages, outputs) and that blockSize reaches them, or train on everything with trainOnPrompt: true.',
+    },
   );
+}
 
 /** `blockSize` is longer than the model's positions. */
-export const blockSize = (wanted: number, positions: number): LMFlowError =>
-  usageError(
+export function blockSize(wanted: number, positions: number): LMFlowError {
+  return usageError(
     'LMFLOW_DATASET_BLOCK_SIZE',
-    `blockSize ${wanted} is longer than the model's ${positions} positions. Set blockSize to ${positions} or less, or extend the model's positions first.`,
+    `blockSize ${wanted} is longer than the model's ${positions} positions`,
+    { hint: `Set blockSize to ${positions} or less, or extend the model's positions first.` },
   );
+}
 
 /** `validationSplit` cannot be taken, or stands beside `evalDataset`. */
-export const splitConflict = (): LMFlowError =>
-  inputError(
-    'LMFLOW_DATASET_SPLIT',
-    'Both evalDataset and validationSplit are set. Keep one: a dataset of its own, or a part of `dataset`.',
-  );
+export function splitConflict(): LMFlowError {
+  return inputError('LMFLOW_DATASET_SPLIT', 'both evalDataset and validationSplit are set', {
+    hint: 'Keep one of them: data to evaluate on, or a part of `dataset`.',
+  });
+}
 
 /** `validationSplit` cannot be taken, or stands beside `evalDataset`. */
-export const splitTooSmall = (name: string, records: number, wanted: number): LMFlowError =>
-  inputError(
+export function splitTooSmall(name: string, records: number, wanted: number): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_SPLIT',
-    `validationSplit ${wanted} cannot be taken from ${name}: ${records} record${records === 1 ? '' : 's'} must give at least one to each side. Use a smaller split, more data, or evalDataset.`,
+    `validationSplit ${wanted} cannot be taken from ${name}: ${records} record${records === 1 ? '' : 's'} must give at least one to each side`,
+    { hint: 'Use a smaller split, more data, or evalDataset.' },
   );
+}
 
 /** A repository of the Hugging Face hub has nothing to read, or leaves a choice open. */
-export const hub = (id: string, problem: string): LMFlowError =>
-  inputError(
+export function hub(id: string, problem: string): LMFlowError {
+  return inputError(
     'LMFLOW_DATASET_HUB',
-    `The dataset ${id} of the Hugging Face hub cannot be read: ${problem}`,
+    `the dataset ${id} of the Hugging Face hub cannot be read: ${problem}`,
   );
+}

@@ -44,7 +44,7 @@ const pairs: DatasetReader = {
     for await (const [line, number] of source.lines()) {
       const [input, output] = line.split(' = ');
       if (input === 'crash') throw new Error('crashed');
-      if (output === undefined) source.fail({ line: number }, 'has no " = ".');
+      if (output === undefined) source.fail({ line: number }, 'has no " = "');
       yield { value: { input, output }, origin: { file: source.name, line: number } };
     }
   },
@@ -116,7 +116,7 @@ test('it has a name and aliases, in settings and in LMFlow files', async () => {
   assert.is((await read(path)).format, 'quiz');
   assert.is((await read({ path, format: 'trivia' })).format, 'quiz');
   const error = await fails({ path, format: 'quizz' });
-  assert.match(error.message, /Did you mean 'quiz'/);
+  assert.is(error.hint, "Did you mean 'quiz'?");
 });
 
 test('its errors name file, record and key; what it throws by itself names file and record', async () => {

@@ -77,7 +77,7 @@ export class RecordChecks implements CheckedFields {
   }
 
   fail(key: string, expected: string, found: unknown = this.raw(key)): never {
-    throw errors.record(this.origin, this.format, this.name(key), expected, found);
+    throw errors.record(this.origin, this.format, { key: this.name(key), expected, found });
   }
 
   name(key: string): string {

@@ -19,7 +19,7 @@ async function* readCsv(file: DatasetFile, delimiter: string): AsyncGenerator<Ra
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     const line = typeof error['lines'] === 'number' ? { line: error['lines'] } : {};
-    file.fail(line, `is not valid CSV: ${error.message}.`, error);
+    file.fail(line, `is not valid CSV: ${error.message}`, { cause: error });
   } finally {
     parser.destroy();
   }

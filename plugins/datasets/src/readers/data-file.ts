@@ -29,8 +29,8 @@ export function datasetFile(
     ...(signal ? { signal } : {}),
     text: () => readChunks(request),
     lines: () => readLines(request),
-    fail: (place, problem, cause) => {
-      throw errors.syntax({ file: name, ...place }, problem, cause);
+    fail: (place, problem, options) => {
+      throw errors.syntax({ file: name, ...place }, problem, options);
     },
   };
 }

@@ -19,10 +19,9 @@ async function* readJsonLines(file: DatasetFile): AsyncGenerator<RawRecord> {
   for await (const [text, line] of file.lines()) {
     if (text.trim() === '') continue;
     if (line === 1 && /^\s*\[\s*$/.test(text)) {
-      file.fail(
-        { line },
-        'is the beginning of a list, but a .jsonl file has one record a line. Rename it to .json.',
-      );
+      file.fail({ line }, 'is the beginning of a list, but a .jsonl file has one record a line', {
+        hint: 'Rename it to .json.',
+      });
     }
     yield parseRecord(file, text, { line });
   }
@@ -37,7 +36,7 @@ function parseRecord(
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    file.fail(place, `is not valid JSON: ${(cause as Error).message}.`, cause);
+    file.fail(place, `is not valid JSON: ${(cause as Error).message}`, { cause });
   }
   const origin = { file: file.name, ...place };
   if (!isFields(value)) throw errors.notObject(origin, value);

@@ -214,7 +214,9 @@ export class JsonSplitter {
     try {
       return JSON.parse(text);
     } catch (cause) {
-      throw errors.syntax(this.origin(), `is not valid JSON: ${(cause as Error).message}`, cause);
+      throw errors.syntax(this.origin(), `is not valid JSON: ${(cause as Error).message}`, {
+        cause,
+      });
     }
   }
 
@@ -223,6 +225,6 @@ export class JsonSplitter {
   }
 
   private problem(text: string): Error {
-    return errors.syntax(this.origin(), `is not valid JSON: ${text}.`);
+    return errors.syntax(this.origin(), `is not valid JSON: ${text}`);
   }
 }

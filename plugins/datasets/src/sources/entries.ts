@@ -1,13 +1,15 @@
 // The setting `dataset` or `evalDataset` -> its entries.
 import type { z } from 'zod';
-import { didYouMean, type LMFlowError } from '@lmflow/sdk';
+import type { LMFlowError } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 import { entrySchema, type DatasetEntry } from '../options.ts';
 
 /** The entries of a `dataset` or `evalDataset` setting. Throws LMFLOW_DATASET_SETTING. */
 export function parseEntries(key: string, setting: unknown): DatasetEntry[] {
   const list = Array.isArray(setting) ? (setting as unknown[]) : [setting];
-  if (list.length === 0) throw errors.setting(key, 'is an empty list. Name at least one dataset.');
+  if (list.length === 0) {
+    throw errors.setting(key, 'is an empty list', 'Name at least one dataset.');
+  }
   return list.map((item, index) =>
     parseEntry(Array.isArray(setting) ? `${key}[${index}]` : key, item),
   );
@@ -18,13 +20,13 @@ function parseEntry(key: string, item: unknown): DatasetEntry {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) {
     throw errors.setting(
       key,
-      `must be a path, a Hugging Face id, or an object { path, ... }, found ${errors.shown(item)}.`,
+      `must be a path, a Hugging Face id, or an object { path, ... }, found ${errors.shown(item)}`,
     );
   }
   const parsed = entrySchema.safeParse(item);
   if (!parsed.success) throw entryInvalid(key, parsed.error.issues[0]!);
   if (parsed.data.path === undefined && parsed.data.name === undefined) {
-    throw errors.setting(key, "has no 'path' (a file, a folder, or a Hugging Face id).");
+    throw errors.setting(key, "has no 'path' (a file, a folder, or a Hugging Face id)");
   }
   return parsed.data;
 }
@@ -33,13 +35,8 @@ function entryInvalid(key: string, issue: z.core.$ZodIssue): LMFlowError {
   if (issue.code !== 'unrecognized_keys') {
     return errors.setting(
       [key, ...issue.path.map(String)].join('.'),
-      `is not valid: ${issue.message}.`,
+      `is not valid: ${issue.message}`,
     );
   }
-  const known = Object.keys(entrySchema.shape);
-  const near = didYouMean(issue.keys[0]!, known);
-  return errors.setting(
-    key,
-    `has an unknown key '${issue.keys[0]!}'.${near ? ` Did you mean '${near}'?` : ''} Known keys: ${known.join(', ')}.`,
-  );
+  return errors.entryKeyUnknown(key, issue.keys[0]!, Object.keys(entrySchema.shape));
 }

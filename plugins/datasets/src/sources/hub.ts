@@ -62,7 +62,7 @@ export async function hubFiles(
   if (files.length > 0) return files;
   const converted = choice.revision === undefined ? await filesOf(CONVERTED).catch(absent) : [];
   if (converted.length > 0) return converted;
-  throw errors.hub(id, `it has no data files that can be read (${readers.extensions.join(', ')}).`);
+  throw errors.hub(id, `it has no data files that can be read (${readers.extensions.join(', ')})`);
 }
 
 function absent(error: unknown): DataFile[] {
@@ -116,7 +116,7 @@ function bySubset(
     if (chosen === undefined) {
       throw errors.hub(
         id,
-        `it has several subsets; choose one with \`subset\`: ${subsets.join(', ')}.`,
+        `it has several subsets; choose one with \`subset\`: ${subsets.join(', ')}`,
       );
     }
     return names.filter((name) => subsetOf(name) === chosen);

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { didYouMean, type DatasetFormat, type DatasetRecord, type Logger } from '@lmflow/sdk';
+import type { DatasetFormat, DatasetRecord, Logger } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 import { localFiles } from './files.ts';
 import { parseRecord, type FormatTable } from '../formats/format-table.ts';
@@ -104,12 +104,8 @@ function wantedFormat(
 
 function named(name: string, formats: FormatTable): DatasetFormat {
   const format = formats.named(name);
-  if (format) return format;
-  const near = didYouMean(name, formats.names);
-  throw errors.setting(
-    'format',
-    `names the unknown format '${name}'.${near ? ` Did you mean '${near}'?` : ''} Known formats: ${formats.names.join(', ')}.`,
-  );
+  if (!format) throw errors.formatNameUnknown(name, formats.names);
+  return format;
 }
 
 async function detect(name: string, raw: RawRecords, formats: FormatTable): Promise<DatasetFormat> {
