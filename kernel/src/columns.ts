@@ -1,5 +1,5 @@
 // Columns of text in a terminal, as wide as they look: a Chinese character takes two places. Not with
-// cliui: it has no types, wraps long names, and loading it takes a tenth of the time of --help.
+// cliui: it has no types, wraps long names, and needs slower packages for the width of text.
 import stringWidth from 'fast-string-width';
 import { wrapAnsi } from 'fast-wrap-ansi';
 
