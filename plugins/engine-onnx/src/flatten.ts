@@ -77,12 +77,10 @@ class Flattening {
     if (source.kind === 'node') {
       throw new Error(`the node ${source.node.name} comes after its consumer`);
     }
-    const copy =
-      source.kind === 'input'
-        ? this.graph.input(source.name, dtype, shape)
-        : source.kind === 'weight'
-          ? this.graph.weight(source.name, source.weight)
-          : this.graph.constant(source.data, shape, dtype);
+    let copy: Value;
+    if (source.kind === 'input') copy = this.graph.input(source.name, dtype, shape);
+    else if (source.kind === 'weight') copy = this.graph.weight(source.name, source.weight);
+    else copy = this.graph.constant(source.data, shape, dtype);
     this.#copies.set(value, copy);
     return copy;
   }
@@ -168,10 +166,13 @@ function isWidenedAtRun({ source }: Value): boolean {
   return source.kind === 'node' && isWidening(source.node);
 }
 
+/** By op: the number that changes nothing. */
+const NEUTRAL: Readonly<Record<string, number>> = { mul: 1, add: 0 };
+
 /** The operand that a node gives back as it is: x * 1, x + 0. */
 function unchanged(node: Node, inputs: readonly Value[]): Value | undefined {
   const [a, b] = inputs;
-  const neutral = node.op.name === 'mul' ? 1 : node.op.name === 'add' ? 0 : undefined;
+  const neutral = Object.hasOwn(NEUTRAL, node.op.name) ? NEUTRAL[node.op.name] : undefined;
   if (neutral === undefined) return undefined;
   const pairs = [
     [a!, b!],

@@ -98,10 +98,15 @@ function recomputeBlocks(model: Model, choice: Choice): void {
   );
 }
 
+const UNITS = [
+  ['GB', 1e9],
+  ['MB', 1e6],
+  ['kB', 1e3],
+] as const;
+
 /** `1.52 GB`, `640 MB`: three digits, since budget and plan are close to each other. */
 function amountOf(bytes: number): string {
-  const [unit, size] =
-    bytes >= 1e9 ? ['GB', 1e9] : bytes >= 1e6 ? ['MB', 1e6] : bytes >= 1e3 ? ['kB', 1e3] : ['B', 1];
+  const [unit, size] = UNITS.find(([, least]) => bytes >= least) ?? (['B', 1] as const);
   return `${Number((bytes / size).toPrecision(3))} ${unit}`;
 }
 

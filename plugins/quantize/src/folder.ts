@@ -195,12 +195,8 @@ function savedConfig(request: FolderRequest): Record<string, unknown> {
     const known = schemes.get(key) ?? { scheme: matrix.scheme, targets: [] };
     schemes.set(key, known);
     // The class stands for the linears of the blocks that are like the first; names are stronger.
-    const target =
-      matrix.name === head
-        ? headName
-        : known === schemes.values().next().value
-          ? 'Linear'
-          : matrix.name;
+    const inBlocks = known === schemes.values().next().value ? 'Linear' : matrix.name;
+    const target = matrix.name === head ? headName : inBlocks;
     if (!known.targets.includes(target)) known.targets.push(target);
   }
   const modules = new Set(matrices.map((matrix) => moduleOf(request, matrix)));

@@ -105,15 +105,14 @@ function parseMetadata(file: string, entry: unknown): Record<string, string> {
   return entry as Record<string, string>;
 }
 
+function elementBytes(dtype: string): number | undefined {
+  return isSafetensorsDtype(dtype) ? SAFETENSORS_DTYPES[dtype].bytes : OPAQUE_DTYPES[dtype];
+}
+
 function parseEntry(file: string, name: string, entry: unknown, dataStart: number): TensorEntry {
   if (!isRecord(entry)) throw safetensorsInvalid(file, `the entry of "${name}" is not an object`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  const bytes =
-    typeof dtype === 'string'
-      ? isSafetensorsDtype(dtype)
-        ? SAFETENSORS_DTYPES[dtype].bytes
-        : OPAQUE_DTYPES[dtype]
-      : undefined;
+  const bytes = typeof dtype === 'string' ? elementBytes(dtype) : undefined;
   if (bytes === undefined) {
     throw safetensorsInvalid(
       file,

@@ -35,7 +35,7 @@ export async function writeSafetensors(
 ): Promise<void> {
   const entries = [...tensors].map(([name, tensor]) => ({ name, tensor, ...layout(tensor) }));
   const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
-    a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+    Number(a.name > b.name) - Number(a.name < b.name);
   entries.sort((a, b) => b.elementBytes - a.elementBytes || (order === 'given' ? 0 : byName(a, b)));
   await writeFileInParts(path, async (file) => {
     await file.write(headerBytes(entries, metadata));

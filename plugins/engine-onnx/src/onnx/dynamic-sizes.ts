@@ -63,12 +63,11 @@ export class FreeSizes {
   leaveOne(shape: readonly number[]): readonly number[] {
     const free = shape.flatMap((size, axis) => (this.#isFree(size) ? [axis] : []));
     if (free.length === 0 || shape.includes(0)) return shape;
-    const rank = (axis: number): number =>
-      this.#factors(shape[axis]!).some(({ input }) => input === undefined)
-        ? 2
-        : this.#factors(shape[axis]!).length > 1
-          ? 1
-          : 0;
+    const rank = (axis: number): number => {
+      const factors = this.#factors(shape[axis]!);
+      if (factors.some(({ input }) => input === undefined)) return 2;
+      return factors.length > 1 ? 1 : 0;
+    };
     const left = free.reduce((best, axis) => (rank(axis) >= rank(best) ? axis : best));
     return shape.map((size, axis) => (axis === left ? -1 : size));
   }

@@ -93,10 +93,8 @@ function readScheme(groups: ConfigReader, name: string): Scheme {
   const bits = weights.count('num_bits');
   if (bits !== 4 && bits !== 8) throw settingUnsupported(weights.file, 'num_bits', bits, FORMAT);
   const size = weights.get('group_size');
-  const strategy = weights.text(
-    'strategy',
-    size === -1 ? 'channel' : size === undefined ? 'tensor' : 'group',
-  );
+  const whole = size === -1 ? 'channel' : 'group';
+  const strategy = weights.text('strategy', size === undefined ? 'tensor' : whole);
   if (strategy !== 'group' && strategy !== 'channel') {
     throw settingUnsupported(weights.file, 'strategy', strategy, FORMAT);
   }
@@ -162,7 +160,8 @@ function patterns(config: ConfigReader, key: string): readonly Pattern[] {
 
 function matches({ text, expression }: Pattern, name: string): (typeof KINDS)[number] | undefined {
   if (expression) return expression.test(name) ? 'pattern' : undefined;
-  return text === name ? 'name' : text === 'Linear' ? 'class' : undefined;
+  if (text === name) return 'name';
+  return text === 'Linear' ? 'class' : undefined;
 }
 
 interface Part {

@@ -242,21 +242,16 @@ export const broadcastToOp = defineOp<ShapeAttribute>({
   gradient: (node, [gradient]) => [unbroadcast(gradient!, node.inputs[0]!.shape)],
 });
 
+function castNumbers(data: Float64Array, dtype: DType): Float64Array {
+  if (dtype === 'bool') return data.map((number) => Number(number !== 0));
+  return isFloat(dtype) ? data : data.map(Math.trunc);
+}
+
 /** The op of `cast`. Its gradient is cast back to the operand's type, where that is a float. */
 export const castOp = defineOp<{ readonly dtype: DType }>({
   name: 'cast',
   infer: (inputs, { dtype }) => [{ dtype, shape: one('cast', inputs).shape }],
-  evaluate: ([x], { dtype }) => [
-    {
-      shape: x!.shape,
-      data:
-        dtype === 'bool'
-          ? x!.data.map((number) => Number(number !== 0))
-          : isFloat(dtype)
-            ? x!.data
-            : x!.data.map(Math.trunc),
-    },
-  ],
+  evaluate: ([x], { dtype }) => [{ shape: x!.shape, data: castNumbers(x!.data, dtype) }],
   gradient: (node, [gradient]) => [
     isFloat(node.inputs[0]!.dtype) ? cast(gradient!, node.inputs[0]!.dtype) : undefined,
   ],
