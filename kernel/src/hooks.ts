@@ -366,7 +366,8 @@ function synchronous(result: unknown, plugin: string, hook: string): unknown {
   );
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Whether somebody should wait for it. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
     typeof value === 'object' &&
     value !== null &&

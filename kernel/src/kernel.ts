@@ -31,7 +31,7 @@ import {
   optionUnsupported,
   unknownKey,
 } from './errors.ts';
-import { HookBoard, type TapReport } from './hooks.ts';
+import { HookBoard, isThenable, type TapReport } from './hooks.ts';
 import { load, type Loaded } from './load.ts';
 import { canonicalOrder } from './plugins/order.ts';
 import { Tables } from './tables.ts';
@@ -316,10 +316,6 @@ export class Kernel {
     if (!this.#parsed) throw outOfOrder(call, 'not configured yet', 'await createKernel() first');
     return this.#parsed;
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | undefined)?.then === 'function';
 }
 
 function parseOwn(
