@@ -8,8 +8,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 process.exitCode = await main(process.argv.slice(2));
-// A plugin's runtime may keep something open (a thread pool, a socket). What was asked is done and
-// closed: once all is written, end.
+// A plugin's runtime may keep something open (a thread pool, a socket). The command is done and
+// closed, so the process ends once everything is written.
 await Promise.all(
   [process.stdout, process.stderr].map(
     (stream) => new Promise((resolve) => stream.write('', resolve)),

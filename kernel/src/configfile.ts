@@ -87,7 +87,7 @@ export async function findConfig(
     delete found.config['$schema'];
   }
   return {
-    config: await settle(found.config, origin),
+    config: await configObject(found.config, origin),
     file: found.filepath,
     origin,
     directory: dirname(found.filepath),
@@ -95,10 +95,10 @@ export async function findConfig(
 }
 
 /**
- * The object behind what a config file exports or createKernel is given: an object, a promise, or a
- * function.
+ * The configuration that a config file exports or createKernel takes: an object, a promise of one, or
+ * a function that returns either.
  */
-export async function settle(exported: unknown, origin: string): Promise<UserConfig> {
+export async function configObject(exported: unknown, origin: string): Promise<UserConfig> {
   let value = exported;
   try {
     if (typeof value === 'function') value = (value as () => unknown)();
@@ -116,8 +116,8 @@ function placeOf(error: unknown, cwd: string): string {
   return typeof path === 'string' ? relative(cwd, path) || path : 'the configuration';
 }
 
-// cosmiconfig's JSON errors have their code frame twice, before and after the reason: an accessor
-// puts it into every message, also one that was made of such a message.
+// cosmiconfig's JSON errors have their code frame twice, before and after the reason, because an
+// accessor adds it to every message, even to one that already has it.
 function withoutRepetition(error: unknown): string {
   const message = messageOf(error);
   const { codeFrame } = error as { codeFrame?: unknown };

@@ -51,7 +51,7 @@ export class Services {
     return this.#providers;
   }
 
-  /** Disposes what was made, the latest first, all of it; gives what failed. */
+  /** Disposes everything that was made, the latest first; returns what failed. */
   async dispose(): Promise<unknown[]> {
     const failures: unknown[] = [];
     for (const instance of [...this.#made.values()].reverse()) {

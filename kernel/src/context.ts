@@ -26,7 +26,8 @@ export interface Shared {
   closed: boolean;
 }
 
-const later = 'use it in a tap, a factory given to provide(), or a command: apply() only registers';
+const useLater =
+  'Use it in a tap, a factory given to provide(), or a command: apply() only registers.';
 
 /** The context of a plugin. */
 export function createContext(plugin: Plugin, shared: Shared): PluginContext {
@@ -36,9 +37,9 @@ export function createContext(plugin: Plugin, shared: Shared): PluginContext {
   };
   const running = (call: string): NonNullable<Shared['parsed']> => {
     if (shared.closed) {
-      throw outOfOrder(`${name}: ${call}`, 'closed', 'nothing can be used after close()');
+      throw outOfOrder(`${name}: ${call}`, 'closed', 'Use nothing of a kernel after close().');
     }
-    if (!shared.parsed) throw outOfOrder(`${name}: ${call}`, 'not configured yet', later);
+    if (!shared.parsed) throw outOfOrder(`${name}: ${call}`, 'not configured yet', useLater);
     return shared.parsed;
   };
   return {
@@ -82,19 +83,19 @@ export function createContext(plugin: Plugin, shared: Shared): PluginContext {
 
 /** Throws LMFLOW_PLUGIN_INVALID for what is no token or no factory. */
 function checkService(plugin: string, token: unknown, factory: unknown): void {
-  const given = token as { name?: unknown } | undefined;
-  if (typeof given?.name !== 'string' || given.name === '') {
+  const { name } = (token ?? {}) as { name?: unknown };
+  if (typeof name !== 'string' || name === '') {
     throw pluginInvalid(
       `plugin ${plugin}`,
       'provide() needs a token',
-      'provide(token<T>("name"), () => ...), with token() of @lmflow/sdk',
+      'Write provide(token<T>("name"), () => ...), with token() of @lmflow/sdk.',
     );
   }
   if (typeof factory !== 'function') {
     throw pluginInvalid(
       `plugin ${plugin}`,
-      `provide(${given.name}) needs a factory, not ${kindOf(factory)}`,
-      'provide(TOKEN, (resolve) => new Service(...))',
+      `provide(${name}) needs a factory, not ${kindOf(factory)}`,
+      'Write provide(TOKEN, (resolve) => new Service(...)).',
     );
   }
 }
@@ -121,18 +122,18 @@ function checkRow(plugin: string, registry: unknown, row: unknown): void {
 
 /** Throws LMFLOW_COMMAND_INVALID, LMFLOW_COMMAND_DUPLICATE. */
 function addCommand(plugin: string, spec: CommandSpec, shared: Shared): void {
-  const given = spec as Partial<Record<keyof CommandSpec, unknown>>;
-  if (typeof given?.name !== 'string' || !/^[a-z][a-z0-9-]*$/.test(given.name)) {
+  const { name, run, summary } = (spec ?? {}) as Partial<Record<keyof CommandSpec, unknown>>;
+  if (typeof name !== 'string' || !/^[a-z][a-z0-9-]*$/.test(name)) {
     throw commandInvalid(
       plugin,
       "a command's name must be a word of lower-case letters, digits and dashes",
     );
   }
-  if (typeof given.run !== 'function') {
-    throw commandInvalid(plugin, `the command ${given.name} has no run function`);
+  if (typeof run !== 'function') {
+    throw commandInvalid(plugin, `the command ${name} has no run function`);
   }
-  if (typeof given.summary !== 'string') {
-    throw commandInvalid(plugin, `the command ${given.name} has no summary`);
+  if (typeof summary !== 'string') {
+    throw commandInvalid(plugin, `the command ${name} has no summary`);
   }
   if (shared.reserved.includes(spec.name)) throw commandDuplicate(spec.name, 'lmflow', plugin);
   const other = shared.commands.get(spec.name);

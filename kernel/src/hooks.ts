@@ -1,6 +1,5 @@
 // One kernel's hooks: made with tapable, every tap wrapped once, so that a failure names plugin and
-// hook and times are kept. Who taps what is the plugins' business; when hooks are called is the
-// services' (trainer, datasets, ...).
+// hook and times are kept. Plugins tap them; services (trainer, datasets, ...) call them.
 import { messageOf, modelPhases, type Hooks, type Logger, type TapOptions } from '@lmflow/sdk';
 import * as tapable from 'tapable';
 import { attributed, frozen, hookInvalid, tapInvalid } from './errors.ts';
@@ -115,8 +114,8 @@ export class HookBoard {
   }
 
   /**
-   * Runs a plugin's apply(): taps made meanwhile are its own. Gives the last name that it read and
-   * that is no hook, with what it threw.
+   * Runs a plugin's apply(): taps made meanwhile belong to the plugin. Where it throws, `missed` is
+   * the last name it read that is no hook.
    */
   during(
     plugin: string,
@@ -193,8 +192,8 @@ export class HookBoard {
       throw tapInvalid(
         plugin,
         hook,
-        `${typeof phase === 'string' ? `"${phase}"` : kindOf(phase)} is no phase of it`,
-        `Name one first: hooks.${hook}.tap('${phases[0]}', listener); phases: ${phases.join(', ')}.`,
+        `${typeof phase === 'string' ? `"${phase}"` : kindOf(phase)} is no phase of this hook`,
+        `Name one of ${phases.join(', ')} first: hooks.${hook}.tap('${phases[0]}', listener).`,
       );
     }
     if (typeof fn !== 'function') {
@@ -320,14 +319,14 @@ class Hook {
     return this.#byListener.size > 0;
   }
 
-  tap(...given: unknown[]): void {
+  tap(...args: unknown[]): void {
     const phases = this.#phases;
-    const [listener, options] = phases ? [given[1], {}] : [given[0], given[1] ?? {}];
+    const [listener, options] = phases ? [args[1], {}] : [args[0], args[1] ?? {}];
     const { enforce, ...others } = options as TapOptions;
     const { tap, stage } = this.#admit(
       {
         phases,
-        ...(phases ? { phase: given[0] as string } : {}),
+        ...(phases ? { phase: args[0] as string } : {}),
         ...(enforce === undefined ? {} : { enforce }),
         unknown: Object.keys(others)[0],
       },
@@ -354,7 +353,7 @@ class Hook {
   }
 }
 
-/** What a listener of a synchronous hook gave. Throws LMFLOW_HOOK_TAP_INVALID for a promise. */
+/** The result of a synchronous listener. Throws LMFLOW_HOOK_TAP_INVALID for a promise. */
 function synchronous(result: unknown, plugin: string, hook: string): unknown {
   if (!isThenable(result)) return result;
   result.then(undefined, () => undefined);
@@ -362,7 +361,7 @@ function synchronous(result: unknown, plugin: string, hook: string): unknown {
     plugin,
     hook,
     'the listener returned a promise, which nobody waits for',
-    'Give a synchronous listener: this hook is synchronous.',
+    'Tap this hook with a synchronous listener.',
   );
 }
 

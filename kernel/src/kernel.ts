@@ -138,21 +138,14 @@ export class Kernel {
       throw pluginInvalid(
         `plugin ${plugin.name}`,
         'its apply() is asynchronous',
-        'apply only registers; do work in taps, factories and commands',
+        'Only register in apply(), and do the work in taps, factories and commands.',
       );
     }
     if (thrown === undefined) return;
     if (isLMFlowError(thrown)) throw thrown;
-    const near = missed === undefined ? undefined : didYouMean(missed, board.names());
-    const instead =
-      near === undefined
-        ? '; the plugin that defines it must be in "requires"'
-        : `; did you mean "${near}"?`;
-    throw applyFailed(
-      plugin.name,
-      thrown,
-      missed === undefined ? undefined : `there is no hook "${missed}"${instead}`,
-    );
+    const hint =
+      missed === undefined ? undefined : hookHint(missed, didYouMean(missed, board.names()));
+    throw applyFailed(plugin.name, thrown, hint);
   }
 
   /** The engine in force is a row of ENGINES, unless a plugin provides ENGINE itself. */
@@ -172,7 +165,11 @@ export class Kernel {
    */
   configure(flags: Settings = new Map()): void {
     if (this.#state !== 'created') {
-      throw outOfOrder('configure()', this.#state, 'a kernel is configured once, by createKernel');
+      throw outOfOrder(
+        'configure()',
+        this.#state,
+        'Leave it to createKernel, which configures once.',
+      );
     }
     const table = this.keys;
     let settings = mergeSettings(
@@ -224,7 +221,7 @@ export class Kernel {
       throw outOfOrder(
         `run('${name}')`,
         'running',
-        'one command at a time: await the first, or make a second kernel',
+        'Await the first command, or make a second kernel.',
       );
     }
     const command = this.#shared.commands.get(name);
@@ -234,10 +231,10 @@ export class Kernel {
     if (spec.usage === undefined && positionals.length > 0) {
       throw argumentUnexpected(positionals[0]!, name);
     }
-    const options = parseOwn(command, request.options ?? {});
+    const options = parseOptions(command, request.options ?? {});
     this.#state = 'running';
     try {
-      const given = await spec.run({
+      const returned = await spec.run({
         options,
         positionals,
         config,
@@ -245,7 +242,7 @@ export class Kernel {
         output: request.output ?? process.stdout,
       });
       const outcome: CommandOutcome =
-        typeof given === 'number' ? { exitCode: given } : (given ?? {});
+        typeof returned === 'number' ? { exitCode: returned } : (returned ?? {});
       return { exitCode: outcome.exitCode ?? 0, result: outcome.result as ResultOf<N> };
     } finally {
       this.#state = 'configured';
@@ -277,13 +274,12 @@ export class Kernel {
   }
 
   /**
-   * Runs onClose in reverse order, then disposes services, the latest first; nothing is left out
-   * when something fails (LMFLOW_CLOSE_FAILED tells all). A second call gives the first one's
-   * promise.
+   * Runs onClose in reverse order, then disposes services, the latest first. A failure does not stop
+   * the rest; LMFLOW_CLOSE_FAILED lists all of them. A second call returns the promise of the first.
    */
   async close(): Promise<void> {
     if (this.#state === 'running') {
-      throw outOfOrder('close()', 'running', 'abort the signal given to run() and await it first');
+      throw outOfOrder('close()', 'running', 'Abort the signal given to run() and await it first.');
     }
     this.#closing ??= this.#close();
     await this.#closing;
@@ -311,30 +307,32 @@ export class Kernel {
 
   #configured(call: string): Parsed {
     if (this.#state === 'closed' || this.#closing !== undefined) {
-      throw outOfOrder(call, 'closed', 'make a new kernel with createKernel');
+      throw outOfOrder(call, 'closed', 'Make a new kernel with createKernel.');
     }
-    if (!this.#parsed) throw outOfOrder(call, 'not configured yet', 'await createKernel() first');
+    if (!this.#parsed) throw outOfOrder(call, 'not configured yet', 'Await createKernel() first.');
     return this.#parsed;
   }
 }
 
-function parseOwn(
+/** The options of a command, parsed. Throws LMFLOW_OPTION_UNSUPPORTED, LMFLOW_CONFIG_UNKNOWN_KEY. */
+function parseOptions(
   { spec }: ContributedCommand,
-  given: Readonly<Record<string, unknown>>,
+  options: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   const group = groupOf(spec.name, { schema: spec.options ?? z.object({}) });
   const origin = `options of ${spec.name}`;
   const values = Object.fromEntries(
-    Object.entries(given).map(([key, value]) => [spec.aliases?.[key] ?? key, value]),
+    Object.entries(options).map(([key, value]) => [spec.aliases?.[key] ?? key, value]),
   );
   const refused = Object.keys(values).find((key) => spec.unsupported?.[key] !== undefined);
   if (refused !== undefined) throw optionUnsupported(refused, origin, spec.unsupported![refused]!);
   const unknown = Object.keys(values).find((key) => !group.keys.has(key));
   if (unknown !== undefined) {
+    const known = [...group.keys.keys()].join(', ');
     throw unknownKey(
       unknown,
       origin,
-      `${spec.name} has ${[...group.keys.keys()].join(', ') || 'no options of its own'}`,
+      known === '' ? `Leave it out: ${spec.name} has no options.` : `Choose one of ${known}.`,
     );
   }
   const parsed = group.spec.schema.safeParse(values, { reportInput: true });
@@ -346,6 +344,13 @@ function parseOwn(
       new Map(Object.entries(values).map(([key, value]) => [key, { value, origin }])),
     ),
   );
+}
+
+/** What to do where apply() threw after it read a hook that does not exist. */
+function hookHint(missed: string, near: string | undefined): string {
+  return near === undefined
+    ? `Put the plugin that defines the hook "${missed}" into "requires".`
+    : `Write "${near}" for "${missed}", which is no hook.`;
 }
 
 /**

@@ -2,7 +2,7 @@
 // layers of configuration. Nothing is applied or parsed yet.
 import { resolve } from 'node:path';
 import type { Pluggable, Plugin, Preset, UserConfigExport } from '@lmflow/sdk';
-import { findConfig, settle, type FoundConfig } from './configfile.ts';
+import { configObject, findConfig, type FoundConfig } from './configfile.ts';
 import { listExpected } from './errors.ts';
 import { orderPlugins } from './plugins/order.ts';
 import { isInstalled } from './plugins/packages.ts';
@@ -12,8 +12,8 @@ import type { Layer } from './settings/layers.ts';
 /** Where to look and what to load beside the configuration. */
 export interface LoadOptions {
   /**
-   * Folder to look for a config and for packages from; the working directory unless told. Paths in
-   * values are relative to the working directory always.
+   * Folder in which the search for a config and for packages starts (default: the working
+   * directory). Paths in values are always relative to the working directory.
    */
   readonly cwd?: string;
   /** Config file to read instead of looking for one. */
@@ -54,7 +54,7 @@ export async function load(
           directory: cwd,
         })
       : {
-          config: await settle(config, 'createKernel()'),
+          config: await configObject(config, 'createKernel()'),
           file: undefined,
           origin: 'createKernel()',
           directory: cwd,
@@ -64,16 +64,16 @@ export async function load(
 
   const listedPresets = asList(presets, 'presets', found.origin);
   const listedPlugins = asList(plugins, 'plugins', found.origin);
-  const addedPresets = several(options.preset, cwd);
-  const addedPlugins = several(options.plugin, cwd);
+  const addedPresets = pluggables(options.preset, cwd);
+  const addedPlugins = pluggables(options.plugin, cwd);
   await list.add(listedPresets, 'preset', found.origin);
   await list.add(addedPresets, 'preset', '--preset');
-  const nothing = [listedPresets, listedPlugins, addedPresets, addedPlugins].every(
+  const namesNothing = [listedPresets, listedPlugins, addedPresets, addedPlugins].every(
     (items) => items.length === 0,
   );
   const { fallbackPreset } = options;
   if (
-    nothing &&
+    namesNothing &&
     fallbackPreset !== undefined &&
     isInstalled(fallbackPreset, 'preset', found.directory)
   ) {
@@ -98,7 +98,7 @@ function asList(value: unknown, key: string, origin: string): readonly unknown[]
 }
 
 // A path given here is relative to the working directory, one in a config file to that file.
-function several(
+function pluggables(
   value: Pluggable | readonly Pluggable[] | undefined,
   cwd: string,
 ): readonly Pluggable[] {

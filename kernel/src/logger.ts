@@ -15,7 +15,7 @@ export interface LoggerOptions {
   /** Events as lines of JSON on stdout; lines for people on stderr. */
   readonly json?: boolean;
   readonly verbose?: boolean;
-  /** Unless told: where the stream is a terminal and NO_COLOR is not set. */
+  /** Default: yes where the stream is a terminal and NO_COLOR is not set. */
   readonly color?: boolean;
   readonly stdout?: Output;
   readonly stderr?: Output;
@@ -23,10 +23,10 @@ export interface LoggerOptions {
   readonly progressInterval?: number;
 }
 
-/** A logger with an end: a progress line that still stands gets its newline. */
+/** A logger that can end: a progress line that still stands gets its newline. */
 export interface TerminalLogger extends Logger {
   end(): void;
-  /** From now on what people read goes to stderr: stdout is a command's product. */
+  /** From now on what people read goes to stderr, because stdout carries a command's product. */
   leaveStdout(): void;
 }
 
@@ -126,7 +126,7 @@ function fit(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 3))}...`;
 }
 
-/** A logger that says nothing: for applications that want quiet. */
+/** A logger that writes nothing, for applications that want no output. */
 export function silentLogger(): Logger {
   const nothing = (): void => undefined;
   return {

@@ -7,15 +7,16 @@ import type { Jiti } from 'jiti';
 
 // Conditions that this process was started with (--conditions=lmflow-source while developing lmflow
 // itself): resolution here must agree with node's.
-const given = [...process.execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)].flatMap(
-  (argument, index, all) => {
-    const match = /^(?:-C|--conditions)(?:=(.+))?$/.exec(argument);
-    return match ? [match[1] ?? all[index + 1] ?? ''] : [];
-  },
-);
+const processConditions = [
+  ...process.execArgv,
+  ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/),
+].flatMap((argument, index, all) => {
+  const match = /^(?:-C|--conditions)(?:=(.+))?$/.exec(argument);
+  return match ? [match[1] ?? all[index + 1] ?? ''] : [];
+});
 // Under a TypeScript loader (tsx) node itself imports .ts files, and the workspace's packages are
 // sources.
-const fromSources = given.includes('lmflow-source');
+const fromSources = processConditions.includes('lmflow-source');
 
 async function jitiAt(file: string): Promise<Jiti> {
   const { createJiti } = await import('jiti');
@@ -53,7 +54,7 @@ export async function resolvePackage(name: string, directory: string): Promise<s
   const parent = join(directory, 'noop.js');
   const url = (await jitiAt(parent)).esmResolve(name, {
     parentURL: pathToFileURL(parent),
-    conditions: ['node', 'import', ...given],
+    conditions: ['node', 'import', ...processConditions],
   });
   return fileURLToPath(url);
 }

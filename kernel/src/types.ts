@@ -11,7 +11,7 @@ export interface KernelOptions extends LoadOptions {
    * Configuration as typed on a command line, stronger than everything else: `['--lora-r', '16']`.
    */
   readonly flags?: readonly string[];
-  /** Where messages go; lines on the terminal unless told. */
+  /** Where messages go; default: lines on the terminal. */
   readonly log?: Logger;
 }
 
@@ -20,9 +20,9 @@ export interface RunRequest {
   /** The command's own options (camelCase). */
   readonly options?: Readonly<Record<string, unknown>>;
   readonly positionals?: readonly string[];
-  /** Abort it and the command saves and ends. */
+  /** When it is aborted, the command saves and ends. */
   readonly signal?: AbortSignal;
-  /** Where text goes that is the command's product; stdout unless told. */
+  /** Where text goes that is the command's product; default: stdout. */
   readonly output?: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 

@@ -224,7 +224,7 @@ const failures: readonly (readonly [string, readonly string[], number, RegExp])[
     'an unknown flag',
     ['show', '--demo-sizes', '3'],
     2,
-    /^error LMFLOW_FLAG_UNKNOWN: .*\n {2}did you mean --demo-size\?/,
+    /^error LMFLOW_FLAG_UNKNOWN: .*\n {2}Did you mean --demo-size\?/,
   ],
   [
     'a wrong value',
@@ -249,14 +249,14 @@ const failures: readonly (readonly [string, readonly string[], number, RegExp])[
     'a flag before the command',
     ['--demo-size', '3', 'show'],
     2,
-    /LMFLOW_FLAG_UNKNOWN: unknown flag --demo-size\n {2}flags of a command come after it/,
+    /LMFLOW_FLAG_UNKNOWN: unknown flag --demo-size\n {2}Write the flags of a command after it/,
   ],
   ['a config file that is absent', ['show', '--config', 'none.ts'], 2, /LMFLOW_CONFIG_NOT_FOUND/],
   [
     'a preset that is not installed',
     ['show', '--preset', 'none'],
     2,
-    /LMFLOW_PLUGIN_NOT_FOUND: "none", listed in --preset, .*\n {2}npm install @lmflow\/preset-none/,
+    /LMFLOW_PLUGIN_NOT_FOUND: "none", listed in --preset, .*\n {2}Run npm install @lmflow\/preset-none/,
   ],
 ];
 
@@ -375,7 +375,7 @@ test.after(() => {
 test('inspect: phases, and with --load-model the wraps of the model, in order', async () => {
   const plain = await lmflow(['inspect'], loading.folder);
   assert.match(plain.out, /onModelLoad shape +loads\n +onModelLoad memory +loads\n/);
-  assert.match(plain.out, /Say --load-model training/);
+  assert.match(plain.out, /add --load-model training/);
   const { out } = await lmflow(['inspect', '--load-model', 'inference'], loading.folder);
   assert.match(
     out,
@@ -403,7 +403,7 @@ test('inspect: --load-model needs a purpose, a model, and a plugin that loads it
   };
   assert.match(await said(['chatting'], loading.folder), 'LMFLOW_FLAG_INVALID');
   assert.match(await said(['training'], folder), 'LMFLOW_TOKEN_MISSING');
-  assert.match(await said(['training'], nameless.folder), /Say --model/);
+  assert.match(await said(['training'], nameless.folder), /Name one with --model/);
   assert.match((await lmflow(['inspect', '--help'])).out, /--load-model <training\|inference>/);
 });
 
@@ -441,7 +441,7 @@ test('doctor: machine, configuration, engine, and what plugins add', async () =>
   );
   assert.match(
     (await lmflow(['doctor'])).out,
-    /x {3}engine +no plugin provides one\n +-> npm install/,
+    /x {3}engine +no plugin provides one\n +-> Run npm install/,
   );
 });
 
@@ -522,7 +522,7 @@ test('the first Ctrl-C lets the command save, then the code is 130', async () =>
     if (text.includes('waiting')) kill('SIGINT');
   });
   assert.equal([code, out], [130, 'waiting\nsaved\n']);
-  assert.match(err, /press Ctrl-C again/);
+  assert.match(err, /Ctrl-C again ends at once/);
 });
 
 test('SIGTERM does the same, with 143', async () => {

@@ -120,7 +120,7 @@ test("of alternatives the stronger place's is taken; two from one place are an e
   assert.equal(await chosen({ steps: 7 }, ['--ratio', '0']), [0, 0, 2, 1, undefined]);
   await refuses(
     'LMFLOW_CONFIG_INVALID',
-    /steps and ratio \(from createKernel\(\)\) are two ways to say one thing/,
+    /steps and ratio \(from createKernel\(\)\) exclude each other/,
     () => chosen({ steps: 1, ratio: 0.1 }),
   );
   await refuses(

@@ -142,13 +142,13 @@ test('two spellings of one key, and a section turned off beside its key: LMFLOW_
     learningRate: 2,
     packing: false,
   });
-  await refuses('LMFLOW_FLAG_INVALID', /--lora-r is about what --no-lora turns off/, () =>
+  await refuses('LMFLOW_FLAG_INVALID', /--lora-r sets a part of what --no-lora turns off/, () =>
     readFlags(['--no-lora', '--lora-r', '4'], table, command),
   );
-  await refuses('LMFLOW_FLAG_INVALID', /--lora-r gives lora\.r, which --lora gives too/, () =>
+  await refuses('LMFLOW_FLAG_INVALID', /--lora-r sets lora\.r, which --lora sets too/, () =>
     readFlags(['--lora', '{"r": 8}', '--lora-r', '4'], table, command),
   );
-  await refuses('LMFLOW_FLAG_INVALID', /--lora gives lora\.r, which --lora-r gives too/, () =>
+  await refuses('LMFLOW_FLAG_INVALID', /--lora sets lora\.r, which --lora-r sets too/, () =>
     readFlags(['--lora-r', '4', '--lora', '{"r": 8}'], table, command),
   );
 });
@@ -161,7 +161,7 @@ test('origins are the flags as typed', () => {
 });
 
 test('an argument where none is taken: LMFLOW_ARGUMENT_UNEXPECTED', async () => {
-  await refuses('LMFLOW_ARGUMENT_UNEXPECTED', /did you mean --model x/, () =>
+  await refuses('LMFLOW_ARGUMENT_UNEXPECTED', /Did you mean --model x/, () =>
     readFlags(['model=x'], table, command),
   );
 });
@@ -193,7 +193,7 @@ test('a flag of a plugin that is installed, but not loaded', async () => {
   await refuses('LMFLOW_FLAG_UNKNOWN', /--lora-r\?/, () =>
     readFlags(['--lora-rr', '4'], table, command),
   );
-  await refuses('LMFLOW_FLAG_UNKNOWN', /see lmflow fit --help/, () =>
+  await refuses('LMFLOW_FLAG_UNKNOWN', /See lmflow fit --help/, () =>
     readFlags(['--trainer-zzzzzzzz', '4'], table, command),
   );
 });

@@ -182,7 +182,7 @@ test('one command at a time, and no closing under a running one', async () => {
   });
   const running = kernel.run('wait');
   assert.is(kernel.state, 'running');
-  await refuses('LMFLOW_LIFECYCLE', /one command at a time/, () => kernel.run('wait'));
+  await refuses('LMFLOW_LIFECYCLE', /Await the first command/, () => kernel.run('wait'));
   await refuses('LMFLOW_LIFECYCLE', /close\(\).*running/, () => kernel.close());
   release();
   await running;

@@ -32,32 +32,32 @@ const cases: Readonly<Record<string, Case>> = {
   'a misspelt key': {
     config: { learningRat: 1 },
     code: 'LMFLOW_CONFIG_UNKNOWN_KEY',
-    says: /did you mean "learningRate"/,
+    says: /Did you mean "learningRate"/,
   },
   'a misspelt core key': {
     config: { modle: 'x' },
     code: 'LMFLOW_CONFIG_UNKNOWN_KEY',
-    says: /did you mean "model"/,
+    says: /Did you mean "model"/,
   },
   'preset instead of presets': {
     config: { preset: 'lora' },
     code: 'LMFLOW_CONFIG_UNKNOWN_KEY',
-    says: /did you mean "presets"/,
+    says: /Did you mean "presets"/,
   },
   'snake case': {
     config: { learning_rate: 1e-4 },
     code: 'LMFLOW_CONFIG_UNKNOWN_KEY',
-    says: /camelCase: write "learningRate"/,
+    says: /Write "learningRate": keys are camelCase/,
   },
   'snake case in a section': {
     config: { lora: { target_modules: ['q'] } },
     code: 'LMFLOW_CONFIG_UNKNOWN_KEY',
-    says: /"lora.target_modules".*camelCase: write "targetModules"/s,
+    says: /"lora.target_modules".*Write "targetModules": keys are camelCase/s,
   },
   'a misspelt key in a section': {
     config: { lora: { rr: 8 } },
     code: 'LMFLOW_CONFIG_UNKNOWN_KEY',
-    says: /"lora.rr".*did you mean "r"/s,
+    says: /"lora.rr".*Did you mean "r"/s,
   },
   "a section's key outside of it": {
     config: { loraAlpha: 8 },
@@ -73,7 +73,7 @@ const cases: Readonly<Record<string, Case>> = {
     config: { galore: { rank: 4 } },
     plugins: [trainer()],
     code: 'LMFLOW_CONFIG_UNKNOWN_KEY',
-    says: /load the plugin/,
+    says: /Load the plugin/,
   },
   'the section of a plugin that is installed, but not loaded': {
     config: { engineOnnx: { threads: 1 } },
@@ -129,7 +129,7 @@ const cases: Readonly<Record<string, Case>> = {
   'several keys that are unknown or refused': {
     config: { tf32: true, learning_rate: 1, lora: { useDora: true, rr: 1 } },
     code: 'LMFLOW_OPTION_UNSUPPORTED',
-    says: /4 keys are not right:\n {2}- "tf32".*TF32 cores.*\n {2}- unknown key "learning_rate".*; keys are camelCase.*\n {2}- "lora\.useDora".*\n {2}- unknown key "lora\.rr"/,
+    says: /4 keys are not valid:\n {2}- "tf32".*TF32 cores.*\n {2}- unknown key "learning_rate".*\. Write "learningRate": keys are camelCase.*\n {2}- "lora\.useDora".*\n {2}- unknown key "lora\.rr"/,
   },
   'text for a section with a switch': {
     config: { fast: 'yes' },
@@ -222,7 +222,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a section that is false and has no switch': {
     config: { lora: false },
     code: 'LMFLOW_CONFIG_INVALID',
-    says: /leave its plugin out/,
+    says: /Leave its plugin out/,
   },
   'several wrong values at once': {
     config: { learningRate: 'x', lora: { r: 0 } },
@@ -287,7 +287,7 @@ const cases: Readonly<Record<string, Case>> = {
   'presets that are no list': {
     config: { presets: 'lora' },
     code: 'LMFLOW_CONFIG_INVALID',
-    says: /write presets: \['lora'\]/,
+    says: /Write presets: \['lora'\]/,
   },
   'plugins that are an object': {
     files: config('export default { plugins: {} };'),
@@ -299,9 +299,13 @@ const cases: Readonly<Record<string, Case>> = {
   'an unknown flag': {
     flags: ['--learning-rat', '1'],
     code: 'LMFLOW_FLAG_UNKNOWN',
-    says: /--learning-rat.*did you mean --learning-rate/s,
+    says: /--learning-rat.*Did you mean --learning-rate/s,
   },
-  'a flag of one dash': { flags: ['-lr', '1'], code: 'LMFLOW_FLAG_UNKNOWN', says: /two dashes/ },
+  'a flag of one dash': {
+    flags: ['-lr', '1'],
+    code: 'LMFLOW_FLAG_UNKNOWN',
+    says: /Did you mean --lr/,
+  },
   'a flag without its value': {
     flags: ['--learning-rate'],
     code: 'LMFLOW_FLAG_INVALID',
@@ -315,7 +319,7 @@ const cases: Readonly<Record<string, Case>> = {
   'no- before what is no switch': {
     flags: ['--no-learning-rate'],
     code: 'LMFLOW_FLAG_INVALID',
-    says: /not true or false/,
+    says: /does not take true or false/,
   },
   'a flag of a wrong type': {
     flags: ['--lora-r', 'eight'],
@@ -461,7 +465,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a promise': {
     plugins: [Promise.resolve(lora())],
     code: 'LMFLOW_PLUGIN_INVALID',
-    says: /promise.*await it/s,
+    says: /promise.*Await it/s,
   },
   'a factory of a promise': {
     plugins: [async () => lora()],
@@ -471,7 +475,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a factory that gives nothing': {
     plugins: [() => undefined],
     code: 'LMFLOW_PLUGIN_INVALID',
-    says: /gave nothing/,
+    says: /returned nothing/,
   },
   'a factory that throws': {
     plugins: [
@@ -626,7 +630,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a preset with plugins inside its config': {
     presets: [{ name: 'p', plugins: [], config: { plugins: [] } }],
     code: 'LMFLOW_PRESET_INVALID',
-    says: /"plugins" stands inside its config/,
+    says: /its config has the key "plugins"/,
   },
   'an unknown key in a preset': {
     presets: [{ name: 'p', plugins: [], config: { modle: 'x' } }],
@@ -658,7 +662,7 @@ const cases: Readonly<Record<string, Case>> = {
       }),
     ],
     code: 'LMFLOW_PLUGIN_APPLY_FAILED',
-    says: /no hook "onStepp".*did you mean "onStep"/,
+    says: /Write "onStep" for "onStepp", which is no hook/,
   },
   'a tap with before': {
     plugins: [

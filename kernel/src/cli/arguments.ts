@@ -44,7 +44,7 @@ export const globalHelp: readonly (readonly [string, string])[] = [
 
 type GlobalFlag = keyof typeof globalFlags;
 
-interface GivenFlag {
+interface TypedGlobal {
   readonly flag: GlobalFlag;
   /** Empty for flags without a value. */
   readonly value: string;
@@ -63,7 +63,7 @@ export function readArguments(argv: readonly string[]): CommandLine {
     allowPositionals: true,
     tokens: true,
   });
-  const given: GivenFlag[] = [];
+  const typed: TypedGlobal[] = [];
   const words: string[] = [];
   let command: string | undefined;
   for (const token of tokens) {
@@ -73,12 +73,12 @@ export function readArguments(argv: readonly string[]): CommandLine {
       break;
     }
     if (token.kind === 'option' && isGlobal(token.name)) {
-      given.push({ flag: token.name, value: checkedValue(token.name, token) });
+      typed.push({ flag: token.name, value: checkedValue(token.name, token) });
     } else if (command !== undefined) words.push(word);
     else if (!word.startsWith('-')) command = word;
     else throw beforeCommand(token.kind === 'option' ? token.rawName : word);
   }
-  return { globals: globalsOf(given), command, words };
+  return { globals: globalsOf(typed), command, words };
 }
 
 function isGlobal(name: string): name is GlobalFlag {
@@ -105,31 +105,31 @@ function beforeCommand(flag: string): Error {
     flag,
     '<command>',
     near === undefined
-      ? 'flags of a command come after it: lmflow <command> --flag value'
-      : `did you mean ${near}?`,
+      ? 'Write the flags of a command after it: lmflow <command> --flag value.'
+      : `Did you mean ${near}?`,
   );
 }
 
-function globalsOf(given: readonly GivenFlag[]): Globals {
+function globalsOf(typed: readonly TypedGlobal[]): Globals {
   const valuesOf = (wanted: GlobalFlag): string[] =>
-    given.filter(({ flag }) => flag === wanted).map(({ value }) => value);
+    typed.filter(({ flag }) => flag === wanted).map(({ value }) => value);
   const namesOf = (flag: GlobalFlag): string[] =>
     valuesOf(flag)
       .flatMap((value) => value.split(','))
       .filter((name) => name !== '');
-  const isGiven = (flag: GlobalFlag): boolean => valuesOf(flag).length > 0;
+  const isTyped = (flag: GlobalFlag): boolean => valuesOf(flag).length > 0;
   const config = valuesOf('config').at(-1);
   const cwd = valuesOf('cwd').at(-1);
-  const color = given.findLast(({ flag }) => flag === 'color' || flag === 'no-color')?.flag;
+  const color = typed.findLast(({ flag }) => flag === 'color' || flag === 'no-color')?.flag;
   return {
     ...(config === undefined ? {} : { config }),
     ...(cwd === undefined ? {} : { cwd }),
     presets: namesOf('preset'),
     plugins: namesOf('plugin'),
-    json: isGiven('json'),
-    verbose: isGiven('verbose'),
-    help: isGiven('help'),
-    version: isGiven('version'),
+    json: isTyped('json'),
+    verbose: isTyped('verbose'),
+    help: isTyped('help'),
+    version: isTyped('version'),
     ...(color === undefined ? {} : { color: color === 'color' }),
   };
 }

@@ -52,7 +52,7 @@ function machine(): DoctorCheck[] {
       subject: 'node',
       status: recent ? 'ok' : 'problem',
       detail: `${process.versions.node} on ${process.platform} ${process.arch}`,
-      ...(recent ? {} : { remedy: `install Node ${nodeRange}` }),
+      ...(recent ? {} : { remedy: `Install Node ${nodeRange}.` }),
     },
     {
       subject: 'processor',
@@ -63,7 +63,7 @@ function machine(): DoctorCheck[] {
       subject: 'memory',
       status: free < 1e9 ? 'warning' : 'ok',
       detail: `${gigabytes(free)} free of ${gigabytes(totalmem())}`,
-      ...(free < 1e9 ? { remedy: 'close other programs, or take a smaller model' } : {}),
+      ...(free < 1e9 ? { remedy: 'Close other programs, or take a smaller model.' } : {}),
     },
   ];
 }
@@ -81,7 +81,7 @@ async function disk(kernel: Kernel | undefined, cwd: string): Promise<DoctorChec
           subject,
           status: 'warning',
           detail: `${gigabytes(free)} free at ${folder}`,
-          remedy: 'make room, or set outputDir to another disk',
+          remedy: 'Free some space, or set outputDir to another disk.',
         }
       : { subject, status: 'ok', detail: `${gigabytes(free)} free at ${folder}` };
   } catch (error) {
@@ -107,7 +107,7 @@ function configuration(kernel: Kernel | undefined, failure: unknown): DoctorChec
       status: 'problem',
       detail: 'no config file, and nothing is loaded',
       remedy:
-        'lmflow init, or name a preset: lmflow doctor --preset lora (npm install @lmflow/preset-lora)',
+        'Run lmflow init, or name a preset: lmflow doctor --preset lora (npm install @lmflow/preset-lora).',
     };
   }
   return {
@@ -124,7 +124,7 @@ async function engine(kernel: Kernel): Promise<DoctorCheck[]> {
         subject: 'engine',
         status: 'problem',
         detail: 'no plugin provides one',
-        remedy: `npm install ${ENGINE.usuallyFrom} and list it in plugins`,
+        remedy: `Run npm install ${ENGINE.usuallyFrom} and list it in plugins.`,
       },
     ];
   }
@@ -134,10 +134,11 @@ async function engine(kernel: Kernel): Promise<DoctorCheck[]> {
     return devices.map(({ device, available, detail }) => {
       const chosen = device === instance.device;
       const missing = chosen ? 'problem' : 'info';
+      const state = `${available ? 'works' : 'not available'}${chosen ? ' (in use)' : ''}`;
       return {
         subject: `${instance.name}: ${device}`,
         status: available ? 'ok' : missing,
-        detail: `${available ? 'works' : 'not available'}${chosen ? ' (in use)' : ''}${detail === '' ? '' : `: ${detail}`}`,
+        detail: detail === '' ? state : `${state}: ${detail}`,
       };
     });
   } catch (error) {

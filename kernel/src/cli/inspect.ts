@@ -1,5 +1,5 @@
-// `lmflow inspect`: the resolved configuration with origins, the order of taps, what they cost in the
-// last command, and what they make of the model.
+// `lmflow inspect`: the resolved configuration with origins, the order of taps, their times in the
+// last command, and what plugins change in the model.
 import { MODELS, type CommandSpec } from '@lmflow/sdk';
 import type { LinearClaim, ModelRequest, Wrap } from '@lmflow/sdk/model';
 import { z } from 'zod';
@@ -18,7 +18,7 @@ const options = z.object({
     .enum(['training', 'inference'])
     .optional()
     .describe(
-      'Load the model for this purpose, and show which plugin wraps which of its building functions, in order.',
+      'Load the model for this purpose and show which plugin wraps which building function, in order.',
     ),
 });
 
@@ -30,7 +30,7 @@ export const inspectSpec: CommandSpec = {
   run: () => Promise.resolve(undefined),
 };
 
-/** What plugins have made of a model. */
+/** What plugins have changed in a model. */
 export interface ModelReport {
   readonly source: string;
   readonly purpose: ModelRequest['purpose'];
@@ -56,7 +56,11 @@ export async function inspectModel(
   if (purpose === undefined) return undefined;
   const { model: source } = kernel.config;
   if (source === undefined) {
-    throw flagInvalid('--load-model', 'there is no model in the configuration', 'Say --model.');
+    throw flagInvalid(
+      '--load-model',
+      'needs a model, and the configuration has none',
+      'Name one with --model.',
+    );
   }
   const request: ModelRequest = { role: 'policy', purpose, source };
   const { wraps, claims } = await kernel.resolve(MODELS).load(request);
@@ -68,7 +72,7 @@ export async function inspectModel(
   };
 }
 
-/** The kernel's report with secrets covered, since people paste it into issues. */
+/** The kernel's report with secrets hidden, since people paste it into issues. */
 export function safeReport(kernel: Kernel): KernelReport {
   const report = kernel.inspect();
   return {
@@ -108,7 +112,7 @@ export function printInspection(
   if (rows.length > 0) log.table('taps, in the order they run', rows);
   if (model) printModel(kernel, model);
   else if (kernel.has(MODELS)) {
-    log.info('Say --load-model training to see what they make of the model.');
+    log.info('add --load-model training to see what the plugins change in the model');
   }
   if (last) {
     printTimes(

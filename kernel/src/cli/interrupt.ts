@@ -19,7 +19,7 @@ export function listenForInterrupt(log: Logger): Interrupt {
     const received = name === 'SIGTERM' ? ExitCode.Terminated : ExitCode.Interrupted;
     if (code !== undefined) process.exit(received);
     code = received;
-    log.warn('ending: what runs is finished or saved first; press Ctrl-C again to end at once');
+    log.warn('ending after the work in progress is finished or saved; Ctrl-C again ends at once');
     controller.abort(new DOMException('interrupted', 'AbortError'));
   };
   process.on('SIGINT', listener);

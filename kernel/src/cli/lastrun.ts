@@ -25,7 +25,7 @@ export async function rememberRun(folder: string, run: LastRun): Promise<void> {
   try {
     await writeFileAtomic(fileFor(folder), JSON.stringify(run));
   } catch {
-    /* it is only a convenience */
+    /* only `lmflow inspect` would show it */
   }
 }
 

@@ -21,7 +21,7 @@ interface Session {
   readonly width: number;
 }
 
-/** What is loaded where neither a config nor a flag says anything. */
+/** What is loaded where neither a config nor a flag names anything. */
 const fallbackPreset = 'finetune';
 
 /** Runs `lmflow` with these words; gives the exit code and never throws. */
@@ -75,7 +75,7 @@ function enter(folder: string): void {
     throw flagInvalid(
       '--cwd',
       `${folder} cannot be entered: ${messageOf(error)}`,
-      'name a folder that exists',
+      'Name a folder that exists.',
     );
   }
 }
@@ -197,13 +197,13 @@ async function runDoctor(session: Session): Promise<number> {
   return checks.some(({ status }) => status === 'problem') ? ExitCode.Failure : ExitCode.Ok;
 }
 
-async function runReport(given: Session, name: 'plugins' | 'inspect'): Promise<number> {
-  const { json, verbose } = given.globals;
-  // The report alone is on stdout, where it is JSON.
+async function runReport(base: Session, name: 'plugins' | 'inspect'): Promise<number> {
+  const { json, verbose } = base.globals;
+  // With --json, stdout has the report alone.
   const log = json
-    ? createLogger({ json, verbose, stdout: given.stderr, stderr: given.stderr })
-    : given.log;
-  const session = { ...given, log };
+    ? createLogger({ json, verbose, stdout: base.stderr, stderr: base.stderr })
+    : base.log;
+  const session = { ...base, log };
   const kernel = await loadFor(session);
   const { readFlags } = await import('../settings/flags.ts');
   const { inspectSpec } = await import('./inspect.ts');
@@ -249,7 +249,8 @@ async function runCommand(session: Session, name: string): Promise<number> {
   const typed = readFlags(line.words, kernel.keys, command.spec, command.plugin);
   kernel.configure(typed.settings);
   if (command.spec.pipes === true) log.leaveStdout();
-  const output = globals.json ? session.stderr : session.stdout; // whole streams, but in tests
+  // process streams, except in tests
+  const output = globals.json ? session.stderr : session.stdout;
   const interrupt = listenForInterrupt(log);
   let exitCode: number;
   try {
@@ -261,7 +262,7 @@ async function runCommand(session: Session, name: string): Promise<number> {
     }));
   } catch (error) {
     if (!isAbort(error)) {
-      // what went wrong first is what is told; closing may well fail because of it
+      // the first failure is reported; closing often fails because of it
       await kernel.close().catch((failure: unknown) => {
         log.debug(String(failure));
       });

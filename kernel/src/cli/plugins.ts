@@ -39,7 +39,7 @@ export function pluginReports(kernel: Kernel): PluginReport[] {
 export function printPlugins(kernel: Kernel): void {
   const { log } = kernel;
   if (kernel.plugins.length === 0) {
-    log.info('nothing is loaded: name presets or plugins in lmflow.config.ts, or with --preset');
+    log.info('nothing is loaded; name presets or plugins in lmflow.config.ts, or with --preset');
   }
   for (const report of pluginReports(kernel)) {
     const rows: [string, string][] = [

@@ -21,9 +21,8 @@ export function reportError(
   if (isLMFlowError(error)) {
     const { code, kind, message, hint, plugin, hook } = error;
     if (json) {
-      stream.write(
-        `${JSON.stringify({ type: 'error', kind, code, message, hint, plugin, hook, ...(verbose ? { stack: error.stack } : {}) })}\n`,
-      );
+      const event = { type: 'error', kind, code, message, hint, plugin, hook };
+      stream.write(`${JSON.stringify(verbose ? { ...event, stack: error.stack } : event)}\n`);
     } else {
       const where =
         plugin !== undefined && !message.includes(plugin) ? ` (${plugin}, ${hook})` : '';
@@ -41,12 +40,13 @@ export function reportError(
     return;
   }
   if (json) {
-    stream.write(
-      `${JSON.stringify({ type: 'error', code: null, message: messageOf(error), stack: error instanceof Error ? error.stack : undefined })}\n`,
-    );
+    const stack = error instanceof Error ? error.stack : undefined;
+    const event = { type: 'error', code: null, message: messageOf(error), stack };
+    stream.write(`${JSON.stringify(event)}\n`);
   } else {
     stream.write(
-      `${paint('red', 'unexpected error')}, which is a bug in lmflow or in a plugin. Please report it with these lines:\n${inspect(error)}\n`,
+      `${paint('red', 'unexpected error')}, which is a bug in lmflow or in a plugin. ` +
+        `Please report it with these lines:\n${inspect(error)}\n`,
     );
   }
 }

@@ -6,7 +6,7 @@ export function commandUnknown(name: string, known: readonly string[]): LMFlowEr
   const near = didYouMean(name, known);
   const hint =
     near === undefined
-      ? `There is ${known.join(', ')}; more come with plugins and presets.`
+      ? `Choose one of ${known.join(', ')}, or load the plugin or preset that has it.`
       : `Did you mean "${near}"?`;
   return usageError('LMFLOW_COMMAND_UNKNOWN', `there is no command "${name}"`, { hint });
 }
@@ -14,7 +14,7 @@ export function commandUnknown(name: string, known: readonly string[]): LMFlowEr
 /** LMFLOW_COMMAND_INVALID: a plugin contributes something that is not a command. */
 export function commandInvalid(plugin: string, what: string): LMFlowError {
   return usageError('LMFLOW_COMMAND_INVALID', `${plugin}: ${what}`, {
-    hint: 'context.command({ name, summary, run })',
+    hint: 'Write context.command({ name, summary, run }).',
   });
 }
 
@@ -23,14 +23,14 @@ export function commandDuplicate(name: string, first: string, second: string): L
   return usageError(
     'LMFLOW_COMMAND_DUPLICATE',
     `the command "${name}" is contributed by both ${first} and ${second}`,
-    { hint: 'load only one of the two' },
+    { hint: 'Load only one of the two.' },
   );
 }
 
-/** LMFLOW_FLAG_UNKNOWN: no key, section or own option of the command has this flag. */
+/** LMFLOW_FLAG_UNKNOWN: no key, no section and no option of the command has this flag. */
 export function flagUnknown(flag: string, command: string, hint: string | undefined): LMFlowError {
   return usageError('LMFLOW_FLAG_UNKNOWN', `unknown flag ${flag}`, {
-    hint: hint ?? `see lmflow ${command} --help`,
+    hint: hint ?? `See lmflow ${command} --help for all flags.`,
   });
 }
 
@@ -47,8 +47,8 @@ export function argumentUnexpected(argument: string, command: string): LMFlowErr
     `lmflow ${command} takes no argument, but got "${argument}"`,
     {
       hint: key
-        ? `did you mean --${key[1]} ${key[2]}?`
-        : 'values are given with flags: --model PATH --dataset PATH',
+        ? `Did you mean --${key[1]} ${key[2]}?`
+        : 'Give values with flags: --model PATH --dataset PATH.',
     },
   );
 }
@@ -56,6 +56,6 @@ export function argumentUnexpected(argument: string, command: string): LMFlowErr
 /** LMFLOW_INIT_EXISTS: `lmflow init` would overwrite a config. */
 export function initExists(file: string): LMFlowError {
   return usageError('LMFLOW_INIT_EXISTS', `${file} exists already`, {
-    hint: 'edit it, or remove it first',
+    hint: 'Edit it, or remove it first.',
   });
 }

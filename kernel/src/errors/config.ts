@@ -6,7 +6,7 @@ import { kindOf, shown } from './shown.ts';
 /** LMFLOW_CONFIG_NOT_FOUND: a config file was named and does not exist. */
 export function configNotFound(file: string): LMFlowError {
   return usageError('LMFLOW_CONFIG_NOT_FOUND', `the config file ${file} does not exist`, {
-    hint: "check --config; without it lmflow.config.ts is looked for in this folder and its parents, up to the project's root",
+    hint: 'Correct --config, or leave it out: lmflow then looks for lmflow.config.ts in this folder and above.',
   });
 }
 
@@ -19,15 +19,15 @@ export function configFolder(folder: string, inside: string | undefined): LMFlow
   return usageError('LMFLOW_CONFIG_NOT_FOUND', `the config file ${folder} is a folder`, {
     hint:
       inside === undefined
-        ? 'name a file in it: --config FOLDER/lmflow.config.ts'
-        : `name the file in it: --config ${join(folder, inside)}`,
+        ? 'Name a file in it: --config FOLDER/lmflow.config.ts.'
+        : `Name the file in it: --config ${join(folder, inside)}.`,
   });
 }
 
 /** LMFLOW_CONFIG_NOT_FOUND: a package.json was named that has no configuration. */
 export function packageWithoutConfig(file: string): LMFlowError {
   return usageError('LMFLOW_CONFIG_NOT_FOUND', `${file} has no key "lmflow"`, {
-    hint: 'write the configuration into it: "lmflow": { "model": ... }',
+    hint: 'Write the configuration into it: "lmflow": { "model": ... }.',
   });
 }
 
@@ -48,7 +48,7 @@ export function configNotAnObject(origin: string, value: unknown): LMFlowError {
     'LMFLOW_CONFIG_INVALID',
     `${origin}: a configuration must be an object, not ${kindOf(value)}`,
     {
-      hint: 'export default defineConfig({ presets: [...], model: ..., dataset: ... })',
+      hint: 'Write export default defineConfig({ presets: [...], model: ..., dataset: ... }).',
     },
   );
 }
@@ -56,7 +56,7 @@ export function configNotAnObject(origin: string, value: unknown): LMFlowError {
 /** LMFLOW_CONFIG_INVALID: a config file exports nothing as default. */
 export function configWithoutDefault(file: string): LMFlowError {
   return usageError('LMFLOW_CONFIG_INVALID', `${file} is empty or has no default export`, {
-    hint: 'a config file says: export default defineConfig({ ... })',
+    hint: 'Write export default defineConfig({ ... }) into it.',
   });
 }
 
@@ -66,7 +66,7 @@ export function listExpected(origin: string, key: string, value: unknown): LMFlo
     'LMFLOW_CONFIG_INVALID',
     `${origin}: ${key} must be a list, not ${kindOf(value)}`,
     {
-      hint: typeof value === 'string' ? `write ${key}: ['${value}']` : `write ${key}: [...]`,
+      hint: typeof value === 'string' ? `Write ${key}: ['${value}'].` : `Write ${key}: [...].`,
     },
   );
 }
@@ -78,13 +78,13 @@ export function configInvalid(lines: readonly string[], hint?: string): LMFlowEr
   const message =
     lines.length === 1
       ? lines[0]!
-      : `${lines.length} values are not right:\n${lines.map((line) => `  - ${line}`).join('\n')}`;
+      : `${lines.length} values are not valid:\n${lines.map((line) => `  - ${line}`).join('\n')}`;
   return usageError('LMFLOW_CONFIG_INVALID', message, hint === undefined ? {} : { hint });
 }
 
 /**
- * LMFLOW_CONFIG_INVALID: a section is neither an object nor a permitted shorthand. `hasSwitch`: it
- * may be turned off by false.
+ * LMFLOW_CONFIG_INVALID: a section is neither an object nor a permitted shorthand. `hasSwitch`:
+ * false turns it off.
  */
 export function sectionInvalid(
   section: string,
@@ -92,13 +92,10 @@ export function sectionInvalid(
   origin: string,
   hasSwitch: boolean,
 ): LMFlowError {
+  const allowed = hasSwitch ? 'an object, true or false' : 'an object, or true for its defaults';
   return configInvalid(
-    [
-      `${section} = ${shown(value)} (from ${origin}) must be an object, ${hasSwitch ? 'true or false' : 'or true for its defaults'}`,
-    ],
-    value === false
-      ? `"${section}" has no switch: leave its plugin out of presets and plugins instead`
-      : undefined,
+    [`${section} = ${shown(value)} (from ${origin}) must be ${allowed}`],
+    value === false ? 'Leave its plugin out of presets and plugins instead.' : undefined,
   );
 }
 
@@ -106,19 +103,20 @@ export function sectionInvalid(
 export function givenTwice(first: string, second: string, origin: string): LMFlowError {
   return configInvalid(
     [`${origin} gives both ${first} and ${second}, which are the same key`],
-    'keep one of them',
+    'Keep one of them.',
   );
 }
 
-/** Two keys from one place that say the same thing in different ways. */
+/** LMFLOW_CONFIG_INVALID: one place gives two keys that exclude each other. */
 export function alternativesGiven(
-  one: { readonly path: string; readonly origin: string },
-  other: { readonly path: string; readonly origin: string },
+  first: { readonly path: string; readonly origin: string },
+  second: { readonly path: string; readonly origin: string },
 ): LMFlowError {
-  const where = one.origin === other.origin ? one.origin : `${one.origin} and ${other.origin}`;
+  const where =
+    first.origin === second.origin ? first.origin : `${first.origin} and ${second.origin}`;
   return configInvalid(
-    [`${one.path} and ${other.path} (from ${where}) are two ways to say one thing`],
-    'keep one of them',
+    [`${first.path} and ${second.path} (from ${where}) exclude each other`],
+    'Keep one of them.',
   );
 }
 
@@ -127,11 +125,11 @@ export function unknownKey(key: string, origin: string, hint: string | undefined
   return usageError('LMFLOW_CONFIG_UNKNOWN_KEY', `unknown key "${key}" (from ${origin})`, {
     hint:
       hint ??
-      'no loaded plugin has it: load the plugin that does (presets, plugins), or see `lmflow <command> --help` for all keys',
+      'Load the plugin that has it (presets, plugins), or see `lmflow <command> --help` for all keys.',
   });
 }
 
-/** LMFLOW_OPTION_UNSUPPORTED: a name known from elsewhere that is refused, with the reason. */
+/** LMFLOW_OPTION_UNSUPPORTED: an option of other tools that lmflow refuses, with the reason. */
 export function optionUnsupported(key: string, origin: string, reason: string): LMFlowError {
   return usageError(
     'LMFLOW_OPTION_UNSUPPORTED',
@@ -140,19 +138,19 @@ export function optionUnsupported(key: string, origin: string, reason: string): 
 }
 
 /**
- * Several keys that one place should not have, as one error with the first's code; each line with
- * its own hint.
+ * All refused keys of one place as one error, with the code of the first; each line has its own
+ * hint.
  */
 export function keysRefused(errors: readonly LMFlowError[]): LMFlowError {
   const first = errors[0]!;
   if (errors.length === 1) return first;
   const lines = errors.map(
-    ({ message, hint }) => `  - ${message}${hint === undefined ? '' : `; ${hint}`}`,
+    ({ message, hint }) => `  - ${message}${hint === undefined ? '' : `. ${hint}`}`,
   );
   return new LMFlowError(
     first.kind,
     first.code as `LMFLOW_${string}`,
-    `${errors.length} keys are not right:\n${lines.join('\n')}`,
+    `${errors.length} keys are not valid:\n${lines.join('\n')}`,
   );
 }
 
@@ -162,7 +160,7 @@ export function optionConflict(what: string, first: string, second: string): LMF
     'LMFLOW_OPTION_CONFLICT',
     `${what} is declared by both ${first} and ${second}`,
     {
-      hint: `leave one of them out, or give ${second}'s keys a section of their own`,
+      hint: `Leave one of them out, or declare the keys of ${second} in a section.`,
     },
   );
 }

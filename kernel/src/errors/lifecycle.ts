@@ -21,8 +21,8 @@ function hookFailed(plugin: string, hook: string, cause: unknown): LMFlowError {
 }
 
 /**
- * What a tap threw, with plugin and hook: an LMFlowError says what happened already and an abort is
- * no failure, so both stay themselves. The innermost hook counts.
+ * What a tap threw, with plugin and hook. An LMFlowError already says what happened and an abort is
+ * no failure, so neither is wrapped. The innermost hook counts.
  */
 export function attributed(error: unknown, plugin: string, hook: string): unknown {
   if (error instanceof Error && error.name === 'AbortError') return error;
@@ -40,7 +40,7 @@ export function tapInvalid(plugin: string, hook: string, what: string, hint: str
 /** LMFLOW_HOOK_INVALID: defineHook was given no hook, or a name that is taken. */
 export function hookInvalid(plugin: string, hook: string, what: string): LMFlowError {
   return failureError('LMFLOW_HOOK_INVALID', `${plugin} defines the hook ${hook}: ${what}`, {
-    hint: "Write context.defineHook('onMine', 'series') with a name of your own.",
+    hint: "Write context.defineHook('onMine', 'series'), with a name that no other hook has.",
   });
 }
 
@@ -54,8 +54,8 @@ export function tokenMissing({ name, usuallyFrom }: Token<unknown>, askedBy: str
     {
       hint:
         provider === undefined
-          ? 'load the plugin that provides it'
-          : `it usually comes from ${provider}: npm install ${provider} and list it in plugins, or use a preset that has it`,
+          ? 'Load the plugin that provides it.'
+          : `Run npm install ${provider} and list it in plugins, or use a preset that has it.`,
     },
   );
 }
@@ -65,7 +65,7 @@ export function tokenDuplicate(name: string, first: string, second: string): LMF
   return usageError(
     'LMFLOW_TOKEN_DUPLICATE',
     `"${name}" is provided by both ${first} and ${second}`,
-    { hint: 'load only one of the two' },
+    { hint: 'Load only one of the two.' },
   );
 }
 
@@ -98,7 +98,7 @@ export function tokenCycle(names: readonly string[]): LMFlowError {
     'LMFLOW_TOKEN_CYCLE',
     `services need each other while they are made: ${names.join(' -> ')}`,
     {
-      hint: 'resolve one of them later, inside the method that uses it',
+      hint: 'Resolve one of them later, inside the method that uses it.',
     },
   );
 }
@@ -110,18 +110,18 @@ export function outOfOrder(call: string, state: string, hint: string): LMFlowErr
   });
 }
 
-/** LMFLOW_KERNEL_FROZEN: a plugin wants to add something after apply(). */
+/** LMFLOW_KERNEL_FROZEN: a plugin adds something after apply(). */
 export function frozen(call: string, plugin: string): LMFlowError {
   return failureError(
     'LMFLOW_KERNEL_FROZEN',
-    `${plugin}: ${call} after the kernel was configured`,
+    `${plugin}: ${call} came after the kernel was configured`,
     {
-      hint: 'tap hooks, provide services and add commands in apply(), before anything asynchronous',
+      hint: 'Tap hooks, provide services and add commands in apply(), before anything asynchronous.',
     },
   );
 }
 
-/** LMFLOW_CLOSE_FAILED: closing went on to its end, but some of it failed. */
+/** LMFLOW_CLOSE_FAILED: everything was closed or disposed, but some of it failed. */
 export function closeFailed(failures: readonly unknown[]): LMFlowError {
   const lines = failures.map(messageOf);
   return failureError(

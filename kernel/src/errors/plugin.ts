@@ -14,7 +14,7 @@ export function pluginNotFound(
     'LMFLOW_PLUGIN_NOT_FOUND',
     `"${name}", listed in ${from}, is not installed${looked}`,
     {
-      hint: `npm install ${install}`,
+      hint: `Run npm install ${install}.`,
     },
   );
 }
@@ -28,28 +28,25 @@ export function pluginLoadFailed(name: string, cause: unknown): LMFlowError {
   );
 }
 
-/**
- * LMFLOW_PLUGIN_INVALID: what is listed is not a plugin. `what` says what it is, `hint` how to mend
- * it.
- */
+/** LMFLOW_PLUGIN_INVALID: what is listed is not a plugin; `what` says what it is. */
 export function pluginInvalid(where: string, what: string, hint?: string): LMFlowError {
   return usageError('LMFLOW_PLUGIN_INVALID', `${where}: ${what}`, {
     hint:
-      hint ?? 'a plugin is made with definePlugin({ name, version, sdk, apply }) of @lmflow/sdk',
+      hint ?? 'Make the plugin with definePlugin({ name, version, sdk, apply }) of @lmflow/sdk.',
   });
 }
 
 /** LMFLOW_PRESET_INVALID: a preset has a wrong shape. */
 export function presetInvalid(name: string, what: string): LMFlowError {
   return usageError('LMFLOW_PRESET_INVALID', `preset ${name}: ${what}`, {
-    hint: 'a preset is { name, plugins: [...], config?: {...} }',
+    hint: 'Write a preset as { name, plugins: [...], config?: {...} }.',
   });
 }
 
 /** LMFLOW_PLUGIN_DUPLICATE: one list names a plugin twice. */
 export function pluginDuplicate(name: string, from: string): LMFlowError {
   return usageError('LMFLOW_PLUGIN_DUPLICATE', `${name} is listed twice in ${from}`, {
-    hint: "keep one of them; a plugin listed in the config already replaces a preset's of the same name",
+    hint: 'Keep one of them.',
   });
 }
 
@@ -64,18 +61,19 @@ export function sdkMismatch(
     'LMFLOW_PLUGIN_SDK_MISMATCH',
     `${plugin} ${version} needs @lmflow/sdk ${range}, but ${sdk} is installed`,
     {
-      hint: `npm install ${plugin}@latest lmflow@latest`,
+      hint: `Run npm install ${plugin}@latest lmflow@latest.`,
     },
   );
 }
 
 /** LMFLOW_PLUGIN_REQUIRES_MISSING: a plugin needs plugins that are not loaded. */
 export function requiresMissing(plugin: string, missing: readonly string[]): LMFlowError {
+  const [are, them] = missing.length === 1 ? ['is', 'it'] : ['are', 'them'];
   return usageError(
     'LMFLOW_PLUGIN_REQUIRES_MISSING',
-    `${plugin} requires ${listed(missing)}, which ${missing.length === 1 ? 'is' : 'are'} not loaded`,
+    `${plugin} requires ${listed(missing)}, which ${are} not loaded`,
     {
-      hint: `npm install ${missing.join(' ')} and list ${missing.length === 1 ? 'it' : 'them'} in plugins, or use a preset that has ${missing.length === 1 ? 'it' : 'them'}`,
+      hint: `Run npm install ${missing.join(' ')} and list ${them} in plugins, or use a preset that has ${them}.`,
     },
   );
 }
@@ -86,7 +84,7 @@ export function pluginCycle(names: readonly string[]): LMFlowError {
     'LMFLOW_PLUGIN_CYCLE',
     `plugins require each other in a circle: ${listed(names)}`,
     {
-      hint: 'remove one of the "requires", and resolve a token lazily instead',
+      hint: 'Remove one of the "requires" and resolve a token lazily instead.',
     },
   );
 }

@@ -47,7 +47,7 @@ export function admitPreset(preset: Preset): Preset {
   if (nested !== undefined) {
     throw presetInvalid(
       name,
-      `"${nested}" stands inside its config; presets and plugins alike are listed in plugins`,
+      `its config has the key "${nested}", but both presets and plugins belong into its plugins`,
     );
   }
   return preset;
@@ -96,7 +96,7 @@ export function admitPlugin(value: unknown, where: string, sdkVersion: string): 
     throw pluginInvalid(
       label,
       `its factory takes an object of options, not ${kindOf(given)}`,
-      'e.g. lora({ r: 16 })',
+      'Write, for example, lora({ r: 16 }).',
     );
   }
   if (options !== undefined) checkOptions(options, label);
@@ -119,7 +119,7 @@ function checkOptions(options: unknown, label: string): void {
     throw pluginInvalid(
       label,
       'its options.schema is not a zod object (zod 4)',
-      'options: { section: "mine", schema: z.object({ ... }) }, with zod 4',
+      'Write options: { section: "mine", schema: z.object({ ... }) }, with zod 4.',
     );
   }
   const keys = Object.keys((schema as { shape: object }).shape);
@@ -137,7 +137,7 @@ function checkOptions(options: unknown, label: string): void {
     }
     const both = Object.keys(record).find((key) => keys.includes(key));
     if (both !== undefined) {
-      throw pluginInvalid(label, `"${both}" is an option and stands in options.${what} too`);
+      throw pluginInvalid(label, `"${both}" is both an option and a key of options.${what}`);
     }
   }
   const lost = Object.entries((aliases ?? {}) as Record<string, string>).find(
@@ -159,14 +159,14 @@ function refuseMistakes(value: unknown, where: string): void {
     throw pluginInvalid(
       where,
       'a promise is not a plugin',
-      'await it first: (await import("...")).default(), or list the package\'s name',
+      'Await it first: (await import("...")).default(), or list the package\'s name.',
     );
   }
   if ('default' in value && !('apply' in value)) {
     throw pluginInvalid(
       where,
       'this is a whole module, not a plugin',
-      'import its default export: import lora from "@lmflow/plugin-lora"',
+      'Import its default export: import lora from "@lmflow/plugin-lora".',
     );
   }
   const name = (value as { name?: unknown }).name;
@@ -175,14 +175,14 @@ function refuseMistakes(value: unknown, where: string): void {
     throw pluginInvalid(
       where,
       `${label} is a plugin of Rollup or Vite, not of LMFlow`,
-      'put it into rollup.config or vite.config',
+      'Put it into rollup.config or vite.config.',
     );
   }
   const apply = (value as { apply?: unknown }).apply;
   if (typeof apply === 'function' && !('sdk' in value) && !('version' in value)) {
     throw pluginInvalid(
       where,
-      `${label} has apply() but neither name, version nor sdk: it looks like a plugin of webpack, or was not made with definePlugin`,
+      `${label} has apply() but neither version nor sdk, like a plugin of webpack`,
     );
   }
 }

@@ -6,10 +6,10 @@ import { messageOf } from '@lmflow/sdk';
 import { pluginInvalid, pluginLoadFailed, pluginNotFound } from '../errors.ts';
 import { importFile, packageFolder, resolvePackage } from '../modules.ts';
 
-/** Which list a name stands in: its kind is tried first. */
+/** The list that a name is in; packages of this kind are tried first. */
 export type ListKind = 'preset' | 'plugin';
 
-/** Where this package lies: its own dependencies are found from here. */
+/** Folder of this package, from which its dependencies are resolved. */
 export const ownDirectory = dirname(fileURLToPath(import.meta.url));
 
 /**
@@ -43,7 +43,7 @@ export async function importNamed(
       throw pluginInvalid(
         `"${name}", listed in ${from}`,
         `the file ${file} does not exist`,
-        'a path is relative to the config file',
+        'Write the path relative to the config file.',
       );
     }
     return await defaultExport(name, file);
@@ -96,7 +96,7 @@ async function defaultExport(name: string, file: string): Promise<unknown> {
     throw pluginInvalid(
       `"${name}"`,
       `it has no default export (it exports ${exported.join(', ') || 'nothing'})`,
-      "a plugin's package exports its factory as default: export default definePlugin({ ... })",
+      'Export the factory as default: export default definePlugin({ ... }).',
     );
   }
   return module['default'];

@@ -96,7 +96,7 @@ export class PluginList {
     this.#presets.push(preset);
   }
 
-  // In an object, because a promise that somebody listed must arrive as one, to be refused.
+  // In an object, so that a promise in the list stays a promise here and is refused.
   async #resolve(
     item: unknown,
     kind: ListKind,
@@ -112,7 +112,7 @@ export class PluginList {
       throw pluginInvalid(
         named,
         `the class ${factory.name} is not a plugin`,
-        'export default definePlugin({ ... }), or list an object',
+        'Write export default definePlugin({ ... }), or list an object.',
       );
     }
     let made: unknown;
@@ -124,13 +124,13 @@ export class PluginList {
         : pluginLoadFailed(typeof item === 'string' ? item : where, error);
     }
     if (typeof made === 'function') {
-      throw pluginInvalid(named, 'the factory gave another function, not a plugin');
+      throw pluginInvalid(named, 'the factory returned another function, not a plugin');
     }
     if (made === undefined) {
       throw pluginInvalid(
         named,
-        'the factory gave nothing',
-        'a factory returns a plugin or a preset',
+        'the factory returned nothing',
+        'Return a plugin or a preset from the factory.',
       );
     }
     return { value: made };

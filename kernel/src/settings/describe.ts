@@ -2,7 +2,7 @@
 // that any schema works.
 import { z } from 'zod';
 
-/** The part of JSON schema that is looked at. */
+/** The part of JSON schema that is used here. */
 export interface JsonSchema {
   readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
@@ -51,7 +51,7 @@ export function isOpen(schema: z.ZodObject): boolean {
   return catchall !== undefined && catchall._zod.def.type !== 'never';
 }
 
-/** The alternatives of a union, flattened; any other schema is its own only one. */
+/** The alternatives of a union, flattened; any other schema is the only alternative. */
 export function alternatives(schema: JsonSchema): JsonSchema[] {
   const members = schema.anyOf ?? schema.oneOf;
   if (members) return members.flatMap(alternatives);

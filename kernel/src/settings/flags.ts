@@ -36,7 +36,7 @@ type Target =
     };
 
 /** What a flag means; `negated`: it was written as --no-... */
-interface Found {
+interface Meant {
   readonly target: Target;
   readonly name: string;
   readonly negated: boolean;
@@ -69,8 +69,8 @@ export function ownFlags(
   return own;
 }
 
-/** A flag and the values it was given. */
-interface Given {
+/** A flag with its values as typed. */
+interface TypedFlag {
   readonly target: Target;
   /** As typed. */
   readonly flag: string;
@@ -89,7 +89,7 @@ export function readFlags(
   const own = ownFlags(spec, table, owner);
   const command = spec?.name ?? '';
   const positionals: string[] = [];
-  const flags = new Map<string, Given>();
+  const flags = new Map<string, TypedFlag>();
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
     if (word === '--') {
@@ -101,17 +101,17 @@ export function readFlags(
       continue;
     }
     if (!word.startsWith('--')) {
-      const meant = suggestFlag(word.slice(1), table, [...own.keys()]) ?? `-${word}`;
-      throw flagUnknown(word, command, `flags begin with two dashes: ${meant}`);
+      const hint = suggestFlag(word.slice(1), table, [...own.keys()]);
+      throw flagUnknown(word, command, hint ?? `Write two dashes: -${word}.`);
     }
     const equals = word.indexOf('=');
     const written = equals < 0 ? word : word.slice(0, equals);
     const inline = equals < 0 ? undefined : word.slice(equals + 1);
-    const found = find(written, table, own, spec);
-    const value = inline ?? following(found, words[index + 1], written);
-    if (found.negated && inline !== undefined) throw flagInvalid(written, 'takes no value');
+    const meant = meaningOf(written, table, own, spec);
+    const value = inline ?? impliedValue(meant, words[index + 1], written);
+    if (meant.negated && inline !== undefined) throw flagInvalid(written, 'takes no value');
     if (inline === undefined && typeof value === 'string') index += 1;
-    collect(flags, found, written, value);
+    collect(flags, meant, written, value);
   }
   if (spec !== undefined && spec.usage === undefined && positionals.length > 0) {
     throw argumentUnexpected(positionals[0]!, command);
@@ -119,15 +119,15 @@ export function readFlags(
   return { ...settingsOf([...flags.values()], table), positionals };
 }
 
-/** The value of a flag without one of its own: true or false, or the next word. */
-function following(
-  { target, negated }: Found,
+/** The value of a flag that was typed without `=`: true or false, or the next word. */
+function impliedValue(
+  { target, negated }: Meant,
   next: string | undefined,
   written: string,
 ): string | boolean {
   if (negated) {
     if (takesNoValue(target.schema)) return false;
-    throw flagInvalid(written, 'is not possible: this key is not true or false');
+    throw flagInvalid(written, 'is not possible: its key does not take true or false');
   }
   if (!takesNoValue(target.schema)) {
     if (next === undefined || looksLikeFlag(next)) throw flagInvalid(written, 'needs a value');
@@ -143,25 +143,25 @@ function following(
 
 /**
  * Keeps a flag's value: a repeated flag of a list collects, any other takes its last value, so that
- * a script's line can be added to.
+ * more flags can be appended to the line of a script.
  */
 function collect(
-  flags: Map<string, Given>,
-  { target, name }: Found,
+  flags: Map<string, TypedFlag>,
+  { target, name }: Meant,
   flag: string,
   text: string | boolean,
 ): void {
   const key = `${target.kind}:${target.name}`;
   const before = flags.get(key);
   if (before && before.name !== name) {
-    throw flagInvalid(flag, `is the same as ${before.flag}`, 'keep one of them');
+    throw flagInvalid(flag, `is the same as ${before.flag}`, 'Keep one of them.');
   }
   if (before && takesList(target.schema)) before.texts.push(text);
   else flags.set(key, { target, flag, name, texts: [text] });
 }
 
 function settingsOf(
-  flags: readonly Given[],
+  flags: readonly TypedFlag[],
   table: KeyTable,
 ): Pick<TypedFlags, 'settings' | 'options'> {
   const settings: Settings = new Map();
@@ -171,8 +171,8 @@ function settingsOf(
     if (other) {
       throw flagInvalid(
         setting.origin,
-        `gives ${path}, which ${other.origin} gives too`,
-        'keep one of them',
+        `sets ${path}, which ${other.origin} sets too`,
+        'Keep one of them.',
       );
     }
     settings.set(path, setting);
@@ -187,7 +187,11 @@ function settingsOf(
         (other) => other.target.kind === 'key' && other.target.name.startsWith(`${target.name}.`),
       );
       if (value === false && inside) {
-        throw flagInvalid(inside.flag, `is about what ${flag} turns off`, 'keep one of them');
+        throw flagInvalid(
+          inside.flag,
+          `sets a part of what ${flag} turns off`,
+          'Keep one of them.',
+        );
       }
       for (const [path, setting] of readSection(target.group, value, flag, table)) {
         set(path, setting);
@@ -205,12 +209,12 @@ function looksLikeFlag(word: string): boolean {
 // differently.
 const squashed = (flag: string): string => flag.replace(/-(?=\d)|(?<=\d)-/g, '');
 
-function find(
+function meaningOf(
   written: string,
   table: KeyTable,
   own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>,
   spec: CommandSpec | undefined,
-): Found {
+): Meant {
   const name = kebab(written.slice(2));
   const direct = lookUp(name);
   if (direct) return { target: direct, name, negated: false };

@@ -34,21 +34,22 @@ function describeIssue(issue: Issue, group: Group, raw: Settings): string {
     (text, part) => (/^\d+$/.test(part) ? `${text}[${part}]` : `${text}.${part}`),
     path,
   );
-  return `${place} = ${shown(value)} (from ${setting.origin}) ${rule}${mending(setting.value, key?.field.schema)}`;
+  const advice = quotesAdvice(setting.value, key?.field.schema);
+  return `${place} = ${shown(value)} (from ${setting.origin}) ${rule}${advice}`;
 }
 
 function ruleOf(issue: Issue, schema: JsonSchema | undefined): string {
   if (isAuthors(issue)) {
     return startsLikeRule(issue.message) ? issue.message : `is not accepted: ${issue.message}`;
   }
+  const type = schema === undefined ? 'another value' : longType(schema);
+  const typed = type === 'another value' ? undefined : `must be ${type}`;
   switch (issue.code) {
     case 'invalid_type':
-      return `must be ${schema === undefined || longType(schema) === 'another value' ? article(issue.expected) : longType(schema)}`;
+      return typed ?? `must be ${article(issue.expected)}`;
     case 'invalid_value':
     case 'invalid_union':
-      return schema === undefined || longType(schema) === 'another value'
-        ? fromUnion(issue)
-        : `must be ${longType(schema)}`;
+      return typed ?? fromUnion(issue);
     case 'too_small':
       return bound(
         issue.origin,
@@ -86,7 +87,8 @@ function startsLikeRule(message: string): boolean {
 
 function fromUnion(issue: Issue): string {
   if (issue.code === 'invalid_value') {
-    return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
+    const values = issue.values.map((value) => JSON.stringify(value)).join(', ');
+    return issue.values.length === 1 ? `must be ${values}` : `must be one of ${values}`;
   }
   if (issue.code !== 'invalid_union') return issue.message;
   const rules = issue.errors.flatMap((member) =>
@@ -128,7 +130,7 @@ function article(expected: string): string {
 }
 
 // "2" where 2 is meant, which happens in JSON and YAML.
-function mending(value: unknown, schema: JsonSchema | undefined): string {
+function quotesAdvice(value: unknown, schema: JsonSchema | undefined): string {
   if (typeof value !== 'string' || schema === undefined) return '';
   const types = new Set(alternatives(schema).map(({ type }) => type));
   if (types.has('string')) return '';

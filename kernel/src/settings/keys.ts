@@ -1,5 +1,5 @@
 // The table of every configuration key that is loaded: who declares it, in which section, under
-// which flags. It knows names and descriptions; values are the business of layers.ts and parse.ts.
+// which flags. Names and descriptions only; values are in layers.ts and parse.ts.
 import type { OptionsSpec, Plugin } from '@lmflow/sdk';
 import { optionConflict } from '../errors.ts';
 import { coreOptions, coreOwner } from './core.ts';
@@ -80,7 +80,7 @@ export function buildKeyTable(plugins: readonly Plugin[]): KeyTable {
       flags.set(key.flag, { kind: 'key', key });
     }
   }
-  // Other spellings give way to declared names, whoever comes first.
+  // Declared names win over other spellings, whatever the order of the plugins.
   for (const group of groups) addSpellings(group, { names, flags, isDeclared: owners.hasFlag });
   return { groups, byPath, names, flags };
 }

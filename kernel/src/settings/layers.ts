@@ -38,8 +38,7 @@ export interface Layer {
 export function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // a config loaded in another realm has another Object.prototype, whose own prototype is null just
-  // so
+  // a config loaded in another realm has another Object.prototype, whose prototype is null too
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
@@ -54,14 +53,14 @@ export function clonePlain(value: unknown): unknown {
   return value;
 }
 
-/** What reading one layer has come to. */
+/** The state of reading one layer. */
 interface Reading {
   readonly origin: string;
   readonly table: KeyTable;
   readonly settings: Settings;
   /** By path, the name as it was written. */
   readonly written: Map<string, string>;
-  /** Keys that are unknown or refused: told together, so that a config is mended in one go. */
+  /** Keys that are unknown or refused, reported together, so that one run shows all of them. */
   readonly refused: LMFlowError[];
 }
 
@@ -77,14 +76,15 @@ export function readLayer(layer: Layer, table: KeyTable): Settings {
     else {
       refused.push(
         ...Object.keys(values).map((key) =>
-          unknownKey(key, origin, `${layer.plugin} has no options`),
+          unknownKey(key, origin, `Leave it out: ${layer.plugin} has no options.`),
         ),
       );
     }
   } else {
     for (const [name, value] of Object.entries(values)) {
       if (value === undefined) continue;
-      const other = table.names.get(camel(name)); // `load_in_4bit` as other tools write it, where `loadIn4bit` is refused
+      // other tools write `load_in_4bit`, where `loadIn4bit` is refused
+      const other = table.names.get(camel(name));
       const meaning = table.names.get(name) ?? (other?.kind === 'unsupported' ? other : undefined);
       if (meaning === undefined) refused.push(unknownKey(name, origin, suggestKey(name, table)));
       else if (meaning.kind === 'unsupported') {
@@ -162,7 +162,7 @@ function put(
   settings.set(path, { value: clonePlain(value), origin });
 }
 
-/** Later layers win, key by key; a key also over its alternatives. */
+/** Later layers win, key by key; a later key also removes its alternatives. */
 export function mergeSettings(layers: readonly Settings[], table: KeyTable): Settings {
   const merged: Settings = new Map();
   for (const layer of layers) {

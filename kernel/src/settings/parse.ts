@@ -1,12 +1,12 @@
-// From merged settings to the parsed configuration: each owner's schema once, every wrong value
-// told in one error.
+// From merged settings to the parsed configuration: each owner's schema once, all wrong values in one
+// error.
 import type { Config } from '@lmflow/sdk';
 import { configInvalid } from '../errors.ts';
 import { describeIssues } from './issues.ts';
 import { pathOf, type Group, type KeyTable } from './keys.ts';
 import type { Settings } from './layers.ts';
 
-/** Origin of values that nobody gave. */
+/** Origin of values that come from the schema. */
 export const defaultOrigin = 'default';
 
 /** The configuration after parsing. */

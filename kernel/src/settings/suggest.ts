@@ -10,7 +10,7 @@ export function suggestKey(name: string, table: KeyTable, within?: Group): strin
     ? [...within.keys.keys(), ...Object.keys(within.spec.aliases ?? {})]
     : ['presets', 'plugins', ...namesOf(table)];
   const spelled = camel(name);
-  if (spelled !== name && known.includes(spelled)) return `keys are camelCase: write "${spelled}"`;
+  if (spelled !== name && known.includes(spelled)) return `Write "${spelled}": keys are camelCase.`;
   // the key of a section, written flat (r, loraR), or a flat key inside a section
   const flag = table.flags.get(kebab(name));
   const section = table.groups.find(
@@ -20,20 +20,20 @@ export function suggestKey(name: string, table: KeyTable, within?: Group): strin
     return inSection(flag.key.group.section, flag.key.field.key);
   }
   if (within && table.names.get(spelled)?.kind === 'key') {
-    return `"${spelled}" is no key of ${within.section ?? within.owner}: write it at the top level of the configuration`;
+    const owner = within.section ?? within.owner;
+    return `Write "${spelled}" at the top level of the configuration, not inside ${owner}.`;
   }
   // the section of a plugin that is installed, but not loaded
   const plugin = within ? undefined : unloadedPlugin(kebab(name), table);
   if (plugin !== undefined) {
-    return `it may belong to the plugin "${plugin}", which is installed but not loaded: plugins: ['${plugin}']`;
+    return `Load the plugin "${plugin}", which is installed but not loaded: plugins: ['${plugin}'].`;
   }
   const near = didYouMean(spelled, known);
-  if (near !== undefined) return `did you mean "${near}"?`;
+  if (near !== undefined) return `Did you mean "${near}"?`;
   return section === undefined ? undefined : inSection(section, spelled);
 }
 
-// The plugin with this name as its section's, where it is installed and no loaded one answers to
-// the name.
+// The plugin whose section has this name, where it is installed and no loaded plugin has the name.
 function unloadedPlugin(name: string, { groups }: KeyTable): string | undefined {
   const loaded = groups.some(
     ({ owner, section }) =>
@@ -44,7 +44,7 @@ function unloadedPlugin(name: string, { groups }: KeyTable): string | undefined 
 }
 
 function inSection(section: string, key: string): string {
-  return `"${key}" belongs into its section: ${section}: { ${key}: ... }`;
+  return `Write "${key}" into its section: ${section}: { ${key}: ... }.`;
 }
 
 function namesOf(table: KeyTable): string[] {
@@ -53,7 +53,7 @@ function namesOf(table: KeyTable): string[] {
     .map(([name]) => name);
 }
 
-/** A hint for an unknown flag. `own` are the flags the command adds, without dashes. */
+/** A hint for an unknown flag. `own` are the command's flags, without dashes. */
 export function suggestFlag(
   flag: string,
   table: KeyTable,
@@ -69,12 +69,12 @@ export function suggestFlag(
     .map((_, index) => unloadedPlugin(words.slice(0, index + 1).join('-'), table))
     .findLast((name) => name !== undefined);
   if (plugin !== undefined) {
-    return `it may belong to the plugin "${plugin}", which is installed but not loaded: --plugin ${plugin}, or plugins: ['${plugin}'] in the config`;
+    return `Load the plugin "${plugin}", which is installed but not loaded: --plugin ${plugin}, or plugins: ['${plugin}'].`;
   }
-  // -- r alone: the key of a section
+  // --r alone: the key of a section
   const inner = table.groups.find(
     (group) => group.section !== undefined && group.keys.has(camel(flag)),
   );
   const near = inner?.keys.get(camel(flag))?.flag ?? didYouMean(flag, [...own, ...flags]);
-  return near === undefined ? undefined : `did you mean --${near}?`;
+  return near === undefined ? undefined : `Did you mean --${near}?`;
 }

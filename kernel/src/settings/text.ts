@@ -1,5 +1,5 @@
-// Text from a command line as a value of a key's type. What does not fit stays text: the schema
-// then says what is wrong.
+// Text from a command line as a value of a key's type. What does not fit stays text, and the schema
+// reports it.
 import { alternatives, type JsonSchema } from './describe.ts';
 
 /** Whether a flag of this type may stand without a value. */
@@ -35,8 +35,8 @@ export function valueOf(texts: readonly string[], schema: JsonSchema): unknown {
   if (json !== undefined) return json;
   const single = members.filter((member) => member !== list);
   if (single.length > 0 && (!text.includes(',') || text.startsWith('{'))) {
-    const one = scalar(text, single);
-    if (one !== text || single.some((member) => fits(text, member))) return one;
+    const value = scalar(text, single);
+    if (value !== text || single.some((member) => fits(text, member))) return value;
   }
   return text
     .split(',')

@@ -1,9 +1,9 @@
-// lmflow/testing: a kernel in memory for tests, with what it said kept. Models and data to test
-// with are in @lmflow/sdk/testing.
+// lmflow/testing: a kernel in memory for tests, whose messages are kept. Models and data to test with
+// are in @lmflow/sdk/testing.
 import type { Logger, Pluggable, UserConfig } from '@lmflow/sdk';
 import { createKernel, type Kernel } from '../index.ts';
 
-/** What a test's kernel said. */
+/** A message of a test's kernel. */
 export interface Said {
   readonly kind: 'info' | 'warn' | 'error' | 'debug' | 'progress' | 'event' | 'table';
   readonly text: string;
@@ -18,7 +18,7 @@ export interface CapturedLog extends Logger {
   texts(kind: Said['kind']): string[];
 }
 
-/** Makes a logger that keeps what it is told and prints nothing. */
+/** Makes a logger that keeps its messages and prints nothing. */
 export function captureLog(): CapturedLog {
   const said: Said[] = [];
   const keep =
