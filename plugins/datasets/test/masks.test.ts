@@ -96,7 +96,28 @@ const OWN: Record<
       "{% for m in messages %}{% if m['role'] == 'assistant' %}<|im_start|>assistant\n{% generation %}{{ m['content'] }}{% endgeneration %}<|im_end|>\n{% else %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endif %}{% endfor %}",
     special: ['<|im_start|>', '<|im_end|>'],
     expected:
-      '<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n[yes<|im_end|>]\n<|im_start|>user\nmore<|im_end|>\n<|im_start|>assistant\n[no<|im_end|>]\n',
+      '<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n[yes]<|im_end|>\n<|im_start|>user\nmore<|im_end|>\n<|im_start|>assistant\n[no]<|im_end|>\n',
+  },
+  'generation marks that have the end of the turn (generation-mask)': {
+    template:
+      "{%- for m in messages %}{{- '<|im_start|>' + m['role'] + '\\n' }}{%- if m['role'] == 'assistant' %}{% generation %}{{- m['content'] + '<|im_end|>' }}{% endgeneration %}{{- '\\n' }}{%- else %}{{- m['content'] + '<|im_end|>\\n' }}{%- endif %}{%- endfor %}{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}",
+    special: ['<|im_start|>', '<|im_end|>'],
+    messages: turn('Hello', 'Hi!', 'How?', 'So.'),
+    expected:
+      '<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n[Hi!<|im_end|>]\n<|im_start|>user\nHow?<|im_end|>\n<|im_start|>assistant\n[So.<|im_end|>]\n',
+  },
+  'generation marks that begin before the line break and go on after the end of the turn': {
+    template:
+      "{%- for m in messages %}{%- if m['role'] == 'assistant' %}{{- '<|im_start|>assistant' }}{%- generation %}{{- '\\n' + m['content'] + '<|im_end|>\\n' }}{%- endgeneration %}{%- else %}{{- '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{%- endif %}{%- endfor %}",
+    special: ['<|im_start|>', '<|im_end|>'],
+    expected:
+      '<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant[\nyes<|im_end|>\n]<|im_start|>user\nmore<|im_end|>\n<|im_start|>assistant[\nno<|im_end|>\n]',
+  },
+  'several generation marks in one answer, and none for the last: no token is added': {
+    template:
+      "{%- for m in messages %}{%- if m['role'] == 'user' %}{{- '<T>' + m['content'] }}{%- elif loop.last %}{{- '<A>' + m['content'] }}{%- else %}{{- '<A>' }}{%- generation %}{{- 'a' }}{%- endgeneration %}{{- 'b' }}{%- generation %}{{- m['content'] }}{%- endgeneration %}{%- endif %}{%- endfor %}",
+    special: ['<T>', '<A>'],
+    expected: '<T>hi<A>[a]b[yes]<T>more<A>no',
   },
   'generation marks with whitespace control': {
     template:

@@ -10,6 +10,8 @@ import { SpecialTokens } from './special-tokens.ts';
 export interface RenderedConversation {
   readonly text: string;
   readonly spans: readonly Span[];
+  /** The template's {% generation %} tags say what is trained: exactly that, nothing beside. */
+  readonly tagged: boolean;
 }
 
 /** A conversation whose answer could not be found. */
@@ -46,7 +48,7 @@ export class SpanFinder {
     return this.byMarks(conversation, places, chosen) ?? this.byWatching(conversation, chosen);
   }
 
-  /** {% generation %} as the template's author set it, stretched over what ends the turn. */
+  /** What the template's author put between {% generation %} and {% endgeneration %}. */
   private byMarks(
     { messages, tools }: Conversation,
     places: readonly number[],
@@ -63,14 +65,12 @@ export class SpanFinder {
       tokenizer.chatTemplate = this.template;
     }
     const { text, marks } = readMarks(rendered);
-    if (marks.length !== places.length || marks.some(([, end]) => end < 0)) return undefined;
-    const spans = marks
-      .filter((_, answer) => {
-        const place = places[answer]!;
-        return chosen.includes(place) && isTrained(messages[place]!);
-      })
-      .map(([start, end]): Span => [start, this.turnEnd(text, end)]);
-    return { text, spans };
+    if (marks.some(([, end]) => end < 0)) return undefined;
+    const wanted = places.map((place) => chosen.includes(place) && isTrained(messages[place]!));
+    if (wanted.every(Boolean)) return { text, spans: marks, tagged: true };
+    // one pair of tags for each answer, or it is not known which of them a pair belongs to
+    if (marks.length !== places.length) return undefined;
+    return { text, spans: marks.filter((_, answer) => wanted[answer]), tagged: true };
   }
 
   /** Answer by answer: what the template prints where it is there, and where it is not. */
@@ -84,20 +84,7 @@ export class SpanFinder {
       from = span[1];
       if (isTrained(conversation.messages[place]!)) spans.push(span);
     }
-    return { text: search.text, spans };
-  }
-
-  /** The end of a marked answer, moved behind a special token that follows it. */
-  private turnEnd(text: string, end: number): number {
-    const rest = text.slice(end, end + 64);
-    const { tokenizer, specials } = this.facts;
-    const { ids, offsets } = tokenizer.encode(rest);
-    for (let token = 0; token < ids.length; token++) {
-      const piece = rest.slice(offsets[2 * token], offsets[2 * token + 1]);
-      if (specials.has(ids[token]!)) return end + offsets[2 * token + 1]!;
-      if (piece.trim() !== '') return end;
-    }
-    return end;
+    return { text: search.text, spans, tagged: false };
   }
 }
 

@@ -32,6 +32,8 @@ export interface Plan {
    * answer.
    */
   readonly eos: 'always' | 'unless-ended' | 'never';
+  /** The spans are what the template's author tagged: exactly these are trained. */
+  readonly tagged?: boolean;
 }
 
 /** What of a record is trained. */
@@ -54,6 +56,8 @@ export class Encoder {
   readonly turnEnds = new Set<string>();
   /** Answers that got EOS because the template ends them with no special token. */
   addedEos = 0;
+  /** Answers that the template's tags end before a special token. */
+  openEnded = 0;
   private readonly tokenizer: Tokenizer;
   private readonly specials: SpecialTokens;
   private readonly options: TrainedOptions;
@@ -89,13 +93,11 @@ export class Encoder {
           eos: 'always',
         };
       }
-      case 'conversation':
-        return {
-          record,
-          ...this.render(record),
-          addSpecialTokens: false,
-          eos: 'unless-ended',
-        };
+      case 'conversation': {
+        const rendered = this.render(record);
+        const eos = rendered.tagged ? 'never' : 'unless-ended';
+        return { record, ...rendered, addSpecialTokens: false, eos };
+      }
       case 'preference':
         throw errors.preference(errors.place(record.origin));
     }
@@ -106,7 +108,7 @@ export class Encoder {
     const { tokenizer } = this;
     const { ids, offsets } = encoding;
     const trained = mask(offsets, plan.spans);
-    if (plan.eos === 'unless-ended') this.dropSpaceAfterTurns(plan, encoding, trained);
+    if (plan.record.kind === 'conversation') this.endTurns(plan, encoding, trained);
     let first = 0;
     while (
       first + 1 < ids.length &&
@@ -139,7 +141,7 @@ export class Encoder {
     refuseMedia(record.messages, record.origin);
     const last = record.messages.findLastIndex((message) => message.role === 'assistant');
     const messages = callsAsText(record.messages.slice(0, last + 1), chatTemplate);
-    if (messages.length === 0) return { text: '', spans: [] };
+    if (messages.length === 0) return { text: '', spans: [], tagged: false };
     this.finder ??= new SpanFinder(this.tokenizer, this.specials);
     try {
       return this.finder.find({ messages, tools: record.tools }, this.options.answers);
@@ -164,9 +166,10 @@ export class Encoder {
   }
 
   /**
-   * White space behind the token that ends a turn is the template's: the model has stopped by then.
+   * Notes the tokens that end turns. White space behind one is the template's, as the model has
+   * stopped by then: it is not trained, unless it was tagged.
    */
-  private dropSpaceAfterTurns(plan: Plan, { ids, offsets }: Encoding, trained: Uint8Array): void {
+  private endTurns(plan: Plan, { ids, offsets }: Encoding, trained: Uint8Array): void {
     for (let token = ids.length - 1; token >= 0; token--) {
       const ends = trained[token] === 1 && trained[token + 1] !== 1;
       if (!ends) continue;
@@ -178,8 +181,11 @@ export class Encoder {
       ) {
         last--;
       }
-      if (last < 0 || trained[last] !== 1 || !this.specials.has(ids[last]!)) continue;
-      trained.fill(0, last + 1, token + 1);
+      if (last < 0 || trained[last] !== 1 || !this.specials.has(ids[last]!)) {
+        if (plan.tagged) this.openEnded++;
+        continue;
+      }
+      if (!plan.tagged) trained.fill(0, last + 1, token + 1);
       this.turnEnds.add(plan.text.slice(offsets[2 * last], offsets[2 * last + 1]));
     }
   }

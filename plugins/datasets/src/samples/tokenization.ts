@@ -61,7 +61,12 @@ export async function tokenize(
   return {
     statistics: shaper.statistics(),
     dropped: shaper.dropped,
-    facts: { records, turnEnds: [...encoder.turnEnds], addedEos: encoder.addedEos },
+    facts: {
+      records,
+      turnEnds: [...encoder.turnEnds],
+      addedEos: encoder.addedEos,
+      openEnded: encoder.openEnded,
+    },
   };
 }
 
