@@ -1,5 +1,5 @@
-// The service GENERATOR: from a request to pieces of text. One scheduler a model decodes everything
-// that is asked of it at the same time.
+// The service GENERATOR: turns requests into text. One scheduler per model decodes all its requests
+// together; how a step is computed is in decode/.
 import {
   mediaOf,
   type ChosenToken,
@@ -18,10 +18,10 @@ import {
   type TextResult,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { adapted } from './adapted.ts';
-import { decodeBeams } from './beam/decode.ts';
-import type { Beam } from './beam/search.ts';
-import type { StepRunner } from './decode/runner.ts';
+import { modelWithAdapter } from './adapter-view.ts';
+import { decodeBeams } from './beam/beam-decoding.ts';
+import type { Beam } from './beam/beam-search.ts';
+import type { StepRunner } from './decode/step-runner.ts';
 import {
   contextInvalid,
   mediaRefused,
@@ -33,17 +33,17 @@ import { PieceQueue } from './piece-queue.ts';
 import { checkedSettings } from './request-settings.ts';
 import { logitsProcessor } from './sampling/processor.ts';
 import { Scheduler } from './scheduler.ts';
-import { configuredOptions, decideSettings } from './settings.ts';
+import { configuredOptions, decideConfig } from './decoding-config.ts';
 import { StreamedSequence, type PreparedRequest } from './streamed-sequence.ts';
-import { Answer } from './text/answer.ts';
+import { AnswerPieces } from './text/answer-pieces.ts';
 
 export interface GeneratorSetup {
-  /** Asks the hook onGenerate. */
+  /** Opens a session through the hook onGenerate. */
   readonly open: (request: GenerateRequest) => Promise<DecodeSession>;
-  /** A runner for beam search, which does without the hook: its beams are copied and reordered. */
+  /** A runner for beam search, which copies and reorders its rows and so bypasses the hook. */
   readonly openRunner: (request: GenerateRequest) => StepRunner;
   readonly onLogits: Hooks['onLogits'];
-  /** Settings for plugins that requests may have. */
+  /** What requests may set for plugins. */
   readonly requestSettings: Rows<RequestSetting>;
   /** The section `generate`: defaults of every request. */
   readonly defaults: GenerationOptions;
@@ -52,7 +52,7 @@ export interface GeneratorSetup {
   readonly log: Logger;
 }
 
-interface Gathered {
+interface GrowingResult {
   text: string;
   readonly tokens: ChosenToken[];
   finishReason: FinishReason;
@@ -85,7 +85,7 @@ export class Generator implements TextGenerator {
     tools,
   }: Pick<TextRequest, 'model' | 'adapter' | 'prompt' | 'tools'>): Int32Array {
     if (prompt instanceof Int32Array) return prompt;
-    const model = adapted(base, adapter);
+    const model = modelWithAdapter(base, adapter);
     const { tokenizer } = model;
     if (typeof prompt === 'string') return this.#encodeText(model, prompt);
     const media = prompt.flatMap(({ content }) => mediaOf(content))[0];
@@ -97,12 +97,15 @@ export class Generator implements TextGenerator {
 
   async inference(request: TextRequest): Promise<TextResult[]> {
     const prepared = this.#prepare(request);
-    if (prepared.settings.numBeams > 1) return this.#beams(prepared);
-    const results = Array.from({ length: prepared.settings.numReturnSequences }, (): Gathered => ({
-      text: '',
-      tokens: [],
-      finishReason: 'length',
-    }));
+    if (prepared.config.numBeams > 1) return this.#beams(prepared);
+    const results = Array.from(
+      { length: prepared.config.numReturnSequences },
+      (): GrowingResult => ({
+        text: '',
+        tokens: [],
+        finishReason: 'length',
+      }),
+    );
     for await (const { index, text, tokens, finishReason } of this.#stream(prepared)) {
       const result = results[index]!;
       result.text += text;
@@ -118,11 +121,11 @@ export class Generator implements TextGenerator {
 
   async *streamInference(request: TextRequest): AsyncGenerator<TextPiece> {
     const prepared = this.#prepare(request);
-    if (prepared.settings.numBeams > 1) throw streamingBeams();
+    if (prepared.config.numBeams > 1) throw streamingBeams();
     yield* this.#stream(prepared);
   }
 
-  /** One search after the other on a model. */
+  /** The searches of one model run one after the other. */
   async #beams(prepared: PreparedRequest): Promise<TextResult[]> {
     const { model } = prepared;
     const { runner, last } = this.#searches.get(model) ?? {
@@ -146,10 +149,10 @@ export class Generator implements TextGenerator {
   }
 
   async *#stream(prepared: PreparedRequest): AsyncGenerator<TextPiece> {
-    const { model, settings, signal } = prepared;
+    const { model, config, signal } = prepared;
     const queue = new PieceQueue<TextPiece>();
     const sequences = Array.from(
-      { length: settings.numReturnSequences },
+      { length: config.numReturnSequences },
       (_, index) => new StreamedSequence(prepared, index, queue),
     );
     const abort = (): void => {
@@ -174,51 +177,45 @@ export class Generator implements TextGenerator {
     model: base,
     adapter,
     options = {},
-    settings: forPlugins,
+    settings: requested,
     signal,
     ...request
   }: TextRequest): PreparedRequest {
-    const model = adapted(base, adapter);
+    const model = modelWithAdapter(base, adapter);
     const context = this.#contextOf(model);
     let prompt = this.encodePrompt({ model, ...request });
     if (prompt.length === 0) throw promptEmpty();
-    const { settings, ignored } = decideSettings(
-      model,
-      prompt.length,
-      options,
-      this.#setup.defaults,
-    );
+    const { config, ignored } = decideConfig(model, prompt.length, options, this.#setup.defaults);
     if (ignored.length > 0 && !this.#warned.has(model)) {
       this.#warned.add(model);
       this.#setup.log.warn(
-        `generation_config.json of ${model.source}: ${ignored.join(', ')} ${ignored.length > 1 ? 'are' : 'is'} not supported and left out`,
+        `generation_config.json of ${model.source}: not supported and ignored: ${ignored.join(', ')}`,
       );
     }
     if (prompt.length >= context) {
-      if (settings.truncation === 'error') throw promptTooLong(prompt.length, context);
+      if (config.truncation === 'error') throw promptTooLong(prompt.length, context);
       const kept = Math.max(
         1,
-        context -
-          (settings.maxNewTokens === Infinity ? Math.ceil(context / 4) : settings.maxNewTokens),
+        context - (config.maxNewTokens === Infinity ? Math.ceil(context / 4) : config.maxNewTokens),
       );
       this.#setup.log.warn(
-        `the prompt has ${prompt.length} tokens, the context is ${context}: only its last ${kept} tokens are read`,
+        `the prompt has ${prompt.length} tokens, the context ${context}: only its last ${kept} tokens are read`,
       );
       prompt = prompt.slice(-kept);
     }
-    const plugins = checkedSettings(this.#setup.requestSettings, forPlugins);
+    const settings = checkedSettings(this.#setup.requestSettings, requested);
     return {
       model,
       prompt,
-      settings: {
-        ...settings,
-        maxNewTokens: Math.min(settings.maxNewTokens, context - prompt.length),
+      config: {
+        ...config,
+        maxNewTokens: Math.min(config.maxNewTokens, context - prompt.length),
       },
-      forPlugins: plugins,
+      settings,
       process: logitsProcessor(this.#setup.onLogits, {
         model,
         promptTokens: prompt.length,
-        settings: plugins,
+        settings,
       }),
       signal,
     };
@@ -241,7 +238,7 @@ export class Generator implements TextGenerator {
     return contextLength;
   }
 
-  // As the tokenizer adds BOS; a text of nothing begins with it too.
+  // The tokenizer adds BOS where its model wants it; an empty text begins with BOS always.
   #encodeText({ tokenizer }: Model, text: string): Int32Array {
     const { ids } = tokenizer.encode(text, { addSpecialTokens: true });
     const whole = tokenizer.addsEos && ids.at(-1) === tokenizer.eosId ? ids.slice(0, -1) : ids;
@@ -251,19 +248,19 @@ export class Generator implements TextGenerator {
   }
 }
 
-/** What a beam of a search says. */
+/** The text of a beam, cut at stop strings. */
 function resultOf(
-  { model, prompt, settings }: PreparedRequest,
+  { model, prompt, config }: PreparedRequest,
   { choices, score }: Beam,
   index: number,
   aborted: boolean,
 ): TextResult {
-  const answer = new Answer(model.tokenizer, prompt, settings, index);
+  const answer = new AnswerPieces(model.tokenizer, prompt, config, index);
   const pieces: TextPiece[] = [];
   for (const choice of choices) {
     if (!answer.stopped) pieces.push(...[answer.push(choice) ?? []].flat());
   }
-  const ended = answer.stopped || settings.eosTokenId.includes(choices.at(-1)?.id ?? -1);
+  const ended = answer.stopped || config.eosTokenId.includes(choices.at(-1)?.id ?? -1);
   const unfinished = aborted ? 'abort' : 'length';
   pieces.push(answer.end(ended ? 'stop' : unfinished));
   const tokens = pieces.flatMap((piece) => piece.tokens);

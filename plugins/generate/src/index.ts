@@ -1,5 +1,5 @@
-// Text from a model: the service GENERATOR, plain decoding behind the hook onGenerate, and the
-// commands generate and chat.
+// The plugin: the service GENERATOR, plain decoding as the last tap of onGenerate, and the commands
+// generate and chat.
 import { chatCommand } from './commands/chat.ts';
 import { generateCommand } from './commands/generate.ts';
 import {
@@ -11,10 +11,10 @@ import {
   type GenerateRequest,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { StepPrograms } from './decode/programs.ts';
-import { StepRunner, STRETCHING } from './decode/runner.ts';
-import { CachedSession } from './decode/session.ts';
-import { UncachedSession } from './decode/uncached.ts';
+import { StepPrograms } from './decode/step-programs.ts';
+import { StepRunner, STRETCHING } from './decode/step-runner.ts';
+import { CachedSession } from './decode/cached-session.ts';
+import { UncachedSession } from './decode/uncached-session.ts';
 import { nobodyDecodes } from './errors.ts';
 import { Generator } from './generator.ts';
 import { aliases, schema, unsupported } from './options.ts';
@@ -35,12 +35,12 @@ const generate = definePlugin({
     aliases,
     unsupported: {
       ...unsupported,
-      chatTemplate: 'set chatTemplate, outside of the section: it holds for training and inference',
+      chatTemplate: 'set chatTemplate at the top level: training and inference share it',
     },
   },
   apply(context) {
     const { hooks, resolve } = context;
-    // Their parameters, if any, never change: they are constants of the programs.
+    // The parameters of these models never change, so programs hold them as constants.
     const frozen = new WeakSet<Model>();
 
     hooks.onModelLoad.tap('check', (model, { purpose }) => {
@@ -92,21 +92,21 @@ const generate = definePlugin({
   },
 });
 
-/** Views with adapters of one shape have the same programs: their parameters are fed. */
+/** Views whose adapters have one shape share programs, which take the parameters as inputs. */
 function sharedPrograms(
   engine: () => Engine,
   frozen: WeakSet<Model>,
 ): (model: Model) => StepPrograms {
   const programs = new WeakMap<Model, Map<string, StepPrograms>>();
   return (model) => {
-    const [of, key] =
+    const [owner, key] =
       model.base && model.adapter ? [model.base, model.adapter.signature] : [model, ''];
-    const known = programs.get(of) ?? new Map<string, StepPrograms>();
-    programs.set(of, known);
+    const bySignature = programs.get(owner) ?? new Map<string, StepPrograms>();
+    programs.set(owner, bySignature);
     const mode = frozen.has(model) || model.parameters.size === 0 ? 'inference' : 'evaluation';
-    const own = known.get(key) ?? new StepPrograms(engine(), model, mode);
-    known.set(key, own);
-    return own.share();
+    const shared = bySignature.get(key) ?? new StepPrograms(engine(), model, mode);
+    bySignature.set(key, shared);
+    return shared.share();
   };
 }
 

@@ -1,27 +1,27 @@
-// The section `generate`: what every generation uses unless a request says otherwise. Also the
-// flags of the commands.
+// The section `generate`: the options of every generation, which a request can override, and flags
+// of the commands.
 import { z } from 'zod';
 
 const whole = z.number().int();
 
-/** Options of one generation: GenerationConfig's names in camelCase. All may be left out. */
+/** Options of one generation, with GenerationConfig's names in camelCase. */
 export const generationOptions = z.object({
   maxNewTokens: whole
     .min(1)
     .optional()
-    .describe('Most tokens of an answer; by default as many as the context holds.'),
-  minNewTokens: whole.min(0).optional().describe('Tokens before which an answer does not end.'),
+    .describe('Most tokens of an answer; by default what the context leaves.'),
+  minNewTokens: whole.min(0).optional().describe('Fewest tokens of an answer.'),
   doSample: z
     .boolean()
     .optional()
     .describe(
-      'Draw tokens instead of taking the likeliest; true where a temperature, topK, topP or minP is set.',
+      'Draw tokens instead of taking the likeliest; on where temperature, topK, topP or minP is set.',
     ),
   temperature: z
     .number()
     .min(0)
     .optional()
-    .describe('Divides the logits: below 1 bolder, above 1 more varied; 0 is greedy.'),
+    .describe('Divides the logits: below 1 less varied, above 1 more varied; 0 is greedy.'),
   topK: whole
     .min(0)
     .optional()
@@ -37,35 +37,36 @@ export const generationOptions = z.object({
     .min(0)
     .max(1)
     .optional()
-    .describe('Draw among tokens at least this share as likely as the likeliest.'),
+    .describe('Draw among tokens at least this fraction as likely as the likeliest.'),
   repetitionPenalty: z
     .number()
     .gt(0)
     .optional()
-    .describe('Above 1, tokens of prompt and answer become less likely.'),
+    .describe('Above 1, tokens of the prompt and the answer become less likely.'),
   presencePenalty: z
     .number()
     .optional()
-    .describe('Subtracted from the logits of tokens the answer has already.'),
+    .describe('Subtracted from the logits of tokens that the answer already has.'),
   frequencyPenalty: z
     .number()
     .optional()
-    .describe('Subtracted for each time the answer has a token already.'),
+    .describe('Subtracted from the logit of a token for each time the answer has it.'),
   noRepeatNgramSize: whole
     .min(0)
     .optional()
-    .describe('No sequence of so many tokens comes twice; 0 allows it.'),
-  numBeams: whole.min(1).optional().describe('Beam search with so many beams.'),
-  numReturnSequences: whole.min(1).optional().describe('Answers to each prompt.'),
+    .describe('No sequence of this many tokens repeats; 0 for no limit.'),
+  numBeams: whole.min(1).optional().describe('Number of beams; above 1, beam search.'),
+  numReturnSequences: whole.min(1).optional().describe('Number of answers to each prompt.'),
   lengthPenalty: z
     .number()
     .optional()
-    .describe("Beam search: exponent of the length that a beam's score is divided by."),
+    .describe('Beam search: scores are divided by the length to this power.'),
   earlyStopping: z
     .union([z.boolean(), z.literal('never')])
     .optional()
     .describe(
-      'Beam search: stop as soon as numBeams beams have ended (true), when no better one is likely (false) or possible ("never").',
+      'Beam search ends when numBeams beams have ended (true), or no better one is likely (false) ' +
+        'or possible ("never").',
     ),
   logitBias: z
     .record(z.string().regex(/^\d+$/), z.number())
@@ -78,20 +79,20 @@ export const generationOptions = z.object({
   eosTokenId: z
     .array(whole.min(0))
     .optional()
-    .describe("Tokens that end an answer, in place of the model's; none to go on."),
+    .describe("Ids of the tokens that end an answer, in place of the model's; [] for none."),
   truncation: z
     .enum(['error', 'left'])
     .optional()
-    .describe('A prompt longer than the context: an error (default), or without its beginning.'),
+    .describe('For a prompt longer than the context: fail (the default), or cut its beginning.'),
 });
 
-/** The flag of the commands for what a request sets for plugins. */
+/** The flag for what a request sets for plugins. */
 export const requestSettings = z
   .record(z.string(), z.unknown())
   .optional()
-  .describe('What plugins take with a request, by name: {"grammar": "..."}.');
+  .describe('Settings of the request for plugins, by name: {"grammar": "..."}.');
 
-/** Names of GenerationConfig that mean one of ours. */
+/** Other names of options. */
 export const aliases = {
   maxTokens: 'maxNewTokens',
   stopStrings: 'stop',
@@ -100,47 +101,48 @@ export const aliases = {
 
 /** Names of GenerationConfig that are not supported, with the reason. */
 export const unsupported = {
-  maxLength: 'set maxNewTokens: the prompt does not count',
-  minLength: 'set minNewTokens: the prompt does not count',
-  typicalP: 'typical sampling is not supported; minP serves the same end',
+  maxLength: 'set maxNewTokens, which does not count the prompt',
+  minLength: 'set minNewTokens, which does not count the prompt',
+  typicalP: 'set minP, which has the same purpose',
   epsilonCutoff: 'set minP',
   etaCutoff: 'set minP',
-  numBeamGroups: 'group beam search is not supported',
-  diversityPenalty: 'group beam search is not supported',
-  penaltyAlpha: 'contrastive search is not supported',
-  guidanceScale: 'classifier-free guidance is not supported',
+  numBeamGroups: 'there is no group beam search',
+  diversityPenalty: 'there is no group beam search',
+  penaltyAlpha: 'there is no contrastive search',
+  guidanceScale: 'there is no classifier-free guidance',
   badWordsIds: 'set logitBias of single tokens to -100',
   suppressTokens: 'set logitBias to -100',
   sequenceBias: 'set logitBias for single tokens',
   forcedBosTokenId: 'it is for encoder-decoder models',
   forcedEosTokenId: 'set maxNewTokens',
-  maxTime: 'abort the signal',
+  maxTime: 'abort the signal of the request',
 } as const;
 
-/** Flags of training data that one could take for the commands' own. */
+/** Flags of training data that look like flags of the commands, with what to set instead. */
 export const forTraining = {
   truncation:
-    'it cuts samples of training; for prompts it is --generate-truncation (generate.truncation)',
-  packing:
-    'it fills sequences of training; prompts are answered together, generate.maxBatchSize at most',
+    'it is for training data; for prompts set --generate-truncation (generate.truncation)',
+  packing: 'it is for training data; prompts are decoded together, up to generate.maxBatchSize',
   blockSize:
-    'it is the length of training sequences; set --generate-context-length (generate.contextLength)',
+    'it is for training data; for prompts set --generate-context-length (generate.contextLength)',
 } as const;
 
 /** The section. */
 export const schema = generationOptions.extend({
-  maxBatchSize: whole.min(1).default(16).describe('Sequences decoded together; more wait.'),
+  maxBatchSize: whole.min(1).default(16).describe('Most sequences decoded together; others wait.'),
   contextLength: whole
     .min(2)
     .optional()
     .describe(
-      "Most tokens of prompt and answer together; by default the checkpoint's positions. Rotary models may be taken further.",
+      "Most tokens of prompt and answer together; by default the checkpoint's positions. " +
+        'Models with rotary positions allow more.',
     ),
   useCache: z
     .boolean()
     .default(true)
     .describe(
-      'Keep keys and values of earlier tokens. Without, every token is computed from all before it: slow, to check the cache.',
+      'Keep keys and values of earlier tokens. False computes every token from all before it: slow, ' +
+        'to check the cache.',
     ),
 });
 

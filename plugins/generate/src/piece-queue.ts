@@ -1,4 +1,4 @@
-// Pieces on their way from the decoding loop to whoever reads them.
+// A queue of the pieces that the decoding loop makes and a stream reads.
 
 export class PieceQueue<T> {
   readonly #pieces: T[] = [];
@@ -15,7 +15,7 @@ export class PieceQueue<T> {
     this.#wake?.();
   }
 
-  /** The next piece, when there is one; rejects after a failure. */
+  /** Waits for the next piece; rejects after a failure, once the pieces before it are read. */
   async next(): Promise<T> {
     while (this.#pieces.length === 0) {
       if (this.#failure) throw this.#failure.error;

@@ -1,9 +1,9 @@
-// What a request sets for plugins, checked against the rows of REQUEST_SETTINGS.
+// Checks what a request sets for plugins against the rows of REQUEST_SETTINGS.
 import type { RequestSetting, RequestSettings, Rows } from '@lmflow/sdk';
 import { z } from 'zod';
 import { settingInvalid, settingUnknown } from './errors.ts';
 
-/** The settings as plugins read them; throws LMFLOW_GENERATE_SETTING_UNKNOWN and _INVALID. */
+/** The settings as the plugins' schemas parse them; throws LMFLOW_GENERATE_SETTING_UNKNOWN and _INVALID. */
 export function checkedSettings(
   rows: Rows<RequestSetting>,
   settings: RequestSettings = {},

@@ -1,5 +1,5 @@
-// Decodes the sequences of one model together: those that wait come in as places get free, and one
-// loop makes the steps. It hands the event loop a turn between steps.
+// Decodes the sequences of one model together: one loop makes the steps, and waiting sequences join
+// as places get free. Between steps the event loop gets a turn.
 import { setImmediate } from 'node:timers/promises';
 import type { DecodeSession, TokenChooser } from '@lmflow/sdk';
 
@@ -7,7 +7,7 @@ import type { DecodeSession, TokenChooser } from '@lmflow/sdk';
 export interface Sequence {
   readonly prompt: Int32Array;
   readonly chooser: TokenChooser;
-  /** Whether it goes on; asked before every step. */
+  /** Whether somebody still wants its tokens; asked before every step. */
   wanted(): boolean;
   /** Its chooser has new tokens. */
   onTokens(): void;
@@ -22,7 +22,7 @@ export class Scheduler {
   #session: DecodeSession | undefined;
   #loop: Promise<void> | undefined;
 
-  /** `open` makes the session at the first sequence; `places` is how many are decoded at once. */
+  /** `open` makes the session for the first sequence; `places` limits those decoded together. */
   constructor(open: () => Promise<DecodeSession>, places: number) {
     this.#open = open;
     this.#places = places;
@@ -47,7 +47,7 @@ export class Scheduler {
 
   async #run(): Promise<void> {
     try {
-      // Calls made in one go are decoded together from the first step on.
+      // Sequences submitted in the same turn are decoded together from the first step on.
       await setImmediate();
       const session = (this.#session ??= await this.#open());
       while (this.#admit(session)) {
@@ -60,9 +60,7 @@ export class Scheduler {
     }
   }
 
-  /**
-   * Drops sequences that are over and lets waiting ones in; says whether there is anything to do.
-   */
+  /** Removes ended sequences and adds waiting ones; returns whether any is left to decode. */
   #admit(session: DecodeSession): boolean {
     for (const [handle, sequence] of this.#running) {
       if (sequence.wanted()) continue;

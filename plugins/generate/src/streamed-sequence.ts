@@ -1,23 +1,22 @@
-// One sequence of a request between the scheduler, which decodes it, and the stream, which reads its
-// pieces.
+// One sequence of a request: the scheduler decodes it, and the request's stream reads its pieces.
 import type { FinishReason, RequestSettings, TextPiece } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import type { PieceQueue } from './piece-queue.ts';
 import { Chooser } from './sampling/chooser.ts';
 import type { LogitsProcessor } from './sampling/processor.ts';
 import type { Sequence } from './scheduler.ts';
-import type { Settings } from './settings.ts';
-import { Answer } from './text/answer.ts';
+import type { DecodingConfig } from './decoding-config.ts';
+import { AnswerPieces } from './text/answer-pieces.ts';
 
-/** A request with everything decided. */
+/** A request, checked and with every option's value. */
 export interface PreparedRequest {
   readonly model: Model;
   readonly prompt: Int32Array;
-  /** maxNewTokens is at most what the context has left. */
-  readonly settings: Settings;
-  /** What the request sets for plugins, checked. */
-  readonly forPlugins: RequestSettings;
-  /** What plugins do to logits. */
+  /** maxNewTokens is at most the room that the prompt leaves in the context. */
+  readonly config: DecodingConfig;
+  /** What the request sets for plugins, checked by their schemas. */
+  readonly settings: RequestSettings;
+  /** The taps of onLogits; undefined where there are none. */
   readonly process: LogitsProcessor | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -26,22 +25,22 @@ export interface PreparedRequest {
 export class StreamedSequence implements Sequence {
   readonly prompt: Int32Array;
   readonly chooser: Chooser;
-  readonly #answer: Answer;
+  readonly #answer: AnswerPieces;
   readonly #queue: PieceQueue<TextPiece>;
   #read = 0;
   #open = true;
 
-  /** `index`: which of numReturnSequences. */
+  /** `index` is the sequence's among numReturnSequences. */
   constructor(
-    { model, prompt, settings, forPlugins, process }: PreparedRequest,
+    { model, prompt, config, settings, process }: PreparedRequest,
     index: number,
     queue: PieceQueue<TextPiece>,
   ) {
     this.prompt = prompt;
     this.#queue = queue;
-    this.#answer = new Answer(model.tokenizer, prompt, settings, index);
-    this.chooser = new Chooser(settings, prompt, index, {
-      settings: forPlugins,
+    this.#answer = new AnswerPieces(model.tokenizer, prompt, config, index);
+    this.chooser = new Chooser(config, prompt, index, {
+      settings,
       process,
       onFailure: (error) => {
         this.onFailure(error);
@@ -68,14 +67,14 @@ export class StreamedSequence implements Sequence {
     this.#queue.fail(error);
   }
 
-  /** Gives the last piece, unless it was given. */
+  /** Pushes the last piece, once. */
   finish(reason: FinishReason): void {
     if (!this.#open) return;
     this.#open = false;
     this.#queue.push(this.#answer.end(reason));
   }
 
-  /** Nobody reads it any more. */
+  /** Ends it without a last piece: nobody reads it any more. */
   leave(): void {
     this.#open = false;
   }

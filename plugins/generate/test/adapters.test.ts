@@ -184,7 +184,7 @@ test('adapters of one shape share programs, and have chat templates of their own
     );
     assert.equal(
       [(unknown as { code: string }).code, (unknown as { hint: string }).hint],
-      ['LMFLOW_GENERATE_ADAPTER_UNKNOWN', 'Known: poet, chef.'],
+      ['LMFLOW_GENERATE_ADAPTER_UNKNOWN', 'Use one of poet, chef.'],
     );
   });
 });
@@ -232,7 +232,7 @@ test('chat: /adapter changes who answers, with its own template', async () => {
         ['chef', [7, 6]],
         [undefined, [8]],
       ]);
-      assert.match(log.texts('error').join(), /no adapter "nobody"; there are poet, chef/);
+      assert.match(log.texts('error').join(), /no adapter "nobody"; its adapters: poet, chef/);
     },
   );
 });

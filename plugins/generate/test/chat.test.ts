@@ -19,10 +19,10 @@ const template =
 test('a conversation drops its oldest turns and keeps system message and last question', () => {
   const conversation = new Conversation('be brief');
   for (const turn of ['a', 'b', 'c']) {
-    conversation.say('user', turn);
-    conversation.say('assistant', turn.toUpperCase());
+    conversation.add('user', turn);
+    conversation.add('assistant', turn.toUpperCase());
   }
-  conversation.say('user', 'd');
+  conversation.add('user', 'd');
   assert.is(
     conversation.shorten((messages) => messages.length <= 4),
     4,
@@ -165,7 +165,7 @@ if (hasStories()) {
         ],
         [{ prompts: join(folder, 'missing.txt') }, 'LMFLOW_GENERATE_PROMPTS_INVALID', /ENOENT/],
         [{ system: 'be brief' }, 'LMFLOW_GENERATE_OPTION_INVALID', /--chat/],
-        [{ logprobs: 2 }, 'LMFLOW_GENERATE_OPTION_INVALID', /--format jsonl/],
+        [{ logprobs: 2 }, 'LMFLOW_GENERATE_OPTION_INVALID', /--logprobs is set with --format text/],
         [{ stream: true, numBeams: 2 }, 'LMFLOW_GENERATE_OPTION_INVALID', /without beams/],
         [{ maxLength: 20 }, 'LMFLOW_OPTION_UNSUPPORTED', /maxNewTokens/],
       ] as const) {

@@ -20,7 +20,7 @@ import inference from '@lmflow/preset-inference';
 import { createTestKernel } from 'lmflow/testing';
 import { z } from 'zod';
 import { Chooser } from '../src/sampling/chooser.ts';
-import type { Settings } from '../src/settings.ts';
+import type { DecodingConfig } from '../src/decoding-config.ts';
 import { familyFolder } from './support.ts';
 
 declare module '@lmflow/sdk' {
@@ -142,7 +142,7 @@ test('settings are checked by the schema of their plugin, and completed', () =>
       await answers(loaded, {}, { cycle: { ids: [1, -1] } });
       assert.unreachable();
     } catch (error) {
-      assert.match((error as Error).message, /^the request setting cycle\.ids\[1\]: /);
+      assert.match((error as Error).message, /^the request setting cycle\.ids\[1\] is not valid: /);
     }
   }));
 
@@ -224,7 +224,7 @@ const drawing = {
   logitBias: new Map(),
   eosTokenId: [],
   seed: 1,
-} as unknown as Settings;
+} as unknown as DecodingConfig;
 
 test('probabilities ahead ask plugins about the sequence as it would be', () => {
   const asked: string[] = [];

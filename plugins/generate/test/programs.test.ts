@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Engine } from '@lmflow/sdk';
-import { StepPrograms, type StepShape } from '../src/decode/programs.ts';
+import { StepPrograms, type StepShape } from '../src/decode/step-programs.ts';
 import { familyFolder, withModel } from './support.ts';
 
 const shape = (length: number): StepShape => ({

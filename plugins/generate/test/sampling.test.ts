@@ -6,7 +6,7 @@ import type { GenerationOptions } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { Chooser } from '../src/sampling/chooser.ts';
 import { topK, topP } from '../src/sampling/filters.ts';
-import { configuredOptions, decideSettings } from '../src/settings.ts';
+import { configuredOptions, decideConfig } from '../src/decoding-config.ts';
 import { familyFolder, withModel } from './support.ts';
 
 const logits = Float32Array.from(
@@ -14,8 +14,8 @@ const logits = Float32Array.from(
   (_, id) => 3 * Math.sin(id * 1.7) + ((id * 7919) % 13) / 5,
 );
 const model = { architecture: { vocabularySize: 60 }, eosIds: [] } as unknown as Model;
-const settingsOf = (options: GenerationOptions): ReturnType<typeof decideSettings>['settings'] =>
-  decideSettings(model, 1, options, {}).settings;
+const configOf = (options: GenerationOptions): ReturnType<typeof decideConfig>['config'] =>
+  decideConfig(model, 1, options, {}).config;
 
 /** Straight from the definitions: sort, cut, normalise. */
 function expected({
@@ -74,7 +74,7 @@ for (const options of cases) {
     const counts = new Map<number, number>();
     for (let seed = 0; seed < 20_000; seed++) {
       const id = new Chooser(
-        settingsOf({ ...options, doSample: true, seed }),
+        configOf({ ...options, doSample: true, seed }),
         Int32Array.of(1),
         0,
       ).choose(logits);
@@ -105,7 +105,7 @@ for (const options of cases) {
 test('probabilities are those of the definition', () => {
   for (const options of cases) {
     const found = new Chooser(
-      settingsOf({ ...options, doSample: true }),
+      configOf({ ...options, doSample: true }),
       Int32Array.of(1),
       0,
     ).probabilities(logits);
@@ -130,7 +130,7 @@ test('top-k keeps ties, top-p at least one', () => {
 
 test('logit bias, presence and frequency penalty', () => {
   const choose = (options: GenerationOptions, times: number): number[] => {
-    const chooser = new Chooser(settingsOf({ doSample: false, ...options }), Int32Array.of(1), 0);
+    const chooser = new Chooser(configOf({ doSample: false, ...options }), Int32Array.of(1), 0);
     return Array.from({ length: times }, () => chooser.choose(Float32Array.of(1, 2, 2.5, 2.2)));
   };
   assert.equal(choose({}, 2), [2, 2]);
@@ -146,7 +146,7 @@ test('logit bias, presence and frequency penalty', () => {
 
 test('who sets a temperature samples; the checkpoint decides otherwise', () => {
   const saved = (generationConfig: Record<string, unknown>, options: GenerationOptions): boolean =>
-    decideSettings({ ...model, generationConfig }, 1, options, {}).settings.doSample;
+    decideConfig({ ...model, generationConfig }, 1, options, {}).config.doSample;
   assert.is(saved({}, {}), false);
   assert.is(saved({ do_sample: true }, {}), true);
   assert.is(saved({ do_sample: false }, { temperature: 0.7 }), true);
@@ -169,8 +169,8 @@ test('what is configured: the section before the checkpoint, nothing that neithe
   assert.equal(configured({ do_sample: false, top_k: null }, {}), { doSample: false });
 });
 
-test('generation_config is honoured, and what is not supported is told', async () => {
-  const config = {
+test('generation_config is honoured, and what is not supported is listed', async () => {
+  const generationConfig = {
     temperature: 0.6,
     top_p: 0.9,
     top_k: 20,
@@ -181,20 +181,14 @@ test('generation_config is honoured, and what is not supported is told', async (
     use_cache: true,
     pad_token_id: 0,
   };
-  const { settings, ignored } = decideSettings(
-    { ...model, generationConfig: config },
+  const { config, ignored } = decideConfig(
+    { ...model, generationConfig },
     1,
     { topP: 0.5 },
     { topK: 10 },
   );
   assert.equal(
-    [
-      settings.temperature,
-      settings.topP,
-      settings.topK,
-      settings.maxNewTokens,
-      settings.repetitionPenalty,
-    ],
+    [config.temperature, config.topP, config.topK, config.maxNewTokens, config.repetitionPenalty],
     [0.6, 0.5, 10, 7, 1.1],
   );
   assert.equal(ignored, ['typical_p']);
@@ -206,13 +200,13 @@ test('options out of range are refused by name', () => {
     [{ temperature: -1 }, 'temperature'],
     [{ maxNewTokens: 0 }, 'maxNewTokens'],
     [{ numBeams: 2, numReturnSequences: 3 }, 'numReturnSequences'],
-    [{ logitBias: { 99: 1 } }, 'logitBias'],
+    [{ logitBias: { 99: 1 } }, 'every key of logitBias must be a token id below '],
     [{ numBeams: 2, doSample: true }, 'numBeams'],
     [{ stop: [''] }, 'stop'],
     [{ minP: Number.NaN }, 'minP'],
   ] as const) {
     assert.throws(
-      () => settingsOf(options),
+      () => configOf(options),
       (error: Error) => error.message.startsWith(key),
     );
   }

@@ -2,10 +2,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { TextPiece, Tokenizer } from '@lmflow/sdk';
-import { Answer } from '../src/text/answer.ts';
+import { AnswerPieces } from '../src/text/answer-pieces.ts';
 import { Detokenizer } from '../src/text/detokenizer.ts';
-import { StopStrings } from '../src/text/stop.ts';
-import type { Settings } from '../src/settings.ts';
+import { StopStrings } from '../src/text/stop-strings.ts';
+import type { DecodingConfig } from '../src/decoding-config.ts';
 import { hasStories, STORIES, withModel } from './support.ts';
 
 /** Tokens are bytes; like byte-level BPE, invalid bytes become U+FFFD. */
@@ -96,8 +96,8 @@ test('stop strings: nothing of one is told, over any cut', () => {
 });
 
 test('an answer leaves out the tokens of a stop string, and keeps every token once', () => {
-  const settings = { stop: ['ef'], skipSpecialTokens: true } as unknown as Settings;
-  const answer = new Answer(bytes, [], settings, 0);
+  const config = { stop: ['ef'], skipSpecialTokens: true } as unknown as DecodingConfig;
+  const answer = new AnswerPieces(bytes, [], config, 0);
   const pieces: TextPiece[] = [];
   for (const byte of Buffer.from('aéeéefz')) {
     if (!answer.stopped) pieces.push(...[answer.push({ id: byte, logprob: 0 }) ?? []].flat());

@@ -1,4 +1,4 @@
-// `lmflow chat`: a conversation in the terminal.
+// `lmflow chat`: a conversation in the terminal. Its turns are kept in conversation.ts.
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { templateName } from '@lmflow/plugin-chat-templates';
@@ -17,7 +17,7 @@ import {
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
-import { adapted } from '../adapted.ts';
+import { modelWithAdapter } from '../adapter-view.ts';
 import { modelMissing } from '../errors.ts';
 import {
   aliases,
@@ -38,17 +38,17 @@ const flags = generationOptions
   })
   .extend({
     system: z.string().optional().describe('The system message.'),
-    adapter: z.string().optional().describe('Name of one of lora.adapters to begin with.'),
+    adapter: z.string().optional().describe('The adapter of lora.adapters to begin with.'),
     settings: requestSettings,
   });
 
-/** What a chat needs of the world. */
+/** A chat's model, options, input and output. */
 export interface ChatSetup {
   readonly generator: TextGenerator;
   readonly model: Model;
   readonly contextLength: number;
   readonly options: GenerationOptions;
-  /** What plugins take with each request. */
+  /** What each request sets for plugins. */
   readonly settings?: RequestSettings | undefined;
   readonly system: string | undefined;
   /** Name of the adapter to begin with. */
@@ -59,8 +59,13 @@ export interface ChatSetup {
   readonly signal: AbortSignal;
 }
 
-const HELP =
-  '/reset forgets the conversation, /system TEXT sets the system message, /save FILE writes the conversation, /adapter NAME answers with another of lora.adapters (without a name: with none), /exit ends';
+const HELP = [
+  '/reset forgets the conversation',
+  '/system TEXT sets the system message',
+  '/save FILE writes the conversation to a file',
+  '/adapter NAME answers with another of lora.adapters (without a name: with none)',
+  '/exit ends the chat',
+].join(', ');
 
 /** The command. */
 export function chatCommand(
@@ -82,16 +87,16 @@ export function chatCommand(
       'lmflow chat --preset inference --model org/model --lora-adapter out',
       'lmflow chat --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet',
     ],
-    async run({ config, options: own, signal, output }: CommandInvocation) {
+    async run({ config, options: flagValues, signal, output }: CommandInvocation) {
       if (config.model === undefined) throw modelMissing('chat');
-      const { system, adapter, settings, ...options } = own as z.output<typeof flags>;
+      const { system, adapter, settings, ...options } = flagValues as z.output<typeof flags>;
       const model = await context
         .resolve(MODELS)
         .load({ role: 'policy', purpose: 'inference', source: config.model, signal });
       const generator = context.resolve(GENERATOR);
       checkTemplate(generator, { model, ...(adapter === undefined ? {} : { adapter }) });
       context.log.info(
-        `${model.source}, chat template: ${templateName(adapted(model, adapter).tokenizer)}\n${HELP}`,
+        `model: ${model.source}, chat template: ${templateName(modelWithAdapter(model, adapter).tokenizer)}\n${HELP}`,
       );
       await runChat({
         model,
@@ -111,20 +116,20 @@ export function chatCommand(
   };
 }
 
-// A model that no chat can be written for is told at once; a template may well refuse this one
-// message, which says nothing yet.
+// Fails at once for a model without a usable chat template. A template that refuses this message
+// may accept others.
 function checkTemplate(
   generator: TextGenerator,
-  asked: { readonly model: Model; readonly adapter?: string },
+  answerer: { readonly model: Model; readonly adapter?: string },
 ): void {
   try {
-    generator.encodePrompt({ ...asked, prompt: [{ role: 'user', content: 'Hello' }] });
+    generator.encodePrompt({ ...answerer, prompt: [{ role: 'user', content: 'Hello' }] });
   } catch (error) {
     if (isLMFlowError(error) && error.code !== 'LMFLOW_TEMPLATE_FAILED') throw error;
   }
 }
 
-/** Reads lines and answers them until the input ends, /exit, or the signal. */
+/** Reads lines and answers them, until the input ends, /exit or the signal. */
 export async function runChat(setup: ChatSetup): Promise<void> {
   const { input, output, signal } = setup;
   const conversation = new Conversation(setup.system, setup.adapter);
@@ -149,7 +154,7 @@ export async function runChat(setup: ChatSetup): Promise<void> {
     for await (const line of lines) {
       const text = line.trim();
       if (text === '/exit' || text === '/quit') break;
-      if (text.startsWith('/')) obey(text, conversation, setup);
+      if (text.startsWith('/')) runSlashCommand(text, conversation, setup);
       else if (text !== '') {
         answering = new AbortController();
         await answer(setup, conversation, text, answering.signal);
@@ -171,8 +176,8 @@ async function answer(
   signal: AbortSignal,
 ): Promise<void> {
   const { generator, model, options, settings, output, log, contextLength } = setup;
-  conversation.say('user', question);
-  const asked = {
+  conversation.add('user', question);
+  const answerer = {
     model,
     ...(conversation.adapter === undefined ? {} : { adapter: conversation.adapter }),
   };
@@ -180,17 +185,17 @@ async function answer(
     const reserve = Math.min(options.maxNewTokens ?? 256, Math.floor(contextLength / 4));
     const dropped = conversation.shorten(
       (messages) =>
-        generator.encodePrompt({ ...asked, prompt: messages }).length + reserve <= contextLength,
+        generator.encodePrompt({ ...answerer, prompt: messages }).length + reserve <= contextLength,
     );
     if (dropped > 0) {
       log.warn(
-        `the conversation does not fit into the context of ${contextLength} tokens: the oldest ${dropped} messages are left out`,
+        `the conversation exceeds the context of ${contextLength} tokens: the oldest ${dropped} messages are left out`,
       );
     }
     const started = performance.now();
     let [first, count, text] = [0, 0, ''];
     for await (const piece of generator.streamInference({
-      ...asked,
+      ...answerer,
       prompt: conversation.messages,
       options,
       ...(settings === undefined ? {} : { settings }),
@@ -204,64 +209,70 @@ async function answer(
     output.write('\n');
     const seconds = (performance.now() - first) / 1000;
     if (count > 1) {
+      const tokensPerSecond = (count - 1) / seconds;
+      const firstToken = (first - started) / 1000;
       log.event(
         'chat',
         {
           text,
           tokens: count,
-          tokensPerSecond: (count - 1) / seconds,
-          firstToken: (first - started) / 1000,
+          tokensPerSecond,
+          firstToken,
         },
-        `[${count} tokens, ${((count - 1) / seconds).toFixed(1)} tokens/s, the first after ${((first - started) / 1000).toFixed(2)} s]`,
+        `[${count} tokens, ${tokensPerSecond.toFixed(1)} tokens/s, first token after ${firstToken.toFixed(2)} s]`,
       );
     }
-    conversation.say('assistant', text);
+    conversation.add('assistant', text);
   } catch (error) {
     if (!isLMFlowError(error)) throw error;
-    conversation.unsay();
+    conversation.removeLast();
     log.error([error.message, error.hint].filter(Boolean).join(' '));
   }
 }
 
-function obey(line: string, conversation: Conversation, { model, log }: ChatSetup): void {
+function runSlashCommand(
+  line: string,
+  conversation: Conversation,
+  { model, log }: ChatSetup,
+): void {
   const [command = '', ...words] = line.split(/\s+/);
   const rest = words.join(' ');
   switch (command) {
     case '/reset':
       conversation.reset();
-      log.info('the conversation is forgotten');
+      log.info('the conversation is empty');
       break;
     case '/system':
       conversation.system = rest === '' ? undefined : rest;
-      log.info(rest === '' ? 'no system message' : 'the system message is set');
+      log.info(rest === '' ? 'the system message is removed' : 'the system message is set');
       break;
     case '/adapter':
-      pick(rest, conversation, model, log);
+      selectAdapter(rest, conversation, model, log);
       break;
     case '/save':
       save(rest, conversation, log);
       break;
     default:
-      log.info(command === '/help' ? HELP : `there is no command ${command}; ${HELP}`);
+      log.info(command === '/help' ? HELP : `there is no command ${command}. Commands: ${HELP}`);
   }
 }
 
-function pick(name: string, conversation: Conversation, model: Model, log: Logger): void {
+function selectAdapter(name: string, conversation: Conversation, model: Model, log: Logger): void {
   const known = [...(model.adapters?.keys() ?? [])];
   if (name !== '' && !known.includes(name)) {
-    return log.error(
-      `there is no adapter "${name}"; ${known.length > 0 ? `there are ${known.join(', ')}` : 'none is loaded (lora.adapters)'}`,
-    );
+    const names =
+      known.length > 0 ? `its adapters: ${known.join(', ')}` : 'lora.adapters names none';
+    return log.error(`the model has no adapter "${name}"; ${names}`);
   }
   conversation.adapter = name === '' ? undefined : name;
-  log.info(name === '' ? 'no adapter' : `answers come from ${name}`);
+  log.info(name === '' ? 'the model answers without adapter' : `the adapter ${name} answers`);
 }
 
 function save(file: string, { messages }: Conversation, log: Logger): void {
-  if (file === '') return log.error('/save needs a file');
+  if (file === '') return log.error('/save needs the name of a file');
   try {
     writeFileSync(file, `${JSON.stringify({ messages }, undefined, 2)}\n`);
-    log.info(`the conversation is in ${file}`);
+    log.info(`the conversation is saved in ${file}`);
   } catch (error) {
     log.error(messageOf(error));
   }

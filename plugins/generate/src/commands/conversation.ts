@@ -1,9 +1,9 @@
-// The turns of a chat, and what of them fits into the context.
+// The turns of a chat. It drops the oldest where they exceed the context.
 import type { ChatMessage } from '@lmflow/sdk';
 
 export class Conversation {
   system: string | undefined;
-  /** Who answers: the name of an adapter, or the model alone. */
+  /** The name of the adapter that answers; undefined for the model alone. */
   adapter: string | undefined;
   #turns: ChatMessage[] = [];
 
@@ -19,12 +19,12 @@ export class Conversation {
     ];
   }
 
-  say(role: 'user' | 'assistant', content: string): void {
+  add(role: 'user' | 'assistant', content: string): void {
     this.#turns.push({ role, content });
   }
 
-  /** Takes the last turn back, where nothing came of it. */
-  unsay(): void {
+  /** Removes the last turn, after an answer failed. */
+  removeLast(): void {
     this.#turns.pop();
   }
 
@@ -33,7 +33,7 @@ export class Conversation {
   }
 
   /**
-   * Drops the oldest turns (a question with its answer) until `fits` says so; gives how many
+   * Drops the oldest turns, a question with its answer, until `fits`; returns the number of dropped
    * messages. The last question stays.
    */
   shorten(fits: (messages: readonly ChatMessage[]) => boolean): number {

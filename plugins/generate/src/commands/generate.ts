@@ -1,4 +1,4 @@
-// `lmflow generate`: prompts in, text or lines of JSON out.
+// `lmflow generate`: reads prompts, writes text or lines of JSON. Prompts are collected in prompts.ts.
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { templateName } from '@lmflow/plugin-chat-templates';
 import {
@@ -15,8 +15,8 @@ import {
 import { outputUnwritable } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
-import { adapted } from '../adapted.ts';
-import { modelMissing, optionInvalid } from '../errors.ts';
+import { modelWithAdapter } from '../adapter-view.ts';
+import { modelMissing, optionConflict } from '../errors.ts';
 import {
   aliases,
   forTraining,
@@ -37,29 +37,29 @@ const flags = generationOptions.omit({ truncation: true }).extend({
     .string()
     .optional()
     .describe(
-      'File of prompts: one a line, or .jsonl/.json with texts, {"prompt"} or {"messages"}.',
+      'File of prompts: one per line, or .jsonl or .json with texts, {"prompt"} or {"messages"}.',
     ),
   chat: z
     .boolean()
     .default(false)
-    .describe('Prompts are messages of a user, written with the chat template.'),
+    .describe('Send each prompt as a message of a user, with the chat template.'),
   system: z.string().optional().describe('With --chat: the system message.'),
-  adapter: z.string().optional().describe('Name of one of lora.adapters to answer with.'),
+  adapter: z.string().optional().describe('The adapter of lora.adapters to answer with.'),
   format: z
     .enum(['text', 'jsonl'])
     .default('text')
-    .describe('Plain text, or a line of JSON for each prompt.'),
+    .describe('Plain text, or a line of JSON for each answer.'),
   output: z.string().optional().describe('File to write to, in place of the terminal.'),
   logprobs: z
     .number()
     .int()
     .min(0)
     .optional()
-    .describe('With jsonl: log-probability of each token and of so many of the likeliest.'),
+    .describe('With jsonl: log-probability of each token and of this many likeliest ones.'),
   stream: z
     .boolean()
     .optional()
-    .describe('Show text as it comes; by default where one prompt is answered on a terminal.'),
+    .describe('Show text as it comes; by default for one prompt on a terminal.'),
   settings: requestSettings,
 });
 
@@ -84,8 +84,8 @@ export function generateCommand(context: PluginContext): CommandSpec {
     sections: ['model', 'generate', 'lora'],
     examples: [
       'lmflow generate --preset inference --model org/model "Once upon a time" --max-new-tokens 100 --temperature 0.8',
-      'lmflow generate --preset inference --model org/model --lora-adapter out --chat --prompts questions.txt --format jsonl --output answers.jsonl',
-      'lmflow generate --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet "The sea"',
+      'lmflow generate --preset inference --model org/model --chat --prompts in.txt --format jsonl --output out.jsonl',
+      'lmflow generate --preset inference --model org/model --lora-adapters poet=out/poet --adapter poet "The sea"',
     ],
     run: (invocation: CommandInvocation) => generate(context, invocation),
   };
@@ -100,16 +100,16 @@ async function generate(
   const { chat, adapter, format, output, logprobs } = flags;
   checkFlags(flags);
   const prompts = await collectPrompts({ positionals, file: flags.prompts, input: process.stdin });
-  const single = isSingle(flags, prompts);
+  const streamable = isStreamable(flags, prompts);
   const model = await context
     .resolve(MODELS)
     .load({ role: 'policy', purpose: 'inference', source: config.model, signal });
   if (chat || prompts.some((prompt) => typeof prompt !== 'string')) {
-    context.log.debug(`chat template: ${templateName(adapted(model, adapter).tokenizer)}`);
+    context.log.debug(`chat template: ${templateName(modelWithAdapter(model, adapter).tokenizer)}`);
   }
   const requests = requestsOf(flags, prompts, { model, signal, seed: config.seed ?? 42 });
   const generator = context.resolve(GENERATOR);
-  const streamed = single && (flags.stream ?? (output === undefined && stdout.isTTY === true));
+  const streamed = streamable && (flags.stream ?? (output === undefined && stdout.isTTY === true));
   const sink = openSink(output, stdout);
   try {
     const results = streamed
@@ -118,7 +118,7 @@ async function generate(
     for (const [index, list] of results.entries()) {
       context.log.event('generation', {
         prompt: prompts[index],
-        results: list.map((result) => said(result, logprobs)),
+        results: list.map((result) => answerRecord(result, logprobs)),
       });
     }
     return { result: results, exitCode: signal.aborted ? 130 : 0 };
@@ -127,30 +127,31 @@ async function generate(
   }
 }
 
-/** Throws LMFLOW_GENERATE_OPTION_INVALID for flags that do not go together. */
+/** Throws LMFLOW_GENERATE_OPTION_INVALID where flags contradict each other. */
 function checkFlags({ system, chat, logprobs, format }: Flags): void {
   if (system !== undefined && !chat) {
-    throw optionInvalid(
-      'system',
-      system,
-      'is for --chat: prompts are continued as they are otherwise',
+    throw optionConflict(
+      '--system is set without --chat, and only a chat has a system message',
+      'Add --chat, or leave --system out.',
     );
   }
   if (logprobs !== undefined && format !== 'jsonl') {
-    throw optionInvalid('logprobs', logprobs, 'is for --format jsonl');
+    throw optionConflict(
+      `--logprobs is set with --format ${format}, which has no place for them`,
+      'Add --format jsonl, or leave --logprobs out.',
+    );
   }
 }
 
-/** Whether there is one answer, which can be shown as it comes; throws where it is asked for else. */
-function isSingle(flags: Flags, prompts: readonly Prompt[]): boolean {
+/** Whether there is one answer, which can be streamed; throws where --stream asks for more. */
+function isStreamable(flags: Flags, prompts: readonly Prompt[]): boolean {
   const { format, numBeams = 1, numReturnSequences = 1, stream } = flags;
   const single =
     prompts.length === 1 && format === 'text' && numBeams === 1 && numReturnSequences === 1;
   if (stream === true && !single) {
-    throw optionInvalid(
-      'stream',
-      true,
-      'one answer to one prompt can be shown as it comes, as text and without beams',
+    throw optionConflict(
+      '--stream is set, but only one answer to one prompt can be streamed, as text and without beams',
+      'Leave --stream out.',
     );
   }
   return single;
@@ -174,15 +175,15 @@ function requestsOf(
   return prompts.map((prompt) => ({
     model,
     signal,
-    prompt: asked(prompt, chat, system),
+    prompt: chat ? chatPrompt(prompt, system) : prompt,
     options: { seed, ...options },
     ...(adapter === undefined ? {} : { adapter }),
     ...(settings === undefined ? {} : { settings }),
   }));
 }
 
-function asked(prompt: Prompt, chat: boolean, system: string | undefined): Prompt {
-  if (typeof prompt !== 'string' || !chat) return prompt;
+function chatPrompt(prompt: Prompt, system: string | undefined): Prompt {
+  if (typeof prompt !== 'string') return prompt;
   return [
     ...(system === undefined ? [] : [{ role: 'system', content: system }]),
     { role: 'user', content: prompt },
@@ -215,7 +216,7 @@ async function streamOne(
   ];
 }
 
-interface Work {
+interface AnswerJob {
   readonly generator: TextGenerator;
   readonly requests: readonly TextRequest[];
   readonly prompts: readonly Prompt[];
@@ -224,7 +225,7 @@ interface Work {
   readonly logprobs: number | undefined;
 }
 
-/** All prompts together; answers are written in order, each as soon as those before it are. */
+/** Answers all prompts together; writes the answers in the order of the prompts. */
 async function answerAll({
   generator,
   requests,
@@ -232,7 +233,7 @@ async function answerAll({
   format,
   sink,
   logprobs,
-}: Work): Promise<readonly (readonly TextResult[])[]> {
+}: AnswerJob): Promise<readonly (readonly TextResult[])[]> {
   const running = requests.map((request) => generator.inference(request));
   for (const answers of running) answers.catch(() => undefined);
   const results: (readonly TextResult[])[] = [];
@@ -243,25 +244,25 @@ async function answerAll({
       sink.write(
         format === 'text'
           ? `${result.text}\n`
-          : `${JSON.stringify(line(prompts[index]!, result, logprobs))}\n`,
+          : `${JSON.stringify(jsonLine(prompts[index]!, result, logprobs))}\n`,
       );
     }
   }
   return results;
 }
 
-function line(
+function jsonLine(
   prompt: Prompt,
   result: TextResult,
   logprobs: number | undefined,
 ): Record<string, unknown> {
   return {
     ...(typeof prompt === 'string' ? { prompt } : { messages: prompt }),
-    ...said(result, logprobs),
+    ...answerRecord(result, logprobs),
   };
 }
 
-function said(
+function answerRecord(
   { text, finishReason, promptTokens, ids, score, tokens }: TextResult,
   logprobs: number | undefined,
 ): Record<string, unknown> {
@@ -275,7 +276,7 @@ function said(
   };
 }
 
-// Opened before anything is computed: a place that cannot be written to is told at once.
+// Opened before anything is computed, so that a file that cannot be written to fails at once.
 function openSink(file: string | undefined, stdout: NodeJS.WritableStream): Sink {
   if (file === undefined) {
     return {
@@ -285,10 +286,10 @@ function openSink(file: string | undefined, stdout: NodeJS.WritableStream): Sink
       end: () => undefined,
     };
   }
-  const descriptor = attempt(file, () => openSync(file, 'w'));
+  const descriptor = withWriteErrors(file, () => openSync(file, 'w'));
   return {
     write: (text) => {
-      attempt(file, () => {
+      withWriteErrors(file, () => {
         writeFileSync(descriptor, text);
       });
     },
@@ -298,7 +299,7 @@ function openSink(file: string | undefined, stdout: NodeJS.WritableStream): Sink
   };
 }
 
-function attempt<T>(file: string, action: () => T): T {
+function withWriteErrors<T>(file: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {

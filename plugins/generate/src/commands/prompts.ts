@@ -1,4 +1,4 @@
-// The prompts of `lmflow generate`: words of the command line, a file, or what is piped in.
+// Collects the prompts of `lmflow generate`: words of the command line, a file, piped text.
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { messageOf, type ChatMessage } from '@lmflow/sdk';
@@ -8,7 +8,7 @@ export type Prompt = string | readonly ChatMessage[];
 
 export interface PromptSources {
   readonly positionals: readonly string[];
-  /** A file: .jsonl or .json with prompts, anything else one prompt a line. */
+  /** A .jsonl or .json file of prompts; any other file has one prompt per line. */
   readonly file: string | undefined;
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
 }
@@ -26,8 +26,8 @@ export async function collectPrompts({
   const prompts: Prompt[] = positionals.filter((word) => word !== '-');
   if (file !== undefined) prompts.push(...readPrompts(file));
   if (piped) {
-    const given = (await text(input)).replace(/\r?\n$/, '');
-    if (given !== '') prompts.push(given);
+    const prompt = (await text(input)).replace(/\r?\n$/, '');
+    if (prompt !== '') prompts.push(prompt);
   }
   if (prompts.length === 0) throw promptMissing();
   return prompts;
@@ -38,7 +38,7 @@ function readPrompts(file: string): Prompt[] {
   try {
     content = readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
   } catch (cause) {
-    throw promptsInvalid(file, `cannot be read: ${messageOf(cause)}`, cause);
+    throw promptsInvalid(file, `the file cannot be read: ${messageOf(cause)}`, cause);
   }
   const lines = content
     .split(/\r?\n/)
@@ -49,7 +49,7 @@ function readPrompts(file: string): Prompt[] {
   }
   if (!/\.json$/i.test(file)) return lines.map(({ line }) => line);
   const list = parse(content, file, 'the file');
-  if (!Array.isArray(list)) throw promptsInvalid(file, 'is not a list of prompts');
+  if (!Array.isArray(list)) throw promptsInvalid(file, 'the file is not a list of prompts');
   return list.map((entry, index) => promptOf(entry, file, `entry ${index + 1}`));
 }
 
@@ -71,7 +71,7 @@ function promptOf(entry: unknown, file: string, where: string): Prompt {
   if (Array.isArray(messages) && messages.length > 0 && messages.every(isMessage)) return messages;
   throw promptsInvalid(
     file,
-    `${where} is neither a text nor an object with "prompt" or "messages"`,
+    `${where} is neither a string nor an object with "prompt" or "messages"`,
   );
 }
 

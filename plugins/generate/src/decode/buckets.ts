@@ -1,5 +1,5 @@
-// Sizes that programs are compiled for: a few, so that they are used again, and near enough to each
-// other to waste little.
+// The sizes that programs are compiled for: few, so that programs are used again, and close enough to
+// waste little.
 
 /** The smallest of 1, 2, 3, 4, 6, 8, 12, 16, ... that holds `rows`. */
 export function batchBucket(rows: number): number {
@@ -12,9 +12,8 @@ export function lengthBucket(tokens: number): number {
 }
 
 /**
- * Places of a cache: 256, 1024, 4096, ...; never more than are needed for `limit` tokens. Far
- * apart, since a step reads only the places that are filled, and memory that nobody wrote to is not
- * there.
+ * Places of a cache: 256, 1024, 4096, ..., at most those for `limit` tokens. They lie far apart,
+ * since a step reads only filled places, and the system gives no memory to unwritten ones.
  */
 export function cacheBucket(places: number, limit: number): number {
   let size = 256;

@@ -1,5 +1,5 @@
-// Chooses the tokens of one sequence: rules and penalties, plugins, then the likeliest or a draw.
-// Draw i of a sequence depends on seed, sequence and i alone.
+// Chooses the tokens of one sequence: rules, plugins, filters, then the likeliest token or a draw.
+// Draw i depends only on the seed, the sequence's index and i.
 import {
   randomStream,
   type RandomStream,
@@ -8,35 +8,32 @@ import {
   type TokenScore,
 } from '@lmflow/sdk';
 import { logSumExp } from '@lmflow/sdk/model';
-import type { Settings } from '../settings.ts';
+import type { DecodingConfig } from '../decoding-config.ts';
 import { argmax, draw, minP, softmax, temperature, topK, topP } from './filters.ts';
 import type { LogitsProcessor } from './processor.ts';
 import { applyRules, changesNothing, historyOf } from './rules.ts';
 import { likeliest } from './scores.ts';
 
-/**
- * A chosen token, with its scores where they were asked for: their sum over the vocabulary takes
- * longer than a choice.
- */
+/** A chosen token; it has scores only where they are asked for, since they take long to compute. */
 export interface Choice {
   readonly id: number;
   readonly logprob?: number;
   readonly top?: readonly TokenScore[];
 }
 
-/** What plugins have to do with a choice. */
-export interface PluginsShare {
+/** What plugins read and change when a token is chosen. */
+export interface PluginInfluence {
   readonly settings: RequestSettings;
   readonly process?: LogitsProcessor | undefined;
-  /** Takes what `process` throws: it ends this sequence, and not those decoded with it. */
+  /** Takes what `process` throws, which ends this sequence and no other. */
   readonly onFailure?: (error: unknown) => void;
 }
 
 export class Chooser implements TokenChooser {
   readonly settings: RequestSettings;
-  /** What was chosen, in order. */
+  /** The chosen tokens, in order. */
   readonly choices: Choice[] = [];
-  readonly #settings: Settings;
+  readonly #config: DecodingConfig;
   readonly #ids: number[];
   readonly #seen: Set<number>;
   readonly #counts = new Map<number, number>();
@@ -44,39 +41,39 @@ export class Chooser implements TokenChooser {
   readonly #ends: ReadonlySet<number>;
   readonly #plain: boolean;
   readonly #index: number;
-  readonly #plugins: PluginsShare;
+  readonly #plugins: PluginInfluence;
   #ended = false;
   #failed = false;
 
-  /** `index`: which of the sequences of one request. */
+  /** `index` is the sequence's within its request. */
   constructor(
-    settings: Settings,
+    config: DecodingConfig,
     prompt: Int32Array,
     index: number,
-    plugins: PluginsShare = { settings: {} },
+    plugins: PluginInfluence = { settings: {} },
   ) {
     this.settings = plugins.settings;
-    this.#settings = settings;
+    this.#config = config;
     this.#index = index;
     this.#plugins = plugins;
     this.#ids = [...prompt];
     this.#seen = new Set(prompt);
-    this.#random = randomStream(settings.seed, 'generate', index);
-    this.#ends = new Set(settings.eosTokenId);
-    this.#plain = changesNothing(settings) && plugins.process === undefined;
+    this.#random = randomStream(config.seed, 'generate', index);
+    this.#ends = new Set(config.eosTokenId);
+    this.#plain = changesNothing(config) && plugins.process === undefined;
   }
 
   get ended(): boolean {
-    return this.#ended || this.#failed || this.choices.length >= this.#settings.maxNewTokens;
+    return this.#ended || this.#failed || this.choices.length >= this.#config.maxNewTokens;
   }
 
-  /** Whether the last token was one that ends the text. */
+  /** Whether the last token is an end-of-sequence token. */
   get atEnd(): boolean {
     return this.#ended;
   }
 
   choose(logits: Float32Array): number {
-    const { doSample, minNewTokens } = this.#settings;
+    const { doSample, minNewTokens } = this.#config;
     const place = this.choices.length;
     const token = doSample
       ? draw(this.probabilities(logits), this.#random.uniform(place))
@@ -87,14 +84,14 @@ export class Chooser implements TokenChooser {
 
   probabilities(logits: Float32Array, ahead: readonly number[] = []): Float64Array {
     const processed = this.#processed(logits, ahead);
-    const settings = this.#settings;
-    if (!settings.doSample) {
+    const config = this.#config;
+    if (!config.doSample) {
       return new Float64Array(processed.length).fill(1, argmax(processed), argmax(processed) + 1);
     }
-    temperature(processed, settings.temperature);
-    topK(processed, settings.topK);
-    topP(processed, settings.topP);
-    minP(processed, settings.minP);
+    temperature(processed, config.temperature);
+    topK(processed, config.topK);
+    topP(processed, config.topP);
+    minP(processed, config.minP);
     return softmax(processed);
   }
 
@@ -107,7 +104,7 @@ export class Chooser implements TokenChooser {
   }
 
   #scores(token: number, logits: Float32Array): Omit<Choice, 'id'> {
-    const { logprobs } = this.#settings;
+    const { logprobs } = this.#config;
     if (logprobs === undefined) return {};
     const normalizer = logSumExp(logits);
     return { logprob: logits[token]! - normalizer, top: likeliest(logits, logprobs, normalizer) };
@@ -120,7 +117,7 @@ export class Chooser implements TokenChooser {
       ahead.length === 0
         ? { ids: this.#ids, seen: this.#seen, counts: this.#counts, newTokens }
         : historyOf([...this.#ids, ...ahead], newTokens);
-    applyRules(result, this.#settings, history);
+    applyRules(result, this.#config, history);
     this.#askPlugins(result, history.ids);
     return result;
   }

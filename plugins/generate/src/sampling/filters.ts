@@ -1,5 +1,5 @@
-// From logits to the distribution a token is drawn from: temperature, top-k, top-p, min-p, in
-// transformers' order. Pure functions in float64.
+// Turns logits into the distribution that tokens are drawn from: temperature, top-k, top-p, min-p,
+// in transformers' order. Functions on float64 numbers; those on logits work in place.
 
 /** Divides by a temperature above 0, in place. */
 export function temperature(logits: Float64Array, degree: number): void {
@@ -47,8 +47,8 @@ export function softmax(logits: Float64Array): Float64Array {
 }
 
 /**
- * The index of the highest number, the first of equals. Four at a time: hardly any is higher than
- * all before it.
+ * The index of the highest number, the first of equals. It compares four at a time, because few
+ * numbers are higher than all before them.
  */
 export function argmax(numbers: ArrayLike<number>): number {
   let best = 0;
@@ -82,7 +82,7 @@ export function draw(probabilities: Float64Array, uniform: number): number {
     if (probability === 0) continue;
     if (rest < probability) return id;
     rest -= probability;
-    last = id; // rounding may leave a little at the end
+    last = id; // rounding can leave a rest after the last token
   }
   return last;
 }
@@ -91,7 +91,7 @@ function maximum(numbers: ArrayLike<number>): number {
   return numbers[argmax(numbers)]!;
 }
 
-/** Ids of tokens with any probability, likeliest first. */
+/** Ids of the tokens whose probability is above 0, likeliest first. */
 function likeliest(probabilities: Float64Array): Uint32Array {
   const some: number[] = [];
   for (let id = 0; id < probabilities.length; id++) if (probabilities[id]! > 0) some.push(id);

@@ -1,5 +1,5 @@
-// Changes of the logits before a token is chosen: by what was said already, by wish, by rule. Pure
-// functions in float64, in place.
+// Changes logits in place before a token is chosen: penalties for repetition, biases, bans. Their
+// order is in rules.ts.
 
 /**
  * Divides positive and multiplies negative logits of tokens seen before, once each (Keskar et al.
@@ -16,8 +16,8 @@ export function repetitionPenalty(
 }
 
 /**
- * Subtracts `presence` from tokens of the answer and `frequency` for each time they occur in it
- * (OpenAI's definition).
+ * Subtracts `presence` from the logit of each token in the answer, and `frequency` for every time it
+ * occurs there (OpenAI's definition).
  */
 export function presencePenalty(
   logits: Float64Array,

@@ -1,5 +1,4 @@
-// What plugins do to logits before a token is chosen: the hook onLogits, for one request. The
-// built-in rules are in rules.ts and come first.
+// Calls the hook onLogits for one request, after the built-in rules (rules.ts).
 import type { LogitsContext, SyncHook } from '@lmflow/sdk';
 import { noTokenLeft } from '../errors.ts';
 import { argmax } from './filters.ts';
@@ -8,8 +7,8 @@ import { argmax } from './filters.ts';
 export type LogitsProcessor = (logits: Float64Array, ids: readonly number[], index: number) => void;
 
 /**
- * Asks the listeners of onLogits; undefined where there are none. The processor throws what a
- * listener throws, and LMFLOW_GENERATE_NO_TOKEN where none is left to choose.
+ * Calls the taps of onLogits; undefined where there are none. The processor throws what a tap
+ * throws, and LMFLOW_GENERATE_NO_TOKEN where the taps leave no token.
  */
 export function logitsProcessor(
   hook: SyncHook<[Float64Array, LogitsContext]>,

@@ -1,9 +1,9 @@
-// Everything that changes the logits before temperature and filters, in transformers' order, for a
-// sequence's history.
-import type { Settings } from '../settings.ts';
+// Applies the built-in penalties, biases and bans to a sequence's logits in transformers' order,
+// before plugins, temperature and filters.
+import type { DecodingConfig } from '../decoding-config.ts';
 import { ban, logitBias, noRepeatNgram, presencePenalty, repetitionPenalty } from './penalties.ts';
 
-/** What a sequence has so far. */
+/** The tokens of a sequence so far. */
 export interface History {
   /** Prompt and answer. */
   readonly ids: readonly number[];
@@ -13,14 +13,14 @@ export interface History {
   readonly newTokens: number;
 }
 
-/** Whether the settings leave logits as they are, once minNewTokens is reached. */
+/** Whether the config leaves logits as they are, once minNewTokens is reached. */
 export function changesNothing({
   repetitionPenalty: repetition,
   presencePenalty: presence,
   frequencyPenalty: frequency,
   noRepeatNgramSize,
   logitBias: bias,
-}: Settings): boolean {
+}: DecodingConfig): boolean {
   return (
     repetition === 1 &&
     presence === 0 &&
@@ -40,14 +40,14 @@ export function historyOf(ids: readonly number[], newTokens: number): History {
 /** Applies every rule to logits (or log-probabilities), in place. */
 export function applyRules(
   logits: Float64Array,
-  settings: Settings,
+  config: DecodingConfig,
   { ids, seen, counts, newTokens }: History,
 ): void {
-  logitBias(logits, settings.logitBias);
-  if (settings.repetitionPenalty !== 1) repetitionPenalty(logits, seen, settings.repetitionPenalty);
-  if (settings.presencePenalty !== 0 || settings.frequencyPenalty !== 0) {
-    presencePenalty(logits, counts, settings.presencePenalty, settings.frequencyPenalty);
+  logitBias(logits, config.logitBias);
+  if (config.repetitionPenalty !== 1) repetitionPenalty(logits, seen, config.repetitionPenalty);
+  if (config.presencePenalty !== 0 || config.frequencyPenalty !== 0) {
+    presencePenalty(logits, counts, config.presencePenalty, config.frequencyPenalty);
   }
-  if (settings.noRepeatNgramSize > 0) noRepeatNgram(logits, ids, settings.noRepeatNgramSize);
-  if (newTokens < settings.minNewTokens) ban(logits, settings.eosTokenId);
+  if (config.noRepeatNgramSize > 0) noRepeatNgram(logits, ids, config.noRepeatNgramSize);
+  if (newTokens < config.minNewTokens) ban(logits, config.eosTokenId);
 }

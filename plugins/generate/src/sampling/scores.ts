@@ -1,10 +1,7 @@
-// Log-probabilities of tokens, by the model itself.
+// Log-probabilities of tokens, from the model's own logits: before penalties and filters.
 import type { TokenScore } from '@lmflow/sdk';
 
-/**
- * The `count` likeliest tokens with their log-probabilities, likeliest first; equals in order of
- * id.
- */
+/** The `count` likeliest tokens with their log-probabilities, likeliest first, equals by id. */
 export function likeliest(
   logits: ArrayLike<number>,
   count: number,

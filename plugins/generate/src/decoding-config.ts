@@ -1,12 +1,12 @@
-// What decides one generation: the request's options, then the section `generate`, then the
-// checkpoint's generation_config, then the default.
+// The config of one generation: every option with its value from the request, else from the section
+// `generate`, else from the checkpoint's generation_config, else the default.
 import type { GenerationOptions } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { optionInvalid } from './errors.ts';
-import { ignoredKeys, savedOptions } from './saved.ts';
+import { optionConflict, optionInvalid } from './errors.ts';
+import { checkpointOptions, ignoredKeys } from './generation-config.ts';
 
-/** Every option decided. */
-export interface Settings {
+/** Every option of a generation with its value. */
+export interface DecodingConfig {
   readonly maxNewTokens: number;
   readonly minNewTokens: number;
   readonly doSample: boolean;
@@ -33,7 +33,7 @@ export interface Settings {
   readonly truncation: 'error' | 'left';
 }
 
-/** transformers' defaults, except that the length is limited by the context alone unless told. */
+/** transformers' defaults, except that only the context limits the length. */
 const DEFAULTS = {
   maxNewTokens: Infinity,
   minNewTokens: 0,
@@ -54,29 +54,29 @@ const DEFAULTS = {
   truncation: 'error' as 'error' | 'left',
 };
 
-/** Settings of one generation. */
-export interface DecidedSettings {
-  readonly settings: Settings;
-  /** Keys of generation_config.json that change the text and are not supported. */
+/** The config of one generation. */
+export interface DecidedConfig {
+  readonly config: DecodingConfig;
+  /** Keys of generation_config.json that would change the text and are not supported. */
   readonly ignored: readonly string[];
 }
 
 /**
- * Decides every option; throws LMFLOW_GENERATE_OPTION_INVALID. A fresh seed is drawn where none is
- * given.
+ * Merges the options of a request with those below it; throws LMFLOW_GENERATE_OPTION_INVALID.
+ * Without a seed it draws one.
  */
-export function decideSettings(
+export function decideConfig(
   model: Model,
   promptTokens: number,
   request: GenerationOptions,
   section: GenerationOptions,
-): DecidedSettings {
+): DecidedConfig {
   const merged = {
     ...DEFAULTS,
     ...configuredOptions(model, promptTokens, section),
     ...whatIsSet(request),
   };
-  const settings: Settings = {
+  const config: DecodingConfig = {
     ...merged,
     doSample: samples(request) ?? merged.doSample ?? false,
     seed: merged.seed ?? Math.floor(Math.random() * 2 ** 32),
@@ -86,20 +86,20 @@ export function decideSettings(
     eosTokenId: merged.eosTokenId ?? model.eosIds ?? [],
     logprobs: merged.logprobs,
   };
-  check(settings, model.architecture.vocabularySize);
+  check(config, model.architecture.vocabularySize);
   return {
-    settings: settings.temperature === 0 ? { ...settings, doSample: false } : settings,
+    config: config.temperature === 0 ? { ...config, doSample: false } : config,
     ignored: ignoredKeys(model.generationConfig ?? {}),
   };
 }
 
-/** What the section `generate` and the checkpoint set, the section first. */
+/** The options that the section `generate` sets, and below them those of the checkpoint. */
 export function configuredOptions(
   model: Model,
   promptTokens: number,
   section: GenerationOptions,
 ): GenerationOptions {
-  const saved = savedOptions(model.generationConfig ?? {}, promptTokens);
+  const saved = checkpointOptions(model.generationConfig ?? {}, promptTokens);
   const doSample = samples(section) ?? saved.doSample;
   return { ...saved, ...whatIsSet(section), ...(doSample === undefined ? {} : { doSample }) };
 }
@@ -108,7 +108,7 @@ function whatIsSet(options: GenerationOptions): Partial<GenerationOptions> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-// Who sets a temperature wants sampling, also where the checkpoint's default is greedy.
+// A temperature means sampling, also where the checkpoint's default is greedy.
 function samples({
   doSample,
   temperature,
@@ -120,7 +120,11 @@ function samples({
   return [temperature, topK, topP, minP].some((value) => value !== undefined) ? true : undefined;
 }
 
-type Rule = readonly [key: keyof Settings, holds: (settings: Settings) => boolean, wanted: string];
+type Rule = readonly [
+  key: keyof DecodingConfig,
+  holds: (config: DecodingConfig) => boolean,
+  expected: string,
+];
 
 const isWhole = (value: number, least: number): boolean =>
   Number.isInteger(value) && value >= least;
@@ -129,61 +133,70 @@ const RULES: readonly Rule[] = [
   [
     'maxNewTokens',
     ({ maxNewTokens }) => maxNewTokens === Infinity || isWhole(maxNewTokens, 1),
-    'is a whole number from 1 on',
+    'a whole number from 1 on',
   ],
-  ['minNewTokens', ({ minNewTokens }) => isWhole(minNewTokens, 0), 'is a whole number from 0 on'],
+  ['minNewTokens', ({ minNewTokens }) => isWhole(minNewTokens, 0), 'a whole number from 0 on'],
   [
     'temperature',
     ({ temperature }) => temperature >= 0 && Number.isFinite(temperature),
-    'is a number from 0 on',
+    'a finite number from 0 on',
   ],
-  ['topK', ({ topK }) => isWhole(topK, 0), 'is a whole number; 0 for all tokens'],
-  ['topP', ({ topP }) => topP > 0 && topP <= 1, 'is above 0 and at most 1'],
-  ['minP', ({ minP }) => minP >= 0 && minP <= 1, 'is between 0 and 1'],
+  ['topK', ({ topK }) => isWhole(topK, 0), 'a whole number from 0 on (0 for all tokens)'],
+  ['topP', ({ topP }) => topP > 0 && topP <= 1, 'above 0 and at most 1'],
+  ['minP', ({ minP }) => minP >= 0 && minP <= 1, 'from 0 to 1'],
   [
     'repetitionPenalty',
     ({ repetitionPenalty }) => repetitionPenalty > 0 && Number.isFinite(repetitionPenalty),
-    'is above 0',
+    'a finite number above 0',
   ],
-  ['presencePenalty', ({ presencePenalty }) => Number.isFinite(presencePenalty), 'is a number'],
-  ['frequencyPenalty', ({ frequencyPenalty }) => Number.isFinite(frequencyPenalty), 'is a number'],
+  ['presencePenalty', ({ presencePenalty }) => Number.isFinite(presencePenalty), 'a finite number'],
+  [
+    'frequencyPenalty',
+    ({ frequencyPenalty }) => Number.isFinite(frequencyPenalty),
+    'a finite number',
+  ],
   [
     'noRepeatNgramSize',
     ({ noRepeatNgramSize }) => isWhole(noRepeatNgramSize, 0),
-    'is a whole number; 0 for none',
+    'a whole number from 0 on (0 for no limit)',
   ],
-  ['numBeams', ({ numBeams }) => isWhole(numBeams, 1), 'is a whole number from 1 on'],
+  ['numBeams', ({ numBeams }) => isWhole(numBeams, 1), 'a whole number from 1 on'],
   [
     'numReturnSequences',
     ({ numReturnSequences }) => isWhole(numReturnSequences, 1),
-    'is a whole number from 1 on',
+    'a whole number from 1 on',
   ],
   [
     'numReturnSequences',
     ({ numBeams, numReturnSequences }) => numBeams === 1 || numReturnSequences <= numBeams,
-    'is at most numBeams',
-  ],
-  [
-    'numBeams',
-    ({ numBeams, doSample }) => numBeams === 1 || !doSample,
-    'is for decoding without sampling: set doSample to false',
+    'numBeams at most with beam search',
   ],
   [
     'logprobs',
     ({ logprobs }) => logprobs === undefined || isWhole(logprobs, 0),
-    'is a whole number from 0 on',
+    'a whole number from 0 on',
   ],
-  ['stop', ({ stop }) => stop.every((text) => text.length > 0), 'has an empty text'],
+  [
+    'stop',
+    ({ stop }) => stop.every((text) => text.length > 0),
+    'a list of texts that are not empty',
+  ],
 ];
 
-function check(settings: Settings, vocabulary: number): void {
-  for (const [key, holds, wanted] of RULES) {
-    if (!holds(settings)) throw optionInvalid(key, settings[key], wanted);
+function check(config: DecodingConfig, vocabulary: number): void {
+  for (const [key, holds, expected] of RULES) {
+    if (!holds(config)) throw optionInvalid(key, config[key], expected);
   }
-  for (const [id, bias] of settings.logitBias) {
+  if (config.numBeams > 1 && config.doSample) {
+    throw optionConflict(
+      `numBeams is ${config.numBeams} and doSample is true, but beam search does not sample`,
+      'Set doSample to false, or leave numBeams out.',
+    );
+  }
+  for (const [id, bias] of config.logitBias) {
     if (!(Number.isInteger(id) && id >= 0 && id < vocabulary)) {
-      throw optionInvalid('logitBias', id, `is no token id of a vocabulary of ${vocabulary}`);
+      throw optionInvalid('every key of logitBias', id, `a token id below ${vocabulary}`);
     }
-    if (Number.isNaN(bias)) throw optionInvalid('logitBias', bias, 'is not a number');
+    if (Number.isNaN(bias)) throw optionInvalid(`logitBias of token ${id}`, bias, 'a number');
   }
 }

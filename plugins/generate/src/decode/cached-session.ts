@@ -1,10 +1,10 @@
 // Plain decoding with a cache: every step reads a part of one waiting prompt and gives each running
-// sequence its next token. Rows of the cache are kept together at the front; a sequence that leaves
-// makes room for the last one.
+// sequence its next token. Used rows of the cache stay together at the front: where a sequence
+// leaves, the last row moves into its place.
 import type { DecodeSession, TokenChooser } from '@lmflow/sdk';
-import type { StepRunner } from './runner.ts';
+import type { StepRunner } from './step-runner.ts';
 
-/** Most tokens of a prompt that are read in one step, so that running sequences go on meanwhile. */
+/** Most tokens of a prompt in one step: running sequences wait for no more than that. */
 const CHUNK = 512;
 
 interface Row {
@@ -22,10 +22,7 @@ export class CachedSession implements DecodeSession {
   #rows: Row[] = [];
   #handles = 0;
 
-  /**
-   * `whole`: prompts are read in one go, for models whose positions depend on the length that is
-   * read.
-   */
+  /** `whole`: one step reads a whole prompt, for models whose positions depend on its length. */
   constructor(runner: StepRunner, whole: boolean) {
     this.#runner = runner;
     this.#chunk = whole ? Infinity : CHUNK;
@@ -82,7 +79,7 @@ export class CachedSession implements DecodeSession {
     await this.#runner.dispose();
   }
 
-  /** Reads the next part of a prompt, beginning with what another row has of it already. */
+  /** Reads the next part of a prompt, after copying what another row already has of it. */
   async #read(row: Row, results: Map<number, readonly number[]>): Promise<void> {
     const index = this.#rows.indexOf(row);
     if (row.cached === 0) this.#share(row, index);

@@ -1,32 +1,32 @@
-// Runs step programs on rows of the cache and writes the new keys and values back. It knows no
-// sequences: see session.ts and ../beam.
+// Runs step programs on rows of the cache and writes the new keys and values back. Sequences are the
+// business of cached-session.ts and ../beam.
 import type { Engine, Tensor, TensorMap } from '@lmflow/sdk';
 import { parameterInput, type Model } from '@lmflow/sdk/model';
 import { batchBucket, cacheBucket, lengthBucket } from './buckets.ts';
-import { KeyValueCache } from './cache.ts';
+import { KeyValueCache } from './key-value-cache.ts';
 import {
   cacheNames,
   newNames,
   updatesCache,
   type StepPrograms,
   type StepShape,
-} from './programs.ts';
+} from './step-programs.ts';
 
-/** Kinds of rope whose angles depend on how long the sequence is. */
+/** Kinds of rope whose angles depend on the sequence's length. */
 export const STRETCHING: readonly string[] = ['dynamic', 'longrope'];
 
 /** Some tokens of one row of the cache. */
 export interface RowTokens {
   readonly row: number;
   readonly ids: ArrayLike<number>;
-  /** Places of the row that are filled: the position of the first token. */
+  /** How many places of the row are filled: the position of the first token. */
   readonly at: number;
 }
 
 export interface RunnerRequest {
   readonly engine: Engine;
   readonly model: Model;
-  /** Of the model, or shared with others whose programs are the same. */
+  /** The model's programs, which models of the same shape share. */
   readonly programs: StepPrograms;
   /** Most tokens of a sequence. */
   readonly contextLength: number;
@@ -37,9 +37,9 @@ export class StepRunner {
   readonly #request: RunnerRequest;
   readonly #programs: StepPrograms;
   readonly #parameters = new Map<string, Tensor>();
-  /** Of the caches, as KeyValueCache.tensors has them. */
+  /** Names of the caches, in the order of KeyValueCache.tensors. */
   readonly #names: readonly string[];
-  /** Where steps that change the cache in place write their logits, by rows. */
+  /** Buffers for the logits of steps that change the cache in place, by number of rows. */
   readonly #logits = new Map<number, Tensor>();
 
   constructor(request: RunnerRequest) {
@@ -51,12 +51,12 @@ export class StepRunner {
     ).flat();
   }
 
-  /** Makes room for rows of some length; `used` says how many places of each row hold something. */
+  /** Makes room for rows of some length; `used` is the number of filled places of a row. */
   reserve(rows: number, places: number, used: (row: number) => number): void {
     this.cache.resize(batchBucket(rows), cacheBucket(places, this.#request.contextLength), used);
   }
 
-  /** Reads tokens of one row; gives the logits after the last. */
+  /** Reads tokens of one row; returns the logits after the last. */
   async read({ row, ids, at }: RowTokens): Promise<Float32Array> {
     const { contextLength } = this.#request;
     const length = Math.min(lengthBucket(ids.length), Math.max(contextLength - at, ids.length));
@@ -80,9 +80,8 @@ export class StepRunner {
   }
 
   /**
-   * One token for each of some rows; gives the logits of each, which the next step may write over.
-   * Rows between them are computed along: `filled` says how many places they use, and the next one
-   * gets something.
+   * Reads one token for each of some rows; returns their logits, which the next step may overwrite.
+   * Rows between them are computed along, which writes to the place after the `filled` ones.
    */
   async step(
     rows: readonly RowTokens[],
@@ -131,8 +130,7 @@ export class StepRunner {
     await this.#programs.dispose();
   }
 
-  // Kinds of rope that stretch with the sequence are read at its very length; a bucket does for all
-  // others.
+  // Where rope depends on the sequence's length, the context is that length; else a bucket does.
   #contextOf(size: number, length: number, reached: number): number {
     const {
       model: {
@@ -181,7 +179,7 @@ export class StepRunner {
     );
   }
 
-  /** Puts what a program gives beside its logits into the cache. */
+  /** Writes the keys and values that a program returns to the cache. */
   async #keep(
     shape: StepShape,
     results: TensorMap,
@@ -220,7 +218,7 @@ export class StepRunner {
 
   async #parameter(name: string): Promise<Tensor> {
     const known = this.#parameters.get(name);
-    // A tensor that wraps the numbers follows their training; a copy on a device does not.
+    // A tensor on the CPU wraps the numbers and follows their training; a copy on a device does not.
     if (known?.location === 'cpu') return known;
     known?.dispose();
     const { data, shape } = this.#request.model.parameters.get(name)!;

@@ -1,5 +1,5 @@
-// A checkpoint's generation_config.json: GenerationConfig's names (transformers 5.18) in snake
-// case.
+// Reads a checkpoint's generation_config.json, which has GenerationConfig's names (transformers
+// 5.18) in snake case. What wins over it is in decoding-config.ts.
 import type { GenerationOptions } from '@lmflow/sdk';
 
 type Name = keyof GenerationOptions;
@@ -18,10 +18,7 @@ const NUMBERS: Readonly<Record<string, Name>> = {
   length_penalty: 'lengthPenalty',
 };
 
-/**
- * Keys that change which tokens come out and are not supported, with the value at which they change
- * nothing.
- */
+/** Keys that change the answer and are not supported, with the value that changes nothing. */
 const IGNORED: Readonly<Record<string, unknown>> = {
   typical_p: 1,
   epsilon_cutoff: 0,
@@ -51,10 +48,10 @@ const IGNORED: Readonly<Record<string, unknown>> = {
 };
 
 /**
- * What a checkpoint sets. `max_length` counts the prompt too; a `max_length` of 20 is the old
- * default, not a wish.
+ * The options that a checkpoint sets. `max_length` includes the prompt; 20 was its default, so it
+ * limits nothing.
  */
-export function savedOptions(
+export function checkpointOptions(
   config: Readonly<Record<string, unknown>>,
   promptTokens: number,
 ): GenerationOptions {
@@ -80,7 +77,7 @@ export function savedOptions(
   return options as GenerationOptions;
 }
 
-/** Keys of a checkpoint that are not honoured though they matter. */
+/** Keys of a checkpoint that would change the answer and are not supported. */
 export function ignoredKeys(config: Readonly<Record<string, unknown>>): string[] {
   return Object.keys(IGNORED).filter(
     (key) => config[key] !== undefined && config[key] !== null && config[key] !== IGNORED[key],

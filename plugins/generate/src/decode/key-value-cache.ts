@@ -1,10 +1,10 @@
-// The key-value cache: a buffer of keys and one of values for each layer, rows x heads x size x
-// headDim. Programs read it where it lies, and steps of one token write to it; what longer programs
-// give is written here. A sequence has one row, place j holding its token of position j.
+// The key-value cache: for each layer a buffer of keys and one of values, [rows, heads, size,
+// headDim]. A sequence has one row, whose place j holds the token at position j. Programs read it in
+// place; steps of one token write to it, and the results of longer programs are copied here.
 import type { Engine, Tensor } from '@lmflow/sdk';
 import type { Architecture } from '@lmflow/sdk/model';
 
-/** New tokens of some rows as a program gives them: [batch, heads, length, headDim]. */
+/** New tokens of some rows as a program returns them: [batch, heads, length, headDim]. */
 export interface NewTokens {
   readonly numbers: Float32Array;
   readonly length: number;
@@ -27,9 +27,7 @@ export class KeyValueCache {
     this.#width = headDim;
   }
 
-  /**
-   * Changes the size; rows keep what fits. `used` says how many places of each row hold something.
-   */
+  /** Changes the size; rows keep what fits. `used` is the number of filled places of a row. */
   resize(rows: number, size: number, used: (row: number) => number): void {
     if (rows === this.rows && size === this.size) return;
     const old = this.#buffers;
@@ -63,8 +61,8 @@ export class KeyValueCache {
   }
 
   /**
-   * Writes `count` tokens into a row from the place `at` on: `found` are a program's results for
-   * buffer `index`, of which `source` is the row.
+   * Writes `count` tokens into a row from the place `at` on: those of row `source` in `found`, a
+   * program's results for buffer `index`.
    */
   write(
     index: number,
@@ -77,19 +75,19 @@ export class KeyValueCache {
     this.#move(found, source, this.#buffers[index]!, this.size, row, at, count);
   }
 
-  /** Takes whole rows, from `row` on, that a program changed on a device. */
+  /** Copies whole rows, from `row` on, that a program changed on a device. */
   replace(index: number, row: number, numbers: Float32Array): void {
     this.#buffers[index]!.set(numbers, row * this.#heads * this.size * this.#width);
   }
 
   /**
-   * Tensors of rows from .. from + count - 1: keys and values of each layer in turn, [count, heads,
+   * Tensors of `count` rows from `from` on: keys and values of each layer in turn, [count, heads,
    * size, headDim].
    */
   async tensors(engine: Engine, from: number, count: number): Promise<readonly Tensor[]> {
     const key = `${from} ${count}`;
     const known = this.#tensors.get(key);
-    // A tensor that wraps the buffer shows what is written into it; a copy on a device does not.
+    // A tensor on the CPU wraps the buffer and sees what is written to it; a copy on a device does not.
     if (known?.[0]?.location === 'cpu') return known;
     known?.forEach((tensor) => {
       tensor.dispose();

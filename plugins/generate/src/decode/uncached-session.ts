@@ -1,7 +1,7 @@
-// Decoding without a cache: every token is computed from the whole sequence. Slow; what the cache
-// is checked against.
+// Decoding without a cache: every token is computed from the whole sequence. It is slow, and tests
+// compare the cache with it.
 import type { DecodeSession, TokenChooser } from '@lmflow/sdk';
-import type { StepRunner } from './runner.ts';
+import type { StepRunner } from './step-runner.ts';
 
 interface Row {
   readonly ids: number[];

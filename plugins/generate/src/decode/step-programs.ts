@@ -1,6 +1,6 @@
-// Programs of one step: some tokens of some sequences go in, logits and the tokens' keys and values
-// come out. Compiled by shape, the least recently used are let go. The model is traced with the
-// building functions of training; attention is given the cache.
+// The programs of a step, one per shape: tokens of some sequences go in, logits and the tokens' keys
+// and values come out. The model's own building functions trace them. The least recently used
+// programs are freed.
 import { LRUCache } from 'lru-cache';
 import type { Engine, Program } from '@lmflow/sdk';
 import {
@@ -20,7 +20,7 @@ export interface StepShape {
   readonly length: number;
   /** Places of the cache; 0 where nothing came before. */
   readonly cache: number;
-  /** Positions lie below this. */
+  /** All positions are below this. */
   readonly context: number;
   /** Tokens whose logits are computed. */
   readonly chosen: number;
@@ -28,30 +28,30 @@ export interface StepShape {
 
 export interface StepProgram {
   readonly program: Program;
-  /** Parameters that are fed. */
+  /** Names of the parameters that are inputs. */
   readonly parameters: readonly string[];
 }
 
 /**
- * Names of a layer's cache, as input and (in a program of one token a row) as output: its keys, its
- * values.
+ * Names of a layer's keys and values in the cache: inputs, and in a program of one token a row also
+ * outputs.
  */
 export const cacheNames = (layer: number): readonly [keys: string, values: string] => [
   `keys.${layer}`,
   `values.${layer}`,
 ];
-/** Names of the new tokens' keys and values, outputs of a program of several tokens. */
+/** Names of the new tokens' keys and values: outputs of a program of several tokens. */
 export const newNames = (layer: number): readonly [keys: string, values: string] => [
   `new.keys.${layer}`,
   `new.values.${layer}`,
 ];
 
-/** Whether a program puts its tokens into the cache itself. */
+/** Whether the program itself writes its tokens to the cache. */
 export const updatesCache = ({ length, cache }: StepShape): boolean => length === 1 && cache > 0;
 
 /**
- * Weights that kept programs may map, in bytes: each maps all of them. A small model keeps every
- * shape that a mixed load needs, or they would be made again and again.
+ * Limit of the weights that all kept programs map together, in bytes: each maps the whole model. A
+ * small model keeps every shape of a mixed load, so that none is compiled again.
  */
 const MAPPED_BYTES = 4e9;
 const [FEWEST, MOST] = [6, 48];
@@ -61,7 +61,7 @@ export class StepPrograms {
   readonly #model: Model;
   readonly #mode: Trace['mode'];
   readonly #kept: LRUCache<string, Promise<StepProgram>>;
-  /** Programs that were let go and are being freed. */
+  /** Programs that are being freed. */
   #leaving: Promise<void>[] = [];
   #users = 0;
 
@@ -90,7 +90,7 @@ export class StepPrograms {
     return program;
   }
 
-  /** Counts one more who uses and disposes them. */
+  /** Counts one more user; each calls dispose. */
   share(): this {
     this.#users += 1;
     return this;

@@ -1,51 +1,48 @@
-// Beam search as transformers 5.18 does it (GenerationMixin._beam_search): which beams go on and
-// which have ended, from logits. No model here.
+// Beam search as transformers 5.18 does it (GenerationMixin._beam_search): decides from logits which
+// beams continue and which end. It runs no model.
 import { logSumExp } from '@lmflow/sdk/model';
 import type { Choice } from '../sampling/chooser.ts';
 import type { LogitsProcessor } from '../sampling/processor.ts';
 import { applyRules, historyOf } from '../sampling/rules.ts';
 import { likeliest } from '../sampling/scores.ts';
-import type { Settings } from '../settings.ts';
+import type { DecodingConfig } from '../decoding-config.ts';
 
-/** A hypothesis. */
+/** A candidate answer. */
 export interface Beam {
   readonly ids: readonly number[];
   readonly choices: readonly Choice[];
-  /**
-   * Sum of log-probabilities; of a beam that has ended, divided by its length to the power of
-   * lengthPenalty.
-   */
+  /** Sum of log-probabilities; once the beam has ended, divided by length ** lengthPenalty. */
   readonly score: number;
-  /** Place among the beams before. */
+  /** Index of the parent among the beams of the step before. */
   readonly parent: number;
 }
 
 export class BeamSearch {
-  /** Beams that go on, best first. */
+  /** Beams that continue, best first. */
   running: readonly Beam[];
   /** Beams that have ended, best first. */
   finished: readonly Beam[] = [];
   done = false;
-  readonly #settings: Settings;
+  readonly #config: DecodingConfig;
   readonly #ends: ReadonlySet<number>;
   readonly #process: LogitsProcessor | undefined;
 
-  constructor(settings: Settings, prompt: Int32Array, process?: LogitsProcessor) {
+  constructor(config: DecodingConfig, prompt: Int32Array, process?: LogitsProcessor) {
     this.#process = process;
-    this.#settings = settings;
-    this.#ends = new Set(settings.eosTokenId);
+    this.#config = config;
+    this.#ends = new Set(config.eosTokenId);
     this.running = [{ ids: [...prompt], choices: [], score: 0, parent: 0 }];
   }
 
   /** Takes the logits of every running beam. */
   advance(logits: readonly Float32Array[]): void {
-    const { numBeams, lengthPenalty, maxNewTokens, earlyStopping } = this.#settings;
+    const { numBeams, lengthPenalty, maxNewTokens, earlyStopping } = this.#config;
     const newTokens = this.running[0]!.choices.length + 1;
     const candidates = this.#candidates(logits, Math.max(2, 1 + this.#ends.size) * numBeams);
     const atLimit = newTokens >= maxNewTokens;
     const ends = ({ ids }: Beam): boolean => atLimit || this.#ends.has(ids.at(-1)!);
     const full = this.finished.length === numBeams && earlyStopping === true;
-    // Only the best numBeams may end; the others are there so that enough go on.
+    // Only the best numBeams may end; the others are candidates so that enough beams continue.
     const ended = full
       ? []
       : candidates
@@ -59,9 +56,9 @@ export class BeamSearch {
     this.done = this.running.length === 0 || !this.#mayImprove(newTokens);
   }
 
-  /** The best so far, for the end. */
+  /** The best beams, whether they ended or not. */
   best(count: number): readonly Beam[] {
-    const { lengthPenalty } = this.#settings;
+    const { lengthPenalty } = this.#config;
     const open = this.running.map((beam) => ({
       ...beam,
       score: beam.score / Math.max(1, beam.choices.length) ** lengthPenalty,
@@ -70,12 +67,12 @@ export class BeamSearch {
   }
 
   #candidates(logits: readonly Float32Array[], count: number): Beam[] {
-    const { logprobs } = this.#settings;
+    const { logprobs } = this.#config;
     const found = this.running.flatMap((beam, parent) => {
       const raw = logits[parent]!;
       const normalizer = logSumExp(raw);
       const scores = Float64Array.from(raw, (logit) => logit - normalizer);
-      applyRules(scores, this.#settings, historyOf(beam.ids, beam.choices.length));
+      applyRules(scores, this.#config, historyOf(beam.ids, beam.choices.length));
       this.#process?.(scores, beam.ids, 0);
       const top = logprobs === undefined ? {} : { top: likeliest(raw, logprobs, normalizer) };
       return likeliest(scores, count, 0)
@@ -98,7 +95,7 @@ export class BeamSearch {
   }
 
   #mayImprove(newTokens: number): boolean {
-    const { numBeams, lengthPenalty, maxNewTokens, earlyStopping } = this.#settings;
+    const { numBeams, lengthPenalty, maxNewTokens, earlyStopping } = this.#config;
     if (this.finished.length < numBeams) return true;
     if (earlyStopping === true) return false;
     const length = earlyStopping === 'never' && lengthPenalty > 0 ? maxNewTokens : newTokens;

@@ -1,4 +1,4 @@
-// Holds text back while it may be the beginning of a stop string, and ends it before the first one.
+// Ends a text before the first stop string, and holds back what may be the beginning of one.
 
 export class StopStrings {
   readonly #stops: readonly string[];
@@ -8,7 +8,7 @@ export class StopStrings {
     this.#stops = stops;
   }
 
-  /** Text that can be told now, and whether a stop string was found behind it. */
+  /** Text that no stop string can begin in any more, and whether one follows it. */
   push(text: string): { readonly text: string; readonly stopped: boolean } {
     const all = this.#held + text;
     const found = this.#stops.map((stop) => all.indexOf(stop)).filter((at) => at >= 0);
@@ -21,7 +21,7 @@ export class StopStrings {
     return { text: all.slice(0, all.length - kept), stopped: false };
   }
 
-  /** What was held back, at the end. */
+  /** The text that is still held back, at the end. */
   end(): string {
     return this.#held;
   }

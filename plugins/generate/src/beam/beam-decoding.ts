@@ -1,36 +1,37 @@
-// Runs a beam search on a model: beams are rows of a cache of their own; a beam that goes on in two
-// ways is copied.
+// Runs a beam search on a model: each beam has a row of the cache, and a beam with several children
+// is copied. Which beams continue is decided in beam-search.ts.
 import { setImmediate } from 'node:timers/promises';
-import type { StepRunner } from '../decode/runner.ts';
+import type { StepRunner } from '../decode/step-runner.ts';
 import type { LogitsProcessor } from '../sampling/processor.ts';
-import type { Settings } from '../settings.ts';
-import { BeamSearch, type Beam } from './search.ts';
+import type { DecodingConfig } from '../decoding-config.ts';
+import { BeamSearch, type Beam } from './beam-search.ts';
 
-/** What is searched for. */
+/** One prompt to search an answer for. */
 export interface BeamRequest {
   readonly prompt: Int32Array;
-  readonly settings: Settings;
-  /** What plugins do to the log-probabilities of each beam. */
+  readonly config: DecodingConfig;
+  /** Changes the log-probabilities of each beam: the taps of onLogits. */
   readonly process: LogitsProcessor | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
 /**
- * Decodes one prompt; gives numReturnSequences beams, best first, and whether the signal ended it.
+ * Decodes one prompt; returns numReturnSequences beams, best first, and whether the signal stopped
+ * the search.
  */
 export async function decodeBeams(
   runner: StepRunner,
-  { prompt, settings, process, signal }: BeamRequest,
+  { prompt, config, process, signal }: BeamRequest,
 ): Promise<{ readonly beams: readonly Beam[]; readonly aborted: boolean }> {
-  const search = new BeamSearch(settings, prompt, process);
-  const { numBeams, numReturnSequences } = settings;
+  const search = new BeamSearch(config, prompt, process);
+  const { numBeams, numReturnSequences } = config;
   try {
     runner.reserve(numBeams, prompt.length, () => 0);
     search.advance([await runner.read({ row: 0, ids: prompt, at: 0 })]);
     let rows = [0];
     for (let at = prompt.length; !search.done && signal?.aborted !== true; at++) {
       runner.reserve(numBeams, at + 1, () => at);
-      rows = inherit(runner, search.running, rows, at);
+      rows = assignRows(runner, search.running, rows, at);
       search.advance(
         await runner.step(
           search.running.map(({ ids }, place) => ({ row: rows[place]!, ids: [ids.at(-1)!], at })),
@@ -44,8 +45,8 @@ export async function decodeBeams(
   }
 }
 
-/** The first child of a beam keeps its row, others get a copy in a row that is free. */
-function inherit(
+/** The row of each beam: a first child keeps its parent's, others get a copy in a free row. */
+function assignRows(
   runner: StepRunner,
   beams: readonly Beam[],
   rows: readonly number[],
