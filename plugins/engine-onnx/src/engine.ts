@@ -4,6 +4,7 @@ import type {
   DType,
   FileWeight,
   Graph,
+  MemoryWeight,
   Shape,
   TypedArray,
   Value,
@@ -19,9 +20,9 @@ import { elementwise } from './lowerings/elementwise.ts';
 import { ENGINE_NAME } from './lowerings/index.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import type { EngineOptions } from './options.ts';
-import { nodeIn, OnnxProgram } from './program.ts';
+import { nodeIn, OnnxProgram, type ProgramParts } from './program.ts';
 import { ProfileFolder } from './profile.ts';
-import { loadRuntime, type RuntimeTensor } from './runtime.ts';
+import { loadRuntime, type Runtime, type RuntimeTensor } from './runtime.ts';
 import { createSession, type SessionSettings } from './session.ts';
 import { wrap, type OnnxTensor } from './tensor.ts';
 import { defaultThreads } from './threads.ts';
@@ -49,6 +50,17 @@ function fileWeights(graph: Graph): FileWeight[] {
   );
 }
 
+function nativeTensors(
+  runtime: Runtime,
+  fed: ReadonlyMap<string, MemoryWeight>,
+): Record<string, RuntimeTensor> {
+  const tensors: Record<string, RuntimeTensor> = {};
+  for (const [input, { data, shape, dtype }] of fed) {
+    tensors[input] = wrap(runtime, data, shape, dtype).native;
+  }
+  return tensors;
+}
+
 /**
  * The engine that compiles graphs to ONNX and runs them with ONNX Runtime. Throws
  * LMFLOW_DEVICE_UNKNOWN where it does not know the device.
@@ -74,68 +86,23 @@ export class OnnxEngine implements Engine {
 
   async compile(
     graph: Graph,
-    {
-      name = `program ${++this.#count}`,
-      profile = false,
-      repeated = false,
-      keepMemory = true,
-    }: CompileOptions = {},
+    { name = `program ${++this.#count}`, ...options }: CompileOptions = {},
   ): Promise<Program> {
     const runtime = await loadRuntime();
-    const types = { inputs: typesOf(graph.inputs), outputs: typesOf(graph.outputs) };
-    const onDispose = (done: Program): void => {
-      this.#programs.delete(done);
+    const shell = {
+      inputs: typesOf(graph.inputs),
+      outputs: typesOf(graph.outputs),
+      onDispose: (done: Program): void => {
+        this.#programs.delete(done);
+      },
     };
-    const loop = profile ? undefined : this.#loopOf(graph);
+    const loop = options.profile ? undefined : this.#loopOf(graph);
     const run = loop && loadLoop(loop);
-    if (run) return this.#keep(new LoopProgram(name, loop, run, { ...types, runtime, onDispose }));
-    const { options, lowerings, log } = this.#setup;
-    const half = new HalfWeights(options, log);
-    const flat = flatten(graph, lowerings, half);
-    await half.convert();
-    const files = fileWeights(flat.graph);
-    checkFiles(files);
-    const { model, fed, lastWord, prepack } = compileModel(
-      flat,
-      lowerings,
-      name,
-      this.device === 'cpu',
-    );
-    const tensors: Record<string, RuntimeTensor> = {};
-    for (const [input, { data, shape, dtype }] of fed) {
-      tensors[input] = wrap(runtime, data, shape, dtype).native;
-    }
-    const folder = profile ? new ProfileFolder() : undefined;
-    try {
-      const session = await createSession(
-        runtime,
-        model,
-        this.#settings(
-          externalRoot(files),
-          {
-            prepack: prepack === 'needed' || (repeated && prepack === 'worth'),
-            repeated,
-            arena: keepMemory,
-          },
-          folder,
-        ),
-      );
-      return this.#keep(
-        new OnnxProgram(name, session, {
-          ...types,
-          fed: tensors,
-          origins: flat.origins,
-          profile: folder,
-          inPlace: lastWord ? runtime : undefined,
-          onDispose,
-        }),
-      );
-    } catch (error) {
-      await folder?.remove();
-      throw isAboutDevice(error)
-        ? deviceUnavailable(this.device, error)
-        : compileFailed(name, nodeIn(error), error);
-    }
+    const program = run
+      ? new LoopProgram(name, loop, run, { ...shell, runtime })
+      : await this.#compileOnnx(graph, name, options, shell);
+    this.#programs.add(program);
+    return program;
   }
 
   devices(): Promise<readonly DeviceReport[]> {
@@ -144,6 +111,49 @@ export class OnnxEngine implements Engine {
 
   async dispose(): Promise<void> {
     await Promise.all([...this.#programs].map((program) => program.dispose()));
+  }
+
+  /** The graph as an ONNX model in a session of the runtime. */
+  async #compileOnnx(
+    graph: Graph,
+    name: string,
+    { profile = false, repeated = false, keepMemory = true }: Omit<CompileOptions, 'name'>,
+    shell: Pick<ProgramParts, 'inputs' | 'outputs' | 'onDispose'>,
+  ): Promise<OnnxProgram> {
+    const runtime = await loadRuntime();
+    const { options, lowerings, log } = this.#setup;
+    const half = new HalfWeights(options, log);
+    const flat = flatten(graph, lowerings, half);
+    await half.convert();
+    const files = fileWeights(flat.graph);
+    checkFiles(files);
+    const { origins } = flat;
+    const onCpu = this.device === 'cpu';
+    const { model, fed, lastWord, prepack } = compileModel(flat, lowerings, name, onCpu);
+    const inPlace = lastWord ? runtime : undefined;
+    const tensors = nativeTensors(runtime, fed);
+    const folder = profile ? new ProfileFolder() : undefined;
+    const prepacked = prepack === 'needed' || (repeated && prepack === 'worth');
+    try {
+      const settings = this.#settings(
+        externalRoot(files),
+        { prepack: prepacked, repeated, arena: keepMemory },
+        folder,
+      );
+      const session = await createSession(runtime, model, settings);
+      return new OnnxProgram(name, session, {
+        ...shell,
+        fed: tensors,
+        origins,
+        profile: folder,
+        inPlace,
+      });
+    } catch (error) {
+      await folder?.remove();
+      throw isAboutDevice(error)
+        ? deviceUnavailable(this.device, error)
+        : compileFailed(name, nodeIn(error), error);
+    }
   }
 
   /**
@@ -157,11 +167,6 @@ export class OnnxEngine implements Engine {
       this.threads <= 2 &&
       graph.nodes.every((node) => lowerings.find(node) === elementwise[node.op.name]?.lower);
     return own ? elementwiseLoop(graph) : undefined;
-  }
-
-  #keep(program: Program): Program {
-    this.#programs.add(program);
-    return program;
   }
 
   #settings(
