@@ -24,6 +24,18 @@ interface Column {
   readonly valuesAndOne: string;
 }
 
+/** What a Scan's body gets of the key heads computed at once: all tiles of each tensor. */
+type Elements = [
+  queries: string,
+  keys: string,
+  values: string,
+  arriving: string,
+  sums: string,
+  along: string,
+  segmentsOfRows?: string,
+  segmentsOfKeys?: string,
+];
+
 export const lowerFlashAttentionGradient: Lowering<FlashAttributes> = (emit, node) => {
   const tiling = new Tiling(emit, node);
   const { rows, tile, width, count, dtype, shared, together } = tiling;
@@ -39,85 +51,98 @@ export const lowerFlashAttentionGradient: Lowering<FlashAttributes> = (emit, nod
     emit,
     whole,
     [rows, tile, tile].map((each) => ({ dtype, shape: [together, count, each, width] })),
-    (...heads) => {
-      const [queries, keys, values, arriving, ofSums, ofAlong, ofRows, ofKeys] = heads as [
-        string,
-        string,
-        string,
-        string,
-        string,
-        string,
-        string?,
-        string?,
-      ];
-      const one = emit.constant(
-        new Float32Array(together * count * tile).fill(1),
-        [together, count, tile, 1],
-        'float32',
-      );
-      const [keysAndOne, valuesAndOne] = [keys, values].map((x) => beside(emit, x, one)) as [
-        string,
-        string,
-      ];
-      const nothing = emit.constant(new Float32Array(0), [0, together, tile, width], 'float32');
-      const [ofAllKeys, ofAllValues, ofQueries] = loop(emit, {
-        trips: tiling.all,
-        dtype,
-        carried: [nothing, nothing],
-        left: [[together, rows, width]],
-        build: (strip, knownKeys, knownValues) => {
-          const at = (x: string, place: string): string => tiling.at(x, place);
-          const segmentsAt = (place: string): Segments =>
-            ofRows && ofKeys ? { ofRows: at(ofRows, strip), ofKeys: at(ofKeys, place) } : {};
-          const columnAt = (place: string): Column => ({
-            keys: at(keys, place),
-            keysAndOne: at(keysAndOne, place),
-            valuesAndOne: at(valuesAndOne, place),
-          });
-          const before = tiling.before(strip);
-          const [own, ownGradient] = [at(queries, strip), at(arriving, strip)];
-          const negative = (x: string): string => emit.one('Neg', [at(x, strip)]);
-          const ofStrip: Strip = {
-            queries: own,
-            gradient: ownGradient,
-            rows: beside(emit, own, negative(ofSums)),
-            arriving: beside(emit, ownGradient, negative(ofAlong)),
-          };
-          const diagonal = tiling.inHalves(segments !== undefined)
-            ? ownInHalves(emit, tiling, ofStrip, columnAt(strip))
-            : tileOf(emit, ofStrip, columnAt(strip), (scores) =>
-                tiling.hideOwn(scores, true, segmentsAt(strip)),
-              );
-          const [ofOwn, ofTiles, ofTileValues] = loop(emit, {
-            trips: before,
-            dtype,
-            carried: [diagonal.ofQueries],
-            left: [
-              [together, tile, width],
-              [together, tile, width],
-            ],
-            build: (iteration, sofar) => {
-              const place = tiling.placeOf(iteration, strip, before);
-              const next = tileOf(emit, ofStrip, columnAt(place), (scores) =>
-                tiling.hide(scores, true, () => emit.one('Sub', [strip, place]), segmentsAt(place)),
-              );
-              return [emit.one('Add', [sofar, next.ofQueries]), next.ofKeys, next.ofValues];
-            },
-          }) as [string, string, string];
-          return [
-            tiling.grown(knownKeys, ofTiles, diagonal.ofKeys, before),
-            tiling.grown(knownValues, ofTileValues, diagonal.ofValues, before),
-            ofOwn,
-          ];
-        },
-      }) as [string, string, string];
-      return [ofQueries, ofAllKeys, ofAllValues].map((tensor) => tiling.turned(tensor));
-    },
+    (...elements) => gradientsOfHeads(emit, tiling, elements as Elements),
   );
   node.outputs.forEach((output, index) => {
     emit.set(output, tiling.join(found[index]!, output));
   });
 };
+
+/** The gradients of queries, keys and values of some key heads, strip after strip of queries. */
+function gradientsOfHeads(emit: Emitter, tiling: Tiling, elements: Elements): string[] {
+  const { rows, tile, width, count, dtype, together } = tiling;
+  const [, keys, values] = elements;
+  const one = emit.constant(
+    new Float32Array(together * count * tile).fill(1),
+    [together, count, tile, 1],
+    'float32',
+  );
+  const [keysAndOne, valuesAndOne] = [keys, values].map((x) => beside(emit, x, one)) as [
+    string,
+    string,
+  ];
+  const columns: Column = { keys, keysAndOne, valuesAndOne };
+  const nothing = emit.constant(new Float32Array(0), [0, together, tile, width], 'float32');
+  const [ofAllKeys, ofAllValues, ofQueries] = loop(emit, {
+    trips: tiling.all,
+    dtype,
+    carried: [nothing, nothing],
+    left: [[together, rows, width]],
+    build: (strip, knownKeys, knownValues) => {
+      const before = tiling.before(strip);
+      const { own, earlier } = gradientsOfStrip(emit, tiling, elements, columns, { strip, before });
+      return [
+        tiling.grown(knownKeys, earlier.ofKeys, own.ofKeys, before),
+        tiling.grown(knownValues, earlier.ofValues, own.ofValues, before),
+        earlier.ofQueries,
+      ];
+    },
+  }) as [string, string, string];
+  return [ofQueries, ofAllKeys, ofAllValues].map((tensor) => tiling.turned(tensor));
+}
+
+/**
+ * Gradients that a strip of queries leaves: at its `own` tile of keys, and at the `earlier` ones,
+ * whose `ofQueries` is the sum over all tiles.
+ */
+function gradientsOfStrip(
+  emit: Emitter,
+  tiling: Tiling,
+  [queries, , , arriving, sums, along, segmentsOfRows, segmentsOfKeys]: Elements,
+  columns: Column,
+  { strip, before }: { readonly strip: string; readonly before: string },
+): { readonly own: Gradients; readonly earlier: Gradients } {
+  const { tile, width, dtype, together } = tiling;
+  const segmentsAt = (place: string): Segments =>
+    segmentsOfRows && segmentsOfKeys
+      ? { ofRows: tiling.at(segmentsOfRows, strip), ofKeys: tiling.at(segmentsOfKeys, place) }
+      : {};
+  const columnAt = (place: string): Column => ({
+    keys: tiling.at(columns.keys, place),
+    keysAndOne: tiling.at(columns.keysAndOne, place),
+    valuesAndOne: tiling.at(columns.valuesAndOne, place),
+  });
+  const [ofStrip, gradient] = [tiling.at(queries, strip), tiling.at(arriving, strip)];
+  const negative = (x: string): string => emit.one('Neg', [tiling.at(x, strip)]);
+  const read: Strip = {
+    queries: ofStrip,
+    gradient,
+    rows: beside(emit, ofStrip, negative(sums)),
+    arriving: beside(emit, gradient, negative(along)),
+  };
+  const own = tiling.inHalves(segmentsOfRows !== undefined)
+    ? ownInHalves(emit, tiling, read, columnAt(strip))
+    : tileOf(emit, read, columnAt(strip), (scores) =>
+        tiling.hideOwn(scores, true, segmentsAt(strip)),
+      );
+  const [ofQueries, ofKeys, ofValues] = loop(emit, {
+    trips: before,
+    dtype,
+    carried: [own.ofQueries],
+    left: [
+      [together, tile, width],
+      [together, tile, width],
+    ],
+    build: (iteration, sofar) => {
+      const place = tiling.placeOf(iteration, strip, before);
+      const next = tileOf(emit, read, columnAt(place), (scores) =>
+        tiling.hide(scores, true, () => emit.one('Sub', [strip, place]), segmentsAt(place)),
+      );
+      return [emit.one('Add', [sofar, next.ofQueries]), next.ofKeys, next.ofValues];
+    },
+  }) as [string, string, string];
+  return { own, earlier: { ofQueries, ofKeys, ofValues } };
+}
 
 interface Gradients {
   readonly ofQueries: string;
