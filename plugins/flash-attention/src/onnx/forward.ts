@@ -6,6 +6,15 @@ import type { FlashAttributes } from '../op.ts';
 import { loop, scan } from './flow.ts';
 import { Tiling } from './tiling.ts';
 
+/** What a Scan's body gets of the key heads computed at once: all tiles of each tensor. */
+type Elements = [
+  queries: string,
+  keys: string,
+  values: string,
+  segmentsOfRows?: string,
+  segmentsOfKeys?: string,
+];
+
 export const lowerFlashAttention: Lowering<FlashAttributes> = (emit, node) => {
   const tiling = new Tiling(emit, node);
   const { rows, width, count, dtype, together } = tiling;
@@ -23,14 +32,7 @@ export const lowerFlashAttention: Lowering<FlashAttributes> = (emit, node) => {
       { dtype, shape: [together, count, rows, width] },
       { dtype, shape: [together, count, rows, 1] },
     ],
-    (...heads) => {
-      const [queries, keys, values, segmentsOfRows, segmentsOfKeys] = heads as [
-        string,
-        string,
-        string,
-        string?,
-        string?,
-      ];
+    (...elements) => {
       const left = loop(emit, {
         trips: tiling.all,
         dtype,
@@ -39,51 +41,7 @@ export const lowerFlashAttention: Lowering<FlashAttributes> = (emit, node) => {
           [together, rows, width],
           [together, rows, 1],
         ],
-        build: (strip) => {
-          const before = tiling.before(strip);
-          const ofQueries = tiling.at(queries, strip);
-          const ofRows = segmentsOfRows && tiling.at(segmentsOfRows, strip);
-          const attended = (
-            place: string,
-            hide: (scores: string, ofKeys: string | undefined) => string,
-          ): Softmax =>
-            softmaxOf(
-              emit,
-              hide(
-                emit.product(ofQueries, tiling.at(keys, place), 'b'),
-                segmentsOfKeys && tiling.at(segmentsOfKeys, place),
-              ),
-              tiling.at(values, place),
-            );
-          const own = tiling.inHalves(segments !== undefined)
-            ? ownInHalves(emit, tiling, [
-                ofQueries,
-                tiling.at(keys, strip),
-                tiling.at(values, strip),
-              ])
-            : attended(strip, (scores, ofKeys) =>
-                tiling.hideOwn(scores, false, { ofRows, ofKeys }),
-              );
-          return loop(emit, {
-            trips: before,
-            dtype,
-            left: [],
-            carried: [own.value, own.sum],
-            build: (iteration, value, sum) => {
-              const place = tiling.placeOf(iteration, strip, before);
-              return joined(
-                emit,
-                { value: value, sum: sum },
-                attended(place, (scores, ofKeys) =>
-                  tiling.hide(scores, false, () => emit.one('Sub', [strip, place]), {
-                    ofRows,
-                    ofKeys,
-                  }),
-                ),
-              );
-            },
-          });
-        },
+        build: (strip) => attendedByStrip(emit, tiling, elements as Elements, strip),
       });
       return left.map((tensor) => tiling.turned(tensor));
     },
@@ -92,6 +50,47 @@ export const lowerFlashAttention: Lowering<FlashAttributes> = (emit, node) => {
     emit.set(output, tiling.join(found[index]!, output));
   });
 };
+
+/** Value and log-sum-exp of a strip of queries over all tiles of keys that it sees. */
+function attendedByStrip(
+  emit: Emitter,
+  tiling: Tiling,
+  [queries, keys, values, segmentsOfRows, segmentsOfKeys]: Elements,
+  strip: string,
+): string[] {
+  const before = tiling.before(strip);
+  const ofQueries = tiling.at(queries, strip);
+  const ofRows = segmentsOfRows && tiling.at(segmentsOfRows, strip);
+  const attended = (
+    place: string,
+    hide: (scores: string, ofKeys: string | undefined) => string,
+  ): Softmax =>
+    softmaxOf(
+      emit,
+      hide(
+        emit.product(ofQueries, tiling.at(keys, place), 'b'),
+        segmentsOfKeys && tiling.at(segmentsOfKeys, place),
+      ),
+      tiling.at(values, place),
+    );
+  const own = tiling.inHalves(segmentsOfRows !== undefined)
+    ? ownInHalves(emit, tiling, [ofQueries, tiling.at(keys, strip), tiling.at(values, strip)])
+    : attended(strip, (scores, ofKeys) => tiling.hideOwn(scores, false, { ofRows, ofKeys }));
+  return loop(emit, {
+    trips: before,
+    dtype: tiling.dtype,
+    left: [],
+    carried: [own.value, own.sum],
+    build: (iteration, value, sum) => {
+      const place = tiling.placeOf(iteration, strip, before);
+      const apart = (): string => emit.one('Sub', [strip, place]);
+      const next = attended(place, (scores, ofKeys) =>
+        tiling.hide(scores, false, apart, { ofRows, ofKeys }),
+      );
+      return joined(emit, { value: value, sum: sum }, next);
+    },
+  });
+}
 
 /**
  * A strip's own tile: both halves of the rows with their own keys, and the second half with the
