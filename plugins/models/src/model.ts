@@ -36,22 +36,7 @@ export async function readModel(
   const reader = new ConfigReader(path, config);
   const generationConfig = await readJsonObject(join(folder, 'generation_config.json'));
   let blueprint = readBlueprint(reader, families);
-  const checkpoint =
-    request.fromScratch === undefined
-      ? await readCheckpoint(
-          folder,
-          await openCheckpoint(folder),
-          blueprint,
-          readPackings(reader, blueprint.linears),
-        )
-      : {
-          weights: randomWeights(
-            blueprint,
-            reader.positive('initializer_range', 0.02),
-            request.fromScratch,
-          ),
-          duplicateHead: false,
-        };
+  const checkpoint = await checkpointOf(request, reader, blueprint);
   if (checkpoint.duplicateHead && (await settleHead(checkpoint, source, blueprint))) {
     log.warn(
       `${folder}: config.json ties the head to the embedding, but the checkpoint has a different ${blueprint.family.names.head}.weight: it is used, untied (as transformers does)`,
@@ -61,22 +46,14 @@ export async function readModel(
   }
   const eosIds = idsOf(generationConfig?.['eos_token_id'] ?? config['eos_token_id']);
   const tokenizer = await loadTokenizer(folder, fallbackIds(config, eosIds));
+  const tokens = tokenizer.vocabularySize;
   const { vocabularySize } = blueprint.architecture;
-  if (tokenizer.vocabularySize > vocabularySize) {
-    throw tokenizerTooLarge(
-      join(folder, 'tokenizer.json'),
-      tokenizer.vocabularySize,
-      path,
-      vocabularySize,
-    );
+  if (tokens > vocabularySize) {
+    throw tokenizerTooLarge(join(folder, 'tokenizer.json'), tokens, path, vocabularySize);
   }
   const { weights } = checkpoint;
-  if (
-    request.purpose === 'training' &&
-    [...weights.values()].some(({ kind }) => kind === 'packed')
-  ) {
-    throw trainingPacked(source);
-  }
+  const packed = [...weights.values()].some(({ kind }) => kind === 'packed');
+  if (request.purpose === 'training' && packed) throw trainingPacked(source);
   return {
     role,
     source,
@@ -99,6 +76,20 @@ export async function readModel(
       return weight.kind === 'packed' ? readPacked(weight) : readWeight(weight);
     },
   };
+}
+
+/** The folder's weights, or random ones where the request has a seed of them. */
+async function checkpointOf(
+  { folder, fromScratch }: FolderRequest,
+  reader: ConfigReader,
+  blueprint: Blueprint,
+): Promise<Checkpoint> {
+  if (fromScratch !== undefined) {
+    const range = reader.positive('initializer_range', 0.02);
+    return { weights: randomWeights(blueprint, range, fromScratch), duplicateHead: false };
+  }
+  const files = await openCheckpoint(folder);
+  return readCheckpoint(folder, files, blueprint, readPackings(reader, blueprint.linears));
 }
 
 /**
