@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafetensorsFile, isSafetensorsDtype, openShards } from '@lmflow/sdk/formats';
-import { sameShape, type ModelWeight } from '@lmflow/sdk/graph';
+import { sameShape, type ModelWeight, type Shape } from '@lmflow/sdk/graph';
 import type { Blueprint } from '../architecture/blueprint.ts';
 import { packedTensors, readParts, type Packing } from './packing.ts';
 import {
@@ -69,18 +69,46 @@ export async function readCheckpoint(
   blueprint: Blueprint,
   packings: ReadonlyMap<string, Packing>,
 ): Promise<Checkpoint> {
-  const { family, tensors, architecture } = blueprint;
+  const { family, architecture } = blueprint;
   const found = byFullName(files, blueprint);
   const head = `${family.names.head}.weight`;
   const duplicateHead = architecture.tiedEmbeddings && found.has(head);
-  const expected = new Map(
-    [...tensors].flatMap(([name, shape]) => {
+  const wanted = new Map(blueprint.tensors);
+  if (duplicateHead) wanted.set(head, [architecture.vocabularySize, architecture.hiddenSize]);
+  checkNames(folder, blueprint, found, expectedTensors(wanted, packings));
+  const weights = new Map<string, ModelWeight>();
+  for (const [name, shape] of wanted) {
+    const packing = packings.get(name);
+    weights.set(
+      name,
+      packing
+        ? await readParts(name, shape, packing, found)
+        : await weightAt(found.get(name)!, shape),
+    );
+  }
+  return { weights, duplicateHead };
+}
+
+/** Names and shapes of the tensors in the files: a packed weight is several. */
+function expectedTensors(
+  wanted: ReadonlyMap<string, Shape>,
+  packings: ReadonlyMap<string, Packing>,
+): Map<string, Shape> {
+  return new Map(
+    [...wanted].flatMap(([name, shape]) => {
       const packing = packings.get(name);
       return packing ? packedTensors(name, shape, packing) : [[name, shape] as const];
     }),
   );
-  if (duplicateHead) expected.set(head, [architecture.vocabularySize, architecture.hiddenSize]);
+}
 
+/** Throws where an expected tensor is missing, or one is there that is not expected. */
+function checkNames(
+  folder: string,
+  { family }: Blueprint,
+  found: ReadonlyMap<string, Found>,
+  expected: ReadonlyMap<string, Shape>,
+): void {
   const missing = [...expected]
     .filter(([name]) => !found.has(name))
     .map(([name, shape]) => ({ name, shape }));
@@ -88,43 +116,29 @@ export async function readCheckpoint(
     .filter(([name]) => !expected.has(name))
     .map(([name, place]) => ({ name, shape: entryOf(place).shape }));
   if (missing.length > 0) {
-    throw tensorsMissing(
-      folder,
-      missing,
-      missingHint(
-        missing.map(({ name }) => name),
-        unexpected,
-        head,
-      ),
-    );
+    const names = missing.map(({ name }) => name);
+    const hint = missingHint(names, unexpected, `${family.names.head}.weight`);
+    throw tensorsMissing(folder, missing, hint);
   }
   if (unexpected.length > 0) throw tensorsUnexpected(folder, family.name, unexpected);
+}
 
-  const weights = new Map<string, ModelWeight>();
-  const wanted = duplicateHead ? [...tensors, [head, expected.get(head)!] as const] : tensors;
-  for (const [name, shape] of wanted) {
-    const packing = packings.get(name);
-    if (packing) {
-      weights.set(name, await readParts(name, shape, packing, found));
-      continue;
-    }
-    const place = found.get(name)!;
-    const { dtype, shape: actual } = entryOf(place);
-    if (!sameShape(shape, actual)) throw tensorShape(place.file.path, place.stored, shape, actual);
-    if (!isSafetensorsDtype(dtype) || !['F32', 'F16', 'BF16', 'F64'].includes(dtype)) {
-      throw tensorDtype(place.file.path, place.stored, dtype);
-    }
-    weights.set(
-      name,
-      place.file.weightSource(place.stored) ?? {
-        kind: 'memory',
-        dtype: 'float32',
-        shape,
-        data: await place.file.read(place.stored),
-      },
-    );
+/** The weight in its file where that can be mapped, otherwise read. */
+async function weightAt(place: Found, shape: Shape): Promise<ModelWeight> {
+  const { file, stored } = place;
+  const { dtype, shape: actual } = entryOf(place);
+  if (!sameShape(shape, actual)) throw tensorShape(file.path, stored, shape, actual);
+  if (!isSafetensorsDtype(dtype) || !['F32', 'F16', 'BF16', 'F64'].includes(dtype)) {
+    throw tensorDtype(file.path, stored, dtype);
   }
-  return { weights, duplicateHead };
+  return (
+    file.weightSource(stored) ?? {
+      kind: 'memory',
+      dtype: 'float32',
+      shape,
+      data: await file.read(stored),
+    }
+  );
 }
 
 function entryOf({ file, stored }: Found): {
