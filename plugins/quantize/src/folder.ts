@@ -11,7 +11,7 @@ import {
   type SafetensorsDtype,
   type TensorToWrite,
 } from '@lmflow/sdk/formats';
-import type { DType } from '@lmflow/sdk/graph';
+import type { DType, TypedArray } from '@lmflow/sdk/graph';
 import { blockSizes, type Quantized, type Scheme } from './blocks.ts';
 import { layoutUnfit } from './errors.ts';
 import { groupsOf, quantizeMatrix } from './form.ts';
@@ -72,95 +72,76 @@ function moduleOf(
   return name === head ? headName : name;
 }
 
+/** The tensors of the folder, each with the function that computes or reads it when written. */
+function* tensorsOf(request: FolderRequest): Generator<readonly [string, TensorToWrite]> {
+  let written = 0;
+  for (const group of groupsOf(request.model, request.matrices)) {
+    yield* tensorsOfGroup(request, group, () => request.done((written += 1)));
+  }
+  yield* tensorsAsTheyAre(request);
+}
+
 /**
  * Matrices that are read with one input lie together, codes and scales apart, so that their product
- * can be one without copies.
+ * can be one without copies. Calls `done` after each; a group's scales are the last to be computed.
  */
-function* tensorsOf(request: FolderRequest): Generator<readonly [string, TensorToWrite]> {
-  const { model, matrices, signal, done } = request;
-  let written = 0;
-  for (const group of groupsOf(model, matrices)) {
-    const quantized = new Map<Matrix, Promise<Quantized>>();
-    const of = (matrix: Matrix): Promise<Quantized> => {
-      signal.throwIfAborted();
-      const known =
-        quantized.get(matrix) ??
-        model.read(matrix.weight).then((numbers) => quantizeMatrix(numbers, matrix));
-      quantized.set(matrix, known);
-      return known;
-    };
-    const named = group.map((matrix) => ({
-      matrix,
-      name: `${moduleOf(request, matrix)}.weight`,
-      groups: blockSizes(matrix.inFeatures, matrix.scheme).blocks,
-    }));
-    for (const { matrix, name } of named) {
-      yield [
-        `${name}_packed`,
-        {
-          shape: [matrix.outFeatures, words(matrix.inFeatures, matrix.scheme)],
-          dtype: 'I32',
-          data: async () => (await of(matrix)).packed,
-        },
-      ];
-    }
-    for (const { matrix, name, groups } of named) {
-      if (!matrix.scheme.symmetric) {
-        yield [
-          `${name}_zero_point`,
-          {
-            shape: [words(matrix.outFeatures, matrix.scheme), groups],
-            dtype: 'I32',
-            data: async () => zeroWords(await of(matrix), matrix),
-          },
-        ];
-      }
-    }
-    for (const { matrix, name, groups } of named) {
-      const last = matrix === group.at(-1);
-      yield [
-        `${name}_scale`,
-        {
-          shape: [matrix.outFeatures, groups],
-          data: async () => {
-            const { scales } = await of(matrix);
-            done((written += 1));
-            if (last) quantized.clear();
-            return scales;
-          },
-        },
-      ];
-    }
-    for (const {
-      matrix: { outFeatures, inFeatures },
-      name,
-    } of named) {
-      yield [
-        `${name}_shape`,
-        {
-          shape: [2],
-          dtype: 'I64',
-          data: BigInt64Array.of(BigInt(outFeatures), BigInt(inFeatures)),
-        },
-      ];
-    }
+function* tensorsOfGroup(
+  request: FolderRequest,
+  group: readonly Matrix[],
+  done: () => void,
+): Generator<readonly [string, TensorToWrite]> {
+  const quantized = new Map<Matrix, Promise<Quantized>>();
+  const of = (matrix: Matrix): Promise<Quantized> => {
+    request.signal.throwIfAborted();
+    const known =
+      quantized.get(matrix) ??
+      request.model.read(matrix.weight).then((numbers) => quantizeMatrix(numbers, matrix));
+    quantized.set(matrix, known);
+    return known;
+  };
+  const named = group.map((matrix) => ({
+    matrix,
+    name: `${moduleOf(request, matrix)}.weight`,
+    groups: blockSizes(matrix.inFeatures, matrix.scheme).blocks,
+  }));
+  for (const { matrix, name } of named) {
+    const shape = [matrix.outFeatures, words(matrix.inFeatures, matrix.scheme)];
+    yield [`${name}_packed`, { shape, dtype: 'I32', data: async () => (await of(matrix)).packed }];
   }
+  for (const { matrix, name, groups } of named) {
+    if (matrix.scheme.symmetric) continue;
+    const shape = [words(matrix.outFeatures, matrix.scheme), groups];
+    const data = async (): Promise<Int32Array> => zeroWords(await of(matrix), matrix);
+    yield [`${name}_zero_point`, { shape, dtype: 'I32', data }];
+  }
+  for (const { matrix, name, groups } of named) {
+    const data = async (): Promise<Quantized['scales']> => {
+      const { scales } = await of(matrix);
+      done();
+      if (matrix === group.at(-1)) quantized.clear();
+      return scales;
+    };
+    yield [`${name}_scale`, { shape: [matrix.outFeatures, groups], data }];
+  }
+  for (const { matrix, name } of named) {
+    const data = BigInt64Array.of(BigInt(matrix.outFeatures), BigInt(matrix.inFeatures));
+    yield [`${name}_shape`, { shape: [2], dtype: 'I64', data }];
+  }
+}
+
+/** Everything that no quantized matrix replaces. */
+function* tensorsAsTheyAre(request: FolderRequest): Generator<readonly [string, TensorToWrite]> {
   const replaced = new Set(
-    matrices
+    request.matrices
       .filter((matrix) => moduleOf(request, matrix) === matrix.name)
       .map(({ weight }) => weight),
   );
-  for (const [name, weight] of model.weights) {
+  for (const [name, weight] of request.model.weights) {
     if (replaced.has(name) || weight.kind === 'packed') continue;
-    const dtype = TYPES[weight.dtype]!;
-    yield [
-      name,
-      {
-        shape: weight.shape,
-        dtype,
-        data: async () => (weight.kind === 'memory' ? weight.data : readBytes(weight)),
-      },
-    ];
+    const { shape } = weight;
+    const data = async (): Promise<TypedArray> =>
+      weight.kind === 'memory' ? weight.data : readBytes(weight);
+    yield [name, { shape, dtype: TYPES[weight.dtype]!, data }];
   }
 }
 
