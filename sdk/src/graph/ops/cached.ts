@@ -6,7 +6,7 @@ import { sameShape } from '../types.ts';
 import { graphError, opTypesDoNotFit } from '../errors.ts';
 import { add, mul, sub } from './binary.ts';
 import { greater, less, logicalAnd, where } from './logic.ts';
-import { HIDDEN } from './masks.ts';
+import { causalMask, HIDDEN } from './masks.ts';
 import { matMul } from './matmul.ts';
 import { broadcastTo, concat, reshape, slice, transpose } from './shape.ts';
 import { softmax } from './softmax.ts';
@@ -32,37 +32,13 @@ export interface CachedAttentionOptions {
 }
 
 /** Attention of new tokens to cache and each other; gives [B, T, H, D]. */
-export function cachedAttention({
-  q,
-  k,
-  v,
-  positions,
-  cache,
-  window,
-  scale,
-}: CachedAttentionOptions): Value {
+export function cachedAttention(options: CachedAttentionOptions): Value {
+  checkTypes(options);
+  const { q, k, v, positions, cache, window, scale } = options;
   const [batch, length, heads, width] = q.shape as [number, number, number, number];
   const groups = k.shape[2]!;
   const size = cache.values.shape[2]!;
   const shared = heads / groups;
-  const fits =
-    q.shape.length === 4 &&
-    sameShape(k.shape, [batch, length, groups, width]) &&
-    sameShape(k.shape, v.shape) &&
-    Number.isInteger(shared) &&
-    sameShape(cache.keys.shape, [batch, groups, size, width]) &&
-    sameShape(cache.values.shape, [batch, groups, size, width]) &&
-    sameShape(cache.lengths.shape, [batch]);
-  if (!fits) {
-    throw opTypesDoNotFit(
-      'cachedAttention',
-      [q, k, v, cache.keys, cache.values, cache.lengths],
-      'takes q [B, T, H, D], k and v [B, T, Hkv, D], keys and values [B, Hkv, C, D] and lengths [B]',
-    );
-  }
-  if (window !== undefined && !(window >= 1)) {
-    throw graphError('cachedAttention', `window (${window}) is at least 1`);
-  }
 
   // Query heads that share a key head become rows of one product: [B, Hkv, T x G, D].
   const scaled = mul(q, scale ?? 1 / Math.sqrt(width));
@@ -82,8 +58,8 @@ export function cachedAttention({
     cacheMask({ lengths: cache.lengths, positions, size, window, shared }),
   );
   const among = matMul(rows, keys, { transposeB: true });
-  const own =
-    length === 1 ? among : add(among, causalMask({ scores: among, length, shared, window }));
+  const tile = { from: 0, to: length, first: 0, window, shared };
+  const own = length === 1 ? among : add(among, causalMask(among, tile));
   const probabilities = softmax(concat([earlier, own], 3));
   const part = (from: number, to: number): Value =>
     slice(probabilities, [0, 0, 0, from], [batch, groups, length * shared, to]);
@@ -96,6 +72,30 @@ export function cachedAttention({
         heads,
         width,
       ]);
+}
+
+function checkTypes({ q, k, v, cache, window }: CachedAttentionOptions): void {
+  const [batch, length, heads, width] = q.shape as [number, number, number, number];
+  const groups = k.shape[2]!;
+  const size = cache.values.shape[2]!;
+  const fits =
+    q.shape.length === 4 &&
+    sameShape(k.shape, [batch, length, groups, width]) &&
+    sameShape(k.shape, v.shape) &&
+    Number.isInteger(heads / groups) &&
+    sameShape(cache.keys.shape, [batch, groups, size, width]) &&
+    sameShape(cache.values.shape, [batch, groups, size, width]) &&
+    sameShape(cache.lengths.shape, [batch]);
+  if (!fits) {
+    throw opTypesDoNotFit(
+      'cachedAttention',
+      [q, k, v, cache.keys, cache.values, cache.lengths],
+      'takes q [B, T, H, D], k and v [B, T, Hkv, D], keys and values [B, Hkv, C, D] and lengths [B]',
+    );
+  }
+  if (window !== undefined && !(window >= 1)) {
+    throw graphError('cachedAttention', `window (${window}) is at least 1`);
+  }
 }
 
 interface CacheMask {
@@ -141,20 +141,4 @@ function cacheMask({ lengths, positions, size, window, shared }: CacheMask): Val
   const mask = reshape(repeated, [batch, 1, repeated.shape[1]!, size]);
   known.set(key, mask);
   return mask;
-}
-
-interface CausalMask {
-  readonly scores: Value;
-  readonly length: number;
-  readonly shared: number;
-  readonly window: number | undefined;
-}
-
-/** [T x G, T] for the new tokens among themselves. */
-function causalMask({ scores, length, shared, window = Infinity }: CausalMask): Value {
-  const hidden = (query: number, key: number): boolean => key > query || key <= query - window;
-  const numbers = Float32Array.from({ length: length * shared * length }, (_, index) =>
-    hidden(Math.floor(Math.floor(index / length) / shared), index % length) ? HIDDEN : 0,
-  );
-  return scores.graph.constant(numbers, [length * shared, length], 'float32');
 }

@@ -31,30 +31,33 @@ export function queryTiles(length: number, size: number, window?: number): Query
 
 interface MaskedTile extends QueryTile {
   readonly window: number | undefined;
+  /** So many rows, one after another, are one query's: its heads that share a key head. */
+  readonly shared?: number;
 }
 
 const causalMasks = new WeakMap<Graph, Map<string, Value>>();
 
 /**
- * [to - from, to - first]: 0 where the query may look, HIDDEN elsewhere. All layers of a graph
- * share it.
+ * [(to - from) x shared, to - first]: 0 where the query may look, HIDDEN elsewhere. All layers of a
+ * graph share it.
  */
 export function causalMask({ graph, dtype }: Value, tile: MaskedTile): Value {
   const known = causalMasks.get(graph) ?? new Map<string, Value>();
   causalMasks.set(graph, known);
   const key = JSON.stringify(tile);
+  const { from, to, first, shared = 1 } = tile;
   const mask =
     known.get(key) ??
-    graph.constant(causalNumbers(tile), [tile.to - tile.from, tile.to - tile.first], 'float32');
+    graph.constant(causalNumbers(tile), [(to - from) * shared, to - first], 'float32');
   known.set(key, mask);
   return cast(mask, dtype);
 }
 
-function causalNumbers({ from, to, first, window }: MaskedTile): Float32Array {
-  const [height, width] = [to - from, to - first];
+function causalNumbers({ from, to, first, window, shared = 1 }: MaskedTile): Float32Array {
+  const [height, width] = [(to - from) * shared, to - first];
   const mask = new Float32Array(height * width);
   for (let row = 0; row < height; row++) {
-    const query = from + row;
+    const query = from + Math.floor(row / shared);
     for (let column = 0; column < width; column++) {
       const key = first + column;
       if (key > query || (window !== undefined && key <= query - window)) {
