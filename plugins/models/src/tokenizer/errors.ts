@@ -1,5 +1,5 @@
 // The errors of tokenizers, one builder each.
-import { type LMFlowError, inputError } from '@lmflow/sdk';
+import { type LMFlowError, failureError, inputError } from '@lmflow/sdk';
 
 /** The folder has no tokenizer.json. */
 export function tokenizerMissing(folder: string, found: readonly string[]): LMFlowError {
@@ -14,6 +14,29 @@ export function tokenizerMissing(folder: string, found: readonly string[]): LMFl
 /** tokenizer.json, or what its neighbours say about it, cannot be used. */
 export function tokenizerInvalid(file: string, what: string, cause?: unknown): LMFlowError {
   return inputError('LMFLOW_TOKENIZER_INVALID', `${file}: ${what}`, { cause });
+}
+
+/** The library of tokenizer.json ended its process, which nothing else is lost by. */
+export function tokenizerCrashed(file: string, doing: string, detail: string): LMFlowError {
+  return inputError('LMFLOW_TOKENIZER_CRASHED', `${file}: ${doing} failed: ${detail}`, {
+    hint: 'Look at its regular expressions (normalizer, pre_tokenizer, decoder), or take the tokenizer from where the model comes from.',
+  });
+}
+
+/** Tokenizing took longer than a minute and was given up. */
+export function tokenizerSlow(file: string, doing: string): LMFlowError {
+  return inputError('LMFLOW_TOKENIZER_SLOW', `${file}: ${doing} takes longer than a minute`, {
+    hint: 'Cut the text into shorter ones.',
+  });
+}
+
+/** The process that tokenizes cannot be started. */
+export function tokenizerNotStarted(file: string, detail: string): LMFlowError {
+  return failureError(
+    'LMFLOW_TOKENIZER_NOT_STARTED',
+    `${file}: the process that tokenizes cannot be started: ${detail}`,
+    { hint: 'Let this program start Node.js, and look at the memory that is free.' },
+  );
 }
 
 /** The tokenizer gives ids for which the model has no embedding. */

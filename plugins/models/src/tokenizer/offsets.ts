@@ -1,23 +1,10 @@
 // Token positions: the tokenizers library counts code points, JavaScript strings count UTF-16
 // units.
 import type { Encoding } from '@lmflow/sdk';
-
-/** What the library gives of one text. */
-export interface RawEncoding {
-  getIds(): number[];
-  /** Start and end of each token, in code points. */
-  getOffsets(): number[][];
-}
+import type { RawEncoding } from './tokenizer-process.ts';
 
 /** Ids and offsets of `text`, in UTF-16 units. */
-export function toEncoding(text: string, raw: RawEncoding): Encoding {
-  const ids = Int32Array.from(raw.getIds());
-  const pairs = raw.getOffsets();
-  const offsets = new Int32Array(pairs.length * 2);
-  for (let token = 0; token < pairs.length; token++) {
-    offsets[2 * token] = pairs[token]![0]!;
-    offsets[2 * token + 1] = pairs[token]![1]!;
-  }
+export function toEncoding(text: string, { ids, offsets }: RawEncoding): Encoding {
   return { ids, offsets: inUnits(text, offsets) };
 }
 

@@ -1,23 +1,17 @@
-// A Hugging Face tokenizer (tokenizer.json, run by the tokenizers library) behind the sdk's
-// interface.
+// A Hugging Face tokenizer (tokenizer.json, run by the tokenizers library in a process of its own)
+// behind the sdk's interface.
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AddedToken, Tokenizer as NativeTokenizer } from 'tokenizers';
 import { TemplateRenderer } from '@lmflow/plugin-chat-templates';
-import {
-  messageOf,
-  type ChatMessage,
-  type Encoding,
-  type RenderOptions,
-  type Tokenizer,
-} from '@lmflow/sdk';
+import { type ChatMessage, type Encoding, type RenderOptions, type Tokenizer } from '@lmflow/sdk';
+import { harmlessDecoder } from './decoder.ts';
 import { templateMissing, tokenizerInvalid } from './errors.ts';
+import { readingFailed, textFailed } from './failure.ts';
 import { namedToken, readTokenizerFiles, type TokenizerFiles } from './files.ts';
 import { toEncoding } from './offsets.ts';
 import { savedFiles } from './saved.ts';
-import { SynchronousEncoder } from './synchronous.ts';
+import { ProcessEnded, processOf, type TokenizerProcess } from './tokenizer-process.ts';
+import { Vocabulary } from './vocabulary.ts';
 
 /**
  * Ids that config.json or generation_config.json give, for tokenizers whose own files name no
@@ -33,11 +27,12 @@ type Options = { readonly addSpecialTokens?: boolean };
 
 interface Start {
   readonly files: TokenizerFiles;
-  readonly native: NativeTokenizer;
   /** tokenizer.json with the tokens that only tokenizer_config.json knows. */
   readonly json: string;
-  readonly vocabularySize: number;
-  readonly special: ReadonlySet<string>;
+  readonly process: TokenizerProcess;
+  readonly vocabulary: Vocabulary;
+  /** Where tokens become text in this process. */
+  readonly decoder: ((tokens: string[]) => string) | undefined;
   readonly fallback: FallbackIds;
 }
 
@@ -47,87 +42,27 @@ export async function loadTokenizer(
   fallback: FallbackIds = {},
 ): Promise<Tokenizer> {
   const files = await readTokenizerFiles(folder);
-  const path = join(folder, 'tokenizer.json');
-  let native: NativeTokenizer;
-  try {
-    native = NativeTokenizer.fromString(files.json);
-  } catch (error) {
+  const process = processOf(files.json, files.addedTokens);
+  const loaded = await process.load().catch((error: unknown) => {
+    throw readingFailed(join(folder, 'tokenizer.json'), error);
+  });
+  if ('conflict' in loaded) {
+    const { content, id, assigned } = loaded.conflict;
     throw tokenizerInvalid(
-      path,
-      `the tokenizers library cannot read it: ${messageOf(error)}`,
-      error,
+      join(folder, 'tokenizer_config.json'),
+      `added_tokens_decoder gives "${content}" the id ${id}, with tokenizer.json it gets ${assigned}`,
     );
   }
-  const content = JSON.parse(files.json) as TokenizerJson;
-  const changed = addTokens(native, files, content);
-  const json = changed ? await serialized(native) : files.json;
-  native.disableTruncation();
-  native.disablePadding();
-  const known = changed ? (JSON.parse(json) as TokenizerJson) : content;
-  const special = new Set(
-    (known.added_tokens ?? []).filter((token) => token.special).map((token) => token.content),
-  );
   const tokenizer = new HuggingFaceTokenizer({
     files,
-    native,
-    json,
-    vocabularySize: highestId(known) + 1,
-    special,
+    json: loaded.json ?? files.json,
+    process,
+    vocabulary: new Vocabulary(loaded),
+    decoder: harmlessDecoder(loaded.decoder),
     fallback,
   });
   await tokenizer.observe();
   return tokenizer;
-}
-
-interface TokenizerJson {
-  readonly added_tokens?: readonly {
-    readonly id: number;
-    readonly content: string;
-    readonly special: boolean;
-  }[];
-  readonly model: { readonly vocab: Readonly<Record<string, number>> | readonly unknown[] };
-}
-
-function highestId({ model, added_tokens: added = [] }: TokenizerJson): number {
-  let highest = Array.isArray(model.vocab) ? model.vocab.length - 1 : -1;
-  if (!Array.isArray(model.vocab)) {
-    for (const id of Object.values(model.vocab)) {
-      if ((id as number) > highest) highest = id as number;
-    }
-  }
-  for (const { id } of added) if (id > highest) highest = id;
-  return highest;
-}
-
-/** Adds what tokenizer_config.json lists and tokenizer.json lacks; says whether there was any. */
-function addTokens(
-  native: NativeTokenizer,
-  files: TokenizerFiles,
-  { added_tokens: added = [] }: TokenizerJson,
-): boolean {
-  const known = new Set(added.map(({ content }) => content));
-  const absent = files.addedTokens.filter(({ content }) => !known.has(content));
-  for (const { content, special, id, ...options } of absent) {
-    native.addAddedTokens([new AddedToken(content, special, options)]);
-    const assigned = native.tokenToId(content);
-    if (assigned !== id) {
-      throw tokenizerInvalid(
-        join(files.folder, 'tokenizer_config.json'),
-        `added_tokens_decoder gives "${content}" the id ${id}, with tokenizer.json it gets ${assigned}`,
-      );
-    }
-  }
-  return absent.length > 0;
-}
-
-async function serialized(native: NativeTokenizer): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'lmflow-tokenizer-'));
-  try {
-    native.save(join(folder, 'tokenizer.json'), true);
-    return await readFile(join(folder, 'tokenizer.json'), 'utf8');
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }
 
 class HuggingFaceTokenizer implements Tokenizer {
@@ -143,16 +78,13 @@ class HuggingFaceTokenizer implements Tokenizer {
   addsEos = false;
   chatTemplateOrigin: string | undefined;
   readonly #start: Start;
-  readonly #decoder: { decode(tokens: string[]): string } | null;
   readonly #renderer = new TemplateRenderer();
   #chatTemplate: string | undefined;
-  #encoder: SynchronousEncoder | undefined;
 
   constructor(start: Start) {
-    const { files, native, fallback } = start;
+    const { files, vocabulary, fallback } = start;
     this.#start = start;
-    this.vocabularySize = start.vocabularySize;
-    this.#decoder = native.getDecoder();
+    this.vocabularySize = vocabulary.size;
     const [bos, eos, pad] = [
       this.#special('bos_token', fallback.bosId),
       this.#special('eos_token', fallback.eosId),
@@ -196,16 +128,33 @@ class HuggingFaceTokenizer implements Tokenizer {
   }
 
   encode(text: string, { addSpecialTokens = false }: Options = {}): Encoding {
-    this.#encoder ??= new SynchronousEncoder(this.#start.json);
-    return toEncoding(text, this.#encoder.encode(text, addSpecialTokens));
+    const { process } = this.#start;
+    try {
+      return toEncoding(text, process.encodeNow(text, addSpecialTokens));
+    } catch (error) {
+      throw this.#failed('tokenizing', text, error);
+    }
   }
 
   async encodeBatch(
     texts: readonly string[],
     { addSpecialTokens = false }: Options = {},
   ): Promise<Encoding[]> {
-    const encodings = await this.#start.native.encodeBatch([...texts], { addSpecialTokens });
-    return encodings.map((encoding, index) => toEncoding(texts[index]!, encoding));
+    const { process } = this.#start;
+    try {
+      const encodings = await process.encode(texts, addSpecialTokens);
+      return encodings.map((encoding, index) => toEncoding(texts[index]!, encoding));
+    } catch (error) {
+      if (texts.length === 1 || !(error instanceof ProcessEnded)) {
+        throw this.#failed('tokenizing', texts.join(''), error);
+      }
+    }
+    // One of them ended the process: which one?
+    const encodings: Encoding[] = [];
+    for (const text of texts) {
+      encodings.push(...(await this.encodeBatch([text], { addSpecialTokens })));
+    }
+    return encodings;
   }
 
   // As the library's own decode does it, which only comes as a promise.
@@ -213,17 +162,24 @@ class HuggingFaceTokenizer implements Tokenizer {
     ids: ArrayLike<number>,
     { skipSpecialTokens = false }: { readonly skipSpecialTokens?: boolean } = {},
   ): string {
-    const { native, special } = this.#start;
+    const { vocabulary, decoder, process } = this.#start;
     const tokens: string[] = [];
     for (let index = 0; index < ids.length; index++) {
-      const token = native.idToToken(ids[index]!);
-      if (token !== null && !(skipSpecialTokens && special.has(token))) tokens.push(token);
+      const token = vocabulary.tokenOf(ids[index]!);
+      if (token !== undefined && !(skipSpecialTokens && vocabulary.special.has(token))) {
+        tokens.push(token);
+      }
     }
-    return this.#decoder ? this.#decoder.decode(tokens) : tokens.join(' ');
+    if (decoder) return decoder(tokens);
+    try {
+      return process.decodeNow(tokens);
+    } catch (error) {
+      throw this.#failed('decoding', tokens.join(''), error);
+    }
   }
 
   tokenToId(token: string): number | undefined {
-    return this.#start.native.tokenToId(token) ?? undefined;
+    return this.#start.vocabulary.idOf(token);
   }
 
   render(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
@@ -247,7 +203,6 @@ class HuggingFaceTokenizer implements Tokenizer {
     copy.addsEos = this.addsEos;
     copy.chatTemplate = this.chatTemplate;
     copy.chatTemplateOrigin = this.chatTemplateOrigin;
-    copy.#encoder = this.#encoder ??= new SynchronousEncoder(this.#start.json);
     return copy;
   }
 
@@ -258,6 +213,10 @@ class HuggingFaceTokenizer implements Tokenizer {
       chatTemplate: this.#chatTemplate,
       own: this.chatTemplateOrigin === 'tokenizer',
     });
+  }
+
+  #failed(doing: string, text: string, error: unknown): Error {
+    return textFailed(join(this.#start.files.folder, 'tokenizer.json'), doing, text, error);
   }
 
   #templateVariables(): Record<string, string> {
@@ -281,13 +240,13 @@ class HuggingFaceTokenizer implements Tokenizer {
   }
 
   #special(name: string, fallbackId: number | undefined): [string, number] | undefined {
-    const { files, native } = this.#start;
+    const { files, vocabulary } = this.#start;
     const token =
       namedToken(files, name) ??
-      (fallbackId === undefined ? undefined : (native.idToToken(fallbackId) ?? undefined));
+      (fallbackId === undefined ? undefined : vocabulary.tokenOf(fallbackId));
     if (token === undefined) return undefined;
-    const id = native.tokenToId(token);
-    if (id !== null) return [token, id];
+    const id = vocabulary.idOf(token);
+    if (id !== undefined) return [token, id];
     // often named and never added; nothing is padded with it here
     if (name === 'pad_token') return undefined;
     throw tokenizerInvalid(
