@@ -1,4 +1,4 @@
-// `lmflow serve`: a model over HTTP, with the API of OpenAI and a chat page.
+// The plugin: `lmflow serve` answers for a model over HTTP, with the API of OpenAI and a chat page.
 import { basename } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import ipaddr from 'ipaddr.js';
@@ -56,8 +56,8 @@ async function run(
   { config, signal }: CommandInvocation,
 ): Promise<number> {
   if (config.model === undefined) throw modelMissing();
-  // Short-lived objects of long answers survive into the old generation, which V8 lets double:
-  // under load memory would go up and down by 50 MB.
+  // Under load, short-lived objects of long answers reach the old generation, which V8 lets double
+  // before it collects: memory would swing by 50 MB.
   setFlagsFromString('--heap-growing-percent=20');
   const { log, resolve } = context;
   const options = withKey(context.options);
@@ -82,10 +82,12 @@ async function run(
     log,
     version: manifest.version,
   });
+  const page = options.chatPage ? `chat page at ${server.url}/, ` : '';
+  const addresses = `${page}API at ${server.url}/v1`;
   log.event(
     'serving',
     { url: server.url, model: id, adapters: [...(model.adapters?.keys() ?? [])] },
-    `serving ${[...models.keys()].join(', ')} at ${server.url}${options.chatPage ? '/ (chat page)' : ''}, API at ${server.url}/v1; Ctrl-C ends`,
+    `serving ${[...models.keys()].join(', ')}: ${addresses}; Ctrl-C ends`,
   );
   await untilEnded(server, signal);
   return 0;
@@ -98,7 +100,7 @@ function withKey(options: ServeOptions): ServeOptions {
 
 function warnIfOpen({ host, apiKey, apiKeys }: ServeOptions, log: Logger): void {
   if (isLoopback(host) || apiKey !== undefined || apiKeys.length > 0) return;
-  log.warn(`serving on ${host} without an API key: whoever reaches this address can use the model`);
+  log.warn(`${host} is served without an API key: everyone who reaches it can use the model`);
 }
 
 async function untilEnded(server: RunningServer, signal: AbortSignal): Promise<void> {

@@ -1,9 +1,9 @@
-// The section `serve` of the configuration.
+// The section `serve`: the options of the server.
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
-// ipaddr.js alone takes 10.1 and 0x7f000001 for addresses too
+// ipaddr.js alone also accepts 10.1 and 0x7f000001
 const isNetwork = (text: string): boolean =>
   ipaddr.IPv4.isValidCIDRFourPartDecimal(text) || ipaddr.IPv6.isValidCIDR(text) || isIP(text) > 0;
 
@@ -15,101 +15,95 @@ export const serveOptions = z.object({
     .min(1)
     .default('127.0.0.1')
     .describe(
-      'Address to listen on. Anything but a loopback address lets others in: set an API key then.',
+      'Address to listen on. Other machines reach any but a loopback address: set an API key then.',
     ),
-  port: z
-    .int()
-    .min(0)
-    .max(65_535)
-    .default(8000)
-    .describe('Port to listen on; 0 takes any free one.'),
+  port: z.int().min(0).max(65_535).default(8000).describe('Port to listen on; 0 for any free one.'),
   modelName: z
     .string()
     .min(1)
     .optional()
-    .describe('Name that clients give as "model"; by default the last part of the key model.'),
+    .describe('Name that clients send as "model"; by default the last part of the option model.'),
   apiKey: z
     .string()
     .min(1)
     .optional()
     .describe(
-      'Clients must send it as a bearer token. The environment variable LMFLOW_API_KEY sets it too.',
+      'Bearer token that clients must send; also set by the environment variable LMFLOW_API_KEY.',
     ),
   apiKeys: z
     .array(z.string().min(1))
     .default([])
-    .describe('Further keys. With several, each is a client of its own in the queue.'),
+    .describe('More keys. With several, the queue counts each key as a client.'),
   trustedProxies: z
-    .array(z.string().refine(isNetwork, 'must be an address or a network as 10.0.0.0/8'))
+    .array(z.string().refine(isNetwork, 'must be an address or a network such as 10.0.0.0/8'))
     .default([])
     .describe(
-      'Proxies (addresses or networks) whose X-Forwarded-For says which client a request is of.',
+      'Proxies (addresses or networks) whose X-Forwarded-For names the client of a request.',
     ),
   allowedHosts: z
     .array(z.string())
     .default([])
     .describe(
-      'Host names, besides localhost and IP addresses, that requests may be addressed to (against DNS rebinding).',
+      'Host names that requests may use besides localhost and IP addresses (against DNS rebinding).',
     ),
   allowedOrigins: z
     .array(z.string())
     .default([])
     .describe(
-      'Web pages of other origins that may call the server, e.g. https://app.example; "*" for all.',
+      'Origins of web pages that may call the server, for example https://app.example; "*" for all.',
     ),
   chatPage: z.boolean().default(true).describe('Serve a chat page at /.'),
   maxConcurrent: z
     .int()
     .min(1)
     .default(8)
-    .describe('Sequences decoded at the same time (prompts times n); other requests wait.'),
+    .describe('Most sequences decoded together (prompts times n); other requests wait.'),
   maxQueue: z
     .int()
     .min(0)
     .default(64)
     .describe(
-      'Requests that may wait; of further ones those of whoever has most waiting get 429 with Retry-After.',
+      'Most requests that wait; beyond, the client with most of them gets 429 with Retry-After.',
     ),
   maxConnections: z
     .int()
     .min(1)
     .default(1024)
     .describe(
-      'Open connections; a further one takes the place of one that has never asked for anything, or was answered longest ago.',
+      'Most open connections; another one replaces one without a request, or the longest idle.',
     ),
   maxBodyBytes: z.int().min(1024).default(1_048_576).describe('Largest request body in bytes.'),
   maxPromptTokens: z
     .int()
     .min(1)
     .optional()
-    .describe('Longest prompt in tokens; by default what the context of the model holds.'),
+    .describe("Longest prompt in tokens; by default what the model's context holds."),
   maxTokens: z
     .int()
     .min(1)
     .optional()
     .describe(
-      'Most tokens a client may ask for in one choice; by default what the context has left.',
+      'Most tokens that a client may ask for in one choice; by default what the context leaves.',
     ),
   headersTimeout: seconds()
     .default(10)
-    .describe('Seconds a client has to send the headers of a request.'),
-  bodyTimeout: seconds().default(30).describe('Seconds a client has to send a whole request.'),
+    .describe('Seconds that a client has to send the headers of a request.'),
+  bodyTimeout: seconds().default(30).describe('Seconds that a client has to send a whole request.'),
   requestTimeout: seconds()
     .default(600)
-    .describe('Seconds a request may take in all, waiting included.'),
+    .describe('Seconds that a request may take, waiting included.'),
   shutdownTimeout: seconds()
     .default(30)
     .describe('Seconds that running requests have to finish after Ctrl-C.'),
 });
 
-/** Flags of training data that one could take for the command's own. */
+/** Flags of training data that look like flags of the command, with what to set instead. */
 export const forTraining = {
   truncation:
-    'it cuts samples of training; --serve-max-prompt-tokens (serve.maxPromptTokens) limits prompts',
-  packing:
-    'it fills sequences of training; requests are decoded together, --serve-max-concurrent (serve.maxConcurrent) at most',
+    'it is for training data; for prompts set --serve-max-prompt-tokens (serve.maxPromptTokens)',
+  packing: 'it is for training data; requests are decoded together, up to serve.maxConcurrent',
   blockSize:
-    'it is the length of training sequences; set --generate-context-length (generate.contextLength)',
+    'it is for training data; for prompts set --generate-context-length (generate.contextLength)',
 };
 
 export type ServeOptions = z.output<typeof serveOptions>;

@@ -1,12 +1,12 @@
-// Routes of other plugins: what a row of SERVE_ROUTES is, and how its handler is called on the main
-// thread. The routes of the API are in http/routes.ts: they answer while a step is computed.
+// Routes of other plugins: the rows of SERVE_ROUTES, and the calls of their handlers on the main
+// thread. The routes of the API are in http/routes.ts.
 import { isLMFlowError, messageOf, registry, type Awaitable, type Logger } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { routeInvalid } from './errors.ts';
 import type { RouteCall, JobEvent } from './thread-messages.ts';
 
-/** A request that came in for a plugin's route; host, origin and API key were checked. */
+/** A request to a plugin's route; its host, origin and API key are checked. */
 export interface RouteRequest {
   /** The JSON of a POST's body, or the query of a GET: parse it with a zod schema. */
   readonly input: unknown;
@@ -16,13 +16,13 @@ export interface RouteRequest {
   readonly signal: AbortSignal;
 }
 
-/** What a plugin's route answers. */
+/** The answer of a plugin's route. */
 export interface RouteAnswer {
-  /** 200 where left out. */
+  /** By default 200. */
   readonly status?: number;
-  /** In lower case; `content-type` follows from the body where left out. */
+  /** Names in lower case; by default `content-type` follows from the body. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text, bytes, or anything else as JSON. */
+  /** Text, bytes, or a value that is sent as JSON. */
   readonly body: unknown;
 }
 
@@ -32,8 +32,8 @@ export interface ServeRoute {
   readonly name: string;
   readonly method: 'GET' | 'POST';
   /**
-   * Answers on the thread that computes, so it is short or awaits. What a zod schema throws, and an
-   * LMFlowError of the kinds usage and input, is status 400; anything else 500 without its message.
+   * Answers on the thread that computes, so it is short or awaits. A zod error, or an LMFlowError of
+   * kind usage or input, gives status 400; any other error gives 500 without its message.
    */
   handle(request: RouteRequest): Awaitable<RouteAnswer>;
 }
@@ -51,7 +51,7 @@ export function checkedRoutes(routes: Iterable<ServeRoute>): ReadonlyMap<string,
   return checked;
 }
 
-/** Calls a route's handler; gives what the HTTP thread answers, and never rejects. */
+/** Calls a route's handler; returns the event for the HTTP thread, and never rejects. */
 export async function answerRoute(
   route: ServeRoute,
   { input }: RouteCall,
@@ -61,10 +61,10 @@ export async function answerRoute(
 ): Promise<JobEvent> {
   try {
     const { status = 200, headers = {}, body } = await route.handle({ input, models, signal });
-    const [type, content] = encoded(body);
+    const [type, content] = encodeBody(body);
     return { kind: 'answered', status, headers: { 'content-type': type, ...headers }, content };
   } catch (error) {
-    const refused = refusal(error);
+    const refused = refusalOf(error);
     if (refused) return refused;
     if (!signal.aborted) log.error(`the route ${route.name} failed: ${messageOf(error)}`);
     if (error instanceof Error && error.stack !== undefined) log.debug(error.stack);
@@ -72,16 +72,16 @@ export async function answerRoute(
   }
 }
 
-function encoded(body: unknown): readonly [type: string, content: string | Uint8Array] {
+function encodeBody(body: unknown): readonly [type: string, content: string | Uint8Array] {
   if (typeof body === 'string') return ['text/plain; charset=utf-8', body];
   if (body instanceof Uint8Array) return ['application/octet-stream', body];
   return ['application/json; charset=utf-8', JSON.stringify(body ?? null)];
 }
 
-/** Where the client is at fault. */
-function refusal(error: unknown): JobEvent | undefined {
+/** The refusal where the client is at fault. */
+function refusalOf(error: unknown): JobEvent | undefined {
   if (!(error instanceof Error)) return undefined;
-  // by name: a plugin may have a zod of its own
+  // by name, since a plugin may bring its own copy of zod
   if (/^\$?ZodError$/.test(error.name) && 'issues' in error) {
     return refusedIssue((error.issues as [z.core.$ZodIssue])[0], []);
   }
@@ -92,7 +92,7 @@ function refusal(error: unknown): JobEvent | undefined {
   return undefined;
 }
 
-/** A value that a schema does not take, as OpenAI's API says it; `within` is the field it is in. */
+/** The refusal of a value by a schema, as OpenAI's API words it; `within` is the value's field. */
 export function refusedIssue(
   { path, message }: z.core.$ZodIssue,
   within: readonly string[],

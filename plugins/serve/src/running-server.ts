@@ -1,6 +1,6 @@
-// The main thread's side of the server: starts the HTTP thread and runs its jobs. HTTP lives in a
-// thread of its own because computing blocks this one: connections, limits, /health and aborts are
-// handled while a step runs.
+// The main thread's side of the server: starts the HTTP thread and runs its jobs. HTTP has another
+// thread because computing blocks this one: connections, limits, /health and aborts are handled while
+// a step runs.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -15,15 +15,15 @@ import {
 import type { Model } from '@lmflow/sdk/model';
 import { cannotListen, settingNameTaken, threadEnded } from './errors.ts';
 import { chatParameters } from './http/chat-request.ts';
-import { completionParameters } from './http/completions.ts';
-import { runJob, type JobRunner } from './jobs.ts';
+import { completionParameters } from './http/completions-endpoint.ts';
+import { runJob, type JobRunner } from './job-runner.ts';
 import { answerRoute, checkedRoutes, type ServeRoute } from './plugin-routes.ts';
 import type {
   Job,
   JobEvent,
   ModelInfo,
   RouteCall,
-  ThreadSettings,
+  ThreadData,
   ToMain,
   ToThread,
 } from './thread-messages.ts';
@@ -31,12 +31,12 @@ import type { ServeOptions } from './options.ts';
 
 export interface ServerRequest {
   readonly generator: TextGenerator;
-  /** Name that clients use -> model. */
+  /** The models by the names that clients use. */
   readonly models: ReadonlyMap<string, Model>;
-  /** The ways of writing tool calls that are known. */
+  /** The known formats of tool calls. */
   readonly toolCallFormats: Iterable<ToolCallFormat>;
   readonly options: ServeOptions;
-  /** Settings for plugins that requests may have: the rows of REQUEST_SETTINGS. */
+  /** What requests may set for plugins: the rows of REQUEST_SETTINGS. */
   readonly requestSettings?: Iterable<RequestSetting>;
   /** Routes of plugins: the rows of SERVE_ROUTES. */
   readonly routes?: Iterable<ServeRoute>;
@@ -45,9 +45,9 @@ export interface ServerRequest {
 }
 
 export interface RunningServer {
-  /** e.g. `http://127.0.0.1:8000` */
+  /** For example `http://127.0.0.1:8000`. */
   readonly url: string;
-  /** Settles when the server has ended; rejects with LMFLOW_SERVE_THREAD where it failed. */
+  /** Resolves when the server has ended; rejects with LMFLOW_SERVE_THREAD where it failed. */
   readonly ended: Promise<void>;
   /** Lets running requests finish (up to shutdownTimeout) and ends. */
   stop(): Promise<void>;
@@ -59,7 +59,7 @@ export interface RunningServer {
  */
 export async function startServer(request: ServerRequest): Promise<RunningServer> {
   const { models, options, log, version } = request;
-  const requestSettings = checkedSettings(request.requestSettings ?? []);
+  const requestSettings = settingsByName(request.requestSettings ?? []);
   const routes = checkedRoutes(request.routes ?? []);
   const worker = startThread({
     options,
@@ -114,7 +114,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
   return { url, ended, stop };
 }
 
-/** The address; rejects where the thread cannot listen. */
+/** The server's address; rejects where the thread cannot listen. */
 function untilListening(
   worker: Worker,
   { host, port }: Pick<ServeOptions, 'host' | 'port'>,
@@ -127,7 +127,7 @@ function untilListening(
   });
 }
 
-/** The jobs that the HTTP thread has started and that have not ended. */
+/** The jobs of the HTTP thread that have not ended. */
 class RunningJobs {
   readonly #runner: JobRunner;
   readonly #routes: ReadonlyMap<string, ServeRoute>;
@@ -171,8 +171,8 @@ class RunningJobs {
   }
 }
 
-/** Settings by name; throws LMFLOW_SERVE_SETTING_NAME where the API has a parameter of the name. */
-function checkedSettings(rows: Iterable<RequestSetting>): ReadonlyMap<string, RequestSetting> {
+/** The rows by name; throws LMFLOW_SERVE_SETTING_NAME where the API has a parameter of the name. */
+function settingsByName(rows: Iterable<RequestSetting>): ReadonlyMap<string, RequestSetting> {
   const settings = new Map([...rows].map((row) => [row.name, row]));
   const taken = [...completionParameters, ...chatParameters].find((name) => settings.has(name));
   if (taken !== undefined) throw settingNameTaken(taken);
@@ -194,17 +194,17 @@ function describe(
     ...(readable
       ? {}
       : {
-          toolsRefused: `the chat template of ${id} has no tool calls, or writes them in a way that is not known here (known: ${known})`,
+          toolsRefused: `the chat template of ${id} has no tool calls in a known format (${known})`,
         }),
     ...(parent === undefined ? {} : { parent }),
   };
 }
 
-function startThread(workerData: ThreadSettings): Worker {
+function startThread(workerData: ThreadData): Worker {
   const file = createRequire(import.meta.url).resolve('@lmflow/plugin-serve/thread');
   const url = pathToFileURL(file).href;
   if (!file.endsWith('.ts')) return new Worker(new URL(url), { workerData });
-  // run from source: a thread has no TypeScript loader of its own
+  // run from source, the thread needs its own TypeScript loader
   const loader = import.meta.resolve('tsx/esm/api');
   return new Worker(
     `import(${JSON.stringify(loader)}).then(({ register }) => { register(); return import(${JSON.stringify(url)}); })`,

@@ -1,5 +1,5 @@
-// What the main thread (which computes) and the HTTP thread (which listens) say to each other.
-// Everything here can be cloned.
+// The messages between the main thread, which computes, and the HTTP thread, which listens. Everything
+// here can be cloned.
 import type { ChatMessage, GenerationOptions, ToolCall } from '@lmflow/sdk';
 import type { ServeOptions } from './options.ts';
 
@@ -9,23 +9,23 @@ export interface ModelInfo {
   /** Unix seconds. */
   readonly created: number;
   readonly contextLength: number;
-  /** Of an adapter: the model it belongs to. */
+  /** The model that an adapter belongs to. */
   readonly parent?: string;
-  /** Why `tools` are refused; absent where the chat template writes calls that can be read back. */
+  /** Why `tools` are refused; absent where calls of the chat template can be read. */
   readonly toolsRefused?: string;
 }
 
-/** What the HTTP thread knows of a plugin's route: it answers `/plugins/<name>`. */
+/** What the HTTP thread knows of a plugin's route, `/plugins/<name>`. */
 export interface RouteInfo {
   readonly name: string;
   readonly method: 'GET' | 'POST';
 }
 
-/** Given to the HTTP thread when it starts. */
-export interface ThreadSettings {
+/** The data that the HTTP thread starts with. */
+export interface ThreadData {
   readonly options: ServeOptions;
   readonly models: readonly ModelInfo[];
-  /** Fields of a request that are for plugins. */
+  /** Names of the request fields that are for plugins. */
   readonly requestSettings: readonly string[];
   readonly routes: readonly RouteInfo[];
   readonly version: string;
@@ -37,14 +37,14 @@ export interface FunctionTool {
   readonly function: { readonly name: string; readonly [key: string]: unknown };
 }
 
-/** One prompt to be continued. */
+/** One prompt to continue. */
 export interface Job {
   readonly model: string;
   readonly prompt: string | readonly number[] | readonly ChatMessage[];
   readonly tools?: readonly FunctionTool[];
-  /** Without maxNewTokens: what the context has left. */
+  /** Without maxNewTokens, as many as the context leaves. */
   readonly options: GenerationOptions;
-  /** For plugins, not checked yet. */
+  /** Fields for plugins, not checked yet. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
@@ -69,14 +69,14 @@ export interface PieceEvent {
   readonly text: string;
   readonly calls?: readonly ToolCall[];
   readonly tokens: number;
-  /** Only where log-probabilities were asked for. */
+  /** Only where the request asks for log-probabilities. */
   readonly scores?: readonly ScoredToken[];
   readonly finishReason?: 'stop' | 'length' | 'abort' | 'tool_calls';
 }
 
 /**
- * What becomes of a job: `started`, pieces, `done`; of a route's call: `answered`. Either may end
- * with `refused` (the client's fault) or `failed`.
+ * The events of a job are `started`, pieces and `done`, that of a route's call is `answered`. Either
+ * may end with `refused` (the client is at fault) or `failed`.
  */
 export type JobEvent =
   | { readonly kind: 'started'; readonly promptTokens: number }
@@ -98,7 +98,7 @@ export type JobEvent =
 
 export type ToThread =
   | { readonly kind: 'event'; readonly id: number; readonly event: JobEvent }
-  /** Finish what runs, then close. */
+  /** Finish the running requests, then close. */
   | { readonly kind: 'stop' };
 
 export type ToMain =

@@ -1,20 +1,20 @@
-// The HTTP thread. Does nothing where it is imported by anything but running-server.ts.
+// The entry of the HTTP thread, which running-server.ts starts. It does nothing elsewhere.
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '@lmflow/sdk';
-import { closeServer, createServer } from './http/app.ts';
+import { closeServer, createServer } from './http/http-server.ts';
 import { MainLink } from './http/main-link.ts';
-import type { ThreadSettings, ToMain, ToThread } from './thread-messages.ts';
+import type { ThreadData, ToMain, ToThread } from './thread-messages.ts';
 
 const port = parentPort;
-if (port !== null && isSettings(workerData)) {
+if (port !== null && isThreadData(workerData)) {
   await serve(workerData, (message) => {
     port.postMessage(message);
   });
 }
 
-async function serve(settings: ThreadSettings, send: (message: ToMain) => void): Promise<void> {
+async function serve(data: ThreadData, send: (message: ToMain) => void): Promise<void> {
   const link = new MainLink(send);
-  const server = await createServer(settings, link);
+  const server = await createServer(data, link);
   let stopping = false;
   port!.on('message', (message: ToThread) => {
     if (message.kind === 'event') return link.deliver(message.id, message.event);
@@ -30,9 +30,9 @@ async function serve(settings: ThreadSettings, send: (message: ToMain) => void):
     send({ kind: 'closed' });
     port!.close();
   };
-  const { host, port: number } = settings.options;
+  const { host, port: number } = data.options;
   try {
-    // a short line at the door would turn normal clients away while others come by the thousand
+    // a short backlog turns normal clients away while others connect by the thousand
     await server.app.listen({ host, port: number, backlog: 4096 });
   } catch (error) {
     send({ kind: 'cannot-listen', why: messageOf(error) });
@@ -46,6 +46,6 @@ async function serve(settings: ThreadSettings, send: (message: ToMain) => void):
   });
 }
 
-function isSettings(data: unknown): data is ThreadSettings {
-  return typeof data === 'object' && data !== null && 'options' in data && 'models' in data;
+function isThreadData(value: unknown): value is ThreadData {
+  return typeof value === 'object' && value !== null && 'options' in value && 'models' in value;
 }

@@ -1,13 +1,10 @@
-// Log-probabilities with tokens as text. An alternative is decoded after the token before it,
-// because many decoders drop the space of a first one.
+// Log-probabilities with tokens as text. An alternative is decoded together with the token before it,
+// because many decoders drop the space of a first token.
 import type { TextPiece, Tokenizer } from '@lmflow/sdk';
 import type { ScoredToken } from './thread-messages.ts';
 
-/**
- * Scores of the tokens of a piece, for which `logprobs` was asked; `before` is the id of the token
- * before the first.
- */
-export function scored(
+/** Scores of the tokens of a piece with `logprobs`; `before` is the id of the token before it. */
+export function scoreTokens(
   tokenizer: Tokenizer,
   tokens: TextPiece['tokens'],
   before: number | undefined,
@@ -33,6 +30,6 @@ function tokenText(tokenizer: Tokenizer, id: number, before: number | undefined)
   if (before === undefined) return decode([id]);
   const left = decode([before]);
   const both = decode([before, id]);
-  // half a character before it changes when it is completed
+  // where `before` ends in half a character, its text changes
   return both.startsWith(left) ? both.slice(left.length) : decode([id]);
 }

@@ -1,4 +1,4 @@
-// Takes the tool calls out of the pieces of a job's answers.
+// Splits tool calls from the text of a job's answers, piece by piece.
 import type { ToolCallFormat, ToolCallReader } from '@lmflow/sdk';
 import type { FunctionTool, PieceEvent } from './thread-messages.ts';
 
@@ -8,13 +8,13 @@ export class ToolCallSplitter {
   readonly #functions: ReadonlySet<string>;
   readonly #readers = new Map<number, ToolCallReader>();
 
-  /** `tools` are those that the model was given. */
+  /** `tools` are those of the request. */
   constructor(format: ToolCallFormat, tools: readonly FunctionTool[]) {
     this.#format = format;
     this.#functions = new Set(tools.map((tool) => tool.function.name));
   }
 
-  /** The piece with its calls apart from its text. */
+  /** The piece with its calls beside its text. */
   split(piece: PieceEvent): PieceEvent {
     const { index, finishReason } = piece;
     const reader = this.#readers.get(index) ?? this.#format.reader(this.#functions);

@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { FastifyRequest } from 'fastify';
 import { serveOptions } from '@lmflow/plugin-serve';
-import { clientOf } from '../src/http/client.ts';
+import { clientOf } from '../src/http/client-identity.ts';
 import { FairQueue } from '../src/http/fair-queue.ts';
 
 const eventLoopTurn = (): Promise<void> =>

@@ -12,7 +12,7 @@ import {
   type ToolCallFormat,
 } from '@lmflow/sdk';
 import { createTestKernel } from 'lmflow/testing';
-import { planChat } from '../src/http/chat.ts';
+import { planChat } from '../src/http/chat-endpoint.ts';
 import type { PieceEvent } from '../src/thread-messages.ts';
 import { ToolCallSplitter } from '../src/tool-calls.ts';
 import { FakeGenerator, fakeModel } from './fake.ts';

@@ -1,12 +1,12 @@
-// Runs a request's jobs from the queue to the answer, streamed or whole. What the chunks look like
-// is the endpoint's business.
+// Runs a request's jobs from the queue to the answer, streamed or whole. The endpoints decide how
+// chunks look.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Job, PieceEvent } from '../thread-messages.ts';
-import type { Server } from './app.ts';
-import { clientOf } from './client.ts';
-import { broken, Failure, invalid, shuttingDown } from './failure.ts';
+import type { Server } from './http-server.ts';
+import { clientOf } from './client-identity.ts';
+import { broken, Failure, invalid, shuttingDown } from './failures.ts';
 import { requestSignal } from './request-signal.ts';
-import { Stream } from './stream.ts';
+import { EventStream } from './event-stream.ts';
 
 export interface Usage {
   readonly prompt_tokens: number;
@@ -14,9 +14,9 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
-/** How an endpoint writes its answer. `choice` counts over prompts and samples. */
+/** An endpoint's format of an answer. `choice` counts over prompts and samples. */
 export interface Answer {
-  /** Takes a piece; gives chunks to stream. */
+  /** Takes a piece; returns the chunks to stream. */
   piece(choice: number, event: PieceEvent): object[];
   /** Chunks before the first piece. */
   begin(): object[];
@@ -36,8 +36,8 @@ export interface Plan {
   readonly user?: string;
 }
 
-/** Answers a planned request; throws a Failure as long as nothing was sent. */
-export async function answer(
+/** Answers a planned request; throws a Failure while nothing is sent yet. */
+export async function answerRequest(
   server: Server,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -48,7 +48,7 @@ export async function answer(
   const weight = jobs.length * n;
   if (weight > options.maxConcurrent) {
     throw invalid(
-      `${weight} choices were asked for (prompts times n), this server decodes ${options.maxConcurrent} at once`,
+      `the request has ${weight} choices (prompts times n), but this server decodes ${options.maxConcurrent} at once`,
       jobs.length > 1 ? 'prompt' : 'n',
       'invalid_value',
     );
@@ -59,12 +59,15 @@ export async function answer(
   try {
     release = await queue.take(clientOf(request, server.keys), weight, signal);
     server.metrics.waited.observe((performance.now() - start) / 1000);
-    const stream = plan.stream ? new Stream(reply) : undefined;
+    const stream = plan.stream ? new EventStream(reply) : undefined;
     await decode(server, plan, signal, stream, start).then(
       async (usage) => {
+        const milliseconds = Math.round(performance.now() - start);
+        const user = plan.user === undefined ? '' : ` user ${JSON.stringify(plan.user)}`;
+        const tokens = `${usage.prompt_tokens} + ${usage.completion_tokens} tokens`;
         server.link.log(
           'debug',
-          `${request.id} ${jobs[0]!.model}${plan.user === undefined ? '' : ` user ${JSON.stringify(plan.user)}`}: ${usage.prompt_tokens} + ${usage.completion_tokens} tokens in ${Math.round(performance.now() - start)} ms`,
+          `${request.id} ${jobs[0]!.model}${user}: ${tokens} in ${milliseconds} ms`,
         );
         if (!stream) return void reply.send(plan.answer.whole(usage));
         if (plan.includeUsage) await stream.send(plan.answer.usage(usage));
@@ -87,7 +90,7 @@ async function decode(
   server: Server,
   plan: Plan,
   signal: AbortSignal,
-  stream: Stream | undefined,
+  stream: EventStream | undefined,
   start: number,
 ): Promise<Usage> {
   const { jobs, n, answer } = plan;
@@ -96,13 +99,13 @@ async function decode(
   let completionTokens = 0;
   let waiting = jobs.length;
   let firstToken = true;
-  // one that fails stops the others
+  // a job that fails stops the others
   const controller = new AbortController();
   const all = AbortSignal.any([signal, controller.signal]);
   const early: object[][] = [];
   const send = async (chunks: object[]): Promise<void> => {
     if (!stream || chunks.length === 0) return;
-    // headers go out when every prompt was accepted: until then an error has its own status
+    // headers go out when every prompt is accepted: until then an error has its own status
     if (waiting > 0) early.push(chunks);
     else await stream.sendAll(chunks, signal);
   };
@@ -140,7 +143,7 @@ async function decode(
   };
 }
 
-/** Stops everything that runs: the time after a shutdown is over. */
+/** Aborts every running request, when shutdownTimeout is over. */
 export function abortAll(active: Iterable<AbortController>): void {
   for (const controller of active) controller.abort(shuttingDown());
 }

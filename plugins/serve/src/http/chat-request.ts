@@ -1,7 +1,7 @@
-// The body of a chat request, checked and turned into what templates take.
+// Checks the body of a chat request and turns its messages into what chat templates take.
 import type { ChatMessage } from '@lmflow/sdk';
 import { z } from 'zod';
-import { invalid, unsupported } from './failure.ts';
+import { invalid, unsupported } from './failures.ts';
 import { parse, shared, type Refusal, type Served } from './parameters.ts';
 
 const text = z.union([z.string(), z.array(z.looseObject({ type: z.string() })).min(1)]);
@@ -56,7 +56,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
   parallel_tool_calls: { accepted: [true], why: 'the model decides how many calls it makes' },
   audio: { accepted: [], why: 'answers are text' },
   modalities: { accepted: [['text']], why: 'answers are text' },
-  prediction: { accepted: [], why: 'predicted output is not used' },
+  prediction: { accepted: [], why: 'there is no predicted output' },
   reasoning_effort: { accepted: [], why: 'the model has no such setting' },
   verbosity: { accepted: [], why: 'the model has no such setting' },
   service_tier: { accepted: ['auto', 'default'], why: 'there is one tier' },
@@ -68,9 +68,9 @@ const refusals: Readonly<Record<string, Refusal>> = {
 export interface ReadChat {
   readonly request: ChatRequest;
   readonly messages: readonly ChatMessage[];
-  /** Undefined where the model shall not be told of any. */
+  /** Undefined where the template gets no tools. */
   readonly tools: NonNullable<ChatRequest['tools']> | undefined;
-  /** Fields that are for plugins, which check them. */
+  /** Fields for plugins, not checked yet. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
@@ -82,7 +82,7 @@ export function readChat(body: unknown, { find, requestSettings }: Served): Read
   const { request, settings } = parse(schema, refusals, body, requestSettings);
   const model = find(request.model);
   if (request.max_tokens !== undefined && request.max_completion_tokens !== undefined) {
-    throw invalid("set either 'max_tokens' or 'max_completion_tokens', not both", 'max_tokens');
+    throw invalid("'max_tokens' and 'max_completion_tokens' are both set", 'max_tokens');
   }
   if (request.top_logprobs !== undefined && request.logprobs !== true) {
     throw invalid("'top_logprobs' needs 'logprobs': true", 'top_logprobs');
@@ -92,10 +92,10 @@ export function readChat(body: unknown, { find, requestSettings }: Served): Read
     throw invalid("'tool_choice' needs 'tools'", 'tool_choice');
   }
   if (choice !== undefined && choice !== 'auto' && choice !== 'none') {
-    throw unsupported('tool_choice', 'a call cannot be forced; "auto" and "none" can be given');
+    throw unsupported('tool_choice', 'a call cannot be forced; "auto" and "none" are allowed');
   }
   const calls = request.messages.some(
-    (one) => one.role === 'tool' || (one.role === 'assistant' && one.tool_calls !== undefined),
+    (turn) => turn.role === 'tool' || (turn.role === 'assistant' && turn.tool_calls !== undefined),
   );
   if ((tools !== undefined || calls) && model.toolsRefused !== undefined) {
     throw unsupported(tools ? 'tools' : 'messages', model.toolsRefused);
@@ -122,18 +122,18 @@ function toTemplate(message: ChatRequest['messages'][number], index: number): Ch
       message.role === 'assistant' &&
       (message.content === undefined || message.content === null)
     ) {
-      throw invalid(`you must provide '${place}'`, place, 'missing_required_parameter');
+      throw invalid(`'${place}' is missing`, place, 'missing_required_parameter');
     }
     return { role, content, ...name };
   }
-  // templates write arguments with tojson: they need the object, not its text
+  // templates write arguments with tojson, so they need the object and not its text
   const toolCalls = message.tool_calls.map(
-    ({ id, type, function: { name: of, arguments: json } }, at) => ({
+    ({ id, type, function: { name: functionName, arguments: json } }, at) => ({
       id,
       type,
       function: {
-        name: of,
-        arguments: object(json, `messages[${index}].tool_calls[${at}].function.arguments`),
+        name: functionName,
+        arguments: parseArguments(json, `messages[${index}].tool_calls[${at}].function.arguments`),
       },
     }),
   );
@@ -159,17 +159,17 @@ function textContent(content: string | readonly Record<string, unknown>[], place
     .join('');
 }
 
-function object(json: string, place: string): Record<string, unknown> {
+function parseArguments(json: string, place: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(json);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return value as Record<string, unknown>;
     }
   } catch {
-    /* said below */
+    // refused below
   }
   throw invalid(
-    `Invalid value for '${place}': it must be a JSON object as text`,
+    `Invalid value for '${place}': it must be the text of a JSON object`,
     place,
     'invalid_value',
   );

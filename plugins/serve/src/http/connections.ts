@@ -1,17 +1,13 @@
-// At most so many connections. When there are more, the one goes that has never asked for anything
-// for the longest time, and where all have asked, the one that was answered longest ago: whoever
-// opens thousands and says nothing (or says it slowly) loses his own; who has a request to make
-// gets in, and stays for the next.
+// Limits the open connections. Beyond the limit it closes the oldest connection that never sent a
+// whole request, and where there is none, the one whose last answer is oldest: who opens thousands of
+// silent or slow connections loses those, and a client with a request gets in.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 
 export class Connections {
-  /**
-   * Those without a request that was read to its end, in order, with the turn of the event loop
-   * they came in.
-   */
+  /** Connections without a whole request so far, oldest first, with the turn they came in. */
   readonly #silent = new Map<Socket, number>();
-  /** Those whose last request was answered, in order. */
+  /** Connections whose last request is answered, longest ago first. */
   readonly #idle = new Set<Socket>();
   readonly #limit: number;
   #open = 0;
@@ -21,7 +17,7 @@ export class Connections {
   constructor(server: Server, limit: number) {
     this.#limit = limit;
     server.on('connection', (socket: Socket) => {
-      this.#come(socket);
+      this.#add(socket);
     });
   }
 
@@ -29,7 +25,7 @@ export class Connections {
     return this.#open;
   }
 
-  /** A request was read to its end: the connection stays until `done`. */
+  /** Marks a connection with a whole request, which stays open until `done`. */
   busy(socket: Socket): void {
     this.#silent.delete(socket);
     this.#idle.delete(socket);
@@ -39,7 +35,7 @@ export class Connections {
     if (!socket.destroyed) this.#idle.add(socket);
   }
 
-  #come(socket: Socket): void {
+  #add(socket: Socket): void {
     this.#open += 1;
     socket.once('close', () => {
       this.#open -= 1;
@@ -50,8 +46,8 @@ export class Connections {
     if (this.#open > this.#limit) this.#trimSoon();
   }
 
-  // Thousands can be accepted in one turn. What the last of them have sent is read in the next one,
-  // so that none goes before.
+  // One turn of the event loop can accept thousands. The requests of the last of them are read in the
+  // next turn, so no connection is closed before.
   #trimSoon(): void {
     if (this.#trimming) return;
     this.#trimming = true;
@@ -68,8 +64,8 @@ export class Connections {
       spare -= 1;
       socket.destroy();
     };
-    for (const [socket, came] of this.#silent) {
-      if (spare <= 0 || came >= this.#turn - 1) break;
+    for (const [socket, turn] of this.#silent) {
+      if (spare <= 0 || turn >= this.#turn - 1) break;
       end(socket);
     }
     if (spare <= 0) return;

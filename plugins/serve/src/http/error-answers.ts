@@ -1,12 +1,13 @@
-// How what goes wrong is answered: every error in OpenAI's shape, also what is no HTTP request.
+// Answers errors in OpenAI's shape, also those of clients that do not speak HTTP. The errors
+// themselves are in failures.ts.
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { Failure, invalid, noSuchPath, wrongType } from './failure.ts';
+import { Failure, invalid, noSuchPath, wrongType } from './failures.ts';
 import type { MainLink } from './main-link.ts';
 
 type FastifyFault = Error & { statusCode?: number; code?: string };
 
-/** Answers what a route or a check throws, and paths that there are none for. */
+/** Answers the errors of routes and checks, and unknown paths. */
 export function answerErrors(app: FastifyInstance, link: MainLink): void {
   app.setNotFoundHandler((request) => {
     throw noSuchPath(request.method, request.url.split('?')[0]!);
@@ -19,7 +20,7 @@ export function answerErrors(app: FastifyInstance, link: MainLink): void {
         `${request.id} ${request.method} ${request.routeOptions.url ?? 'unknown'}: ${error.stack ?? error.message}`,
       );
     }
-    // a body that was not read to its end must not be taken for the next request
+    // the rest of an unread body must not be taken for the next request
     if (failure.status === 413) reply.header('connection', 'close');
     return reply
       .code(failure.status)
@@ -29,13 +30,11 @@ export function answerErrors(app: FastifyInstance, link: MainLink): void {
   });
 }
 
-/** Answers a client whose bytes are no HTTP request, or come in too slowly, and cuts it off. */
+/** Answers a client that sends no HTTP request, or sends it too slowly, and disconnects it. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-  const reason = slow
-    ? 'The request came in too slowly'
-    : 'This is not an HTTP request that can be read';
+  const reason = slow ? 'The request arrived too slowly' : 'This is not a valid HTTP request';
   const body = JSON.stringify(invalid(reason).body);
   const head = [
     `HTTP/1.1 ${slow ? '408 Request Timeout' : '400 Bad Request'}`,

@@ -1,7 +1,7 @@
-// Who may decode: up to so many sequences at once. Where requests wait, the client with the fewest
-// sequences running is next, so that one with a hundred requests does not keep another's single one
-// waiting; those of one client come in their order.
-import { queueFull, shuttingDown, type Failure } from './failure.ts';
+// Limits the sequences that are decoded together. Among waiting requests, the client with the fewest
+// running sequences is next, so that a hundred requests of one client do not delay another's single
+// one. Requests of one client stay in order.
+import { queueFull, shuttingDown, type Failure } from './failures.ts';
 
 interface Waiting {
   readonly weight: number;
@@ -13,21 +13,21 @@ interface Client {
   readonly waiting: Waiting[];
   /** Sequences being decoded. */
   running: number;
-  /** Which turn was its last: of equals, who had one longest ago is next. */
+  /** Number of its last turn: of equal clients the one with the oldest turn is next. */
   last: number;
 }
 
 export class FairQueue {
   readonly #slots: number;
   readonly #longestQueue: number;
-  /** Those that wait or run. */
+  /** Clients with waiting or running requests. */
   readonly #clients = new Map<string, Client>();
   #waiting = 0;
   #used = 0;
   #requests = 0;
   #turn = 0;
   #closed = false;
-  /** Running mean of what a request takes, in seconds, for Retry-After. */
+  /** Running mean of a request's duration in seconds, for Retry-After. */
   #meanSeconds = 1;
 
   constructor(slots: number, longestQueue: number) {
@@ -48,10 +48,10 @@ export class FairQueue {
   }
 
   /**
-   * Waits for `weight` of the slots (at most all of them); gives what ends the turn. Rejects with a
-   * Failure: 429 where the queue is full and no other client has more than this one in it (at
-   * once), or where this client has the most and another one comes; 503 at close; or the signal's
-   * reason.
+   * Waits for `weight` of the slots (at most all of them); returns the function that frees them.
+   * Rejects with a Failure: 429 in a full queue at once, where no other client has more waiting
+   * requests, or later, where this client has most and another one comes; 503 at close; or the
+   * signal's reason.
    */
   async take(client: string, weight: number, signal: AbortSignal): Promise<() => void> {
     if (this.#closed) throw shuttingDown();
@@ -75,7 +75,7 @@ export class FairQueue {
     };
   }
 
-  /** Sends everybody who waits away. */
+  /** Rejects all waiting requests. */
   close(): void {
     this.#closed = true;
     this.#waiting = 0;
@@ -123,10 +123,7 @@ export class FairQueue {
     });
   }
 
-  /**
-   * In a full queue: the last request of the client that has most waiting goes, or the one that
-   * comes.
-   */
+  /** Rejects the last request of the client with most of them, or the new one. */
   #makeRoom(name: string, client: Client): void {
     const full = queueFull(
       Math.min(60, Math.max(1, Math.ceil((this.#meanSeconds * (this.#waiting + 1)) / this.#slots))),

@@ -1,25 +1,22 @@
-// Who may come in: the Host header (against DNS rebinding), the Origin header (against foreign web
-// pages), the API key. Host and origin are checked here: @fastify/cors only tells browsers what is
-// allowed, it lets the request of a foreign page run.
+// Decides which requests are allowed: by Host header (against DNS rebinding), Origin header (against
+// foreign web pages) and API key. @fastify/cors only informs browsers and lets a foreign page's
+// request run, so host and origin are checked here.
 import { isIP } from 'node:net';
 import bearerAuth from '@fastify/bearer-auth';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
 import type { ServeOptions } from '../options.ts';
-import type { Server } from './app.ts';
-import { bearerToken } from './client.ts';
-import { wrongHost, wrongKey, wrongOrigin } from './failure.ts';
+import type { Server } from './http-server.ts';
+import { bearerToken } from './client-identity.ts';
+import { wrongHost, wrongKey, wrongOrigin } from './failures.ts';
 
 const OPEN_PATHS: readonly (string | undefined)[] = ['/', '/health'];
 
-/**
- * Puts the checks before every route, in this order: host, origin, key; and the headers that keep
- * browsers from doing more with an answer than they should.
- */
+/** Adds the checks of host, origin and key to every route, in this order, and security headers. */
 export async function guard({ app, options, keys }: Server): Promise<void> {
   const { allowedOrigins } = options;
-  // no strict transport security: whether a name is for TLS only is said where TLS ends
+  // no strict transport security: the proxy that ends TLS decides whether a name is for TLS only
   await app.register(helmet, {
     contentSecurityPolicy: false,
     strictTransportSecurity: false,
@@ -30,7 +27,7 @@ export async function guard({ app, options, keys }: Server): Promise<void> {
     checkOrigin(origin, host, allowedOrigins);
   });
   await app.register(cors, {
-    // none for our own page: its requests are like those without an origin
+    // the server's own page needs no header: its requests have no foreign origin
     origin: (origin, callback) => {
       callback(null, origin !== undefined && isAllowed(origin, allowedOrigins));
     },
@@ -40,11 +37,11 @@ export async function guard({ app, options, keys }: Server): Promise<void> {
     maxAge: 600,
     strictPreflight: false,
   });
-  if (keys.length > 0) await askForKey(app, keys);
+  if (keys.length > 0) await requireKey(app, keys);
 }
 
-/** Compares in constant time, so that neither content nor length of a key leaks. */
-async function askForKey(app: FastifyInstance, keys: readonly string[]): Promise<void> {
+/** Compares keys in constant time, so that neither content nor length of a key leaks. */
+async function requireKey(app: FastifyInstance, keys: readonly string[]): Promise<void> {
   await app.register(bearerAuth, {
     keys: [...keys],
     addHook: false,
@@ -59,10 +56,7 @@ async function askForKey(app: FastifyInstance, keys: readonly string[]): Promise
   });
 }
 
-/**
- * Throws where the Host header names a host that is not ours. An address cannot be rebound, a name
- * can.
- */
+/** Throws where the Host header names a foreign host. Addresses pass: only names can be rebound. */
 function checkHost(
   header: string | undefined,
   { host, allowedHosts }: Pick<ServeOptions, 'host' | 'allowedHosts'>,
@@ -85,7 +79,7 @@ function hostName(header: string): string | undefined {
   return (match?.[1] ?? match?.[2])?.toLowerCase().replace(/\.$/, '');
 }
 
-/** Throws where a page of another origin calls that is not allowed. */
+/** Throws where a page of another origin calls, unless it is allowed. */
 function checkOrigin(
   origin: string | undefined,
   host: string | undefined,
@@ -100,7 +94,7 @@ function isAllowed(origin: string, allowedOrigins: readonly string[]): boolean {
   return allowedOrigins.includes('*') || allowedOrigins.includes(origin);
 }
 
-/** Every key that is let in. */
+/** All API keys, each once. */
 export function keysOf({
   apiKey,
   apiKeys,

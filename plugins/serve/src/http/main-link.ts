@@ -1,5 +1,4 @@
-// The HTTP thread's side of the jobs: starts them on the main thread and gives their events as they
-// come.
+// The HTTP thread's link to the main thread: starts jobs there and yields their events as they come.
 import type { Job, JobEvent, RouteCall, ToMain } from '../thread-messages.ts';
 
 export class MainLink {
@@ -11,7 +10,7 @@ export class MainLink {
     this.#send = send;
   }
 
-  /** An event from the main thread. Those of a job that was left are dropped. */
+  /** Takes an event from the main thread; events of abandoned jobs are dropped. */
   deliver(id: number, event: JobEvent): void {
     this.#listeners.get(id)?.(event);
   }
@@ -21,8 +20,8 @@ export class MainLink {
   }
 
   /**
-   * Runs a job, or calls a plugin's route. Throws the signal's reason when it is aborted, which stops the generation; leaving
-   * the loop early stops it too.
+   * Runs a job, or calls a plugin's route. An aborted signal stops it and throws the signal's reason;
+   * leaving the loop early stops it too.
    */
   async *run(job: Job | RouteCall, signal: AbortSignal): AsyncGenerator<JobEvent, void> {
     signal.throwIfAborted();

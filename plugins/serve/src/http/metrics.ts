@@ -1,12 +1,12 @@
-// The figures of /metrics, in prom-client's registry. Each server has a registry of its own: two in
-// one process share no figure.
+// The figures of /metrics, in a registry of prom-client per server: two servers in one process share
+// no figure.
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Connections } from './connections.ts';
 import type { FairQueue } from './fair-queue.ts';
 
 const BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
 
-/** What the server counts while it answers; times are in seconds. */
+/** The figures that are counted while the server answers; times are in seconds. */
 export interface Metrics {
   readonly registry: Registry;
   readonly requests: Counter<'route' | 'status'>;
@@ -16,7 +16,7 @@ export interface Metrics {
   readonly firstToken: Histogram;
 }
 
-/** Metrics of one server; what the queue and the connections have is read when it is asked for. */
+/** The metrics of one server; those of queue and connections are read at each scrape. */
 export function createMetrics(queue: FairQueue, connections: Connections): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -31,8 +31,8 @@ export function createMetrics(queue: FairQueue, connections: Connections): Metri
     });
   };
   gauge('lmflow_requests_waiting', 'Requests that wait for their turn.', () => queue.waiting);
-  gauge('lmflow_requests_running', 'Requests whose turn it is.', () => queue.requests);
-  gauge('lmflow_sequences_running', 'Sequences being decoded.', () => queue.running);
+  gauge('lmflow_requests_running', 'Requests that are decoded.', () => queue.requests);
+  gauge('lmflow_sequences_running', 'Sequences that are decoded.', () => queue.running);
   gauge('lmflow_http_connections', 'Open connections.', () => connections.open);
   gauge('process_resident_memory_bytes', 'Resident memory of the process.', () =>
     process.memoryUsage.rss(),
@@ -46,7 +46,7 @@ export function createMetrics(queue: FairQueue, connections: Connections): Metri
     registry,
     requests: new Counter({
       name: 'lmflow_http_requests_total',
-      help: 'Answers by route and status; 499: the client went away.',
+      help: 'Answers by route and status; 499 means that the client went away.',
       labelNames: ['route', 'status'],
       registers,
     }),
@@ -65,7 +65,7 @@ export function createMetrics(queue: FairQueue, connections: Connections): Metri
     }),
     waited: new Histogram({
       name: 'lmflow_wait_seconds',
-      help: 'Time a request waited for its turn.',
+      help: 'Time that a request waited for its turn.',
       buckets: BUCKETS,
       registers,
     }),

@@ -1,11 +1,11 @@
-// Parameters that both endpoints share: OpenAI's own, and those that many servers add (top_k,
-// min_p, repetition_penalty, min_tokens). A parameter that is not supported is refused by name,
-// unless it asks for what happens anyway; nothing is ignored.
+// The parameters that both endpoints share: OpenAI's, and those that many servers add (top_k, min_p,
+// repetition_penalty, min_tokens). Nothing is ignored: an unsupported parameter is refused by name,
+// unless its value changes nothing.
 import { randomInt } from 'node:crypto';
 import type { GenerationOptions } from '@lmflow/sdk';
 import { z } from 'zod';
 import type { ModelInfo } from '../thread-messages.ts';
-import { invalid, unknownParameter, unsupported, type Failure } from './failure.ts';
+import { invalid, unknownParameter, unsupported, type Failure } from './failures.ts';
 
 export const shared = {
   model: z.string(),
@@ -32,32 +32,32 @@ export const shared = {
   min_tokens: z.int().min(0).optional(),
 };
 
-/** What endpoints know of the server. */
+/** What the endpoints use of the server. */
 export interface Served {
-  /** Gives a model by the name that clients use; throws a Failure. */
+  /** Finds a model by the name that clients use; throws a Failure. */
   readonly find: (name: string) => ModelInfo;
-  /** Fields of a request that are for plugins. */
+  /** Names of the request fields that are for plugins. */
   readonly requestSettings: readonly string[];
 }
 
 export type Shared = z.output<z.ZodObject<typeof shared>>;
 
-/** A parameter of OpenAI's that is refused: the values that change nothing, and why others are. */
+/** An unsupported parameter of OpenAI's: the values that change nothing, and why others are refused. */
 export interface Refusal {
   readonly accepted: readonly unknown[];
   readonly why: string;
 }
 
-/** A body that was checked. */
+/** A checked body. */
 export interface ParsedBody<T> {
   readonly request: T;
-  /** Fields that are for plugins, which check them. */
+  /** Fields for plugins, not checked yet. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Checks a body: fields for plugins are set apart, unsupported parameters come next, by name, then
- * the schema. `null` is the same as leaving out. Throws a Failure with status 400.
+ * Checks a body: sets fields for plugins apart, refuses unsupported parameters by name, then applies
+ * the schema. `null` counts as left out. Throws a Failure with status 400.
  */
 export function parse<S extends z.ZodObject>(
   schema: S,
@@ -90,27 +90,27 @@ export function parse<S extends z.ZodObject>(
   if (result.success) {
     return { request: result.data, ...(Object.keys(settings).length > 0 ? { settings } : {}) };
   }
-  throw described(result.error.issues[0]!, parameters);
+  throw issueFailure(result.error.issues[0]!, parameters);
 }
 
-function described(issue: z.core.$ZodIssue, body: Record<string, unknown>): Failure {
+function issueFailure(issue: z.core.$ZodIssue, body: Record<string, unknown>): Failure {
   const path = issue.path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
     return text === '' ? String(part) : `${text}.${String(part)}`;
   }, '');
   if (issue.code === 'unrecognized_keys') {
     const name = path === '' ? issue.keys[0]! : `${path}.${issue.keys[0]}`;
-    return unsupported(name, 'it is not known here');
+    return unsupported(name, 'there is no such field');
   }
   if (issue.path.length === 1 && !(String(issue.path[0]) in body)) {
-    return invalid(`you must provide the parameter '${path}'`, path, 'missing_required_parameter');
+    return invalid(`the parameter '${path}' is missing`, path, 'missing_required_parameter');
   }
   return invalid(`Invalid value for '${path}': ${issue.message}`, path, 'invalid_value');
 }
 
 /**
- * What a request's parameters are for the generator. Temperature 0 is greedy; without a seed each
- * request draws its own.
+ * The generator's options for a request's parameters. Temperature 0 is greedy; without a seed each
+ * request draws one.
  */
 export function generationOptions(
   body: Shared,
@@ -131,7 +131,7 @@ export function generationOptions(
     frequencyPenalty: body.frequency_penalty,
     minNewTokens: body.min_tokens,
     numReturnSequences: body.n ?? 1,
-    // which beam wins is known at the end only
+    // the best beam is known only at the end, so beams cannot be streamed
     numBeams: 1,
     seed: seed === undefined ? randomInt(2 ** 31) : Math.abs(seed) % 2 ** 31,
     stop: typeof stop === 'string' ? [stop] : stop,
@@ -141,7 +141,7 @@ export function generationOptions(
   return Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined));
 }
 
-/** Undefined where the request says nothing of it. */
+/** Whether the request asks for sampling; undefined where it sets nothing about it. */
 function samples({ temperature, top_p, top_k, min_p }: Shared): boolean | undefined {
   if (temperature === 0) return false;
   return [temperature, top_p, top_k, min_p].some((value) => value !== undefined) || undefined;

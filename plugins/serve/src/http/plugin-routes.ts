@@ -1,9 +1,9 @@
-// The HTTP thread's side of plugins' routes: what comes in goes to the main thread, where the
-// plugins are, and its answer goes out.
+// Relays the requests for plugins' routes from the HTTP thread to the main thread, where the plugins
+// are, and their answers back.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RouteInfo } from '../thread-messages.ts';
-import type { Server } from './app.ts';
-import { invalid, routeFailed, shuttingDown } from './failure.ts';
+import type { Server } from './http-server.ts';
+import { invalid, routeFailed, shuttingDown } from './failures.ts';
 import { requestSignal } from './request-signal.ts';
 
 /** Adds the routes of plugins, below /plugins/. */

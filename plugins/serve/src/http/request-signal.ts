@@ -1,13 +1,10 @@
-// When a request is over before it is answered: its client went away, its time is up, or the server
+// A signal that ends a request before its answer: the client is gone, the time is up, or the server
 // closes.
 import type { FastifyReply } from 'fastify';
-import type { Server } from './app.ts';
-import { clientGone, tookTooLong } from './failure.ts';
+import type { Server } from './http-server.ts';
+import { clientGone, tookTooLong } from './failures.ts';
 
-/**
- * A signal that is aborted with the Failure that ends the request; `done` is called when it was
- * answered.
- */
+/** A signal that aborts with the Failure that ends the request; call `done` after the answer. */
 export function requestSignal(
   { options, active }: Server,
   reply: FastifyReply,

@@ -1,19 +1,19 @@
-// What the server answers: the API's paths, /health, /metrics and the chat page. How a request is
-// run is the business of answer.ts.
+// Adds the server's paths: the API, /health, /metrics and the chat page. Requests for text are run in
+// answer.ts.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ModelInfo, ThreadSettings } from '../thread-messages.ts';
-import { answer, type Plan } from './answer.ts';
-import type { Server } from './app.ts';
-import { planChat } from './chat.ts';
-import { planCompletion } from './completions.ts';
-import { modelNotFound, shuttingDown } from './failure.ts';
-import { readPage } from './page.ts';
+import type { ModelInfo, ThreadData } from '../thread-messages.ts';
+import { answerRequest, type Plan } from './answer.ts';
+import type { Server } from './http-server.ts';
+import { planChat } from './chat-endpoint.ts';
+import { planCompletion } from './completions-endpoint.ts';
+import { modelNotFound, shuttingDown } from './failures.ts';
+import { readPage } from './chat-page.ts';
 import { addPluginRoutes } from './plugin-routes.ts';
 
 /** Adds every route. */
 export function addRoutes(
   server: Server,
-  { models, version, requestSettings, routes }: ThreadSettings,
+  { models, version, requestSettings, routes }: ThreadData,
 ): void {
   const find = (name: string): ModelInfo => {
     const found = models.find(({ id }) => id === name);
@@ -51,7 +51,7 @@ function addModels(
 function addEndpoint(server: Server, path: string, plan: (body: unknown) => Plan): void {
   server.app.post(path, async (request: FastifyRequest, reply: FastifyReply) => {
     if (server.closing) throw shuttingDown();
-    await answer(server, request, reply, plan(request.body));
+    await answerRequest(server, request, reply, plan(request.body));
     return reply;
   });
 }

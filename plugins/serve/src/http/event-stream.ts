@@ -1,9 +1,9 @@
-// Server-sent events: `data: {...}` lines, closed by `data: [DONE]`. Waits for slow readers instead
-// of piling up.
+// Server-sent events: lines `data: {...}`, then `data: [DONE]`. It waits for slow readers, so that
+// events do not pile up.
 import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
 
-export class Stream {
+export class EventStream {
   readonly #reply: FastifyReply;
   #started = false;
 
@@ -11,7 +11,7 @@ export class Stream {
     this.#reply = reply;
   }
 
-  /** Whether anything was sent: after that an error can only be an event. */
+  /** Whether anything is sent: from then on an error can only be an event. */
   get started(): boolean {
     return this.#started;
   }
@@ -29,11 +29,11 @@ export class Stream {
     this.#reply.raw.end('data: [DONE]\n\n');
   }
 
-  /** Ends with an error event, which OpenAI's clients throw. */
+  /** Ends the stream with an error event, which OpenAI's clients throw. */
   fail(body: object): void {
     const { raw } = this.#reply;
     if (!raw.destroyed) raw.end(`data: ${JSON.stringify(body)}\n\n`);
-    // who does not read gets no more than what fits into the connection's buffers
+    // a client that does not read gets only what the connection's buffers hold
     setTimeout(() => {
       raw.destroy();
     }, 5000).unref();

@@ -1,15 +1,15 @@
-// The chat page: one file in the package, with a policy that lets nothing else load.
+// The chat page: one file of the package, with a content security policy that loads nothing else.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-/** The page, and what it may load. */
+/** The page and its content security policy. */
 export interface Page {
   readonly html: Buffer;
   /** Directives of its content security policy. */
   readonly policy: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Reads page/chat.html; its one script and one style are allowed by their hashes. */
+/** Reads page/chat.html; the policy allows its script and its style by their hashes. */
 export function readPage(): Page {
   const html = readFileSync(new URL('../page/chat.html', here()));
   const text = html.toString('utf8');
@@ -33,7 +33,7 @@ function hash(html: string, tag: 'script' | 'style'): string {
   return `sha256-${createHash('sha256').update(content).digest('base64')}`;
 }
 
-/** src/http/page.ts from source, a chunk in dist/ when built. */
+/** src/http/chat-page.ts from source, a chunk in dist/ when built. */
 function here(): URL {
   return new URL(import.meta.url.endsWith('.ts') ? '..' : '.', import.meta.url);
 }

@@ -1,4 +1,5 @@
-// POST /v1/chat/completions: messages are put into the model's chat template and answered.
+// POST /v1/chat/completions: plans the job of a chat and formats its answer. Its body is checked in
+// chat-request.ts.
 import { randomUUID } from 'node:crypto';
 import type { ToolCall } from '@lmflow/sdk';
 import type { PieceEvent, ScoredToken } from '../thread-messages.ts';
@@ -128,7 +129,7 @@ function logprobsOf(scores: readonly ScoredToken[]): object {
   };
 }
 
-/** Unknown (null) where a token is a part of a character. */
+/** Null where the token is part of a character. */
 function bytesOf(text: string): number[] | null {
   return text.includes('\ufffd') ? null : [...Buffer.from(text)];
 }

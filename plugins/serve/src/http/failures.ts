@@ -1,7 +1,7 @@
-// Errors as OpenAI's API writes them: {"error": {"message", "type", "param", "code"}}. One builder
-// per error.
+// Errors as OpenAI's API writes them, {"error": {"message", "type", "param", "code"}}: one function
+// each. They go to HTTP clients and are no LMFlowErrors.
 
-/** An answer that is an error. */
+/** An error that a client gets as an answer. */
 export class Failure extends Error {
   readonly status: number;
   readonly type: string;
@@ -46,11 +46,11 @@ export const unsupported = (parameter: string, why: string): Failure =>
 export const unknownParameter = (parameter: string): Failure =>
   invalid(`Unrecognized request argument supplied: ${parameter}`, parameter, 'unknown_parameter');
 export const wrongType = (): Failure =>
-  new Failure(415, "The body must be JSON: send the header 'content-type: application/json'", {
+  new Failure(415, "The body must be JSON. Send the header 'content-type: application/json'.", {
     code: 'unsupported_media_type',
   });
 export const modelNotFound = (model: string): Failure =>
-  new Failure(404, `The model '${model}' does not exist; /v1/models lists those that do`, {
+  new Failure(404, `The model '${model}' does not exist. See /v1/models for those that do.`, {
     code: 'model_not_found',
     parameter: 'model',
   });
@@ -61,7 +61,7 @@ export const wrongKey = (isSent: boolean): Failure =>
     401,
     isSent
       ? 'Incorrect API key provided'
-      : 'No API key provided: send it as "Authorization: Bearer <key>"',
+      : 'No API key provided. Send it as "Authorization: Bearer <key>".',
     {
       code: 'invalid_api_key',
       type: 'authentication_error',
@@ -71,13 +71,13 @@ export const wrongKey = (isSent: boolean): Failure =>
 export const wrongHost = (host: string): Failure =>
   new Failure(
     403,
-    `This server does not answer for the host '${host}'; serve.allowedHosts can allow it`,
+    `This server does not answer for the host '${host}'. Add it to serve.allowedHosts.`,
     { code: 'host_not_allowed', type: 'permission_error' },
   );
 export const wrongOrigin = (origin: string): Failure =>
   new Failure(
     403,
-    `Pages of '${origin}' may not call this server; serve.allowedOrigins can allow it`,
+    `Pages of '${origin}' may not call this server. Add the origin to serve.allowedOrigins.`,
     { code: 'origin_not_allowed', type: 'permission_error' },
   );
 export const queueFull = (seconds: number): Failure =>

@@ -1,4 +1,5 @@
-// POST /v1/completions: a prompt (text or token ids, one or several) is continued.
+// POST /v1/completions: checks the body, plans a job per prompt (text or token ids) and formats the
+// answer.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { PieceEvent, ScoredToken } from '../thread-messages.ts';
@@ -15,7 +16,7 @@ const schema = z.strictObject({
 const refusals: Readonly<Record<string, Refusal>> = {
   best_of: { accepted: [1], why: 'ask for n samples and choose' },
   echo: { accepted: [false], why: 'the answer never repeats the prompt' },
-  suffix: { accepted: [''], why: 'nothing is filled in between two texts' },
+  suffix: { accepted: [''], why: 'the model only continues a text' },
 };
 
 /** OpenAI's default where max_tokens is left out. */

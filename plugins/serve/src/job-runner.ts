@@ -1,4 +1,4 @@
-// Runs the jobs of the HTTP thread on the main thread, where model and engine are.
+// Runs the jobs of the HTTP thread on the main thread, where models and engine are. HTTP is in http/.
 import { toolCallFormat } from '@lmflow/plugin-chat-templates';
 import {
   isLMFlowError,
@@ -14,7 +14,7 @@ import type { Model } from '@lmflow/sdk/model';
 import type { Job, JobEvent, PieceEvent } from './thread-messages.ts';
 import type { ServeOptions } from './options.ts';
 import { refusedIssue } from './plugin-routes.ts';
-import { scored } from './token-scores.ts';
+import { scoreTokens } from './token-scores.ts';
 import { ToolCallSplitter } from './tool-calls.ts';
 
 export interface JobRunner {
@@ -22,12 +22,12 @@ export interface JobRunner {
   readonly models: ReadonlyMap<string, Model>;
   readonly toolCallFormats: Iterable<ToolCallFormat>;
   readonly options: Pick<ServeOptions, 'maxPromptTokens' | 'maxTokens'>;
-  /** Settings for plugins that requests may have, by name. */
+  /** What requests may set for plugins, by name. */
   readonly requestSettings: ReadonlyMap<string, RequestSetting>;
   readonly log: Logger;
 }
 
-/** Runs one job, telling what becomes of it; never rejects. */
+/** Runs one job and reports its events; never rejects. */
 export async function runJob(
   runner: JobRunner,
   job: Job,
@@ -37,11 +37,11 @@ export async function runJob(
   const { generator, log } = runner;
   const model = runner.models.get(job.model)!;
   try {
-    const prompt = farTooLong(runner, model, job.prompt) ?? encode(generator, model, job);
+    const prompt = refuseHugePrompt(runner, model, job.prompt) ?? encode(generator, model, job);
     if (!(prompt instanceof Int32Array)) return report(prompt);
-    const limited = withinLimits(runner, model, prompt.length, job.options);
+    const limited = limitOptions(runner, model, prompt.length, job.options);
     if ('kind' in limited) return report(limited);
-    const refused = wrongSetting(runner, job);
+    const refused = refuseSettings(runner, job);
     if (refused) return report(refused);
     const options = { ...openAIDefaults(generator.defaults(model).options), ...limited };
     report({ kind: 'started', promptTokens: prompt.length });
@@ -57,7 +57,7 @@ export async function runJob(
       const scores =
         options.logprobs === undefined
           ? undefined
-          : scored(model.tokenizer, tokens, last.get(index) ?? prompt.at(-1));
+          : scoreTokens(model.tokenizer, tokens, last.get(index) ?? prompt.at(-1));
       if (tokens.length > 0) last.set(index, tokens.at(-1)!.id);
       const piece: PieceEvent = {
         kind: 'piece',
@@ -68,7 +68,7 @@ export async function runJob(
         ...(finishReason ? { finishReason } : {}),
       };
       report(splitter ? splitter.split(piece) : piece);
-      // lets messages (an abort) in, however the generator waits
+      // messages (an abort) are read here, however the generator waits
       await new Promise((resolve) => {
         setImmediate(resolve);
       });
@@ -88,8 +88,8 @@ export async function runJob(
   }
 }
 
-/** Why a field for a plugin is refused; the generator checks it again and completes it. */
-function wrongSetting(
+/** Why a field for a plugin is refused; the generator checks it again and fills in defaults. */
+function refuseSettings(
   { requestSettings }: JobRunner,
   { settings = {} }: Job,
 ): JobEvent | undefined {
@@ -100,7 +100,7 @@ function wrongSetting(
   return undefined;
 }
 
-/** Takes the calls out of answers, where the model was given tools. */
+/** Splits tool calls from the answers of a job with tools. */
 function splitterOf(
   { toolCallFormats }: JobRunner,
   model: Model,
@@ -110,10 +110,7 @@ function splitterOf(
   return format && new ToolCallSplitter(format, tools);
 }
 
-/**
- * OpenAI's defaults, to draw among all tokens, where neither configuration nor checkpoint says
- * anything.
- */
+/** OpenAI's defaults, to draw among all tokens, where config and checkpoint set nothing. */
 function openAIDefaults({ topK, doSample }: GenerationOptions): GenerationOptions {
   return {
     ...(topK === undefined ? { topK: 0 } : {}),
@@ -122,10 +119,10 @@ function openAIDefaults({ topK, doSample }: GenerationOptions): GenerationOption
 }
 
 /**
- * A text that cannot fit is refused by its beginning: to tokenize a megabyte takes seconds, in
- * which nobody else's tokens are computed.
+ * Refuses a text that cannot fit by its beginning: tokenizing a megabyte takes seconds, in which no
+ * other request gets tokens.
  */
-function farTooLong(
+function refuseHugePrompt(
   { options, generator }: JobRunner,
   model: Model,
   prompt: Job['prompt'],
@@ -138,8 +135,7 @@ function farTooLong(
     typeof prompt === 'string'
       ? prompt
       : prompt.map((part) => (typeof part === 'number' ? '' : textOf(part.content))).join('\n');
-  // few texts have more characters a token; where it is cut there can be some tokens more than in
-  // the whole
+  // few texts have more characters per token; the margin is for tokens that the cut splits
   const beginning = text.slice(0, 16 * (most + MARGIN));
   if (beginning.length === text.length) return undefined;
   const tokens = model.tokenizer.encode(beginning).ids.length;
@@ -148,7 +144,7 @@ function farTooLong(
         kind: 'refused',
         code: 'context_length_exceeded',
         parameter: 'prompt',
-        message: `the prompt has more than ${most} tokens, which is the most it can have here`,
+        message: `the prompt has more than ${most} tokens, the most that this server takes`,
       }
     : undefined;
 }
@@ -175,8 +171,8 @@ function encode(
     };
   }
   try {
-    const given = ids ? Int32Array.from(ids) : (prompt as string);
-    const encoded = generator.encodePrompt({ model, prompt: given, ...(tools ? { tools } : {}) });
+    const input = ids ? Int32Array.from(ids) : (prompt as string);
+    const encoded = generator.encodePrompt({ model, prompt: input, ...(tools ? { tools } : {}) });
     if (encoded.length > 0) return encoded;
     return {
       kind: 'refused',
@@ -196,8 +192,8 @@ function encode(
   }
 }
 
-/** Options with maxNewTokens decided, or why they are refused. */
-function withinLimits(
+/** The options with maxNewTokens, or why they are refused. */
+function limitOptions(
   { options: limits, generator }: JobRunner,
   model: Model,
   length: number,
@@ -212,13 +208,13 @@ function withinLimits(
   });
   if (limits.maxPromptTokens !== undefined && length > limits.maxPromptTokens) {
     return refused(
-      `the prompt has ${length} tokens, this server takes at most ${limits.maxPromptTokens}`,
+      `the prompt has ${length} tokens, but this server takes at most ${limits.maxPromptTokens}`,
       'prompt',
     );
   }
   if (length >= context) {
     return refused(
-      `this model's context is ${context} tokens, but the prompt has ${length}`,
+      `the prompt has ${length} tokens, but the model's context holds ${context}, answer included`,
       'prompt',
     );
   }
@@ -233,16 +229,16 @@ function withinLimits(
       message: `'logit_bias' has the token id ${unknown}, but the vocabulary has ${size} tokens`,
     };
   }
-  const asked = options.maxNewTokens ?? most;
-  if (asked <= most) return { ...options, maxNewTokens: asked };
-  if (limits.maxTokens !== undefined && asked > limits.maxTokens) {
+  const maxNewTokens = options.maxNewTokens ?? most;
+  if (maxNewTokens <= most) return { ...options, maxNewTokens };
+  if (limits.maxTokens !== undefined && maxNewTokens > limits.maxTokens) {
     return refused(
-      `${asked} tokens were asked for, this server gives at most ${limits.maxTokens}`,
+      `the request asks for ${maxNewTokens} tokens, but this server gives at most ${limits.maxTokens}`,
       'max_tokens',
     );
   }
   return refused(
-    `this model's context is ${context} tokens, but the prompt has ${length} and ${asked} more were asked for`,
+    `the context holds ${context} tokens, but the prompt has ${length} and the request asks for ${maxNewTokens}`,
     'max_tokens',
   );
 }

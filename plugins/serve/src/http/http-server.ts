@@ -1,7 +1,7 @@
-// The HTTP server: limits, checks, counting, shutdown. Knows no model, only the link to the main
-// thread; what it answers is in routes.ts.
+// The HTTP server: limits, checks, counting, shutdown. It reaches models through the link to the main
+// thread; its answers are in routes.ts.
 import fastify, { type FastifyInstance } from 'fastify';
-import type { ThreadSettings } from '../thread-messages.ts';
+import type { ThreadData } from '../thread-messages.ts';
 import type { ServeOptions } from '../options.ts';
 import { abortAll } from './answer.ts';
 import { Connections } from './connections.ts';
@@ -12,11 +12,11 @@ import type { MainLink } from './main-link.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { addRoutes } from './routes.ts';
 
-/** What the routes share. */
+/** The server's state, which the routes share. */
 export interface Server {
   readonly app: FastifyInstance;
   readonly options: ServeOptions;
-  /** API keys: none asks for none. */
+  /** API keys; without any, clients need none. */
   readonly keys: readonly string[];
   readonly link: MainLink;
   readonly queue: FairQueue;
@@ -27,7 +27,7 @@ export interface Server {
 }
 
 /** Makes the server; `listen` on `app` starts it. */
-export async function createServer(settings: ThreadSettings, link: MainLink): Promise<Server> {
+export async function createServer(settings: ThreadData, link: MainLink): Promise<Server> {
   const { options } = settings;
   const app = createApp(options);
   const queue = new FairQueue(options.maxConcurrent, options.maxQueue);
@@ -48,7 +48,7 @@ export async function createServer(settings: ThreadSettings, link: MainLink): Pr
     active: new Set(),
     closing: false,
   };
-  // first: fastify gives a route the handler of errors that there is when the route is added
+  // first, since fastify gives a route the error handler that is set when the route is added
   answerErrors(app, link);
   countAnswers(server);
   await guard(server);
@@ -56,7 +56,7 @@ export async function createServer(settings: ThreadSettings, link: MainLink): Pr
   return server;
 }
 
-/** Fastify with the limits of what a client may send, and how slowly. */
+/** Fastify with limits on the size and the slowness of requests. */
 function createApp(options: ServeOptions): FastifyInstance {
   const milliseconds = {
     headersTimeout: options.headersTimeout * 1000,
@@ -84,7 +84,7 @@ function createApp(options: ServeOptions): FastifyInstance {
 
 function countAnswers({ app, metrics }: Server): void {
   app.addHook('onResponse', async (request, reply) => {
-    // a name from the router, never what the client wrote
+    // the router's name of the path, never the client's text
     const route = request.routeOptions.url ?? 'unknown';
     metrics.requests.inc({
       route,
@@ -94,7 +94,7 @@ function countAnswers({ app, metrics }: Server): void {
   });
 }
 
-/** Lets running requests finish, up to shutdownTimeout; those that wait are sent away. */
+/** Closes the server: running requests may finish until shutdownTimeout, waiting ones get 503. */
 export async function closeServer(server: Server): Promise<void> {
   server.closing = true;
   server.queue.close();
@@ -108,7 +108,7 @@ export async function closeServer(server: Server): Promise<void> {
     });
   }
   clearTimeout(timer);
-  // answers are on their way; what keeps a connection open without asking anything is cut
+  // the last answers are on their way; after that, open connections are cut
   setTimeout(() => {
     server.app.server.closeAllConnections();
   }, 500).unref();
