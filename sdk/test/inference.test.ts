@@ -346,4 +346,20 @@ test('an op whose results do not exist is refused', () => {
   );
 });
 
+test('a composite without infer has the types of its decomposition, and refuses as it does', () => {
+  const scaled = defineOp<{ readonly by: number }>({
+    name: 'scaledSum',
+    decompose: ([x], { by }) => [mul(sum(x!, { axes: [0] }), by), cast(x!, 'float16')],
+  });
+  const nodes = graph.nodes.length;
+  const outputs = applyOp(scaled, [float(4, 3)], { by: 2 });
+  assert.equal(outputs.map(describe), ['float32[3]', 'float16[4, 3]']);
+  assert.is(graph.nodes.length, nodes + 1, 'the decomposition is traced aside');
+  assert.throws(() => applyOp(scaled, [bool(4, 3)], { by: 2 }), /sum: .*bool\[4, 3\]/);
+  assert.throws(
+    () => defineOp({ name: 'untyped', evaluate: ([x]) => [x!] }),
+    /an op without decompose\(\) needs infer/,
+  );
+});
+
 test.run();

@@ -1,5 +1,5 @@
 // From options (or an existing PEFT adapter) and a model to the adapter in force.
-import type { LinearLayer, Model, Parameter } from '@lmflow/sdk/model';
+import { assignParameters, type LinearLayer, type Model, type Parameter } from '@lmflow/sdk/model';
 import { LoraAdapter } from './adapter.ts';
 import { adapterDoesNotFit, unknownModule } from './errors.ts';
 import { loraOptions, loraPlus, type LoraOptions } from './options.ts';
@@ -47,32 +47,14 @@ function overruledBy(existing: Partial<LoraOptions>, options: LoraOptions): stri
   );
 }
 
-/**
- * Copies tensors into parameters of the same names; every one must be there, with its shape, and no
- * other.
- */
+/** Copies an adapter's tensors into its parameters; every one must be there, and no other. */
 export function assign(
   model: Model,
   parameters: readonly Parameter[],
-  given: AdapterTensors,
+  tensors: AdapterTensors,
   file: string,
 ): void {
-  const tensors = withoutTiedHead(model, parameters, given, file);
-  const left = new Set(tensors.keys());
-  for (const { name, shape, data } of parameters) {
-    const tensor = tensors.get(name);
-    if (!tensor) throw adapterDoesNotFit(file, `the tensor ${name} is missing`);
-    if (tensor.shape.join() !== shape.join()) {
-      throw adapterDoesNotFit(
-        file,
-        `${name} is [${tensor.shape.join(', ')}], the model needs [${shape.join(', ')}]`,
-      );
-    }
-    data.set(tensor.data);
-    left.delete(name);
-  }
-  const [extra] = left;
-  if (extra !== undefined) throw adapterDoesNotFit(file, `the tensor ${extra} has no place in it`);
+  assignParameters(parameters, withoutTiedHead(model, parameters, tensors, file), file);
 }
 
 // The tensors say which modules are adapted; target_modules of old and new PEFT versions may be

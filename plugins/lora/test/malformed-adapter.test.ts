@@ -68,7 +68,7 @@ const cases: Record<string, Case> = {
   },
   'rank of the file differs': {
     config: { ...good.config, r: 3 },
-    code: 'LMFLOW_ADAPTER_MISMATCH',
+    code: 'LMFLOW_PARAMETERS_MISMATCH',
     says: '[2, 6], the model needs [3, 6]',
   },
   'a module the model lacks': {
@@ -81,12 +81,12 @@ const cases: Record<string, Case> = {
   },
   'half of a pair': {
     tensors: { [`${Q}.lora_A.weight`]: [2, 6] },
-    code: 'LMFLOW_ADAPTER_MISMATCH',
+    code: 'LMFLOW_PARAMETERS_MISMATCH',
     says: 'lora_B.weight is missing',
   },
   'a tensor without a place': {
     tensors: { ...good.tensors, 'base_model.model.extra.weight': [1] },
-    code: 'LMFLOW_ADAPTER_MISMATCH',
+    code: 'LMFLOW_PARAMETERS_MISMATCH',
     says: 'extra.weight',
   },
 };

@@ -16,7 +16,7 @@ export {
   type Source,
   type Value,
 } from './graph.ts';
-export { applyOne, applyOp, defineOp, type OpDefinition } from './op.ts';
+export { applyOne, applyOp, defineOp, type OpDefinition, type OpSpec } from './op.ts';
 export { grad } from './grad.ts';
 export { interpret, type InterpretOptions } from './interpreter.ts';
 export { ndarray, type NdArray } from './ndarray.ts';

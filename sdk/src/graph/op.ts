@@ -1,6 +1,6 @@
 // What an op is, and how it is applied. A node holds its op's definition itself, so there is no
 // registry and a plugin's op is like any other.
-import type { Graph, Node, Value } from './graph.ts';
+import { Graph, type Node, type Value } from './graph.ts';
 import type { NdArray } from './ndarray.ts';
 import type { Attributes, ValueType } from './types.ts';
 import { graphError } from './errors.ts';
@@ -40,15 +40,33 @@ export interface OpDefinition<A extends Attributes = Attributes> {
   ): readonly NdArray[];
 }
 
-/** Checks and returns an op's definition. */
-export function defineOp<A extends Attributes>(definition: OpDefinition<A>): OpDefinition<A> {
-  if (!definition.evaluate && !definition.decompose) {
-    throw graphError(definition.name, 'an op needs evaluate() or decompose()');
+/** An op as it is written: a composite may leave `infer` to its decomposition. */
+export type OpSpec<A extends Attributes = Attributes> = Omit<OpDefinition<A>, 'infer'> &
+  Partial<Pick<OpDefinition<A>, 'infer'>>;
+
+/**
+ * Checks an op's definition and gives it, with the types of its decomposition where it has no
+ * `infer`: inputs that do not fit are then refused by the op inside that they do not fit.
+ */
+export function defineOp<A extends Attributes>(spec: OpSpec<A>): OpDefinition<A> {
+  const { name, infer, evaluate, decompose, results } = spec;
+  if (!evaluate && !decompose) throw graphError(name, 'an op needs evaluate() or decompose()');
+  if (results !== undefined && !decompose) {
+    throw graphError(name, 'an op with `results` needs decompose()');
   }
-  if (definition.results !== undefined && !definition.decompose) {
-    throw graphError(definition.name, 'an op with `results` needs decompose()');
-  }
-  return definition;
+  if (infer) return { ...spec, infer };
+  if (!decompose) throw graphError(name, 'an op without decompose() needs infer()');
+  return { ...spec, infer: (types, attributes) => decomposedTypes(decompose, types, attributes) };
+}
+
+function decomposedTypes<A extends Attributes>(
+  decompose: NonNullable<OpDefinition<A>['decompose']>,
+  types: readonly ValueType[],
+  attributes: A,
+): readonly ValueType[] {
+  const graph = new Graph();
+  const inputs = types.map(({ dtype, shape }, index) => graph.input(String(index), dtype, shape));
+  return decompose(inputs, attributes).map(({ dtype, shape }) => ({ dtype, shape }));
 }
 
 /** Applies an op to values of one graph; gives its outputs. */

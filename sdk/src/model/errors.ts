@@ -15,6 +15,13 @@ export function weightPacked(source: string, name: string, bits: number): LMFlow
   );
 }
 
+/** LMFLOW_PARAMETERS_MISMATCH: a file's tensors are not the parameters that the model needs. */
+export function parametersMismatch(file: string, what: string): LMFlowError {
+  return inputError('LMFLOW_PARAMETERS_MISMATCH', `${file} does not fit the model: ${what}`, {
+    hint: 'Take a file that was trained on the same base model.',
+  });
+}
+
 /** LMFLOW_LINEARS_CLAIMED: two plugins want to compute the same linear. */
 export function linearsClaimed(name: string, first: Claimant, second: Claimant): LMFlowError {
   return usageError(

@@ -8,6 +8,7 @@ export * from './forward.ts';
 export type { LinearForm, StoredGroup, StoredLinear } from './linear-store.ts';
 export * from './model.ts';
 export * from './module-patterns.ts';
+export * from './parameter-file.ts';
 export * from './parameter.ts';
 export * from './replace-linears.ts';
 export * from './reshape-model.ts';

@@ -1,6 +1,8 @@
 // What is trained: parameters, and the adapter that they may belong to. Optimizers are the
 // trainer's.
+import type { TensorFile } from '../formats/index.ts';
 import type { Graph, Shape, Value } from '../graph/index.ts';
+import { parametersMismatch } from './errors.ts';
 
 const PREFIX = 'parameter:';
 
@@ -39,6 +41,32 @@ export interface Parameter {
    * dropped (LISA sets it in onStepStart).
    */
   active?: boolean;
+}
+
+/**
+ * Copies the tensors of a file into parameters of the same names. Throws LMFLOW_PARAMETERS_MISMATCH
+ * where one is missing, has another shape, or belongs to no parameter; `file` is for the message.
+ */
+export function assignParameters(
+  parameters: Iterable<Parameter>,
+  tensors: TensorFile,
+  file: string,
+): void {
+  const left = new Set(tensors.keys());
+  for (const { name, shape, data } of parameters) {
+    const tensor = tensors.get(name);
+    if (!tensor) throw parametersMismatch(file, `the tensor ${name} is missing`);
+    if (tensor.shape.join() !== shape.join()) {
+      const [found, wanted] = [tensor.shape.join(', '), shape.join(', ')];
+      throw parametersMismatch(file, `${name} is [${found}], the model needs [${wanted}]`);
+    }
+    data.set(tensor.data);
+    left.delete(name);
+  }
+  const [extra] = left;
+  if (extra !== undefined) {
+    throw parametersMismatch(file, `the tensor ${extra} has no place in it`);
+  }
 }
 
 /** The part of an adapter that saving and merging need. */

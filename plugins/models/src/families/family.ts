@@ -46,8 +46,8 @@ export interface ModuleNames {
   readonly headNorms?: readonly [string, string];
   readonly attentionOutput: string;
   readonly mlpNorm: string;
-  /** Present where the MLP is gated. */
-  readonly gate?: string;
+  /** Where the MLP is gated. */
+  readonly gate?: string | undefined;
   readonly up: string;
   readonly down: string;
 }
