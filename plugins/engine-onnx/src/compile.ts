@@ -61,18 +61,17 @@ export const outputName = (name: string): string => `output:${name}`;
 const EMBEDDED_BYTES = 1 << 16;
 
 /**
- * Lowers every node and encodes the model. `name` is for messages; `cpu`: it runs on the processor,
- * which writes outputs where the caller wants them. Throws LMFLOW_ENGINE_COMPILE_FAILED naming the
- * node.
+ * Lowers every node and encodes the model. `name` is for messages; the processor, the device `cpu`,
+ * writes outputs where the caller wants them. Throws LMFLOW_ENGINE_COMPILE_FAILED naming the node.
  */
 export function compileModel(
   flat: Flat,
   lowerings: Lowerings,
   name: string,
-  cpu = false,
+  device?: string,
 ): Compiled {
   const { graph, nodes } = flat;
-  const emit = new Emitter(countUses(flat), { cpu });
+  const emit = new Emitter(countUses(flat), device === undefined ? {} : { device });
   const fed = new Map<string, MemoryWeight>();
   const inputs = [...graph.inputs].map(([input, value]) => {
     emit.set(value, inputName(input));
@@ -82,7 +81,7 @@ export function compileModel(
   lowerNodes(emit, flat, lowerings, name);
   nameOutputs(emit, graph, outputName);
   const outputs = [...graph.outputs].map(([output, value]) => valueInfo(outputName(output), value));
-  const lastWord = cpu && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
+  const lastWord = device === 'cpu' && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
   if (lastWord) outputs.unshift(emitLastWord(emit));
   return {
     lastWord,

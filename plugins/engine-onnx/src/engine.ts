@@ -128,8 +128,7 @@ export class OnnxEngine implements Engine {
     const files = fileWeights(flat.graph);
     checkFiles(files);
     const { origins } = flat;
-    const onCpu = this.device === 'cpu';
-    const { model, fed, lastWord, prepack } = compileModel(flat, lowerings, name, onCpu);
+    const { model, fed, lastWord, prepack } = compileModel(flat, lowerings, name, this.device);
     const inPlace = lastWord ? runtime : undefined;
     const tensors = nativeTensors(runtime, fed);
     const folder = profile ? new ProfileFolder() : undefined;

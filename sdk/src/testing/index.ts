@@ -7,6 +7,7 @@ export type { Check } from './check.ts';
 export { testEngine, type EngineTestOptions } from './engine.ts';
 export { methodSuite, type MethodKernel, type MethodTest } from './method.ts';
 export { checkGradient, type GradientOptions } from './gradient.ts';
+export { opDeviations, type Deviation } from './deviations.ts';
 export { draws, randomInputs, type Draw, type TestInput, type TestInputs } from './inputs.ts';
 export { checkLowering, checkOpLowering, type LoweringOptions } from './lowering.ts';
 export { typedArray } from './numbers.ts';

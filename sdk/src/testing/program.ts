@@ -16,21 +16,29 @@ export type Build = (
 /** A traced function: its graph, its inputs by name, and its results. */
 export interface Traced {
   readonly graph: Graph;
+  /** What names of its inputs and outputs begin with; nothing by default. */
+  readonly prefix?: string;
   readonly values: Readonly<Record<string, Value>>;
   readonly results: readonly Value[];
 }
 
-/** A graph with the inputs and what `build` makes of them; it has no outputs yet. */
-export function trace(build: Build, inputs: TestInputs): Traced {
-  const graph = new Graph();
+/**
+ * A graph with the inputs and what `build` makes of them; it has no outputs yet. Several can be
+ * traced in one `graph`, each with a prefix of its own for names of inputs and outputs.
+ */
+export function trace(
+  build: Build,
+  inputs: TestInputs,
+  { graph = new Graph(), prefix = '' }: { readonly graph?: Graph; readonly prefix?: string } = {},
+): Traced {
   const values = Object.fromEntries(
     Object.entries(inputs).map(([name, input]) => [
       name,
-      graph.input(name, dtypeOf(input), input.shape),
+      graph.input(`${prefix}${name}`, dtypeOf(input), input.shape),
     ]),
   );
   const built = build(values, graph);
-  return { graph, values, results: 'length' in built ? built : [built] };
+  return { graph, prefix, values, results: 'length' in built ? built : [built] };
 }
 
 /** Name of the output with an input's gradient. */
@@ -41,19 +49,20 @@ export const gradientName = (input: string): string => `gradient of "${input}"`;
  * differentiated input.
  */
 export function withGradients(traced: Traced, inputs: TestInputs, seed: number): void {
+  const { graph, values, prefix = '' } = traced;
   const loss = withLoss(traced, seed);
   const names = differentiated(inputs);
   grad(
     loss,
-    names.map((name) => traced.graph.inputs.get(name)!),
-  ).forEach((gradient, index) => traced.graph.output(gradientName(names[index]!), gradient));
+    names.map((name) => values[name]!),
+  ).forEach((gradient, index) => graph.output(`${prefix}${gradientName(names[index]!)}`, gradient));
 }
 
 /**
  * Adds the output `loss`. Its weights have both signs and keep away from 0, so that no element's
  * gradient is lost.
  */
-export function withLoss({ graph, results }: Traced, seed: number): Value {
+export function withLoss({ graph, results, prefix = '' }: Traced, seed: number): Value {
   const terms = results
     .filter(({ dtype }) => isFloat(dtype))
     .map((result, index) => {
@@ -68,7 +77,7 @@ export function withLoss({ graph, results }: Traced, seed: number): Value {
     throw new Error('none of the results is a float, so there is nothing to differentiate');
   }
   const loss = terms.reduce((total, term) => add(total, term));
-  graph.output('loss', loss);
+  graph.output(`${prefix}loss`, loss);
   return loss;
 }
 

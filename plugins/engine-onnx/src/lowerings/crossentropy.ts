@@ -1,6 +1,8 @@
-// Linear cross-entropy: logits exist for `chunk` labelled rows at a time. How many rows carry a
-// label is known only at run time, so the number of chunks is static and the last ones may be short
-// or empty: the cost follows the labelled rows.
+// Linear cross-entropy: logits exist for `chunk` rows at a time. On the CPU these are labelled rows.
+// How many rows carry a label is known only at run time, so the number of chunks is static and the
+// last ones may be short or empty: the cost follows the labelled rows. Kernels of other devices
+// refuse tensors without rows, so there the chunks are of all rows, and those without a label count
+// for nothing.
 import type { LinearCrossEntropyAttributes, Node, Value } from '@lmflow/sdk/graph';
 import { ELEMENT_TYPES } from '../onnx/schema.ts';
 import type { Emitter } from '../onnx/emitter.ts';
@@ -13,6 +15,8 @@ interface Head {
   readonly labels: string;
   readonly byHidden: boolean;
   readonly byWeight: boolean;
+  /** 1 for each row with a label, 0 for the others; where chunks are of labelled rows, none. */
+  readonly counts: string | undefined;
 }
 
 /**
@@ -41,21 +45,27 @@ export function emitCrossEntropy(
   const [hidden, weight, labels] = emit.tensors(node.inputs) as [string, string, string];
   const [loss, byHidden, byWeight] = node.outputs as [Value, Value, Value];
   const [count, width] = node.inputs[0]!.shape as [number, number];
-  const head: Head = {
-    hidden,
-    weight,
-    labels,
-    byHidden: emit.used(byHidden),
-    byWeight: emit.used(byWeight),
-  };
-  // The product for the weights is added to the one of the chunk before, which is copied and held
-  // beside it: that costs more than logits of more rows.
-  const chunk = node.attributes.chunk * (head.byWeight ? 2 : 1);
   const labelled = emit.one('GreaterOrEqual', [
     labels,
     emit.constant(Int32Array.of(0), [], 'int32'),
   ]);
-  const rows = emit.one('Reshape', [emit.one('NonZero', [labelled]), emit.ints([-1])]);
+  const ofAll = emit.device !== undefined && emit.device !== 'cpu';
+  const head: Head = {
+    hidden,
+    weight,
+    labels: ofAll
+      ? emit.one('Max', [labels, emit.constant(Int32Array.of(0), [], 'int32')])
+      : labels,
+    byHidden: emit.used(byHidden),
+    byWeight: emit.used(byWeight),
+    counts: ofAll ? countsOf(emit, labelled) : undefined,
+  };
+  // The product for the weights is added to the one of the chunk before, which is copied and held
+  // beside it: that costs more than logits of more rows.
+  const chunk = node.attributes.chunk * (head.byWeight ? 2 : 1);
+  const rows = ofAll
+    ? emit.ints(Array.from({ length: count }, (_, row) => row))
+    : emit.one('Reshape', [emit.one('NonZero', [labelled]), emit.ints([-1])]);
 
   const losses: string[] = [];
   const ofHidden: string[] = [];
@@ -75,12 +85,32 @@ export function emitCrossEntropy(
   }
   emit.set(loss, losses.length === 1 ? losses[0]! : emit.one('Sum', losses));
   if (head.byHidden) {
-    emit.set(byHidden, spread(emit, after(emit, rows, done), ofHidden, [count, width]));
+    emit.set(
+      byHidden,
+      ofAll
+        ? joined(emit, ofHidden)
+        : spread(emit, after(emit, rows, done), ofHidden, [count, width]),
+    );
   }
   if (!head.byWeight) return undefined;
   emit.set(byWeight, ofWeight!);
-  const ownRows = emit.one('Gather', [hidden, rows]);
-  return { indices: emit.one('Gather', [labels, rows]), updates: emit.one('Neg', [ownRows]) };
+  const ownRows = counted(emit, head, emit.one('Gather', [hidden, rows]), rows);
+  return { indices: emit.one('Gather', [head.labels, rows]), updates: emit.one('Neg', [ownRows]) };
+}
+
+/** Numbers [N, 1] that rows are multiplied by. */
+function countsOf(emit: Emitter, labelled: string): string {
+  const counts = emit.one('Cast', [labelled], { attributes: { to: ELEMENT_TYPES.float32 } });
+  return emit.one('Unsqueeze', [counts, emit.ints([-1])]);
+}
+
+/** The rows `index` of something, with zeros in those that have no label. */
+function counted(emit: Emitter, { counts }: Head, rows: string, index: string): string {
+  return counts ? emit.one('Mul', [rows, emit.one('Gather', [counts, index])]) : rows;
+}
+
+function joined(emit: Emitter, parts: readonly string[]): string {
+  return parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis: 0 } });
 }
 
 interface Chunk {
@@ -127,15 +157,27 @@ function emitChunk(emit: Emitter, head: Head, index: string, sofar: string | und
   const top = emit.one('ReduceMax', [logits, emit.ints([1])]);
   const probabilities = emit.one('Softmax', [logits]);
   const largest = emit.one('Log', [emit.one('ReduceMax', [probabilities, emit.ints([1])])]);
-  const perRow = emit.one('Sub', [emit.one('Sub', [top, largest]), own]);
+  const perRow = counted(
+    emit,
+    head,
+    emit.one('Sub', [emit.one('Sub', [top, largest]), own]),
+    index,
+  );
   const loss = emit.one('ReduceSum', [perRow, emit.ints([0, 1])], { attributes: { keepdims: 0 } });
+  const byLogits = counted(emit, head, probabilities, index);
   const ofHidden = head.byHidden
-    ? emit.one('Gemm', [probabilities, head.weight, emit.one('Gather', [head.weight, target])], {
-        attributes: { beta: { float: -1 } },
-      })
+    ? emit.one(
+        'Gemm',
+        [
+          byLogits,
+          head.weight,
+          counted(emit, head, emit.one('Gather', [head.weight, target]), index),
+        ],
+        { attributes: { beta: { float: -1 } } },
+      )
     : undefined;
   const ofWeight = head.byWeight
-    ? emit.one('Gemm', sofar ? [probabilities, hidden, sofar] : [probabilities, hidden], {
+    ? emit.one('Gemm', sofar ? [byLogits, hidden, sofar] : [byLogits, hidden], {
         attributes: { transA: 1 },
       })
     : undefined;
@@ -149,11 +191,9 @@ function spread(
   parts: readonly string[],
   shape: readonly number[],
 ): string {
-  const all =
-    parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis: 0 } });
   return emit.one('ScatterND', [
     emitZeros(emit, shape),
     emit.one('Unsqueeze', [rows, emit.ints([-1])]),
-    all,
+    joined(emit, parts),
   ]);
 }

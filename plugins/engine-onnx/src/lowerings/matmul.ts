@@ -43,7 +43,7 @@ export function emitProduct(emit: Emitter, product: Product): string {
   ) {
     emit.prepackingPays();
   }
-  if (plus && emit.cpu && addsInPlace({ ...product, plus })) {
+  if (plus && emit.device === 'cpu' && addsInPlace({ ...product, plus })) {
     return emitSum(emit, { ...product, plus });
   }
   if (isFlat({ a, b })) {

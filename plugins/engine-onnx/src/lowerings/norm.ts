@@ -1,25 +1,57 @@
 // Normalisations: the runtime's fused kernels also give the inverse deviations that the gradients
-// need.
+// need, on most devices.
+import type { Emitter } from '../onnx/emitter.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
 
 type Epsilon = { readonly epsilon: number };
 
-function norm(opType: string): LoweringEntry {
+/**
+ * Devices whose kernels leave the further outputs (mean, inverse deviation) unwritten: seen in
+ * ONNX Runtime 1.30, with every driver. There they are computed beside the kernel.
+ */
+const RESULT_ONLY: readonly string[] = ['webgpu'];
+
+/** Emits the outputs after the result, from the rows of x. */
+type Statistics = (emit: Emitter, x: string, epsilon: number) => readonly string[];
+
+function norm(opType: string, statistics: Statistics): LoweringEntry {
   return entry<Epsilon>((emit, node) => {
-    const outputs = emit.many(
-      opType,
-      emit.tensors(node.inputs),
-      node.outputs.map((output, index) => index === 0 || emit.used(output)),
-      { attributes: { axis: -1, epsilon: { float: node.attributes.epsilon }, stash_type: 1 } },
-    );
-    outputs.forEach((tensor, index) => {
-      if (tensor) emit.set(node.outputs[index]!, tensor);
+    const { epsilon } = node.attributes;
+    const inputs = emit.tensors(node.inputs);
+    const [result, ...others] = node.outputs;
+    const read = others.map((output) => emit.used(output));
+    const beside = RESULT_ONLY.includes(emit.device ?? '') && read.includes(true);
+    const tensors = emit.many(opType, inputs, [true, ...(beside ? [] : read)], {
+      attributes: { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
+    });
+    emit.set(result!, tensors[0]!);
+    const further = beside ? statistics(emit, inputs[0]!, epsilon) : tensors.slice(1);
+    further.forEach((tensor, index) => {
+      if (tensor) emit.set(others[index]!, tensor);
     });
   });
 }
 
+function meanOf(emit: Emitter, rows: string): string {
+  return emit.one('ReduceMean', [rows, emit.ints([-1])]);
+}
+
+/** 1 / sqrt(mean(x^2) + epsilon) of each row. */
+function inverseRoot(emit: Emitter, rows: string, epsilon: number): string {
+  const power = emit.one('Add', [
+    meanOf(emit, emit.one('Mul', [rows, rows])),
+    emit.scalar(epsilon),
+  ]);
+  return emit.one('Reciprocal', [emit.one('Sqrt', [power])]);
+}
+
 /** Lowerings of `rmsNorm` and `layerNorm` to ONNX Runtime's fused kernels. */
 export const normalisation: Readonly<Record<string, LoweringEntry>> = {
-  rmsNorm: norm('SimplifiedLayerNormalization'),
-  layerNorm: norm('LayerNormalization'),
+  rmsNorm: norm('SimplifiedLayerNormalization', (emit, x, epsilon) => [
+    inverseRoot(emit, x, epsilon),
+  ]),
+  layerNorm: norm('LayerNormalization', (emit, x, epsilon) => {
+    const center = meanOf(emit, x);
+    return [center, inverseRoot(emit, emit.one('Sub', [x, center]), epsilon)];
+  }),
 };

@@ -59,22 +59,22 @@ export class Emitter {
   #emitted = new Map<string, string[]>();
   #prepack: 'needed' | 'worth' | undefined;
   readonly #free: FreeSizes | undefined;
-  /** Whether the program runs on the processor and nowhere else. */
-  readonly cpu: boolean;
+  /** Where the program runs; undefined where another runtime decides. */
+  readonly device: string | undefined;
   #prefix = '';
   #count = 0;
 
   /**
    * `uses` counts the consumers of every live value, the program's outputs included; `free` says
-   * which sizes are known at run time only.
+   * which sizes are known at run time only; `device` is where the program runs, if that is known.
    */
   constructor(
     uses: ReadonlyMap<Value, number>,
-    { free, cpu = false }: { readonly free?: FreeSizes; readonly cpu?: boolean } = {},
+    { free, device }: { readonly free?: FreeSizes; readonly device?: string } = {},
   ) {
     this.uses = uses;
     this.#free = free;
-    this.cpu = cpu;
+    this.device = device;
   }
 
   /**
