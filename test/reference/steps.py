@@ -1,12 +1,10 @@
-"""Writes test/fixtures/steps/<family>/{lora,full} (20 steps by PyTorch + PEFT from the models of families.py)
-and test/fixtures/adapters/llama/<name> (adapters as PEFT saves them, with non-zero B, and the logits they give).
-Usage: python steps.py [METHOD or ADAPTER...] (after families.py)"""
+"""Writes test/fixtures/steps/<family>/<method> (20 steps by PyTorch + PEFT from the models of families.py).
+Usage: python steps.py [METHOD...] (after families.py)"""
 import json
 import shutil
 import sys
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 
 from common import FIXTURES, load_model, pad, versions, write_json
@@ -43,7 +41,7 @@ def save_adapter(model, folder):
     model.save_pretrained(folder)
     (folder / "README.md").unlink()
     config = json.loads((folder / "adapter_config.json").read_text())
-    config["base_model_name_or_path"] = "llama" if folder.parent.name == "llama" else folder.parts[-3]
+    config["base_model_name_or_path"] = folder.parts[-3]
     config["target_modules"] = sorted(config["target_modules"])
     write_json(folder / "adapter_config.json", config)
 
@@ -70,8 +68,10 @@ def steps(family, only=None):
     for method, settings in (("lora", {"learning_rate": 1e-2, **COMMON, "lora": lora}),
                              ("dora", {"learning_rate": 1e-2, **COMMON, "lora": {**lora, "use_dora": True}}),
                              ("loraplus", {"learning_rate": 2e-3, **COMMON, "loraplus_lr_ratio": 8, "lora": lora}),
+                             ("head", {"learning_rate": 1e-2, **COMMON,
+                                       "lora": {**lora, "target_modules": ["v_proj", "lm_head"]}}),
                              ("full", {"learning_rate": 1e-3, **COMMON, "lora": None})):
-        if only and method not in only:
+        if only and method not in only or method == "head" and family != "llama":
             continue
         torch.manual_seed(COMMON["seed"])
         model = load_model(MODELS / family)
@@ -92,44 +92,8 @@ def steps(family, only=None):
               "| grad norm", " ".join(f"{line['grad_norm']:.2f}" for line in history))
 
 
-ADAPTERS = {
-    "plain": dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"]),
-    "patterns": dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"],
-                     rank_pattern={"layers.1.self_attn.q_proj": 2, "v_proj": 6},
-                     alpha_pattern={"layers.0.self_attn.q_proj": 12, "v_proj": 3}),
-    "rslora": dict(r=8, lora_alpha=4, target_modules=["q_proj", "v_proj"], use_rslora=True),
-    "dora": dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj", "down_proj"], use_dora=True),
-    "head": dict(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], modules_to_save=["lm_head"]),
-}
-
-
-def adapter(name, config):
-    folder = FIXTURES / "adapters" / "llama" / name
-    fresh(folder)
-    torch.manual_seed(3)
-    model = get_peft_model(load_model(MODELS / "llama"), LoraConfig(task_type="CAUSAL_LM", **config))
-    with torch.no_grad():
-        for key, p in model.named_parameters():
-            if "lora_magnitude_vector" in key:
-                p.mul_(1 + 0.3 * torch.randn_like(p))
-            elif "lora_" in key:
-                p.normal_(0, 0.3)
-            elif "modules_to_save" in key:
-                p.add_(0.1 * torch.randn_like(p))
-    save_adapter(model, folder)
-    made = logits_of(PeftModel.from_pretrained(load_model(MODELS / "llama"), folder), batch())
-    base = logits_of(load_model(MODELS / "llama"), batch())
-    save_file(made, folder / "reference.safetensors")
-    write_json(folder / "reference.json", {"made_by": "test/reference/steps.py", "base": "families/llama",
-                                           "versions": versions()})
-    print(f"adapter {name}: changes logits by up to {(made['logits'] - base['logits']).abs().max():.2f}")
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     only = sys.argv[1:]
     for family in LINEARS:
         steps(family, only)
-    for name, config in ADAPTERS.items():
-        if not only or name in only:
-            adapter(name, config)

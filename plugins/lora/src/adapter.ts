@@ -1,9 +1,10 @@
 // The adapter itself: its matrices, how they are initialised, what they add to a weight, and how
 // PEFT names them. No graph here: see project.ts.
+import { createHash } from 'node:crypto';
 import { randomStream } from '@lmflow/sdk';
 import type { Adapter, LinearLayer, Model, Parameter } from '@lmflow/sdk/model';
 import { rowNorms, scaledDelta } from './dora.ts';
-import { adapterConfig } from './peft.ts';
+import { adapterConfig, type AdapterTensors } from './peft.ts';
 import { loraPlus, type LoraOptions } from './options.ts';
 import { byPattern } from './targets.ts';
 import { HEAD, tiedParameter } from './tied.ts';
@@ -24,24 +25,36 @@ export interface LoraPair {
 /** Options with everything decided: what adapter_config.json holds. */
 export type DecidedOptions = LoraOptions & { readonly loraAlpha: number };
 
+/** What an adapter consists of beside its options. */
+export interface AdapterParts {
+  /** The adapted linears. */
+  readonly layers: readonly LinearLayer[];
+  /** Weights that are trained whole: those of modulesToSave. */
+  readonly whole: readonly Parameter[];
+  /** Frozen weights of the base that the adapter brings along, by name. */
+  readonly replaced: AdapterTensors;
+}
+
 export class LoraAdapter implements Adapter {
   readonly name = 'lora';
   readonly pairs: ReadonlyMap<string, LoraPair>;
   readonly #model: Model;
   readonly #options: DecidedOptions;
   readonly #whole: readonly Parameter[];
+  /** Frozen weights of the base that the adapter brings along, by name. */
+  readonly replaced: AdapterTensors;
 
-  /** `whole`: parameters of modulesToSave. Values are initial ones; `assign` replaces them. */
+  /** Values are initial ones; `assign` replaces them. */
   constructor(
     model: Model,
-    layers: readonly LinearLayer[],
-    whole: readonly Parameter[],
+    { layers, whole, replaced }: AdapterParts,
     options: DecidedOptions,
     seed: number,
   ) {
     this.#model = model;
     this.#options = options;
     this.#whole = whole;
+    this.replaced = replaced;
     this.pairs = new Map(layers.map((layer) => [layer.name, makePair(layer, options, seed)]));
   }
 
@@ -65,8 +78,17 @@ export class LoraAdapter implements Adapter {
           scale,
           magnitude !== undefined,
         ])
-        .concat(this.#whole.map(({ name }) => [name])),
+        .concat(
+          this.#whole.map(({ name }) => [name]),
+          // constants of the programs
+          [...this.replaced].map(([name, { data }]) => [name, hashOf(data)]),
+        ),
     );
+  }
+
+  /** The pair of the head, which is no linear of a block. */
+  get head(): LoraPair | undefined {
+    return [...this.pairs.values()].find(({ layer }) => layer.layer === undefined);
   }
 
   /** Dropout on the inputs of the matrices while training. */
@@ -76,7 +98,12 @@ export class LoraAdapter implements Adapter {
 
   save(): ReturnType<Adapter['save']> {
     const tensors = new Map(
-      this.parameters.map(({ name, shape, data }) => [`base_model.model.${name}`, { shape, data }]),
+      [
+        ...this.parameters.map(({ name, shape, data }) => [name, { shape, data }] as const),
+        ...[...this.replaced].map(
+          ([name, tensor]) => [this.#nameOfReplaced(name), tensor] as const,
+        ),
+      ].map(([name, tensor]) => [`base_model.model.${name}`, tensor]),
     );
     const tied = tiedParameter(this.#model, this.#whole);
     if (tied) {
@@ -95,9 +122,11 @@ export class LoraAdapter implements Adapter {
 
   delta(weight: string, base: Float32Array): Float32Array | undefined {
     const pair = [...this.pairs.values()].find(({ layer }) => layer.weight === weight);
-    if (!pair) return undefined;
+    const own = this.replaced.get(weight)?.data;
+    if (!pair) return own?.map((number, index) => number - base[index]!);
     const update = updateOf(pair);
-    return pair.magnitude ? scaledDelta(pair, base, update) : update;
+    const added = pair.magnitude ? scaledDelta(pair, own ?? base, update) : update;
+    return own ? added.map((number, index) => number + own[index]! - base[index]!) : added;
   }
 
   /**
@@ -107,9 +136,19 @@ export class LoraAdapter implements Adapter {
   async measure(): Promise<void> {
     for (const pair of this.pairs.values()) {
       pair.magnitude?.data.set(
-        rowNorms(pair.layer, await this.#model.read(pair.layer.weight), updateOf(pair)),
+        rowNorms(pair.layer, await this.#base(pair.layer.weight), updateOf(pair)),
       );
     }
+  }
+
+  async #base(weight: string): Promise<Float32Array> {
+    return this.replaced.get(weight)?.data ?? this.#model.read(weight);
+  }
+
+  // PEFT puts an adapted module's own weights below base_layer.
+  #nameOfReplaced(weight: string): string {
+    const module = weight.replace(/\.weight$/, '');
+    return this.pairs.has(module) ? `${module}.base_layer.weight` : weight;
   }
 }
 
@@ -178,4 +217,10 @@ function makePair(layer: LinearLayer, options: DecidedOptions, seed: number): Lo
         }
       : {}),
   };
+}
+
+function hashOf(numbers: Float32Array): string {
+  return createHash('sha256')
+    .update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
+    .digest('hex');
 }

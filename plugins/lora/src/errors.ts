@@ -75,3 +75,19 @@ export function adapterDoesNotFit(file: string, what: string): LMFlowError {
     hint: 'Was it trained on another base model?',
   });
 }
+
+/** An adapter brings a weight of the base along that has another shape than the base's. */
+export function vocabularyDiffers(
+  file: string,
+  name: string,
+  shape: readonly number[],
+  wanted: readonly number[],
+): LMFlowError {
+  return inputError(
+    'LMFLOW_ADAPTER_MISMATCH',
+    `${file} does not fit the model: ${name} is [${shape.join(', ')}], the model's is [${wanted.join(', ')}]`,
+    {
+      hint: 'If the vocabulary was resized for the training, resize the base model in transformers too (resize_token_embeddings, save_pretrained) and name that folder as the model.',
+    },
+  );
+}

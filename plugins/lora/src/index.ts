@@ -3,11 +3,13 @@
 import { join } from 'node:path';
 import { definePlugin } from '@lmflow/sdk';
 import { LoraAdapter } from './adapter.ts';
+import { addHeadAdapter } from './head.ts';
 import { assign, loadAdapter } from './load.ts';
 import { loadNamed, takeTemplate } from './named.ts';
 import { aliases, loraOptions, unsupported } from './options.ts';
 import { CONFIG_FILE, readAdapter, TENSOR_FILE } from './peft.ts';
 import { addAdapters } from './project.ts';
+import { carriedWeights, replaceWeights } from './replaced.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export { LoraAdapter, type LoraPair } from './adapter.ts';
@@ -30,6 +32,8 @@ const lora = definePlugin({
       } = context;
       if (role !== 'policy') return;
       addAdapters(model, name);
+      addHeadAdapter(model, name);
+      replaceWeights(model, name);
       if (purpose === 'inference') {
         const named = await loadNamed(model, options, seed);
         if (named.size > 0) model.adapters = named;
@@ -56,12 +60,11 @@ const lora = definePlugin({
 
     context.hooks.onRestore.tap(async ({ model, directory }) => {
       if (!(model.adapter instanceof LoraAdapter)) return;
-      assign(
-        model,
-        model.adapter.parameters,
-        (await readAdapter(directory)).tensors,
-        join(directory, TENSOR_FILE),
-      );
+      const { parameters } = model.adapter;
+      const file = join(directory, TENSOR_FILE);
+      const { tensors } = await readAdapter(directory);
+      const { own } = await carriedWeights(model, tensors, parameters, file);
+      assign(model, parameters, own, file);
     });
   },
 });

@@ -4,6 +4,7 @@ import { LoraAdapter } from './adapter.ts';
 import { adapterDoesNotFit, unknownModule } from './errors.ts';
 import { loraOptions, loraPlus, type LoraOptions } from './options.ts';
 import { readAdapter, TENSOR_FILE, type AdapterTensors } from './peft.ts';
+import { carriedWeights } from './replaced.ts';
 import { targetLinears } from './targets.ts';
 import { HEAD, tiedParameter, withoutTiedHead } from './tied.ts';
 
@@ -25,10 +26,17 @@ export async function loadAdapter(
   const layers = existing
     ? adaptedLinears(model, existing.tensors, options.adapter!)
     : targetLinears(model.linears, decided);
-  const adapter = new LoraAdapter(model, layers, await wholeModules(model, decided), decided, seed);
-  if (existing) {
-    assign(model, adapter.parameters, existing.tensors, `${options.adapter}/${TENSOR_FILE}`);
-  } else await adapter.measure();
+  const whole = await wholeModules(model, decided);
+  const file = `${options.adapter}/${TENSOR_FILE}`;
+  const { own, replaced } = await carriedWeights(
+    model,
+    existing?.tensors ?? new Map(),
+    whole,
+    file,
+  );
+  const adapter = new LoraAdapter(model, { layers, whole, replaced }, decided, seed);
+  if (existing) assign(model, adapter.parameters, own, file);
+  else await adapter.measure();
   return { adapter, overruled: existing ? overruledBy(existing.options, options) : [] };
 }
 

@@ -106,13 +106,13 @@ function down(trace: Trace, x: Value, pairs: readonly LoraPair[]): Value[] {
 }
 
 /** Inverted dropout, with a mask of its own for each linear, as PEFT has it. */
-function dropped(trace: Trace, x: Value, layer: LinearLayer, probability: number): Value {
+export function dropped(trace: Trace, x: Value, layer: LinearLayer, probability: number): Value {
   const mask = trace.dropoutMask(`${layer.name}.lora_dropout`, x.shape, probability);
   return mul(x, mul(cast(mask, 'float32'), 1 / (1 - probability)));
 }
 
 /** Fed at every run while training; a constant of the program in inference. */
-function adapterValue({ graph, mode }: Trace, parameter: Parameter): Value {
+export function adapterValue({ graph, mode }: Trace, parameter: Parameter): Value {
   if (mode !== 'inference') return parameterValue(graph, parameter);
   const { name, shape, data } = parameter;
   return graph.weight(name, { kind: 'memory', dtype: 'float32', shape, data });

@@ -1,13 +1,21 @@
 // Whole models through a kernel: a quantized model's logits are those of a float model with the
 // numbers that the codes stand for.
-import { readdirSync } from 'node:fs';
+import { cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
 import { ENGINE, MODELS } from '@lmflow/sdk';
-import { forward, RowLogits, wrap, type Model, type Trace } from '@lmflow/sdk/model';
+import {
+  forward,
+  RowLogits,
+  withoutAdapter,
+  wrap,
+  type Model,
+  type Trace,
+} from '@lmflow/sdk/model';
 import { Graph, matMul } from '@lmflow/sdk/graph';
+import { readSafetensors, writeSafetensors } from '@lmflow/sdk/formats';
 import inference from '@lmflow/preset-inference';
 import { dequantize, type Bits } from '../src/blocks.ts';
 import { matMulNBitsOp } from '../src/op.ts';
@@ -54,7 +62,7 @@ async function decomposed(
   options: QuantizeOptions,
   ownHead = false,
 ): Promise<void> {
-  const { matrices, head } = chosenMatrices(model, bits, options);
+  const { matrices, head } = chosenMatrices(withoutAdapter(model), bits, options);
   const own = new Map(
     await Promise.all(
       matrices.map(async (matrix) => {
@@ -77,10 +85,19 @@ async function decomposed(
   });
   if (ownHead) return;
   const { numbers, shape } = own.get(head!)!;
-  wrap(model, 'head', 'test', (inner) => (trace, hidden) => ({
-    hidden: inner(trace, hidden).hidden,
-    weight: trace.graph.constant(numbers, shape, 'float32'),
-  }));
+  const { weight: headWeight } = matrices.find(({ name }) => name === head)!;
+  // In the head the first who asks for the weight is its product; DoRA's norms, after it, are those
+  // of the float numbers.
+  let inHead = false;
+  wrap(model, 'head', 'test', (inner) => (trace, hidden) => {
+    inHead = true;
+    return inner(trace, hidden);
+  });
+  wrap(model, 'weight', 'test', (inner) => (trace, name) => {
+    if (!inHead || name !== headWeight) return inner(trace, name);
+    inHead = false;
+    return trace.graph.constant(numbers, shape, 'float32');
+  });
 }
 
 for (const family of ['llama', 'gpt2', 'qwen2', 'llama-bf16']) {
@@ -117,7 +134,7 @@ for (const kind of readdirSync(adapters)) {
     });
     const found = await logits(folder, { quantize: options, lora });
     const expected = await logits(folder, { lora }, (model) =>
-      decomposed(model, 4, options, kind === 'head'),
+      decomposed(model, 4, options, ['head', 'embedding-layers'].includes(kind)),
     );
     assert.ok(apart(found, expected) < 1e-5, `relative difference ${apart(found, expected)}`);
     assert.ok(
@@ -127,6 +144,34 @@ for (const kind of readdirSync(adapters)) {
     assert.ok(apart(found, await logits(folder, { lora })) > 1e-3, 'the codes count');
   });
 }
+
+test('an adapter of a head that the checkpoint has in a few bits: logits of its codes and the adapter', async () => {
+  const adapter = temporary('packed-head');
+  cpSync(join(adapters, 'lora-head'), adapter, { recursive: true });
+  const file = join(adapter, 'adapter_model.safetensors');
+  const tensors = await readSafetensors(file);
+  await writeSafetensors(
+    file,
+    [...tensors].filter(([name]) => !name.includes('base_layer')),
+  );
+  const lora = { adapter };
+  const folder = fixtureFolder('packed/llama');
+  const options = { activations: 'float', cacheDir };
+  const found = await logits(folder, { quantize: options, lora });
+  // The product of the joined matrices, as losses compute it.
+  const expected = await logits(folder, { quantize: options, lora }, async (model) => {
+    wrap(
+      model,
+      'logits',
+      'test',
+      () =>
+        (_trace, { hidden, weight }) =>
+          matMul(hidden, weight, { transposeB: true }),
+    );
+  });
+  assert.ok(apart(found, expected) < 1e-5, `relative difference ${apart(found, expected)}`);
+  assert.ok(apart(found, await logits(folder, { quantize: options })) > 1e-3);
+});
 
 for (const family of ['llama', 'qwen2', 'gpt2']) {
   test(`${family}: q, k and v are one product, and so are gate and up: four products a block`, async () => {

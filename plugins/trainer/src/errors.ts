@@ -193,6 +193,16 @@ export function lossNotFinite(
   );
 }
 
+/** Parameters were declared to be trained, and the loss gives them no gradient. */
+export function parametersUnreached(names: readonly string[], step: number): LMFlowError {
+  const others = names.length > 3 ? ` and ${names.length - 3} more` : '';
+  return usageError(
+    'LMFLOW_PARAMETERS_UNREACHED',
+    `step ${step}: no gradient reaches what is to be trained: ${list(names.slice(0, 3))}${others}; stopped before the update`,
+    { hint: 'Leave these modules out of what is trained.' },
+  );
+}
+
 /** metricForBestModel names a figure that the evaluation does not have. */
 export function metricUnknown(name: string, known: readonly string[]): LMFlowError {
   return usageError(

@@ -536,18 +536,23 @@ test('a step without a trained token changes nothing but is told', async () => {
   assert.equal(losses({ result } as RunOutcome), [0]);
 });
 
-test('a parameter that the loss does not see is told', async () => {
+test('a parameter that no gradient reaches ends the run at its first step, by name', async () => {
   const model = tinyModel();
+  const before = bitsOf(model);
   model.parameters.set('spare', {
     name: 'spare',
     shape: [2],
     data: new Float32Array(2),
     decay: false,
   });
-  assert.match(
-    (await run({ model, options: { maxSteps: 1 } })).log.texts('warn').join(),
-    /does not depend.*spare/,
+  const failed = await run({ model, options: { maxSteps: 1 } }).then(
+    () => undefined,
+    (error: unknown) => error as { code: string; message: string },
   );
+  assert.is(failed?.code, 'LMFLOW_PARAMETERS_UNREACHED');
+  assert.match(failed!.message, /step 1: .*: spare;/);
+  model.parameters.delete('spare');
+  assert.equal(bitsOf(model), before);
 });
 
 test('programs are compiled once for a shape and disposed', async () => {

@@ -14,6 +14,13 @@ import { Recomputation } from './recompute.ts';
  * way has no gradient. A parameter the loss does not depend on gets zeros.
  */
 export function grad(loss: Value, parameters: readonly Value[]): Value[] {
+  return gradients(loss, parameters).map(
+    (gradient, index) => gradient ?? filled(parameters[index]!, 0),
+  );
+}
+
+/** Like `grad`, with undefined for a parameter that no gradient reaches. */
+export function gradients(loss: Value, parameters: readonly Value[]): (Value | undefined)[] {
   const { graph } = loss;
   if (sizeOf(loss.shape) !== 1) {
     throw graphError('grad', `the loss must be a scalar, not [${loss.shape.join(', ')}]`);
@@ -27,14 +34,14 @@ export function grad(loss: Value, parameters: readonly Value[]): Value[] {
     }
   }
   const forward = ancestors(loss);
-  const gradients = new Accumulator();
-  gradients.add(loss, filled(loss, 1));
+  const arrived = new Accumulator();
+  arrived.add(loss, filled(loss, 1));
   const recomputed = new Recomputation(forward, new Set(parameters));
 
-  backpropagate(forward, gradients, dependents(forward, parameters), (node, arriving) =>
+  backpropagate(forward, arrived, dependents(forward, parameters), (node, arriving) =>
     recomputed.twin(node, arriving),
   );
-  return parameters.map((parameter) => gradients.get(parameter) ?? filled(parameter, 0));
+  return parameters.map((parameter) => arrived.get(parameter));
 }
 
 function filled({ graph, dtype, shape }: Value, number: number): Value {

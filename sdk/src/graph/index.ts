@@ -17,7 +17,7 @@ export {
   type Value,
 } from './graph.ts';
 export { applyOne, applyOp, defineOp, type OpDefinition, type OpSpec } from './op.ts';
-export { grad } from './grad.ts';
+export { grad, gradients } from './grad.ts';
 export { interpret, type InterpretOptions } from './interpreter.ts';
 export { ndarray, type NdArray } from './ndarray.ts';
 export { graphError, opHasNoGradient, opNotSupported, opTypesDoNotFit } from './errors.ts';

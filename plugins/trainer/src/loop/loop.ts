@@ -2,7 +2,7 @@
 // it. Who gives the samples, and how often, is in trainer.ts.
 import type { Batch, MicroBatch, Step } from '@lmflow/sdk';
 import { collate } from '../data/collate.ts';
-import { lossNotFinite } from '../errors.ts';
+import { lossNotFinite, parametersUnreached } from '../errors.ts';
 import { figuresOf } from './figures.ts';
 import { clipFactor, GradientSum } from './gradient-sum.ts';
 import type { Run } from './run.ts';
@@ -13,7 +13,7 @@ import type { ProgramMode } from './tracing.ts';
 
 /**
  * One step; undefined where a signal has ended the run instead. Throws LMFLOW_LOSS_NOT_FINITE
- * before the update.
+ * and LMFLOW_PARAMETERS_UNREACHED before the update.
  */
 export async function trainingStep(
   run: Run,
@@ -31,6 +31,8 @@ export async function trainingStep(
   for (const collated of step.batches) batches.push(await hooks.onBatch.promise(collated, step));
   if (updater.estimatesAt(step.number)) await estimateCurvature(run, step.number, batches);
   const sum = await sumGradients(run, 'training', step.number, batches);
+  const unreached = programs.unreached();
+  if (unreached.length > 0) throw parametersUnreached(unreached, step.number);
   const weight = sum.weight || 1; // a step without a trained token has loss and gradient 0
   step.loss = sum.loss / weight;
   step.gradientNorm = (await run.norm.of(sum.gradients.values())) / weight;
@@ -121,7 +123,7 @@ function checkFinite(
 
 /** Counts the step. */
 function record(run: Run, step: Step, sum: GradientSum, tokens: number): void {
-  const { state, forecast, programs, log } = run;
+  const { state, forecast, log } = run;
   state.globalStep = step.number;
   state.epoch = step.epoch;
   state.seconds += step.seconds!;
@@ -138,11 +140,6 @@ function record(run: Run, step: Step, sum: GradientSum, tokens: number): void {
   }
   run.evaluated = undefined;
   if (sum.weight === 0) log.warn(`step ${step.number} has no trained token`);
-  if (step.number === 1 && programs.unused().length > 0) {
-    log.warn(
-      `the loss does not depend on these parameters, so they stay as they are: ${programs.unused().join(', ')}`,
-    );
-  }
 }
 
 /** What is due after a step, and whether another one follows. */

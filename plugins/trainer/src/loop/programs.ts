@@ -74,10 +74,12 @@ export class Programs {
     this.#request = request;
   }
 
-  /** Parameters that no compiled program takes as an input: they are not trained. */
-  unused(): string[] {
-    const used = new Set([...this.#compiled.values()].flatMap(({ parameters }) => parameters));
-    return [...this.#request.model.parameters.keys()].filter((name) => !used.has(name));
+  /** Parameters to train that no compiled program gives a gradient of. */
+  unreached(): string[] {
+    const reached = new Set([...this.#compiled.values()].flatMap(({ trained }) => trained));
+    return [...this.#request.model.parameters.values()].flatMap(({ name, active }) =>
+      active === false || reached.has(name) ? [] : [name],
+    );
   }
 
   /** Runs a micro-batch; compiles its program where it is the first of its shape. */

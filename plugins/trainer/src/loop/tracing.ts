@@ -2,7 +2,7 @@
 // tensors and dropout masks are its inputs.
 import type { Batch, Objective } from '@lmflow/sdk';
 import { parameterInput, type Model, type Trace } from '@lmflow/sdk/model';
-import { grad, Graph, type Shape, type Value } from '@lmflow/sdk/graph';
+import { gradients, Graph, type Shape, type Value } from '@lmflow/sdk/graph';
 
 /** A dropout mask of the program, filled anew for every run. */
 export interface DropoutSite {
@@ -85,18 +85,14 @@ export function traceProgram(
     mode === 'evaluation'
       ? []
       : parameters.filter((name) => model.parameters.get(name)!.active !== false);
-  const gradients =
-    trained.length > 0
-      ? grad(
-          loss,
-          trained.map((name) => graph.inputs.get(parameterInput(name))!),
-        )
-      : [];
-  trained.forEach((name, index) => graph.output(gradientOutput(name), gradients[index]!));
+  const values = trained.map((name) => graph.inputs.get(parameterInput(name))!);
+  const found = trained.length > 0 ? gradients(loss, values) : [];
+  const reached = trained.filter((_, index) => found[index]);
+  reached.forEach((name) => graph.output(gradientOutput(name), found[trained.indexOf(name)]!));
   return {
     graph,
     parameters,
-    trained,
+    trained: reached,
     uniforms,
     dropout: [...sites.values()],
     metrics: Object.keys(metrics),

@@ -1,0 +1,54 @@
+// Frozen weights that an adapter brings along in place of the base's: embedding and head that PEFT
+// saves beside it (save_embedding_layers).
+import { wrap, type Model, type Parameter } from '@lmflow/sdk/model';
+import { LoraAdapter } from './adapter.ts';
+import { vocabularyDiffers } from './errors.ts';
+import type { AdapterTensors } from './peft.ts';
+
+/** Wraps `weight`: the adapter's numbers as constants, where it has some and they are not trained. */
+export function replaceWeights(model: Model, by: string): void {
+  wrap(model, 'weight', by, (inner) => (trace, name) => {
+    const { adapter, parameters } = trace.model;
+    const own = adapter instanceof LoraAdapter ? adapter.replaced.get(name) : undefined;
+    if (!own || parameters.has(name)) return inner(trace, name);
+    return trace.graph.weight(`${name} of the adapter`, {
+      kind: 'memory',
+      dtype: 'float32',
+      ...own,
+    });
+  });
+}
+
+/** A file's tensors, apart: those of the adapter, and weights of the base that lie beside them. */
+export interface Carried {
+  readonly own: AdapterTensors;
+  /** By the name of the weight; only where the numbers are others than the base's. */
+  readonly replaced: AdapterTensors;
+}
+
+/**
+ * Takes a file's tensors apart. `trained`: weights that are parameters. Throws
+ * LMFLOW_ADAPTER_MISMATCH where a weight has another shape than the base's.
+ */
+export async function carriedWeights(
+  model: Model,
+  tensors: AdapterTensors,
+  trained: readonly Parameter[],
+  file: string,
+): Promise<Carried> {
+  const parameters = new Set(trained.map(({ name }) => name));
+  const own = new Map(tensors);
+  const replaced = new Map<string, { shape: readonly number[]; data: Float32Array }>();
+  for (const [name, { shape, data }] of tensors) {
+    const weight = name.replace(/\.base_layer\.weight$/, '.weight');
+    const source = model.weights.get(weight);
+    if (!source || parameters.has(weight)) continue;
+    if (source.shape.join() !== shape.join()) {
+      throw vocabularyDiffers(file, name, shape, source.shape);
+    }
+    own.delete(name);
+    const base = await model.read(weight);
+    if (data.some((number, index) => number !== base[index])) replaced.set(weight, { shape, data });
+  }
+  return { own, replaced };
+}

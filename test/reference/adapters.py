@@ -1,0 +1,78 @@
+"""Writes test/fixtures/adapters/<family>/<name>: adapters for the models of families.py as PEFT saves them, with
+random matrices, and the logits that PEFT gives when it loads them again.
+Usage: python adapters.py [FAMILY/NAME...] (after families.py)"""
+import json
+import sys
+import warnings
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import save_file
+
+from common import FIXTURES, load_model, versions, write_json
+from families import batch
+from steps import fresh, logits_of
+
+Q = ["q_proj"]
+QV = ["q_proj", "v_proj"]
+# "save": what save_pretrained is told; "change": weights of the base that are moved before saving.
+ADAPTERS = {
+    "llama/plain": dict(r=4, target_modules=QV),
+    "llama/patterns": dict(r=4, target_modules=QV, rank_pattern={"layers.1.self_attn.q_proj": 2, "v_proj": 6},
+                           alpha_pattern={"layers.0.self_attn.q_proj": 12, "v_proj": 3}),
+    "llama/rslora": dict(r=8, lora_alpha=4, target_modules=QV, use_rslora=True),
+    "llama/dora": dict(r=4, target_modules=QV + ["down_proj"], use_dora=True),
+    "llama/head": dict(r=4, target_modules=QV, modules_to_save=["lm_head"]),
+    "llama/lora-head": dict(r=3, target_modules=Q + ["lm_head"]),
+    "llama/dora-head": dict(r=3, target_modules=Q + ["lm_head"], use_dora=True),
+    "llama/embedding-layers": dict(r=2, target_modules=Q, save={"save_embedding_layers": True},
+                                   change=["model.embed_tokens.weight", "lm_head.weight"]),
+}
+
+
+def save(model, folder, **options):
+    """As PEFT saves it, but the base model named relative to the fixtures and no model card."""
+    model.save_pretrained(folder, **options)
+    (folder / "README.md").unlink()
+    config = json.loads((folder / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = folder.parent.name
+    config["target_modules"] = sorted(config["target_modules"])
+    write_json(folder / "adapter_config.json", config)
+
+
+@torch.no_grad()
+def randomise(model, change):
+    for key, p in model.named_parameters():
+        if "lora_magnitude_vector" in key:
+            p.mul_(1 + 0.3 * torch.randn_like(p))
+        elif "lora_" in key:
+            p.normal_(0, 0.3)
+        elif p.requires_grad or any(key.endswith(name) for name in change):
+            p.add_(0.1 * torch.randn_like(p))
+
+
+def adapter(path, config):
+    family = path.split("/")[0]
+    base = FIXTURES / "families" / family
+    folder = fresh(FIXTURES / "adapters" / path)
+    config = dict(config)
+    options, change = config.pop("save", {}), config.pop("change", [])
+    torch.manual_seed(3)
+    model = get_peft_model(load_model(base), LoraConfig(task_type="CAUSAL_LM", **{"lora_alpha": 8, **config}))
+    randomise(model, change)
+    save(model, folder, **options)
+    made = logits_of(PeftModel.from_pretrained(load_model(base), folder), batch())
+    moved = (made["logits"] - logits_of(load_model(base), batch())["logits"]).abs().max()
+    save_file(made, folder / "reference.safetensors")
+    write_json(folder / "reference.json", {"made_by": "test/reference/adapters.py", "base": f"families/{family}",
+                                           "versions": versions()})
+    print(f"adapter {path}: changes logits by up to {moved:.2f}")
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    only = sys.argv[1:]
+    for path, config in ADAPTERS.items():
+        if not only or path in only:
+            adapter(path, config)
