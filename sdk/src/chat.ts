@@ -1,6 +1,5 @@
-// Chats: messages, the templates that make text of them, and the ways in which models write tool
-// calls. Templates are rendered by the tokenizer; which of them are known is the plugin
-// chat-templates' business, and other plugins add rows.
+// Chats: messages, the templates that turn them into text, and the formats in which models write tool
+// calls. The tokenizer renders templates; the plugin chat-templates and others add named ones.
 import { registry } from './registry.ts';
 
 /** A piece of text in a message. */
@@ -10,8 +9,8 @@ export interface TextPart {
 }
 
 /**
- * An image, a sound, ... in a message: what stands beside `type` (`image`, `image_url`, `audio`) is
- * for the encoder of that type.
+ * An image, a sound, ... in a message. The keys beside `type` (`image`, `image_url`, `audio`) are for
+ * the encoder of that type.
  */
 export interface MediaPart {
   readonly type: string;
@@ -55,14 +54,11 @@ export interface ChatMessage {
 /** A chat template that `chatTemplate` can name. */
 export interface ChatTemplate {
   readonly name: string;
-  /**
-   * Its Jinja source. One that only marks the beginning of text asks whether the tokenizer puts BOS
-   * there.
-   */
+  /** Its Jinja source. A function gets whether the tokenizer puts BOS at the beginning of a text. */
   readonly source: string | ((bos: boolean) => string);
   /**
-   * Tokens that the format is made of. Where the tokenizer lacks one, it is spelled out in pieces,
-   * and a warning says so.
+   * Tokens that the format consists of. Where the tokenizer lacks one, it is encoded as plain text,
+   * with a warning.
    */
   readonly markers?: readonly string[];
 }
@@ -89,7 +85,7 @@ export interface ToolCall {
 export interface ToolCallReader {
   /** Whether there was a call. */
   readonly called: boolean;
-  /** Takes a piece and gives what is certain by now. `last` lets everything out. */
+  /** Takes a piece and returns what is certain by now; with `last`, everything. */
   push(
     piece: string,
     last: boolean,
@@ -107,7 +103,7 @@ export interface ToolCallFormat {
   reader(functions: ReadonlySet<string>): ToolCallReader;
 }
 
-/** The ways of writing tool calls; a template's is the first that matches. */
+/** The formats of tool calls; the first one that matches a template is taken. */
 export const TOOL_CALL_FORMATS = registry<ToolCallFormat>(
   'tool-call-formats',
   'format of tool calls',

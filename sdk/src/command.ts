@@ -14,17 +14,17 @@ export interface CommandInvocation<O = Record<string, unknown>> {
   /** Aborted at the first Ctrl-C; a second one ends the process at once. */
   readonly signal: AbortSignal;
   /**
-   * Where text goes that is the command's product and no message: stdout; with --json stderr, since
-   * stdout is for events then.
+   * Where text goes that is the command's product and no message: stdout, or with --json stderr,
+   * because stdout carries the events then.
    */
   readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 
-/** What a command gives back where an exit code alone does not do. */
+/** What a command returns where an exit code is not enough. */
 export interface CommandOutcome<R = unknown> {
   /** 0 where left out. */
   readonly exitCode?: number;
-  /** For programs: what `kernel.run(name)` gives as `result`. */
+  /** For programs: the `result` of `kernel.run(name)`. */
   readonly result?: R;
 }
 
@@ -51,16 +51,16 @@ export interface CommandSpec<S extends z.ZodObject = z.ZodObject> {
   readonly aliases?: Readonly<Record<string, string>>;
   /**
    * Flags that the command refuses, with the reason: names known elsewhere, and configuration keys
-   * that one could take for its own.
+   * that have no effect on it.
    */
   readonly unsupported?: Readonly<Record<string, string>>;
   /** Configuration keys and sections its help lists first. */
   readonly sections?: readonly string[];
   readonly examples?: readonly string[];
-  /** What it writes to `output` may be piped on: on the command line messages go to stderr. */
+  /** Its `output` may be piped, so that on the command line messages go to stderr. */
   readonly pipes?: boolean;
   /**
-   * Gives the exit code (0 where nothing is returned), or an outcome with a result for programs.
+   * Returns the exit code (undefined for 0), or an outcome with a result for programs.
    * Expected failures are thrown as LMFlowError.
    */
   run(invocation: CommandInvocation<z.output<S>>): Promise<number | CommandOutcome | undefined>;

@@ -50,7 +50,7 @@ export type UserConfig = PartialConfig & {
   readonly plugins?: readonly Pluggable[];
 };
 
-/** A config file exports an object, a promise of one, or a function that gives either. */
+/** A config file exports an object, a promise of one, or a function that returns either. */
 export type UserConfigExport =
   UserConfig | Promise<UserConfig> | (() => UserConfig | Promise<UserConfig>);
 

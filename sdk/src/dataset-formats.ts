@@ -1,5 +1,5 @@
-// What the records of a data set mean: a format makes a DatasetRecord of a record's fields. What
-// files look like is for readers (dataset-readers.ts).
+// What the records of a data set mean: a format turns a record's fields into a DatasetRecord. How
+// files are read is in dataset-readers.ts.
 import type { ChatMessage } from './chat.ts';
 import type { DatasetKind, DatasetRecord, RecordOrigin } from './dataset.ts';
 import { registry } from './registry.ts';
@@ -7,7 +7,7 @@ import { registry } from './registry.ts';
 /** Fields of a record as its file has them. */
 export type RecordFields = Readonly<Record<string, unknown>>;
 
-/** What a format makes of the fields: a DatasetRecord but for its origin. */
+/** The result of a format: a DatasetRecord without its origin. */
 export type RecordBody = DatasetRecord extends infer R
   ? R extends { readonly kind: DatasetKind }
     ? Omit<R, 'origin'>
@@ -28,7 +28,7 @@ export interface CheckedFields {
   optionalString(key: string): string | undefined;
   /** A number, also as text. */
   optionalNumber(key: string): number | undefined;
-  /** A list; `of` says of what, for messages. */
+  /** A list; `of` names its items, for messages. */
   list(key: string, of: string): readonly unknown[];
   /** An object; `expected` describes it, for messages. */
   object(key: string, expected: string): CheckedFields;
@@ -49,13 +49,13 @@ export interface CheckedFields {
 
 /** A format of records. */
 export interface DatasetFormat {
-  /** What `format` and `datasetFormat` say, and what messages call it. */
+  /** Its name in `format`, `datasetFormat` and messages. */
   readonly name: string;
-  /** Other names it goes by. */
+  /** Other names for it. */
   readonly aliases?: readonly string[];
   /**
-   * Changes when the format makes something else of the same records: tokens made before are not
-   * taken from the cache then.
+   * Changes when the format turns the same records into something else, so that tokens in the cache
+   * are made anew.
    */
   readonly version?: string;
   readonly kind: DatasetKind;
@@ -68,8 +68,8 @@ export interface DatasetFormat {
 }
 
 /**
- * The formats of records. Of those that match, one of another plugin is taken before the built-in
- * ones, of which it may be a special case; of several plugins' the one contributed last.
+ * The formats of records. Among those that match, one of another plugin comes before the built-in
+ * ones, of which it may be a special case; among several plugins', the one contributed last.
  */
 export const DATASET_FORMATS = registry<DatasetFormat>(
   'dataset-formats',

@@ -1,31 +1,30 @@
-// How files of data sets are read: a reader makes raw records of a file's bytes. What records mean
-// is for formats (dataset-formats.ts).
+// How files of data sets are read: a reader turns a file's bytes into raw records. What records mean
+// is in dataset-formats.ts.
 import type { RecordFields } from './dataset-formats.ts';
 import type { RecordOrigin } from './dataset.ts';
 import type { ErrorOptions } from './errors.ts';
 import { registry } from './registry.ts';
 
-/** Which part of its document a text is. */
+/** Which part of a document a text is. */
 export type DocumentPart = 'first' | 'middle' | 'last';
 
 /** A record as its file has it. */
 export interface RawRecord {
   readonly value: RecordFields;
   readonly origin: RecordOrigin;
-  /** A text that is not its whole document. */
+  /** Set where the text is a part of a document. */
   readonly part?: DocumentPart;
 }
 
 /** A file that is read once. */
 export interface DatasetFile {
   readonly path: string;
-  /** What messages call it; the `file` of each origin. */
+  /** Its name in messages; the `file` of each origin. */
   readonly name: string;
   /** What is one text of a file of plain text. */
   readonly sampleBy: 'document' | 'paragraph' | 'line';
   /**
-   * What the file says about all its records, set by the reader when it was read: `type`, the name
-   * of their format.
+   * What the file says about all its records, set by the reader: `type`, the name of their format.
    */
   readonly header: { type?: unknown };
   readonly signal?: AbortSignal;
@@ -47,17 +46,17 @@ export interface DatasetReader {
   readonly extensions: readonly string[];
   /** Whether it reads by `text()` or `lines()`, so that `.gz` may follow the ending. */
   readonly gzip?: boolean;
-  /** Changes when the reader makes something else of the same file: see DatasetFormat.version. */
+  /** Changes when the reader reads the same file differently: see DatasetFormat.version. */
   readonly version?: string;
   /** The records, read as they are taken. */
   open(file: DatasetFile): AsyncIterable<RawRecord>;
-  /** Number of records, where the file tells without being read whole. */
+  /** Number of records, where it is known without reading the whole file. */
   count?(file: DatasetFile): Promise<number>;
 }
 
 /**
- * The readers of files. Of those with a file's ending, one of another plugin is taken before the
- * built-in ones; of several plugins' the one contributed last.
+ * The readers of files. Among those for a file's ending, one of another plugin comes before the
+ * built-in ones; among several plugins', the one contributed last.
  */
 export const DATASET_READERS = registry<DatasetReader>(
   'dataset-readers',

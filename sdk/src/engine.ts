@@ -7,7 +7,7 @@ import { registry } from './registry.ts';
 export interface Tensor {
   readonly dtype: DType;
   readonly shape: Shape;
-  /** `cpu`, or where else it lies (`gpu-buffer`). */
+  /** Where it is: `cpu`, `gpu-buffer`, ... */
   readonly location: string;
   /** The numbers; on the CPU the array itself, not a copy. */
   read(): Promise<TypedArray>;
@@ -24,13 +24,13 @@ export interface CompileOptions {
   /** Collect times per op (Program.profile). */
   readonly profile?: boolean;
   /**
-   * One run soon follows another, as in decoding: threads may wait a moment for the next by
-   * spinning.
+   * One run soon follows another, as in decoding, so that threads may spin for a moment between
+   * them.
    */
   readonly repeated?: boolean;
   /**
-   * false: memory of a run is given back after it, as suits large programs and several that take
-   * turns; by default it is kept for the next run.
+   * false frees the memory of a run after it, which suits large programs and several that take turns;
+   * by default it is kept for the next run.
    */
   readonly keepMemory?: boolean;
 }
@@ -56,7 +56,7 @@ export interface Profile {
 /** A compiled graph that runs as often as its inputs change, until it is disposed. */
 export interface Program {
   /**
-   * Runs the program. Every input of the graph must be given; gives the graph's outputs.
+   * Runs the program on a tensor for every input of the graph; returns the graph's outputs.
    * `outputs` may name tensors to write results into (an input's own tensor too, where each element
    * depends on its own index only and everything else that reads the input is needed for that
    * result: the order of a program's ops is the engine's). A failure of the runtime is an
@@ -72,7 +72,7 @@ export interface Program {
 export interface DeviceReport {
   readonly device: string;
   readonly available: boolean;
-  /** Why not, or what it is (`2 threads, AVX-512`). */
+  /** Why it is not available, or what it is (`2 threads, AVX-512`). */
   readonly detail: string;
 }
 
@@ -86,7 +86,7 @@ export interface Engine {
    */
   upload(data: TypedArray, shape: Shape, dtype: DType): Promise<Tensor>;
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
-  /** The devices this engine knows, tried honestly (a tiny program is run on each). */
+  /** The devices this engine knows; a tiny program is run on each. */
   devices(): Promise<readonly DeviceReport[]>;
 }
 
@@ -102,8 +102,8 @@ export interface EngineRow {
 export const ENGINES = registry<EngineRow>('engines', 'engine', '@lmflow/plugin-engine-onnx');
 
 /**
- * How an engine computes an op by kernels of its own; an op without a lowering is decomposed. The
- * engine's package has the type of `lower`.
+ * How an engine computes an op with its kernels; an op without a lowering is decomposed. The engine's
+ * package has the type of `lower`.
  */
 export interface LoweringRow {
   /** `<engine> <op>`: `onnx @lmflow/plugin-qlora/matMulNf4`, with the devices where it names some. */
@@ -115,7 +115,7 @@ export interface LoweringRow {
   readonly lower: unknown;
 }
 
-/** Lowerings of plugins' ops, by engine: used where that engine is the one that computes. */
+/** Lowerings of plugins' ops, by engine; the engine in use takes its own. */
 export const LOWERINGS = registry<LoweringRow>('lowerings', 'lowering');
 
 /** A row of LOWERINGS; `devices` restricts it to some of the engine's devices. */

@@ -1,18 +1,18 @@
-// The one error class of the whole house. Builders of concrete errors live in each package's own
-// errors.ts; codes are listed in docs/errors.md.
+// The one error class of all packages. Each package builds its errors in its errors.ts; their codes
+// are listed in docs/errors.md.
 import { distance } from 'fastest-levenshtein';
 
 /**
  * What kind of failure it is; the exit code of the command follows from it. `usage`: wrong flags,
  * configuration or plugins (2). `input`: what was read is at fault: a model, data, a checkpoint (3).
- * `failure`: it did not work, and not because of what was given: a full disk, the runtime (1).
+ * `failure`: the command failed, and the input is not at fault: a full disk, the runtime (1).
  * `interrupted`: ended by a signal (130).
  */
 export type ErrorKind = 'usage' | 'input' | 'failure' | 'interrupted';
 
 /** What an LMFlowError has beside its code and message. */
 export interface ErrorOptions {
-  /** What to do about it, where it is not already in the message. */
+  /** What to do about it: one imperative sentence with a capital and a full stop. */
   readonly hint?: string | undefined;
   readonly cause?: unknown;
 }
@@ -47,23 +47,23 @@ export class LMFlowError extends Error {
 type ErrorArguments = [code: `LMFLOW_${string}`, message: string, options?: ErrorOptions];
 
 /** Wrong flags, configuration or plugins. */
-export function usageError(...given: ErrorArguments): LMFlowError {
-  return new LMFlowError('usage', ...given);
+export function usageError(...args: ErrorArguments): LMFlowError {
+  return new LMFlowError('usage', ...args);
 }
 
 /** What was read is at fault: a model, data, a checkpoint. */
-export function inputError(...given: ErrorArguments): LMFlowError {
-  return new LMFlowError('input', ...given);
+export function inputError(...args: ErrorArguments): LMFlowError {
+  return new LMFlowError('input', ...args);
 }
 
-/** It did not work, and not because of what was given: a full disk, the runtime, a bug in a plugin. */
-export function failureError(...given: ErrorArguments): LMFlowError {
-  return new LMFlowError('failure', ...given);
+/** The command failed, and the input is not at fault: a full disk, the runtime, a bug in a plugin. */
+export function failureError(...args: ErrorArguments): LMFlowError {
+  return new LMFlowError('failure', ...args);
 }
 
 /** Ended by Ctrl-C or another signal. */
-export function interruptedError(...given: ErrorArguments): LMFlowError {
-  return new LMFlowError('interrupted', ...given);
+export function interruptedError(...args: ErrorArguments): LMFlowError {
+  return new LMFlowError('interrupted', ...args);
 }
 
 /** Whether a value is an LMFlowError, also one made by another copy of this package. */
@@ -71,7 +71,7 @@ export function isLMFlowError(value: unknown): value is LMFlowError {
   return value instanceof Error && value.name === 'LMFlowError' && 'code' in value;
 }
 
-/** What anything thrown says: an error's message, or the thing itself as text. */
+/** The message of anything thrown: an error's message, or the value as text. */
 export function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }

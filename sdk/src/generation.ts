@@ -62,7 +62,7 @@ export interface LogitsContext {
 
 /** Sequences being decoded together. They join and leave between steps. */
 export interface DecodeSession {
-  /** Adds a sequence; gives its handle. Its prompt is read in the steps that follow. */
+  /** Adds a sequence and returns its handle. Its prompt is read in the steps that follow. */
   add(prompt: Int32Array, chooser: TokenChooser): number;
   /**
    * One step for all: new tokens by handle (none for one whose prompt is still being read, several
@@ -107,9 +107,9 @@ export interface GenerationOptions {
   /** Beam search: exponent of the length that a finished beam's score is divided by. */
   readonly lengthPenalty?: number;
   readonly earlyStopping?: boolean | 'never';
-  /** Keep special tokens out of the text (default true). */
+  /** Leave special tokens out of the text (default true). */
   readonly skipSpecialTokens?: boolean;
-  /** A prompt that does not fit into the context: an error (default), or without its beginning. */
+  /** A prompt that does not fit into the context is an error (default), or loses its beginning. */
   readonly truncation?: 'error' | 'left';
 }
 
@@ -178,7 +178,7 @@ export interface TextResult {
   readonly score?: number;
 }
 
-/** What holds for a model where a request says nothing. */
+/** The defaults of a model, for requests that leave a setting out. */
 export interface GenerationDefaults {
   /** Most tokens of a sequence, prompt and answer together. */
   readonly contextLength: number;

@@ -14,19 +14,19 @@ export interface TapOptions {
   readonly enforce?: 'pre' | 'post';
 }
 
-/** What a listener may give: the value, or a promise of it. */
+/** What a listener may return: the value, or a promise of it. */
 export type Awaitable<T> = T | Promise<T>;
 
 /** Listeners run one after the other, synchronously. */
 export interface SyncHook<A extends unknown[]> {
   readonly kind: 'sync';
-  /** Whether anybody taps it: where nobody does, a caller in a hot loop prepares nothing. */
+  /** Whether it has taps, so that a caller in a hot loop can skip its preparation. */
   readonly tapped: boolean;
   tap(listener: (...values: A) => void, options?: TapOptions): void;
   call(...values: A): void;
 }
 
-/** Each listener gives the first argument of the next; `undefined` leaves it as it is. */
+/** Each listener returns the first argument of the next; `undefined` leaves it unchanged. */
 export interface SyncWaterfallHook<A extends unknown[]> {
   readonly kind: 'sync-waterfall';
   tap(listener: (...values: A) => A[0] | undefined, options?: TapOptions): void;
@@ -40,7 +40,7 @@ export interface AsyncSeriesHook<A extends unknown[]> {
   promise(...values: A): Promise<void>;
 }
 
-/** Each listener gives, or promises, the first argument of the next. */
+/** Each listener returns, or promises, the first argument of the next. */
 export interface AsyncSeriesWaterfallHook<A extends unknown[]> {
   readonly kind: 'waterfall';
   tap(listener: (...values: A) => Awaitable<A[0] | undefined>, options?: TapOptions): void;
@@ -48,8 +48,9 @@ export interface AsyncSeriesWaterfallHook<A extends unknown[]> {
 }
 
 /**
- * Each listener gives the answer, or asks the listeners after it with `next()` and changes or keeps
- * theirs. `next()` of the last one, and `promise` where nobody answers, give `undefined`.
+ * Each listener returns the answer, or calls the listeners after it with `next()` and changes or
+ * keeps their answer. `next()` of the last one, and `promise` without an answer, resolve to
+ * `undefined`.
  */
 export interface MiddlewareHook<A extends unknown[], R> {
   readonly kind: 'middleware';
@@ -62,7 +63,7 @@ export interface MiddlewareHook<A extends unknown[], R> {
 
 /**
  * Like AsyncSeriesHook, in named phases. Taps of one phase run in an order that does not depend on
- * the configuration: after the plugins that theirs `requires`, else by the plugin's name.
+ * the configuration: after the taps of plugins that their plugin `requires`, else by its name.
  */
 export interface PhasedHook<A extends unknown[], P extends string> {
   readonly kind: 'phased';
@@ -116,7 +117,7 @@ export interface Hooks {
   readonly onSave: AsyncSeriesHook<[Checkpoint]>;
   /** A checkpoint is being read back. */
   readonly onRestore: AsyncSeriesHook<[Checkpoint]>;
-  /** Who decodes? A strategy answers, or wraps what `next()` gives; plain decoding answers last. */
+  /** Opens a decoding session: a strategy answers, or wraps that of `next()`; plain decoding is last. */
   readonly onGenerate: MiddlewareHook<[GenerateRequest], DecodeSession>;
   /**
    * Logits of the next token of one sequence [vocabularySize], to be changed in place; -Infinity
@@ -125,8 +126,8 @@ export interface Hooks {
   readonly onLogits: SyncHook<[Float64Array, LogitsContext]>;
   /** Figures to log; a sink that fails only warns. */
   readonly onMetrics: SyncHook<[Metrics]>;
-  /** `lmflow doctor` asks what works and what is missing: push checks to the list. */
+  /** `lmflow doctor` collects what works and what is missing: push checks to the list. */
   readonly onDoctor: AsyncSeriesHook<[DoctorCheck[]]>;
-  /** The kernel closes: runs in reverse order, every tap, errors gathered. */
+  /** The kernel closes: every tap runs, in reverse order, and errors are collected. */
   readonly onClose: AsyncSeriesHook<[]>;
 }

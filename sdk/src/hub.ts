@@ -1,17 +1,17 @@
-// What plugins ask of the Hugging Face hub: the files of a model or a data set, on this machine. The
-// one client is plugin hub's; nobody else speaks with the hub.
+// What plugins ask of the Hugging Face hub: the files of a model or a data set, on this machine. Only
+// the client of the plugin hub talks to the hub.
 
 /** What is wanted of a repository. */
 export interface HubRequest {
   readonly kind: 'model' | 'dataset';
   /** `organisation/name`. */
   readonly id: string;
-  /** Branch, tag or commit; `main` where nothing is said. */
+  /** Branch, tag or commit; default: `main`. */
   readonly revision?: string | undefined;
   /**
-   * Chooses from the names of all files (`data/train.parquet`); `get` downloads one whose content
-   * decides about others and gives its path. It is asked again for the files of the cache, where the
-   * hub cannot be reached.
+   * Chooses from the names of all files (`data/train.parquet`). `get` downloads a file whose content
+   * decides about others, and returns its path. Where the hub cannot be reached, `choose` is called
+   * with the names in the cache.
    */
   readonly choose: (
     files: readonly string[],
@@ -24,7 +24,7 @@ export interface HubRequest {
 
 /** A commit's files on this machine. */
 export interface HubSnapshot {
-  /** Where the chosen files lie under their names. It may have others too. */
+  /** Folder with the chosen files under their names; it may have others too. */
   readonly folder: string;
   readonly commit: string;
   /** The chosen files' names. */

@@ -1,10 +1,10 @@
-// How plugins speak to the person: the kernel decides about colours, terminals and --json.
+// How plugins write messages to the user; the kernel decides about colours, terminals and --json.
 
-/** How a plugin speaks to the person; with --json everything but events goes to stderr. */
+/** How a plugin writes messages to the user; with --json everything except events goes to stderr. */
 export interface Logger {
-  /** A line a person wants to read. */
+  /** A line that a user wants to read. */
   info(message: string): void;
-  /** Something is off but work goes on. */
+  /** Something is wrong, but work continues. */
   warn(message: string): void;
   error(message: string): void;
   /** Shown with --verbose. */

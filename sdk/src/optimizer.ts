@@ -1,5 +1,5 @@
-// Optimizers and learning rate schedules: rows of two tables that plugins add to. Where state is
-// stored, how arguments are read and when an update runs is the trainer's affair.
+// Optimizers and learning rate schedules: rows of two tables that plugins add to. The trainer stores
+// state, reads arguments and runs updates.
 import type { Shape, Value } from './graph/index.ts';
 import type { Parameter } from './model/index.ts';
 import { registry } from './registry.ts';
@@ -7,7 +7,7 @@ import { registry } from './registry.ts';
 /** Arguments of an optimizer by name, from `optimArgs`. */
 export type OptimizerArguments = Readonly<Record<string, number | boolean | string>>;
 
-/** Which numbers an argument may be; every finite one where nothing is said. */
+/** Which numbers an argument may be; default: every finite one. */
 export interface ArgumentRange {
   readonly min?: number;
   readonly above?: number;
@@ -47,7 +47,7 @@ export interface UpdateFacts {
   /** 0 where the parameter has no decay. */
   readonly weightDecay: number;
   readonly parameter: Pick<Parameter, 'name' | 'shape'>;
-  /** The parameter's numbers, as `numbers.next` gives them for this step. */
+  /** The parameter's numbers for this step, from `numbers.next`. */
   readonly numbers: Readonly<Record<string, number>>;
 }
 
@@ -65,11 +65,11 @@ export interface UpdateValues {
   /** Whether the parameter has any decay. */
   readonly decays: boolean;
   readonly state: Readonly<Record<string, Value>>;
-  /** What `scalars` gives, as float32 inputs of the program. */
+  /** The results of `scalars`, as float32 inputs of the program. */
   readonly scalars: Readonly<Record<string, Value>>;
 }
 
-/** What an update program gives. */
+/** The results of an update program. */
 export interface UpdateResult {
   readonly parameter: Value;
   /** The tensors that change. */
@@ -98,7 +98,7 @@ export interface Curvature {
   update(values: Omit<UpdateValues, 'parameter' | 'decays'>): Readonly<Record<string, Value>>;
 }
 
-/** How a parameter is updated: pure functions, the same whatever holds the state. */
+/** How a parameter is updated: pure functions that do not depend on where the state is held. */
 export interface Optimizer {
   /** The tensors kept beside a parameter, by name. */
   init(parameter: Pick<Parameter, 'name' | 'shape'>): Readonly<Record<string, StateTensor>>;
@@ -121,13 +121,13 @@ export interface Optimizer {
   ): Float32Array;
 }
 
-/** A row of OPTIMIZERS: what a user may say about the optimizer, and how it is made of that. */
+/** A row of OPTIMIZERS: the arguments of an optimizer, and how it is made from them. */
 export interface OptimizerRow<Arguments extends OptimizerArguments = OptimizerArguments> {
   /** Its name in the table, and of its programs in messages and profiles. */
   readonly name: string;
   /** Its names in `optim`; `name` alone where left out. */
   readonly names?: readonly string[];
-  /** Names and defaults of what `optimArgs` may say; a value has the type of its default. */
+  /** Names and defaults of the arguments in `optimArgs`; a value has the type of its default. */
   readonly arguments?: Arguments;
   /** What an argument that is text may be. */
   readonly choices?: Readonly<Record<string, readonly string[]>>;
@@ -135,9 +135,9 @@ export interface OptimizerRow<Arguments extends OptimizerArguments = OptimizerAr
   readonly ranges?: Readonly<Record<string, ArgumentRange>>;
   /** Says what is wrong with arguments that are right one by one. */
   conflict?(settings: Arguments): string | undefined;
-  /** The training arguments it reads; all three where nothing is said. */
+  /** The training arguments it reads; default: all three. */
   readonly reads?: readonly AdamOption[];
-  /** The values of lrSchedulerType it works with; all where nothing is said. */
+  /** The values of lrSchedulerType it works with; default: all. */
   readonly schedules?: readonly string[];
   /** State tensors to store in 8 bits, for an elementwise program. */
   eightBit?(
@@ -154,7 +154,7 @@ export function defineOptimizer<Arguments extends OptimizerArguments>(
   return row;
 }
 
-/** Where a run is. */
+/** How far a run is. */
 export interface ScheduleState {
   /** Steps done before this one: 0 for the first. */
   readonly step: number;

@@ -1,5 +1,4 @@
-// What a plugin and a preset are. How the kernel admits, orders and runs them is the kernel's
-// business.
+// What a plugin and a preset are. The kernel (package lmflow) admits, orders and runs them.
 import type { z } from 'zod';
 import type { CommandSpec } from './command.ts';
 import type { Config, PartialConfig } from './config.ts';
@@ -23,16 +22,16 @@ export interface OptionsSpec<S extends z.ZodObject = z.ZodObject> {
   /** Every field has `.describe(...)`: it becomes the help text and the documentation. */
   readonly schema: S;
   /**
-   * Names that people know from elsewhere and that are refused here, with the reason
+   * Names that people know from other tools and that are refused here, with the reason
    * (LMFLOW_OPTION_UNSUPPORTED), e.g. `{ useDora: 'DoRA comes with a later plugin' }`.
    */
   readonly unsupported?: Readonly<Record<string, string>>;
   /** Other spellings: alias -> key, e.g. `{ lr: 'learningRate' }`. */
   readonly aliases?: Readonly<Record<string, string>>;
   /**
-   * Keys that say one thing in several ways, e.g. `[['warmupSteps', 'warmupRatio']]`: one of them
-   * in a flag replaces the others of a config file, one in a config file those of a preset; two
-   * from one place are LMFLOW_CONFIG_INVALID.
+   * Keys that exclude each other, e.g. `[['warmupSteps', 'warmupRatio']]`: one of them in a flag
+   * replaces the others of a config file, one in a config file those of a preset; two from one place
+   * are LMFLOW_CONFIG_INVALID.
    */
   readonly alternatives?: readonly (readonly string[])[];
 }
@@ -121,8 +120,8 @@ export interface PluginDefinition<S extends z.ZodObject> {
 export type PluginFactory<S extends z.ZodObject> = (options?: z.input<S>) => Plugin;
 
 /**
- * Defines a plugin; gives its factory. Options are checked by the kernel after merging, so that an
- * error can say where a value came from.
+ * Defines a plugin and returns its factory. The kernel checks options after merging, so that an error
+ * can say where a value came from.
  */
 export function definePlugin<S extends z.ZodObject>(
   definition: PluginDefinition<S>,

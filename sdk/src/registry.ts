@@ -1,7 +1,7 @@
 // Tables that plugins add rows to in `apply`: engines, optimizers, formats, ... Plain strings inside,
 // so that two copies of this package agree. Services, of which a kernel has one: token.ts.
 
-/** A table of rows of one type, each under a name of its own. */
+/** A table of rows of one type, each with a unique name. */
 export interface Registry<R extends { readonly name: string }> {
   readonly name: string;
   /** What a row is, for messages: `optimizer`. */

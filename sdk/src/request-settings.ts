@@ -1,5 +1,5 @@
-// What one request for text sets for plugins: a grammar, a watermark, ... The configuration of a
-// plugin, which holds for all requests, is its OptionsSpec.
+// What one request for text sets for plugins: a grammar, a watermark, ... Options that hold for all
+// requests are in the plugin's OptionsSpec.
 import type { z } from 'zod';
 import { registry } from './registry.ts';
 
@@ -13,7 +13,7 @@ export interface RequestSettings {}
 /** A setting that requests may have: a key of RequestSettings, and a field of a request over HTTP. */
 export interface RequestSetting {
   readonly name: string;
-  /** Checks a value and completes it. What it gives has the declared type. */
+  /** Checks a value and completes it; the result has the declared type. */
   readonly schema: z.ZodType;
 }
 

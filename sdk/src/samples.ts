@@ -16,11 +16,11 @@ export interface SampleColumns {
 
 /** An image or a sound whose rows stand at places of a sequence. */
 export interface SampleMedia {
-  /** What finds it again: a hash of its bytes and of how it is prepared. */
+  /** A hash of its bytes and of how it is prepared, which identifies it. */
   readonly key: string;
   /** Place of its first row in the sequence. */
   readonly start: number;
-  /** Places that it takes. */
+  /** Number of places that it takes. */
   readonly rows: number;
 }
 
@@ -45,8 +45,8 @@ export interface Sample extends SampleColumns {
   /** Packed samples: position of each token in its own sample; absent means 0, 1, 2, ... */
   readonly positions?: Int32Array;
   /**
-   * Of samples that are packed: tokens of the longest of all that are, by which rotary positions go
-   * that depend on a length.
+   * Packed samples: tokens of the longest sample in any pack, for rotary positions that depend on a
+   * length.
    */
   readonly contextLength?: number;
   readonly media?: readonly SampleMedia[];
@@ -65,8 +65,9 @@ export interface SamplePart {
 }
 
 /**
- * One sample of several, one after another, that do not see each other. Numbers of tokens and media
- * move with their tokens; columns and places stay with each part. Throws LMFLOW_SAMPLE_COLUMNS where one lacks numbers of tokens that another has.
+ * Joins samples into one, in which their tokens do not see each other. Numbers of tokens and media
+ * move with their tokens; columns and places stay with each part. Throws LMFLOW_SAMPLE_COLUMNS where
+ * a sample lacks numbers of tokens that another has.
  */
 export function joinSamples(samples: readonly Sample[]): Sample {
   const length = samples.reduce((total, { inputIds }) => total + inputIds.length, 0);
@@ -117,11 +118,9 @@ export function tokenNumbers({ inputIds, perToken }: Sample, name: string): Floa
 
 /** LMFLOW_SAMPLE_COLUMNS: samples of a batch do not have the same columns. */
 export function columnMissing(name: string, what = 'lacks it'): LMFlowError {
-  return inputError(
-    'LMFLOW_SAMPLE_COLUMNS',
-    `a sample of the batch ${what}, column "${name}" of another one`,
-    { hint: 'Give every sample the same columns.' },
-  );
+  return inputError('LMFLOW_SAMPLE_COLUMNS', `column "${name}": a sample of the batch ${what}`, {
+    hint: 'Give every sample the same columns.',
+  });
 }
 
 /** The sequences of one sample, each with its place: of a group all of them. */
@@ -146,7 +145,7 @@ export interface SampleStatistics {
 export interface Samples {
   readonly length: number;
   readonly statistics: SampleStatistics;
-  /** Hash of everything that made them; a resumed run compares it. */
+  /** Hash of everything that decides them; a resumed run compares it. */
   readonly fingerprint: string;
   get(index: number): Sample;
   /**
@@ -169,7 +168,7 @@ export interface BatchTensor {
   readonly data: TypedArray;
 }
 
-/** Where a sequence lies in a batch, and which sample it is of. */
+/** Where a sequence is in a batch, and which sample it belongs to. */
 export interface BatchSequence extends SamplePlace {
   readonly row: number;
   /** Its first place in the row. */
@@ -186,7 +185,7 @@ export interface BatchSequence extends SamplePlace {
 export interface Batch {
   readonly size: number;
   readonly length: number;
-  /** Positions lie below this; `length` where absent. */
+  /** All positions are below this; default: `length`. */
   readonly contextLength?: number;
   readonly tensors: Record<string, BatchTensor>;
   /** Tokens that are not padding. */
@@ -210,7 +209,7 @@ export interface SampleRequest {
   /** Most tokens of a sample. */
   readonly maxPositions: number;
   /**
-   * What a method needs, whatever the configuration says. `weight: 0` leaves an answer out in either
+   * What a method needs, whatever the configuration says. `weight: 0` excludes an answer in either
    * case.
    */
   readonly answers?: TrainedAnswers;

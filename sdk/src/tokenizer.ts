@@ -39,8 +39,8 @@ export interface Tokenizer {
   /** Where it came from: `tokenizer`, a named template, `fallback`. */
   chatTemplateOrigin: string | undefined;
   /**
-   * `addSpecialTokens` is false unless told: templates carry their own. Special tokens in the text
-   * are always recognised.
+   * `addSpecialTokens` is false by default, because chat templates have their special tokens in them.
+   * Special tokens in the text are always recognised.
    */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Encoding;
   /** Many at once (the native library uses all cores). */
@@ -56,11 +56,11 @@ export interface Tokenizer {
    */
   render(messages: readonly ChatMessage[], options?: RenderOptions): string;
   /**
-   * Hash of everything that decides its ids and what templates are given (special tokens); not of
-   * `chatTemplate`: for caches.
+   * For caches: hash of everything that decides its ids and what templates get (special tokens),
+   * without `chatTemplate`.
    */
   readonly fingerprint: string;
-  /** The same tokenizer (its vocabulary is shared) with a chat template that can be set apart. */
+  /** A copy that shares the vocabulary and has a `chatTemplate` that can be set independently. */
   clone(): Tokenizer;
   /**
    * Files to write beside a saved model: name -> content (tokenizer.json, tokenizer_config.json,

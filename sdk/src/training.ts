@@ -14,7 +14,7 @@ export interface Objective {
   readonly options?: Readonly<Record<string, unknown>>;
   /**
    * Builds the SUM of the loss over what `weight` counts, and sums of further figures by name, which
-   * are divided by the same, or by a sum of their own.
+   * are divided by the same weight, or by a separate sum.
    */
   build(trace: Trace): {
     readonly loss: Value;
@@ -81,8 +81,8 @@ export interface StepControl {
 /** Figures that a tap adds to the log of training. */
 export interface Figures {
   /**
-   * Adds to a figure: the log has the sum of `total` over the sum of `weight` (1 unless told), since
-   * the last entry. Names may contain "/".
+   * Adds to a figure: the log has the sum of `total` over the sum of `weight` (default 1) since the
+   * last entry. Names may contain "/".
    */
   add(name: string, total: number, weight?: number): void;
 }
@@ -102,8 +102,8 @@ export interface Step {
   readonly mode: 'training' | 'evaluation';
   readonly batches: readonly Batch[];
   /**
-   * While training: loss and summed gradients of a micro-batch, in a program of its own that is
-   * traced anew, for checks. Nothing is updated.
+   * While training, for checks: loss and summed gradients of a micro-batch, from a program that is
+   * traced anew. Nothing is updated.
    */
   readonly gradients?: (
     batch: Batch,
@@ -122,7 +122,7 @@ export interface Step {
 export interface Evaluation {
   readonly step: number;
   readonly epoch: number;
-  /** `loss` (mean over what is weighed) and the objective's own figures; taps may add. */
+  /** `loss` (weighted mean) and the figures of the objective; taps may add more. */
   readonly metrics: Record<string, number>;
   readonly seconds: number;
 }
@@ -205,7 +205,7 @@ export interface TrainingData {
 /** Samples that are computed together, before they are a batch. */
 export type MicroBatch = readonly Sample[];
 
-/** What a training came to. */
+/** The result of a training. */
 export interface FitResult {
   readonly steps: number;
   readonly trainLoss: number;
@@ -224,7 +224,7 @@ export type RunEnd = 'finished' | 'stopped' | 'interrupted' | 'planned';
 
 /**
  * A training that its owner steps through. The plan is printed, a checkpoint restored (`onRestore`)
- * and the first evaluation done. Whatever else the owner must have to go on, it saves in `onSave`.
+ * and the first evaluation done. What the owner needs to resume, it saves in `onSave`.
  */
 export interface TrainingRun {
   /** Optimizer steps that are done, those before a resume too. */
@@ -239,7 +239,7 @@ export interface TrainingRun {
   step(microBatches: readonly MicroBatch[]): Promise<Step | undefined>;
   /** Evaluates now; undefined without evaluation data, or where it is interrupted. */
   evaluate(): Promise<Readonly<Record<string, number>> | undefined>;
-  /** Writes a checkpoint now; gives its folder. */
+  /** Writes a checkpoint now and returns its folder. */
   save(): Promise<string>;
   /** Ends the training: best model, last evaluation, final files (none after `interrupted`). */
   close(): Promise<FitResult>;
@@ -251,7 +251,7 @@ export interface TrainingRun {
 export interface Trainer {
   /** Trains `model.parameters` to the end. */
   fit(request: FitRequest): Promise<FitResult>;
-  /** Opens a training of `model.parameters`; its owner gives the samples and disposes of it. */
+  /** Opens a training of `model.parameters`; its owner passes the samples and disposes of it. */
   open(request: OpenRequest): Promise<TrainingRun>;
   /** Mean loss (and metrics) over samples without training. */
   evaluate(request: {

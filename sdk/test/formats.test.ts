@@ -224,7 +224,7 @@ const malformed: readonly (readonly [string, Buffer, string, RegExp])[] = [
     'a text file',
     Buffer.from('version https://git-lfs.github.com/spec/v1\noid'),
     'INVALID',
-    /header would be/,
+    /header claims a length of/,
   ],
   [
     'a header that is cut',

@@ -268,7 +268,7 @@ test('what a graph refuses', () => {
   const refused: readonly (readonly [() => unknown, RegExp])[] = [
     [
       () => other.input('x', 'float32', [3]),
-      /input "x": is float32\[2\], asked for as float32\[3\]/,
+      /input "x": it is float32\[2\], but float32\[3\] was asked for/,
     ],
     [
       () => other.input('y', 'float32', [1.5]),
@@ -292,7 +292,7 @@ test('what a graph refuses', () => {
     [() => less(other.input('i', 'int32', [2]), 0.5), /0\.5 is not a whole number/],
     [
       () => attention({ q: head(1, 2, 1, 2), k: head(1, 2, 1, 2), v: head(1, 2, 1, 2), window: 0 }),
-      /attention: tile \(128\) and window \(0\) are at least 1/,
+      /attention: tile \(128\) and window \(0\) must be at least 1/,
     ],
   ];
   for (const [build, message] of refused) assert.throws(build, message);
@@ -310,7 +310,7 @@ test('a weight has one value a name, and regions name nodes', () => {
   assert.is(other.weight('w', source), other.weight('w', source));
   assert.throws(
     () => other.weight('w', { ...source, shape: [2] }),
-    /weight "w": is float32\[1\], asked for as float32\[2\]/,
+    /weight "w": it is float32\[1\], but float32\[2\] was asked for/,
   );
   const value = other.region('block', () =>
     other.region('mlp', () => neg(other.weight('w', source))),

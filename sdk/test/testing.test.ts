@@ -74,7 +74,7 @@ const mistakes: readonly (readonly [string, Partial<OpDefinition>, RegExp])[] = 
   [
     'a gradient of another shape',
     { gradient: (node) => [node.inputs[0]!.graph.scalar(1)] },
-    /gives float32\[\] for input 0, which is float32\[2, 3\]/,
+    /is float32\[\] for input 0, which is float32\[2, 3\]/,
   ],
   [
     'a wrong decomposition',

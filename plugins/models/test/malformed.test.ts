@@ -239,13 +239,13 @@ const cases: readonly Case[] = [
     break: (folder) => truncate(join(folder, 'model.safetensors'), 9000),
     code: 'LMFLOW_SAFETENSORS_TRUNCATED',
     message: /model\.safetensors is cut short/,
-    hint: /did not finish/,
+    hint: /Get the file again/,
   },
   {
     what: 'a Git LFS pointer',
     break: write('model.safetensors', 'version https://git-lfs.github.com/spec/v1\noid sha256:1\n'),
     code: 'LMFLOW_SAFETENSORS_INVALID',
-    message: /header would be/,
+    message: /header claims a length of/,
     hint: /git lfs pull/,
   },
   {

@@ -85,7 +85,7 @@ test('it is for inference, and floats are asked for of the plugin', async () => 
   await rejects(
     logits(model, { ids: [1, 2], batchSize: 1, length: 2 }),
     'LMFLOW_WEIGHT_PACKED',
-    /"model\.layers\.0\.self_attn\.q_proj\.weight" in 4 bits, with which only the plugin quantize/,
+    /"model\.layers\.0\.self_attn\.q_proj\.weight" in 4 bits, which only the plugin quantize reads/,
   );
 });
 

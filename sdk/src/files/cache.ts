@@ -1,5 +1,5 @@
-// Where everything lies that can be made again: one folder for all plugins, a folder in it for each.
-// What comes from the Hugging Face hub lies in the hub's own cache, which other tools share.
+// The folder for everything that can be made again, with a sub-folder for each plugin. Downloads
+// from the Hugging Face hub are in the hub's cache, which other tools share.
 import { stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -11,21 +11,21 @@ export function cacheRoot(): string {
 }
 
 /**
- * The part of the cache that belongs to a plugin, named by the last part of its package name. What
- * lies directly in it (a file, or a folder of files that go together) is used and cleared as one.
+ * The part of the cache that belongs to a plugin, named by the last part of its package name. Each
+ * entry in it (a file, or a folder of files that go together) is used and cleared as a whole.
  */
 export function cacheFolder(plugin: string): string {
   return join(cacheRoot(), plugin);
 }
 
 /**
- * Notes that a file of the cache is used now, for `lmflow cache`: systems that keep no times of
- * access do not say.
+ * Notes for `lmflow cache` that a file of the cache is used now, because many systems keep no times
+ * of access.
  */
 export async function markUsed(path: string): Promise<void> {
   try {
     await utimes(path, new Date(), (await stat(path)).mtime);
   } catch {
-    // a cache that may only be read
+    // the cache may be read-only
   }
 }

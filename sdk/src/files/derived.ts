@@ -1,5 +1,5 @@
-// Files made from a weight once and kept (quantized blocks), named by what they were made from. Not
-// the checkpoint's own reader: formats/.
+// Files made from a weight once and kept (quantized blocks), named by what they were made from.
+// Checkpoints are read in formats/.
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -14,8 +14,8 @@ export interface DerivedRequest {
   /** The option that names the folder, for the error where it cannot be written. */
   readonly setting: string;
   /**
-   * What it is made from: the key has its file's path, size and time of change, and its place in
-   * it.
+   * The weight it is made from. The key contains the path, size and time of change of its file, and
+   * its place in the file.
    */
   readonly weight: FileWeight;
   /** Further weights that it is made from. */
@@ -23,13 +23,13 @@ export interface DerivedRequest {
   /** What else decides the content: options, and a version of the format. */
   readonly key: Readonly<Record<string, unknown>>;
   readonly byteLength: number;
-  /** The content, made where the file is not there yet. */
+  /** Makes the content; called where the file does not exist yet. */
   readonly make: () => Promise<readonly Uint8Array[]>;
 }
 
 /**
  * Path of the derived file; `made` says whether it was written now. A reader never sees half a
- * file, two writers do no harm, a changed source gets a new file. Throws LMFLOW_CACHE_UNWRITABLE.
+ * file, two writers may race, and a changed source gets a new file. Throws LMFLOW_CACHE_UNWRITABLE.
  */
 export async function derivedFile(
   request: DerivedRequest,
@@ -57,7 +57,7 @@ export async function derivedFile(
 /** The file that `noteSource` writes. */
 export const SOURCE_NOTE = 'source.txt';
 
-/** Says, for people, which file the files of a folder of the cache were made from. */
+/** Notes, for people, which file the files of a folder of the cache were made from. */
 export async function noteSource(
   folder: string,
   source: string,

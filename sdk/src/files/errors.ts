@@ -1,5 +1,5 @@
-// What can be wrong with a place that is written to: the output of a command, or the cache. Files
-// that cannot be read are their readers' business.
+// Errors of writing: the output of a command, or the cache. Errors of reading are in the packages that
+// read.
 import { resolve, sep } from 'node:path';
 import { isLMFlowError, messageOf, type LMFlowError, usageError, failureError } from '../errors.ts';
 
@@ -29,11 +29,11 @@ export function diskErrorOf(error: unknown, folder: string): Error | undefined {
     : undefined;
 }
 
-/** LMFLOW_OUTPUT_NOT_EMPTY: the output folder has something in it already. */
+/** LMFLOW_OUTPUT_NOT_EMPTY: the output folder is not empty. */
 export function outputNotEmpty(folder: string): LMFlowError {
   return usageError(
     'LMFLOW_OUTPUT_NOT_EMPTY',
-    `the output folder ${folder} is not empty: a model beside other files could be mistaken for them`,
+    `the output folder ${folder} is not empty, and its files would mix with those of the model`,
     { hint: 'Name a new folder, or empty this one.' },
   );
 }

@@ -1,4 +1,4 @@
-// A file that is the old one or the whole new one: written aside, brought to the disk, renamed.
+// Writes files atomically: written under another name, synced to the disk, renamed.
 // Not write-file-atomic, which takes a file's whole content (a checkpoint is larger than memory)
 // and writes through links: an output folder of links into the hub's cache would change the cache.
 import { randomUUID } from 'node:crypto';
@@ -6,7 +6,7 @@ import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { outputUnwritable } from './errors.ts';
 
-/** How the names of what is being written begin; one left over is from a process that was killed. */
+/** Prefix of files and folders in the making; one that is left over is from a killed process. */
 export const ASIDE = '.writing-';
 
 /** The largest piece given to the system at once. */
@@ -24,11 +24,11 @@ export type Unwritable = (path: string, cause: unknown) => Error;
 
 /** What is thrown where a file or folder cannot be written. */
 export interface WriteOptions {
-  /** Where nothing is said, LMFLOW_OUTPUT_UNWRITABLE. */
+  /** Default: LMFLOW_OUTPUT_UNWRITABLE. */
   readonly unwritable?: Unwritable;
 }
 
-/** Writes a whole file; makes its folder where there is none. Throws LMFLOW_OUTPUT_UNWRITABLE. */
+/** Writes a whole file and, where it is missing, its folder. Throws LMFLOW_OUTPUT_UNWRITABLE. */
 export async function writeFileAtomic(
   path: string,
   content: string | Uint8Array,
@@ -39,8 +39,8 @@ export async function writeFileAtomic(
 }
 
 /**
- * Lets `fill` write a file piece by piece, which appears when it is done; gives what `fill` gives.
- * Nothing stays where `fill` throws. Throws LMFLOW_OUTPUT_UNWRITABLE.
+ * Lets `fill` write a file piece by piece, and returns its result. The file appears when `fill` is
+ * done; nothing is left where it throws. Throws LMFLOW_OUTPUT_UNWRITABLE.
  */
 export async function writeFileInParts<T>(
   path: string,
@@ -48,12 +48,12 @@ export async function writeFileInParts<T>(
   { unwritable = outputUnwritable }: WriteOptions = {},
 ): Promise<T> {
   const aside = asideOf(path);
-  const told = <R>(step: Promise<R>): Promise<R> =>
+  const orUnwritable = <R>(step: Promise<R>): Promise<R> =>
     step.catch((error: unknown) => {
       throw unwritable(path, error);
     });
-  await told(mkdir(dirname(path), { recursive: true }));
-  const handle = await told(open(aside, 'wx'));
+  await orUnwritable(mkdir(dirname(path), { recursive: true }));
+  const handle = await orUnwritable(open(aside, 'wx'));
   try {
     let size = 0;
     const result = await fill({
@@ -61,13 +61,13 @@ export async function writeFileInParts<T>(
         return size;
       },
       write: async (bytes) => {
-        await told(writeWhole(handle, bytes));
+        await orUnwritable(writeWhole(handle, bytes));
         size += bytes.length;
       },
     });
-    await told(syncHandle(handle));
-    await told(handle.close());
-    await told(rename(aside, path));
+    await orUnwritable(syncHandle(handle));
+    await orUnwritable(handle.close());
+    await orUnwritable(rename(aside, path));
     return result;
   } catch (error) {
     await handle.close().catch(() => undefined);
@@ -81,7 +81,7 @@ export function asideOf(path: string): string {
   return join(dirname(path), `${ASIDE}${basename(path)}-${randomUUID().slice(0, 8)}`);
 }
 
-/** Brings what was written to the disk. */
+/** Syncs what was written to the disk. */
 export async function syncHandle(handle: FileHandle): Promise<void> {
   try {
     await handle.sync();

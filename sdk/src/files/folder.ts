@@ -1,24 +1,22 @@
-// Folders of results that appear whole: written beside their place, brought to the disk, renamed
-// into it at the end.
+// Folders of results that appear whole: written beside their place, synced to the disk, renamed at
+// the end.
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { diskErrorOf, outputNotEmpty, outputUnwritable } from './errors.ts';
 import { ASIDE, asideOf, syncHandle, type Unwritable, type WriteOptions } from './file.ts';
 
-/**
- * What happens where the folder is there already, and what is thrown where it cannot be written.
- */
+/** What happens where the folder exists, and what is thrown where it cannot be written. */
 export interface FolderOptions extends WriteOptions {
   /**
-   * Takes the place of a folder that has something in it, instead of refusing it. A function is
-   * asked once the new folder is done: false keeps what is there then, and drops the new one.
+   * true replaces a folder that is not empty instead of refusing it. A function decides after the
+   * new folder is written: false keeps the existing folder and drops the new one.
    */
   readonly replace?: boolean | (() => Promise<boolean>);
 }
 
 /**
- * Calls `write` with an empty folder, which takes the place of `folder` when it is done; nothing
- * stays where `write` throws. Throws LMFLOW_OUTPUT_NOT_EMPTY before any work,
+ * Calls `write` with an empty folder, which replaces `folder` when it is done; nothing is left where
+ * `write` throws. Throws LMFLOW_OUTPUT_NOT_EMPTY before any work,
  * LMFLOW_OUTPUT_UNWRITABLE where the disk refuses.
  */
 export async function writeFolder<T>(
@@ -39,8 +37,8 @@ export async function writeFolder<T>(
 }
 
 /**
- * Calls `write` with an empty folder, whose files are moved into `folder` when it is done, each one
- * whole and beside those that are there. Nothing stays where `write` throws. Throws
+ * Calls `write` with an empty folder, whose files are moved into `folder` when it is done; other
+ * files there are kept. Nothing is left where `write` throws. Throws
  * LMFLOW_OUTPUT_UNWRITABLE.
  */
 export async function writeFilesInto<T>(
@@ -71,8 +69,8 @@ export async function filesUnder(folder: string): Promise<string[]> {
 }
 
 /**
- * Removes what killed processes left half written in a folder: what has not changed for
- * `olderThan` milliseconds.
+ * Removes what killed processes left half written in a folder: everything in the making that has not
+ * changed for `olderThan` milliseconds.
  */
 export async function removeAsides(folder: string, olderThan = 0): Promise<void> {
   for (const name of await readdir(folder)) {
@@ -115,7 +113,7 @@ async function takePlace(
       away.push(old);
     }
   } catch (error) {
-    // What was there comes back.
+    // Restore what was there.
     if (away.length > 0) await rename(away.at(-1)!, target).catch(() => undefined);
     throw error;
   } finally {

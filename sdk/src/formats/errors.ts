@@ -15,9 +15,7 @@ export function safetensorsTruncated(file: string, expected: number, found: numb
   return inputError(
     'LMFLOW_SAFETENSORS_TRUNCATED',
     `${file} is cut short: its header promises ${expected} bytes, the file has ${found}`,
-    {
-      hint: 'The copy or download did not finish (or it is a Git LFS pointer); get the file again.',
-    },
+    { hint: 'Get the file again, complete and not as a Git LFS pointer.' },
   );
 }
 
@@ -30,11 +28,11 @@ export function safetensorsDtype(
 ): LMFlowError {
   return inputError(
     'LMFLOW_SAFETENSORS_DTYPE',
-    `${file}: the tensor "${tensor}" has the element type ${dtype}, which cannot be read as numbers here (known: ${known.join(', ')})`,
+    `${file}: the tensor "${tensor}" has the element type ${dtype}, not one of ${known.join(', ')}`,
   );
 }
 
-/** A tensor was asked for that the file does not have. */
+/** The file lacks a tensor. */
 export function safetensorsTensorMissing(file: string, tensor: string): LMFlowError {
   return inputError('LMFLOW_SAFETENSORS_TENSOR_MISSING', `${file} has no tensor "${tensor}"`);
 }
@@ -48,7 +46,7 @@ export function safetensorsUnreadable(file: string, cause: unknown): LMFlowError
   );
 }
 
-/** A tensor given to the writer does not fit its shape. */
+/** The numbers of a tensor to write do not fit its shape. */
 export function safetensorsData(
   file: string,
   tensor: string,
@@ -74,7 +72,7 @@ export function safetensorsShardMissing(
 ): LMFlowError {
   return inputError(
     'LMFLOW_SAFETENSORS_SHARD_MISSING',
-    `the shard ${shard} is missing: ${index} says that it holds ${tensors} tensor${tensors === 1 ? '' : 's'}`,
-    { hint: 'Get that file too; all shards of a checkpoint belong in one folder.' },
+    `the shard ${shard} is missing, in which ${index} has ${tensors} tensor${tensors === 1 ? '' : 's'}`,
+    { hint: 'Put all shards of the checkpoint into one folder.' },
   );
 }

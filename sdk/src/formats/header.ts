@@ -44,7 +44,7 @@ export async function readHeader(file: string, handle: FileHandle): Promise<Safe
   if (length > LONGEST) {
     throw safetensorsInvalid(
       file,
-      `its header would be ${length} bytes long`,
+      `its header claims a length of ${length} bytes`,
       pointerHint(await start(handle)),
     );
   }
@@ -133,7 +133,8 @@ function parseEntry(file: string, name: string, entry: unknown, dataStart: numbe
   if (byteLength !== needed) {
     throw safetensorsInvalid(
       file,
-      `the tensor "${name}" (${String(dtype)} [${shape.join(', ')}]) needs ${needed} bytes, its data_offsets span ${byteLength}`,
+      `the tensor "${name}" (${String(dtype)} [${shape.join(', ')}]) needs ${needed} bytes, ` +
+        `but its data_offsets span ${byteLength}`,
     );
   }
   return { name, dtype: dtype as string, shape, offset: dataStart + offsets[0]!, byteLength };

@@ -1,9 +1,9 @@
-// Sums of gradients while they arrive. Gradients of pieces that lie side by side are put together,
-// not padded and added.
+// Sums of gradients while they arrive. Gradients of adjacent pieces are concatenated, which is
+// cheaper than padding and adding them.
 import type { Value } from './graph.ts';
 import { add, concat, pad, padOp } from './ops/index.ts';
 
-/** A gradient that is zero but for a range of one axis: what comes back from a slice. */
+/** A gradient that is zero outside a range of one axis: the gradient of a slice. */
 interface Piece {
   readonly inner: Value;
   readonly whole: Value;

@@ -7,7 +7,7 @@ export function graphError(where: string, what: string): LMFlowError {
   return failureError('LMFLOW_GRAPH_INVALID', `${where}: ${what}`);
 }
 
-/** An op was given types that do not fit it. */
+/** The inputs of an op have types that do not fit it. */
 export function opTypesDoNotFit(
   op: string,
   inputs: readonly ValueType[],
@@ -16,32 +16,30 @@ export function opTypesDoNotFit(
   return graphError(op, `${rule}, but the inputs are ${inputs.map(describe).join(', ') || 'none'}`);
 }
 
-/** A gradient was asked of an op that has none. */
+/** An op on the path from the loss to a parameter has no gradient. */
 export function opHasNoGradient(op: string, node: string): LMFlowError {
-  return failureError(
-    'LMFLOW_GRADIENT_MISSING',
-    `${node}: the op "${op}" has no gradient; give it one in defineOp({ gradient }) or keep it off the path from the loss to a parameter`,
-  );
+  return failureError('LMFLOW_GRADIENT_MISSING', `${node}: the op "${op}" has no gradient`, {
+    hint: 'Give it one in defineOp({ gradient }), or keep it off the path from the loss to a parameter.',
+  });
 }
 
 /** An op can neither be evaluated nor decomposed. */
 export function opNotSupported(op: string, node: string, by: string): LMFlowError {
-  return failureError(
-    'LMFLOW_OP_UNSUPPORTED',
-    `${node}: ${by} cannot run the op "${op}"; give it a decompose() in defineOp, or register a lowering for it`,
-  );
+  return failureError('LMFLOW_OP_UNSUPPORTED', `${node}: ${by} cannot run the op "${op}"`, {
+    hint: 'Give it a decompose() in defineOp, or register a lowering for it.',
+  });
 }
 
-/** An op's own gradient is not of its input's type. */
+/** The gradient that an op gives for an input does not have the input's type. */
 export function gradientDoesNotFit(
   op: string,
   node: string,
   input: number,
   expected: ValueType,
-  given: ValueType,
+  actual: ValueType,
 ): LMFlowError {
   return graphError(
     node,
-    `the gradient of the op "${op}" gives ${describe(given)} for input ${input}, which is ${describe(expected)}`,
+    `the gradient of the op "${op}" is ${describe(actual)} for input ${input}, which is ${describe(expected)}`,
   );
 }

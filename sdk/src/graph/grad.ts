@@ -136,7 +136,7 @@ function throughDecomposition(
     if (gradient) gradients.add(output, gradient);
   });
   backpropagate(inner, gradients, dependents(inner, targets), (step) => step);
-  // An input that is given twice has one gradient, which counts once.
+  // An input that is passed twice has one gradient, which counts once.
   return node.inputs.map((input, position) =>
     wanted[position] && node.inputs.indexOf(input) === position ? gradients.get(input) : undefined,
   );

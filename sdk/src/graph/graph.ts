@@ -106,7 +106,7 @@ export class Graph {
   }
 
   /**
-   * A frozen weight: the engine reads its numbers where `weight` says they are. One value a name.
+   * A frozen weight: the engine reads its numbers where `weight` says they are. One value per name.
    */
   weight(name: string, weight: WeightSource): Value {
     const known = this.weights.get(name);
@@ -185,7 +185,7 @@ export class Graph {
 
   #same(known: Value, type: ValueType, what: string): Value {
     if (describe(known) !== describe(type)) {
-      throw graphError(what, `is ${describe(known)}, asked for as ${describe(type)}`);
+      throw graphError(what, `it is ${describe(known)}, but ${describe(type)} was asked for`);
     }
     return known;
   }

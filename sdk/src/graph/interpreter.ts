@@ -23,23 +23,23 @@ export function interpret(
 ): Record<string, NdArray> {
   const known = new Map<Value, NdArray>();
   for (const [name, value] of graph.inputs) {
-    const given = inputs[name];
-    if (!given) {
+    const array = inputs[name];
+    if (!array) {
       throw graphError('interpret', `the input "${name}" (${describe(value)}) is missing`);
     }
-    if (!sameShape(given.shape, value.shape)) {
+    if (!sameShape(array.shape, value.shape)) {
       throw graphError(
         'interpret',
-        `the input "${name}" is [${given.shape.join(', ')}], not ${describe(value)}`,
+        `the input "${name}" is [${array.shape.join(', ')}], not ${describe(value)}`,
       );
     }
-    if (given.data.length !== sizeOf(value.shape)) {
+    if (array.data.length !== sizeOf(value.shape)) {
       throw graphError(
         'interpret',
-        `the input "${name}" has ${given.data.length} numbers, not the ${sizeOf(value.shape)} of ${describe(value)}`,
+        `the input "${name}" has ${array.data.length} numbers, not the ${sizeOf(value.shape)} of ${describe(value)}`,
       );
     }
-    known.set(value, given);
+    known.set(value, array);
   }
   const results: Record<string, NdArray> = {};
   for (const [name, value] of graph.outputs) results[name] = evaluate(value, known, options);

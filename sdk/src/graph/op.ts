@@ -7,7 +7,7 @@ import { graphError } from './errors.ts';
 
 /**
  * Definition of an op: a primitive has `evaluate`, a composite has `decompose` (and may have a
- * faster `gradient` of its own).
+ * faster `gradient`).
  */
 export interface OpDefinition<A extends Attributes = Attributes> {
   /** Unique name, lower camel case; a plugin's op carries its package (`@scope/plugin-x/myOp`). */
@@ -26,7 +26,7 @@ export interface OpDefinition<A extends Attributes = Attributes> {
   ): readonly (Value | undefined)[];
   /**
    * How many outputs, counted from the first, are results (default: all); the others are kept for
-   * the backward pass only, and `gradient` takes none for them. Where one arrives all the same
+   * the backward pass only, and `gradient` takes none for them. Where one arrives nevertheless
    * (second derivatives), the decomposition is differentiated instead.
    */
   readonly results?: number;
@@ -69,7 +69,7 @@ function decomposedTypes<A extends Attributes>(
   return decompose(inputs, attributes).map(({ dtype, shape }) => ({ dtype, shape }));
 }
 
-/** Applies an op to values of one graph; gives its outputs. */
+/** Applies an op to values of one graph; returns its outputs. */
 export function applyOp<A extends Attributes>(
   op: OpDefinition<A>,
   inputs: readonly Value[],

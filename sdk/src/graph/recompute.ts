@@ -39,11 +39,11 @@ export class Recomputation {
     };
   }
 
-  // The copy of what comes in depends on the incoming gradient (plus zero times one element of it),
-  // or an engine's elimination of common subexpressions would merge the second computation with the
-  // first and nothing would be saved. Weights, parameters and integers go in as they are: a copy
+  // The copy of an input depends on the incoming gradient (plus zero times one element of it).
+  // Otherwise an engine that merges common subexpressions would merge the second computation with
+  // the first, and no memory would be saved. Weights, parameters and integers are not copied: a copy
   // would cost a pass over all of them, and what depends on them alone (masks, rotary tables) is
-  // mostly shared by all regions and better kept than computed in each again.
+  // mostly shared by all regions and better kept.
   #rebuild(region: Region, gradient: Value): Map<Value, Value> {
     const copies = new Map<Value, Value>();
     this.#copies.set(region, copies);

@@ -1,13 +1,13 @@
-// Who computes which linears in another way than in float32: kept on the model, for the model card,
-// the resume check, and so that two plugins do not take the same one.
+// Which plugin computes which linears in another form than float32: kept on the model for the model
+// card and the resume check, and so that no two plugins replace the same linear.
 import { linearsClaimed, linearsTrained } from './errors.ts';
 import type { Model } from './model.ts';
 
-/** Linears that a plugin computes in its own way. */
+/** Linears that a plugin computes in another form. */
 export interface LinearClaim {
   readonly plugin: string;
   /**
-   * All that decides their numbers, in words for the model card and the resume check: `in 4 bits
+   * Everything that decides their numbers, for the model card and the resume check: `in 4 bits
    * (nf4, double quantization)`.
    */
   readonly how: string;
@@ -16,15 +16,14 @@ export interface LinearClaim {
   /** The plugin's option that leaves linears out, for messages: `qlora.exclude`. */
   readonly exclude: string;
   /**
-   * false: programs that are traced from now on compute them as if nobody had claimed them, for
-   * comparisons.
+   * false: programs traced from now on compute them as if there were no claim, for comparisons.
    */
   active: boolean;
 }
 
 /**
- * Says that a plugin computes these linears of the model. Throws LMFLOW_LINEARS_CLAIMED where
- * another plugin does already. `replaceLinears` does it for its caller.
+ * Records that a plugin computes these linears of the model. Throws LMFLOW_LINEARS_CLAIMED where
+ * another plugin already does. `replaceLinears` calls it.
  */
 export function claimLinears(model: Model, claim: Omit<LinearClaim, 'active'>): LinearClaim {
   const wanted = new Set(claim.linears);
@@ -41,11 +40,11 @@ export function claimLinears(model: Model, claim: Omit<LinearClaim, 'active'>): 
 }
 
 /**
- * Refuses weights that `plugin` has claimed and somebody trains; for the phase `check`. Throws
+ * Refuses weights that `plugin` has claimed and another one trains; for the phase `check`. Throws
  * LMFLOW_LINEARS_TRAINED.
  */
 export function refuseTrained(model: Model, plugin: string): void {
-  for (const claim of model.claims.filter((one) => one.plugin === plugin)) {
+  for (const claim of model.claims.filter((candidate) => candidate.plugin === plugin)) {
     const claimed = new Set(claim.linears);
     const trained = model.linears.filter(
       ({ name, weight }) => claimed.has(name) && model.parameters.has(weight),

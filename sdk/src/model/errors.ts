@@ -8,9 +8,9 @@ type Claimant = Pick<LinearClaim, 'plugin' | 'exclude'>;
 export function weightPacked(source: string, name: string, bits: number): LMFlowError {
   return inputError(
     'LMFLOW_WEIGHT_PACKED',
-    `the model ${source} has "${name}" in ${bits} bits, with which only the plugin quantize computes`,
+    `the model ${source} has "${name}" in ${bits} bits, which only the plugin quantize reads`,
     {
-      hint: 'Load it (it is in the preset inference), or take the checkpoint in floating point.',
+      hint: 'Load the plugin quantize (preset inference), or take the checkpoint in floating point.',
     },
   );
 }
@@ -22,31 +22,32 @@ export function parametersMismatch(file: string, what: string): LMFlowError {
   });
 }
 
-/** LMFLOW_LINEARS_CLAIMED: two plugins want to compute the same linear. */
+/** LMFLOW_LINEARS_CLAIMED: two plugins replace the same linear. */
 export function linearsClaimed(name: string, first: Claimant, second: Claimant): LMFlowError {
   return usageError(
     'LMFLOW_LINEARS_CLAIMED',
-    `${first.plugin} and ${second.plugin} would both compute ${name}`,
+    `${first.plugin} and ${second.plugin} both replace the linear ${name}`,
     { hint: `Load one of them, or name the layer in ${first.exclude} or ${second.exclude}.` },
   );
 }
 
-/** LMFLOW_LINEARS_TRAINED: weights would be trained that a plugin keeps in another form. */
+/** LMFLOW_LINEARS_TRAINED: a weight is trained that a plugin keeps in another form. */
 export function linearsTrained(
   name: string,
   count: number,
   { how, exclude }: LinearClaim,
 ): LMFlowError {
+  const [more, are] = count > 1 ? [` and ${count - 1} more weights`, 'are'] : ['', 'is'];
   return usageError(
     'LMFLOW_LINEARS_TRAINED',
-    `${name}${count > 1 ? ` and ${count - 1} more weights` : ''} would be both computed ${how} and trained`,
+    `${name}${more} ${are} both trained and computed ${how}`,
     {
       hint: `Train adapters on top (plugin lora), or name the layers in ${exclude}.`,
     },
   );
 }
 
-/** LMFLOW_LINEARS_UNKNOWN: a pattern names no linear of the blocks. */
+/** LMFLOW_LINEARS_UNKNOWN: a pattern matches no linear of the blocks. */
 export function linearsUnknown(
   exclude: string,
   pattern: string,
@@ -56,12 +57,12 @@ export function linearsUnknown(
     'LMFLOW_LINEARS_UNKNOWN',
     `${exclude}: "${pattern}" matches no linear of the blocks`,
     {
-      hint: `Name one of those: ${known.join(', ')}. Embeddings, norms and the head are not among them.`,
+      hint: `Name linears of the blocks: ${known.join(', ')}.`,
     },
   );
 }
 
-/** LMFLOW_LINEARS_NOTHING: a plugin would compute none of a model's linears. */
+/** LMFLOW_LINEARS_NOTHING: a plugin replaces none of a model's linears. */
 export function noLinears(source: string, section: string): LMFlowError {
   return usageError(
     'LMFLOW_LINEARS_NOTHING',

@@ -1,5 +1,5 @@
-// Another form of a model's linears, kept: made once, one group of linears at a time, into files
-// that the engine maps; in memory for weights that have no file. What the form is, is its plugin's.
+// Stores a model's linears in another form: made once, one group of linears at a time, into files
+// that the engine maps, or in memory for weights that have no file. Plugins define the form.
 import { cacheFolder, derivedFile, type DerivedRequest } from '../files/index.ts';
 import type { Logger } from '../logger.ts';
 import {
@@ -23,7 +23,7 @@ export interface LinearForm<L extends LinearLayer = LinearLayer> {
   readonly name: string;
   /** Folder in the cache where the user names none: `qlora`. */
   readonly cache: string;
-  /** Linears that are kept in one file; each has a file of its own where this is left out. */
+  /** Linears that are kept in one file; default: each linear has its file. */
   readonly groups?: (linears: readonly L[]) => readonly (readonly L[])[];
   /** Types of the arrays that a group is kept as. */
   readonly parts: (group: readonly L[]) => readonly ValueType[];
@@ -55,7 +55,7 @@ export interface StoredLinear<L extends LinearLayer = LinearLayer> {
   readonly group: StoredGroup<L>;
 }
 
-/** Who stores linears, and how it says so. */
+/** Which plugin stores linears, and where. */
 export interface StoreRequest<L extends LinearLayer> {
   readonly linears: readonly L[];
   readonly form: LinearForm<L>;
@@ -66,7 +66,7 @@ export interface StoreRequest<L extends LinearLayer> {
   readonly log: Logger;
 }
 
-/** Makes what is not kept yet; by name of the linear. Throws LMFLOW_CACHE_UNWRITABLE. */
+/** Makes what is not stored yet; by name of the linear. Throws LMFLOW_CACHE_UNWRITABLE. */
 export async function storeLinears<L extends LinearLayer>(
   model: Model,
   { linears, form, section, cacheDir, log }: StoreRequest<L>,

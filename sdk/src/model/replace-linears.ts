@@ -1,5 +1,5 @@
-// Computes linears of a model in another form of their weights: chosen by patterns, claimed, kept,
-// and put into the building functions. The form and its products are the plugin's.
+// Computes linears of a model in another form of their weights: chosen by patterns, claimed, stored,
+// and put into the building functions. Plugins define the form and its products.
 import type { Logger } from '../logger.ts';
 import type { Value } from '../graph/index.ts';
 import type { LinearLayer } from './architecture.ts';
@@ -11,7 +11,7 @@ import { matchesModule } from './module-patterns.ts';
 import type { Trace } from './trace.ts';
 import { wrap } from './wrap.ts';
 
-/** What `replaceLinears` is asked. `L` is what a plugin knows of a linear. */
+/** The request to `replaceLinears`. `L` is what a plugin knows of a linear. */
 export interface LinearReplacement<L extends LinearLayer = LinearLayer> {
   /** Name of the plugin. */
   readonly by: string;
@@ -27,8 +27,8 @@ export interface LinearReplacement<L extends LinearLayer = LinearLayer> {
   /** x W^T of a linear in its form. */
   readonly matmul: (trace: Trace, x: Value, linear: StoredLinear<L>) => Value;
   /**
-   * The numbers of its weight in the file's layout, for whoever asks for them in a program. Where
-   * this is left out they are those of the checkpoint.
+   * The numbers of its weight in the file's layout, for plugins that use the weight in a program.
+   * Default: those of the checkpoint.
    */
   readonly weight?: (trace: Trace, linear: StoredLinear<L>) => Value;
   readonly log: Logger;
@@ -41,16 +41,16 @@ export interface ReplacedLinears<L extends LinearLayer = LinearLayer> {
   /** By name. */
   readonly linears: ReadonlyMap<string, StoredLinear<L>>;
   /**
-   * What a trace computes a linear with. Undefined where it computes it as before: the linear is
-   * not replaced or its claim not active, the traced view has other weights, or a parameter in the
-   * weight's place.
+   * What a trace computes a linear with. Undefined where the linear is computed as before: it is not
+   * replaced, its claim is not active, the traced view has other weights, or a parameter replaces
+   * the weight.
    */
   stored(trace: Trace, layer: Pick<LinearLayer, 'name' | 'weight'>): StoredLinear<L> | undefined;
 }
 
-/** Which linears a plugin means. */
+/** Which linears a plugin replaces. */
 export interface LinearChoice {
-  /** Section of the plugin's options, of which messages name `exclude`. */
+  /** Section of the plugin's options, for messages: `qlora` for `qlora.exclude`. */
   readonly section: string;
   /** Patterns of linears of the blocks that are left as they are. */
   readonly exclude: readonly string[];
@@ -83,9 +83,9 @@ export function chooseLinears(
 
 /**
  * Makes (or finds) the form of the linears and wraps `matmul`, and `weight` where the replacement
- * has it. `model.read` and `model.weights` keep giving the checkpoint's numbers. Throws
- * LMFLOW_LINEARS_CLAIMED, LMFLOW_CACHE_UNWRITABLE. Weights that are trained are
- * refused later, when everybody has declared parameters: `refuseTrained`.
+ * has it. `model.read` and `model.weights` still have the checkpoint's numbers. Throws
+ * LMFLOW_LINEARS_CLAIMED, LMFLOW_CACHE_UNWRITABLE. `refuseTrained` refuses trained weights later,
+ * after all plugins have declared parameters.
  */
 export async function replaceLinears<L extends LinearLayer>(
   model: Model,

@@ -1,11 +1,11 @@
-// Changes what a model says of itself: for plugins of the phase `shape`, before others rely on it.
+// Changes the figures of a model: for plugins of the phase `shape`, before others rely on them.
 import type { Architecture } from './architecture.ts';
 import type { Model } from './model.ts';
 
 /**
- * Sets the architecture's figures, config.json, or both, of the model itself, so that everybody who
- * holds it sees the change. The new figures are checked by nobody; building functions that go by
- * them are replaced with `wrap`.
+ * Sets the architecture's figures, config.json, or both, on the model object, so that all plugins
+ * see the change. The new figures are not checked. Replace building functions that depend on them
+ * with `wrap`.
  */
 export function reshapeModel(
   model: Model,

@@ -32,7 +32,7 @@ export interface ModelWriteOptions {
  */
 export interface ModelWriter {
   /**
-   * Writes into an existing folder, file by file aside and renamed; gives the names of the files.
+   * Writes into an existing folder, each file aside and renamed; returns the names of the files.
    */
   write(model: Model, directory: string, options?: ModelWriteOptions): Promise<readonly string[]>;
 }

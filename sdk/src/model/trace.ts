@@ -11,8 +11,8 @@ export interface Trace {
   /** Tokens in a row. */
   readonly length: number;
   /**
-   * Positions lie below this (a decode step looks back further than it is long); `length` where
-   * absent. Rotary tables are made for it.
+   * All positions are below this; default: `length`. It is larger in a decoding step, which looks
+   * back. Rotary tables are made for it.
    */
   readonly contextLength?: number;
   /** `training` applies dropout. */
@@ -50,13 +50,13 @@ export interface LayerCache {
   /** int32 [batchSize]: places that are filled; the others hold anything finite. */
   readonly lengths: Value;
   /**
-   * Set in a decoding step, of one new token a row: attention gives it keys and values with the new
+   * Set in a decoding step of one new token per row: attention passes it keys and values with the new
    * token in them, the cache of the next step.
    */
   readonly update?: (keys: Value, values: Value) => void;
 }
 
-/** The tokens before these, and who keeps these for the tokens after. */
+/** The cache of the tokens before these, and a function that stores these for later tokens. */
 export interface AttentionCache {
   /** Undefined where nothing came before. */
   layer(layer: number): LayerCache | undefined;

@@ -2,15 +2,15 @@
 // functions and no second copy of anything.
 import type { Model } from './model.ts';
 
-/** What a view may have for itself. */
+/** What a view may have in place of its model's. */
 export type ViewChanges = Partial<
   Pick<Model, 'parameters' | 'adapter' | 'adapters' | 'tokenizer' | 'weights' | 'read'>
 >;
 
 /**
- * A view of a model: it has `changes` for itself and shares everything else, also what later
- * plugins change in the model. An explicit undefined takes away (`{ adapter: undefined }`). What is
- * wrapped in a view stays in the view.
+ * A view of a model: it has `changes` and shares everything else, also what later plugins change in
+ * the model. An explicit undefined removes a property (`{ adapter: undefined }`). What is wrapped in
+ * a view stays in the view.
  */
 export function view(model: Model, changes: ViewChanges): Model {
   const shared = Object.create(model) as Model;
@@ -19,8 +19,8 @@ export function view(model: Model, changes: ViewChanges): Model {
 
 /**
  * The model as it is without its adapter: none of the adapter's parameters is fed, and weights that
- * it brings whole are the checkpoint's. Traced into programs of its own it is the reference of a
- * policy that trains an adapter. A model without an adapter is its own.
+ * it replaces are the checkpoint's. Traced into separate programs it is the reference of a policy
+ * that trains an adapter. For a model without an adapter it is the model itself.
  */
 export function withoutAdapter(model: Model): Model {
   const { adapter } = model;

@@ -11,10 +11,9 @@ export interface Wrap {
 }
 
 /**
- * Replaces the building function `name` of a model by what `make` gives, and records that `by` (a
- * plugin's name) did. `inner` is the function that was there, for the rest: `wrap(model, 'matmul',
- * by, (inner) => (trace, x, layer) => ...)`. A view that is wrapped has building functions of its
- * own from then on; its model keeps its own.
+ * Replaces the building function `name` of a model by the result of `make`, and records `by` (a
+ * plugin's name). `inner` is the function before: `wrap(model, 'matmul', by, (inner) => (trace, x,
+ * layer) => ...)`. Wrapping a view does not change the functions of its model.
  */
 export function wrap<K extends keyof BuildingFunctions>(
   model: Model,

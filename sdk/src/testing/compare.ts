@@ -47,7 +47,7 @@ export function compareArrays(
 
 /**
  * How two numbers differ, or undefined where they are close. Equal infinities are close; NaN is
- * only to NaN.
+ * close to NaN alone.
  */
 export function difference(
   actual: number,
@@ -59,7 +59,8 @@ export function difference(
   if (apart <= allowed || actual === expected || (Number.isNaN(actual) && Number.isNaN(expected))) {
     return undefined;
   }
-  return `${actual} by ${sides[0]}, ${expected} by ${sides[1]} (difference ${apart.toExponential(1)}, allowed ${allowed.toExponential(1)})`;
+  const numbers = `${actual} by ${sides[0]}, ${expected} by ${sides[1]}`;
+  return `${numbers} (difference ${apart.toExponential(1)}, allowed ${allowed.toExponential(1)})`;
 }
 
 /** ` at [1, 2]`: the position of an element, nothing for a scalar. */

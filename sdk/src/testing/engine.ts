@@ -21,17 +21,17 @@ import { claim, rejection, type Check } from './check.ts';
 import { checkLowering, checkOpLowering } from './lowering.ts';
 import { numbersOf, readNumbers, typedArray } from './numbers.ts';
 
-/** What an engine may do in its own way. */
+/** In what an engine may differ from the interpreter. */
 export interface EngineTestOptions {
   /** Of results, as in checkLowering; default 1e-5. */
   readonly tolerance?: number;
-  /** The dtypes that it takes and gives; default all but bfloat16, which weights alone have. */
+  /** The dtypes of its inputs and outputs; default: all except bfloat16, which only weights have. */
   readonly dtypes?: readonly DType[];
 }
 
 const DTYPES = ['float32', 'float16', 'int64', 'int32', 'int8', 'uint8', 'bool'] as const;
 
-/** The checks that every engine passes. Nothing is disposed but what they make. */
+/** The checks that every engine passes. They dispose only what they make. */
 export function testEngine(engine: Engine, options: EngineTestOptions = {}): Check[] {
   const { tolerance = 1e-5, dtypes = DTYPES } = options;
   const checks: Record<string, () => Promise<void>> = {

@@ -2,7 +2,7 @@
 import { failureError, type LMFlowError } from '../errors.ts';
 import { describe, type ValueType } from '../graph/index.ts';
 
-/** An array, or a tensor, is not what an input, an output or an upload wants. */
+/** An array or a tensor does not have the type that an input, an output or an upload needs. */
 export function tensorInvalid(what: string, wanted: ValueType, given: string): LMFlowError {
   return failureError(
     'LMFLOW_ENGINE_TENSOR_INVALID',

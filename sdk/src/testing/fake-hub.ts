@@ -1,5 +1,5 @@
 // A Hugging Face hub on 127.0.0.1 with the repositories of a test. It can break off, stall, refuse
-// ranges, damage files and deny access. HF_ENDPOINT is to be its `endpoint`.
+// ranges, damage files and deny access. Set HF_ENDPOINT to its `endpoint`.
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,9 +10,9 @@ export interface FakeRepository {
   readonly kind: HubRequest['kind'];
   readonly id: string;
   readonly files: Readonly<Record<string, string | Uint8Array>>;
-  /** Made from the id where nothing is said. */
+  /** Default: made from the id. */
   readonly commit?: string;
-  /** Branches and tags that are this commit; `main` where nothing is said. */
+  /** Branches and tags of this commit; default: `main`. */
   readonly revisions?: readonly string[];
   /** A gated repository, for this token alone. */
   readonly token?: string;
@@ -88,12 +88,12 @@ export class FakeHub {
     return hub;
   }
 
-  /** What HF_ENDPOINT is to be. */
+  /** The value for HF_ENDPOINT. */
   get endpoint(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Adds a repository's revision; gives its commit. */
+  /** Adds a repository's revision; returns its commit. */
   add(repository: FakeRepository): string {
     const { kind, id, files, revisions = ['main'], token } = repository;
     const { commit = createHash('sha1').update(`${kind} ${id}`).digest('hex') } = repository;

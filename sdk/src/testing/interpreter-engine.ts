@@ -44,7 +44,7 @@ class ArrayTensor implements Tensor {
   }
 
   dispose(): void {
-    // the array is the garbage collector's
+    // the garbage collector frees the array
   }
 }
 
@@ -87,16 +87,16 @@ class InterpretedProgram implements Program {
     return Promise.resolve();
   }
 
-  #fitting(what: string, wanted: Value, given: Tensor | undefined): ArrayTensor {
+  #fitting(what: string, wanted: Value, tensor: Tensor | undefined): ArrayTensor {
     const where = `the program "${this.#name}", ${what}:`;
-    if (!given) throw tensorInvalid(where, wanted, 'nothing');
-    if (!(given instanceof ArrayTensor)) {
+    if (!tensor) throw tensorInvalid(where, wanted, 'nothing');
+    if (!(tensor instanceof ArrayTensor)) {
       throw tensorInvalid(where, wanted, 'a tensor of another engine');
     }
-    if (given.dtype !== wanted.dtype || !sameShape(given.shape, wanted.shape)) {
-      throw tensorInvalid(where, wanted, describe(given));
+    if (tensor.dtype !== wanted.dtype || !sameShape(tensor.shape, wanted.shape)) {
+      throw tensorInvalid(where, wanted, describe(tensor));
     }
-    return given;
+    return tensor;
   }
 }
 

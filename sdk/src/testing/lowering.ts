@@ -79,14 +79,14 @@ export async function checkOpLowering<A extends Attributes>(
   options: LoweringOptions = {},
 ): Promise<void> {
   const { seed = 0, cases } = check;
-  for (const one of cases) {
-    const [name, numbers] = [caseName(check, one), randomInputs(one.inputs, seed)];
-    const forward = trace(buildOf(check, one, true), one.inputs);
+  for (const testCase of cases) {
+    const [name, numbers] = [caseName(check, testCase), randomInputs(testCase.inputs, seed)];
+    const forward = trace(buildOf(check, testCase, true), testCase.inputs);
     forward.results.forEach((value, index) => forward.graph.output(String(index), value));
     await checkLowering(engine, forward.graph, numbers, { ...options, name });
-    if (!isDifferentiable(check, one)) continue;
-    const backward = trace(buildOf(check, one, false), one.inputs);
-    withGradients(backward, one.inputs, seed);
+    if (!isDifferentiable(check, testCase)) continue;
+    const backward = trace(buildOf(check, testCase, false), testCase.inputs);
+    withGradients(backward, testCase.inputs, seed);
     await checkLowering(engine, backward.graph, numbers, {
       ...options,
       name: `${name}, with gradients`,

@@ -43,10 +43,10 @@ export interface OpCheck<A extends Attributes = Attributes> {
  */
 export function checkOp<A extends Attributes>(check: OpCheck<A>): void {
   if (check.cases.length === 0) throw new Error(`op "${check.op.name}": there are no cases`);
-  for (const one of check.cases) {
-    const name = caseName(check, one);
-    checkResults(check, one, name);
-    if (isDifferentiable(check, one)) checkGradients(check, one, name);
+  for (const testCase of check.cases) {
+    const name = caseName(check, testCase);
+    checkResults(check, testCase, name);
+    if (isDifferentiable(check, testCase)) checkGradients(check, testCase, name);
   }
 }
 
@@ -78,21 +78,30 @@ export function buildOf<A extends Attributes>(
 }
 
 /** Whether a case has a float input to differentiate by and a float result. */
-export function isDifferentiable<A extends Attributes>(check: OpCheck<A>, one: OpCase<A>): boolean {
+export function isDifferentiable<A extends Attributes>(
+  check: OpCheck<A>,
+  testCase: OpCase<A>,
+): boolean {
   return (
-    differentiated(one.inputs).length > 0 &&
-    trace(buildOf(check, one, false), one.inputs).results.some(({ dtype }) => isFloat(dtype))
+    differentiated(testCase.inputs).length > 0 &&
+    trace(buildOf(check, testCase, false), testCase.inputs).results.some(({ dtype }) =>
+      isFloat(dtype),
+    )
   );
 }
 
-function checkResults<A extends Attributes>(check: OpCheck<A>, one: OpCase<A>, name: string): void {
+function checkResults<A extends Attributes>(
+  check: OpCheck<A>,
+  testCase: OpCase<A>,
+  name: string,
+): void {
   const { op, seed = 0 } = check;
-  const { graph, results } = trace(buildOf(check, one, true), one.inputs);
+  const { graph, results } = trace(buildOf(check, testCase, true), testCase.inputs);
   if (!graph.nodes.some((node) => node.op.name === op.name)) {
     throw new Error(`${name}: the case does not apply the op`);
   }
   results.forEach((value, index) => graph.output(`output ${index}`, value));
-  const numbers = randomInputs(one.inputs, seed);
+  const numbers = randomInputs(testCase.inputs, seed);
   const arrays = interpret(graph, numbers);
   results.forEach((value, index) => {
     const { shape, data } = arrays[`output ${index}`]!;
@@ -130,10 +139,10 @@ function checkDecomposedTypes<A extends Attributes>(
     );
     const results = node.op.decompose!(values, node.attributes);
     node.outputs.forEach((output, index) => {
-      const given = results[index] ? describe(results[index]) : 'missing';
-      if (given !== describe(output)) {
+      const decomposed = results[index] ? describe(results[index]) : 'missing';
+      if (decomposed !== describe(output)) {
         throw new Error(
-          `${name}: output ${index} is ${given} by decompose(), ${describe(output)} by infer()`,
+          `${name}: output ${index} is ${decomposed} by decompose(), ${describe(output)} by infer()`,
         );
       }
     });
@@ -142,13 +151,13 @@ function checkDecomposedTypes<A extends Attributes>(
 
 function checkGradients<A extends Attributes>(
   check: OpCheck<A>,
-  one: OpCase<A>,
+  testCase: OpCase<A>,
   name: string,
 ): void {
   const { op, seed = 0, tolerance = 1e-6 } = check;
-  checkGradient(buildOf(check, one, false), one.inputs, { name, seed, tolerance });
+  checkGradient(buildOf(check, testCase, false), testCase.inputs, { name, seed, tolerance });
   if (op.results !== undefined) {
-    checkGradient(buildOf(check, one, true), one.inputs, {
+    checkGradient(buildOf(check, testCase, true), testCase.inputs, {
       name: `${name} (all outputs)`,
       seed,
       tolerance,
@@ -156,7 +165,7 @@ function checkGradients<A extends Attributes>(
   }
   if (!op.gradient || !op.decompose) return;
   const gradients = (through: (graph: Graph) => Graph): Record<string, NdArray> => {
-    const { graph, results } = trace(buildOf(check, one, false), one.inputs);
+    const { graph, results } = trace(buildOf(check, testCase, false), testCase.inputs);
     results.forEach((value, index) => graph.output(String(index), value));
     const copy = through(graph);
     const traced = {
@@ -164,10 +173,10 @@ function checkGradients<A extends Attributes>(
       values: Object.fromEntries(copy.inputs),
       results: [...copy.outputs.values()],
     };
-    withGradients(traced, one.inputs, seed);
-    const arrays = interpret(copy, randomInputs(one.inputs, seed));
+    withGradients(traced, testCase.inputs, seed);
+    const arrays = interpret(copy, randomInputs(testCase.inputs, seed));
     return Object.fromEntries(
-      differentiated(one.inputs).map((input) => [
+      differentiated(testCase.inputs).map((input) => [
         gradientName(input),
         arrays[gradientName(input)]!,
       ]),

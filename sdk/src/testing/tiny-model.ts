@@ -23,7 +23,7 @@ export interface TinyModelOptions {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-/** Writes a tiny llama; gives its folder. The same options give the same numbers. */
+/** Writes a tiny llama; returns its folder. The same options give the same numbers. */
 export async function writeTinyModel(options: TinyModelOptions = {}): Promise<string> {
   const { layers = 2, hiddenSize = 16, vocabularySize = 32, seed = 0 } = options;
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'lmflow-tiny-model-')));

@@ -1,11 +1,11 @@
-// after(x, others): x itself, but not before the others have been computed. Says in which order an
-// engine works, where that decides what is in memory at once. Computes nothing.
+// after(x, others): x, but not before the others are computed. It fixes the order of an engine where
+// the order decides what is in memory at once. Computes nothing.
 import type { Value } from '../graph.ts';
 import { applyOne, defineOp } from '../op.ts';
 import type { Attributes } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
 
-/** The op of `after`: its first operand, which an engine computes once the others are there. */
+/** The op of `after`: its first operand, which an engine computes after the others. */
 export const afterOp = defineOp<Attributes>({
   name: 'after',
   infer: (inputs) => {
@@ -20,7 +20,7 @@ export const afterOp = defineOp<Attributes>({
 });
 
 /**
- * x, once `others` (at least one) are there; they are computed even if nothing else needs them. No
+ * x, computed after `others` (at least one), which are computed even if nothing else needs them. No
  * gradient flows to them.
  */
 export function after(x: Value, others: readonly Value[]): Value {

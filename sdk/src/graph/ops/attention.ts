@@ -13,7 +13,7 @@ import { concat, reshape, slice, transpose } from './shape.ts';
 import { softmax } from './softmax.ts';
 import { sum } from './reduce.ts';
 
-/** `shared`: so many rows of q, one after another, share a row of the mask. */
+/** `shared`: how many rows of q, one after another, share a row of the mask. */
 export type AttendAttributes = { readonly shared: number };
 
 /**
@@ -38,10 +38,12 @@ export const attendOp = defineOp<AttendAttributes>({
     const rows = [...scores.slice(0, -2), scores.at(-2)! / shared, scores.at(-1)!];
     const masked = mask ? broadcastShapes(mask.shape, rows) : rows;
     if (!fits || !masked || !sameShape(masked, rows)) {
+      const rows = shared === 1 ? 'm' : `m / ${shared}`;
       throw opTypesDoNotFit(
         'attend',
         inputs,
-        `takes q [..., m, d], k [..., n, d], v [..., n, e] and optionally a mask that broadcasts to [..., m${shared === 1 ? '' : ` / ${shared}`}, n], all of one float dtype`,
+        'takes q [..., m, d], k [..., n, d], v [..., n, e] and optionally a mask that broadcasts to ' +
+          `[..., ${rows}, n], all of one float dtype`,
       );
     }
     return [
@@ -103,7 +105,7 @@ export interface AttentionOptions {
   readonly tile?: number;
 }
 
-/** Causal attention; gives [B, T, H, D]. */
+/** Causal attention; returns [B, T, H, D]. */
 export function attention({
   q,
   k,
@@ -175,6 +177,9 @@ function checkTypes({
     );
   }
   if (!(tile >= 1) || (window !== undefined && !(window >= 1))) {
-    throw graphError('attention', `tile (${tile}) and window (${window ?? 'none'}) are at least 1`);
+    throw graphError(
+      'attention',
+      `tile (${tile}) and window (${window ?? 'none'}) must be at least 1`,
+    );
   }
 }

@@ -137,8 +137,8 @@ function chosen(
 }
 
 /**
- * A number becomes a scalar of the other operand's graph and dtype; a value that was only broadcast
- * for the other operand is used as it was before.
+ * A number becomes a scalar of the other operand's graph and dtype. A value that was only broadcast
+ * to the other operand's shape is replaced by the value before the broadcast.
  */
 export function operands(a: Operand, b: Operand): [Value, Value] {
   const left = typeof a === 'number' ? constantLike(b, a) : a;

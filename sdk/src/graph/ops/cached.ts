@@ -1,6 +1,6 @@
-// Causal attention of new tokens to the ones before them, whose keys and values lie in a cache, and
-// to each other. The cache is read where it lies: nothing is joined to it. Built of other ops; for
-// inference, where keys and values of the new tokens are results of their own.
+// Causal attention of new tokens to the ones before them, whose keys and values are in a cache, and
+// to each other. The cache is read in place, nothing is joined to it. Built of other ops; for
+// inference, where keys and values of the new tokens are results too.
 import type { Value } from '../graph.ts';
 import { sameShape } from '../types.ts';
 import { graphError, opTypesDoNotFit } from '../errors.ts';
@@ -31,7 +31,7 @@ export interface CachedAttentionOptions {
   readonly scale?: number;
 }
 
-/** Attention of new tokens to cache and each other; gives [B, T, H, D]. */
+/** Attention of new tokens to cache and each other; returns [B, T, H, D]. */
 export function cachedAttention(options: CachedAttentionOptions): Value {
   checkTypes(options);
   const { q, k, v, positions, cache, window, scale } = options;
@@ -94,7 +94,7 @@ function checkTypes({ q, k, v, cache, window }: CachedAttentionOptions): void {
     );
   }
   if (window !== undefined && !(window >= 1)) {
-    throw graphError('cachedAttention', `window (${window}) is at least 1`);
+    throw graphError('cachedAttention', `window must be at least 1, not ${window}`);
   }
 }
 

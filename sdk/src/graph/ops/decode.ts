@@ -1,6 +1,6 @@
 // Attention of a decoding step: one new token of each row sees the tokens in the row's cache and
-// itself, and is put into the cache. An engine that is told to write the new cache where the old
-// one lies need not copy it. For inference: ./cached.ts is for several new tokens.
+// itself, and is put into the cache. An engine can write the new cache over the old one instead of
+// copying it. For inference; cached.ts is for several new tokens.
 import type { Value } from '../graph.ts';
 import { applyOp, defineOp } from '../op.ts';
 import { isFloat, sameShape } from '../types.ts';
@@ -50,11 +50,15 @@ export const decodeAttentionOp = defineOp<DecodeAttentionAttributes>({
       throw opTypesDoNotFit(
         'decodeAttention',
         inputs,
-        'takes q [B, 1, H, D], k and v [B, 1, Hkv, D], keys and values [B, Hkv, C, D], all of one float dtype, and int32 lengths [B]',
+        'takes q [B, 1, H, D], k and v [B, 1, Hkv, D], keys and values [B, Hkv, C, D], ' +
+          'all of one float dtype, and int32 lengths [B]',
       );
     }
     if (!(Number.isInteger(window) && window >= 0)) {
-      throw graphError('decodeAttention', `window (${window}) is a whole number, 0 for none`);
+      throw graphError(
+        'decodeAttention',
+        `window must be a whole number, 0 for none, not ${window}`,
+      );
     }
     return [q, keys, values];
   },
@@ -101,7 +105,7 @@ export interface DecodeAttentionOptions {
   readonly scale?: number;
 }
 
-/** Attention of one new token a row; gives [B, 1, H, D] and the cache with the token in it. */
+/** Attention of one new token a row; returns [B, 1, H, D] and the cache with the token in it. */
 export function decodeAttention({ q, k, v, cache, window = 0, scale }: DecodeAttentionOptions): {
   readonly result: Value;
   readonly keys: Value;

@@ -1,5 +1,5 @@
 // Normalisation over the last axis: rmsNorm (Zhang and Sennrich 2019) and layerNorm (Ba et al.
-// 2016), with gradients of their own.
+// 2016), each with its gradient.
 import type { Value } from '../graph.ts';
 import { applyOp, defineOp } from '../op.ts';
 import { isFloat, type ValueType } from '../types.ts';

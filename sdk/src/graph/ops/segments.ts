@@ -150,7 +150,8 @@ function checkTypes(
     throw opTypesDoNotFit(
       name,
       inputs,
-      'takes queries [B, G, T x shared, D], keys and values [B, G, T, D], all of one float dtype, and int32 segments [B, T]',
+      'takes queries [B, G, T x shared, D], keys and values [B, G, T, D], all of one float dtype, ' +
+        'and int32 segments [B, T]',
     );
   }
   return [queries, keys, values];
@@ -163,7 +164,7 @@ interface Operands {
   readonly segments: Value;
 }
 
-/** Applies the op; gives its result. */
+/** Applies the op; returns its result. */
 export function segmentedAttention(
   { rows, keys, values, segments }: Operands,
   attributes: SegmentedAttentionAttributes,

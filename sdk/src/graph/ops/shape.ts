@@ -16,7 +16,7 @@ import { unbroadcast } from './binary.ts';
 
 type ShapeAttribute = { readonly shape: Shape };
 
-function one(op: string, inputs: readonly ValueType[]): ValueType {
+function onlyOperand(op: string, inputs: readonly ValueType[]): ValueType {
   if (inputs.length !== 1) throw opTypesDoNotFit(op, inputs, 'takes one operand');
   return inputs[0]!;
 }
@@ -25,7 +25,7 @@ function one(op: string, inputs: readonly ValueType[]): ValueType {
 export const reshapeOp = defineOp<ShapeAttribute>({
   name: 'reshape',
   infer: (inputs, { shape }) => {
-    const x = one('reshape', inputs);
+    const x = onlyOperand('reshape', inputs);
     if (sizeOf(x.shape) !== sizeOf(shape)) {
       throw opTypesDoNotFit(
         'reshape',
@@ -43,7 +43,7 @@ export const reshapeOp = defineOp<ShapeAttribute>({
 export const transposeOp = defineOp<{ readonly permutation: readonly number[] }>({
   name: 'transpose',
   infer: (inputs, { permutation }) => {
-    const x = one('transpose', inputs);
+    const x = onlyOperand('transpose', inputs);
     if (
       permutation.length !== x.shape.length ||
       x.shape.some((_, axis) => !permutation.includes(axis))
@@ -81,7 +81,7 @@ type Range = { readonly starts: readonly number[]; readonly ends: readonly numbe
 export const sliceOp = defineOp<Range>({
   name: 'slice',
   infer: (inputs, { starts, ends }) => {
-    const x = one('slice', inputs);
+    const x = onlyOperand('slice', inputs);
     const fits =
       starts.length === x.shape.length &&
       ends.length === x.shape.length &&
@@ -125,7 +125,7 @@ export const padOp = defineOp<{
 }>({
   name: 'pad',
   infer: (inputs, { before, after }) => {
-    const x = one('pad', inputs);
+    const x = onlyOperand('pad', inputs);
     if (
       before.length !== x.shape.length ||
       after.length !== x.shape.length ||
@@ -225,7 +225,7 @@ export const concatOp = defineOp<{ readonly axis: number }>({
 export const broadcastToOp = defineOp<ShapeAttribute>({
   name: 'broadcastTo',
   infer: (inputs, { shape }) => {
-    const x = one('broadcastTo', inputs);
+    const x = onlyOperand('broadcastTo', inputs);
     const common = broadcastShapes(x.shape, shape);
     if (!common || !sameShape(common, shape)) {
       throw opTypesDoNotFit('broadcastTo', inputs, `cannot be broadcast to [${shape.join(', ')}]`);
@@ -250,7 +250,7 @@ function castNumbers(data: Float64Array, dtype: DType): Float64Array {
 /** The op of `cast`. Its gradient is cast back to the operand's type, where that is a float. */
 export const castOp = defineOp<{ readonly dtype: DType }>({
   name: 'cast',
-  infer: (inputs, { dtype }) => [{ dtype, shape: one('cast', inputs).shape }],
+  infer: (inputs, { dtype }) => [{ dtype, shape: onlyOperand('cast', inputs).shape }],
   evaluate: ([x], { dtype }) => [{ shape: x!.shape, data: castNumbers(x!.data, dtype) }],
   gradient: (node, [gradient]) => [
     isFloat(node.inputs[0]!.dtype) ? cast(gradient!, node.inputs[0]!.dtype) : undefined,

@@ -192,7 +192,7 @@ export const layers: readonly OpCheck[] = [
         values: { shape: [batch, groups, size, width] },
         lengths: { shape: [batch], dtype: 'int32', values: lengths },
       },
-      // What lies in places after the new token does not matter.
+      // The content of places after the new token does not matter.
       build: ({ q, k, v, keys, values, lengths: ends }) => {
         const step = decodeAttention({
           q: q!,
@@ -266,7 +266,7 @@ export const layers: readonly OpCheck[] = [
         values: { shape: [batch, groups, length, width] },
         segments: { shape: [batch, length], dtype: 'int32', values: segments },
       },
-      // The probabilities are the engine's own affair.
+      // An engine may keep the probabilities in another form.
       build: ({ queries, keys, values, segments: given }) =>
         applyOp(segmentedAttentionOp, [queries!, keys!, values!, given!], attributes)[0]!,
     })),
