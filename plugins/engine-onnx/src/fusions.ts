@@ -129,7 +129,7 @@ function sumOfSquares(node: Node, alone: Alone): Fusion | undefined {
     lower: (emit) =>
       emit.set(
         node.outputs[0]!,
-        emit.one('ReduceSumSquare', [emit.tensor(producer.inputs[0]!), emit.ints(axes!)], {
+        emit.node('ReduceSumSquare', [emit.tensor(producer.inputs[0]!), emit.ints(axes!)], {
           attributes: { keepdims: Number(keepDims) },
         }),
       ),
@@ -227,7 +227,7 @@ function addAndNorm(sum: Node, norm: Node): Lowering {
   const { epsilon } = norm.attributes as { readonly epsilon: number };
   return (emit) => {
     const [normed, added] = emit
-      .many(
+      .nodeWithOutputs(
         'SkipSimplifiedLayerNormalization',
         [...emit.tensors(sum.inputs), emit.tensor(norm.inputs[1]!)],
         [true, false, false, true],

@@ -54,7 +54,7 @@ export function wholeCuts(nodes: readonly Node[], rows: number): Node[][] {
 export function splitting(slices: readonly Node[]): Lowering {
   const widths = slices.map(({ outputs }) => outputs[0]!.shape[1]!);
   return (emit) => {
-    const parts = emit.many(
+    const parts = emit.nodeWithOutputs(
       'Split',
       [emit.tensor(slices[0]!.inputs[0]!), emit.ints(widths)],
       slices.length,

@@ -520,14 +520,14 @@ programs(
     let built = 0;
     const lower: Lowering = (emit, node) => {
       const [x, by] = emit.tensors(node.inputs) as [string, string];
-      const twice = emit.one('Mul', [by, emit.scalar(2)]);
+      const twice = emit.node('Mul', [by, emit.scalar(2)]);
       const row = { dtype: 'float32', shape: [3] } as const;
       const body = emit.body({
         inputs: [row],
         outputs: [row, row],
-        build: (one) => [emit.one('Mul', [one, twice]), emit.one('Mul', [one, by])],
+        build: (one) => [emit.node('Mul', [one, twice]), emit.node('Mul', [one, by])],
       });
-      const [scaled] = emit.many('Scan', [x], 2, {
+      const [scaled] = emit.nodeWithOutputs('Scan', [x], 2, {
         again: true,
         attributes: { num_scan_inputs: 1, body: { graph: body } },
       });

@@ -9,12 +9,12 @@ const TINY = 1e-30;
 
 export const lowerMatMulInt8: Lowering<MatMulInt8Attributes> = (emit, node) => {
   const [x, codes, scales] = emit.tensors(node.inputs) as [string, string, string];
-  const largest = emit.one('Max', [
-    emit.one('ReduceMax', [emit.one('Abs', [x]), emit.ints([1])]),
+  const largest = emit.node('Max', [
+    emit.node('ReduceMax', [emit.node('Abs', [x]), emit.ints([1])]),
     emit.scalar(TINY),
   ]);
-  const rows = emit.one('Div', [x, largest]);
-  const product = emit.one('DynamicQuantizeMatMul', [rows, codes, scales], {
+  const rows = emit.node('Div', [x, largest]);
+  const product = emit.node('DynamicQuantizeMatMul', [rows, codes, scales], {
     domain: 'com.microsoft',
   });
   emit.result(node, 'Mul', [product, largest]);

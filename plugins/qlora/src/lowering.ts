@@ -18,7 +18,7 @@ export const lowerDequantizeNf4: Lowering<Nf4Attributes> = (emit, node) => {
     outFeatures: outFeatures * inFeatures,
     inFeatures: 1,
   });
-  emit.set(node.outputs[0]!, emit.one('Reshape', [numbers, emit.ints([outFeatures, inFeatures])]));
+  emit.set(node.outputs[0]!, emit.node('Reshape', [numbers, emit.ints([outFeatures, inFeatures])]));
 };
 
 function product(
@@ -26,7 +26,7 @@ function product(
   inputs: readonly string[],
   { quantType, outFeatures, inFeatures }: Nf4Attributes,
 ): string {
-  return emit.one('MatMulBnb4', inputs, {
+  return emit.node('MatMulBnb4', inputs, {
     domain: 'com.microsoft',
     attributes: {
       K: inFeatures,

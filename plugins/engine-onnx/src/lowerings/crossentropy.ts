@@ -45,17 +45,13 @@ export function emitCrossEntropy(
   const [hidden, weight, labels] = emit.tensors(node.inputs) as [string, string, string];
   const [loss, byHidden, byWeight] = node.outputs as [Value, Value, Value];
   const [count, width] = node.inputs[0]!.shape as [number, number];
-  const labelled = emit.one('GreaterOrEqual', [
-    labels,
-    emit.constant(Int32Array.of(0), [], 'int32'),
-  ]);
+  const zero = emit.constant(Int32Array.of(0), [], 'int32');
+  const labelled = emit.node('GreaterOrEqual', [labels, zero]);
   const ofAll = emit.device !== undefined && emit.device !== 'cpu';
   const head: Head = {
     hidden,
     weight,
-    labels: ofAll
-      ? emit.one('Max', [labels, emit.constant(Int32Array.of(0), [], 'int32')])
-      : labels,
+    labels: ofAll ? emit.node('Max', [labels, zero]) : labels,
     byHidden: emit.used(byHidden),
     byWeight: emit.used(byWeight),
     counts: ofAll ? countsOf(emit, labelled) : undefined,
@@ -65,14 +61,14 @@ export function emitCrossEntropy(
   const chunk = node.attributes.chunk * (head.byWeight ? 2 : 1);
   const rows = ofAll
     ? emit.ints(Array.from({ length: count }, (_, row) => row))
-    : emit.one('Reshape', [emit.one('NonZero', [labelled]), emit.ints([-1])]);
+    : emit.node('Reshape', [emit.node('NonZero', [labelled]), emit.ints([-1])]);
 
   const losses: string[] = [];
   const ofHidden: string[] = [];
   let ofWeight: string | undefined;
   let done: string | undefined;
   for (let from = 0; from < count; from += chunk) {
-    const index = emit.one('Slice', [
+    const index = emit.node('Slice', [
       rows,
       emit.ints([from]),
       emit.ints([Math.min(count, from + chunk)]),
@@ -83,7 +79,7 @@ export function emitCrossEntropy(
     ofWeight = part.ofWeight;
     done = zeroOnceDone(emit, part);
   }
-  emit.set(loss, losses.length === 1 ? losses[0]! : emit.one('Sum', losses));
+  emit.set(loss, losses.length === 1 ? losses[0]! : emit.node('Sum', losses));
   if (head.byHidden) {
     emit.set(
       byHidden,
@@ -94,23 +90,26 @@ export function emitCrossEntropy(
   }
   if (!head.byWeight) return undefined;
   emit.set(byWeight, ofWeight!);
-  const ownRows = counted(emit, head, emit.one('Gather', [hidden, rows]), rows);
-  return { indices: emit.one('Gather', [head.labels, rows]), updates: emit.one('Neg', [ownRows]) };
+  const ownRows = counted(emit, head, emit.node('Gather', [hidden, rows]), rows);
+  return {
+    indices: emit.node('Gather', [head.labels, rows]),
+    updates: emit.node('Neg', [ownRows]),
+  };
 }
 
 /** Numbers [N, 1] that rows are multiplied by. */
 function countsOf(emit: Emitter, labelled: string): string {
-  const counts = emit.one('Cast', [labelled], { attributes: { to: ELEMENT_TYPES.float32 } });
-  return emit.one('Unsqueeze', [counts, emit.ints([-1])]);
+  const counts = emit.node('Cast', [labelled], { attributes: { to: ELEMENT_TYPES.float32 } });
+  return emit.node('Unsqueeze', [counts, emit.ints([-1])]);
 }
 
 /** The rows `index` of something, with zeros in those that have no label. */
 function counted(emit: Emitter, { counts }: Head, rows: string, index: string): string {
-  return counts ? emit.one('Mul', [rows, emit.one('Gather', [counts, index])]) : rows;
+  return counts ? emit.node('Mul', [rows, emit.node('Gather', [counts, index])]) : rows;
 }
 
 function joined(emit: Emitter, parts: readonly string[]): string {
-  return parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis: 0 } });
+  return parts.length === 1 ? parts[0]! : emit.node('Concat', parts, { attributes: { axis: 0 } });
 }
 
 interface Chunk {
@@ -125,19 +124,19 @@ interface Chunk {
  * losses of all chunks first and keep all probabilities for the gradients.
  */
 function zeroOnceDone(emit: Emitter, { loss, ofHidden, ofWeight }: Chunk): string {
-  const firstRow = ofWeight && emit.one('Slice', [ofWeight, emit.ints([0]), emit.ints([1])]);
+  const firstRow = ofWeight && emit.node('Slice', [ofWeight, emit.ints([0]), emit.ints([1])]);
   const sums = [ofHidden, firstRow].flatMap((tensor) =>
     tensor
-      ? [emit.one('ReduceSum', [tensor, emit.ints([0, 1])], { attributes: { keepdims: 0 } })]
+      ? [emit.node('ReduceSum', [tensor, emit.ints([0, 1])], { attributes: { keepdims: 0 } })]
       : [],
   );
-  const odd = emit.one('IsNaN', [sums.length > 0 ? emit.one('Sum', [loss, ...sums]) : loss]);
-  const flag = emit.one('Cast', [odd], { attributes: { to: ELEMENT_TYPES.int64 } });
-  return emit.one('Mul', [flag, emit.constant(BigInt64Array.of(0n), [], 'int64')]);
+  const odd = emit.node('IsNaN', [sums.length > 0 ? emit.node('Sum', [loss, ...sums]) : loss]);
+  const flag = emit.node('Cast', [odd], { attributes: { to: ELEMENT_TYPES.int64 } });
+  return emit.node('Mul', [flag, emit.constant(BigInt64Array.of(0n), [], 'int64')]);
 }
 
 function after(emit: Emitter, indices: string, zero: string | undefined): string {
-  return zero ? emit.one('Add', [indices, zero]) : indices;
+  return zero ? emit.node('Add', [indices, zero]) : indices;
 }
 
 /**
@@ -146,38 +145,38 @@ function after(emit: Emitter, indices: string, zero: string | undefined): string
  * that it neither overflows nor loses digits.
  */
 function emitChunk(emit: Emitter, head: Head, index: string, sofar: string | undefined): Chunk {
-  const target = emit.one('Gather', [head.labels, index]);
-  const hidden = emit.one('Gather', [head.hidden, index]);
-  const logits = emit.one('Gemm', [hidden, head.weight], { attributes: { transB: 1 } });
-  const own = emit.one(
+  const target = emit.node('Gather', [head.labels, index]);
+  const hidden = emit.node('Gather', [head.hidden, index]);
+  const logits = emit.node('Gemm', [hidden, head.weight], { attributes: { transB: 1 } });
+  const own = emit.node(
     'GatherElements',
-    [logits, emit.one('Unsqueeze', [target, emit.ints([-1])])],
+    [logits, emit.node('Unsqueeze', [target, emit.ints([-1])])],
     { attributes: { axis: 1 } },
   );
-  const top = emit.one('ReduceMax', [logits, emit.ints([1])]);
-  const probabilities = emit.one('Softmax', [logits]);
-  const largest = emit.one('Log', [emit.one('ReduceMax', [probabilities, emit.ints([1])])]);
+  const top = emit.node('ReduceMax', [logits, emit.ints([1])]);
+  const probabilities = emit.node('Softmax', [logits]);
+  const largest = emit.node('Log', [emit.node('ReduceMax', [probabilities, emit.ints([1])])]);
   const perRow = counted(
     emit,
     head,
-    emit.one('Sub', [emit.one('Sub', [top, largest]), own]),
+    emit.node('Sub', [emit.node('Sub', [top, largest]), own]),
     index,
   );
-  const loss = emit.one('ReduceSum', [perRow, emit.ints([0, 1])], { attributes: { keepdims: 0 } });
+  const loss = emit.node('ReduceSum', [perRow, emit.ints([0, 1])], { attributes: { keepdims: 0 } });
   const byLogits = counted(emit, head, probabilities, index);
   const ofHidden = head.byHidden
-    ? emit.one(
+    ? emit.node(
         'Gemm',
         [
           byLogits,
           head.weight,
-          counted(emit, head, emit.one('Gather', [head.weight, target]), index),
+          counted(emit, head, emit.node('Gather', [head.weight, target]), index),
         ],
         { attributes: { beta: { float: -1 } } },
       )
     : undefined;
   const ofWeight = head.byWeight
-    ? emit.one('Gemm', sofar ? [byLogits, hidden, sofar] : [byLogits, hidden], {
+    ? emit.node('Gemm', sofar ? [byLogits, hidden, sofar] : [byLogits, hidden], {
         attributes: { transA: 1 },
       })
     : undefined;
@@ -191,9 +190,9 @@ function spread(
   parts: readonly string[],
   shape: readonly number[],
 ): string {
-  return emit.one('ScatterND', [
+  return emit.node('ScatterND', [
     emitZeros(emit, shape),
-    emit.one('Unsqueeze', [rows, emit.ints([-1])]),
+    emit.node('Unsqueeze', [rows, emit.ints([-1])]),
     joined(emit, parts),
   ]);
 }

@@ -61,7 +61,7 @@ export function emitDecodeAttention(
     ? [rows(packed, heads + 2 * groups), '', '']
     : [rows(rotation?.q ?? q, heads), rows(rotation?.k ?? k, groups), rows(v, groups)];
   const inputs = [...tokens, ...emit.tensors([keys, values, lengths]), longest, ...turning];
-  const [result, ...caches] = emit.many('GroupQueryAttention', inputs, 3, {
+  const [result, ...caches] = emit.nodeWithOutputs('GroupQueryAttention', inputs, 3, {
     domain: 'com.microsoft',
     attributes: {
       num_heads: heads,

@@ -45,7 +45,7 @@ export const elementwise: Readonly<Record<string, LoweringEntry>> = {
   silu: simple('QuickGelu', silu),
   swiglu: entry((emit, node) => {
     const [gate, up] = emit.tensors(node.inputs) as [string, string];
-    emit.result(node, 'Mul', [emit.one('QuickGelu', [gate], silu), up]);
+    emit.result(node, 'Mul', [emit.node('QuickGelu', [gate], silu), up]);
   }),
   gelu: entry<{ readonly approximation: 'erf' | 'tanh' }>(
     (emit, node) => {

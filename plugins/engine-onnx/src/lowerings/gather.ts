@@ -5,7 +5,7 @@ import { entry, type LoweringEntry } from './lowering.ts';
 
 /** Casts an int32 tensor to int64, which many operators insist on. */
 export function toInt64(emit: Emitter, tensor: string): string {
-  return emit.one('Cast', [tensor], { attributes: { to: ELEMENT_TYPES.int64 } });
+  return emit.node('Cast', [tensor], { attributes: { to: ELEMENT_TYPES.int64 } });
 }
 
 /** Rows to add: updates [n, ...] to the rows that int32 `indices` [n] name. */
@@ -26,21 +26,21 @@ export function emitScatter(
   rows: readonly Scatter[],
 ): string {
   const joined = (tensors: readonly string[]): string =>
-    tensors.length === 1 ? tensors[0]! : emit.one('Concat', tensors, { attributes: { axis: 0 } });
+    tensors.length === 1 ? tensors[0]! : emit.node('Concat', tensors, { attributes: { axis: 0 } });
   const updates = joined(rows.map((one) => one.updates));
   const indices = toInt64(emit, joined(rows.map((one) => one.indices)));
   const inner = Array.from({ length: axes - 1 }, (_, axis) => axis + 1);
-  const column = inner.length === 0 ? indices : emit.one('Unsqueeze', [indices, emit.ints(inner)]);
-  return emit.one(
+  const column = inner.length === 0 ? indices : emit.node('Unsqueeze', [indices, emit.ints(inner)]);
+  return emit.node(
     'ScatterElements',
-    [data, emit.one('Expand', [column, emit.one('Shape', [updates])]), updates],
+    [data, emit.node('Expand', [column, emit.node('Shape', [updates])]), updates],
     { attributes: { axis: 0, reduction: 'add' } },
   );
 }
 
 /** A float32 tensor of zeros. */
 export function emitZeros(emit: Emitter, shape: readonly number[]): string {
-  return emit.one('Expand', [emit.scalar(0), emit.ints(shape)]);
+  return emit.node('Expand', [emit.scalar(0), emit.ints(shape)]);
 }
 
 /** Lowerings of `gather`, `scatterAdd` and `takeLast`, which read and write by int32 indices. */
@@ -48,7 +48,9 @@ export const lookup: Readonly<Record<string, LoweringEntry>> = {
   gather: entry<{ readonly axis: number }>((emit, node) => {
     emit.set(
       node.outputs[0]!,
-      emit.one('Gather', emit.tensors(node.inputs), { attributes: { axis: node.attributes.axis } }),
+      emit.node('Gather', emit.tensors(node.inputs), {
+        attributes: { axis: node.attributes.axis },
+      }),
     );
   }),
   scatterAdd: entry((emit, node) => {
@@ -62,11 +64,11 @@ export const lookup: Readonly<Record<string, LoweringEntry>> = {
   }),
   takeLast: entry((emit, node) => {
     const [x, indices] = emit.tensors(node.inputs) as [string, string];
-    const places = emit.one('Unsqueeze', [indices, emit.ints([-1])]);
+    const places = emit.node('Unsqueeze', [indices, emit.ints([-1])]);
     emit.set(
       node.outputs[0]!,
-      emit.one('Squeeze', [
-        emit.one('GatherElements', [x, places], { attributes: { axis: -1 } }),
+      emit.node('Squeeze', [
+        emit.node('GatherElements', [x, places], { attributes: { axis: -1 } }),
         emit.ints([-1]),
       ]),
     );

@@ -47,11 +47,11 @@ export function emitProduct(emit: Emitter, product: Product): string {
     return emitSum(emit, { ...product, plus });
   }
   if (isFlat({ a, b })) {
-    return emit.one('Gemm', plus ? [...operands, emit.tensor(plus)] : operands, {
+    return emit.node('Gemm', plus ? [...operands, emit.tensor(plus)] : operands, {
       attributes: { ...flags, beta: { float: 1 } },
     });
   }
-  return emit.one('FusedMatMul', operands, { domain: 'com.microsoft', attributes: flags });
+  return emit.node('FusedMatMul', operands, { domain: 'com.microsoft', attributes: flags });
 }
 
 /** A matrix of so few numbers is transposed at next to no cost. */
@@ -84,17 +84,17 @@ function emitSum(emit: Emitter, { a, b, transposeB, alpha, plus }: Sum): string 
   const [rows, inner] = a.shape as [number, number];
   const columns = plus.shape[1]!;
   const reshaped = (tensor: string, shape: readonly number[]): string =>
-    emit.one('Reshape', [tensor, emit.ints(shape)]);
+    emit.node('Reshape', [tensor, emit.ints(shape)]);
   const filters = reshaped(
-    alpha === 1 ? emit.tensor(a) : emit.one('Mul', [emit.tensor(a), emit.scalar(alpha)]),
+    alpha === 1 ? emit.tensor(a) : emit.node('Mul', [emit.tensor(a), emit.scalar(alpha)]),
     [rows, inner, 1],
   );
   const channels = transposeB
-    ? emit.one('Transpose', [reshaped(emit.tensor(b), [1, columns, inner])], {
+    ? emit.node('Transpose', [reshaped(emit.tensor(b), [1, columns, inner])], {
         attributes: { perm: [0, 2, 1] },
       })
     : reshaped(emit.tensor(b), [1, inner, columns]);
-  const sum = emit.one(
+  const sum = emit.node(
     'FusedConv',
     [channels, filters, '', reshaped(emit.tensor(plus), [1, rows, columns])],
     { domain: 'com.microsoft', attributes: { kernel_shape: [1] } },

@@ -21,7 +21,7 @@ function norm(opType: string, statistics: Statistics): LoweringEntry {
     const [result, ...others] = node.outputs;
     const read = others.map((output) => emit.used(output));
     const beside = RESULT_ONLY.includes(emit.device ?? '') && read.includes(true);
-    const tensors = emit.many(opType, inputs, [true, ...(beside ? [] : read)], {
+    const tensors = emit.nodeWithOutputs(opType, inputs, [true, ...(beside ? [] : read)], {
       attributes: { axis: -1, epsilon: { float: epsilon }, stash_type: 1 },
     });
     emit.set(result!, tensors[0]!);
@@ -33,16 +33,16 @@ function norm(opType: string, statistics: Statistics): LoweringEntry {
 }
 
 function meanOf(emit: Emitter, rows: string): string {
-  return emit.one('ReduceMean', [rows, emit.ints([-1])]);
+  return emit.node('ReduceMean', [rows, emit.ints([-1])]);
 }
 
 /** 1 / sqrt(mean(x^2) + epsilon) of each row. */
 function inverseRoot(emit: Emitter, rows: string, epsilon: number): string {
-  const power = emit.one('Add', [
-    meanOf(emit, emit.one('Mul', [rows, rows])),
+  const power = emit.node('Add', [
+    meanOf(emit, emit.node('Mul', [rows, rows])),
     emit.scalar(epsilon),
   ]);
-  return emit.one('Reciprocal', [emit.one('Sqrt', [power])]);
+  return emit.node('Reciprocal', [emit.node('Sqrt', [power])]);
 }
 
 /** Lowerings of `rmsNorm` and `layerNorm` to ONNX Runtime's fused kernels. */
@@ -52,6 +52,6 @@ export const normalisation: Readonly<Record<string, LoweringEntry>> = {
   ]),
   layerNorm: norm('LayerNormalization', (emit, x, epsilon) => {
     const center = meanOf(emit, x);
-    return [center, inverseRoot(emit, emit.one('Sub', [x, center]), epsilon)];
+    return [center, inverseRoot(emit, emit.node('Sub', [x, center]), epsilon)];
   }),
 };

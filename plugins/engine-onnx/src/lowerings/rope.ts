@@ -10,7 +10,7 @@ export const rotary: Readonly<Record<string, LoweringEntry>> = {
       const [x, cos, sin, positions] = node.inputs;
       const [batch, length, heads, width] = x!.shape as [number, number, number, number];
       const rows = reshapeTo(emit, emit.tensor(x!), [batch, length, heads * width]);
-      const rotated = emit.one(
+      const rotated = emit.node(
         'RotaryEmbedding',
         [rows, toInt64(emit, emit.tensor(positions!)), emit.tensor(cos!), emit.tensor(sin!)],
         { domain: 'com.microsoft', attributes: { interleaved: 0 } },

@@ -36,18 +36,21 @@ function tilesOf(emit: Emitter, node: SegmentNode): Tile[] {
   const tiles: Tile[] = [];
   for (const { from, to, first } of segmentTiles(keys, node.attributes).reverse()) {
     const part = (start: number): string =>
-      emit.one('Slice', [segments, emit.ints([start]), emit.ints([to]), emit.ints([1])]);
-    const equal = emit.one('Equal', [
-      emit.one('Unsqueeze', [part(from), emit.ints([2])]),
-      emit.one('Unsqueeze', [part(first), emit.ints([1])]),
+      emit.node('Slice', [segments, emit.ints([start]), emit.ints([to]), emit.ints([1])]);
+    const equal = emit.node('Equal', [
+      emit.node('Unsqueeze', [part(from), emit.ints([2])]),
+      emit.node('Unsqueeze', [part(first), emit.ints([1])]),
     ]);
-    const seen = emit.one(
+    const seen = emit.node(
       'ReduceMax',
-      [emit.one('Cast', [equal], { attributes: { to: ELEMENT_TYPES.float32 } }), emit.ints([0, 1])],
+      [
+        emit.node('Cast', [equal], { attributes: { to: ELEMENT_TYPES.float32 } }),
+        emit.ints([0, 1]),
+      ],
       { attributes: { keepdims: 0 } },
     );
-    const own = emit.one('Add', [
-      emit.one('ArgMax', [seen], { attributes: { axis: 0 } }),
+    const own = emit.node('Add', [
+      emit.node('ArgMax', [seen], { attributes: { axis: 0 } }),
       emit.ints([first]),
     ]);
     const next = tiles[0];
@@ -56,7 +59,7 @@ function tilesOf(emit: Emitter, node: SegmentNode): Tile[] {
       to,
       first,
       equal,
-      start: next ? emit.one('Min', [own, next.start]) : own,
+      start: next ? emit.node('Min', [own, next.start]) : own,
     });
   }
   return tiles;
@@ -64,7 +67,7 @@ function tilesOf(emit: Emitter, node: SegmentNode): Tile[] {
 
 /** Rows from start to end of x's third axis; both int64 [1]. */
 function rows(emit: Emitter, x: string, start: string, end: string): string {
-  return emit.one('Slice', [x, start, end, emit.ints([2])]);
+  return emit.node('Slice', [x, start, end, emit.ints([2])]);
 }
 
 /**
@@ -78,7 +81,7 @@ function ofTiles(
   shared: number,
 ): readonly string[] {
   if (tiles.length === 1) return [x];
-  return emit.many(
+  return emit.nodeWithOutputs(
     'Split',
     [x, emit.ints(tiles.map(({ from, to }) => (to - from) * shared))],
     tiles.length,
@@ -103,7 +106,7 @@ function maskOf(
       [to - from, 1],
       'int64',
     );
-  const places = emit.one('Slice', [
+  const places = emit.node('Slice', [
     emit.constant(
       BigInt64Array.from({ length }, (_, place) => BigInt(place)),
       [length],
@@ -115,16 +118,16 @@ function maskOf(
   const same = rows(
     emit,
     equal,
-    emit.one('Sub', [start, emit.ints([first])]),
+    emit.node('Sub', [start, emit.ints([first])]),
     emit.ints([to - first]),
   );
-  const before = emit.one('And', [same, emit.one('LessOrEqual', [places, column(0)])]);
+  const before = emit.node('And', [same, emit.node('LessOrEqual', [places, column(0)])]);
   const visible =
     window === 0
       ? before
-      : emit.one('And', [before, emit.one('Greater', [places, column(-window)])]);
-  return emit.one('Unsqueeze', [
-    emit.one('Where', [visible, emit.scalar(0), emit.scalar(HIDDEN)]),
+      : emit.node('And', [before, emit.node('Greater', [places, column(-window)])]);
+  return emit.node('Unsqueeze', [
+    emit.node('Where', [visible, emit.scalar(0), emit.scalar(HIDDEN)]),
     emit.ints(shared === 1 ? [1] : [1, 3]),
   ]);
 }
@@ -141,14 +144,14 @@ function emitForward(emit: Emitter, node: SegmentNode): void {
     const apart =
       shared === 1
         ? scores
-        : emit.one('Reshape', [scores, emit.ints([batch, groups, to - from, shared, -1])]);
-    const softmax = emit.one('Softmax', [
-      emit.one('Add', [apart, maskOf(emit, tile, window, length, shared)]),
+        : emit.node('Reshape', [scores, emit.ints([batch, groups, to - from, shared, -1])]);
+    const softmax = emit.node('Softmax', [
+      emit.node('Add', [apart, maskOf(emit, tile, window, length, shared)]),
     ]);
     const probabilities =
       shared === 1
         ? softmax
-        : emit.one('Reshape', [softmax, emit.ints([batch, groups, (to - from) * shared, -1])]);
+        : emit.node('Reshape', [softmax, emit.ints([batch, groups, (to - from) * shared, -1])]);
     const output = node.outputs[index + 1]!;
     if (emit.used(output)) emit.set(output, probabilities);
     return emit.product(probabilities, rows(emit, values, start, emit.ints([to])));
@@ -161,7 +164,7 @@ function emitGradient(emit: Emitter, node: SegmentNode): void {
   const [queries, keys, values, , result, gradient, ...probabilities] = emit.tensors(
     node.inputs,
   ) as [string, string, string, string, string, string, ...string[]];
-  const along = emit.one('ReduceSum', [emit.one('Mul', [gradient, result]), emit.ints([-1])]);
+  const along = emit.node('ReduceSum', [emit.node('Mul', [gradient, result]), emit.ints([-1])]);
   const tiles = tilesOf(emit, node);
   const [own, arriving, lengths] = [queries, gradient, along].map((x) =>
     ofTiles(emit, x, tiles, shared),
@@ -174,9 +177,9 @@ function emitGradient(emit: Emitter, node: SegmentNode): void {
       rows(emit, values, start, emit.ints([to])),
       'b',
     );
-    const ofScores = emit.one('Mul', [
+    const ofScores = emit.node('Mul', [
       probabilities[index]!,
-      emit.one('Sub', [byProbability, lengths[index]!]),
+      emit.node('Sub', [byProbability, lengths[index]!]),
     ]);
     const [ofKeys, ofValues] = [
       emit.product(ofScores, own[index]!, 'a'),
@@ -186,9 +189,14 @@ function emitGradient(emit: Emitter, node: SegmentNode): void {
     return emit.product(ofScores, rows(emit, keys, start, emit.ints([to])));
   });
   const width = node.inputs[1]!.shape[3]!;
-  const [ofKeys, ofValues] = emit.many('Split', [column.whole(), emit.ints([width, width])], 2, {
-    attributes: { axis: 3 },
-  }) as [string, string];
+  const [ofKeys, ofValues] = emit.nodeWithOutputs(
+    'Split',
+    [column.whole(), emit.ints([width, width])],
+    2,
+    {
+      attributes: { axis: 3 },
+    },
+  ) as [string, string];
   [joined(emit, ofQueries), ofKeys, ofValues].forEach((tensor, index) => {
     const output: Value = node.outputs[index]!;
     if (emit.used(output)) emit.set(output, tensor);
@@ -217,12 +225,12 @@ class Column {
     }
     const [none, passed, kept] = [
       emit.ints([0]),
-      emit.one('Sub', [start, open.start]),
-      emit.one('Sub', [emit.ints([open.to]), start]),
+      emit.node('Sub', [start, open.start]),
+      emit.node('Sub', [emit.ints([open.to]), start]),
     ];
     const end = emit.ints([Number.MAX_SAFE_INTEGER]);
     this.#done.push(rows(emit, open.sum, none, passed));
-    const both = emit.one('Add', [
+    const both = emit.node('Add', [
       rows(emit, open.sum, passed, end),
       rows(emit, found, none, kept),
     ]);
@@ -235,7 +243,7 @@ class Column {
 }
 
 function joined(emit: Emitter, parts: readonly string[], axis = 2): string {
-  return parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis } });
+  return parts.length === 1 ? parts[0]! : emit.node('Concat', parts, { attributes: { axis } });
 }
 
 const fits = ({ inputs }: SegmentNode): boolean => inputs[0]!.dtype === 'float32';

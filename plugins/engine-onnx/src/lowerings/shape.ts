@@ -15,14 +15,14 @@ function reduction(opType: string): LoweringEntry {
       node.outputs[0]!,
       axes.length === 0
         ? x
-        : emit.one(opType, [x, emit.ints(axes)], { attributes: { keepdims: Number(keepDims) } }),
+        : emit.node(opType, [x, emit.ints(axes)], { attributes: { keepdims: Number(keepDims) } }),
     );
   });
 }
 
 /** Emits a Reshape. */
 export function reshapeTo(emit: Emitter, x: string, shape: Shape): string {
-  return emit.one(
+  return emit.node(
     'Reshape',
     [x, emit.target(shape)],
     shape.includes(0) ? { attributes: { allowzero: 1 } } : {},
@@ -41,7 +41,7 @@ export const shape: Readonly<Record<string, LoweringEntry>> = {
     set(
       emit,
       node,
-      emit.one('Transpose', emit.tensors(node.inputs), {
+      emit.node('Transpose', emit.tensors(node.inputs), {
         attributes: { perm: node.attributes.permutation },
       }),
     );
@@ -51,16 +51,16 @@ export const shape: Readonly<Record<string, LoweringEntry>> = {
   after: entry((emit, node) => {
     const [x, ...others] = emit.tensors(node.inputs) as [string, ...string[]];
     const nothing = others.map((other) =>
-      emit.one('Shape', [other], { attributes: { start: 0, end: 0 } }),
+      emit.node('Shape', [other], { attributes: { start: 0, end: 0 } }),
     );
     set(
       emit,
       node,
-      emit.one(
+      emit.node(
         'Reshape',
         [
           x,
-          emit.one('Concat', [...nothing, emit.ints(node.inputs[0]!.shape)], {
+          emit.node('Concat', [...nothing, emit.ints(node.inputs[0]!.shape)], {
             attributes: { axis: 0 },
           }),
         ],
@@ -82,7 +82,7 @@ export const shape: Readonly<Record<string, LoweringEntry>> = {
         node,
         axes.length === 0
           ? emit.tensor(x!)
-          : emit.one('Slice', [emit.tensor(x!), at(starts), at(ends), emit.ints(axes)]),
+          : emit.node('Slice', [emit.tensor(x!), at(starts), at(ends), emit.ints(axes)]),
       );
     },
   ),
@@ -91,7 +91,7 @@ export const shape: Readonly<Record<string, LoweringEntry>> = {
       set(
         emit,
         node,
-        emit.one('Pad', [
+        emit.node('Pad', [
           emit.tensor(node.inputs[0]!),
           emit.ints([...node.attributes.before, ...node.attributes.after]),
         ]),
@@ -102,14 +102,16 @@ export const shape: Readonly<Record<string, LoweringEntry>> = {
     set(
       emit,
       node,
-      emit.one('Concat', emit.tensors(node.inputs), { attributes: { axis: node.attributes.axis } }),
+      emit.node('Concat', emit.tensors(node.inputs), {
+        attributes: { axis: node.attributes.axis },
+      }),
     );
   }),
   broadcastTo: entry<{ readonly shape: Shape }>((emit, node) => {
     set(
       emit,
       node,
-      emit.one('Expand', [emit.tensor(node.inputs[0]!), emit.ints(node.attributes.shape)]),
+      emit.node('Expand', [emit.tensor(node.inputs[0]!), emit.ints(node.attributes.shape)]),
     );
   }),
   cast: entry<{ readonly dtype: DType }>((emit, node) => {
@@ -118,7 +120,7 @@ export const shape: Readonly<Record<string, LoweringEntry>> = {
     set(
       emit,
       node,
-      emit.one('Cast', emit.tensors(node.inputs), {
+      emit.node('Cast', emit.tensors(node.inputs), {
         attributes: { to: ELEMENT_TYPES[node.attributes.dtype] },
         again,
       }),

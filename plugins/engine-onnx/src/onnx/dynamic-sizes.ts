@@ -53,7 +53,7 @@ export class FreeSizes {
       parts.push(this.#product(emit, number));
     }
     flush();
-    return parts.length === 1 ? parts[0]! : emit.one('Concat', parts, { attributes: { axis: 0 } });
+    return parts.length === 1 ? parts[0]! : emit.node('Concat', parts, { attributes: { axis: 0 } });
   }
 
   /**
@@ -114,11 +114,11 @@ export class FreeSizes {
       if (input === undefined) {
         throw new Error(`the size "${name}" is not known at run time where it is needed`);
       }
-      return emit.one('Gather', [emit.one('Shape', [input]), emit.ints([axis!])], {
+      return emit.node('Gather', [emit.node('Shape', [input]), emit.ints([axis!])], {
         attributes: { axis: 0 },
       });
     });
     if (fixed !== 1) tensors.push(emit.ints([fixed]));
-    return tensors.reduce((product, tensor) => emit.one('Mul', [product, tensor]));
+    return tensors.reduce((product, tensor) => emit.node('Mul', [product, tensor]));
   }
 }

@@ -114,7 +114,7 @@ export class Emitter {
    * is absent. The same computation of the same tensors is emitted once, unless `options.again`
    * asks for a second one.
    */
-  many(
+  nodeWithOutputs(
     opType: string,
     input: readonly string[],
     outputs: number | readonly boolean[],
@@ -188,18 +188,18 @@ export class Emitter {
   }
 
   /** Emits a node with one output. */
-  one(opType: string, input: readonly string[], options: NodeOptions = {}): string {
-    return this.many(opType, input, 1, options)[0]!;
+  node(opType: string, input: readonly string[], options: NodeOptions = {}): string {
+    return this.nodeWithOutputs(opType, input, 1, options)[0]!;
   }
 
   /** Emits a node that computes the only output of `node`. */
   result(node: Node, opType: string, input: readonly string[], options: NodeOptions = {}): void {
-    this.set(node.outputs[0]!, this.one(opType, input, options));
+    this.set(node.outputs[0]!, this.node(opType, input, options));
   }
 
   /** A matrix product of tensors whose outer axes agree; `transposed` names the transposed one. */
   product(a: string, b: string, transposed?: 'a' | 'b'): string {
-    return this.one('FusedMatMul', [a, b], {
+    return this.node('FusedMatMul', [a, b], {
       domain: 'com.microsoft',
       attributes: { transA: Number(transposed === 'a'), transB: Number(transposed === 'b') },
     });

@@ -10,23 +10,23 @@ const INT32 = 6;
 /** Larger than any length; not divisible by anything that stands for a size. */
 const END = 2 ** 31 - 1;
 
-const scalar = (emit: Emitter, size: number): string => emit.one('Squeeze', [emit.ints([size])]);
+const scalar = (emit: Emitter, size: number): string => emit.node('Squeeze', [emit.ints([size])]);
 const int32 = (emit: Emitter, tensor: string): string =>
-  emit.one('Cast', [tensor], { attributes: { to: INT32 } });
+  emit.node('Cast', [tensor], { attributes: { to: INT32 } });
 
 const attention: Lowering = (emit, node) => {
   const [q, k, v, keys, values, bias] = node.inputs;
   const [batch, length, heads, width] = q!.shape as [number, number, number, number];
   const groups = k!.shape[2]!;
   const rows = (x: typeof q, count: number): string =>
-    emit.one('Reshape', [emit.tensor(x!), emit.target([batch, length, count * width])]);
+    emit.node('Reshape', [emit.tensor(x!), emit.target([batch, length, count * width])]);
   const total = int32(emit, scalar(emit, keys!.shape[2]! + length));
   // Every row of the batch is as long as the longest: padding on the left is hidden by the bias.
-  const last = emit.one('Expand', [
-    emit.one('Sub', [total, emit.constant(Int32Array.of(1), [], 'int32')]),
+  const last = emit.node('Expand', [
+    emit.node('Sub', [total, emit.constant(Int32Array.of(1), [], 'int32')]),
     emit.ints([batch]),
   ]);
-  const [seen, allKeys, allValues] = emit.many(
+  const [seen, allKeys, allValues] = emit.nodeWithOutputs(
     'GroupQueryAttention',
     [
       rows(q, heads),
@@ -51,7 +51,7 @@ const attention: Lowering = (emit, node) => {
       },
     },
   );
-  emit.set(node.outputs[0]!, emit.one('Reshape', [seen!, emit.target(q!.shape)]));
+  emit.set(node.outputs[0]!, emit.node('Reshape', [seen!, emit.target(q!.shape)]));
   emit.set(node.outputs[1]!, allKeys!);
   emit.set(node.outputs[2]!, allValues!);
 };
@@ -60,14 +60,14 @@ const range: Lowering<PlacesAttributes> = (emit, node) => {
   const { from, to } = node.attributes;
   emit.set(
     node.outputs[0]!,
-    int32(emit, emit.one('Range', [scalar(emit, from), scalar(emit, to), scalar(emit, 1)])),
+    int32(emit, emit.node('Range', [scalar(emit, from), scalar(emit, to), scalar(emit, 1)])),
   );
 };
 
 const last: Lowering = (emit, node) => {
   const [x, count] = emit.tensors(node.inputs) as [string, string];
-  const start = emit.one('Reshape', [emit.one('Neg', [count]), emit.ints([1])]);
-  emit.set(node.outputs[0]!, emit.one('Slice', [x, start, emit.ints([END]), emit.ints([1])]));
+  const start = emit.node('Reshape', [emit.node('Neg', [count]), emit.ints([1])]);
+  emit.set(node.outputs[0]!, emit.node('Slice', [x, start, emit.ints([END]), emit.ints([1])]));
 };
 
 /** Rows of LOWERINGS. */

@@ -113,7 +113,7 @@ function gradientsOfStrip(
     valuesAndOne: tiling.at(columns.valuesAndOne, place),
   });
   const [ofStrip, gradient] = [tiling.at(queries, strip), tiling.at(arriving, strip)];
-  const negative = (x: string): string => emit.one('Neg', [tiling.at(x, strip)]);
+  const negative = (x: string): string => emit.node('Neg', [tiling.at(x, strip)]);
   const read: Strip = {
     queries: ofStrip,
     gradient,
@@ -136,9 +136,9 @@ function gradientsOfStrip(
     build: (iteration, sofar) => {
       const place = tiling.placeOf(iteration, strip, before);
       const next = tileOf(emit, read, columnAt(place), (scores) =>
-        tiling.hide(scores, true, () => emit.one('Sub', [strip, place]), segmentsAt(place)),
+        tiling.hide(scores, true, () => emit.node('Sub', [strip, place]), segmentsAt(place)),
       );
-      return [emit.one('Add', [sofar, next.ofQueries]), next.ofKeys, next.ofValues];
+      return [emit.node('Add', [sofar, next.ofQueries]), next.ofKeys, next.ofValues];
     },
   }) as [string, string, string];
   return { own, earlier: { ofQueries, ofKeys, ofValues } };
@@ -156,9 +156,9 @@ function tileOf(
   { keys, keysAndOne, valuesAndOne }: Column,
   hide: (scores: string) => string,
 ): Gradients {
-  const probabilities = emit.one('Exp', [hide(emit.product(keysAndOne, rows, 'b'))]);
+  const probabilities = emit.node('Exp', [hide(emit.product(keysAndOne, rows, 'b'))]);
   const ofValues = emit.product(probabilities, gradient);
-  const ofScores = emit.one('Mul', [probabilities, emit.product(valuesAndOne, arriving, 'b')]);
+  const ofScores = emit.node('Mul', [probabilities, emit.product(valuesAndOne, arriving, 'b')]);
   return {
     ofValues,
     ofKeys: emit.product(ofScores, queries),
@@ -208,11 +208,14 @@ function ownInHalves(
   return {
     ofQueries: tiling.whole(
       half(own.ofQueries, 0),
-      emit.one('Add', [half(own.ofQueries, 1), first.ofQueries]),
+      emit.node('Add', [half(own.ofQueries, 1), first.ofQueries]),
     ),
-    ofKeys: tiling.whole(emit.one('Add', [half(own.ofKeys, 0), first.ofKeys]), half(own.ofKeys, 1)),
+    ofKeys: tiling.whole(
+      emit.node('Add', [half(own.ofKeys, 0), first.ofKeys]),
+      half(own.ofKeys, 1),
+    ),
     ofValues: tiling.whole(
-      emit.one('Add', [half(own.ofValues, 0), first.ofValues]),
+      emit.node('Add', [half(own.ofValues, 0), first.ofValues]),
       half(own.ofValues, 1),
     ),
   };
@@ -220,5 +223,5 @@ function ownInHalves(
 
 /** x with a further column. */
 function beside(emit: Emitter, x: string, column: string): string {
-  return emit.one('Concat', [x, column], { attributes: { axis: -1 } });
+  return emit.node('Concat', [x, column], { attributes: { axis: -1 } });
 }

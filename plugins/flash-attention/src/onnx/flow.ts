@@ -19,7 +19,7 @@ export function scan(
   build: (...elements: string[]) => readonly string[],
 ): string[] {
   const body = emit.body({ inputs: over.map(({ type }) => type), outputs, build });
-  return emit.many(
+  return emit.nodeWithOutputs(
     'Scan',
     over.map(({ tensor }) => tensor),
     outputs.length,
@@ -49,11 +49,11 @@ export function loop(emit: Emitter, { trips, dtype, carried, left, build }: Loop
     inputs: [{ dtype: 'int64', shape: [] }, { dtype: 'bool', shape: [] }, ...any],
     outputs: [{ dtype: 'bool', shape: [] }, ...any, ...left.map((shape) => ({ dtype, shape }))],
     build: (iteration, going, ...values) => [
-      emit.one('Identity', [going]),
+      emit.node('Identity', [going]),
       ...build(iteration, ...values),
     ],
   });
-  return emit.many('Loop', [trips, '', ...carried], carried.length + left.length, {
+  return emit.nodeWithOutputs('Loop', [trips, '', ...carried], carried.length + left.length, {
     again: true,
     attributes: { body: { graph: body } },
   });

@@ -83,7 +83,7 @@ function attendedByStrip(
     carried: [own.value, own.sum],
     build: (iteration, value, sum) => {
       const place = tiling.placeOf(iteration, strip, before);
-      const apart = (): string => emit.one('Sub', [strip, place]);
+      const apart = (): string => emit.node('Sub', [strip, place]);
       const next = attended(place, (scores, ofKeys) =>
         tiling.hide(scores, false, apart, { ofRows, ofKeys }),
       );
@@ -130,21 +130,21 @@ interface Softmax {
 
 /** log sum exp is max - log P(max): neither overflows nor loses digits. */
 function softmaxOf(emit: Emitter, scores: string, values: string): Softmax {
-  const largest = (x: string): string => emit.one('ReduceMax', [x, emit.ints([-1])]);
-  const probabilities = emit.one('Softmax', [scores], { attributes: { axis: -1 } });
+  const largest = (x: string): string => emit.node('ReduceMax', [x, emit.ints([-1])]);
+  const probabilities = emit.node('Softmax', [scores], { attributes: { axis: -1 } });
   return {
     value: emit.product(probabilities, values),
-    sum: emit.one('Sub', [largest(scores), emit.one('Log', [largest(probabilities)])]),
+    sum: emit.node('Sub', [largest(scores), emit.node('Log', [largest(probabilities)])]),
   };
 }
 
 /** The softmax over the keys of both. */
 function joined(emit: Emitter, a: Softmax, b: Softmax): string[] {
-  const larger = emit.one('Max', [a.sum, b.sum]);
-  const shares = [a, b].map(({ sum }) => emit.one('Exp', [emit.one('Sub', [sum, larger])]));
-  const total = emit.one('Add', shares);
+  const larger = emit.node('Max', [a.sum, b.sum]);
+  const shares = [a, b].map(({ sum }) => emit.node('Exp', [emit.node('Sub', [sum, larger])]));
+  const total = emit.node('Add', shares);
   const [ofA, ofB] = [a, b].map(({ value }, index) =>
-    emit.one('Mul', [value, emit.one('Div', [shares[index]!, total])]),
+    emit.node('Mul', [value, emit.node('Div', [shares[index]!, total])]),
   ) as [string, string];
-  return [emit.one('Add', [ofA, ofB]), emit.one('Add', [larger, emit.one('Log', [total])])];
+  return [emit.node('Add', [ofA, ofB]), emit.node('Add', [larger, emit.node('Log', [total])])];
 }

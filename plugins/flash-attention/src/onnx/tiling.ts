@@ -62,7 +62,7 @@ export class Tiling {
     const [emit, missing, width] = [this.#emit, this.count * this.tile - this.length, x.shape[3]!];
     const whole =
       missing > 0
-        ? emit.one('Pad', [emit.tensor(x), emit.ints([0, 0, 0, 0, 0, 0, missing * each, 0])])
+        ? emit.node('Pad', [emit.tensor(x), emit.ints([0, 0, 0, 0, 0, 0, missing * each, 0])])
         : emit.tensor(x);
     return this.#over(whole, this.dtype, [this.tile * each, width]);
   }
@@ -70,19 +70,24 @@ export class Tiling {
   /** What `cut` was, for a result `as` another value. */
   join(tensor: string, as: Value): string {
     const [emit, each] = [this.#emit, as.shape[2]! / this.length];
-    const whole = emit.one('Reshape', [
+    const whole = emit.node('Reshape', [
       tensor,
       emit.ints([as.shape[0]!, as.shape[1]!, this.count * this.tile * each, as.shape[3]!]),
     ]);
     return this.count * this.tile === this.length
       ? whole
-      : emit.one('Slice', [whole, emit.ints([0]), emit.ints([this.length * each]), emit.ints([2])]);
+      : emit.node('Slice', [
+          whole,
+          emit.ints([0]),
+          emit.ints([this.length * each]),
+          emit.ints([2]),
+        ]);
   }
 
   #over(whole: string, dtype: DType, ofTile: readonly number[]): Over {
     const shape = [this.together, this.count, ...ofTile];
     return {
-      tensor: this.#emit.one('Reshape', [
+      tensor: this.#emit.node('Reshape', [
         whole,
         this.#emit.ints([this.heads / this.together, ...shape]),
       ]),
@@ -96,11 +101,11 @@ export class Tiling {
     const [emit, batch, missing] = [this.#emit, x.shape[0]!, this.count * this.tile - this.length];
     const whole =
       missing > 0
-        ? emit.one('Pad', [emit.tensor(x), emit.ints([0, 0, 0, missing])])
+        ? emit.node('Pad', [emit.tensor(x), emit.ints([0, 0, 0, missing])])
         : emit.tensor(x);
     return [this.shared, 1].map((each): Over => {
-      const apart = emit.one('Reshape', [whole, emit.ints([batch, 1, this.count * this.tile, 1])]);
-      const wide = emit.one('Expand', [
+      const apart = emit.node('Reshape', [whole, emit.ints([batch, 1, this.count * this.tile, 1])]);
+      const wide = emit.node('Expand', [
         apart,
         emit.ints([batch, this.#groups, this.count * this.tile, each]),
       ]);
@@ -115,28 +120,28 @@ export class Tiling {
 
   /** One tile of x [together, tiles, ...]. */
   at(x: string, place: string): string {
-    return this.#emit.one('Gather', [x, place], { attributes: { axis: 1 } });
+    return this.#emit.node('Gather', [x, place], { attributes: { axis: 1 } });
   }
 
   /** [tiles, together, ...], as loops leave it, as [together, tiles, ...]. */
   turned(x: string): string {
-    return this.#emit.one('Transpose', [x], { attributes: { perm: [1, 0, 2, 3] } });
+    return this.#emit.node('Transpose', [x], { attributes: { perm: [1, 0, 2, 3] } });
   }
 
   /** How many whole tiles of keys a strip sees before its own, an int64 scalar. */
   before(strip: string): string {
     const emit = this.#emit;
-    if (!this.#banded) return emit.one('Identity', [strip]);
+    if (!this.#banded) return emit.node('Identity', [strip]);
     const numbers = BigInt64Array.from({ length: this.count }, (_, place) =>
       BigInt(place - Math.max(0, Math.floor((place * this.tile - this.#window + 1) / this.tile))),
     );
-    return emit.one('Gather', [emit.constant(numbers, [this.count], 'int64'), strip]);
+    return emit.node('Gather', [emit.constant(numbers, [this.count], 'int64'), strip]);
   }
 
   /** The number of the tile of keys that an iteration is at. */
   placeOf(iteration: string, strip: string, before: string): string {
     return this.#banded
-      ? this.#emit.one('Add', [this.#emit.one('Sub', [strip, before]), iteration])
+      ? this.#emit.node('Add', [this.#emit.node('Sub', [strip, before]), iteration])
       : iteration;
   }
 
@@ -147,16 +152,16 @@ export class Tiling {
   grown(known: string, found: string, ofOwn: string, before: string): string {
     const emit = this.#emit;
     const joined = (parts: readonly string[]): string =>
-      emit.one('Concat', [...parts, emit.one('Unsqueeze', [ofOwn, emit.ints([0])])], {
+      emit.node('Concat', [...parts, emit.node('Unsqueeze', [ofOwn, emit.ints([0])])], {
         attributes: { axis: 0 },
       });
-    if (!this.#banded) return joined([emit.one('Add', [known, found])]);
+    if (!this.#banded) return joined([emit.node('Add', [known, found])]);
     // Those outside the window stay as they are.
-    const size = emit.one('Shape', [known], { attributes: { start: 0, end: 1 } });
-    const border = emit.one('Sub', [size, before]);
+    const size = emit.node('Shape', [known], { attributes: { start: 0, end: 1 } });
+    const border = emit.node('Sub', [size, before]);
     return joined([
-      emit.one('Slice', [known, emit.ints([0]), border]),
-      emit.one('Add', [emit.one('Slice', [known, border, size]), found]),
+      emit.node('Slice', [known, emit.ints([0]), border]),
+      emit.node('Add', [emit.node('Slice', [known, border, size]), found]),
     ]);
   }
 
@@ -176,12 +181,12 @@ export class Tiling {
 
   /** x [together, each, D] as [together, 2, each / 2, D]. */
   halves(x: string, each: number, width: number): string {
-    return this.#emit.one('Reshape', [x, this.#emit.ints([this.together, 2, each / 2, width])]);
+    return this.#emit.node('Reshape', [x, this.#emit.ints([this.together, 2, each / 2, width])]);
   }
 
   /** Two of [together, each / 2, D], one after the other. */
   whole(first: string, second: string): string {
-    return this.#emit.one('Concat', [first, second], { attributes: { axis: 1 } });
+    return this.#emit.node('Concat', [first, second], { attributes: { axis: 1 } });
   }
 
   /**
@@ -195,7 +200,7 @@ export class Tiling {
       if (distance < 0 || distance >= this.#window) mask[index] = HIDDEN;
     });
     return this.#hide(
-      emit.one('Add', [scores, emit.constant(mask, this.#shape(turned, tokens), 'float32')]),
+      emit.node('Add', [scores, emit.constant(mask, this.#shape(turned, tokens), 'float32')]),
       this.#bySegment(turned, segments),
     );
   }
@@ -212,8 +217,8 @@ export class Tiling {
     const emit = this.#emit;
     return seen.length === 0
       ? scores
-      : emit.one('Where', [
-          seen.reduce((all, one) => emit.one('And', [all, one])),
+      : emit.node('Where', [
+          seen.reduce((all, one) => emit.node('And', [all, one])),
           scores,
           emit.scalar(HIDDEN),
         ]);
@@ -223,9 +228,9 @@ export class Tiling {
     if (ofRows === undefined || ofKeys === undefined) return [];
     const emit = this.#emit;
     return [
-      emit.one('Equal', [
-        emit.one('Unsqueeze', [turned ? ofKeys : ofRows, emit.ints([2])]),
-        emit.one('Unsqueeze', [turned ? ofRows : ofKeys, emit.ints([1])]),
+      emit.node('Equal', [
+        emit.node('Unsqueeze', [turned ? ofKeys : ofRows, emit.ints([2])]),
+        emit.node('Unsqueeze', [turned ? ofRows : ofKeys, emit.ints([1])]),
       ]),
     ];
   }
@@ -237,14 +242,14 @@ export class Tiling {
     this.#fill(turned, this.tile, (index, distance) => {
       distances[index] = distance;
     });
-    const offset = emit.one('Mul', [
-      emit.one('Cast', [apart()], { attributes: { to: INT32 } }),
+    const offset = emit.node('Mul', [
+      emit.node('Cast', [apart()], { attributes: { to: INT32 } }),
       emit.constant(Int32Array.of(this.tile), [], 'int32'),
     ]);
     return [
-      emit.one('Less', [
+      emit.node('Less', [
         emit.constant(distances, this.#shape(turned, this.tile), 'int32'),
-        emit.one('Sub', [emit.constant(Int32Array.of(this.#window), [], 'int32'), offset]),
+        emit.node('Sub', [emit.constant(Int32Array.of(this.#window), [], 'int32'), offset]),
       ]),
     ];
   }
