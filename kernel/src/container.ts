@@ -1,9 +1,9 @@
 // One kernel's services: a tsyringe child container of its own, so that nothing is shared with
 // another kernel. Instances are made once, at the first resolve, and disposed in reverse order of
 // making.
-import type { Resolve, Token } from '@lmflow/sdk';
+import { isLMFlowError, type Resolve, type Token } from '@lmflow/sdk';
 import { container as root, type DependencyContainer } from 'tsyringe';
-import { tokenCycle, tokenDuplicate, tokenMissing } from './errors.ts';
+import { serviceFailed, tokenCycle, tokenDuplicate, tokenMissing } from './errors.ts';
 
 /** Services by token. */
 export class Services {
@@ -36,6 +36,9 @@ export class Services {
       const instance = this.#container.resolve<T>(name);
       this.#made.set(name, instance);
       return instance;
+    } catch (error) {
+      if (isLMFlowError(error)) throw error;
+      throw serviceFailed(name, this.#providers.get(name)!, error);
     } finally {
       this.#making.pop();
     }

@@ -14,6 +14,8 @@ export const ExitCode = {
   Interrupted: 130,
   /** Ended by SIGTERM, as with Ctrl-C. */
   Terminated: 143,
+  /** Ended by SIGHUP, as with Ctrl-C. */
+  HungUp: 129,
 } as const;
 
 const codes: Readonly<Record<ErrorKind, number>> = {

@@ -1,6 +1,7 @@
 // One kernel's hooks: made with tapable, every tap wrapped once, so that a failure names plugin and
 // hook and times are kept. Plugins tap them; services (trainer, datasets, ...) call them.
 import { messageOf, modelPhases, type Hooks, type Logger, type TapOptions } from '@lmflow/sdk';
+import type { ModelRequest } from '@lmflow/sdk/model';
 import * as tapable from 'tapable';
 import { attributed, frozen, hookInvalid, tapInvalid } from './errors.ts';
 import { kindOf } from './errors/shown.ts';
@@ -11,6 +12,12 @@ export interface TapTime {
   readonly hook: string;
   readonly calls: number;
   readonly milliseconds: number;
+}
+
+/** A tap that has been called and has not settled. */
+export interface RunningTap {
+  readonly plugin: string;
+  readonly hook: string;
 }
 
 /** A tap, as `lmflow inspect` shows it. */
@@ -80,16 +87,26 @@ export class HookBoard {
   readonly #target: Record<string, Hook> = {};
   readonly #times = new Map<string, TapTime>();
   readonly #warned = new Set<string>();
+  readonly #running = new Set<RunningTap>();
   readonly #log: Logger;
   readonly #rankOf: (plugin: string) => number;
+  readonly #trains: (plugin: string) => boolean;
   #current: string | undefined;
   #missed: string | undefined;
   #frozen = false;
 
-  /** `rankOf` orders the taps of one phase. */
-  constructor(log: Logger, rankOf: (plugin: string) => number) {
+  /**
+   * `rankOf` orders the taps of one phase; `trains` says whether a plugin takes part in training:
+   * where not, its taps of onModelLoad do not run for a model that is trained.
+   */
+  constructor(
+    log: Logger,
+    rankOf: (plugin: string) => number,
+    trains: (plugin: string) => boolean,
+  ) {
     this.#log = log;
     this.#rankOf = rankOf;
+    this.#trains = trains;
     for (const [name, kind] of Object.entries(builtIn)) {
       this.#add(name, kind, kind === 'phased' ? modelPhases : undefined);
     }
@@ -166,6 +183,11 @@ export class HookBoard {
     return Object.fromEntries(
       tapped.map(([name, { taps }]) => [name, taps.map(({ fn: _fn, ...report }) => report)]),
     );
+  }
+
+  /** Asynchronous taps that have not settled, the innermost last. */
+  running(): readonly RunningTap[] {
+    return [...this.#running];
   }
 
   /** Times of all taps that ran, the longest first. */
@@ -248,12 +270,17 @@ export class HookBoard {
       };
     }
     return async (...values) => {
+      if (hook === 'onModelLoad' && isTraining(values[1]) && !this.#trains(plugin))
+        return undefined;
       const start = performance.now();
+      const running = { plugin, hook };
+      this.#running.add(running);
       try {
         return await fn(...values);
       } catch (error) {
         return this.#failed(plugin, hook, error);
       } finally {
+        this.#running.delete(running);
         count(start);
       }
     };
@@ -351,6 +378,10 @@ class Hook {
       await taps[index]?.fn(...values, () => from(index + 1));
     return await from(0);
   }
+}
+
+function isTraining(request: unknown): boolean {
+  return (request as Partial<ModelRequest> | undefined)?.purpose === 'training';
 }
 
 /** The result of a synchronous listener. Throws LMFLOW_HOOK_TAP_INVALID for a promise. */

@@ -23,15 +23,18 @@ import {
   applyFailed,
   argumentUnexpected,
   closeFailed,
+  closeTimeout,
   commandUnknown,
   configInvalid,
   engineUnknown,
+  exitCodeInvalid,
+  inferenceOnly,
   outOfOrder,
   pluginInvalid,
   optionUnsupported,
   unknownKey,
 } from './errors.ts';
-import { HookBoard, isThenable, type TapReport } from './hooks.ts';
+import { HookBoard, isThenable, type RunningTap, type TapReport } from './hooks.ts';
 import { load, type Loaded } from './load.ts';
 import { canonicalOrder } from './plugins/order.ts';
 import { Tables } from './tables.ts';
@@ -59,6 +62,9 @@ import type {
 /** Commands that lmflow itself has; no plugin may contribute one of these names. */
 export const builtInCommands = ['plugins', 'inspect', 'doctor', 'init', 'help'] as const;
 
+/** A tap of onClose may take so long. */
+const CLOSE_SECONDS = 30;
+
 /** A kernel. Two of them in one process share nothing. */
 export class Kernel {
   readonly log: Logger;
@@ -76,6 +82,8 @@ export class Kernel {
   #state: KernelState = 'created';
   #parsed: Parsed | undefined;
   #closing: Promise<void> | undefined;
+  #running: Promise<unknown> | undefined;
+  readonly #abort = new AbortController();
 
   /** Applies the plugins; `configure` comes next. Use createKernel. */
   constructor(loaded: Loaded, log: Logger) {
@@ -86,7 +94,11 @@ export class Kernel {
     this.configFile = loaded.configFile;
     this.keys = buildKeyTable(loaded.plugins);
     const ranks = new Map(canonicalOrder(loaded.plugins).map(({ name }, rank) => [name, rank]));
-    this.#board = new HookBoard(log, (plugin) => ranks.get(plugin)!);
+    this.#board = new HookBoard(
+      log,
+      (plugin) => ranks.get(plugin)!,
+      (plugin) => this.#trains(plugin),
+    );
     this.#shared = {
       board: this.#board,
       services: this.#services,
@@ -146,6 +158,24 @@ export class Kernel {
     const hint =
       missed === undefined ? undefined : hookHint(missed, didYouMean(missed, board.names()));
     throw applyFailed(plugin.name, thrown, hint);
+  }
+
+  /**
+   * Whether a plugin takes part in training. Throws LMFLOW_PLUGIN_INFERENCE_ONLY where it does not
+   * and the user has set options of it.
+   */
+  #trains(name: string): boolean {
+    if (!this.#loaded.inferenceOnly.has(name)) return true;
+    const section = this.plugins.find((plugin) => plugin.name === name)?.options?.section;
+    const set = [...this.#configured('training').settings].find(
+      ([key, { origin }]) =>
+        section !== undefined &&
+        key.startsWith(`${section}.`) &&
+        origin !== 'default' &&
+        !origin.startsWith('preset '),
+    );
+    if (set) throw inferenceOnly(name, set[0], set[1].origin);
+    return false;
   }
 
   /** The engine in force is a row of ENGINES, unless a plugin provides ENGINE itself. */
@@ -233,18 +263,27 @@ export class Kernel {
     }
     const options = parseOptions(command, request.options ?? {});
     this.#state = 'running';
+    const { signal } = this.#abort;
     try {
-      const returned = await spec.run({
-        options,
-        positionals,
-        config,
-        signal: request.signal ?? new AbortController().signal,
-        output: request.output ?? process.stdout,
-      });
-      const outcome: CommandOutcome =
+      const running = Promise.resolve(
+        spec.run({
+          options,
+          positionals,
+          config,
+          signal: request.signal ? AbortSignal.any([request.signal, signal]) : signal,
+          output: request.output ?? process.stdout,
+        }),
+      );
+      this.#running = running;
+      const returned = await running;
+      const { exitCode = 0, result }: CommandOutcome =
         typeof returned === 'number' ? { exitCode: returned } : (returned ?? {});
-      return { exitCode: outcome.exitCode ?? 0, result: outcome.result as ResultOf<N> };
+      if (!Number.isInteger(exitCode) || exitCode < 0 || exitCode > 255) {
+        throw exitCodeInvalid(name, command.plugin, exitCode);
+      }
+      return { exitCode, result: result as ResultOf<N> };
     } finally {
+      this.#running = undefined;
       this.#state = 'configured';
     }
   }
@@ -268,6 +307,11 @@ export class Kernel {
     };
   }
 
+  /** Asynchronous taps that have not settled, the innermost last. */
+  runningTaps(): readonly RunningTap[] {
+    return this.#board.running();
+  }
+
   /** Taps of every hook that has any, in the order they run. */
   taps(): Readonly<Record<string, readonly TapReport[]>> {
     return this.#board.report();
@@ -275,11 +319,21 @@ export class Kernel {
 
   /**
    * Runs onClose in reverse order, then disposes services, the latest first. A failure does not stop
-   * the rest; LMFLOW_CLOSE_FAILED lists all of them. A second call returns the promise of the first.
+   * the rest; LMFLOW_CLOSE_FAILED lists all of them. With `abort` a command that runs is aborted and
+   * awaited first. A second call returns the promise of the first.
    */
-  async close(): Promise<void> {
+  async close({ abort = false }: { readonly abort?: boolean } = {}): Promise<void> {
     if (this.#state === 'running') {
-      throw outOfOrder('close()', 'running', 'Abort the signal given to run() and await it first.');
+      if (!abort) {
+        throw outOfOrder(
+          'close()',
+          'running',
+          'Await the command first, or call close({ abort: true }).',
+        );
+      }
+      this.#abort.abort(new DOMException('the kernel closes', 'AbortError'));
+      // whoever called run() gets its failure
+      await Promise.resolve(this.#running).catch(() => undefined);
     }
     this.#closing ??= this.#close();
     await this.#closing;
@@ -291,9 +345,9 @@ export class Kernel {
 
   async #close(): Promise<void> {
     const failures: unknown[] = [];
-    for (const { fn } of [...this.#board.taps('onClose')].reverse()) {
+    for (const { plugin, fn } of [...this.#board.taps('onClose')].reverse()) {
       try {
-        await fn();
+        await within(CLOSE_SECONDS, fn(), () => closeTimeout(plugin, CLOSE_SECONDS));
       } catch (error) {
         failures.push(error);
       }
@@ -311,6 +365,22 @@ export class Kernel {
     }
     if (!this.#parsed) throw outOfOrder(call, 'not configured yet', 'Await createKernel() first.');
     return this.#parsed;
+  }
+}
+
+/** The promise's value, or a failure when it takes too long. */
+async function within(seconds: number, promise: unknown, failure: () => Error): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    // a process that has nothing else to do ends, and says what it waited for
+    timer = setTimeout(() => {
+      reject(failure());
+    }, seconds * 1000).unref();
+  });
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

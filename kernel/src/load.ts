@@ -33,6 +33,8 @@ export interface LoadOptions {
 export interface Loaded {
   readonly cwd: string;
   readonly plugins: readonly Plugin[];
+  /** Names of plugins that take no part in training. */
+  readonly inferenceOnly: ReadonlySet<string>;
   readonly presets: readonly Preset[];
   /** The weakest first, without flags. */
   readonly layers: readonly Layer[];
@@ -85,6 +87,7 @@ export async function load(
   return {
     cwd,
     plugins: orderPlugins(list.plugins),
+    inferenceOnly: list.inferenceOnly,
     presets: list.presets,
     layers: list.layers,
     configFile: found.file,

@@ -248,6 +248,58 @@ test('onClose runs in reverse, all of it, and failures are gathered', async () =
   assert.is(kernel.state, 'closed');
 });
 
+test('a service whose factory throws: LMFLOW_SERVICE_FAILED names the plugin', async () => {
+  const bad = plugin('maker', (context) => {
+    context.provide(FIRST, () => {
+      throw new TypeError('no such thing');
+    });
+  });
+  const { kernel } = await createTestKernel({ plugins: [bad] });
+  const error = await refuses(
+    'LMFLOW_SERVICE_FAILED',
+    /maker failed to make the service "first": no such thing/,
+    () => kernel.resolve(FIRST),
+  );
+  assert.is(error.plugin, 'maker');
+  await kernel.close();
+});
+
+test('close with abort ends the command that runs, and waits for it', async () => {
+  let ended = false;
+  const slow = plugin('slow', (context) => {
+    context.command({
+      name: 'wait',
+      summary: 'waits',
+      run: async ({ signal }) => {
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve);
+        });
+        ended = true;
+        return 130;
+      },
+    });
+  });
+  const { kernel } = await createTestKernel({ plugins: [slow] });
+  const run = kernel.run('wait');
+  await kernel.close({ abort: true });
+  assert.ok(ended);
+  assert.is(kernel.state, 'closed');
+  assert.is((await run).exitCode, 130);
+});
+
+test('an exit code that no process can have: LMFLOW_COMMAND_EXIT_CODE', async () => {
+  for (const code of [256, -1, 1.5, NaN]) {
+    const odd = plugin('odd', (context) => {
+      context.command({ name: 'odd', summary: '', run: async () => code });
+    });
+    const { kernel } = await createTestKernel({ plugins: [odd] });
+    await refuses('LMFLOW_COMMAND_EXIT_CODE', /odd of odd gave the exit code/, () =>
+      kernel.run('odd'),
+    );
+    await kernel.close();
+  }
+});
+
 test('await using closes', async () => {
   const { kernel } = await createTestKernel();
   await kernel[Symbol.asyncDispose]();

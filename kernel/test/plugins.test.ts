@@ -1,10 +1,11 @@
 // Which plugins are loaded, and in which order; names, presets, files.
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { forInference } from '@lmflow/sdk';
 import { createKernel } from '../src/index.ts';
 import { captureLog, createTestKernel, type TestKernelOptions } from '../src/testing/index.ts';
 import { candidates } from '../src/plugins/packages.ts';
-import { plugin, pluginModule, project } from './samples.ts';
+import { lora, plugin, pluginModule, project, refuses } from './samples.ts';
 
 async function names(options: TestKernelOptions): Promise<string[]> {
   const { kernel } = await createTestKernel(options);
@@ -101,6 +102,63 @@ test('names are found in the project of the config: official, community, plain, 
   } finally {
     remove();
   }
+});
+
+test('a preset brings a plugin for inference; another list brings it for training', async () => {
+  const trained: string[] = [];
+  const method = plugin('@lmflow/plugin-method', ({ hooks }) => {
+    hooks.onModelLoad.tap('adapters', (_model, { purpose }) => {
+      trained.push(purpose);
+    });
+  });
+  const inference = { name: 'inference', plugins: [plugin('a'), forInference(method)] };
+  const load = async (options: TestKernelOptions): Promise<string[]> => {
+    trained.length = 0;
+    const { kernel } = await createTestKernel(options);
+    for (const purpose of ['training', 'inference']) {
+      await kernel.hooks.onModelLoad.promise({} as never, { purpose } as never);
+    }
+    await kernel.close();
+    return [...trained];
+  };
+  const training = { name: 'training', plugins: [method] };
+  assert.equal(await load({ presets: [inference] }), ['inference']);
+  const both = ['training', 'inference'];
+  assert.equal(await load({ presets: [inference, training] }), both);
+  assert.equal(await load({ presets: [training, inference] }), both);
+  assert.equal(await load({ presets: [inference], plugins: [method] }), both);
+});
+
+test('options of a plugin that is there for inference only are refused in training', async () => {
+  const tapping = plugin(
+    '@lmflow/plugin-lora',
+    ({ hooks }) => hooks.onModelLoad.tap('adapters', () => undefined),
+    { options: lora().options! },
+  );
+  const preset = { name: 'inference', plugins: [forInference(tapping)], config: { seed: 1 } };
+  const { kernel } = await createTestKernel({
+    presets: [preset],
+    config: { lora: { r: 8 } } as never,
+  });
+  await refuses('LMFLOW_PLUGIN_INFERENCE_ONLY', /lora\.r is set \(.*\), but .*"lora"/s, () =>
+    kernel.hooks.onModelLoad.promise({} as never, { purpose: 'training' } as never),
+  );
+  await kernel.close();
+});
+
+test('a plugin of a preset is left out by name', async () => {
+  const preset = { name: 'p', plugins: [plugin('@lmflow/plugin-a'), plugin('b')] };
+  assert.equal(await names({ presets: [preset], plugins: ['!a'] }), ['b']);
+  assert.equal(await names({ presets: [preset], plugins: ['!b'] }), ['@lmflow/plugin-a']);
+  await refuses('LMFLOW_PLUGIN_LEFT_OUT', /"!c", listed in/, () =>
+    createTestKernel({ presets: [preset], plugins: ['!c'] }),
+  );
+  await refuses('LMFLOW_PLUGIN_REQUIRES_MISSING', /c requires b/, () =>
+    createTestKernel({
+      presets: [preset],
+      plugins: [plugin('c', undefined, { requires: ['b'] }), '!b'],
+    }),
+  );
 });
 
 test.run();

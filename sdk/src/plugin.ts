@@ -95,7 +95,7 @@ export interface Plugin {
 export interface Preset {
   readonly name: string;
   readonly version?: string;
-  readonly plugins: readonly Pluggable[];
+  readonly plugins: readonly (Pluggable | InferenceOnly)[];
   readonly config?: PartialConfig;
 }
 
@@ -105,6 +105,19 @@ export interface Preset {
  */
 export type Pluggable =
   Plugin | Preset | (() => Plugin | Preset) | string | false | null | undefined;
+
+/** A plugin that a preset brings to read and use what it made, not to train with it. */
+export interface InferenceOnly {
+  readonly inferenceOnly: Pluggable;
+}
+
+/**
+ * In a preset: the plugin's taps of onModelLoad do not run for models that are trained, unless
+ * another preset or the user lists the plugin as well.
+ */
+export function forInference(plugin: Pluggable): InferenceOnly {
+  return { inferenceOnly: plugin };
+}
 
 /** A plugin before its factory was called. */
 export interface PluginDefinition<S extends z.ZodObject> {

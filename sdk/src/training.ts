@@ -153,6 +153,8 @@ export interface Checkpoint {
     >,
     metadata?: Readonly<Record<string, string>>,
   ): Promise<void>;
+  /** The file as text; undefined where it is absent. */
+  readText(file: string): Promise<string | undefined>;
   /** undefined where the file is absent. */
   readJson(file: string): Promise<unknown>;
   readTensors(

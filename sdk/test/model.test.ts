@@ -10,6 +10,7 @@ import {
   refuseTrained,
   replaceLinears,
   reshapeModel,
+  setAdapter,
   view,
   wrap,
   type LinearForm,
@@ -155,7 +156,7 @@ test('reshapeModel changes the model itself, also for its views', () => {
 
 test('a view has its changes and shares everything else', () => {
   const model = tiny();
-  model.adapter = { name: 'a', parameters: [] } as never;
+  setAdapter(model, { name: 'a', parameters: [] } as never);
   const seen = view(model, { adapter: undefined, parameters: new Map() });
   assert.is(seen.adapter, undefined);
   assert.is(seen.base, model);

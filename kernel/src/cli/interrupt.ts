@@ -1,11 +1,18 @@
-// Ctrl-C and SIGTERM: the first asks the command to save and end, the second ends the process at
+// Ctrl-C, SIGTERM and SIGHUP (the terminal is gone): the first asks the command to save and end, the second ends the process at
 // once.
 import type { Logger } from '@lmflow/sdk';
 import { ExitCode } from '../exitcodes.ts';
 
+const codes: Partial<Record<NodeJS.Signals, number>> = {
+  SIGINT: ExitCode.Interrupted,
+  SIGTERM: ExitCode.Terminated,
+  SIGHUP: ExitCode.HungUp,
+};
+const signals = Object.keys(codes) as NodeJS.Signals[];
+
 export interface Interrupt {
   readonly signal: AbortSignal;
-  /** 130 or 143 once interrupted. */
+  /** 130, 143 or 129 once interrupted. */
   exitCode(): number | undefined;
   /** Takes the listeners off. */
   stop(): void;
@@ -16,20 +23,27 @@ export function listenForInterrupt(log: Logger): Interrupt {
   const controller = new AbortController();
   let code: number | undefined;
   const listener = (name: NodeJS.Signals): void => {
-    const received = name === 'SIGTERM' ? ExitCode.Terminated : ExitCode.Interrupted;
+    const received = codes[name] ?? ExitCode.Interrupted;
     if (code !== undefined) process.exit(received);
     code = received;
+    if (name === 'SIGHUP') surviveLostTerminal();
     log.warn('ending after the work in progress is finished or saved; Ctrl-C again ends at once');
     controller.abort(new DOMException('interrupted', 'AbortError'));
   };
-  process.on('SIGINT', listener);
-  process.on('SIGTERM', listener);
+  for (const name of signals) process.on(name, listener);
   return {
     signal: controller.signal,
     exitCode: () => code,
     stop: () => {
-      process.off('SIGINT', listener);
-      process.off('SIGTERM', listener);
+      for (const name of signals) process.off(name, listener);
     },
   };
+}
+
+/** Lines that nobody can read any more must not end the process before it has saved. */
+function surviveLostTerminal(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error');
+    stream.on('error', () => undefined);
+  }
 }

@@ -1,7 +1,7 @@
 // The command from its words to its exit code. The kernel is imported only when it is needed, so
 // that --version is instant.
 import { messageOf } from '@lmflow/sdk';
-import { flagInvalid } from '../errors.ts';
+import { flagInvalid, hookStuck } from '../errors.ts';
 import { ExitCode, exitCodeOf } from '../exitcodes.ts';
 import { createLogger, type Output, type TerminalLogger } from '../logger.ts';
 import type { Kernel } from '../kernel.ts';
@@ -252,6 +252,7 @@ async function runCommand(session: Session, name: string): Promise<number> {
   // process streams, except in tests
   const output = globals.json ? session.stderr : session.stdout;
   const interrupt = listenForInterrupt(log);
+  const watch = watchForStuck(kernel, name, session);
   let exitCode: number;
   try {
     ({ exitCode } = await kernel.run(name, {
@@ -260,6 +261,8 @@ async function runCommand(session: Session, name: string): Promise<number> {
       signal: interrupt.signal,
       output: output as NodeJS.WritableStream,
     }));
+    await remember(session, kernel, name);
+    await kernel.close();
   } catch (error) {
     if (!isAbort(error)) {
       // the first failure is reported; closing often fails because of it
@@ -269,23 +272,52 @@ async function runCommand(session: Session, name: string): Promise<number> {
       throw error;
     }
     exitCode = ExitCode.Interrupted;
+    await remember(session, kernel, name);
+    await kernel.close();
   } finally {
     interrupt.stop();
+    watch.stop();
   }
-  const { rememberRun } = await import('./lastrun.ts');
-  await rememberRun(session.cwd, {
-    command: name,
-    ended: new Date().toISOString(),
-    times: kernel.inspect().times,
-  });
-  if (globals.verbose) {
-    const { printTimes } = await import('./inspect.ts');
-    printTimes('times of taps', kernel.inspect().times, (title, rows) => {
-      for (const [left, right] of [[title, ''] as const, ...rows]) log.debug(`${left}  ${right}`);
-    });
-  }
-  await kernel.close();
   return interrupt.exitCode() ?? exitCode;
+}
+
+/** What `lmflow inspect` shows of the last run. */
+async function remember(
+  { cwd, globals, log }: Session,
+  kernel: Kernel,
+  command: string,
+): Promise<void> {
+  const { times } = kernel.inspect();
+  const { rememberRun } = await import('./lastrun.ts');
+  await rememberRun(cwd, { command, ended: new Date().toISOString(), times });
+  if (!globals.verbose) return;
+  const { printTimes } = await import('./inspect.ts');
+  printTimes('times of taps', times, (title, rows) => {
+    for (const [left, right] of [[title, ''] as const, ...rows]) log.debug(`${left}  ${right}`);
+  });
+}
+
+/**
+ * Node ends a process that only waits for promises nobody will settle, without a word; this says
+ * whose they are.
+ */
+function watchForStuck(
+  kernel: Kernel,
+  command: string,
+  { stderr, globals, log }: Session,
+): { stop(): void } {
+  const listener = (): void => {
+    log.end();
+    const error = hookStuck(kernel.runningTaps(), command);
+    reportError(error, stderr, {
+      json: globals.json,
+      verbose: globals.verbose,
+      color: globals.color ?? false,
+    });
+    process.exit(exitCodeOf(error));
+  };
+  process.once('beforeExit', listener);
+  return { stop: () => process.off('beforeExit', listener) };
 }
 
 function isAbort(error: unknown): boolean {

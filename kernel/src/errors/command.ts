@@ -1,5 +1,5 @@
 // Errors about what was typed: commands, flags, arguments.
-import { didYouMean, usageError, type LMFlowError } from '@lmflow/sdk';
+import { didYouMean, failureError, usageError, type LMFlowError } from '@lmflow/sdk';
 
 /** LMFLOW_COMMAND_UNKNOWN: nobody contributes the command; `known` are those there are. */
 export function commandUnknown(name: string, known: readonly string[]): LMFlowError {
@@ -58,4 +58,13 @@ export function initExists(file: string): LMFlowError {
   return usageError('LMFLOW_INIT_EXISTS', `${file} exists already`, {
     hint: 'Edit it, or remove it first.',
   });
+}
+
+/** LMFLOW_COMMAND_EXIT_CODE: a command gave an exit code that no process can have. */
+export function exitCodeInvalid(command: string, plugin: string, code: unknown): LMFlowError {
+  return failureError(
+    'LMFLOW_COMMAND_EXIT_CODE',
+    `${command} of ${plugin} gave the exit code ${String(code)}`,
+    { hint: 'Give an integer from 0 to 255.' },
+  );
 }

@@ -7,6 +7,8 @@ import {
   failureError,
   usageError,
 } from '@lmflow/sdk';
+import type { RunningTap } from '../hooks.ts';
+import { listed } from './shown.ts';
 
 /** LMFLOW_HOOK_FAILED: a tap threw something that is not an LMFlowError. */
 function hookFailed(plugin: string, hook: string, cause: unknown): LMFlowError {
@@ -66,6 +68,38 @@ export function tokenDuplicate(name: string, first: string, second: string): LMF
     'LMFLOW_TOKEN_DUPLICATE',
     `"${name}" is provided by both ${first} and ${second}`,
     { hint: 'Load only one of the two.' },
+  );
+}
+
+/** LMFLOW_SERVICE_FAILED: the factory of a service threw something that is not an LMFlowError. */
+export function serviceFailed(name: string, plugin: string, cause: unknown): LMFlowError {
+  const error = failureError(
+    'LMFLOW_SERVICE_FAILED',
+    `${plugin} failed to make the service "${name}": ${messageOf(cause)}`,
+    { cause },
+  );
+  error.plugin = plugin;
+  return error;
+}
+
+/** LMFLOW_HOOK_STUCK: nothing is left that could settle what a plugin waits for. */
+export function hookStuck(taps: readonly RunningTap[], command: string): LMFlowError {
+  const where = taps.map(({ plugin, hook }) => `${plugin} in ${hook}`);
+  return failureError(
+    'LMFLOW_HOOK_STUCK',
+    where.length === 0
+      ? `${command} waits for a promise that never settles`
+      : `${command} waits for ${listed(where)}: the promise never settles`,
+    { hint: 'Report it to the author of the plugin.' },
+  );
+}
+
+/** LMFLOW_CLOSE_TIMEOUT: a tap of onClose took too long. */
+export function closeTimeout(plugin: string, seconds: number): LMFlowError {
+  return failureError(
+    'LMFLOW_CLOSE_TIMEOUT',
+    `${plugin} did not finish its work in onClose within ${seconds} seconds`,
+    { hint: 'Report it to the author of the plugin.' },
   );
 }
 

@@ -1,5 +1,5 @@
 // Errors about plugins and presets: finding, admitting, ordering and applying them.
-import { messageOf, type LMFlowError, usageError } from '@lmflow/sdk';
+import { didYouMean, messageOf, type LMFlowError, usageError } from '@lmflow/sdk';
 import { listed } from './shown.ts';
 
 /** LMFLOW_PLUGIN_NOT_FOUND: no package of that name is installed. */
@@ -95,5 +95,27 @@ export function applyFailed(plugin: string, cause: unknown, hint?: string): LMFl
     'LMFLOW_PLUGIN_APPLY_FAILED',
     `${plugin}: apply() failed: ${messageOf(cause)}`,
     { cause, ...(hint === undefined ? {} : { hint }) },
+  );
+}
+
+/** LMFLOW_PLUGIN_LEFT_OUT: "!name" takes out a plugin that nothing before it brings. */
+export function leftOutMissing(name: string, from: string, loaded: readonly string[]): LMFlowError {
+  const near = didYouMean(name, loaded.map(shortName));
+  return usageError(
+    'LMFLOW_PLUGIN_LEFT_OUT',
+    `"!${name}", listed in ${from}, leaves out a plugin that no preset brings`,
+    { hint: near === undefined ? 'Remove it from the list.' : `Write "!${near}".` },
+  );
+}
+
+const shortName = (name: string): string => name.replace(/^(@lmflow\/|lmflow-)plugin-/, '');
+
+/** LMFLOW_PLUGIN_INFERENCE_ONLY: options are set of a plugin that takes no part in training. */
+export function inferenceOnly(plugin: string, key: string, origin: string): LMFlowError {
+  const name = shortName(plugin);
+  return usageError(
+    'LMFLOW_PLUGIN_INFERENCE_ONLY',
+    `${key} is set (${origin}), but ${plugin} is loaded for inference only and does not train`,
+    { hint: `Add "${name}" to plugins or choose its preset to train with it, or remove ${key}.` },
   );
 }

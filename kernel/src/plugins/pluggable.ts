@@ -1,13 +1,19 @@
 // From what a configuration lists (objects, factories, names, presets inside presets) to a flat
 // list of admitted plugins, with the layers of configuration that presets and factory arguments
 // bring. A later plugin of the same name takes the earlier one's place.
-import type { Plugin, Preset } from '@lmflow/sdk';
+import type { InferenceOnly, Plugin, Preset } from '@lmflow/sdk';
 import { isLMFlowError } from '@lmflow/sdk';
-import { pluginDuplicate, pluginInvalid, pluginLoadFailed, presetInvalid } from '../errors.ts';
+import {
+  leftOutMissing,
+  pluginDuplicate,
+  pluginInvalid,
+  pluginLoadFailed,
+  presetInvalid,
+} from '../errors.ts';
 import type { Layer } from '../settings/layers.ts';
 import { sdkVersion } from '../versions.ts';
 import { admitPlugin, admitPreset, isClass, isPreset } from './admission.ts';
-import { importNamed, type ListKind } from './packages.ts';
+import { candidates, importNamed, type ListKind } from './packages.ts';
 
 const rank = { preset: 0, user: 1, argument: 2 } as const;
 
@@ -17,6 +23,8 @@ export class PluginList {
   readonly #layers: { readonly layer: Layer; readonly rank: number; readonly plugin?: Plugin }[] =
     [];
   readonly #presets: Preset[] = [];
+  /** Names of plugins that somebody lists for training too. */
+  readonly #unrestricted = new Set<string>();
   readonly #directory: string;
 
   /** `directory` is where names are resolved from and paths start. */
@@ -27,6 +35,11 @@ export class PluginList {
   /** In the order of the lists, each name once. */
   get plugins(): Plugin[] {
     return [...this.#entries.values()];
+  }
+
+  /** Names of plugins that only presets list, and only for inference. */
+  get inferenceOnly(): ReadonlySet<string> {
+    return new Set([...this.#entries.keys()].filter((name) => !this.#unrestricted.has(name)));
   }
 
   get presets(): readonly Preset[] {
@@ -60,7 +73,13 @@ export class PluginList {
     for (const [index, item] of (items as unknown[]).flat(Infinity).entries()) {
       if (item === false || item === null || item === undefined || item === '') continue;
       const where = `entry ${index + 1} of ${kind}s in ${from}`;
-      const { value } = await this.#resolve(item, kind, where, from);
+      if (typeof item === 'string' && item.startsWith('!')) {
+        this.#leaveOut(item.slice(1), from);
+        continue;
+      }
+      const limited = isInferenceOnly(item);
+      const listed = limited ? item.inferenceOnly : item;
+      const { value } = await this.#resolve(listed, kind, where, from);
       if (typeof value === 'object' && value !== null && isPreset(value)) {
         await this.#addPreset(value, inside);
       } else {
@@ -68,6 +87,7 @@ export class PluginList {
         if (seen.has(plugin.name)) throw pluginDuplicate(plugin.name, from);
         seen.add(plugin.name);
         this.#entries.set(plugin.name, plugin);
+        if (!limited) this.#unrestricted.add(plugin.name);
         if (plugin.given) {
           this.#layers.push({
             layer: {
@@ -81,6 +101,14 @@ export class PluginList {
         }
       }
     }
+  }
+
+  /** Takes out what a list before this one brought: `!flash-attention`. */
+  #leaveOut(name: string, from: string): void {
+    const found = candidates(name, 'plugin').find((candidate) => this.#entries.has(candidate));
+    if (found === undefined) throw leftOutMissing(name, from, [...this.#entries.keys()]);
+    this.#entries.delete(found);
+    this.#unrestricted.delete(found);
   }
 
   async #addPreset(value: Preset, inside: readonly string[]): Promise<void> {
@@ -135,4 +163,8 @@ export class PluginList {
     }
     return { value: made };
   }
+}
+
+function isInferenceOnly(item: unknown): item is InferenceOnly {
+  return typeof item === 'object' && item !== null && 'inferenceOnly' in item;
 }

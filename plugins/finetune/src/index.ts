@@ -12,6 +12,7 @@ import {
   type CommandInvocation,
   type FitResult,
 } from '@lmflow/sdk';
+import { declareMethod } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { settingMissing } from './errors.ts';
 import { restoreAll, trainAll } from './full.ts';
@@ -49,6 +50,7 @@ const finetune = definePlugin({
     hooks.onModelLoad.tap('parameters', async (model, { purpose }) => {
       if (purpose !== 'training' || model.parameters.size > 0) return;
       await trainAll(model);
+      declareMethod(model, { plugin: name, name: 'full finetuning' });
       trainsAll.add(model);
     });
 

@@ -1,7 +1,7 @@
 // Layerwise importance sampling (Pan et al. 2024): full finetuning in which only a few sampled
 // blocks train at a time, beside embeddings, final norm and head.
 import { definePlugin } from '@lmflow/sdk';
-import type { Model, Parameter } from '@lmflow/sdk/model';
+import { declareMethod, type Model, type Parameter } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { activate, blocksOf, chosenBlocks } from './blocks.ts';
 import { nothingToSample, settingsChanged, tooManyLayers } from './errors.ts';
@@ -61,6 +61,12 @@ const lisa = definePlugin({
       if (context.options.layers > blocks.length) {
         throw tooManyLayers(context.options.layers, blocks.length);
       }
+      const { layers } = context.options;
+      declareMethod(model, {
+        plugin: name,
+        name: `LISA (${layers} of ${blocks.length} blocks at a time)`,
+        refines: '@lmflow/plugin-finetune',
+      });
       sampled.set(model, blocks);
       choose(blocks, 1);
     });

@@ -91,6 +91,14 @@ export class LoraAdapter implements Adapter {
     return [...this.pairs.values()].find(({ layer }) => layer.layer === undefined);
   }
 
+  /** For the plan: `LoRA (r 8, alpha 16, 84 linears)`. */
+  get method(): string {
+    const { r, loraAlpha, useDora, useRslora } = this.#options;
+    const parts = [`r ${r}`, `alpha ${loraAlpha}`, ...(useRslora ? ['rslora'] : [])];
+    const linears = `${this.pairs.size} linear${this.pairs.size === 1 ? '' : 's'}`;
+    return `${useDora ? 'DoRA' : 'LoRA'} (${[...parts, linears].join(', ')})`;
+  }
+
   /** Dropout on the inputs of the matrices while training. */
   get dropout(): number {
     return this.#options.loraDropout;

@@ -2,6 +2,7 @@
 // them as PEFT does.
 import { join } from 'node:path';
 import { definePlugin } from '@lmflow/sdk';
+import { declareMethod, setAdapter } from '@lmflow/sdk/model';
 import { LoraAdapter } from './adapter.ts';
 import { addHeadAdapter } from './head.ts';
 import { assign, loadAdapter } from './load.ts';
@@ -47,7 +48,8 @@ const lora = definePlugin({
         );
       }
       for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
-      model.adapter = adapter;
+      setAdapter(model, adapter);
+      if (purpose === 'training') declareMethod(model, { plugin: name, name: adapter.method });
     });
 
     context.hooks.onSave.tap(async (checkpoint) => {

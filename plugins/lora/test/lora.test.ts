@@ -6,6 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { grad, interpret, ndarray, sum } from '@lmflow/sdk/graph';
 import { writeSafetensors } from '@lmflow/sdk/formats';
+import { setAdapter } from '@lmflow/sdk/model';
 import { loadAdapter } from '../src/load.ts';
 import { addAdapters } from '../src/project.ts';
 import { byPattern, targetLinears } from '../src/targets.ts';
@@ -116,7 +117,7 @@ for (const useDora of [false, true]) {
         magnitude.data[index] = norm * (1 + 0.1 * index);
       });
     }
-    model.adapter = adapter;
+    setAdapter(model, adapter);
     addAdapters(model, 'lora');
     const layers = LINEARS.slice(0, 4);
     const adapted = trace(model, 'inference');
@@ -161,7 +162,7 @@ test('DoRA starts from the base model, and its norm is a constant to the gradien
   pair.magnitude!.data.forEach((norm, out) => {
     assert.ok(Math.abs(norm - Math.hypot(...weight.subarray(6 * out, 6 * out + 6))) < 1e-6);
   });
-  model.adapter = adapter;
+  setAdapter(model, adapter);
   addAdapters(model, 'lora');
   const { graph, ...rest } = trace(model, 'training');
   const [y] = model.build.project({ ...rest, graph }, rest.x, [LINEARS[0]!]);
@@ -216,7 +217,7 @@ test('with dropout, DoRA scales the frozen product of the dropped input, as PEFT
   magnitude!.data.forEach((norm, out) => {
     magnitude!.data[out] = norm * (1.5 + out);
   });
-  model.adapter = adapter;
+  setAdapter(model, adapter);
   addAdapters(model, 'lora');
   const training = trace(model, 'training');
   training.graph.output('y', model.build.project(training, training.x, [LINEARS[0]!])[0]!);
@@ -279,7 +280,7 @@ test('dropout drops the input of the adapter only, and only in training', async 
     options({ loraDropout: 0.5, initLoraWeights: false }),
     7,
   );
-  model.adapter = adapter;
+  setAdapter(model, adapter);
   addAdapters(model, 'lora');
   const training = trace(model, 'training');
   const [y] = model.build.project(training, training.x, [LINEARS[0]!]);

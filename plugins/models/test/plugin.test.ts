@@ -7,7 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
 import { MODELS, MODEL_WRITER, definePlugin, type UserConfig } from '@lmflow/sdk';
-import { wrap, type Adapter, type Model, type ModelRequest } from '@lmflow/sdk/model';
+import { setAdapter, wrap, type Adapter, type Model, type ModelRequest } from '@lmflow/sdk/model';
 import { SafetensorsFile, readSafetensors } from '@lmflow/sdk/formats';
 import { mul } from '@lmflow/sdk/graph';
 import hub from '@lmflow/plugin-hub';
@@ -229,7 +229,7 @@ test('an adapter is merged where asked for', async () => {
     save: () => ({ config: {}, tensors: new Map() }),
     delta: (weight) => (weight === name ? new Float32Array(1024).fill(1) : undefined),
   };
-  model.adapter = adapter;
+  setAdapter(model, adapter);
   const [plain, merged] = [
     await readSafetensors(join(await written(model), 'model.safetensors')),
     await readSafetensors(join(await written(model, { mergeAdapter: true }), 'model.safetensors')),

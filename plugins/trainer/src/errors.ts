@@ -128,6 +128,20 @@ export function outputNotEmpty(folder: string, checkpoint: string | undefined): 
   );
 }
 
+/** Another run is at work in the output folder. */
+export function outputBusy(
+  folder: string,
+  { pid, host, since }: { pid?: number; host?: string; since?: number },
+  file: string,
+): LMFlowError {
+  const began = since === undefined ? '' : `, since ${new Date(since).toISOString()}`;
+  return usageError(
+    'LMFLOW_OUTPUT_BUSY',
+    `outputDir ${folder} is in use by another run (process ${pid ?? '?'} on ${host ?? '?'}${began})`,
+    { hint: `Wait for it, choose another outputDir, or remove ${file} if no run is left.` },
+  );
+}
+
 /** A checkpoint named to resume from is not the last one. */
 export function outputHasLater(
   folder: string,

@@ -1,5 +1,13 @@
 // The output folder: choices about what is in it, and what a run leaves there.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -28,6 +36,51 @@ const start = (outputDir: string, { options, ...request }: RunRequest = {}): Pro
   fit({ ...request, options: { ...base, ...options }, config: { outputDir } });
 const json = <T = Record<string, unknown>>(...path: string[]): T =>
   JSON.parse(readFileSync(join(...path), 'utf8')) as T;
+
+test('one run at a time in a folder; the lock of a process that is gone is taken over', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, '.lmflow-lock');
+  const lock = (owner: Record<string, unknown>): void => {
+    writeFileSync(file, JSON.stringify({ host: hostname(), since: Date.now(), ...owner }));
+  };
+  const busy = async (): Promise<void> => {
+    const held = readFileSync(file, 'utf8');
+    assert.is(await codeOf(start(folder)), 'LMFLOW_OUTPUT_BUSY');
+    assert.is(readFileSync(file, 'utf8'), held, 'the lock is left alone');
+    assert.equal(readdirSync(folder), ['.lmflow-lock']);
+  };
+  lock({ pid: process.ppid });
+  await busy();
+  lock({ pid: 1, host: 'another-machine' });
+  await busy();
+  lock({ pid: process.pid });
+  await busy();
+  const long = new Date(Date.now() - 3_600_000);
+  utimesSync(file, long, long);
+  await start(folder);
+  assert.not(existsSync(file), 'given free at the end');
+  for (const gone of [{ pid: 2 ** 22 + 1 }, { pid: process.pid, since: 1 }]) {
+    lock(gone);
+    await start(folder, { options: { overwriteOutputDir: true } });
+    assert.not(existsSync(file));
+  }
+});
+
+test('two runs that begin at once in one folder: one of them gets it', async () => {
+  const folder = temporaryFolder();
+  const codes = await Promise.all([start(folder), start(folder), start(folder)].map(codeOrNothing));
+  assert.equal(codes.sort(), ['LMFLOW_OUTPUT_BUSY', 'LMFLOW_OUTPUT_BUSY', undefined]);
+  assert.ok(existsSync(join(folder, 'checkpoint-4')));
+});
+
+async function codeOrNothing(run: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await run;
+    return undefined;
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
 
 test('a folder with content is refused, overwritten or resumed by choice', async () => {
   const folder = join(temporaryFolder(), 'deep', 'out');

@@ -275,6 +275,13 @@ test('a damaged checkpoint is skipped with a message, the one before is taken', 
         truncateSync(join(folder, 'lmflow_state.json'), 100);
       },
     ],
+    [
+      /lmflow_state.json is damaged/,
+      (folder) => {
+        const file = join(folder, 'lmflow_state.json');
+        writeFileSync(file, readFileSync(file, 'utf8').replace('"step": 7', '"step": 3'));
+      },
+    ],
   ];
   const made = temporaryFolder();
   await until(made, 7);

@@ -1,5 +1,5 @@
 // What one does with a model: generate text, serve it, merge its adapter, export it.
-import { definePreset } from '@lmflow/sdk';
+import { definePreset, forInference } from '@lmflow/sdk';
 import datasets from '@lmflow/plugin-datasets';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import chatTemplates from '@lmflow/plugin-chat-templates';
@@ -20,7 +20,7 @@ export default definePreset({
     models,
     datasets,
     quantize,
-    lora,
+    forInference(lora),
     generate,
     serve,
     exportModel,

@@ -59,6 +59,22 @@ export async function writeFilesInto<T>(
   return writeBeside({ aside, target, write, publish, unwritable: outputUnwritable });
 }
 
+/**
+ * Removes a folder with all that is in it; one that is half removed when the process is killed has
+ * lost its name before. An absent folder is no error.
+ */
+export async function removeFolder(folder: string): Promise<void> {
+  const target = resolve(folder);
+  const aside = asideOf(target);
+  try {
+    await rename(target, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  await remove(aside);
+}
+
 /** Every file under a folder, relative to it, sorted. */
 export async function filesUnder(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

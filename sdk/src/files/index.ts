@@ -13,6 +13,7 @@ export {
 export {
   filesUnder,
   removeAsides,
+  removeFolder,
   writeFilesInto,
   writeFolder,
   type FolderOptions,

@@ -1,6 +1,8 @@
 // The errors of models and their linears, one builder each.
 import { inputError, usageError, type LMFlowError } from '../errors.ts';
 import type { LinearClaim } from './claims.ts';
+import type { TrainingMethod } from './method.ts';
+import type { Adapter } from './parameter.ts';
 
 type Claimant = Pick<LinearClaim, 'plugin' | 'exclude'>;
 
@@ -68,5 +70,23 @@ export function noLinears(source: string, section: string): LMFlowError {
     'LMFLOW_LINEARS_NOTHING',
     `${section}.exclude leaves no linear of ${source} for the plugin`,
     { hint: 'Exclude less, or leave the plugin out.' },
+  );
+}
+
+/** LMFLOW_METHOD_TAKEN: two plugins want to train one model. */
+export function methodTaken(first: TrainingMethod, second: TrainingMethod): LMFlowError {
+  return usageError(
+    'LMFLOW_METHOD_TAKEN',
+    `${first.plugin} (${first.name}) and ${second.plugin} (${second.name}) would both train the model`,
+    { hint: 'Load one of them.' },
+  );
+}
+
+/** LMFLOW_ADAPTER_TAKEN: two plugins want to put an adapter on one model. */
+export function adapterTaken(source: string, first: Adapter, second: Adapter): LMFlowError {
+  return usageError(
+    'LMFLOW_ADAPTER_TAKEN',
+    `the model ${source} has an adapter of ${first.name}, and ${second.name} would replace it`,
+    { hint: 'Load one of the two adapters.' },
   );
 }

@@ -6,6 +6,7 @@ export * from './claims.ts';
 export * from './float-weight.ts';
 export * from './forward.ts';
 export type { LinearForm, StoredGroup, StoredLinear } from './linear-store.ts';
+export * from './method.ts';
 export * from './model.ts';
 export * from './module-patterns.ts';
 export * from './parameter-file.ts';

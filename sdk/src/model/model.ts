@@ -6,6 +6,7 @@ import type { Tokenizer } from '../tokenizer.ts';
 import type { Architecture, LinearLayer } from './architecture.ts';
 import type { BuildingFunctions } from './building-functions.ts';
 import type { LinearClaim } from './claims.ts';
+import type { TrainingMethod } from './method.ts';
 import type { Adapter, Parameter } from './parameter.ts';
 import type { Wrap } from './wrap.ts';
 
@@ -42,7 +43,10 @@ export interface Model {
   readonly linears: readonly LinearLayer[];
   /** Trainable tensors by name. A parameter named like a weight replaces it in the graph. */
   readonly parameters: Map<string, Parameter>;
-  adapter?: Adapter;
+  /** Set by `setAdapter`. */
+  readonly adapter?: Adapter;
+  /** What trains it, as `declareMethod` said. */
+  readonly method?: TrainingMethod;
   /** This model with another adapter each, by name, for inference: views of it. */
   adapters?: ReadonlyMap<string, Model>;
   /** Of a view: the model it is a view of. */

@@ -37,8 +37,12 @@ export class CheckpointFolder implements Checkpoint {
     await writeSafetensors(join(this.directory, file), tensors, metadata);
   }
 
+  async readText(file: string): Promise<string | undefined> {
+    return await ifPresent(readFile(join(this.directory, file), 'utf8'));
+  }
+
   async readJson(file: string): Promise<unknown> {
-    const text = await ifPresent(readFile(join(this.directory, file), 'utf8'));
+    const text = await this.readText(file);
     return text === undefined ? undefined : (JSON.parse(text) as unknown);
   }
 

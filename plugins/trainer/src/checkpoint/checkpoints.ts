@@ -1,10 +1,10 @@
 // The checkpoints of a run: written, found, checked, limited in number. What must match to resume
 // from one is in resume-facts.ts.
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hooks } from '@lmflow/sdk';
-import { filesUnder, writeFolder } from '@lmflow/sdk/files';
+import { filesUnder, removeFolder, writeFolder } from '@lmflow/sdk/files';
 import type { Model, Parameter } from '@lmflow/sdk/model';
 import { CheckpointFolder, hashFile, ifPresent } from './checkpoint-folder.ts';
 import type { ResumeFacts } from './resume-facts.ts';
@@ -24,6 +24,8 @@ export interface OwnState extends PrivateState {
   /** Hash of each parameter, to see that all of them come back. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly facts: ResumeFacts;
+  /** SHA-256 of the rest of this file's content. */
+  readonly sha256?: string;
   /** Every other file. */
   readonly files: Readonly<Record<string, { readonly bytes: number; readonly sha256: string }>>;
 }
@@ -73,10 +75,15 @@ export async function saveCheckpoint({
       files,
       ...state.privateState(),
     };
-    await checkpoint.writeJson(OWN_FILE, own);
+    await checkpoint.writeJson(OWN_FILE, { ...own, sha256: contentHash(own) });
   };
   await writeFolder(folder, write, { replace: true });
   return folder;
+}
+
+/** Of an own state without its hash, as it is written. */
+function contentHash({ sha256: _hash, ...own }: OwnState): string {
+  return createHash('sha256').update(JSON.stringify(own)).digest('hex');
 }
 
 /** Short hash of each trainable parameter. */
@@ -114,6 +121,10 @@ export async function inspectCheckpoint(
   }
   const own = parsed(text);
   if (own?.version !== 1) return { fault: `${OWN_FILE} cannot be read` };
+  // checkpoints of earlier versions have no hash of it
+  if (own.sha256 !== undefined && own.sha256 !== contentHash(own)) {
+    return { fault: `${OWN_FILE} is damaged` };
+  }
   for (const [file, { bytes, sha256 }] of Object.entries(own.files)) {
     const found = await ifPresent(stat(join(folder, file)));
     if (!found) return { fault: `${file} is missing` };
@@ -149,6 +160,6 @@ export async function limitCheckpoints(
   );
   const spare = all.filter(({ folder }) => !protectedNames.has(basename(folder)));
   const removed = spare.slice(Math.max(0, spare.length - Math.max(0, all.length - limit)));
-  for (const { folder } of removed) await rm(folder, { recursive: true, force: true });
+  for (const { folder } of removed) await removeFolder(folder);
   return removed.map(({ folder }) => basename(folder));
 }

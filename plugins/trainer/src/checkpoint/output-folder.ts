@@ -1,14 +1,15 @@
-// The output folder before a run: what may be in it, and what goes. What a run writes is in
+// The output folder before a run: what may be in it, what goes, and that no other run writes into it. What a run writes is in
 // checkpoints.ts and report/results.ts.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { Logger } from '@lmflow/sdk';
-import { outputUnwritable, removeAsides } from '@lmflow/sdk/files';
+import { isLMFlowError, type Logger } from '@lmflow/sdk';
+import { outputUnwritable, removeAsides, removeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { outputHasLater, outputNotEmpty } from '../errors.ts';
 import type { RunPlan } from '../loop/run-plan.ts';
 import { ifPresent } from './checkpoint-folder.ts';
 import { listCheckpoints } from './checkpoints.ts';
+import { OutputLock } from './output-lock.ts';
 import type { FoundCheckpoint } from './resume.ts';
 
 /** Whether the folder has anything in it (names that start with a dot do not count). */
@@ -17,50 +18,59 @@ export async function isEmptyFolder(folder: string): Promise<boolean> {
 }
 
 /**
- * Makes the folder ready. Throws LMFLOW_OUTPUT_NOT_EMPTY where it has content and neither resuming
- * nor overwriting was chosen.
+ * Makes the folder ready and takes its lock. Throws LMFLOW_OUTPUT_NOT_EMPTY where it has content and
+ * neither resuming nor overwriting was chosen, LMFLOW_OUTPUT_BUSY where another run writes into it.
  */
 export async function prepareOutput(
-  { outputDir, options }: RunPlan,
+  plan: RunPlan,
   model: Model,
   resumed: FoundCheckpoint | undefined,
   log: Logger,
-): Promise<void> {
-  const checkpoints = await listCheckpoints(outputDir);
+): Promise<OutputLock> {
+  const { outputDir, options } = plan;
   const { overwriteOutputDir: overwrite, resumeFromCheckpoint: resume } = options;
-  if (resume === false && !overwrite && !(await isEmptyFolder(outputDir))) {
-    throw outputNotEmpty(outputDir, checkpoints[0] && basename(checkpoints[0].folder));
-  }
-  // A named checkpoint begins another course of the run: those after it belong to the old one, and
-  // would be taken for the newest next time.
-  const stale =
-    resume === false
-      ? checkpoints
-      : checkpoints.filter(
-          ({ step }) =>
-            typeof resume === 'string' && resumed !== undefined && step > resumed.own.step,
-        );
-  if (stale.length > 0 && !overwrite) {
-    throw outputHasLater(
-      outputDir,
-      basename(resumed!.folder),
-      stale.map(({ folder }) => basename(folder)),
-    );
-  }
+  let lock: OutputLock | undefined;
   try {
     await mkdir(outputDir, { recursive: true });
+    lock = await OutputLock.take(outputDir);
+    const stale = await staleCheckpoints(plan, resumed);
+    if (resume === false && !overwrite && !(await isEmptyFolder(outputDir))) {
+      throw outputNotEmpty(outputDir, stale[0]);
+    }
+    if (stale.length > 0 && !overwrite) {
+      throw outputHasLater(outputDir, basename(resumed!.folder), stale);
+    }
     await removeAsides(outputDir);
-    if (!overwrite) return;
-    for (const { folder } of stale) await rm(folder, { recursive: true, force: true });
+    if (!overwrite) return lock;
+    for (const name of stale) await removeFolder(join(outputDir, name));
     if (resume === false) await removeResults(outputDir, model);
+    if (stale.length > 0) {
+      log.info(
+        `${outputDir} is overwritten: ${stale.length} old checkpoint${stale.length === 1 ? '' : 's'} removed`,
+      );
+    }
+    return lock;
   } catch (error) {
-    throw outputUnwritable(`outputDir ${outputDir}`, error);
+    await lock?.release();
+    throw isLMFlowError(error) ? error : outputUnwritable(`outputDir ${outputDir}`, error);
   }
-  if (stale.length > 0) {
-    log.info(
-      `${outputDir} is overwritten: ${stale.length} old checkpoint${stale.length === 1 ? '' : 's'} removed`,
-    );
-  }
+}
+
+/**
+ * Checkpoints of another course of the run, the latest first: all where it starts anew; where it
+ * resumes from a named one those after it, which would be taken for the newest next time.
+ */
+async function staleCheckpoints(
+  { outputDir, options: { resumeFromCheckpoint: resume } }: RunPlan,
+  resumed: FoundCheckpoint | undefined,
+): Promise<string[]> {
+  const checkpoints = await listCheckpoints(outputDir);
+  const stale = checkpoints.filter(
+    ({ step }) =>
+      resume === false ||
+      (typeof resume === 'string' && resumed !== undefined && step > resumed.own.step),
+  );
+  return stale.map(({ folder }) => basename(folder));
 }
 
 // What readers would take for the result of this run: an adapter beside a whole model, shards
@@ -79,13 +89,21 @@ async function removeResults(outputDir: string, model: Model): Promise<void> {
 
 /** For the plan: what would happen to the folder. */
 export async function describeOutput(
-  { outputDir, options }: RunPlan,
+  plan: RunPlan,
   resumed: FoundCheckpoint | undefined,
 ): Promise<string> {
-  if (resumed) return `${outputDir} (resumed from ${basename(resumed.folder)})`;
+  const { outputDir, options } = plan;
+  const stale = await staleCheckpoints(plan, resumed);
+  const happens = options.overwriteOutputDir
+    ? 'overwritten'
+    : 'training needs resumeFromCheckpoint or overwriteOutputDir';
+  if (resumed) {
+    const later = stale.length > 0 ? `; later ones, ${stale.join(', ')}: ${happens}` : '';
+    return `${outputDir} (resumed from ${basename(resumed.folder)}${later})`;
+  }
   if (options.resumeFromCheckpoint !== false) {
     return `${outputDir} (no checkpoint yet: starts with the first step)`;
   }
   if (await isEmptyFolder(outputDir)) return outputDir;
-  return `${outputDir} (${options.overwriteOutputDir ? 'overwritten' : 'not empty: training needs resumeFromCheckpoint or overwriteOutputDir'})`;
+  return `${outputDir} (${options.overwriteOutputDir ? happens : `not empty: ${happens}`})`;
 }

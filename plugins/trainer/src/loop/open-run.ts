@@ -1,5 +1,6 @@
 // A run that is open: what its owner can do with it. What a step is, is in loop.ts.
 import type { FitResult, MicroBatch, OptimizerRow, RunEnd, Step, TrainingRun } from '@lmflow/sdk';
+import type { OutputLock } from '../checkpoint/output-lock.ts';
 import { prepareOutput } from '../checkpoint/output-folder.ts';
 import { restoreBest, restoreRun, type FoundCheckpoint } from '../checkpoint/resume.ts';
 import { writeResults } from '../report/results.ts';
@@ -19,6 +20,7 @@ export interface OpenRunSetup {
 export class OpenRun implements TrainingRun {
   readonly #run: Run;
   readonly #setup: OpenRunSetup;
+  #lock: OutputLock | undefined;
 
   constructor(run: Run, setup: OpenRunSetup) {
     this.#run = run;
@@ -41,7 +43,7 @@ export class OpenRun implements TrainingRun {
   async begin(found: FoundCheckpoint | undefined): Promise<void> {
     const run = this.#run;
     const { request, plan, log, state, reporter, programs } = run;
-    await prepareOutput(plan, request.model, found, log);
+    this.#lock = await prepareOutput(plan, request.model, found, log);
     if (found) {
       const { optimizers } = this.#setup;
       await restoreRun(found, { ...run, model: request.model, optimizers });
@@ -102,6 +104,7 @@ export class OpenRun implements TrainingRun {
     await programs.dispose();
     await norm.dispose();
     await updater.dispose();
+    await this.#lock?.release();
   }
 
   /** Best model, last evaluation, final files. */

@@ -1,6 +1,7 @@
 // The plan, printed before the first step: what is trained, for how long, and whether it fits into
 // memory.
 import type { Logger, OpenRequest } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { samplingStrategy } from '../data/sampler.ts';
 import { formatBytes } from '../loop/memory.ts';
 import type { RunPlan } from '../loop/run-plan.ts';
@@ -46,6 +47,7 @@ function rowsOf({ request, plan, forecast, output }: PlanTableRequest): [string,
   const evaluated = evaluation ? `, ${count(evaluation.length)} to evaluate on` : '';
   const warmup = warmupSteps > 0 ? `, ${plural(warmupSteps, 'warmup step')}` : '';
   return [
+    ['method', methodOf(request.model)],
     [
       'trainable parameters',
       `${count(trainable)} of ${count(total)} (${((100 * trainable) / total).toPrecision(3)}%)`,
@@ -73,6 +75,13 @@ function rowsOf({ request, plan, forecast, output }: PlanTableRequest): [string,
     ],
     ['output', output],
   ];
+}
+
+/** What trains, with what the base is computed in. */
+function methodOf(model: Model): string {
+  const bases = [...new Set(model.claims.map(({ how }) => how))];
+  const name = model.method?.name ?? `${model.parameters.size} parameters of plugins`;
+  return bases.length === 0 ? name : `${name}, frozen linears ${bases.join(' and ')}`;
 }
 
 const count = (value: number): string => Math.round(value).toLocaleString('en');
