@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ENGINE, GENERATOR, MODELS, type TextResult } from '@lmflow/sdk';
 import { RowLogits, withoutAdapter, type Model } from '@lmflow/sdk/model';
-import lora from '../src/index.ts';
+import loraPlugin from '../src/index.ts';
 import inference from '@lmflow/preset-inference';
 import { createTestKernel } from 'lmflow/testing';
 
@@ -47,7 +47,7 @@ async function both<T>(
   const source = fixture(family);
   const { kernel } = await createTestKernel({
     presets: [inference],
-    plugins: [lora()],
+    plugins: [loraPlugin()],
     config: { lora: { r: 2, initLoraWeights: false, ...lora } },
   });
   const load = (role: 'policy' | 'reference', purpose: 'training' | 'inference'): Promise<Model> =>
