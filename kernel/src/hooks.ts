@@ -1,10 +1,20 @@
 // One kernel's hooks: made with tapable, every tap wrapped once, so that a failure names plugin and
 // hook and times are kept. Plugins tap them; services (trainer, datasets, ...) call them.
-import { messageOf, modelPhases, type Hooks, type Logger, type TapOptions } from '@lmflow/sdk';
+import { messageOf, modelPhases, type Hooks, type Logger } from '@lmflow/sdk';
 import type { ModelRequest } from '@lmflow/sdk/model';
-import * as tapable from 'tapable';
 import { attributed, frozen, hookInvalid, tapInvalid } from './errors.ts';
 import { kindOf } from './errors/shown.ts';
+import {
+  constructors,
+  Hook,
+  type Kind,
+  type Listener,
+  type Placing,
+  type Tap,
+  type TapReport,
+} from './hook.ts';
+
+export type { TapReport };
 
 /** What a tap has cost so far. */
 export interface TapTime {
@@ -19,43 +29,6 @@ export interface RunningTap {
   readonly plugin: string;
   readonly hook: string;
 }
-
-/** A tap, as `lmflow inspect` shows it. */
-export interface TapReport {
-  readonly plugin: string;
-  readonly enforce?: 'pre' | 'post';
-  /** Of a phased hook. */
-  readonly phase?: string;
-}
-
-type Kind = Hooks[keyof Hooks]['kind'];
-type Listener = (...values: unknown[]) => unknown;
-
-interface Tap extends TapReport {
-  readonly fn: Listener;
-}
-
-/** The part of tapable's hooks that is used here. */
-interface Inner {
-  readonly taps: readonly unknown[];
-  tap(options: { name: string; stage: number }, fn: Listener): void;
-  tapPromise(options: { name: string; stage: number }, fn: Listener): void;
-  call(...values: unknown[]): unknown;
-  promise(...values: unknown[]): Promise<unknown>;
-}
-
-// tapable compiles a hook for a number of arguments; nobody passes more than these.
-const names = ['first', 'second', 'third', 'fourth'] as never;
-
-// A middleware hook is called by composing its taps; tapable keeps their order.
-const constructors: Readonly<Record<Kind, new (names: never) => unknown>> = {
-  sync: tapable.SyncHook,
-  'sync-waterfall': tapable.SyncWaterfallHook,
-  series: tapable.AsyncSeriesHook,
-  waterfall: tapable.AsyncSeriesWaterfallHook,
-  middleware: tapable.AsyncSeriesHook,
-  phased: tapable.AsyncSeriesHook,
-};
 
 const builtIn: Readonly<Record<string, Kind>> = {
   onConfig: 'sync-waterfall',
@@ -271,7 +244,7 @@ export class HookBoard {
     }
     return async (...values) => {
       if (hook === 'onModelLoad' && isTraining(values[1]) && !this.#trains(plugin))
-        return undefined;
+        {return undefined;}
       const start = performance.now();
       const running = { plugin, hook };
       this.#running.add(running);
@@ -307,76 +280,6 @@ export class HookBoard {
       const spent = milliseconds + performance.now() - start;
       this.#times.set(key, { plugin, hook, calls: calls + 1, milliseconds: spent });
     };
-  }
-}
-
-interface Placing {
-  readonly phase?: string;
-  readonly enforce?: 'pre' | 'post';
-  readonly phases?: readonly string[] | undefined;
-  /** The first option that a tap does not have. */
-  readonly unknown?: string | undefined;
-}
-
-type Admit = (placing: Placing, fn: unknown) => { readonly tap: Tap; readonly stage: number };
-
-/** One hook as plugins see it: `tap` in front of tapable's. */
-class Hook {
-  readonly kind: Kind;
-  readonly #inner: Inner;
-  readonly #phases: readonly string[] | undefined;
-  readonly #admit: Admit;
-  readonly #byListener = new Map<unknown, Tap>();
-
-  constructor(kind: Kind, phases: readonly string[] | undefined, admit: Admit) {
-    this.kind = kind;
-    this.#phases = phases;
-    this.#admit = admit;
-    this.#inner = new constructors[kind](names) as Inner;
-  }
-
-  /** In the order they run. */
-  get taps(): readonly Tap[] {
-    return (this.#inner.taps as readonly { readonly fn: unknown }[]).map(({ fn }) =>
-      this.#byListener.get(fn)!,
-    );
-  }
-
-  get tapped(): boolean {
-    return this.#byListener.size > 0;
-  }
-
-  tap(...args: unknown[]): void {
-    const phases = this.#phases;
-    const [listener, options] = phases ? [args[1], {}] : [args[0], args[1] ?? {}];
-    const { enforce, ...others } = options as TapOptions;
-    const { tap, stage } = this.#admit(
-      {
-        phases,
-        ...(phases ? { phase: args[0] as string } : {}),
-        ...(enforce === undefined ? {} : { enforce }),
-        unknown: Object.keys(others)[0],
-      },
-      listener,
-    );
-    this.#byListener.set(tap.fn, tap);
-    const place = { name: tap.plugin, stage };
-    if (this.kind === 'sync' || this.kind === 'sync-waterfall') this.#inner.tap(place, tap.fn);
-    else this.#inner.tapPromise(place, tap.fn);
-  }
-
-  /** Of a synchronous hook. */
-  call(...values: unknown[]): unknown {
-    return this.#inner.call(...values);
-  }
-
-  /** Of an asynchronous hook. */
-  async promise(...values: unknown[]): Promise<unknown> {
-    if (this.kind !== 'middleware') return await this.#inner.promise(...values);
-    const { taps } = this;
-    const from = async (index: number): Promise<unknown> =>
-      await taps[index]?.fn(...values, () => from(index + 1));
-    return await from(0);
   }
 }
 

@@ -16,32 +16,28 @@ import {
   type Token,
   type UserConfigExport,
 } from '@lmflow/sdk';
-import { z } from 'zod';
+import { closeTaps } from './closing.ts';
 import { Services } from './container.ts';
 import { createContext, type ContributedCommand, type Shared } from './context.ts';
 import {
   applyFailed,
   argumentUnexpected,
   closeFailed,
-  closeTimeout,
   commandUnknown,
-  configInvalid,
   engineUnknown,
   exitCodeInvalid,
   inferenceOnly,
   outOfOrder,
   pluginInvalid,
-  optionUnsupported,
-  unknownKey,
 } from './errors.ts';
 import { HookBoard, isThenable, type RunningTap, type TapReport } from './hooks.ts';
 import { load, type Loaded } from './load.ts';
 import { canonicalOrder } from './plugins/order.ts';
 import { Tables } from './tables.ts';
 import { createLogger } from './logger.ts';
-import { describeIssues } from './settings/issues.ts';
+import { parseOptions } from './settings/command-options.ts';
 import { ownFlags, readFlags } from './settings/flags.ts';
-import { buildKeyTable, groupOf, type KeyTable } from './settings/keys.ts';
+import { buildKeyTable, type KeyTable } from './settings/keys.ts';
 import {
   mergeSettings,
   readLayer,
@@ -61,9 +57,6 @@ import type {
 
 /** Commands that lmflow itself has; no plugin may contribute one of these names. */
 export const builtInCommands = ['plugins', 'inspect', 'doctor', 'init', 'help'] as const;
-
-/** A tap of onClose may take so long. */
-const CLOSE_SECONDS = 30;
 
 /** A kernel. Two of them in one process share nothing. */
 export class Kernel {
@@ -344,15 +337,7 @@ export class Kernel {
   }
 
   async #close(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const { plugin, fn } of [...this.#board.taps('onClose')].reverse()) {
-      try {
-        await within(CLOSE_SECONDS, fn(), () => closeTimeout(plugin, CLOSE_SECONDS));
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    failures.push(...(await this.#services.dispose()));
+    const failures = [...(await closeTaps(this.#board)), ...(await this.#services.dispose())];
     this.#state = 'closed';
     this.#shared.closed = true;
     this.#board.freeze();
@@ -366,54 +351,6 @@ export class Kernel {
     if (!this.#parsed) throw outOfOrder(call, 'not configured yet', 'Await createKernel() first.');
     return this.#parsed;
   }
-}
-
-/** The promise's value, or a failure when it takes too long. */
-async function within(seconds: number, promise: unknown, failure: () => Error): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    // a process that has nothing else to do ends, and says what it waited for
-    timer = setTimeout(() => {
-      reject(failure());
-    }, seconds * 1000).unref();
-  });
-  try {
-    await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The options of a command, parsed. Throws LMFLOW_OPTION_UNSUPPORTED, LMFLOW_CONFIG_UNKNOWN_KEY. */
-function parseOptions(
-  { spec }: ContributedCommand,
-  options: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const group = groupOf(spec.name, { schema: spec.options ?? z.object({}) });
-  const origin = `options of ${spec.name}`;
-  const values = Object.fromEntries(
-    Object.entries(options).map(([key, value]) => [spec.aliases?.[key] ?? key, value]),
-  );
-  const refused = Object.keys(values).find((key) => spec.unsupported?.[key] !== undefined);
-  if (refused !== undefined) throw optionUnsupported(refused, origin, spec.unsupported![refused]!);
-  const unknown = Object.keys(values).find((key) => !group.keys.has(key));
-  if (unknown !== undefined) {
-    const known = [...group.keys.keys()].join(', ');
-    throw unknownKey(
-      unknown,
-      origin,
-      known === '' ? `Leave it out: ${spec.name} has no options.` : `Choose one of ${known}.`,
-    );
-  }
-  const parsed = group.spec.schema.safeParse(values, { reportInput: true });
-  if (parsed.success) return parsed.data;
-  throw configInvalid(
-    describeIssues(
-      parsed.error.issues,
-      group,
-      new Map(Object.entries(values).map(([key, value]) => [key, { value, origin }])),
-    ),
-  );
 }
 
 /** What to do where apply() threw after it read a hook that does not exist. */

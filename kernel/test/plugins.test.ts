@@ -138,7 +138,7 @@ test('options of a plugin that is there for inference only are refused in traini
   const preset = { name: 'inference', plugins: [forInference(tapping)], config: { seed: 1 } };
   const { kernel } = await createTestKernel({
     presets: [preset],
-    config: { lora: { r: 8 } } as never,
+    config: { lora: { r: 8 } },
   });
   await refuses('LMFLOW_PLUGIN_INFERENCE_ONLY', /lora\.r is set \(.*\), but .*"lora"/s, () =>
     kernel.hooks.onModelLoad.promise({} as never, { purpose: 'training' } as never),

@@ -12,7 +12,7 @@ import {
   type CommandInvocation,
   type FitResult,
 } from '@lmflow/sdk';
-import { declareMethod } from '@lmflow/sdk/model';
+import { declareMethod, type Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { settingMissing } from './errors.ts';
 import { restoreAll, trainAll } from './full.ts';
@@ -56,11 +56,7 @@ const finetune = definePlugin({
 
     hooks.onSave.tap(async ({ model, directory }) => {
       if (trainsAll.has(model)) await resolve(MODEL_WRITER).write(model, directory);
-      else {
-        for (const [file, content] of await model.tokenizer.files()) {
-          await writeFile(join(directory, file), content);
-        }
-      }
+      else await saveTokenizer(model, directory);
     });
 
     hooks.onRestore.tap(async ({ model, directory }) => {
@@ -103,5 +99,12 @@ const finetune = definePlugin({
     });
   },
 });
+
+/** Beside an adapter, so that its folder is used alone. */
+async function saveTokenizer({ tokenizer }: Model, directory: string): Promise<void> {
+  for (const [file, content] of await tokenizer.files()) {
+    await writeFile(join(directory, file), content);
+  }
+}
 
 export default finetune;

@@ -1,6 +1,6 @@
 // Layerwise importance sampling (Pan et al. 2024): full finetuning in which only a few sampled
 // blocks train at a time, beside embeddings, final norm and head.
-import { definePlugin } from '@lmflow/sdk';
+import { definePlugin, type Checkpoint } from '@lmflow/sdk';
 import { declareMethod, type Model, type Parameter } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { activate, blocksOf, chosenBlocks } from './blocks.ts';
@@ -92,14 +92,21 @@ const lisa = definePlugin({
 
     hooks.onRestore.tap(async (checkpoint) => {
       if (!sampled.has(checkpoint.model) || context.config.allowConfigChange === true) return;
-      const saved = (await checkpoint.readJson(FILE)) as
-        Readonly<Record<string, unknown>> | undefined;
-      const changes = Object.entries(context.options)
-        .filter(([key, value]) => saved?.[key] !== value)
-        .map(([key, value]) => `${key}: ${JSON.stringify(saved?.[key]) ?? 'not set'} -> ${value}`);
-      if (changes.length > 0) throw settingsChanged(checkpoint.directory, changes);
+      await compareSettings(checkpoint, context.options);
     });
   },
 });
+
+/** Throws where the checkpoint was made with other settings. */
+async function compareSettings(
+  checkpoint: Checkpoint,
+  options: z.output<typeof lisaOptions>,
+): Promise<void> {
+  const saved = (await checkpoint.readJson(FILE)) as Readonly<Record<string, unknown>> | undefined;
+  const changes = Object.entries(options)
+    .filter(([key, value]) => saved?.[key] !== value)
+    .map(([key, value]) => `${key}: ${JSON.stringify(saved?.[key]) ?? 'not set'} -> ${value}`);
+  if (changes.length > 0) throw settingsChanged(checkpoint.directory, changes);
+}
 
 export default lisa;
