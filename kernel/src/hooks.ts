@@ -243,8 +243,9 @@ export class HookBoard {
       };
     }
     return async (...values) => {
-      if (hook === 'onModelLoad' && isTraining(values[1]) && !this.#trains(plugin))
-        {return undefined;}
+      if (hook === 'onModelLoad' && isTraining(values[1]) && !this.#trains(plugin)) {
+        return undefined;
+      }
       const start = performance.now();
       const running = { plugin, hook };
       this.#running.add(running);
