@@ -1,11 +1,12 @@
 // The errors of the finetune plugin, one builder each.
 import { type LMFlowError, usageError, inputError } from '@lmflow/sdk';
 
+/** The command lacks a model or data. */
 export function settingMissing(key: 'model' | 'dataset', example: string): LMFlowError {
   return usageError(
     'LMFLOW_SETTING_MISSING',
     `finetune needs ${key === 'model' ? 'a model' : 'data'}: "${key}" is not set`,
-    { hint: `Say --${key} ${example}, or ${key}: '${example}' in lmflow.config.ts.` },
+    { hint: `Add --${key} ${example}, or ${key}: '${example}' in lmflow.config.ts.` },
   );
 }
 

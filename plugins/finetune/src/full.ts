@@ -1,5 +1,5 @@
-// Full finetuning: every weight of the checkpoint becomes a trainable parameter, saved under its
-// own name.
+// Full finetuning: every weight of the checkpoint becomes a trainable parameter and is saved under
+// its name.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Model } from '@lmflow/sdk/model';

@@ -16,7 +16,7 @@ import { declareMethod, type Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { settingMissing } from './errors.ts';
 import { restoreAll, trainAll } from './full.ts';
-import { otherTools } from './names.ts';
+import { otherTools } from './refused-options.ts';
 import { languageModeling } from './objective.ts';
 import manifest from '../package.json' with { type: 'json' };
 

@@ -13,10 +13,7 @@ import {
 } from '@lmflow/sdk/graph';
 import { sampledTokens } from './sampling.ts';
 
-/**
- * Sum of the cross-entropy of every labelled token given the ones before it; weighed by their
- * number.
- */
+/** Sum of the cross-entropy of every labelled token given the ones before it, and their number. */
 export const languageModeling: Objective = {
   name: 'language-modeling',
   build: (trace) => {

@@ -22,7 +22,7 @@ import { writeSafetensors } from '@lmflow/sdk/formats';
 import qlora from '@lmflow/preset-qlora';
 import finetune from '../src/index.ts';
 import { restoreAll, trainAll } from '../src/full.ts';
-import { otherTools } from '../src/names.ts';
+import { otherTools } from '../src/refused-options.ts';
 import { languageModeling } from '../src/objective.ts';
 
 const VOCABULARY = 5;

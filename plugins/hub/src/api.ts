@@ -1,6 +1,6 @@
-// Speaking with the hub through @huggingface/hub: what a repository has, and the bytes of a file
-// from a position on. Its functions that fill the cache (downloadFileToCacheDir, snapshotDownload)
-// know no resuming, no lock, no progress and no check of what came: download.ts is in their place.
+// Requests to the hub through @huggingface/hub: what a repository has, and the bytes of a file from a
+// position on. Its functions that fill the cache (downloadFileToCacheDir, snapshotDownload) have no
+// resuming, no lock, no progress and no check of the content; download.ts replaces them.
 import {
   datasetInfo,
   downloadFile,
@@ -37,7 +37,7 @@ export interface ApiOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A server's answer that may be better in a moment. */
+/** A server's answer after which a retry may help. */
 export class Unavailable extends Error {}
 
 /** The hub, asked about one repository. */
@@ -111,8 +111,7 @@ export class HubApi {
   }
 
   /**
-   * fetch with the token (for the hub itself only), the abort signal, and the hub's refusals as
-   * errors of ours.
+   * fetch with the token (for the hub itself only), the abort signal, and refusals as LMFlowErrors.
    */
   readonly fetch: typeof fetch = async (input, init) => {
     const { endpoint, token, signal } = this.options;
@@ -187,7 +186,7 @@ export class HubApi {
   }
 }
 
-/** Whether fetch found nobody at the address. */
+/** Whether fetch could not reach the server. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof TypeError && error.message === 'fetch failed';
 }

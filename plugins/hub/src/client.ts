@@ -38,7 +38,7 @@ export class HuggingFaceHub implements Hub {
     const { kind, id, revision = 'main' } = request;
     const cached = new RepositoryCache(hubCacheFolder(this.options.cacheDir), request);
     const forbidden = this.#forbidden(kind);
-    // A model's files name those that belong to it; a data set may have more than is here.
+    // The files of a model say which others it needs; a data set may have more than the cache has.
     if (forbidden !== undefined || (kind === 'model' && isCommit(revision))) {
       const here = await inCache(cached, request, revision);
       if (here.state === 'complete') return here.snapshot;
@@ -54,8 +54,9 @@ export class HuggingFaceHub implements Hub {
       if (!isLMFlowError(error) || error.code !== 'LMFLOW_HUB_UNREACHABLE') throw error;
       const here = await inCache(cached, request, revision);
       if (here.state !== 'complete') throw error;
+      const { folder } = here.snapshot;
       this.log.warn(
-        `${error.message}; using the copy of ${id} in ${here.snapshot.folder}, which may not be the newest`,
+        `${error.message}; using the copy of ${id} in ${folder}, which may not be the newest`,
       );
       return here.snapshot;
     }
@@ -106,7 +107,7 @@ async function inCache(
       return { state: 'complete', snapshot: { folder, commit, files } };
     }
   } catch (error) {
-    // What is here does not do: a part of it is missing, which the choice says in its own words.
+    // The choice fails where files are missing in the cache.
     if (!isLMFlowError(error)) throw error;
   }
   return { state: 'partial' };

@@ -1,5 +1,5 @@
-// One file into the cache: an interrupted download goes on where it stopped, two processes download
-// once, what came is checked against what was announced.
+// Downloads one file into the cache: it resumes an interrupted download, downloads once for several
+// processes, and checks the content against the announced hash.
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
@@ -19,7 +19,7 @@ import { sizeText } from './size-text.ts';
 /** Tries without a byte of progress before a download is given up. */
 const TRIES = 5;
 
-/** Gives the path of a commit's file in the cache, downloaded where it is not there. */
+/** Path of a commit's file in the cache, downloaded where it is missing. */
 export async function download(
   api: HubApi,
   cached: RepositoryCache,
@@ -46,7 +46,7 @@ export async function download(
   };
   const waiting = (): void => {
     log.progress(
-      `waiting for another process that downloads ${file} of ${subject.id} (if there is none, delete ${lock})`,
+      `waiting for another process that downloads ${file} of ${subject.id}; if there is none, delete ${lock}`,
     );
   };
   await locked(lock, work, waiting, signal);
@@ -106,7 +106,7 @@ async function complete(
     if (size === info.size) return;
     if (size > info.size) await rm(incomplete);
     if (attempt >= TRIES) {
-      throw hubFailed(what, `${size} of ${info.size} bytes came`, incomplete);
+      throw hubFailed(what, `${size} of ${info.size} bytes arrived`, incomplete);
     }
   }
 }
@@ -126,9 +126,9 @@ async function append(
     transform(chunk: Uint8Array, _encoding, next) {
       done += chunk.length;
       const rate = (done - start) / ((performance.now() - began) / 1000);
-      log.progress(
-        `downloading ${subject.id}: ${file} ${Math.floor((100 * done) / info.size)}% (${sizeText(done)} of ${sizeText(info.size)}, ${sizeText(rate)}/s)`,
-      );
+      const percent = Math.floor((100 * done) / info.size);
+      const sizes = `${sizeText(done)} of ${sizeText(info.size)}, ${sizeText(rate)}/s`;
+      log.progress(`downloading ${subject.id}: ${file} ${percent}% (${sizes})`);
       next(undefined, chunk);
     },
   });

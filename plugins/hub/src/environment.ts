@@ -1,4 +1,4 @@
-// What Hugging Face's environment variables say. The same names as in its own libraries.
+// Hugging Face's environment variables, with the names and meanings of its libraries.
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -16,10 +16,10 @@ function hubHome(): string {
   return env('HF_HOME') ?? join(env('XDG_CACHE_HOME') ?? join(homedir(), '.cache'), 'huggingface');
 }
 
-/** The folder of what was downloaded, which Hugging Face's libraries share, unless it is `given`. */
-export function hubCacheFolder(given?: string): string {
+/** The folder of downloads, `cacheDir` or the one that Hugging Face's libraries share. */
+export function hubCacheFolder(cacheDir?: string): string {
   return resolve(
-    given ?? env('HF_HUB_CACHE') ?? env('HUGGINGFACE_HUB_CACHE') ?? join(hubHome(), 'hub'),
+    cacheDir ?? env('HF_HUB_CACHE') ?? env('HUGGINGFACE_HUB_CACHE') ?? join(hubHome(), 'hub'),
   );
 }
 
@@ -31,8 +31,8 @@ export function offlineVariable(kind: HubRequest['kind']): string | undefined {
 
 /** The access token: HF_TOKEN, or what `hf auth login` stored. */
 export async function hubToken(): Promise<string | undefined> {
-  const given = env('HF_TOKEN') ?? env('HUGGING_FACE_HUB_TOKEN');
-  if (given !== undefined || on('HF_HUB_DISABLE_IMPLICIT_TOKEN')) return given?.trim();
+  const token = env('HF_TOKEN') ?? env('HUGGING_FACE_HUB_TOKEN');
+  if (token !== undefined || on('HF_HUB_DISABLE_IMPLICIT_TOKEN')) return token?.trim();
   const stored = await readFile(env('HF_TOKEN_PATH') ?? join(hubHome(), 'token'), 'utf8').catch(
     () => '',
   );

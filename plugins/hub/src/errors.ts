@@ -15,13 +15,13 @@ export type Subject = Pick<HubRequest, 'kind' | 'id'> & { readonly revision: str
 const nameOf = ({ kind, id }: Pick<Subject, 'kind' | 'id'>): string =>
   `the ${kind === 'model' ? 'model' : 'data set'} ${id}`;
 
-/** What to do where there is no network. */
-function withoutNetwork({ kind, id }: Pick<Subject, 'kind' | 'id'>): string {
+/** The hint where there is no network. */
+function withoutNetwork({ kind, id }: Pick<Subject, 'kind' | 'id'>, verb = 'Download'): string {
   const type = kind === 'model' ? '' : ' --repo-type dataset';
-  return `Download it once where there is a network (hf download ${id}${type}) and point HF_HOME or cacheDir to that cache, or give a local path instead.`;
+  return `${verb} it elsewhere (hf download ${id}${type}) and point HF_HOME or cacheDir there, or give a local path.`;
 }
 
-/** The network is not to be used, and the cache does not have what is wanted. */
+/** The network is forbidden, and the cache does not have all files. */
 export function hubOffline(
   subject: Subject,
   cache: string,
@@ -36,15 +36,15 @@ export function hubOffline(
   );
 }
 
-/** The hub cannot be reached, and the cache does not have what is wanted. */
+/** The hub cannot be reached, and the cache does not have all files. */
 export function hubUnreachable(subject: Subject, endpoint: string, cause: unknown): LMFlowError {
   return failureError('LMFLOW_HUB_UNREACHABLE', `${endpoint} cannot be reached: ${reason(cause)}`, {
-    hint: `${withoutNetwork(subject)} HF_ENDPOINT names another hub or a mirror.`,
+    hint: withoutNetwork(subject, 'Set HF_ENDPOINT to a mirror, or download'),
     cause,
   });
 }
 
-/** The hub has no model or data set of this name (or does not say that it has). */
+/** The hub has no model or data set of this name, or hides it. */
 export function hubNotFound(
   { kind, id }: Pick<Subject, 'kind' | 'id'>,
   endpoint: string,
@@ -52,7 +52,7 @@ export function hubNotFound(
 ): LMFlowError {
   return inputError(
     'LMFLOW_HUB_NOT_FOUND',
-    `there is no ${kind === 'model' ? 'model' : 'data set'} "${id}": ${endpoint} does not have it, and ${notLocal}`,
+    `there is no ${kind === 'model' ? 'model' : 'data set'} "${id}": ${endpoint} lacks it, and ${notLocal}`,
     { hint: 'Check the name.' },
   );
 }
@@ -75,26 +75,29 @@ export function hubDenied(
   const account = hasToken ? 'the account of your token has no access to it' : 'no token was given';
   const what = gated
     ? `${nameOf(subject)} is gated, and ${account}`
-    : `${endpoint} does not give out "${subject.id}": it does not exist, or it is private or gated and ${account}`;
+    : `${endpoint} denies "${subject.id}": it does not exist, or it is private or gated and ${account}`;
   const page = `${endpoint}/${subject.kind === 'model' ? '' : 'datasets/'}${subject.id}`;
+  const login = `log in (hf auth login) or set HF_TOKEN (${endpoint}/settings/tokens)`;
   return inputError('LMFLOW_HUB_DENIED', what, {
-    hint: `${gated ? `Accept its terms on ${page}, then log in` : 'If it exists, log in'} (hf auth login), or set HF_TOKEN to a token (${endpoint}/settings/tokens), with an account that has access.`,
+    hint: gated
+      ? `Accept its terms on ${page}, then ${login} with the account that did.`
+      : `Check the name, or ${login} with an account that has access.`,
   });
 }
 
-/** A download failed, also after some tries; what was got is kept for the next try. */
+/** A download failed after several tries; what has arrived is kept for the next run. */
 export function hubFailed(what: string, cause: unknown, kept?: string): LMFlowError {
   return failureError('LMFLOW_HUB_FAILED', `${what} failed: ${reason(cause)}`, {
     cause,
-    ...(kept === undefined ? {} : { hint: `Run it again to go on where it stopped (${kept}).` }),
+    ...(kept === undefined ? {} : { hint: `Run it again to continue the download in ${kept}.` }),
   });
 }
 
-/** The hub sent something else than it announced. */
+/** The content of a download does not have the hash that the hub announced. */
 export function hubDamaged(what: string): LMFlowError {
   return failureError(
     'LMFLOW_HUB_FAILED',
-    `${what} failed: what arrived is not what the hub announced`,
+    `${what} failed: the content does not have the hash that the hub announced`,
     { hint: 'Run it again to download it anew.' },
   );
 }
@@ -103,7 +106,7 @@ export function hubDamaged(what: string): LMFlowError {
 export function hubFileOutside(subject: Subject, file: string): LMFlowError {
   return inputError(
     'LMFLOW_HUB_FILE',
-    `${nameOf(subject)} lists the file "${file}", whose name leads out of its folder`,
+    `${nameOf(subject)} lists the file "${file}", which lies outside its folder`,
   );
 }
 
@@ -113,14 +116,14 @@ function reason(cause: unknown): string {
   return inner?.message || inner?.code || cause.message;
 }
 
-/** LMFLOW_CACHE_ACTION: `lmflow cache` was given something that it does not do. */
+/** LMFLOW_CACHE_ACTION: `lmflow cache` has no such action, or flags of `clear` without it. */
 export function cacheAction(action: string | undefined): LMFlowError {
   return usageError(
     'LMFLOW_CACHE_ACTION',
     action === undefined
-      ? 'lmflow cache lists, and --yes, --hub and --older-than are for lmflow cache clear'
-      : `lmflow cache does not know "${action}"`,
-    { hint: 'Say lmflow cache, or lmflow cache clear [plugin...].' },
+      ? 'lmflow cache has no --yes, --hub or --older-than, which are for lmflow cache clear'
+      : `lmflow cache has no action "${action}"`,
+    { hint: 'Run lmflow cache, or lmflow cache clear [plugin...].' },
   );
 }
 
@@ -134,11 +137,11 @@ export function cacheUnknown(name: string, known: readonly string[]): LMFlowErro
   );
 }
 
-/** LMFLOW_CACHE_SHARED: the hub's downloads would be deleted without being asked for. */
+/** LMFLOW_CACHE_SHARED: the hub's downloads are deleted with --hub only. */
 export function hubShared(): LMFlowError {
   return usageError(
     'LMFLOW_CACHE_SHARED',
-    'what was downloaded from the Hugging Face hub is shared with other tools',
+    'the downloads from the Hugging Face hub are shared with other tools',
     { hint: 'Add --hub to delete it.' },
   );
 }
@@ -146,7 +149,7 @@ export function hubShared(): LMFlowError {
 /** LMFLOW_CACHE_UNCONFIRMED: nobody agreed to deleting from the cache. */
 export function cacheUnconfirmed(what: string): LMFlowError {
   return usageError('LMFLOW_CACHE_UNCONFIRMED', `nothing is deleted: ${what}`, {
-    hint: 'Answer y at the terminal, or say --yes.',
+    hint: 'Answer y at the terminal, or add --yes.',
   });
 }
 

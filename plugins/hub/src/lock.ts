@@ -38,7 +38,7 @@ async function take(path: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const holder = Number(await readFile(path, 'utf8').catch(() => ''));
-  // An empty lock is one that its process is about to write, unless it died just then.
+  // A lock without an id is new, or its process died before writing the id.
   const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
   if (holder > 0 ? !isRunning(holder) : Date.now() - mtimeMs > GRACE) {
     await rm(path, { force: true });

@@ -7,7 +7,7 @@ export const hubOptions = z.object({
     .min(1)
     .optional()
     .describe(
-      'Folder of downloaded models and data sets (default HF_HUB_CACHE, then HF_HOME/hub, then ~/.cache/huggingface/hub).',
+      'Folder of downloads (default: HF_HUB_CACHE, else hub in HF_HOME, else ~/.cache/huggingface/hub).',
     ),
   localFilesOnly: z
     .boolean()

@@ -40,12 +40,12 @@ export class RepositoryCache {
     return join(this.#folder, 'snapshots', commit);
   }
 
-  /** Where the content of a file lies, whichever commits have it. */
+  /** Path of a file's content, which several commits may share. */
   blob(etag: string): string {
     return join(this.#folder, 'blobs', etag);
   }
 
-  /** The commit that a revision was when it was last asked for. */
+  /** The commit that a revision stood for at the last download. */
   async commitOf(revision: string): Promise<string | undefined> {
     if (isCommit(revision)) return revision;
     const text = await readFile(this.#ref(revision), 'utf8').catch(() => '');

@@ -205,7 +205,7 @@ for (const kind of ['model', 'dataset'] as const) {
     await rejects(
       snapshot({ kind, id: 'test/other' }),
       'LMFLOW_HUB_NOT_FOUND',
-      /"test\/other": http.* does not have it, and the folder x does not exist/,
+      /"test\/other": http.* lacks it, and the folder x does not exist/,
     );
     hub.behaviour = { deny: [401, 'RepoNotFound'] };
     await rejects(
@@ -253,7 +253,7 @@ for (const kind of ['model', 'dataset'] as const) {
       'LMFLOW_HUB_UNREACHABLE',
       /http:\/\/127\.0\.0\.1:\d+ cannot be reached: connect ECONNREFUSED/,
     );
-    assert.match(error.hint!, /hf download test\/other.*local path.*HF_ENDPOINT/);
+    assert.match(error.hint!, /HF_ENDPOINT to a mirror.*hf download test\/other.*local path/);
   });
 }
 
@@ -331,7 +331,7 @@ test('a server without ranges gets the file from its start', async () => {
 
 test('what is not what the hub announced is thrown away', async () => {
   hub.behaviour = { damage: (content) => Buffer.alloc(content.length) };
-  await rejects(snapshot(), 'LMFLOW_HUB_FAILED', /not what the hub announced/);
+  await rejects(snapshot(), 'LMFLOW_HUB_FAILED', /does not have the hash that the hub announced/);
   hub.behaviour = {};
   const { folder } = await snapshot();
   assert.ok((await readFile(join(folder, LARGE))).equals(files[LARGE]));
@@ -363,7 +363,7 @@ test('a name that leads out of the cache is refused', async () => {
   for (const name of ['../../x', '/etc/x', 'a\\b', 'a/../../x']) {
     hub.clear();
     hub.add({ kind: 'model', id: 'test/tiny', files: { ...files, [name]: 'x' } });
-    await rejects(snapshot(), 'LMFLOW_HUB_FILE', /leads out of its folder/);
+    await rejects(snapshot(), 'LMFLOW_HUB_FILE', /lies outside its folder/);
   }
 });
 

@@ -1,40 +1,43 @@
 // The errors of the LoRA plugin, one builder each.
 import { type LMFlowError, usageError, inputError } from '@lmflow/sdk';
 
-/** Nothing would be adapted: `what` says which setting is the cause. */
+/** The settings leave no module to adapt; `what` names the setting. */
 export function noTargets(what: string, known: readonly string[]): LMFlowError {
   return usageError('LMFLOW_LORA_NO_TARGETS', what, {
-    hint: `Linear modules of this model end in: ${known.join(', ')}. "all-linear" takes them all.`,
+    hint: `Name modules that end in ${known.join(', ')}, or "all-linear" for all linears of the blocks.`,
   });
 }
 
-/** A name or pattern of nothing. */
+/** A name or pattern matches no module. */
 export function unknownModule(
   option: 'targetModules' | 'excludeModules' | 'rankPattern' | 'alphaPattern' | 'modulesToSave',
   name: string,
   known: readonly string[],
 ): LMFlowError {
-  const whose = {
-    targetModules: 'Linear modules of this model',
-    excludeModules: 'Linear modules of this model',
-    rankPattern: 'Adapted modules',
-    alphaPattern: 'Adapted modules',
-    modulesToSave: 'Modules with weights',
+  const kinds = {
+    targetModules: 'linear module',
+    excludeModules: 'linear module',
+    rankPattern: 'adapted module',
+    alphaPattern: 'adapted module',
+    modulesToSave: 'module with weights',
   };
-  return usageError('LMFLOW_LORA_UNKNOWN_MODULE', `lora.${option}: nothing is named by "${name}"`, {
-    hint: `${whose[option]} end in: ${known.join(', ')}.`,
-  });
+  return usageError(
+    'LMFLOW_LORA_UNKNOWN_MODULE',
+    `lora.${option}: "${name}" matches no ${kinds[option]} of the model`,
+    { hint: `Name modules that end in ${known.join(', ')}.` },
+  );
 }
 
-/** A block that the model does not have. */
+/** The model does not have a block. */
 export function unknownLayer(layer: number, last: number): LMFlowError {
   return usageError(
     'LMFLOW_LORA_UNKNOWN_LAYER',
     `lora.layersToTransform: the model has no block ${layer}`,
-    { hint: `Its blocks are 0 to ${last}.` },
+    { hint: `Choose blocks from 0 to ${last}.` },
   );
 }
 
+/** A pattern is not a regular expression. */
 export function invalidPattern(option: string, pattern: string, cause: unknown): LMFlowError {
   return usageError(
     'LMFLOW_LORA_INVALID_PATTERN',
@@ -43,22 +46,25 @@ export function invalidPattern(option: string, pattern: string, cause: unknown):
   );
 }
 
+/** The folder of an adapter lacks a file. */
 export function adapterFileMissing(file: string): LMFlowError {
   return inputError('LMFLOW_ADAPTER_NOT_FOUND', `${file}: no such file`, {
-    hint: 'lora.adapter must be a folder with adapter_config.json and adapter_model.safetensors, as PEFT and lmflow write it.',
+    hint: 'Name a folder with adapter_config.json and adapter_model.safetensors, as PEFT and lmflow write it.',
   });
 }
 
+/** adapter_config.json is malformed. */
 export function adapterInvalid(file: string, what: string): LMFlowError {
   return inputError('LMFLOW_ADAPTER_INVALID', `${file}: ${what}`);
 }
 
+/** The adapter is of a kind that this plugin does not have. */
 export function adapterUnsupported(file: string, key: string, value: unknown): LMFlowError {
   return inputError(
     'LMFLOW_ADAPTER_UNSUPPORTED',
     `${file}: ${key} = ${JSON.stringify(value)} is not supported`,
     {
-      hint: 'Supported are LoRA, rsLoRA and DoRA adapters for causal language models, with modules_to_save.',
+      hint: 'Use a LoRA, rsLoRA or DoRA adapter for a causal language model.',
     },
   );
 }
@@ -66,7 +72,7 @@ export function adapterUnsupported(file: string, key: string, value: unknown): L
 /** An adapter of a model with tied embeddings changes the embedding and not the head. */
 export function tiesBroken(file: string, what: string): LMFlowError {
   return inputError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`, {
-    hint: 'Here they stay one. With PEFT: ensure_weight_tying=True, or untie the base model (tie_word_embeddings: false, with lm_head.weight in its file).',
+    hint: 'Train it with ensure_weight_tying=True in PEFT, or untie the base model (tie_word_embeddings: false).',
   });
 }
 
@@ -87,7 +93,7 @@ export function vocabularyDiffers(
     'LMFLOW_ADAPTER_MISMATCH',
     `${file} does not fit the model: ${name} is [${shape.join(', ')}], the model's is [${wanted.join(', ')}]`,
     {
-      hint: 'If the vocabulary was resized for the training, resize the base model in transformers too (resize_token_embeddings, save_pretrained) and name that folder as the model.',
+      hint: 'Resize the base model in transformers as for the training (resize_token_embeddings).',
     },
   );
 }

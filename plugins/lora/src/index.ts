@@ -6,7 +6,7 @@ import { declareMethod, setAdapter } from '@lmflow/sdk/model';
 import { LoraAdapter } from './adapter.ts';
 import { addHeadAdapter } from './head.ts';
 import { assign, loadAdapter } from './load.ts';
-import { loadNamed, takeTemplate } from './named.ts';
+import { loadNamed, takeTemplate } from './named-adapters.ts';
 import { aliases, loraOptions, unsupported } from './options.ts';
 import { CONFIG_FILE, readAdapter, TENSOR_FILE } from './peft.ts';
 import { addAdapters } from './project.ts';
@@ -44,7 +44,7 @@ const lora = definePlugin({
       const { adapter, overruled } = await loadAdapter(model, options, seed);
       if (overruled.length > 0) {
         log.warn(
-          `lora.adapter: the adapter's own settings are used instead of lora.${overruled.join(', lora.')}`,
+          `lora.adapter: the settings of the adapter replace lora.${overruled.join(', lora.')}`,
         );
       }
       for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);

@@ -21,7 +21,7 @@ export const loraOptions = z.object({
     .union([z.string(), z.array(z.string()).nonempty()])
     .default('all-linear')
     .describe(
-      'Modules to adapt: "all-linear" (every linear of the blocks), a list of names, or one regular expression for the whole path.',
+      'Modules to adapt: "all-linear" (all linears of the blocks), names, or a regular expression for the path.',
     ),
   excludeModules: z
     .union([z.string(), z.array(z.string())])
@@ -51,20 +51,20 @@ export const loraOptions = z.object({
   rankPattern: pattern
     .default({})
     .describe(
-      'Ranks of single modules: { "layers.0.self_attn.q_proj": 16 }; keys are names or regular expressions matched at the end of the path.',
+      'Ranks by name, or by regular expression for the end of the path: { "layers.0.self_attn.q_proj": 16 }.',
     ),
   alphaPattern: pattern.default({}).describe('Like rankPattern, for loraAlpha of single modules.'),
   initLoraWeights: z
     .union([z.boolean(), z.literal('gaussian')])
     .default(true)
     .describe(
-      'true: A uniform as PEFT does, B zero. "gaussian": A normal with deviation 1 / r, B zero. false: both random, for tests.',
+      'true: A uniform as in PEFT, B zero. "gaussian": A normal (deviation 1 / r), B zero. false: both random.',
     ),
   adapter: z
     .string()
     .optional()
     .describe(
-      'Folder of an existing PEFT adapter to continue from; its own settings (rank, alpha, dropout, modules) are used.',
+      'Folder of a PEFT adapter to continue from; its settings (rank, alpha, dropout, modules) are used.',
     ),
   adapters: z
     .union([
@@ -73,7 +73,7 @@ export const loraOptions = z.object({
     ])
     .default({})
     .describe(
-      'For inference: PEFT adapters by name, of which each request picks one: { poet: "out/poet" }, or a list of name=folder.',
+      'For inference: PEFT adapters by name, one per request: { poet: "out/poet" }, or a list of name=folder.',
     ),
 });
 
@@ -117,7 +117,7 @@ const later = 'it is not part of this plugin yet';
 export const unsupported = {
   bias: 'only "none": biases stay frozen (train a module whole with modulesToSave)',
   loraBias: later,
-  fanInFanOut: 'it is known from the architecture and written for PEFT by itself',
+  fanInFanOut: 'it follows from the architecture',
   taskType: 'it is always CAUSAL_LM',
   inferenceMode: 'it follows from the command',
   layersPattern: 'use layersToTransform or a regular expression in targetModules',
@@ -139,7 +139,7 @@ export const unsupported = {
   montecloraConfig: later,
   veloraConfig: later,
   ensureWeightTying: 'a tied head always follows its embedding',
-  runtimeConfig: 'it is about PyTorch',
+  runtimeConfig: 'it is for PyTorch only',
   peftType: 'it is always LORA',
   peftVersion: 'it is not written, so that every version reads the adapter',
   autoMapping: 'it is for models outside of transformers',

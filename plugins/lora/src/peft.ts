@@ -70,10 +70,7 @@ function targetNames(model: Model, layers: readonly LinearLayer[]): string[] {
   ].sort();
 }
 
-/**
- * Reads an adapter folder: the options its config stands for, and its tensors by names without
- * PEFT's prefix.
- */
+/** Reads an adapter folder: its config as options, and its tensors by names without PEFT's prefix. */
 export async function readAdapter(
   folder: string,
 ): Promise<{ readonly options: Partial<LoraOptions>; readonly tensors: AdapterTensors }> {
@@ -115,7 +112,7 @@ async function readConfig(file: string): Promise<Record<string, unknown>> {
       return value as Record<string, unknown>;
     }
   } catch {
-    /* said below */
+    /* the error below covers it */
   }
   throw adapterInvalid(file, 'is not a JSON object');
 }

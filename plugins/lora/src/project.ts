@@ -58,10 +58,7 @@ interface Decomposition {
   readonly droppedX: Value | undefined;
 }
 
-/**
- * DoRA: with dropout, what the magnitude changes of the frozen product sees the dropped input too,
- * as in PEFT.
- */
+/** DoRA: with dropout, the magnitude's part of the frozen product uses the dropped input, as in PEFT. */
 function decomposed(
   trace: Trace,
   pair: LoraPair,
@@ -105,7 +102,7 @@ function down(trace: Trace, x: Value, pairs: readonly LoraPair[]): Value[] {
   });
 }
 
-/** Inverted dropout, with a mask of its own for each linear, as PEFT has it. */
+/** Inverted dropout with one mask per linear, as in PEFT. */
 export function dropped(trace: Trace, x: Value, layer: LinearLayer, probability: number): Value {
   const mask = trace.dropoutMask(`${layer.name}.lora_dropout`, x.shape, probability);
   return mul(x, mul(cast(mask, 'float32'), 1 / (1 - probability)));

@@ -1,4 +1,4 @@
-// Which modules a setting names, by PEFT's rules: a list matches whole names or ends after a dot, a
+// Which modules an option names, by PEFT's rules: a list matches whole names or ends after a dot, a
 // string is a regular expression for the whole path.
 import type { LinearLayer } from '@lmflow/sdk/model';
 import { invalidPattern, noTargets, unknownLayer, unknownModule } from './errors.ts';
@@ -19,7 +19,7 @@ export function targetLinears(
       : matching('targetModules', targetModules, linears);
   if (wanted.length === 0) {
     throw noTargets(
-      `lora.targetModules: nothing in the model matches ${JSON.stringify(targetModules)}`,
+      `lora.targetModules: ${JSON.stringify(targetModules)} matches no module of the model`,
       endings(linears),
     );
   }
@@ -38,10 +38,11 @@ export function targetLinears(
         (linear.layer !== undefined && layersToTransform.includes(linear.layer))),
   );
   if (chosen.length === 0) {
-    throw noTargets(
-      `${[excludeModules && 'lora.excludeModules', layersToTransform && 'lora.layersToTransform'].filter(Boolean).join(' and ')} left nothing of lora.targetModules`,
-      endings(linears),
-    );
+    const limits = [
+      ...(excludeModules ? ['lora.excludeModules'] : []),
+      ...(layersToTransform ? ['lora.layersToTransform'] : []),
+    ].join(' and ');
+    throw noTargets(`no module of lora.targetModules is left after ${limits}`, endings(linears));
   }
   for (const option of ['rankPattern', 'alphaPattern'] as const) {
     const unused = Object.keys(options[option]).find(
@@ -53,8 +54,8 @@ export function targetLinears(
 }
 
 /**
- * The linears that a setting names. Throws LMFLOW_LORA_UNKNOWN_MODULE where a name of a list
- * (beside others), or what is to be left out, is none of them.
+ * The linears that an option names. Throws LMFLOW_LORA_UNKNOWN_MODULE for a pattern of excludeModules
+ * that matches none, and for one of several in targetModules.
  */
 function matching(
   option: 'targetModules' | 'excludeModules',

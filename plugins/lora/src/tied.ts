@@ -1,5 +1,5 @@
-// An embedding that is the head too, trained whole (modulesToSave). PEFT's head stays the base
-// model's unless the adapter has a copy for it, so both are written, and both are read as one.
+// A tied embedding and head, trained whole (modulesToSave). PEFT keeps the base model's head unless
+// the adapter has a copy of the embedding for it, so both are written, and both are read as one.
 import type { Model, Parameter } from '@lmflow/sdk/model';
 import { tiesBroken } from './errors.ts';
 import type { AdapterTensors } from './peft.ts';
@@ -33,13 +33,13 @@ export function withoutTiedHead(
   if (!embedding) return tensors;
   const head = tensors.get(`${HEAD}.weight`);
   if (!head) {
-    throw tiesBroken(file, "the head that shares its embedding would stay the base model's");
+    throw tiesBroken(file, 'it has the tied embedding without the head');
   }
   if (
     head.data.length !== embedding.data.length ||
     head.data.some((number, index) => number !== embedding.data[index])
   ) {
-    throw tiesBroken(file, 'the head that shares its embedding was trained apart from it');
+    throw tiesBroken(file, 'its head was trained apart from the tied embedding');
   }
   return new Map([...tensors].filter(([, tensor]) => tensor !== head));
 }

@@ -7,7 +7,7 @@ import { dequantizeScales, quantizeScales } from './scales.ts';
 /** Changes when the content of the files does. */
 const FORMAT = 1;
 
-/** Two parts: packed uint8 [bytes], scales float32 [blocks]. Each linear has a file of its own. */
+/** Two parts: packed uint8 [bytes], scales float32 [blocks]. Each linear has its file. */
 export function fourBits(model: Model, options: QloraOptions): LinearForm {
   const { quantType, doubleQuant } = options;
   return {

@@ -33,7 +33,7 @@ const qlora = definePlugin({
     context.contribute(LOWERINGS, lowering('onnx', matMulNf4Op, lowerMatMulNf4));
     context.contribute(LOWERINGS, lowering('onnx', dequantizeNf4Op, lowerDequantizeNf4));
 
-    // Before adapters are made, so that what wraps these functions later stands on 4 bits.
+    // Before adapters are made, so that plugins that wrap these functions later get 4-bit products.
     hooks.onModelLoad.tap('products', async (model) => {
       await keepInFourBits(model, context.options, name, context.log);
     });

@@ -1,4 +1,4 @@
-// Puts 4-bit linears into a model. Adapters, which wrap `project`, do not notice.
+// Puts 4-bit linears into a model. Adapters wrap `project` and are not affected.
 import type { Logger } from '@lmflow/sdk';
 import {
   chooseLinears,
@@ -14,7 +14,7 @@ import type { QloraOptions } from './options.ts';
 
 const section = 'qlora';
 
-/** Keeps the linears of a model's blocks in 4 bits, those aside that `exclude` names. */
+/** Keeps the linears of a model's blocks in 4 bits, except those in `exclude`. */
 export async function keepInFourBits(
   model: Model,
   options: QloraOptions,

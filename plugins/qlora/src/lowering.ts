@@ -12,8 +12,8 @@ export const lowerMatMulNf4: Lowering<Nf4Attributes> = (emit, node) => {
 
 export const lowerDequantizeNf4: Lowering<Nf4Attributes> = (emit, node) => {
   const { quantType, outFeatures, inFeatures } = node.attributes;
-  const one = emit.constant(Float32Array.of(1), [1, 1], 'float32');
-  const numbers = product(emit, [one, ...emit.tensors(node.inputs)], {
+  const scalarOne = emit.constant(Float32Array.of(1), [1, 1], 'float32');
+  const numbers = product(emit, [scalarOne, ...emit.tensors(node.inputs)], {
     quantType,
     outFeatures: outFeatures * inFeatures,
     inFeatures: 1,

@@ -61,8 +61,8 @@ export const matMulNf4Op = defineOp<Nf4Attributes>({
   ],
   gradient: (node, [gradient], needed) => {
     const [x, packed, scales] = node.inputs as [Value, Value, Value];
-    // The float numbers wait for the gradient and live for one product; they would be made when the
-    // program starts, and kept, otherwise.
+    // Dequantizing waits for the gradient, so that the float numbers live for one product only.
+    // Otherwise the engine makes them when the program starts, and keeps them.
     const weight = { packed: after(packed, [gradient!]), scales, ...node.attributes };
     return [
       needed[0] ? matMul(gradient!, dequantizeNf4(weight)) : undefined,

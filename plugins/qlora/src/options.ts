@@ -39,16 +39,16 @@ export const aliases = {
   skipModules: 'exclude',
 };
 
-const oneWay = 'products are computed in float32';
-const unpacked = 'codes are stored as bytes';
+const computeDtype = 'products are computed in float32';
+const quantStorage = 'codes are stored as bytes';
 
 export const unsupported = {
-  bnb4bitComputeDtype: oneWay,
-  bnb4BitComputeDtype: oneWay,
-  bnb4bitQuantStorage: unpacked,
-  bnb4BitQuantStorage: unpacked,
-  loadIn4bit: 'it is what this plugin does',
-  loadIn4Bit: 'it is what this plugin does',
+  bnb4bitComputeDtype: computeDtype,
+  bnb4BitComputeDtype: computeDtype,
+  bnb4bitQuantStorage: quantStorage,
+  bnb4BitQuantStorage: quantStorage,
+  loadIn4bit: 'this plugin always computes in 4 bits',
+  loadIn4Bit: 'this plugin always computes in 4 bits',
   loadIn8bit: 'use the plugin int8-compute',
   loadIn8Bit: 'use the plugin int8-compute',
   blockSize: 'it is always 64, as in the paper and in bitsandbytes',

@@ -1,5 +1,5 @@
-// Double quantization (Dettmers et al. 2023, section 3): the blocks' scales themselves in 8 bits,
-// blocks of 256, around their mean.
+// Double quantization (Dettmers et al. 2023, section 3): the blocks' scales in 8 bits, in blocks of
+// 256, around their mean.
 
 /** Scales that share a second scale. */
 export const SCALE_BLOCK = 256;

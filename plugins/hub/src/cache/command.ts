@@ -1,5 +1,5 @@
-// `lmflow cache`: what the caches hold, and `lmflow cache clear`. It asks before it deletes; what was
-// downloaded from the hub, which other tools share, goes with --hub only.
+// `lmflow cache`: what the caches hold, and `lmflow cache clear`. It asks before it deletes, and
+// deletes the hub's downloads, which other tools share, with --hub only.
 import { createInterface } from 'node:readline/promises';
 import type { CommandInvocation, CommandSpec, Logger } from '@lmflow/sdk';
 import { cacheRoot } from '@lmflow/sdk/files';
@@ -16,7 +16,7 @@ import {
   type CachePart,
 } from './parts.ts';
 
-/** What a program gets of `lmflow cache`. */
+/** The result of `lmflow cache` for programs. */
 export interface CacheResult {
   readonly folder: string;
   /** What there was before anything was deleted; the hub's downloads are the part `hub`. */
@@ -46,7 +46,7 @@ const flags = z.object({
     .string()
     .regex(/^\d+[hdw]$/, 'must be a number of hours, days or weeks: 12h, 30d, 4w')
     .optional()
-    .describe('clear: only what was not used for so long: 12h, 30d, 4w.'),
+    .describe('clear: only what has not been used for this time: 12h, 30d, 4w.'),
   hub: z
     .boolean()
     .default(false)
@@ -60,7 +60,7 @@ export interface CacheContext {
   readonly log: Logger;
   /** The folder of the hub's downloads. */
   readonly hubFolder: () => string;
-  /** Where it asks. */
+  /** Where answers come from. */
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
 }
 
@@ -98,7 +98,7 @@ export function cacheCommand(context: CacheContext): CommandSpec {
       }
       const result = resultOf(parts, selected);
       context.log.event('cache', { ...result });
-      if (action === 'clear') told(selected, context.log);
+      if (action === 'clear') printDeleted(selected, context.log);
       else list(parts, context.log);
       return { result };
     },
@@ -154,7 +154,7 @@ async function clear(selected: readonly Selection[], signal: AbortSignal): Promi
   if (failures.length > 0) throw cacheKept(failures[0]);
 }
 
-function told(selected: readonly Selection[], log: Logger): void {
+function printDeleted(selected: readonly Selection[], log: Logger): void {
   log.info(selected.length === 0 ? 'there is nothing to delete' : `deleted ${describe(selected)}`);
 }
 

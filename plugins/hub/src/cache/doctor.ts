@@ -1,4 +1,4 @@
-// What `lmflow doctor` says of the caches.
+// What `lmflow doctor` shows of the caches.
 import type { DoctorCheck } from '@lmflow/sdk';
 import { cacheRoot } from '@lmflow/sdk/files';
 import { sizeText } from '../size-text.ts';

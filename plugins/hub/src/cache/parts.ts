@@ -1,5 +1,5 @@
-// What lies in the caches: a part for each plugin, and the hub's. An entry is what is used and
-// deleted as one: a child of the part's folder.
+// The content of the caches: a part for each plugin, and the hub's. An entry is a child of the part's
+// folder, which is used and deleted as a whole.
 import type { Dirent } from 'node:fs';
 import { lstat, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -61,7 +61,8 @@ export async function deleteEntries(
     signal.throwIfAborted();
     await rm(path, { recursive: true, force: true });
   }
-  await rmdir(folder).catch(() => undefined); // it has others
+  // not empty where it has other entries
+  await rmdir(folder).catch(() => undefined);
 }
 
 async function childrenOf(folder: string): Promise<Dirent[]> {
@@ -73,8 +74,8 @@ async function written(path: string): Promise<number> {
   return stats?.mtimeMs ?? 0;
 }
 
-// Links count as nothing: what they point to lies in the cache too. Nor do a folder's own times, which
-// change where somebody looks into it.
+// Links do not count, because their targets are in the cache too. Times of folders do not count,
+// because listing a folder changes them.
 async function measured(path: string): Promise<{ bytes: number; used: number }> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats?.isFile() === true) {

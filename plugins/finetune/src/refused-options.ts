@@ -1,6 +1,5 @@
-// Names of other tools (LLaMA-Factory, Axolotl, Unsloth, TRL, the original LMFlow) for what is
-// chosen in another way here. Those that mean exactly one of our keys are other spellings of it, in
-// the plugin that has the key.
+// Options of other tools (LLaMA-Factory, Axolotl, Unsloth, TRL, the original LMFlow) that have no
+// counterpart here. Options that mean one of our keys are aliases in the plugin that has the key.
 
 const method =
   'the method is a preset: --preset lora, --preset qlora; all weights are trained with --preset finetune';
@@ -23,7 +22,7 @@ export const otherTools: Readonly<Record<string, string>> = {
   finetuningType: method,
   usePeft: method,
   useLora: method,
-  adapter: `${method}. An adapter to go on from is lora.adapter`,
+  adapter: `${method}; to continue from an adapter, set lora.adapter`,
   useQlora: fourBits,
   loadIn4bit: fourBits,
   quantizationBit: fourBits,
@@ -44,20 +43,20 @@ export const otherTools: Readonly<Record<string, string>> = {
   sdpAttention: attention,
   xformersAttention: attention,
   ropeScaling: rope,
-  useUnsloth: 'it is about PyTorch; the engine has fused kernels of its own',
-  enableLigerKernel: 'the engine has fused kernels of its own',
+  useUnsloth: 'it is for PyTorch; the engine here already has fused kernels',
+  enableLigerKernel: 'the engine already has fused kernels',
   useGalore: projected,
   useApollo: projected,
   useBadam: projected,
   template,
   conversationTemplate: template,
-  datasetDir: 'give paths with dataset',
-  datasetName: 'give paths or Hugging Face ids with dataset',
-  trainFile: 'give it as dataset',
-  validationFile: 'give it as evalDataset',
-  datasetConfig: 'write it as dataset: { path, subset }',
-  datasetTrainSplit: 'write it as dataset: { path, split }',
-  datasetTestSplit: 'write it as evalDataset: { path, split }',
+  datasetDir: 'set dataset to a path',
+  datasetName: 'set dataset to a path or a Hugging Face id',
+  trainFile: 'set dataset',
+  validationFile: 'set evalDataset',
+  datasetConfig: 'set dataset: { path, subset }',
+  datasetTrainSplit: 'set dataset: { path, split }',
+  datasetTestSplit: 'set evalDataset: { path, split }',
   additionalTarget: 'set lora.modulesToSave',
   loraTargetLinear: 'set lora.targetModules: all-linear, which is the default',
   loraModelDir: 'set lora.adapter',

@@ -1,5 +1,5 @@
-// Adapters by name on one model: for each a view of the model that shares weights and building
-// functions and has an adapter of its own.
+// Adapters by name on one model: for each adapter a view of the model that shares weights and
+// building functions.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
