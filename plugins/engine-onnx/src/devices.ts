@@ -1,12 +1,11 @@
-// Which devices work here: a tiny program is run on each, and the reason is kept where it fails.
-// Devices other than the CPU are tried in a process of their own, since a broken driver may print,
-// hang or crash.
+// Finds which devices work here by running a tiny program on each. Devices other than the CPU are
+// tried in another process, since a broken driver may print, hang or crash.
 import { spawn } from 'node:child_process';
 import { Graph, add } from '@lmflow/sdk/graph';
 import { messageOf, type DeviceReport } from '@lmflow/sdk';
-import { compileModel, inputName, outputName } from './compile.ts';
+import { compileModel, inputName, outputName } from './compiled-model.ts';
 import { textOf } from './errors.ts';
-import { flatten } from './flatten.ts';
+import { flatten } from './flat-graph.ts';
 import { createLowerings } from './lowerings/index.ts';
 import { loadRuntime, runtimeUrl } from './runtime.ts';
 
@@ -29,7 +28,9 @@ const known: readonly Device[] = [
     name: 'cuda',
     platforms: ['linux', 'win32'],
     what: 'NVIDIA CUDA',
-    help: 'on Linux x64, install its libraries: ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js',
+    help:
+      'on Linux x64, install its libraries: ONNXRUNTIME_NODE_INSTALL=cuda12 ' +
+      'node node_modules/onnxruntime-node/script/install.js',
   },
   {
     name: 'dml',
@@ -40,20 +41,17 @@ const known: readonly Device[] = [
   { name: 'coreml', platforms: ['darwin'], what: 'CoreML', help: 'it needs macOS 12 or later' },
 ];
 
-/** Names that `device` takes. */
+/** The values of the option `device`. */
 export const DEVICES: readonly string[] = ['cpu', ...known.map(({ name }) => name)];
 
-/**
- * Whether an error of the runtime says that a device's provider is missing, rather than that a
- * program is wrong.
- */
+/** Whether an error of the runtime is about a missing device, not about a wrong program. */
 export function isAboutDevice(error: unknown): boolean {
   return /AppendExecutionProvider|executionProviders|GPU adapter|providers_shared/.test(
     messageOf(error),
   );
 }
 
-/** Milliseconds a device may take to answer. */
+/** Milliseconds that a device may take to answer. */
 const PATIENCE = 60_000;
 
 /** Tries every known device. */
@@ -77,7 +75,7 @@ async function report({ name, platforms, what, help }: Device): Promise<DeviceRe
       detail: `${what} does not exist on ${process.platform}`,
     };
   }
-  const problem = await tryElsewhere(name);
+  const problem = await tryInProcess(name);
   return {
     device: name,
     available: problem === undefined,
@@ -85,7 +83,7 @@ async function report({ name, platforms, what, help }: Device): Promise<DeviceRe
   };
 }
 
-// Reads the model from stdin, runs it, and says on stdout what went wrong.
+// Reads the model from stdin, runs it, and writes the problem, if any, to stdout.
 const script = `
 const [url, device, input, output] = process.argv.slice(1);
 const chunks = [];
@@ -93,7 +91,8 @@ for await (const chunk of process.stdin) chunks.push(chunk);
 try {
   const { default: ort } = await import(url);
   ort.env.logLevel = 'fatal';
-  const session = await ort.InferenceSession.create(Buffer.concat(chunks), { executionProviders: [device], logSeverityLevel: 4 });
+  const options = { executionProviders: [device], logSeverityLevel: 4 };
+  const session = await ort.InferenceSession.create(Buffer.concat(chunks), options);
   const results = await session.run({ [input]: new ort.Tensor('float32', Float32Array.of(1, 2), [2]) });
   const numbers = String(await results[output].getData());
   process.stdout.write(numbers === '2,4' ? 'works' : 'it computes wrong results');
@@ -104,7 +103,7 @@ process.exit(0);
 `;
 
 /** Why a device does not work, or undefined. */
-function tryElsewhere(device: string): Promise<string | undefined> {
+function tryInProcess(device: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = spawn(
       process.execPath,
@@ -115,16 +114,16 @@ function tryElsewhere(device: string): Promise<string | undefined> {
         timeout: PATIENCE,
       },
     );
-    let said = '';
+    let answer = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
+      answer += text;
     });
     child.on('error', (error) => resolve(textOf(error)));
     child.on('close', (code, signal) =>
       resolve(
-        said === 'works'
+        answer === 'works'
           ? undefined
-          : shorten(said) || `the test ended with ${signal ?? `code ${code}`}`,
+          : shorten(answer) || `the test ended with ${signal ?? `code ${code}`}`,
       ),
     );
     child.stdin.on('error', () => undefined).end(doubling());

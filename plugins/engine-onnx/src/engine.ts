@@ -10,12 +10,12 @@ import type {
   Value,
   ValueType,
 } from '@lmflow/sdk/graph';
-import { compileModel } from './compile.ts';
+import { compileModel } from './compiled-model.ts';
 import { DEVICES, isAboutDevice, tryDevices } from './devices.ts';
 import { elementwiseLoop, type Loop } from './elementwise/loop.ts';
-import { loadLoop, LoopProgram } from './elementwise/program.ts';
+import { loadLoop, LoopProgram } from './elementwise/loop-program.ts';
 import { compileFailed, deviceUnavailable, deviceUnknown } from './errors.ts';
-import { flatten } from './flatten.ts';
+import { flatten } from './flat-graph.ts';
 import { elementwise } from './lowerings/elementwise.ts';
 import { ENGINE_NAME } from './lowerings/index.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
@@ -23,15 +23,13 @@ import type { EngineOptions } from './options.ts';
 import { nodeIn, OnnxProgram, type ProgramParts } from './program.ts';
 import { ProfileFolder } from './profile.ts';
 import { loadRuntime, type Runtime, type RuntimeTensor } from './runtime.ts';
-import { createSession, type SessionSettings } from './session.ts';
+import { createSession, type SessionConfig } from './session.ts';
 import { wrap, type OnnxTensor } from './tensor.ts';
-import { defaultThreads } from './threads.ts';
-import { checkFiles, externalRoot } from './weights/external.ts';
-import { HalfWeights } from './weights/half.ts';
+import { defaultThreads } from './default-threads.ts';
+import { checkFiles, externalRoot } from './weights/external-files.ts';
+import { HalfWeights } from './weights/half-weights.ts';
 
-/**
- * What an engine is made of: the options of the plugin, the device by name, the table of lowerings.
- */
+/** An engine's options, device name and lowerings. */
 export interface EngineSetup {
   readonly options: EngineOptions;
   readonly device: string;
@@ -39,7 +37,7 @@ export interface EngineSetup {
   readonly log?: Logger;
 }
 
-// The program keeps types only, so that the graph with its constants can be forgotten.
+// A program keeps only types, so that the graph with its constants is freed.
 function typesOf(values: ReadonlyMap<string, Value>): Map<string, ValueType> {
   return new Map([...values].map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
 }
@@ -128,18 +126,18 @@ export class OnnxEngine implements Engine {
     const files = fileWeights(flat.graph);
     checkFiles(files);
     const { origins } = flat;
-    const { model, fed, lastWord, prepack } = compileModel(flat, lowerings, name, this.device);
-    const inPlace = lastWord ? runtime : undefined;
+    const { model, fed, copyStop, prepack } = compileModel(flat, lowerings, name, this.device);
+    const inPlace = copyStop ? runtime : undefined;
     const tensors = nativeTensors(runtime, fed);
     const folder = profile ? new ProfileFolder() : undefined;
     const prepacked = prepack === 'needed' || (repeated && prepack === 'worth');
     try {
-      const settings = this.#settings(
+      const config = this.#sessionConfig(
         externalRoot(files),
         { prepack: prepacked, repeated, arena: keepMemory },
         folder,
       );
-      const session = await createSession(runtime, model, settings);
+      const session = await createSession(runtime, model, config);
       return new OnnxProgram(name, session, {
         ...shell,
         fed: tensors,
@@ -156,23 +154,23 @@ export class OnnxEngine implements Engine {
   }
 
   /**
-   * Runs in one thread, so the runtime's kernels are left to those who have many: measured with
-   * two. A plugin's lowering of an op is the plugin's choice.
+   * The loop for an elementwise graph. It runs on one thread, so with more than two the runtime's
+   * kernels are faster. Ops that a plugin lowers are left to the plugin.
    */
   #loopOf(graph: Graph): Loop | undefined {
     const { lowerings } = this.#setup;
-    const own =
+    const runsAsLoop =
       this.device === 'cpu' &&
       this.threads <= 2 &&
       graph.nodes.every((node) => lowerings.find(node) === elementwise[node.op.name]?.lower);
-    return own ? elementwiseLoop(graph) : undefined;
+    return runsAsLoop ? elementwiseLoop(graph) : undefined;
   }
 
-  #settings(
+  #sessionConfig(
     externalFolder: string,
-    { prepack, repeated, arena }: Pick<SessionSettings, 'prepack' | 'repeated' | 'arena'>,
+    { prepack, repeated, arena }: Pick<SessionConfig, 'prepack' | 'repeated' | 'arena'>,
     profile: ProfileFolder | undefined,
-  ): SessionSettings {
+  ): SessionConfig {
     const { options } = this.#setup;
     return {
       ...options,

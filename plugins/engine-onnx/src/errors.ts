@@ -1,4 +1,4 @@
-// The errors of this engine, one builder each.
+// The errors of this engine, one function each.
 import { didYouMean, messageOf, type LMFlowError, failureError, usageError } from '@lmflow/sdk';
 import { describe, type ValueType } from '@lmflow/sdk/graph';
 
@@ -8,13 +8,15 @@ export function runtimeMissing(cause: unknown): LMFlowError {
     'LMFLOW_ENGINE_RUNTIME_MISSING',
     `onnxruntime-node cannot be loaded for ${process.platform}-${process.arch}: ${textOf(cause)}`,
     {
-      hint: 'Install it with "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@~1.30.0" (skip leaves out CUDA only); binaries exist for Linux and Windows (x64, arm64) and macOS (arm64)',
+      hint:
+        'Run "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@~1.30.0" (skip leaves out CUDA only) ' +
+        'on Linux or Windows (x64, arm64) or macOS (arm64).',
       cause,
     },
   );
 }
 
-/** A graph cannot be turned into a session. */
+/** A graph cannot be compiled. */
 export function compileFailed(
   program: string,
   node: string | undefined,
@@ -27,7 +29,7 @@ export function compileFailed(
   );
 }
 
-/** The runtime failed while a program ran. */
+/** A run of a program failed. */
 export function runFailed(program: string, node: string | undefined, cause: unknown): LMFlowError {
   return failureError(
     'LMFLOW_ENGINE_RUN_FAILED',
@@ -36,20 +38,20 @@ export function runFailed(program: string, node: string | undefined, cause: unkn
   );
 }
 
-/** A tensor that does not fit the program's input or output. */
+/** A tensor does not fit the program's input or output. */
 export function tensorDoesNotFit(
   program: string,
   what: string,
-  wanted: ValueType,
-  given: string,
+  expected: ValueType,
+  found: string,
 ): LMFlowError {
   return failureError(
     'LMFLOW_ENGINE_TENSOR_INVALID',
-    `the program "${program}" wants ${describe(wanted)} for ${what}, not ${given}`,
+    `${what} of the program "${program}" must be ${describe(expected)}, found ${found}`,
   );
 }
 
-/** A program or an engine was used after dispose(). */
+/** A program is used after dispose(). */
 export function disposed(program: string): LMFlowError {
   return failureError(
     'LMFLOW_ENGINE_DISPOSED',
@@ -57,49 +59,49 @@ export function disposed(program: string): LMFlowError {
   );
 }
 
-/** The chosen device is not there. */
+/** The chosen device does not work here. */
 export function deviceUnavailable(device: string, cause: unknown): LMFlowError {
   return usageError(
     'LMFLOW_DEVICE_UNAVAILABLE',
     `the device "${device}" cannot be used: ${textOf(cause)}`,
     {
-      hint: 'Run "lmflow doctor" to see which devices work here; device: "cpu" always does',
+      hint: 'Run "lmflow doctor" to see which devices work, or set device to "cpu".',
       cause,
     },
   );
 }
 
-/** `device` names nothing this engine knows. */
+/** The engine has no device of that name. */
 export function deviceUnknown(device: string, known: readonly string[]): LMFlowError {
   const near = didYouMean(device, known);
   return usageError(
     'LMFLOW_DEVICE_UNKNOWN',
-    `the engine "onnx" knows no device "${device}"${near ? `; did you mean "${near}"?` : ''}`,
-    { hint: `Devices are ${known.join(', ')}` },
+    `the engine "onnx" has no device "${device}"${near ? `; did you mean "${near}"?` : ''}`,
+    { hint: `Set device to one of ${known.join(', ')}.` },
   );
 }
 
 /** The file of a weight is missing or too short. */
-export function weightUnreadable(path: string, cause: unknown): LMFlowError {
+export function weightUnreadable(path: string, cause: unknown, hint?: string): LMFlowError {
   return failureError(
     'LMFLOW_ENGINE_WEIGHT_UNREADABLE',
     `the weights in ${path} cannot be read: ${textOf(cause)}`,
-    { cause },
+    { cause, hint },
   );
 }
 
-/** A size that is to be free is written down as a number. */
+/** A lowering writes a free size as a number. */
 export function sizeFixed(model: string, node: string, number: number): LMFlowError {
   return failureError(
     'LMFLOW_ENGINE_SIZE_FIXED',
-    `the model "${model}" cannot have free sizes: the node ${node} has one as the number ${number}`,
+    `the model "${model}" cannot have free sizes: the node ${node} writes one as the number ${number}`,
     {
-      hint: 'A lowering or a building function writes a size down in a way that cannot be computed at run time; leave its plugin out.',
+      hint: 'Leave out the plugin whose lowering or building function fixes that size.',
     },
   );
 }
 
-/** A cause in one line. */
+/** The first line of a cause's message. */
 export function textOf(cause: unknown): string {
   return messageOf(cause).split('\n')[0]!.trim();
 }

@@ -9,9 +9,13 @@ import {
   type Value,
 } from '@lmflow/sdk/graph';
 import { cutOf, isWhole, splitting, wholeCuts } from './matrix-slices.ts';
-import { scalarOf } from './flatten.ts';
-import { emitCrossEntropy } from './lowerings/crossentropy.ts';
-import { emitDecodeAttention, fitsDecodeKernel, type Rotation } from './lowerings/decode.ts';
+import { scalarOf } from './flat-graph.ts';
+import { emitCrossEntropy } from './lowerings/cross-entropy.ts';
+import {
+  emitDecodeAttention,
+  fitsDecodeKernel,
+  type Rotation,
+} from './lowerings/decode-attention.ts';
 import { emitScatter, type Scatter } from './lowerings/gather.ts';
 import { emitProduct, isFlat, productOf, type Product } from './lowerings/matmul.ts';
 import type { Lowering } from './lowerings/lowering.ts';

@@ -5,7 +5,7 @@ import { OnnxEngine } from './engine.ts';
 import { createLowerings, ENGINE_NAME } from './lowerings/index.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import { schema } from './options.ts';
-import { PORTABLE_MODEL, portableModel } from './portable.ts';
+import { PORTABLE_MODEL, portableModel } from './portable-model.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export type { Lowering } from './lowerings/lowering.ts';
@@ -16,7 +16,7 @@ export {
   type PortableModelMaker,
   type PortableRequest,
   type PortableTensor,
-} from './portable.ts';
+} from './portable-model.ts';
 export type { FreeSize } from './onnx/dynamic-sizes.ts';
 export type { Body, BodyTensor, Emitter, NodeOptions } from './onnx/emitter.ts';
 export type { AttributeValue } from './onnx/attributes.ts';

@@ -1,4 +1,4 @@
-// The configuration section `engineOnnx`.
+// The section `engineOnnx`: the options of the engine.
 import { z } from 'zod';
 
 /** The options of the section `engineOnnx`. */
@@ -8,51 +8,52 @@ export const schema = z.object({
     .int()
     .min(1)
     .optional()
-    .describe('Threads of one program; the number of physical cores by default.'),
+    .describe('Threads of a program; by default the number of physical cores.'),
   halfWeights: z
     .enum(['cached', 'cast'])
     .default('cached')
     .describe(
-      'Frozen float16/bfloat16 weights: "cached" converts them once into float32 files that every program maps, "cast" converts them at every use (half the memory, slower).',
+      'Frozen 16-bit weights: "cached" converts them once to float32 files that programs map, ' +
+        '"cast" converts them at every use (half the memory, slower).',
     ),
   cacheDir: z
     .string()
     .optional()
     .describe(
-      'Where converted weights are kept; in the cache (LMFLOW_CACHE), folder engine-onnx, by default.',
+      'Folder of converted weights; by default the folder engine-onnx of the cache (LMFLOW_CACHE).',
     ),
   graphOptimization: z
     .enum(['disabled', 'basic', 'extended', 'all'])
     .default('disabled')
     .describe(
-      "ONNX Runtime's own graph optimizations: programs come optimized, and these change the order of execution, which costs memory.",
+      "ONNX Runtime's own graph optimizations. Programs are optimized already; these change the order " +
+        'of execution, which costs memory.',
     ),
   prepack: z
     .boolean()
     .default(false)
     .describe(
-      'Let the runtime keep weights a second time in a layout of its own: a little faster on small batches, twice the memory.',
+      "Keep a second copy of the weights in the runtime's layout: a little faster on small batches, " +
+        'twice the memory.',
     ),
   arena: z
     .boolean()
     .default(true)
     .describe(
-      "Keep freed memory for the next run, where a program does not ask to give it back (the trainer's do).",
+      "Keep freed memory for the next run, unless a program gives it back (the trainer's do).",
     ),
   memoryPattern: z
     .boolean()
     .default(false)
-    .describe(
-      'Let the runtime plan the memory of a run as one block: up to 3% faster, half as much memory again.',
-    ),
+    .describe('Plan the memory of a run as one block: up to 3% faster, half as much memory again.'),
   keepOnDevice: z
     .boolean()
     .default(false)
-    .describe('With device "webgpu": results stay in the memory of the GPU until they are read.'),
+    .describe('With device "webgpu": keep results in the memory of the GPU until they are read.'),
   logLevel: z
     .enum(['verbose', 'info', 'warning', 'error', 'fatal'])
     .default('fatal')
-    .describe('What the runtime itself prints; its errors come back as errors anyway.'),
+    .describe('What the runtime prints itself; its failures are errors anyway.'),
 });
 
 /** Options after parsing. */

@@ -5,7 +5,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Profile, ProfileRow } from '@lmflow/sdk';
-import type { Origin } from './flatten.ts';
+import type { Origin } from './flat-graph.ts';
 
 /** One event of the profile; node events carry `args.op_name`, durations are microseconds. */
 interface TraceEvent {
@@ -19,7 +19,7 @@ interface TraceEvent {
 export class ProfileFolder {
   readonly #folder = mkdtempSync(join(tmpdir(), 'lmflow-profile-'));
 
-  /** What the runtime is told to begin the file's name with. */
+  /** The beginning of the file's name, for the runtime. */
   get prefix(): string {
     return join(this.#folder, 'profile');
   }
@@ -42,7 +42,7 @@ export class ProfileFolder {
   }
 }
 
-/** Sums kernel times; a kernel that the runtime made itself counts under the name it gave. */
+/** Sums kernel times; a kernel that the runtime adds itself counts under the runtime's name. */
 export function summarise(
   events: readonly TraceEvent[],
   origins: ReadonlyMap<string, Origin>,

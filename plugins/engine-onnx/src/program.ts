@@ -1,25 +1,25 @@
-// A compiled program: checks what it is given, runs the session, turns the runtime's errors into
-// ours.
+// A compiled program: checks the tensors of a run, runs the session, turns the runtime's errors into
+// LMFlowErrors.
 import type { ValueType } from '@lmflow/sdk/graph';
 import { messageOf, type Profile, type Program, type TensorMap } from '@lmflow/sdk';
-import { inputName, LAST_WORD, outputName } from './compile.ts';
+import { inputName, COPY_STOP, outputName } from './compiled-model.ts';
 import { disposed, runFailed } from './errors.ts';
-import type { Origin } from './flatten.ts';
+import type { Origin } from './flat-graph.ts';
 import type { ProfileFolder } from './profile.ts';
-import { fitting, OnnxTensor, zeros } from './tensor.ts';
+import { checkTensor, OnnxTensor, zeros } from './tensor.ts';
 import type { Runtime, RuntimeSession, RuntimeTensor } from './runtime.ts';
 
-/** What else a program holds. */
+/** The parts of a program beside its name and its session. */
 export interface ProgramParts {
   readonly inputs: ReadonlyMap<string, ValueType>;
   readonly outputs: ReadonlyMap<string, ValueType>;
-  /** Tensors given at every run beside the program's inputs. */
+  /** Weights that are fed at every run beside the program's inputs. */
   readonly fed: NativeMap;
   /** The nodes of the graph by the names that kernels carry. */
   readonly origins: ReadonlyMap<string, Origin>;
   /**
-   * Set where the model has LAST_WORD: outputs are written in place, and the runtime makes tensors
-   * for those that are not given.
+   * Set where the model has COPY_STOP: outputs are written in place, into tensors of this runtime
+   * where the caller brings none.
    */
   readonly inPlace: Runtime | undefined;
   readonly profile: ProfileFolder | undefined;
@@ -30,8 +30,8 @@ export interface ProgramParts {
 type NativeMap = Record<string, RuntimeTensor>;
 
 /**
- * An input or output, by our name and the runtime's: a decoding step has more than a hundred, and
- * no time to put names together.
+ * An input or output with our name and the runtime's. A decoding step has more than a hundred, so
+ * names are not put together at every run.
  */
 interface Port {
   readonly name: string;
@@ -69,27 +69,24 @@ export class OnnxProgram implements Program {
     if (!this.#session) throw disposed(this.name);
     const feeds: NativeMap = { ...this.#parts.fed };
     for (const { name, native, value } of this.#inputs) {
-      feeds[native] = fitting(this.name, 'input', name, value, inputs[name]).native;
+      feeds[native] = checkTensor(this.name, 'input', name, value, inputs[name]).native;
     }
     for (const { name, value } of this.#outputs) {
-      if (outputs[name]) fitting(this.name, 'output', name, value, outputs[name]);
+      if (outputs[name]) checkTensor(this.name, 'output', name, value, outputs[name]);
     }
     return this.#parts.inPlace
       ? await this.#runInPlace(this.#session, feeds, outputs)
       : await this.#runCopying(this.#session, feeds, outputs);
   }
 
-  /**
-   * Every output is written into a tensor that is made beforehand; the binding is kept from copying
-   * them.
-   */
+  /** Writes every output into a tensor made beforehand; COPY_STOP keeps the binding from copying. */
   async #runInPlace(
     session: RuntimeSession,
     feeds: NativeMap,
     outputs: TensorMap,
   ): Promise<TensorMap> {
     const results: Record<string, OnnxTensor> = {};
-    const fetches: Record<string, RuntimeTensor | null> = { [LAST_WORD]: null };
+    const fetches: Record<string, RuntimeTensor | null> = { [COPY_STOP]: null };
     for (const { name, native, value } of this.#outputs) {
       const result = (results[name] =
         (outputs[name] as OnnxTensor | undefined) ?? zeros(this.#parts.inPlace!, value));
@@ -142,7 +139,7 @@ export class OnnxProgram implements Program {
     try {
       return await session.run(feeds, fetches);
     } catch (error) {
-      if (this.#parts.inPlace && isLastWord(error)) return {};
+      if (this.#parts.inPlace && isCopyStop(error)) return {};
       const name = nodeIn(error);
       const node = name === undefined ? undefined : this.#parts.origins.get(name);
       throw runFailed(this.name, node ? `${name} (${node.op})` : name, error);
@@ -150,15 +147,12 @@ export class OnnxProgram implements Program {
   }
 }
 
-/** The binding's refusal of LAST_WORD: the run itself is done. */
-function isLastWord(error: unknown): boolean {
+/** Whether the binding refuses COPY_STOP: the run itself is done then. */
+function isCopyStop(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('Non tensor type');
 }
 
-/**
- * The node of our graph that a message of the runtime speaks of: ONNX nodes are named `<our
- * node>#<number>`.
- */
+/** The node of our graph in a message of the runtime; ONNX nodes are named `<our node>#<number>`. */
 export function nodeIn(error: unknown): string | undefined {
   const text = messageOf(error);
   return /Name:\s*'([^']*)#\d+[^']*'/.exec(text)?.[1] ?? /'?([^\s'"()]+)#\d+/.exec(text)?.[1];

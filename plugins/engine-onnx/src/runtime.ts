@@ -1,9 +1,9 @@
-// Loads onnxruntime-node, at first use only. Not a session: see session.ts.
+// Loads onnxruntime-node at first use. Sessions are made in session.ts.
 import type * as Ort from 'onnxruntime-node';
 import { runtimeMissing } from './errors.ts';
 
-// Since 1.29 the runtime collects telemetry by default. Nobody who uses this package asked for
-// that; it must be off before the library loads.
+// Since 1.29 the runtime collects telemetry by default. Users of this package did not ask for it, so
+// it is off before the library loads.
 process.env['ORT_DISABLE_TELEMETRY'] = '1';
 
 /** The module onnxruntime-node. */
@@ -15,7 +15,7 @@ export type RuntimeSession = Ort.InferenceSession;
 /** The settings that ONNX Runtime takes for a session. */
 export type SessionOptions = Ort.InferenceSession.SessionOptions;
 
-/** Where the runtime would be loaded from, for a process of its own. */
+/** The URL of the runtime's module, for another process. */
 export function runtimeUrl(): string {
   return import.meta.resolve('onnxruntime-node');
 }
@@ -35,7 +35,7 @@ async function importRuntime(): Promise<Runtime> {
   try {
     const module = (await import('onnxruntime-node')) as Runtime & { readonly default?: Runtime };
     const runtime = module.default ?? module;
-    runtime.env.logLevel = 'fatal'; // of what belongs to no session; failures come back as errors
+    runtime.env.logLevel = 'fatal'; // for messages outside of sessions; failures are errors anyway
     return runtime;
   } catch (error) {
     loading = undefined;

@@ -1,9 +1,9 @@
-// One session of the runtime: made from a model and options, run, released. The only file that
-// knows the runtime's options, so that another binding of the same library could take its place.
+// Makes a session of the runtime from a model and its config. No other file knows the runtime's
+// options, so that another binding of the library can replace it.
 import type { Runtime, RuntimeSession, SessionOptions } from './runtime.ts';
 
-/** How ONNX Runtime is to run one program. */
-export interface SessionSettings {
+/** How ONNX Runtime runs a program. */
+export interface SessionConfig {
   readonly device: string;
   readonly threads: number;
   readonly graphOptimization: 'disabled' | 'basic' | 'extended' | 'all';
@@ -11,19 +11,13 @@ export interface SessionSettings {
   readonly arena: boolean;
   readonly memoryPattern: boolean;
   readonly logLevel: 'verbose' | 'info' | 'warning' | 'error' | 'fatal';
-  /**
-   * Leave the Casts of 16-bit weights in the program, one for each use: neither folded into private
-   * float32 copies nor merged, at any level.
-   */
+  /** Keep one Cast per use of a 16-bit weight: neither folded into float32 copies nor merged. */
   readonly keepCasts: boolean;
-  /**
-   * Runs follow one another: threads spin for half a millisecond, the time between two steps of
-   * decoding, before they sleep.
-   */
+  /** Runs follow each other closely: threads spin for half a millisecond before they sleep. */
   readonly repeated: boolean;
-  /** What locations of weights are relative to. */
+  /** The folder that locations of weights are relative to. */
   readonly externalFolder: string;
-  /** Prefix of the profile the runtime writes; none is written without it. */
+  /** Prefix of the runtime's profile; without it none is written. */
   readonly profile?: string;
   /** Leave outputs in the device's memory (webgpu). */
   readonly keepOnDevice: boolean;
@@ -35,27 +29,27 @@ const SEVERITY = { verbose: 0, info: 1, warning: 2, error: 3, fatal: 4 } as cons
 export function createSession(
   runtime: Runtime,
   model: Uint8Array,
-  settings: SessionSettings,
+  config: SessionConfig,
 ): Promise<RuntimeSession> {
-  return runtime.InferenceSession.create(model, sessionOptions(settings));
+  return runtime.InferenceSession.create(model, sessionOptions(config));
 }
 
-function sessionOptions(settings: SessionSettings): SessionOptions {
-  const { device, profile } = settings;
+function sessionOptions(config: SessionConfig): SessionOptions {
+  const { device, profile } = config;
   return {
     executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
-    intraOpNumThreads: settings.threads,
+    intraOpNumThreads: config.threads,
     interOpNumThreads: 1,
-    graphOptimizationLevel: settings.graphOptimization,
-    enableCpuMemArena: settings.arena,
-    enableMemPattern: settings.memoryPattern,
+    graphOptimizationLevel: config.graphOptimization,
+    enableCpuMemArena: config.arena,
+    enableMemPattern: config.memoryPattern,
     executionMode: 'sequential',
-    logSeverityLevel: SEVERITY[settings.logLevel],
+    logSeverityLevel: SEVERITY[config.logLevel],
     ...(profile ? { enableProfiling: true, profileFilePrefix: profile } : {}),
-    ...(settings.keepOnDevice && device === 'webgpu'
+    ...(config.keepOnDevice && device === 'webgpu'
       ? { preferredOutputLocation: 'gpu-buffer' }
       : {}),
-    extra: extraOptions(settings),
+    extra: extraOptions(config),
   };
 }
 
@@ -64,12 +58,12 @@ function extraOptions({
   keepCasts,
   externalFolder,
   repeated,
-}: SessionSettings): Record<string, unknown> {
+}: SessionConfig): Record<string, unknown> {
   return {
     session: {
       disable_prepacking: prepack ? '0' : '1',
-      // each session has threads of its own, which wait for work by spinning, for a second or so:
-      // those of one that has nothing to do slow all others down
+      // each session has its own threads, which wait for work by spinning for about a second, so that
+      // those of an idle session slow the others down
       force_spinning_stop: repeated ? '0' : '1',
       ...(repeated ? { intra_op: { spin_duration_us: '500' } } : {}),
       model_external_initializers_file_folder_path: externalFolder,

@@ -1,5 +1,5 @@
-// A tensor of this engine: the runtime's tensor with our dtype. On the CPU it wraps the given array
-// without a copy.
+// The tensor of this engine: the runtime's tensor with our dtype. On the CPU it wraps an array without
+// a copy.
 import type { DType, Shape, TypedArray, ValueType } from '@lmflow/sdk/graph';
 import { describe, sameShape, sizeOf } from '@lmflow/sdk/graph';
 import { type Tensor, failureError } from '@lmflow/sdk';
@@ -55,40 +55,40 @@ export function zeros(runtime: Runtime, { dtype, shape }: ValueType): OnnxTensor
  * belong together.
  */
 export function wrap(runtime: Runtime, data: TypedArray, shape: Shape, dtype: DType): OnnxTensor {
-  const wanted = arrays[dtype];
-  if (!wanted || !(data instanceof wanted) || data.length !== sizeOf(shape)) {
-    const text = wanted
-      ? `a ${wanted.name} of ${sizeOf(shape)} elements, not a ${data.constructor.name} of ${data.length}`
-      : 'a dtype that can be fed';
+  const type = arrays[dtype];
+  if (!type || !(data instanceof type) || data.length !== sizeOf(shape)) {
+    const problem = type
+      ? `needs a ${type.name} of ${sizeOf(shape)} elements, found a ${data.constructor.name} of ${data.length}`
+      : 'has a dtype that cannot be uploaded';
     throw failureError(
       'LMFLOW_ENGINE_TENSOR_INVALID',
-      `a tensor ${dtype}[${shape.join(', ')}] needs ${text}`,
+      `the tensor ${dtype}[${shape.join(', ')}] ${problem}`,
     );
   }
   return new OnnxTensor(new runtime.Tensor(dtype as never, data as never, [...shape]), dtype);
 }
 
 /**
- * The tensor that is given for an input or output; throws LMFLOW_ENGINE_TENSOR_INVALID where it is
- * not of this type, or not of this engine.
+ * Checks the tensor for an input or output; throws LMFLOW_ENGINE_TENSOR_INVALID where it has another
+ * type, or is of another engine.
  */
-export function fitting(
+export function checkTensor(
   program: string,
   kind: 'input' | 'output',
   name: string,
-  wanted: ValueType,
-  given: Tensor | undefined,
+  expected: ValueType,
+  tensor: Tensor | undefined,
 ): OnnxTensor {
-  if (!(given instanceof OnnxTensor)) {
+  if (!(tensor instanceof OnnxTensor)) {
     throw tensorDoesNotFit(
       program,
       `the ${kind} "${name}"`,
-      wanted,
-      given ? 'a tensor of another engine' : 'nothing',
+      expected,
+      tensor ? 'a tensor of another engine' : 'nothing',
     );
   }
-  if (given.dtype !== wanted.dtype || !sameShape(given.shape, wanted.shape)) {
-    throw tensorDoesNotFit(program, `the ${kind} "${name}"`, wanted, describe(given));
+  if (tensor.dtype !== expected.dtype || !sameShape(tensor.shape, expected.shape)) {
+    throw tensorDoesNotFit(program, `the ${kind} "${name}"`, expected, describe(tensor));
   }
-  return given;
+  return tensor;
 }

@@ -34,7 +34,7 @@ import {
   type Value,
 } from '@lmflow/sdk/graph';
 import { elementwiseLoop, PIECE } from '../src/elementwise/loop.ts';
-import { LoopProgram } from '../src/elementwise/program.ts';
+import { LoopProgram } from '../src/elementwise/loop-program.ts';
 import type { Lowering } from '../src/index.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
 import { engine, engineWith, normal, random } from './support.ts';
@@ -236,11 +236,15 @@ loops('what is given is checked, and a program that is disposed says so', async 
       String(error),
     );
   };
-  await fails('LMFLOW_ENGINE_TENSOR_INVALID', /"scaling".*the input "s", not nothing/, { x });
-  await fails('LMFLOW_ENGINE_TENSOR_INVALID', /the input "x", not float32\[\]/, { x: s, s });
   await fails(
     'LMFLOW_ENGINE_TENSOR_INVALID',
-    /the output "y", not float32\[\]/,
+    /the input "s" of the program "scaling" must be .*, found nothing/,
+    { x },
+  );
+  await fails('LMFLOW_ENGINE_TENSOR_INVALID', /the input "x" .*, found float32\[\]/, { x: s, s });
+  await fails(
+    'LMFLOW_ENGINE_TENSOR_INVALID',
+    /the output "y" .*, found float32\[\]/,
     { x, s },
     { y: s },
   );

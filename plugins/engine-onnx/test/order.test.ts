@@ -15,8 +15,8 @@ import {
   slice,
   type Value,
 } from '@lmflow/sdk/graph';
-import { compileModel, inputName } from '../src/compile.ts';
-import { flatten } from '../src/flatten.ts';
+import { compileModel, inputName } from '../src/compiled-model.ts';
+import { flatten } from '../src/flat-graph.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
 import { loadRuntime } from '../src/runtime.ts';
 import { createSession } from '../src/session.ts';

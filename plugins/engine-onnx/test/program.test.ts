@@ -30,8 +30,8 @@ import { OnnxEngine } from '../src/engine.ts';
 import type { Lowering } from '../src/index.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
 import { schema } from '../src/options.ts';
-import { flatten } from '../src/flatten.ts';
-import { compileModel, countUses } from '../src/compile.ts';
+import { flatten } from '../src/flat-graph.ts';
+import { compileModel, countUses } from '../src/compiled-model.ts';
 import { planFusions } from '../src/fusions.ts';
 import { below, Case, check, engine, engineWith, normal, upload } from './support.ts';
 
@@ -172,19 +172,22 @@ programs('inputs are checked', async () => {
   const program = await engine.compile(graph, { name: 'double' });
   const missing = await rejection(program.run({}));
   assert.is(missing.code, 'LMFLOW_ENGINE_TENSOR_INVALID');
-  assert.match(missing.message, 'wants float32[2] for the input "x", not nothing');
+  assert.match(
+    missing.message,
+    'the input "x" of the program "double" must be float32[2], found nothing',
+  );
   assert.match(
     (await rejection(program.run({ x: await engine.upload(Int32Array.of(1, 2), [2], 'int32') })))
       .message,
-    'not int32[2]',
+    'must be float32[2], found int32[2]',
   );
   assert.match(
     (await rejection(engine.upload(new Float32Array(3), [2], 'float32'))).message,
-    'a Float32Array of 2 elements, not a Float32Array of 3',
+    'needs a Float32Array of 2 elements, found a Float32Array of 3',
   );
   assert.match(
     (await rejection(engine.upload(new Int32Array(2), [2], 'float32'))).message,
-    'not a Int32Array',
+    'found a Int32Array',
   );
   await program.dispose();
   await program.dispose();

@@ -33,7 +33,7 @@ import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '@lmflow/sdk/fo
 import { OnnxEngine } from '../src/engine.ts';
 import { createLowerings } from '../src/lowerings/index.ts';
 import { schema } from '../src/options.ts';
-import { HalfWeights } from '../src/weights/half.ts';
+import { HalfWeights } from '../src/weights/half-weights.ts';
 import { below, Case, check, engine, engineWith, normal, random, runOnce } from './support.ts';
 
 const weights = suite('weights');

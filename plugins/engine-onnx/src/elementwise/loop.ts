@@ -16,7 +16,7 @@ import {
   splat,
   store,
   type Bytes,
-} from './wasm.ts';
+} from './wasm-bytes.ts';
 
 /**
  * Numbers of a tensor that are copied in at a time, a page of memory each: of 2^12, 2^14 and 2^16

@@ -27,8 +27,8 @@ export function emitScatter(
 ): string {
   const joined = (tensors: readonly string[]): string =>
     tensors.length === 1 ? tensors[0]! : emit.node('Concat', tensors, { attributes: { axis: 0 } });
-  const updates = joined(rows.map((one) => one.updates));
-  const indices = toInt64(emit, joined(rows.map((one) => one.indices)));
+  const updates = joined(rows.map((scatter) => scatter.updates));
+  const indices = toInt64(emit, joined(rows.map((scatter) => scatter.indices)));
   const inner = Array.from({ length: axes - 1 }, (_, axis) => axis + 1);
   const column = inner.length === 0 ? indices : emit.node('Unsqueeze', [indices, emit.ints(inner)]);
   return emit.node(

@@ -1,15 +1,15 @@
 // The table of lowerings by op name: the engine's own and those that plugins contribute.
 import type { LoweringRow } from '@lmflow/sdk';
 import type { Node } from '@lmflow/sdk/graph';
-import { crossEntropy } from './crossentropy.ts';
-import { decoding } from './decode.ts';
+import { crossEntropy } from './cross-entropy.ts';
+import { decoding } from './decode-attention.ts';
 import { elementwise } from './elementwise.ts';
 import { lookup } from './gather.ts';
 import { entry, type Lowering, type LoweringEntry, type Lowerings } from './lowering.ts';
 import { matmul } from './matmul.ts';
 import { normalisation } from './norm.ts';
 import { rotary } from './rope.ts';
-import { segmented } from './segments.ts';
+import { segmented } from './segmented-attention.ts';
 import { shape } from './shape.ts';
 
 /** What rows of LOWERINGS call this engine, and the key `engine` too. */

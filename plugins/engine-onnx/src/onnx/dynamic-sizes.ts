@@ -1,12 +1,12 @@
-// Sizes that are known at run time only. Programs have fixed shapes: a model for others is traced
-// with stand-ins, primes larger than any other size of it, and where a lowering writes a stand-in
-// (or a product of some) down, the real size is computed instead.
+// Sizes that are known only at run time. Programs have fixed shapes, so a portable model is traced
+// with stand-ins, primes larger than its other sizes; where a lowering writes a stand-in or a product
+// of them, the model computes the real size.
 import type { AttributeProto, DimensionProto, NodeProto, TensorProto } from './schema.ts';
 import type { Emitter } from './emitter.ts';
 
 /**
- * A size with a name. `stand` is the prime that stands for it; `input` and `axis` say where it is
- * found at run time (or nowhere).
+ * A size with a name. `stand` is its stand-in; `input` and `axis` say where the model finds it at run
+ * time, if anywhere.
  */
 export interface FreeSize {
   readonly name: string;
@@ -15,10 +15,7 @@ export interface FreeSize {
   readonly axis?: number;
 }
 
-/**
- * The sizes of a program that are known at run time only, each found by the number that stands for
- * it in the traced graph.
- */
+/** The free sizes of a program, found by their stand-ins in the traced graph. */
 export class FreeSizes {
   readonly #sizes: readonly FreeSize[];
 
@@ -72,7 +69,7 @@ export class FreeSizes {
     return shape.map((size, axis) => (axis === left ? -1 : size));
   }
 
-  /** The stand-ins that are still written down somewhere: what holds them, and the number. */
+  /** The stand-ins that nodes or constants still hold: the holder and the number. */
   leftovers(
     nodes: readonly NodeProto[],
     initializers: readonly TensorProto[],

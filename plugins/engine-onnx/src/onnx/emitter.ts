@@ -18,12 +18,12 @@ import {
   type ValueInfoProto,
 } from './schema.ts';
 
-/** What an ONNX node has beside its operator and its inputs. */
+/** The parts of an ONNX node beside its operator and its inputs. */
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
   /** `com.microsoft` for ONNX Runtime's own operators. */
   readonly domain?: string;
-  /** Compute it again, even where the same was computed before. */
+  /** Emit the node again, even where an equal one exists. */
   readonly again?: boolean;
 }
 
@@ -77,10 +77,7 @@ export class Emitter {
     this.device = device;
   }
 
-  /**
-   * Everything emitted by `emit` is named after `name`, so that an error of the runtime leads back
-   * to it.
-   */
+  /** Names everything that `emit` emits after `name`, which the runtime's errors then contain. */
   named(name: string, emit: () => void): void {
     this.#prefix = name;
     emit();
@@ -99,7 +96,7 @@ export class Emitter {
     return values.map((value) => this.tensor(value));
   }
 
-  /** Says that an ONNX tensor holds a value. */
+  /** Records the ONNX tensor that holds a value. */
   set(value: Value, tensor: string): void {
     this.#tensors.set(value, tensor);
   }
@@ -110,9 +107,8 @@ export class Emitter {
   }
 
   /**
-   * Emits a node and gives the names of its outputs; an empty input name means the optional input
-   * is absent. The same computation of the same tensors is emitted once, unless `options.again`
-   * asks for a second one.
+   * Emits a node and returns the names of its outputs; an empty input name stands for an absent
+   * optional input. Equal nodes are emitted once, unless `options.again` asks for a second one.
    */
   nodeWithOutputs(
     opType: string,
@@ -171,14 +167,14 @@ export class Emitter {
   }
 
   /**
-   * Says that a kernel of this program is slow unless the runtime keeps weights in a layout of its
-   * own, whatever `engineOnnx.prepack` says.
+   * Makes the runtime keep weights in its own layout, whatever `engineOnnx.prepack` is: a kernel of
+   * this program is slow without.
    */
   needPrepacking(): void {
     this.#prepack = 'needed';
   }
 
-  /** Says that a kernel of this program is faster with weights in a layout of the runtime's own. */
+  /** Records that a kernel of this program is faster with weights in the runtime's own layout. */
   prepackingPays(): void {
     this.#prepack ??= 'worth';
   }

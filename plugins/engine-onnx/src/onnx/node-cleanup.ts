@@ -1,9 +1,9 @@
-// Clears up behind the lowerings, which know nothing of each other: a change of shape of a change
-// of shape is one, and what nobody reads goes.
+// Cleans up the nodes that lowerings emit independently: merges Reshapes of Reshapes, and removes
+// nodes that nobody reads.
 import type { NodeProto } from './schema.ts';
 
 /** The nodes that `outputs` need, in order. */
-export function tidy(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
+export function cleanNodes(nodes: readonly NodeProto[], outputs: readonly string[]): NodeProto[] {
   return withoutDead(withoutDoubleReshapes(nodes), outputs);
 }
 

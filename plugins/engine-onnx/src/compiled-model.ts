@@ -1,5 +1,5 @@
-// From a flat graph to the bytes of an ONNX model, and what must be fed beside the program's own
-// inputs.
+// Compiles a flat graph to the bytes of an ONNX model, with the weights that are fed beside the
+// program's inputs.
 import {
   BYTES,
   sizeOf,
@@ -11,7 +11,7 @@ import {
 } from '@lmflow/sdk/graph';
 import { LMFlowError } from '@lmflow/sdk';
 import { compileFailed } from './errors.ts';
-import type { Flat } from './flatten.ts';
+import type { Flat } from './flat-graph.ts';
 import { planFusions } from './fusions.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import { Emitter } from './onnx/emitter.ts';
@@ -22,15 +22,14 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from './onnx/schema.ts';
-import { tidy } from './onnx/tidy.ts';
-import { externalLocation } from './weights/external.ts';
+import { cleanNodes } from './onnx/node-cleanup.ts';
+import { externalLocation } from './weights/external-files.ts';
 
 /** An ONNX model as bytes, with what a session needs to run it. */
 export interface Compiled {
   readonly model: Uint8Array;
   /**
-   * Weights in memory, fed at every run (in place) rather than copied into the model: ONNX input
-   * name -> weight.
+   * Weights in memory by ONNX input name: they are fed at every run, not copied into the model.
    */
   readonly fed: ReadonlyMap<string, MemoryWeight>;
   /**
@@ -38,21 +37,21 @@ export interface Compiled {
    * and prepackingPays).
    */
   readonly prepack: 'needed' | 'worth' | undefined;
-  /** Whether the model has the output LAST_WORD. */
-  readonly lastWord: boolean;
+  /** Whether the model has the output COPY_STOP. */
+  readonly copyStop: boolean;
 }
 
 /**
- * An output that the runtime's binding cannot turn into JavaScript, the first in line: asked for,
- * it ends a run that has succeeded with an error before the binding copies the other outputs, which
- * have been written in place. (0.6 ms a MB, and as much garbage.)
+ * The first output, of a type that the runtime's binding cannot turn into JavaScript: its error ends
+ * a successful run before the binding copies the other outputs, which are already written in place.
+ * (A copy costs 0.6 ms and a MB of garbage per MB.)
  */
-export const LAST_WORD = 'last word';
+export const COPY_STOP = 'last word';
 
 /** Outputs from this size on are worth the error's 12 microseconds. */
 const WORTH_BYTES = 1 << 16;
 
-/** The ONNX names of a program's inputs and outputs; ours may share one. */
+/** The ONNX name of a program's input; in our graph an input and an output may share a name. */
 export const inputName = (name: string): string => `input:${name}`;
 /** The name that the model gives to the output `name` of a graph. */
 export const outputName = (name: string): string => `output:${name}`;
@@ -81,15 +80,15 @@ export function compileModel(
   lowerNodes(emit, flat, lowerings, name);
   nameOutputs(emit, graph, outputName);
   const outputs = [...graph.outputs].map(([output, value]) => valueInfo(outputName(output), value));
-  const lastWord = device === 'cpu' && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
-  if (lastWord) outputs.unshift(emitLastWord(emit));
+  const copyStop = device === 'cpu' && bytesOf(graph.outputs.values()) >= WORTH_BYTES;
+  if (copyStop) outputs.unshift(emitCopyStop(emit));
   return {
-    lastWord,
+    copyStop,
     prepack: emit.prepack,
     model: encodeModel({
       name,
       node: forExecution(
-        tidy(
+        cleanNodes(
           emit.nodes,
           outputs.map((output) => output.name),
         ),
@@ -123,7 +122,7 @@ export function lowerNodes(
   }
 }
 
-/** How often each value is read, as an output too. */
+/** How often each value is read, by nodes and as an output. */
 export function countUses({ graph, nodes }: Flat): Map<Value, number> {
   const uses = new Map<Value, number>();
   const count = (value: Value): void => {
@@ -134,7 +133,7 @@ export function countUses({ graph, nodes }: Flat): Map<Value, number> {
   return uses;
 }
 
-/** The constants and weights that are read. */
+/** The constants and weights that nodes or outputs read. */
 export function leaves(graph: Graph, nodes: readonly Node[]): Set<Value> {
   const used = [...nodes.flatMap((node) => node.inputs), ...graph.outputs.values()];
   return new Set(
@@ -204,16 +203,16 @@ export function nameOutputs(emit: Emitter, graph: Graph, nameOf: (output: string
   emit.nodes.forEach(renameIn);
 }
 
-function emitLastWord(emit: Emitter): ValueInfoProto {
+function emitCopyStop(emit: Emitter): ValueInfoProto {
   emit.nodes.push({
-    name: LAST_WORD,
+    name: COPY_STOP,
     opType: 'SequenceEmpty',
     input: [],
-    output: [LAST_WORD],
+    output: [COPY_STOP],
     attribute: [],
   });
   return {
-    name: LAST_WORD,
+    name: COPY_STOP,
     type: { sequenceType: { elemType: { tensorType: { elemType: ELEMENT_TYPES.float32 } } } },
   };
 }

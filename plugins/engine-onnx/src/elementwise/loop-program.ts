@@ -4,9 +4,9 @@ import type { Program, TensorMap } from '@lmflow/sdk';
 import { disposed, runFailed } from '../errors.ts';
 import type { ProgramParts } from '../program.ts';
 import type { Runtime } from '../runtime.ts';
-import { fitting, zeros, type OnnxTensor } from '../tensor.ts';
+import { checkTensor, zeros, type OnnxTensor } from '../tensor.ts';
 import { PIECE, type Loop } from './loop.ts';
-import { PAGE } from './wasm.ts';
+import { PAGE } from './wasm-bytes.ts';
 
 /** What Node.js has of it; TypeScript declares it for browsers only. Without it: node --jitless. */
 declare const WebAssembly:
@@ -92,23 +92,23 @@ export class LoopProgram implements Program {
     // an update is many short runs: between them the event loop turns
     await new Promise(setImmediate);
     const { runtime, inputs: wanted, outputs: made } = this.#parts;
-    const given = new Map(
+    const feeds = new Map(
       [...wanted].map(([name, type]) => [
         name,
-        fitting(this.name, 'input', name, type, inputs[name]),
+        checkTensor(this.name, 'input', name, type, inputs[name]),
       ]),
     );
     const results = new Map(
       [...made].map(([name, type]) => [
         name,
         outputs[name]
-          ? fitting(this.name, 'output', name, type, outputs[name])
+          ? checkTensor(this.name, 'output', name, type, outputs[name])
           : zeros(runtime, type),
       ]),
     );
     if (!this.#run) throw disposed(this.name);
     try {
-      this.#turn(this.#run, given, results);
+      this.#turn(this.#run, feeds, results);
     } catch (error) {
       throw runFailed(this.name, undefined, error);
     }
@@ -123,13 +123,13 @@ export class LoopProgram implements Program {
 
   #turn(
     run: LoadedLoop,
-    given: ReadonlyMap<string, OnnxTensor>,
+    feeds: ReadonlyMap<string, OnnxTensor>,
     results: ReadonlyMap<string, OnnxTensor>,
   ): void {
     const { tensors, scalars, outputs, pages, size } = this.#loop;
-    const sources = tensors.map((name) => numbersOf(given.get(name)!));
+    const sources = tensors.map((name) => numbersOf(feeds.get(name)!));
     const targets = outputs.map((name) => numbersOf(results.get(name)!));
-    const numbers = scalars.map((name) => numbersOf(given.get(name)!)[0]!);
+    const numbers = scalars.map((name) => numbersOf(feeds.get(name)!)[0]!);
     // after the last growth: growing gives the memory a new buffer
     const { buffer } = memoryOf(pages);
     const places = Array.from(

@@ -1,6 +1,5 @@
-// Frozen 16-bit weights as float32 files: converted once, mapped by every session, shared through
-// the page cache. The runtime would otherwise fold their Cast into a private float32 copy in each
-// session.
+// Converts frozen 16-bit weights into float32 files, once: sessions map them and share the page cache.
+// Otherwise the runtime folds their Cast into a private float32 copy in each session.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
@@ -19,7 +18,7 @@ import {
 import { fromBfloat16, fromFloat16 } from '@lmflow/sdk/formats';
 import { sizeOf, type FileWeight, type WeightSource } from '@lmflow/sdk/graph';
 import { weightUnreadable } from '../errors.ts';
-import { fileFacts } from './external.ts';
+import { fileFacts } from './external-files.ts';
 
 /** How frozen 16-bit weights become float32: in files (`cached`) or at every use (`cast`). */
 export interface HalfOptions {
@@ -48,7 +47,7 @@ export class HalfWeights {
   }
 
   /**
-   * The float32 file of a 16-bit weight, written by `convert()`; undefined where the weight stays
+   * The float32 file of a 16-bit weight, which `convert()` writes; undefined where the weight stays
    * as it is.
    */
   widened(weight: WeightSource): FileWeight | undefined {
@@ -80,8 +79,10 @@ export class HalfWeights {
     const conversions = [...this.#pending.values()];
     if (conversions.length === 0) return;
     const bytes = conversions.reduce((total, { from }) => total + 2 * from.byteLength, 0);
+    const megabytes = (bytes / 1e6).toFixed(0);
+    const folder = dirname(dirname(conversions[0]!.to));
     this.#log?.info(
-      `Converting ${conversions.length} 16-bit weights to float32, once (${(bytes / 1e6).toFixed(0)} MB in ${dirname(dirname(conversions[0]!.to))})`,
+      `converting ${conversions.length} 16-bit weights to float32, once (${megabytes} MB in ${folder})`,
     );
     for (const conversion of conversions) await widenInto(conversion);
     this.#pending.clear();

@@ -2,10 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { readFileSync } from 'node:fs';
 
-/**
- * Physical cores this process may use; where the system does not tell them from threads, its
- * parallelism.
- */
+/** The physical cores that this process may use; where they are unknown, its parallelism. */
 export function defaultThreads(): number {
   return Math.max(1, Math.min(availableParallelism(), physicalCores() ?? Infinity));
 }

@@ -1,5 +1,5 @@
-// How the model names a weight's file. The runtime takes only relative locations that stay inside
-// one folder, so that folder is the root of the file system and locations are paths from there.
+// The locations of weights' files in a model. The runtime takes only relative locations inside one
+// folder, so that folder is the root of the file system.
 import { statSync } from 'node:fs';
 import { parse, relative, resolve, sep } from 'node:path';
 import { BYTES, sizeOf, type FileWeight } from '@lmflow/sdk/graph';
@@ -17,7 +17,8 @@ export function externalRoot(weights: readonly FileWeight[]): string {
   if (second !== undefined) {
     throw weightUnreadable(
       roots.get(second)!,
-      `one program's weights must be on one drive, and others are on ${first}; set engineOnnx.cacheDir to a folder on the model's drive`,
+      `other weights of the program are on another drive, ${first}`,
+      "Set engineOnnx.cacheDir to a folder on the model's drive.",
     );
   }
   return first;
@@ -39,7 +40,7 @@ export function checkFiles(weights: Iterable<FileWeight>): void {
     sizes.set(path, size);
     const end = offset + sizeOf(shape) * BYTES[dtype];
     if (end > size) {
-      throw weightUnreadable(path, `it has ${size} bytes, and a weight ends at byte ${end}`);
+      throw weightUnreadable(path, `the file has ${size} bytes, but a weight ends at byte ${end}`);
     }
   }
 }

@@ -1,5 +1,5 @@
-// From the program as written to the one that is lowered: composites without a lowering decomposed,
-// no-ops removed, live nodes only. A new graph is built; the caller's stays as it is.
+// Builds the graph that is lowered: ops without a lowering are decomposed, no-ops and dead nodes
+// removed. The caller's graph stays as it is.
 import {
   Graph,
   isFloat,
@@ -15,7 +15,7 @@ import {
 } from '@lmflow/sdk/graph';
 import type { Lowerings } from './lowerings/lowering.ts';
 
-/** A graph whose composites without a lowering are decomposed, with what its nodes were before. */
+/** A graph whose ops all have lowerings, with the origins of its nodes. */
 export interface Flat {
   readonly graph: Graph;
   /** The nodes that some output needs, in order. */
@@ -25,7 +25,7 @@ export interface Flat {
    * decomposition.
    */
   readonly names: ReadonlyMap<Node, string>;
-  /** What the names above stand for. */
+  /** The nodes of the caller's graph by these names. */
   readonly origins: ReadonlyMap<string, Origin>;
 }
 
@@ -35,7 +35,7 @@ export interface Origin {
   readonly region: string;
 }
 
-/** Gives the float32 version of a 16-bit weight, where there is one. */
+/** Finds the float32 version of a 16-bit weight, where there is one. */
 export interface Widening {
   widened(weight: WeightSource): WeightSource | undefined;
 }
@@ -110,17 +110,17 @@ class Flattening {
   #decompose(node: Node, inputs: readonly Value[], name: string): void {
     if (!node.op.decompose) throw opNotSupported(node.op.name, node.name, 'engine-onnx');
     const inner = new Graph();
-    const stand = node.inputs.map((input, index) =>
+    const standIns = node.inputs.map((input, index) =>
       inner.input(String(index), input.dtype, input.shape),
     );
-    const results = node.op.decompose(stand, node.attributes);
-    stand.forEach((value, index) => this.#copies.set(value, inputs[index]!));
+    const results = node.op.decompose(standIns, node.attributes);
+    standIns.forEach((value, index) => this.#copies.set(value, inputs[index]!));
     for (const step of inner.nodes) this.#copyNode(step, `${name}/${step.name}`);
     node.outputs.forEach((output, index) => this.#copies.set(output, this.copyOf(results[index]!)));
   }
 
-  // Each consumer gets a cast of its own, so that no float32 copy lives from the forward to the
-  // backward pass.
+  // Each consumer gets another cast, so that no float32 copy lives from the forward to the backward
+  // pass.
   #widenAgain({ source }: Value): Value {
     const { node } = source as Source & { kind: 'node' };
     const copy = this.graph.append(
@@ -169,7 +169,7 @@ function isWidenedAtRun({ source }: Value): boolean {
 /** By op: the number that changes nothing. */
 const NEUTRAL: Readonly<Record<string, number>> = { mul: 1, add: 0 };
 
-/** The operand that a node gives back as it is: x * 1, x + 0. */
+/** The operand that a node returns unchanged: x * 1, x + 0. */
 function unchanged(node: Node, inputs: readonly Value[]): Value | undefined {
   const [a, b] = inputs;
   const neutral = Object.hasOwn(NEUTRAL, node.op.name) ? NEUTRAL[node.op.name] : undefined;

@@ -1,16 +1,16 @@
-// An ONNX model for other programs rather than a session here: inputs and outputs keep their names,
-// sizes may be free, nodes are in order, and weights are listed, so that whoever writes the file
-// says where their bytes lie.
+// An ONNX model for other runtimes: inputs and outputs keep their names, sizes may be free, nodes are
+// in order, and the caller decides in which files the weights lie. Sessions here use
+// compiled-model.ts.
 import { token, type Token } from '@lmflow/sdk';
 import type { Graph, Node, Shape, DType, WeightSource } from '@lmflow/sdk/graph';
-import { countUses, leaves, lowerNodes, nameOutputs } from './compile.ts';
+import { countUses, leaves, lowerNodes, nameOutputs } from './compiled-model.ts';
 import { sizeFixed } from './errors.ts';
-import { flatten } from './flatten.ts';
+import { flatten } from './flat-graph.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import { rotary } from './lowerings/rope.ts';
 import { Emitter } from './onnx/emitter.ts';
 import { FreeSizes, type FreeSize } from './onnx/dynamic-sizes.ts';
-import { tidy } from './onnx/tidy.ts';
+import { cleanNodes } from './onnx/node-cleanup.ts';
 import {
   ELEMENT_TYPES,
   encodeModel,
@@ -18,7 +18,7 @@ import {
   type ValueInfoProto,
 } from './onnx/schema.ts';
 
-/** Numbers that may lie in a file beside the model. */
+/** A weight or constant, which may lie in a file beside the model. */
 export interface PortableTensor {
   readonly name: string;
   readonly dtype: DType;
@@ -27,7 +27,7 @@ export interface PortableTensor {
   readonly source: WeightSource | Uint8Array;
 }
 
-/** Where a tensor's bytes lie: a file's name, relative to the model's. */
+/** Where a tensor's bytes lie: in a file, named relative to the model's. */
 export interface ExternalPlace {
   readonly location: string;
   readonly offset: number;
@@ -39,20 +39,20 @@ export interface ExternalPlace {
  */
 export interface PortableModel {
   readonly tensors: readonly PortableTensor[];
-  /** Bytes of the model; tensors without a place are put into it and must be constants. */
+  /** The bytes of the model; they hold the tensors without a place, which must be constants. */
   encode(places: ReadonlyMap<string, ExternalPlace>): Uint8Array;
 }
 
 /** The name of the model, the lowerings to use, and the sizes that stay free. */
 export interface PortableRequest {
-  /** Of the model, also for messages. */
+  /** The model's name, also in messages. */
   readonly name: string;
   readonly free: readonly FreeSize[];
 }
 
 /**
- * Lowers a graph traced with stand-ins for its free sizes. Throws LMFLOW_ENGINE_SIZE_FIXED naming
- * the node where one is left.
+ * Lowers a graph traced with stand-ins for its free sizes. Throws LMFLOW_ENGINE_SIZE_FIXED, with the
+ * node, where a stand-in is left.
  */
 export type PortableModelMaker = (graph: Graph, request: PortableRequest) => PortableModel;
 
@@ -62,7 +62,7 @@ export const PORTABLE_MODEL: Token<PortableModelMaker> = token(
   '@lmflow/plugin-engine-onnx',
 );
 
-/** Does what PortableModelMaker says, with these lowerings. */
+/** The PortableModelMaker of this engine, with these lowerings. */
 export function portableModel(
   graph: Graph,
   { name, free: sizes }: PortableRequest,
@@ -84,7 +84,7 @@ export function portableModel(
   lowerNodes(emit, flat, table, name);
   nameOutputs(emit, flat.graph, (output) => output);
   const outputs = [...flat.graph.outputs.keys()];
-  const node = tidy(emit.nodes, outputs);
+  const node = cleanNodes(emit.nodes, outputs);
   const constants = emit.initializers.filter((constant) =>
     node.some(({ input }) => input.includes(constant.name!)),
   );
@@ -116,7 +116,7 @@ export function portableModel(
   };
 }
 
-/** Where lengths are free, the runtime says that a sequence is longer than the rotary tables. */
+/** Uses `rope`'s kernel for any length: where lengths are free, the runtime checks them itself. */
 function withoutLengths(lowerings: Lowerings): Lowerings {
   const { lower } = rotary['rope']!;
   return { find: (node: Node) => (node.op.name === 'rope' ? lower : lowerings.find(node)) };
