@@ -1,39 +1,12 @@
 // Double quantization (Dettmers et al. 2023, section 3): the blocks' scales in 8 bits, in blocks of
 // 256, around their mean.
+import { dynamicMap } from '@lmflow/sdk/formats';
 
 /** Scales that share a second scale. */
 export const SCALE_BLOCK = 256;
 
-/**
- * Dynamic 8-bit numbers (Dettmers 2015), ascending: 7 decades of magnitude, the fraction finer the
- * larger it is.
- */
-export const DYNAMIC = dynamicMap();
-
-function dynamicMap(): Float32Array {
-  const numbers = [0, 1];
-  for (let decade = 0; decade < 7; decade++) {
-    const edges = evenly(0.1, 1, 2 ** decade + 1);
-    const factor = Math.fround(10 ** (decade - 6));
-    for (let index = 0; index + 1 < edges.length; index++) {
-      const number = Math.fround(
-        factor * Math.fround(Math.fround(edges[index]! + edges[index + 1]!) / 2),
-      );
-      numbers.push(number, -number);
-    }
-  }
-  return Float32Array.from(numbers).sort();
-}
-
-/** As torch.linspace in float32: counted from the nearer end. */
-function evenly(from: number, to: number, count: number): Float32Array {
-  const step = Math.fround((Math.fround(to) - Math.fround(from)) / (count - 1));
-  return Float32Array.from({ length: count }, (_, index) =>
-    index < count / 2
-      ? Math.fround(from) + step * index
-      : Math.fround(to) - step * (count - 1 - index),
-  );
-}
+/** What the 8 bits of a scale stand for. */
+export const DYNAMIC = dynamicMap(true);
 
 export interface QuantizedScales {
   /** Indices into DYNAMIC, one a scale. */

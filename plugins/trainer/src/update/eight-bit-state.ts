@@ -1,25 +1,9 @@
 // Optimizer state held in 8 bits: blocks of 256 numbers, each number a code of the dynamic map
 // relative to its block's largest (Dettmers et al. 2022; the map and the rounding are those of
 // bitsandbytes).
+import { dynamicMap } from '@lmflow/sdk/formats';
 
 export const BLOCK = 256;
-
-/**
- * The 256 values of the dynamic map in order; `signed` has -0.99 to 1, the other 0 to 1.
- * (create_dynamic_map of bitsandbytes)
- */
-export function dynamicMap(signed: boolean): Float32Array {
-  const values: number[] = [0, 1];
-  for (let exponent = 0; exponent < 7; exponent++) {
-    const count = 2 ** (signed ? exponent : exponent + 1);
-    for (let item = 0; item < count; item++) {
-      const mean = (0.1 + (0.9 * (item + 0.5)) / count) * 10 ** (exponent - 6);
-      values.push(mean);
-      if (signed) values.push(-mean);
-    }
-  }
-  return Float32Array.from(values).sort();
-}
 
 /** Whether the numbers of a tensor have signs: each kind has a map of its own. */
 export type EightBitKind = 'signed' | 'unsigned';
