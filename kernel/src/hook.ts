@@ -11,6 +11,12 @@ export interface TapReport {
   readonly phase?: string;
 }
 
+/** A tap that has been called and has not settled. */
+export interface RunningTap {
+  readonly plugin: string;
+  readonly hook: string;
+}
+
 /** How the taps of a hook follow one another. */
 export type Kind = Hooks[keyof Hooks]['kind'];
 

@@ -11,10 +11,11 @@ import {
   type Listener,
   type Placing,
   type Tap,
+  type RunningTap,
   type TapReport,
 } from './hook.ts';
 
-export type { TapReport };
+export type { RunningTap, TapReport };
 
 /** What a tap has cost so far. */
 export interface TapTime {
@@ -22,12 +23,6 @@ export interface TapTime {
   readonly hook: string;
   readonly calls: number;
   readonly milliseconds: number;
-}
-
-/** A tap that has been called and has not settled. */
-export interface RunningTap {
-  readonly plugin: string;
-  readonly hook: string;
 }
 
 const builtIn: Readonly<Record<string, Kind>> = {

@@ -1,6 +1,5 @@
-// The shape of lmflow.config.ts. Core keys are here; every plugin adds its own by declaration
-// merging into ConfigSections.
-import type { Pluggable } from './plugin.ts';
+// The keys of a configuration. Core keys are here; every plugin adds its own by declaration merging
+// into ConfigSections. What a file adds to them is in user-config.ts.
 
 /**
  * One dataset: a path, a Hugging Face id, or an object with details. The datasets plugin documents
@@ -43,18 +42,3 @@ export interface Config extends CoreConfig, ConfigSections {
 export type PartialConfig = Partial<CoreConfig> &
   Partial<ConfigSections> &
   Readonly<Record<string, unknown>>;
-
-/** What a user writes: configuration plus what is loaded. */
-export type UserConfig = PartialConfig & {
-  readonly presets?: readonly Pluggable[];
-  readonly plugins?: readonly Pluggable[];
-};
-
-/** A config file exports an object, a promise of one, or a function that returns either. */
-export type UserConfigExport =
-  UserConfig | Promise<UserConfig> | (() => UserConfig | Promise<UserConfig>);
-
-/** Types a configuration (identity). */
-export function defineConfig<C extends UserConfigExport>(config: C): C {
-  return config;
-}

@@ -24,3 +24,4 @@ export * from './token.ts';
 export * from './tokenizer.ts';
 export * from './tokens.ts';
 export * from './training.ts';
+export * from './user-config.ts';

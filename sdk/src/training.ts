@@ -3,7 +3,7 @@
 import type { Shape, Value } from './graph/index.ts';
 import type { Batch, Sample, Samples } from './samples.ts';
 import type { Model } from './model/model.ts';
-import type { Trace } from './model/trace.ts';
+import type { Trace } from './model/model.ts';
 
 /**
  * What is minimised. The trainer divides by the step's total `weight`, over all its micro-batches.

@@ -1,4 +1,4 @@
-// No file of a package imports itself at run time by way of others. Types may go in circles.
+// No file of a package imports itself by way of others, for values or for types.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,44 +9,12 @@ import { publicPackages } from '../packaging/tarballs.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Gradients of ops are made of ops, so these files need one another; none does at its top. */
-const allowed = join(root, 'sdk/src/graph/ops/');
-
-/** The files that a file imports at run time. */
+/** The files of the package that a file imports, for values or for types. */
 function importsOf(file: string): string[] {
-  const { statements } = ts.createSourceFile(
-    file,
-    readFileSync(file, 'utf8'),
-    ts.ScriptTarget.Latest,
-  );
-  return statements.flatMap((statement) => {
-    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return [];
-    const { moduleSpecifier } = statement;
-    if (!moduleSpecifier || !ts.isStringLiteral(moduleSpecifier) || isTypeOnly(statement)) {
-      return [];
-    }
-    const { text } = moduleSpecifier;
-    return text.startsWith('.') ? [resolve(dirname(file), text)] : [];
-  });
-}
-
-function isTypeOnly(statement: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
-  const names = ts.isImportDeclaration(statement)
-    ? statement.importClause?.namedBindings
-    : statement.exportClause;
-  if (ts.isExportDeclaration(statement) ? statement.isTypeOnly : isTypeImport(statement)) {
-    return true;
-  }
-  if (ts.isImportDeclaration(statement) && statement.importClause?.name) return false;
-  return (
-    names !== undefined &&
-    (ts.isNamedImports(names) || ts.isNamedExports(names)) &&
-    names.elements.every((element) => element.isTypeOnly)
-  );
-}
-
-function isTypeImport({ importClause }: ts.ImportDeclaration): boolean {
-  return importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+  const { importedFiles } = ts.preProcessFile(readFileSync(file, 'utf8'));
+  return importedFiles
+    .filter(({ fileName }) => fileName.startsWith('.'))
+    .map(({ fileName }) => resolve(dirname(file), fileName));
 }
 
 /** The first circle of imports from each file on. */
@@ -57,9 +25,7 @@ function cycles(imports: ReadonlyMap<string, readonly string[]>): string[] {
   const visit = (file: string): void => {
     if (path.includes(file)) {
       const circle = [...path.slice(path.indexOf(file)), file];
-      if (!circle.every((one) => one.startsWith(allowed))) {
-        found.push(circle.map((one) => one.slice(root.length)).join(' > '));
-      }
+      found.push(circle.map((one) => one.slice(root.length)).join(' > '));
     }
     if (done.has(file)) return;
     done.add(file);

@@ -7,7 +7,7 @@ import {
   failureError,
   usageError,
 } from '@lmflow/sdk';
-import type { RunningTap } from '../hooks.ts';
+import type { RunningTap } from '../hook.ts';
 import { listed } from './shown.ts';
 
 /** LMFLOW_HOOK_FAILED: a tap threw something that is not an LMFlowError. */

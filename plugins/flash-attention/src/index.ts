@@ -7,11 +7,11 @@ import { onnxLowerings } from './onnx/rows.ts';
 import { flashAttention } from './op.ts';
 import manifest from '../package.json' with { type: 'json' };
 
+export type { FlashAttributes } from './attributes.ts';
 export {
   flashAttention,
   flashAttentionGradientOp,
   flashAttentionOp,
-  type FlashAttributes,
   type FlashOptions,
 } from './op.ts';
 export { tileSize, type AttentionShape } from './size.ts';

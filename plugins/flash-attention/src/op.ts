@@ -14,11 +14,9 @@ import {
   type Value,
   type ValueType,
 } from '@lmflow/sdk/graph';
+import type { FlashAttributes } from './attributes.ts';
 import { backward, forward } from './strips.ts';
 import { tileSize } from './size.ts';
-
-/** `tile`: tokens of a tile. `window`: how many keys a query sees at most, itself included. */
-export type FlashAttributes = { readonly tile: number; readonly window: number };
 
 /**
  * Inputs q [B, Hkv, T x G, D] (scaled; the G query heads of a key head one after another for each

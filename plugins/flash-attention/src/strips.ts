@@ -23,7 +23,7 @@ import {
   where,
   type Value,
 } from '@lmflow/sdk/graph';
-import type { FlashAttributes } from './op.ts';
+import type { FlashAttributes } from './attributes.ts';
 
 export interface Inputs {
   readonly q: Value;

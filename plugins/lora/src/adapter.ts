@@ -5,25 +5,10 @@ import { randomStream } from '@lmflow/sdk';
 import type { Adapter, LinearLayer, Model, Parameter } from '@lmflow/sdk/model';
 import { rowNorms, scaledDelta } from './dora.ts';
 import { adapterConfig, type AdapterTensors } from './peft.ts';
-import { loraPlus, type LoraOptions } from './options.ts';
+import { loraPlus, type DecidedOptions } from './options.ts';
+import type { LoraPair } from './pair.ts';
 import { byPattern } from './targets.ts';
 import { HEAD, tiedParameter } from './tied.ts';
-
-/** The two matrices of one linear: y += scale (x A^T) B^T. */
-export interface LoraPair {
-  readonly layer: LinearLayer;
-  readonly rank: number;
-  readonly scale: number;
-  /** [rank, inFeatures] */
-  readonly a: Parameter;
-  /** [outFeatures, rank] */
-  readonly b: Parameter;
-  /** [outFeatures]: the norms of the rows (DoRA). */
-  readonly magnitude?: Parameter;
-}
-
-/** Options with everything decided: what adapter_config.json holds. */
-export type DecidedOptions = LoraOptions & { readonly loraAlpha: number };
 
 /** What an adapter consists of beside its options. */
 export interface AdapterParts {

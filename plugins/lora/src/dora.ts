@@ -16,7 +16,7 @@ import {
   sum,
   type Value,
 } from '@lmflow/sdk/graph';
-import type { LoraPair } from './adapter.ts';
+import type { LoraPair } from './pair.ts';
 
 /** The same numbers; no gradient flows. */
 export const detachOp = defineOp<Record<string, never>>({

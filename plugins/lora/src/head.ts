@@ -3,7 +3,8 @@
 // apart again, so that a head in a few bits stays one. Linears of the blocks: project.ts.
 import { wrap, type HeadOutput, type Model, type Trace } from '@lmflow/sdk/model';
 import { add, concat, matMul, mul, reshape, slice, sub, type Value } from '@lmflow/sdk/graph';
-import { LoraAdapter, type LoraPair } from './adapter.ts';
+import { LoraAdapter } from './adapter.ts';
+import type { LoraPair } from './pair.ts';
 import { magnitudeScale } from './dora.ts';
 import { adapterValue, dropped } from './project.ts';
 

@@ -13,7 +13,8 @@ import { addAdapters } from './project.ts';
 import { carriedWeights, replaceWeights } from './replaced.ts';
 import manifest from '../package.json' with { type: 'json' };
 
-export { LoraAdapter, type LoraPair } from './adapter.ts';
+export { LoraAdapter } from './adapter.ts';
+export type { LoraPair } from './pair.ts';
 export { loraOptions, type LoraOptions } from './options.ts';
 
 const name = '@lmflow/plugin-lora';

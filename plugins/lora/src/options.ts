@@ -79,6 +79,9 @@ export const loraOptions = z.object({
 
 export type LoraOptions = z.output<typeof loraOptions>;
 
+/** Options with everything decided: what adapter_config.json holds. */
+export type DecidedOptions = LoraOptions & { readonly loraAlpha: number };
+
 export const aliases = {
   alpha: 'loraAlpha',
   dropout: 'loraDropout',

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import { readSafetensors } from '@lmflow/sdk/formats';
 import { adapterFileMissing, adapterInvalid, adapterUnsupported } from './errors.ts';
-import type { DecidedOptions } from './adapter.ts';
-import type { LoraOptions } from './options.ts';
+import type { DecidedOptions, LoraOptions } from './options.ts';
 
 export const CONFIG_FILE = 'adapter_config.json';
 export const TENSOR_FILE = 'adapter_model.safetensors';

@@ -9,7 +9,8 @@ import {
   type Trace,
 } from '@lmflow/sdk/model';
 import { add, cast, concat, matMul, mul, slice, sub, type Value } from '@lmflow/sdk/graph';
-import { LoraAdapter, type LoraPair } from './adapter.ts';
+import { LoraAdapter } from './adapter.ts';
+import type { LoraPair } from './pair.ts';
 import { magnitudeScale, scaled } from './dora.ts';
 
 /**

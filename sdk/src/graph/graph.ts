@@ -1,6 +1,6 @@
 // A tensor program as data: inputs, constants, weights, nodes in the order they were built, named
-// outputs. It computes nothing.
-import type { OpDefinition } from './op.ts';
+// outputs; and what the ops of its nodes are. It computes nothing.
+import type { NdArray } from './ndarray.ts';
 import {
   describe,
   sizeOf,
@@ -38,6 +38,41 @@ export interface Node<A extends Attributes = Attributes> {
   readonly attributes: A;
   readonly outputs: readonly Value[];
   readonly region: Region | undefined;
+}
+
+/**
+ * Definition of an op: a primitive has `evaluate`, a composite has `decompose` (and may have a
+ * faster `gradient`).
+ */
+export interface OpDefinition<A extends Attributes = Attributes> {
+  /** Unique name, lower camel case; a plugin's op carries its package (`@scope/plugin-x/myOp`). */
+  readonly name: string;
+  /** Types of the outputs; throws `opTypesDoNotFit` where the inputs do not fit. */
+  infer(inputs: readonly ValueType[], attributes: A): readonly ValueType[];
+  /**
+   * Gradients of the inputs from those of the outputs (undefined: no gradient flows). `needed[i]`
+   * says whether input i's is used; returning undefined means zero. Without it a composite is
+   * differentiated through its decomposition.
+   */
+  gradient?(
+    node: Node<A>,
+    outputGradients: readonly (Value | undefined)[],
+    needed: readonly boolean[],
+  ): readonly (Value | undefined)[];
+  /**
+   * How many outputs, counted from the first, are results (default: all); the others are kept for
+   * the backward pass only, and `gradient` takes none for them. Where one arrives nevertheless
+   * (second derivatives), the decomposition is differentiated instead.
+   */
+  readonly results?: number;
+  /** The same computation in simpler ops. */
+  decompose?(inputs: readonly Value[], attributes: A): readonly Value[];
+  /** Reference result in float64, for the interpreter. */
+  evaluate?(
+    inputs: readonly NdArray[],
+    attributes: A,
+    types: readonly ValueType[],
+  ): readonly NdArray[];
 }
 
 /**

@@ -11,12 +11,13 @@ export type {
 export {
   Graph,
   type Node,
+  type OpDefinition,
   type Region,
   type RegionOptions,
   type Source,
   type Value,
 } from './graph.ts';
-export { applyOne, applyOp, defineOp, type OpDefinition, type OpSpec } from './op.ts';
+export { applyOne, applyOp, defineOp, type OpSpec } from './op.ts';
 export { grad, gradients } from './grad.ts';
 export { interpret, type InterpretOptions } from './interpreter.ts';
 export { ndarray, type NdArray } from './ndarray.ts';

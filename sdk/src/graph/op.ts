@@ -1,44 +1,8 @@
-// What an op is, and how it is applied. A node holds its op's definition itself, so there is no
-// registry and a plugin's op is like any other.
-import { Graph, type Node, type Value } from './graph.ts';
-import type { NdArray } from './ndarray.ts';
+// How an op is defined and applied; what a definition holds is in graph.ts. A node holds its op's
+// definition itself, so there is no registry and a plugin's op is like any other.
+import { Graph, type OpDefinition, type Value } from './graph.ts';
 import type { Attributes, ValueType } from './types.ts';
 import { graphError } from './errors.ts';
-
-/**
- * Definition of an op: a primitive has `evaluate`, a composite has `decompose` (and may have a
- * faster `gradient`).
- */
-export interface OpDefinition<A extends Attributes = Attributes> {
-  /** Unique name, lower camel case; a plugin's op carries its package (`@scope/plugin-x/myOp`). */
-  readonly name: string;
-  /** Types of the outputs; throws `opTypesDoNotFit` where the inputs do not fit. */
-  infer(inputs: readonly ValueType[], attributes: A): readonly ValueType[];
-  /**
-   * Gradients of the inputs from those of the outputs (undefined: no gradient flows). `needed[i]`
-   * says whether input i's is used; returning undefined means zero. Without it a composite is
-   * differentiated through its decomposition.
-   */
-  gradient?(
-    node: Node<A>,
-    outputGradients: readonly (Value | undefined)[],
-    needed: readonly boolean[],
-  ): readonly (Value | undefined)[];
-  /**
-   * How many outputs, counted from the first, are results (default: all); the others are kept for
-   * the backward pass only, and `gradient` takes none for them. Where one arrives nevertheless
-   * (second derivatives), the decomposition is differentiated instead.
-   */
-  readonly results?: number;
-  /** The same computation in simpler ops. */
-  decompose?(inputs: readonly Value[], attributes: A): readonly Value[];
-  /** Reference result in float64, for the interpreter. */
-  evaluate?(
-    inputs: readonly NdArray[],
-    attributes: A,
-    types: readonly ValueType[],
-  ): readonly NdArray[];
-}
 
 /** An op as it is written: a composite may leave `infer` to its decomposition. */
 export type OpSpec<A extends Attributes = Attributes> = Omit<OpDefinition<A>, 'infer'> &

@@ -1,25 +1,8 @@
 // Which plugin computes which linears in another form than float32: kept on the model for the model
 // card and the resume check, and so that no two plugins replace the same linear.
 import { linearsClaimed, linearsTrained } from './errors.ts';
+import type { LinearClaim } from './linear-claim.ts';
 import type { Model } from './model.ts';
-
-/** Linears that a plugin computes in another form. */
-export interface LinearClaim {
-  readonly plugin: string;
-  /**
-   * Everything that decides their numbers, for the model card and the resume check: `in 4 bits
-   * (nf4, double quantization)`.
-   */
-  readonly how: string;
-  /** Their names. */
-  readonly linears: readonly string[];
-  /** The plugin's option that leaves linears out, for messages: `qlora.exclude`. */
-  readonly exclude: string;
-  /**
-   * false: programs traced from now on compute them as if there were no claim, for comparisons.
-   */
-  active: boolean;
-}
 
 /**
  * Records that a plugin computes these linears of the model. Throws LMFLOW_LINEARS_CLAIMED where

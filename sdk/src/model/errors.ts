@@ -1,8 +1,7 @@
 // The errors of models and their linears, one builder each.
 import { inputError, usageError, type LMFlowError } from '../errors.ts';
-import type { LinearClaim } from './claims.ts';
-import type { TrainingMethod } from './method.ts';
-import type { Adapter } from './parameter.ts';
+import type { LinearClaim } from './linear-claim.ts';
+import type { TrainingMethod } from './training-method.ts';
 
 type Claimant = Pick<LinearClaim, 'plugin' | 'exclude'>;
 
@@ -83,7 +82,11 @@ export function methodTaken(first: TrainingMethod, second: TrainingMethod): LMFl
 }
 
 /** LMFLOW_ADAPTER_TAKEN: two plugins want to put an adapter on one model. */
-export function adapterTaken(source: string, first: Adapter, second: Adapter): LMFlowError {
+export function adapterTaken(
+  source: string,
+  first: { readonly name: string },
+  second: { readonly name: string },
+): LMFlowError {
   return usageError(
     'LMFLOW_ADAPTER_TAKEN',
     `the model ${source} has an adapter of ${first.name}, and ${second.name} would replace it`,

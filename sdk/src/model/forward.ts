@@ -1,7 +1,6 @@
 // The forward pass of a decoder over its building functions. It computes no logits: a loss needs
 // them only for labelled tokens, in chunks.
-import type { HeadOutput } from './building-functions.ts';
-import type { Trace } from './trace.ts';
+import type { HeadOutput, Trace } from './model.ts';
 
 /**
  * embed, every block, head. Rows of the result are tokens: [batchSize x length, hiddenSize];

@@ -1,10 +1,10 @@
 // @lmflow/sdk/model: a model as plugins see it, and what they do with one. Tensor programs are in
 // @lmflow/sdk/graph.
 export * from './architecture.ts';
-export * from './building-functions.ts';
 export * from './claims.ts';
 export * from './float-weight.ts';
 export * from './forward.ts';
+export * from './linear-claim.ts';
 export type { LinearForm, StoredGroup, StoredLinear } from './linear-store.ts';
 export * from './method.ts';
 export * from './model.ts';
@@ -15,6 +15,6 @@ export * from './replace-linears.ts';
 export * from './reshape-model.ts';
 export * from './row-logits.ts';
 export * from './services.ts';
-export * from './trace.ts';
+export * from './training-method.ts';
 export * from './view.ts';
 export * from './wrap.ts';

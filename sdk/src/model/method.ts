@@ -3,15 +3,7 @@
 import { adapterTaken, methodTaken } from './errors.ts';
 import type { Model } from './model.ts';
 import type { Adapter } from './parameter.ts';
-
-/** What trains a model. */
-export interface TrainingMethod {
-  readonly plugin: string;
-  /** For the plan: `LoRA (r 8, alpha 16, 84 linears)`. */
-  readonly name: string;
-  /** The plugin whose method this one narrows down, as LISA does full finetuning. */
-  readonly refines?: string;
-}
+import type { TrainingMethod } from './training-method.ts';
 
 /**
  * Says what trains the model; in the phases `adapters` and `parameters`. Throws

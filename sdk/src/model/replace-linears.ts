@@ -3,12 +3,12 @@
 import type { Logger } from '../logger.ts';
 import type { Value } from '../graph/index.ts';
 import type { LinearLayer } from './architecture.ts';
-import { claimLinears, type LinearClaim } from './claims.ts';
+import { claimLinears } from './claims.ts';
 import { linearsUnknown, noLinears } from './errors.ts';
+import type { LinearClaim } from './linear-claim.ts';
 import { storeLinears, type LinearForm, type StoredLinear } from './linear-store.ts';
-import type { Model } from './model.ts';
+import type { Model, Trace } from './model.ts';
 import { matchesModule } from './module-patterns.ts';
-import type { Trace } from './trace.ts';
 import { wrap } from './wrap.ts';
 
 /** The request to `replaceLinears`. `L` is what a plugin knows of a linear. */

@@ -5,7 +5,7 @@ import { forward } from './forward.ts';
 import { Graph, type Value } from '../graph/index.ts';
 import type { Model } from './model.ts';
 import { parameterInput, parametersOf } from './parameter.ts';
-import type { Trace } from './trace.ts';
+import type { Trace } from './model.ts';
 
 /** Runs a model on rows, one at a time. A program is kept until a row of another length comes. */
 export class RowLogits {

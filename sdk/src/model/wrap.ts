@@ -1,14 +1,5 @@
-// The one way to replace a building function of a model. What the functions are:
-// building-functions.ts.
-import type { BuildingFunctions } from './building-functions.ts';
-import type { Model } from './model.ts';
-
-/** One replacement of a building function. */
-export interface Wrap {
-  readonly building: keyof BuildingFunctions;
-  /** Name of the plugin. */
-  readonly by: string;
-}
+// The one way to replace a building function of a model. What the functions are: model.ts.
+import type { BuildingFunctions, Model, Wrap } from './model.ts';
 
 /**
  * Replaces the building function `name` of a model by the result of `make`, and records `by` (a

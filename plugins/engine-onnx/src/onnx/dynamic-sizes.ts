@@ -2,7 +2,16 @@
 // with stand-ins, primes larger than its other sizes; where a lowering writes a stand-in or a product
 // of them, the model computes the real size.
 import type { AttributeProto, DimensionProto, NodeProto, TensorProto } from './schema.ts';
-import type { Emitter } from './emitter.ts';
+
+/** What of an emitter computes sizes. */
+interface SizeEmitter {
+  ints(numbers: readonly number[]): string;
+  node(
+    opType: string,
+    input: readonly string[],
+    options?: { readonly attributes: Readonly<Record<string, number>> },
+  ): string;
+}
 
 /**
  * A size with a name. `stand` is its stand-in; `input` and `axis` say where the model finds it at run
@@ -33,7 +42,7 @@ export class FreeSizes {
    * The numbers as an int64 tensor that is put together at run time, or undefined where none of
    * them is free.
    */
-  list(emit: Emitter, numbers: readonly number[]): string | undefined {
+  list(emit: SizeEmitter, numbers: readonly number[]): string | undefined {
     if (!numbers.some((number) => this.#isFree(number))) return undefined;
     const parts: string[] = [];
     let fixed: number[] = [];
@@ -104,7 +113,7 @@ export class FreeSizes {
     return this.#sizes.filter(({ stand }) => number % stand === 0);
   }
 
-  #product(emit: Emitter, number: number): string {
+  #product(emit: SizeEmitter, number: number): string {
     const factors = this.#factors(number);
     const fixed = factors.reduce((rest, { stand }) => rest / stand, number);
     const tensors = factors.map(({ name, input, axis }) => {

@@ -3,7 +3,7 @@
 // again from the rows' log-sum-exp. Scores are turned, keys by rows, so that the gradients of keys
 // and values are products without a transposed operand.
 import type { Emitter, Lowering } from '@lmflow/plugin-engine-onnx';
-import type { FlashAttributes } from '../op.ts';
+import type { FlashAttributes } from '../attributes.ts';
 import { loop, scan } from './flow.ts';
 import { Tiling, type Segments } from './tiling.ts';
 

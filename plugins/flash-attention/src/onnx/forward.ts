@@ -2,7 +2,7 @@
 // Loop over the tiles of keys before the strip's own that adds tile to tile (the online softmax).
 // The program's size does not depend on the length.
 import type { Emitter, Lowering } from '@lmflow/plugin-engine-onnx';
-import type { FlashAttributes } from '../op.ts';
+import type { FlashAttributes } from '../attributes.ts';
 import { loop, scan } from './flow.ts';
 import { Tiling } from './tiling.ts';
 

@@ -2,7 +2,7 @@
 // their scores hide.
 import type { Emitter } from '@lmflow/plugin-engine-onnx';
 import { HIDDEN, type DType, type Node, type Value } from '@lmflow/sdk/graph';
-import type { FlashAttributes } from '../op.ts';
+import type { FlashAttributes } from '../attributes.ts';
 import type { Over } from './flow.ts';
 
 /**

@@ -13,7 +13,7 @@ import {
   tensorShape,
 } from '../errors.ts';
 import type { ConfigReader } from '../architecture/config.ts';
-import type { Found } from './weights.ts';
+import type { Found } from './found-tensor.ts';
 
 /** How one matrix [rows, columns] is packed. */
 export interface Packing {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { SafetensorsFile, isSafetensorsDtype, openShards } from '@lmflow/sdk/formats';
 import { sameShape, type ModelWeight, type Shape } from '@lmflow/sdk/graph';
 import type { Blueprint } from '../architecture/blueprint.ts';
+import type { Found } from './found-tensor.ts';
 import { packedTensors, readParts, type Packing } from './packing.ts';
 import {
   checkpointMissing,
@@ -39,12 +40,6 @@ export async function openCheckpoint(folder: string): Promise<SafetensorsFile[]>
   const pickles = files.filter(isPickle);
   if (pickles.length > 0) throw checkpointPickle(folder, pickles);
   throw checkpointMissing(folder, files);
-}
-
-/** Where a tensor is. */
-export interface Found {
-  readonly file: SafetensorsFile;
-  /** As the file says; may lack the family's prefix. */ readonly stored: string;
 }
 
 /** A checkpoint that fits its architecture. */

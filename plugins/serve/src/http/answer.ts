@@ -1,40 +1,12 @@
 // Runs a request's jobs from the queue to the answer, streamed or whole. The endpoints decide how
 // chunks look.
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Job, PieceEvent } from '../thread-messages.ts';
-import type { Server } from './http-server.ts';
+import type { Server } from './server-state.ts';
 import { clientOf } from './client-identity.ts';
 import { broken, Failure, invalid, shuttingDown } from './failures.ts';
+import type { Plan, Usage } from './plan.ts';
 import { requestSignal } from './request-signal.ts';
 import { EventStream } from './event-stream.ts';
-
-export interface Usage {
-  readonly prompt_tokens: number;
-  readonly completion_tokens: number;
-  readonly total_tokens: number;
-}
-
-/** An endpoint's format of an answer. `choice` counts over prompts and samples. */
-export interface Answer {
-  /** Takes a piece; returns the chunks to stream. */
-  piece(choice: number, event: PieceEvent): object[];
-  /** Chunks before the first piece. */
-  begin(): object[];
-  /** The chunk with the usage. */
-  usage(usage: Usage): object;
-  /** The whole answer. */
-  whole(usage: Usage): object;
-}
-
-export interface Plan {
-  readonly jobs: readonly Job[];
-  /** Samples of each job. */
-  readonly n: number;
-  readonly stream: boolean;
-  readonly includeUsage: boolean;
-  readonly answer: Answer;
-  readonly user?: string;
-}
 
 /** Answers a planned request; throws a Failure while nothing is sent yet. */
 export async function answerRequest(

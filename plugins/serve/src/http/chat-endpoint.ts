@@ -5,7 +5,7 @@ import type { ToolCall } from '@lmflow/sdk';
 import type { PieceEvent, ScoredToken } from '../thread-messages.ts';
 import { readChat, type ChatRequest } from './chat-request.ts';
 import { generationOptions, type Served } from './parameters.ts';
-import type { Answer, Plan, Usage } from './answer.ts';
+import type { Answer, Plan, Usage } from './plan.ts';
 
 /** Plans a chat answer. Throws a Failure. */
 export function planChat(body: unknown, served: Served): Plan {

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { PieceEvent, ScoredToken } from '../thread-messages.ts';
 import { generationOptions, parse, shared, type Refusal, type Served } from './parameters.ts';
-import type { Answer, Plan, Usage } from './answer.ts';
+import type { Answer, Plan, Usage } from './plan.ts';
 
 const ids = z.array(z.int().min(0)).min(1);
 const schema = z.strictObject({

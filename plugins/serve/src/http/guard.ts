@@ -7,7 +7,7 @@ import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import type { FastifyInstance } from 'fastify';
 import type { ServeOptions } from '../options.ts';
-import type { Server } from './http-server.ts';
+import type { Server } from './server-state.ts';
 import { bearerToken } from './client-identity.ts';
 import { wrongHost, wrongKey, wrongOrigin } from './failures.ts';
 

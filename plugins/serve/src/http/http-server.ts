@@ -9,22 +9,9 @@ import { answerClientError, answerErrors } from './error-answers.ts';
 import { FairQueue } from './fair-queue.ts';
 import { guard, keysOf } from './guard.ts';
 import type { MainLink } from './main-link.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { createMetrics } from './metrics.ts';
 import { addRoutes } from './routes.ts';
-
-/** The server's state, which the routes share. */
-export interface Server {
-  readonly app: FastifyInstance;
-  readonly options: ServeOptions;
-  /** API keys; without any, clients need none. */
-  readonly keys: readonly string[];
-  readonly link: MainLink;
-  readonly queue: FairQueue;
-  readonly metrics: Metrics;
-  /** Aborts each request that waits or runs. */
-  readonly active: Set<AbortController>;
-  closing: boolean;
-}
+import type { Server } from './server-state.ts';
 
 /** Makes the server; `listen` on `app` starts it. */
 export async function createServer(settings: ThreadData, link: MainLink): Promise<Server> {

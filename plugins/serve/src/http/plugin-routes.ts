@@ -2,7 +2,7 @@
 // are, and their answers back.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RouteInfo } from '../thread-messages.ts';
-import type { Server } from './http-server.ts';
+import type { Server } from './server-state.ts';
 import { invalid, routeFailed, shuttingDown } from './failures.ts';
 import { requestSignal } from './request-signal.ts';
 

@@ -1,7 +1,7 @@
 // A signal that ends a request before its answer: the client is gone, the time is up, or the server
 // closes.
 import type { FastifyReply } from 'fastify';
-import type { Server } from './http-server.ts';
+import type { Server } from './server-state.ts';
 import { clientGone, tookTooLong } from './failures.ts';
 
 /** A signal that aborts with the Failure that ends the request; call `done` after the answer. */

@@ -2,12 +2,13 @@
 // answer.ts.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ModelInfo, ThreadData } from '../thread-messages.ts';
-import { answerRequest, type Plan } from './answer.ts';
-import type { Server } from './http-server.ts';
+import { answerRequest } from './answer.ts';
+import type { Server } from './server-state.ts';
 import { planChat } from './chat-endpoint.ts';
 import { planCompletion } from './completions-endpoint.ts';
 import { modelNotFound, shuttingDown } from './failures.ts';
 import { readPage } from './chat-page.ts';
+import type { Plan } from './plan.ts';
 import { addPluginRoutes } from './plugin-routes.ts';
 
 /** Adds every route. */

@@ -3,7 +3,8 @@ import type { Value } from '../graph.ts';
 import { applyOne, defineOp } from '../op.ts';
 import { isFloat, sameShape, type Attributes } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
-import { add, maximum, mul, sub } from './binary.ts';
+import { add, mul, sub } from './binary.ts';
+import { maximum } from './extremes.ts';
 import { erf, sigmoid, silu, tanh } from './unary.ts';
 
 type GeluAttributes = { readonly approximation: 'erf' | 'tanh' };

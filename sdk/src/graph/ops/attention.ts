@@ -5,13 +5,14 @@ import type { Value } from '../graph.ts';
 import { applyOp, defineOp } from '../op.ts';
 import { broadcastShapes, sameShape } from '../types.ts';
 import { graphError, opTypesDoNotFit } from '../errors.ts';
-import { allFloat, mul, sub, unbroadcast } from './binary.ts';
+import { allFloat } from './operands.ts';
+import { mul, sub } from './binary.ts';
+import { unbroadcast, sum } from './broadcast.ts';
+import { concat, reshape, slice, transpose } from './shape.ts';
 import { addMask, causalMask, queryTiles } from './masks.ts';
 import { matMul } from './matmul.ts';
 import { segmentedAttention } from './segments.ts';
-import { concat, reshape, slice, transpose } from './shape.ts';
 import { softmax } from './softmax.ts';
-import { sum } from './reduce.ts';
 
 /** `shared`: how many rows of q, one after another, share a row of the mask. */
 export type AttendAttributes = { readonly shared: number };

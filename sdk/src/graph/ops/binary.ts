@@ -1,63 +1,11 @@
-// Elementwise ops of two operands with NumPy's broadcasting: add, sub, mul, div, maximum, minimum.
-import type { Value } from '../graph.ts';
-import { ndarray, broadcastStrides, forEachOffset, type NdArray } from '../ndarray.ts';
-import { applyOne, defineOp, type OpDefinition } from '../op.ts';
-import {
-  broadcastShapes,
-  describe,
-  isFloat,
-  sameShape,
-  type Attributes,
-  type Shape,
-  type ValueType,
-} from '../types.ts';
-import { graphError, opTypesDoNotFit } from '../errors.ts';
-import { sum } from './reduce.ts';
-import { broadcastToOp, cast, reshape } from './shape.ts';
-import { greaterOrEqual, lessOrEqual, where } from './logic.ts';
-import { neg, reciprocal } from './unary.ts';
-
-/** A value, or a number that becomes a float32 scalar. */
-export type Operand = Value | number;
-
-/** Shape and dtype of an elementwise result of two operands; shared with comparisons. */
-export function inferBroadcast(op: string, inputs: readonly ValueType[]): ValueType {
-  const [a, b] = inputs;
-  const shape = a && b && broadcastShapes(a.shape, b.shape);
-  if (!shape || a.dtype !== b.dtype) {
-    throw opTypesDoNotFit(op, inputs, 'takes two operands of one dtype whose shapes broadcast');
-  }
-  return { dtype: a.dtype, shape };
-}
-
-/** Applies `compute` to the pairs of two broadcast arrays. */
-export function zip(
-  inputs: readonly NdArray[],
-  shape: Shape,
-  compute: (a: number, b: number) => number,
-): NdArray {
-  const [a, b] = inputs as [NdArray, NdArray];
-  const result = ndarray(shape);
-  forEachOffset(
-    shape,
-    [broadcastStrides(a.shape, shape), broadcastStrides(b.shape, shape)],
-    (index, [i, j]) => {
-      result.data[index] = compute(a.data[i!]!, b.data[j!]!);
-    },
-  );
-  return result;
-}
-
-/** Sums a gradient over the axes its value was broadcast along. */
-export function unbroadcast(gradient: Value, shape: Shape): Value {
-  if (sameShape(gradient.shape, shape)) return gradient;
-  const extra = gradient.shape.length - shape.length;
-  const axes = gradient.shape
-    .map((_, axis) => axis)
-    .filter((axis) => axis < extra || (shape[axis - extra] === 1 && gradient.shape[axis] !== 1));
-  const summed = axes.length > 0 ? sum(gradient, { axes, keepDims: true }) : gradient;
-  return sameShape(summed.shape, shape) ? summed : reshape(summed, shape);
-}
+// Arithmetic of two operands with NumPy's broadcasting, add, sub, mul and div, with neg and
+// reciprocal, which their gradients need.
+import type { OpDefinition, Value } from '../graph.ts';
+import { applyOne, defineOp } from '../op.ts';
+import { isFloat, type Attributes } from '../types.ts';
+import { unbroadcast } from './broadcast.ts';
+import { inferBroadcast, operands, zip, type Operand } from './operands.ts';
+import { unaryOp } from './unary-op.ts';
 
 type Rule = (
   a: Value,
@@ -67,7 +15,8 @@ type Rule = (
   result: Value,
 ) => readonly [Value | undefined, Value | undefined];
 
-function binaryOp(
+/** An elementwise op of two operands; `rule` gives their gradients, still broadcast. */
+export function binaryOp(
   name: string,
   compute: (a: number, b: number) => number,
   rule: Rule,
@@ -85,6 +34,18 @@ function binaryOp(
   });
 }
 
+/** The op of `neg`: -x. */
+export const negOp = unaryOp(
+  'neg',
+  (x) => -x,
+  (_x, _y, gradient) => neg(gradient),
+);
+/** The op of `reciprocal`: 1 / x. */
+export const reciprocalOp = unaryOp(
+  'reciprocal',
+  (x) => 1 / x,
+  (_x, y, gradient) => neg(mul(gradient, mul(y, y))),
+);
 /** The op of `add`: a + b. */
 export const addOp = binaryOp(
   'add',
@@ -115,63 +76,6 @@ export const divOp = binaryOp(
     return [scaled, needed[1] ? neg(mul(scaled, result)) : undefined];
   },
 );
-/** The op of `maximum`. Where both operands are equal the gradient goes to the first. */
-export const maximumOp = binaryOp('maximum', Math.max, (a, b, gradient, needed) =>
-  chosen(greaterOrEqual(a, b), gradient, needed),
-);
-/** The op of `minimum`. Where both operands are equal the gradient goes to the first. */
-export const minimumOp = binaryOp('minimum', Math.min, (a, b, gradient, needed) =>
-  chosen(lessOrEqual(a, b), gradient, needed),
-);
-
-/** The gradient goes to the first operand where `first` holds, else to the second. */
-function chosen(
-  first: Value,
-  gradient: Value,
-  needed: readonly boolean[],
-): [Value | undefined, Value | undefined] {
-  return [
-    needed[0] ? where(first, gradient, 0) : undefined,
-    needed[1] ? where(first, 0, gradient) : undefined,
-  ];
-}
-
-/**
- * A number becomes a scalar of the other operand's graph and dtype. A value that was only broadcast
- * to the other operand's shape is replaced by the value before the broadcast.
- */
-export function operands(a: Operand, b: Operand): [Value, Value] {
-  const left = typeof a === 'number' ? constantLike(b, a) : a;
-  const right = typeof b === 'number' ? constantLike(a, b) : b;
-  const narrow = unexpanded(left, right);
-  return [narrow, unexpanded(right, narrow)];
-}
-
-function constantLike(other: Operand, number: number): Value {
-  if (typeof other === 'number') {
-    throw graphError('constant', 'one of two operands must be a value of a graph');
-  }
-  const { graph, dtype } = other;
-  if (isFloat(dtype)) return cast(graph.scalar(number), dtype);
-  if (!Number.isInteger(number)) {
-    throw graphError(
-      'constant',
-      `${number} is not a whole number, but the other operand is ${describe(other)}`,
-    );
-  }
-  return cast(graph.constant(Int32Array.of(number), [], 'int32'), dtype);
-}
-
-function unexpanded(x: Value, other: Value): Value {
-  const origin =
-    x.source.kind === 'node' && x.source.node.op === broadcastToOp
-      ? x.source.node.inputs[0]!
-      : undefined;
-  const shape = origin && broadcastShapes(origin.shape, other.shape);
-  const whole = shape && broadcastShapes(x.shape, other.shape);
-  return whole && sameShape(shape, whole) ? origin : x;
-}
-
 /** a + b, elementwise with broadcasting. */
 export function add(a: Operand, b: Operand): Value {
   return applyOne(addOp, operands(a, b), {});
@@ -190,15 +94,6 @@ export function mul(a: Operand, b: Operand): Value {
 export function div(a: Operand, b: Operand): Value {
   return applyOne(divOp, operands(a, b), {});
 }
-/** The larger of a and b; the gradient goes to a where they are equal. */
-export function maximum(a: Operand, b: Operand): Value {
-  return applyOne(maximumOp, operands(a, b), {});
-}
-/** The smaller of a and b; the gradient goes to a where they are equal. */
-export function minimum(a: Operand, b: Operand): Value {
-  return applyOne(minimumOp, operands(a, b), {});
-}
-
 /**
  * Whether x is the scalar constant 1 beside an operand of its dtype: what the gradient of a loss
  * starts from.
@@ -213,7 +108,11 @@ function isOne({ source, shape, dtype }: Value, other: Value): boolean {
   );
 }
 
-/** Whether every input is a float of one dtype; for ops of plugins. */
-export function allFloat(inputs: readonly ValueType[]): boolean {
-  return inputs.every((input) => isFloat(input.dtype) && input.dtype === inputs[0]!.dtype);
+/** -x, elementwise. */
+export function neg(x: Value): Value {
+  return applyOne(negOp, [x], {});
+}
+/** 1 / x, elementwise. */
+export function reciprocal(x: Value): Value {
+  return applyOne(reciprocalOp, [x], {});
 }

@@ -5,10 +5,11 @@ import type { Value } from '../graph.ts';
 import { sameShape } from '../types.ts';
 import { graphError, opTypesDoNotFit } from '../errors.ts';
 import { add, mul, sub } from './binary.ts';
+import { broadcastTo } from './broadcast.ts';
+import { concat, reshape, slice, transpose } from './shape.ts';
 import { greater, less, logicalAnd, where } from './logic.ts';
 import { causalMask, HIDDEN } from './masks.ts';
 import { matMul } from './matmul.ts';
-import { broadcastTo, concat, reshape, slice, transpose } from './shape.ts';
 import { softmax } from './softmax.ts';
 
 /** Queries, keys and values of new tokens, and the cache of the tokens before them. */

@@ -5,13 +5,14 @@ import type { Value } from '../graph.ts';
 import { applyOp, defineOp } from '../op.ts';
 import { opTypesDoNotFit } from '../errors.ts';
 import { add, mul, sub } from './binary.ts';
+import { max } from './reduce.ts';
+import { sum, broadcastTo } from './broadcast.ts';
+import { cast, reshape } from './shape.ts';
+import { exp, log } from './unary.ts';
 import { takeLast } from './gather.ts';
 import { equal, less, where } from './logic.ts';
 import { matMul } from './matmul.ts';
-import { max, sum } from './reduce.ts';
-import { broadcastTo, cast, reshape } from './shape.ts';
 import { softmax } from './softmax.ts';
-import { exp, log } from './unary.ts';
 
 /** How much of the logits `linearCrossEntropy` holds at a time. */
 export type LinearCrossEntropyAttributes = {

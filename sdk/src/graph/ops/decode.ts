@@ -6,10 +6,10 @@ import { applyOp, defineOp } from '../op.ts';
 import { isFloat, sameShape } from '../types.ts';
 import { graphError, opTypesDoNotFit } from '../errors.ts';
 import { add, mul, sub } from './binary.ts';
+import { reshape, transpose } from './shape.ts';
 import { equal, greater, lessOrEqual, logicalAnd, where } from './logic.ts';
 import { HIDDEN } from './masks.ts';
 import { matMul } from './matmul.ts';
-import { reshape, transpose } from './shape.ts';
 import { softmax } from './softmax.ts';
 
 /**

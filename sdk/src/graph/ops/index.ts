@@ -5,56 +5,36 @@ export * from './after.ts';
 export * from './attention.ts';
 export * from './cached.ts';
 export {
-  abs,
-  absOp,
-  cos,
-  cosOp,
-  erf,
-  erfOp,
-  exp,
-  expOp,
-  log,
-  logOp,
+  add,
+  addOp,
+  div,
+  divOp,
+  mul,
+  mulOp,
   neg,
   negOp,
   reciprocal,
   reciprocalOp,
-  sigmoid,
-  sigmoidOp,
-  silu,
-  siluOp,
-  sin,
-  sinOp,
-  sqrt,
-  sqrtOp,
-  tanh,
-  tanhOp,
-} from './unary.ts';
-export {
-  add,
-  addOp,
-  allFloat,
-  div,
-  divOp,
-  inferBroadcast,
-  maximum,
-  maximumOp,
-  minimum,
-  minimumOp,
-  mul,
-  mulOp,
   sub,
   subOp,
-  unbroadcast,
-  type Operand,
 } from './binary.ts';
+export {
+  broadcastTo,
+  broadcastToOp,
+  sum,
+  sumOp,
+  unbroadcast,
+  type ReduceOptions,
+} from './broadcast.ts';
 export * from './crossentropy.ts';
 export * from './decode.ts';
+export * from './extremes.ts';
 export * from './gather.ts';
 export * from './logic.ts';
 export { HIDDEN } from './masks.ts';
 export * from './matmul.ts';
 export * from './norm.ts';
+export { allFloat, inferBroadcast, type Operand } from './operands.ts';
 export * from './reduce.ts';
 export * from './rope.ts';
 export {
@@ -65,3 +45,4 @@ export {
 export * from './shape.ts';
 export * from './sign.ts';
 export * from './softmax.ts';
+export * from './unary.ts';

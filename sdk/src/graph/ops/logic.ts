@@ -1,10 +1,11 @@
 // Comparisons, boolean ops, and `where`, which chooses between two values by a condition.
-import type { Value } from '../graph.ts';
+import type { OpDefinition, Value } from '../graph.ts';
 import { ndarray, broadcastStrides, forEachOffset, type NdArray } from '../ndarray.ts';
-import { applyOne, defineOp, type OpDefinition } from '../op.ts';
+import { applyOne, defineOp } from '../op.ts';
 import { broadcastShapes, type Attributes } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
-import { inferBroadcast, operands, unbroadcast, zip, type Operand } from './binary.ts';
+import { inferBroadcast, operands, zip, type Operand } from './operands.ts';
+import { unbroadcast } from './broadcast.ts';
 
 function comparison(name: string, test: (a: number, b: number) => boolean): OpDefinition {
   return defineOp<Attributes>({

@@ -1,8 +1,8 @@
 // The tiles that attention is computed by, and what their queries must not see.
 import type { Graph, Value } from '../graph.ts';
 import { add } from './binary.ts';
-import { equal, where } from './logic.ts';
 import { cast, reshape, slice } from './shape.ts';
+import { equal, where } from './logic.ts';
 
 /**
  * Added to the scores of keys that a query must not see. Finite, so that a row of nothing but

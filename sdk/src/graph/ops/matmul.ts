@@ -4,7 +4,7 @@ import { ndarray, broadcastStrides, forEachOffset, type NdArray } from '../ndarr
 import { applyOne, defineOp } from '../op.ts';
 import { broadcastShapes, isFloat, sizeOf } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
-import { unbroadcast } from './binary.ts';
+import { unbroadcast } from './broadcast.ts';
 
 /** Which operands have their last two axes swapped before the product. */
 export interface MatMulOptions {

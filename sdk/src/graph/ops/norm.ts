@@ -4,9 +4,10 @@ import type { Value } from '../graph.ts';
 import { applyOp, defineOp } from '../op.ts';
 import { isFloat, type ValueType } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
-import { add, mul, sub } from './binary.ts';
-import { mean, sum } from './reduce.ts';
-import { reciprocal, sqrt } from './unary.ts';
+import { add, mul, sub, reciprocal } from './binary.ts';
+import { mean } from './reduce.ts';
+import { sum } from './broadcast.ts';
+import { sqrt } from './unary.ts';
 
 type Epsilon = { readonly epsilon: number };
 

@@ -4,10 +4,9 @@ import type { Value } from '../graph.ts';
 import { applyOne, defineOp } from '../op.ts';
 import { isFloat, type Attributes } from '../types.ts';
 import { graphError, opTypesDoNotFit } from '../errors.ts';
-import { add, mul, sub } from './binary.ts';
-import { gather } from './gather.ts';
+import { add, mul, sub, neg } from './binary.ts';
 import { concat, reshape, slice } from './shape.ts';
-import { neg } from './unary.ts';
+import { gather } from './gather.ts';
 
 /** The op of `rope`. Inputs: x [B, T, H, D], cos and sin [P, D/2], int32 positions [B, T]. */
 export const ropeOp = defineOp<Attributes>({

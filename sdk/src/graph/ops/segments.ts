@@ -5,11 +5,12 @@ import type { Value } from '../graph.ts';
 import { applyOp, defineOp } from '../op.ts';
 import { sameShape, type ValueType } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
-import { add, allFloat, mul, sub } from './binary.ts';
+import { add, mul, sub } from './binary.ts';
+import { allFloat } from './operands.ts';
+import { sum } from './broadcast.ts';
+import { concat, pad, slice } from './shape.ts';
 import { addMask, queryTiles, segmentMask, type QueryTile } from './masks.ts';
 import { matMul } from './matmul.ts';
-import { sum } from './reduce.ts';
-import { concat, pad, slice } from './shape.ts';
 import { softmax } from './softmax.ts';
 
 /** How the queries of packed samples are cut into tiles, and what they see. */

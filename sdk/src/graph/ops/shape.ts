@@ -1,18 +1,10 @@
-// Ops that only move numbers: reshape, transpose, slice, pad, concat, broadcastTo, cast.
+// Ops that only move numbers: reshape, transpose, slice, pad, concat, cast. Their
+// gradients are among themselves.
 import type { Value } from '../graph.ts';
-import { ndarray, broadcastStrides, forEachOffset, type NdArray } from '../ndarray.ts';
+import { ndarray, forEachOffset } from '../ndarray.ts';
 import { applyOne, defineOp } from '../op.ts';
-import {
-  broadcastShapes,
-  isFloat,
-  sameShape,
-  sizeOf,
-  type DType,
-  type Shape,
-  type ValueType,
-} from '../types.ts';
+import { isFloat, sameShape, sizeOf, type DType, type Shape, type ValueType } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
-import { unbroadcast } from './binary.ts';
 
 type ShapeAttribute = { readonly shape: Shape };
 
@@ -221,27 +213,6 @@ export const concatOp = defineOp<{ readonly axis: number }>({
   },
 });
 
-/** The op of `broadcastTo`. Its gradient is the sum over the repeated axes. */
-export const broadcastToOp = defineOp<ShapeAttribute>({
-  name: 'broadcastTo',
-  infer: (inputs, { shape }) => {
-    const x = onlyOperand('broadcastTo', inputs);
-    const common = broadcastShapes(x.shape, shape);
-    if (!common || !sameShape(common, shape)) {
-      throw opTypesDoNotFit('broadcastTo', inputs, `cannot be broadcast to [${shape.join(', ')}]`);
-    }
-    return [{ dtype: x.dtype, shape }];
-  },
-  evaluate: ([x], { shape }) => {
-    const result = ndarray(shape);
-    forEachOffset(shape, [broadcastStrides(x!.shape, shape)], (index, [offset]) => {
-      result.data[index] = (x as NdArray).data[offset!]!;
-    });
-    return [result];
-  },
-  gradient: (node, [gradient]) => [unbroadcast(gradient!, node.inputs[0]!.shape)],
-});
-
 function castNumbers(data: Float64Array, dtype: DType): Float64Array {
   if (dtype === 'bool') return data.map((number) => Number(number !== 0));
   return isFloat(dtype) ? data : data.map(Math.trunc);
@@ -284,10 +255,6 @@ export function pad(x: Value, before: readonly number[], after: readonly number[
 /** Operands one after the other along an axis. */
 export function concat(values: readonly Value[], axis: number): Value {
   return values.length === 1 ? values[0]! : applyOne(concatOp, values, { axis });
-}
-/** Repeats size-1 axes (and adds leading ones) up to a shape. */
-export function broadcastTo(x: Value, shape: Shape): Value {
-  return sameShape(x.shape, shape) ? x : applyOne(broadcastToOp, [x], { shape });
 }
 /** Converts the element type; towards zero for integers, nonzero is true for bool. */
 export function cast(x: Value, dtype: DType): Value {

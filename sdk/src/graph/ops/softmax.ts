@@ -4,7 +4,7 @@ import { applyOne, defineOp } from '../op.ts';
 import { isFloat, type Attributes } from '../types.ts';
 import { opTypesDoNotFit } from '../errors.ts';
 import { mul, sub } from './binary.ts';
-import { sum } from './reduce.ts';
+import { sum } from './broadcast.ts';
 
 /** The op of `softmax`, over the last axis. */
 export const softmaxOp = defineOp<Attributes>({

@@ -1,37 +1,13 @@
 // Elementwise ops of one operand, as a table: what they compute and how a gradient passes through.
 import type { Value } from '../graph.ts';
-import { applyOne, defineOp, type OpDefinition } from '../op.ts';
-import { isFloat, type Attributes } from '../types.ts';
-import { opTypesDoNotFit } from '../errors.ts';
-import { add, mul, sub } from './binary.ts';
+import { applyOne } from '../op.ts';
+import { add, mul, neg, reciprocal, sub } from './binary.ts';
 import { sign as signOf } from './sign.ts';
-
-type Rule = (x: Value, y: Value, gradient: Value) => Value;
-
-function unaryOp(name: string, compute: (x: number) => number, rule: Rule): OpDefinition {
-  return defineOp<Attributes>({
-    name,
-    infer: (inputs) => {
-      const [x] = inputs;
-      if (inputs.length !== 1 || !x || !isFloat(x.dtype)) {
-        throw opTypesDoNotFit(name, inputs, 'takes one float operand');
-      }
-      return [{ dtype: x.dtype, shape: x.shape }];
-    },
-    evaluate: ([x]) => [{ shape: x!.shape, data: x!.data.map(compute) }],
-    gradient: (node, [gradient]) => [rule(node.inputs[0]!, node.outputs[0]!, gradient!)],
-  });
-}
+import { unaryOp } from './unary-op.ts';
 
 const sigmoidNumber = (x: number): number => 1 / (1 + Math.exp(-x));
 const TWO_OVER_ROOT_PI = 2 / Math.sqrt(Math.PI);
 
-/** The op of `neg`: -x. */
-export const negOp = unaryOp(
-  'neg',
-  (x) => -x,
-  (_x, _y, gradient) => neg(gradient),
-);
 /** The op of `exp`: e^x. */
 export const expOp = unaryOp('exp', Math.exp, (_x, y, gradient) => mul(gradient, y));
 /** The op of `log`, the natural logarithm; NaN below 0. */
@@ -39,12 +15,6 @@ export const logOp = unaryOp('log', Math.log, (x, _y, gradient) => mul(gradient,
 /** The op of `sqrt`; NaN below 0. */
 export const sqrtOp = unaryOp('sqrt', Math.sqrt, (_x, y, gradient) =>
   mul(mul(gradient, 0.5), reciprocal(y)),
-);
-/** The op of `reciprocal`: 1 / x. */
-export const reciprocalOp = unaryOp(
-  'reciprocal',
-  (x) => 1 / x,
-  (_x, y, gradient) => neg(mul(gradient, mul(y, y))),
 );
 /** The op of `tanh`, the hyperbolic tangent. */
 export const tanhOp = unaryOp('tanh', Math.tanh, (_x, y, gradient) =>
@@ -74,10 +44,6 @@ export const siluOp = unaryOp(
   },
 );
 
-/** -x, elementwise. */
-export function neg(x: Value): Value {
-  return applyOne(negOp, [x], {});
-}
 /** e^x, elementwise. */
 export function exp(x: Value): Value {
   return applyOne(expOp, [x], {});
@@ -89,10 +55,6 @@ export function log(x: Value): Value {
 /** Square root. */
 export function sqrt(x: Value): Value {
   return applyOne(sqrtOp, [x], {});
-}
-/** 1 / x, elementwise. */
-export function reciprocal(x: Value): Value {
-  return applyOne(reciprocalOp, [x], {});
 }
 /** Hyperbolic tangent. */
 export function tanh(x: Value): Value {
