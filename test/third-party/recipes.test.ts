@@ -1,6 +1,5 @@
 // Every example of docs/writing-a-plugin.md, as it stands there: it has the types of a plain
-// project, a kernel loads it by its name, and it does what the page says. Installed from tarballs:
-// installed.slow.test.ts.
+// project, a kernel loads it by its name, and it does what the page says.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -29,6 +29,9 @@ export const [manifest, tsconfig] = blocks('json').map((text) => JSON.parse(text
   { readonly compilerOptions: Readonly<Record<string, unknown>> },
 ];
 
+/** What the command's package.json has beside. */
+const commands = JSON.parse(`{${/`("lmflow": .*)`\./.exec(page)![1]!}}`) as object;
+
 /**
  * Writes the packages into a folder, each into its own. `entry` is where their exports point instead
  * of the build.
@@ -36,7 +39,11 @@ export const [manifest, tsconfig] = blocks('json').map((text) => JSON.parse(text
 export function writePackages(folder: string, entry?: string): void {
   for (const name of packages) {
     const exports = { ...manifest.exports, ...(entry === undefined ? {} : { '.': entry }) };
-    const files = { 'package.json': { ...manifest, name, exports }, 'tsconfig.json': tsconfig };
+    const own = name === 'lmflow-plugin-longest' ? commands : {};
+    const files = {
+      'package.json': { ...manifest, name, exports, ...own },
+      'tsconfig.json': tsconfig,
+    };
     mkdirSync(join(folder, name), { recursive: true });
     for (const [file, value] of Object.entries(files)) {
       writeFileSync(join(folder, name, file), `${JSON.stringify(value, undefined, 2)}\n`);
