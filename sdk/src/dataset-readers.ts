@@ -33,7 +33,10 @@ export interface DatasetFile {
    * LMFLOW_DATASET_ENCODING where it is no UTF-8, and LMFLOW_DATASET_UNREADABLE.
    */
   text(): AsyncIterable<string>;
-  /** The lines of the text, without line ends, each with its number (1-based). */
+  /**
+   * The lines of the text, without line ends, each with its number (1-based); of empty lines that
+   * follow each other the first.
+   */
   lines(): AsyncIterable<readonly [line: string, number: number]>;
   /** Fails with LMFLOW_DATASET_SYNTAX, naming file and place. `problem` is a sentence without subject. */
   fail(place: Omit<RecordOrigin, 'file'>, problem: string, options?: ErrorOptions): never;

@@ -7,8 +7,10 @@ import {
   usageError,
   type ErrorOptions,
   type LMFlowError,
+  type RecordFields,
   type RecordOrigin,
 } from '@lmflow/sdk';
+import { isFields } from './formats/json-values.ts';
 
 /** `data.jsonl, line 7` or `data.json, record 3 (line 40)`. */
 export function place(origin: RecordOrigin): string {
@@ -18,20 +20,45 @@ export function place(origin: RecordOrigin): string {
   return `${origin.file}, record ${origin.index}${origin.line === undefined ? '' : ` (line ${origin.line})`}`;
 }
 
-/** How a value looks in a message. */
+/** How a value looks in a message; of a large one only the beginning is looked at. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
+  let left = 40;
+  const beginning = (_key: string, member: unknown): unknown => {
+    if (left-- < 0) return undefined;
+    if (typeof member === 'string') return member.slice(0, 80);
+    if (Array.isArray(member)) return (member as unknown[]).slice(0, Math.max(0, left));
+    return isFields(member) ? firstMembers(member, left) : member;
+  };
   const text = Array.isArray(value)
     ? `a list of ${value.length}`
-    : (JSON.stringify(value) ?? typeof value);
+    : (JSON.stringify(value, beginning) ?? typeof value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-const listed = (names: Iterable<string>): string => [...names].join(', ');
+function firstMembers(fields: RecordFields, most: number): RecordFields {
+  const first: Record<string, unknown> = {};
+  for (const key in fields) {
+    if (most-- <= 0) break;
+    first[key] = fields[key];
+  }
+  return first;
+}
+
+/** The most names that a message lists. */
+const MOST_NAMES = 20;
+
+function listed(names: Iterable<string>): string {
+  const all = [...names];
+  const more = all.length > MOST_NAMES ? ` and ${all.length - MOST_NAMES} more` : '';
+  return all.slice(0, MOST_NAMES).map(cutName).join(', ') + more;
+}
+
+const cutName = (name: string): string => (name.length > 80 ? `${name.slice(0, 77)}...` : name);
 
 /** The known word that is near, as a hint. */
 function suggestion(word: string, candidates: readonly string[]): string | undefined {
-  const near = didYouMean(word, candidates);
+  const near = didYouMean(word, candidates.slice(0, 1000));
   return near === undefined ? undefined : `Did you mean '${near}'?`;
 }
 
@@ -144,6 +171,15 @@ export function unreadable(file: string, cause: unknown): LMFlowError {
     cause,
     hint: 'Check that it is complete and that you may read it.',
   });
+}
+
+/** A packed file unpacks to far more than data does. */
+export function bomb(file: string, unpacked: number, packed: number): LMFlowError {
+  return inputError(
+    'LMFLOW_DATASET_BOMB',
+    `${file} unpacks to more than ${Math.floor(unpacked / packed)} times its size (${unpacked >>> 20} MB so far), as no text does`,
+    { hint: 'Unpack it yourself where you trust it.' },
+  );
 }
 
 /** JSON or CSV that breaks its syntax; names the line. */

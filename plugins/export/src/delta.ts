@@ -3,10 +3,10 @@
 // other; delta.json has checksums, delta_exact.safetensors what float32 could not say.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
 import { MODELS, MODEL_WRITER, type CommandInvocation, type Resolve } from '@lmflow/sdk';
-import { writeFolder } from '@lmflow/sdk/files';
+import { readWhole, writeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import {
   readSafetensors,
@@ -248,7 +248,7 @@ function digest(numbers: Float32Array): string {
 
 async function readManifest(folder: string): Promise<Manifest | undefined> {
   const file = join(folder, MANIFEST);
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readWhole(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw deltaInvalid(file, `cannot be read: ${error.message}`);
   });

@@ -1,9 +1,9 @@
 // Adapters by name on one model: for each adapter a view of the model that shares weights and
 // building functions.
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tokenizer } from '@lmflow/sdk';
+import { readWhole } from '@lmflow/sdk/files';
 import { view, type Model } from '@lmflow/sdk/model';
 import { loadAdapter } from './load.ts';
 import { namedAdapters, type LoraOptions } from './options.ts';
@@ -36,7 +36,7 @@ export async function loadNamed(
 export async function takeTemplate(folder: string, tokenizer: Tokenizer): Promise<void> {
   const file = templateOf(folder);
   if (file === undefined) return;
-  tokenizer.chatTemplate = await readFile(file, 'utf8');
+  tokenizer.chatTemplate = await readWhole(file);
   tokenizer.chatTemplateOrigin = file;
 }
 

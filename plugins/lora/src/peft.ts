@@ -1,7 +1,8 @@
 // PEFT's files: adapter_config.json with the keys that old versions accept too, and
 // adapter_model.safetensors.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '@lmflow/sdk';
+import { readWhole } from '@lmflow/sdk/files';
 import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import { readSafetensors } from '@lmflow/sdk/formats';
 import { adapterFileMissing, adapterInvalid, adapterUnsupported } from './errors.ts';
@@ -102,8 +103,9 @@ function plainName(name: string): string {
 }
 
 async function readConfig(file: string): Promise<Record<string, unknown>> {
-  const text = await readFile(file, 'utf8').catch(() => {
-    throw adapterFileMissing(file);
+  const text = await readWhole(file).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw adapterFileMissing(file);
+    throw adapterInvalid(file, `cannot be read: ${messageOf(error)}`);
   });
   try {
     const value: unknown = JSON.parse(text);

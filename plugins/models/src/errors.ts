@@ -20,6 +20,15 @@ export function fileInvalid(file: string, what: string, cause?: unknown): LMFlow
   return inputError('LMFLOW_MODEL_FILE_INVALID', `${file} ${what}`, { cause });
 }
 
+/** A JSON file of the model is the few lines that Git LFS keeps in its place. */
+export function lfsPointer(file: string): LMFlowError {
+  return inputError(
+    'LMFLOW_MODEL_FILE_INVALID',
+    `${file} is a Git LFS pointer, not the file itself`,
+    { hint: 'Run "git lfs pull" in its repository.' },
+  );
+}
+
 /** config.json lacks a value, or has one that makes no sense. */
 export function configInvalid(
   file: string,

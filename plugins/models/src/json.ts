@@ -1,11 +1,11 @@
 // Reading the JSON and text files of a model folder.
-import { readFile } from 'node:fs/promises';
-import { fileInvalid } from './errors.ts';
+import { readWhole } from '@lmflow/sdk/files';
+import { fileInvalid, lfsPointer } from './errors.ts';
 
 /** The text of a file, or undefined where it is absent. */
 export async function readText(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await readWhole(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw fileInvalid(path, `cannot be read: ${(error as Error).message}`, error);
@@ -13,15 +13,25 @@ export async function readText(path: string): Promise<string | undefined> {
 }
 
 /**
+ * The text of a JSON file, without a byte order mark; undefined where it is absent. Throws
+ * LMFLOW_MODEL_FILE_INVALID where it cannot be read or stands for a file that was not fetched.
+ */
+export async function readJsonText(path: string): Promise<string | undefined> {
+  const text = (await readText(path))?.replace(/^\uFEFF/, '');
+  if (text?.startsWith('version https://git-lfs')) throw lfsPointer(path);
+  return text;
+}
+
+/**
  * A JSON object; undefined where the file is absent. Throws LMFLOW_MODEL_FILE_INVALID where it is
  * not JSON or not an object.
  */
 export async function readJsonObject(path: string): Promise<Record<string, unknown> | undefined> {
-  const text = await readText(path);
+  const text = await readJsonText(path);
   if (text === undefined) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(text.replace(/^\uFEFF/, ''));
+    value = JSON.parse(text);
   } catch (error) {
     throw fileInvalid(path, `is not JSON: ${(error as Error).message}`, error);
   }

@@ -1,4 +1,5 @@
-// Writing files: outputs that appear whole or not at all, and the cache.
+// Writing files: outputs that appear whole or not at all, and the cache. Reading those of others,
+// within bounds.
 export { cacheFolder, cacheRoot, markUsed } from './cache.ts';
 export { SOURCE_NOTE, derivedFile, noteSource, type DerivedRequest } from './derived.ts';
 export { cacheUnwritable, diskErrorOf, outputUnwritable } from './errors.ts';
@@ -10,6 +11,7 @@ export {
   type Unwritable,
   type WriteOptions,
 } from './file.ts';
+export { LARGEST_WHOLE, checkRegular, readWhole } from './regular.ts';
 export {
   filesUnder,
   removeAsides,

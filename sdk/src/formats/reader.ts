@@ -1,6 +1,7 @@
 // Reading safetensors files: the header at once, tensors when asked for. An engine maps the file
 // itself; see weightSource.
 import { open, type FileHandle } from 'node:fs/promises';
+import { checkRegular } from '../files/index.ts';
 import { sizeOf, type FileWeight, type WeightSource } from '../graph/index.ts';
 import { SAFETENSORS_DTYPES, isSafetensorsDtype, type SafetensorsDtype } from './dtypes.ts';
 import {
@@ -170,6 +171,7 @@ async function readFully(
 async function withFile<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
   let handle: FileHandle;
   try {
+    checkRegular(path);
     handle = await open(path);
   } catch (error) {
     throw safetensorsUnreadable(path, error);

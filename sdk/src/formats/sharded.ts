@@ -1,9 +1,9 @@
 // A checkpoint of one or several safetensors files: model.safetensors, or
 // model.safetensors.index.json and its shards.
-import { access, readFile, rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
-import { writeFileAtomic } from '../files/index.ts';
+import { readWhole, writeFileAtomic } from '../files/index.ts';
 import { sizeOf } from '../graph/index.ts';
 import { SAFETENSORS_DTYPES } from './dtypes.ts';
 import { safetensorsIndex, safetensorsShardMissing } from './errors.ts';
@@ -21,7 +21,7 @@ export interface SafetensorsIndex {
 export async function readSafetensorsIndex(path: string): Promise<SafetensorsIndex> {
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(path, 'utf8'));
+    json = JSON.parse(await readWhole(path));
   } catch (error) {
     throw safetensorsIndex(path, `it cannot be read as JSON (${messageOf(error)})`);
   }

@@ -3,6 +3,7 @@
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { isLMFlowError } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 
 /** A file of text. */
@@ -11,6 +12,12 @@ export interface TextFile {
   readonly name: string;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** The longest value of JSON, line or record, in characters: 256 MB of plain letters. */
+export const LONGEST_VALUE = 2 ** 28;
+
+/** Text that unpacks to so much, and to so many times what is in the file, is no data. */
+const BOMB = { bytes: 2 ** 28, times: 200 };
 
 /** Bytes read at a time: small enough that huge files do not matter, large enough to be fast. */
 const CHUNK = 1 << 18;
@@ -44,30 +51,67 @@ const isUtf16 = ([first, second]: Buffer): boolean =>
   (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
 
 async function* byteChunks({ path, name }: TextFile): AsyncGenerator<Buffer> {
+  let unpacked = 0;
   const file = createReadStream(path, { highWaterMark: CHUNK });
   // pipeline hands the file's errors on to the unzipped stream, where the loop below meets them
   const stream = path.endsWith('.gz')
     ? pipeline(file, createGunzip({ chunkSize: CHUNK }), () => undefined)
     : file;
   try {
-    for await (const chunk of stream) yield chunk as Buffer;
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      unpacked += chunk.length;
+      if (unpacked > BOMB.bytes && unpacked > BOMB.times * file.bytesRead) {
+        throw errors.bomb(name, unpacked, file.bytesRead);
+      }
+      yield chunk;
+    }
   } catch (cause) {
+    if (isLMFlowError(cause)) throw cause;
     throw errors.unreadable(name, cause);
   } finally {
     file.destroy();
   }
 }
 
-/** Lines with their number (1-based), without line ends. */
+/**
+ * Lines with their number (1-based), without line ends; of empty lines that follow each other the
+ * first. Throws LMFLOW_DATASET_SYNTAX for one that is longer than LONGEST_VALUE.
+ */
 export async function* readLines(
   file: TextFile,
 ): AsyncGenerator<readonly [line: string, number: number]> {
-  let rest = '';
-  let number = 0;
-  for await (const chunk of readChunks(file)) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop()!;
-    for (const line of lines) yield [line.endsWith('\r') ? line.slice(0, -1) : line, ++number];
+  for await (const [line, number] of rawLines(file)) {
+    yield [line.endsWith('\r') ? line.slice(0, -1) : line, number];
   }
-  if (rest !== '') yield [rest, number + 1];
+}
+
+/**
+ * As `readLines`, with the carriage return that ends some lines. The beginning of a line is never
+ * copied twice.
+ */
+export async function* rawLines(
+  file: TextFile,
+): AsyncGenerator<readonly [line: string, number: number]> {
+  let parts: string[] = [];
+  let length = 0;
+  let number = 0;
+  let wasEmpty = false;
+  for await (const chunk of readChunks(file)) {
+    const lines = chunk.split('\n');
+    const rest = lines.pop()!;
+    for (const last of lines) {
+      number++;
+      const line = parts.length > 0 ? parts.join('') + last : last;
+      [parts, length] = [[], 0];
+      if (line !== '' || !wasEmpty) yield [line, number];
+      wasEmpty = line === '';
+    }
+    if (rest === '') continue;
+    parts.push(rest);
+    length += rest.length;
+    if (length > LONGEST_VALUE) {
+      throw errors.syntax({ file: file.name, line: number + 1 }, 'is longer than 256 MB');
+    }
+  }
+  if (parts.length > 0) yield [parts.join(''), number + 1];
 }

@@ -1,6 +1,7 @@
 // .csv and .tsv with a header row, parsed by csv-parse; every value is a string.
 import { Readable, pipeline } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
+import { LONGEST_VALUE } from './chunks.ts';
 import type { DatasetFile, DatasetReader, RawRecord, RecordFields } from '@lmflow/sdk';
 
 async function* readCsv(file: DatasetFile, delimiter: string): AsyncGenerator<RawRecord> {
@@ -8,7 +9,13 @@ async function* readCsv(file: DatasetFile, delimiter: string): AsyncGenerator<Ra
   // reading where the loop ends early
   const parser = pipeline(
     Readable.from(file.text()),
-    parse({ columns: true, delimiter, info: true, skip_empty_lines: true }),
+    parse({
+      columns: true,
+      delimiter,
+      info: true,
+      skip_empty_lines: true,
+      max_record_size: LONGEST_VALUE,
+    }),
     () => undefined,
   );
   try {

@@ -3,6 +3,7 @@
 // after another. JSON.parse does the rest, record by record.
 import type { RecordOrigin } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
+import { LONGEST_VALUE } from './chunks.ts';
 
 /** The text of one record and where it begins. */
 export interface JsonPiece {
@@ -12,7 +13,6 @@ export interface JsonPiece {
 }
 
 const LISTS = new Set(['instances', 'data']);
-const LONGEST_VALUE = 1 << 28;
 const QUOTE = 34;
 const BACKSLASH = 92;
 const isSpace = (code: number): boolean => code === 32 || code === 10 || code === 13 || code === 9;
@@ -25,16 +25,23 @@ export class JsonSplitter {
   /** The other members of the object around the list, parsed: LMFlow's `type`. */
   readonly members: Record<string, unknown> = {};
   private readonly file: string;
+  /** The chunk at hand, and where it begins in the file. */
   private text = '';
+  private base = 0;
+  /** Chunks before it with what is not whole yet; none is copied again. */
+  private held: string[] = [];
+  private heldLength = 0;
+  /** In the chunk at hand. */
   private cursor = 0;
   private line = 1;
   private index = 0;
   private state: State = 'top';
-  /** Where the value being scanned begins, and its depth so far. */
+  /** Where in the file the value being scanned begins, and its depth so far. */
   private start = -1;
   private startLine = 1;
   private depth = 0;
   private inString = false;
+  private escaped = false;
   /** A top-level object, which may turn out to be a record itself. */
   private object: { start: number; line: number } | undefined;
   private wrapped = false;
@@ -46,25 +53,43 @@ export class JsonSplitter {
 
   /** Takes a chunk; gives the records that are complete now. Throws LMFLOW_DATASET_SYNTAX. */
   push(chunk: string): JsonPiece[] {
-    const keep = this.neededFrom();
-    this.text = this.text.slice(keep) + chunk;
-    if (this.text.length > LONGEST_VALUE) {
+    this.hold();
+    if (this.heldLength > LONGEST_VALUE) {
       throw this.problem(
         'one value is longer than 256 MB; a file holds a list of records, or one record a line (.jsonl)',
       );
     }
-    this.cursor -= keep;
-    if (this.start >= 0) this.start -= keep;
-    if (this.object) this.object.start -= keep;
+    this.base += this.text.length;
+    this.text = chunk;
+    this.cursor = 0;
     const pieces: JsonPiece[] = [];
     while (this.step(pieces));
     return pieces;
   }
 
-  /** Where the text begins that is still needed: of a record or value that is not whole yet. */
-  private neededFrom(): number {
-    if (this.object && !this.wrapped) return this.object.start;
-    return this.start >= 0 ? this.start : this.cursor;
+  /** Keeps of the chunk at hand what is still needed: of a record or value that is not whole yet. */
+  private hold(): void {
+    const value = this.start >= 0 ? this.start : this.base + this.text.length;
+    const from = this.object && !this.wrapped ? this.object.start : value;
+    if (from >= this.base) [this.held, this.heldLength] = [[], 0];
+    const kept = this.text.slice(Math.max(0, from - this.base));
+    if (kept === '') return;
+    this.held.push(kept);
+    this.heldLength += kept.length;
+  }
+
+  /** The text from a place in the file, perhaps in a chunk before, to one in the chunk at hand. */
+  private textFrom(start: number, end: number): string {
+    if (start >= this.base) return this.text.slice(start - this.base, end);
+    let first = this.held.length;
+    let before = this.base;
+    while (before > start) before -= this.held[--first]!.length;
+    return (
+      this.held
+        .slice(first)
+        .join('')
+        .slice(start - before) + this.text.slice(0, end)
+    );
   }
 
   /** Says that the text has ended; gives the last record. */
@@ -106,7 +131,7 @@ export class JsonSplitter {
       case 'top':
         if (char === '[' && this.index === 0) return this.advance('element');
         if (char !== '{') throw wrong('a list [...] or an object {...}');
-        this.object = { start: this.cursor, line: this.line };
+        this.object = { start: this.base + this.cursor, line: this.line };
         return this.advance('key');
       case 'element':
         if (char === ']' && this.index === 0) return this.advance(this.wrapped ? 'comma' : 'done');
@@ -142,10 +167,11 @@ export class JsonSplitter {
   }
 
   private begin(): void {
-    this.start = this.cursor;
+    this.start = this.base + this.cursor;
     this.startLine = this.line;
     this.depth = 0;
     this.inString = false;
+    this.escaped = false;
   }
 
   private close(pieces: JsonPiece[]): void {
@@ -153,7 +179,7 @@ export class JsonSplitter {
     this.state = this.wrapped ? 'done' : 'top';
     if (!this.wrapped) {
       pieces.push({
-        text: this.text.slice(this.object!.start, this.cursor),
+        text: this.textFrom(this.object!.start, this.cursor),
         index: this.index++,
         line: this.object!.line,
       });
@@ -168,10 +194,9 @@ export class JsonSplitter {
       const code = text.charCodeAt(at);
       if (code === 10) this.line++;
       if (this.inString) {
-        if (code === BACKSLASH) {
-          if (at + 1 >= text.length) return this.pause(at);
-          at++;
-        } else if (code === QUOTE) {
+        if (this.escaped) this.escaped = false;
+        else if (code === BACKSLASH) this.escaped = true;
+        else if (code === QUOTE) {
           this.inString = false;
           if (this.depth === 0) return this.finish(at + 1, pieces);
         }
@@ -185,26 +210,22 @@ export class JsonSplitter {
         return this.finish(at, pieces);
       }
     }
-    return this.pause(text.length);
-  }
-
-  private pause(at: number): false {
-    this.cursor = at;
+    this.cursor = text.length;
     return false;
   }
 
   private finish(end: number, pieces: JsonPiece[]): true {
-    const value = this.text.slice(this.start, end);
+    const { start } = this;
     this.start = -1;
     this.cursor = end;
     if (this.state === 'key') {
-      this.key = this.parse(value) as string;
+      this.key = this.parse(this.textFrom(start, end)) as string;
       this.state = 'colon';
     } else if (this.state === 'member') {
-      if (this.key === 'type') this.members[this.key] = this.parse(value);
+      if (this.key === 'type') this.members[this.key] = this.parse(this.textFrom(start, end));
       this.state = 'comma';
     } else {
-      pieces.push({ text: value, index: this.index++, line: this.startLine });
+      pieces.push({ text: this.textFrom(start, end), index: this.index++, line: this.startLine });
       this.state = 'separator';
     }
     return true;

@@ -2,7 +2,9 @@
 // in memory whole. With sampleBy 'paragraph' or 'line' each of those is a text of its own.
 import { statSync } from 'node:fs';
 import type { DatasetFile, DatasetReader, RawRecord } from '@lmflow/sdk';
+import * as errors from '../errors.ts';
 import { cut, partOf } from '../samples/text-parts.ts';
+import { LONGEST_VALUE, rawLines } from './chunks.ts';
 
 /**
  * About a hundred parts to a file, so that a validation split of one file is possible, within
@@ -13,7 +15,7 @@ const LARGEST_PART = 1 << 16;
 
 async function* readText(file: DatasetFile): AsyncGenerator<RawRecord> {
   if (file.sampleBy !== 'document') {
-    yield* readUnits(file, file.sampleBy === 'line' ? /\r?\n/ : /\r?\n[^\S\n]*\r?\n/);
+    yield* readUnits(file, file.sampleBy);
     return;
   }
   const size = Math.min(
@@ -48,20 +50,37 @@ async function* readText(file: DatasetFile): AsyncGenerator<RawRecord> {
   }
 }
 
-async function* readUnits(file: DatasetFile, separator: RegExp): AsyncGenerator<RawRecord> {
-  let rest = '';
+/** Lines, or paragraphs: what stands between lines of nothing but spaces. */
+async function* readUnits(
+  { path, name, signal }: DatasetFile,
+  sampleBy: 'line' | 'paragraph',
+): AsyncGenerator<RawRecord> {
   let index = 0;
   const unit = (text: string): RawRecord => ({
     value: { text },
-    origin: { file: file.name, index: index++ },
+    origin: { file: name, index: index++ },
   });
-  for await (const chunk of file.text()) {
-    const units = (rest + chunk).split(separator);
-    rest = units.pop()!;
-    for (const text of units) if (text.trim() !== '') yield unit(text);
+  let paragraph: string[] = [];
+  let length = 0;
+  for await (const [line] of rawLines({ path, name, signal })) {
+    const empty = line.trim() === '';
+    if (sampleBy === 'line') {
+      if (!empty) yield unit(withoutReturn(line));
+    } else if (!empty) {
+      paragraph.push(line);
+      length += line.length;
+      if (length > LONGEST_VALUE) {
+        throw errors.syntax({ file: name }, 'a paragraph is longer than 256 MB');
+      }
+    } else if (paragraph.length > 0) {
+      yield unit(withoutReturn(paragraph.join('\n')));
+      [paragraph, length] = [[], 0];
+    }
   }
-  if (rest.trim() !== '') yield unit(rest);
+  if (paragraph.length > 0) yield unit(paragraph.join('\n'));
 }
+
+const withoutReturn = (text: string): string => text.replace(/\r$/, '');
 
 /** `.txt` */
 export const text: DatasetReader = {

@@ -94,8 +94,10 @@ async function* recordsOf(reader: DatasetReader, file: DatasetFile): AsyncGenera
 
 /** Renames a record's keys to those of the format. Throws LMFLOW_DATASET_COLUMN. */
 function mapColumns(raw: RawRecord, columns: Readonly<Record<string, string>>): RawRecord {
+  const renamed = Object.entries(columns);
+  if (renamed.length === 0) return raw;
   const mapped: Record<string, unknown> = { ...raw.value };
-  for (const [key, column] of Object.entries(columns)) {
+  for (const [key, column] of renamed) {
     if (!(column in raw.value)) {
       throw errors.column(raw.origin, key, column, Object.keys(raw.value));
     }

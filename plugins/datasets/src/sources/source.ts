@@ -5,6 +5,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { DatasetFormat, DatasetRecord, Logger } from '@lmflow/sdk';
+import { checkRegular } from '@lmflow/sdk/files';
 import * as errors from '../errors.ts';
 import { localFiles } from './files.ts';
 import { parseRecord, type FormatTable } from '../formats/format-table.ts';
@@ -44,6 +45,7 @@ export async function openSource(entry: DatasetEntry, context: SourceContext): P
   const { options, formats, readers, signal } = context;
   const path = entry.path ?? entry.name!;
   const files = await find(path, entry, context);
+  for (const file of files) checkReadable(file);
   const name = entry.name ?? nameOf(path, files);
   const columns = {
     ...options.datasetColumns,
@@ -86,6 +88,15 @@ async function find(
   const { readers, splits } = context;
   if (existsSync(path) || !isHubId(path, readers)) return localFiles(path, entry, splits, readers);
   return hubFiles(path, entry, splits, context);
+}
+
+/** Refuses what is no regular file: opening a pipe or a device may wait for ever. */
+function checkReadable({ path, name }: DataFile): void {
+  try {
+    checkRegular(path);
+  } catch (cause) {
+    throw errors.unreadable(name, cause);
+  }
 }
 
 function nameOf(path: string, files: readonly DataFile[]): string {

@@ -2,7 +2,7 @@
 // tokenized here.
 import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readJsonObject, readText } from '../json.ts';
+import { readJsonObject, readJsonText, readText } from '../json.ts';
 import { tokenizerInvalid, tokenizerMissing } from './errors.ts';
 
 /** A token that is found whole in a text, whatever surrounds it. */
@@ -43,7 +43,7 @@ const OTHER_KINDS = [
 
 /** Reads the files; throws LMFLOW_TOKENIZER_MISSING where there is no tokenizer.json. */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
-  const json = await readText(join(folder, 'tokenizer.json'));
+  const json = await readJsonText(join(folder, 'tokenizer.json'));
   if (json === undefined) {
     const present = await Promise.all(
       OTHER_KINDS.map((file) =>
