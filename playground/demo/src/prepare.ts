@@ -55,7 +55,8 @@ writeJson('model/config.json', {
   torch_dtype: 'float32',
 });
 console.log(
-  `${sentences.length} sentences, ${pairs.length} questions (${heldOut} held out), e.g. ${pairs[0]!.instruction} ${pairs[0]!.output}`,
+  `${sentences.length} sentences, ${pairs.length} questions (${heldOut} held out), e.g. ` +
+    `${pairs[0]!.instruction} ${pairs[0]!.output}`,
 );
 
 function shuffled(list: Entry[]): Entry[] {

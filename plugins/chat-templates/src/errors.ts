@@ -18,7 +18,8 @@ export function templateFailed(
 ): LMFlowError {
   return inputError(
     'LMFLOW_TEMPLATE_FAILED',
-    `the chat template (${name}) cannot render a conversation of ${roles.join(', ') || 'no messages'}: ${messageOf(cause)}`,
+    `the chat template (${name}) cannot render a conversation of ` +
+      `${roles.join(', ') || 'no messages'}: ${messageOf(cause)}`,
     { cause },
   );
 }

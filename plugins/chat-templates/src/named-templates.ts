@@ -45,7 +45,8 @@ const CONTENT = "(lead if loop.first else '') + message['content']";
 const ALPACA =
   'Below is an instruction that describes a task. Write a response that appropriately completes the request.';
 const ALPACA_INPUT =
-  'Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.';
+  'Below is an instruction that describes a task, paired with an input that provides further ' +
+  'context. Write a response that appropriately completes the request.';
 
 /**
  * Stanford Alpaca's prompt. Messages that carry `instruction` and `input` apart (alpaca records do)
@@ -66,7 +67,8 @@ export const alpaca = (bos: boolean): string =>
       "{{- '\\n\\n' -}}",
       '{%- endif -%}',
       "{%- if message['input'] -%}",
-      "{{- '### Instruction:\\n' + message['instruction'] + '\\n\\n### Input:\\n' + message['input'] + '\\n\\n### Response:' -}}",
+      "{{- '### Instruction:\\n' + message['instruction'] + '\\n\\n### Input:\\n' + " +
+        "message['input'] + '\\n\\n### Response:' -}}",
       '{%- else -%}',
       "{{- '### Instruction:\\n' + message['content'] + '\\n\\n### Response:' -}}",
       '{%- endif -%}',
@@ -91,7 +93,8 @@ const llama2 = jinja(
     `{{- (bos_token or '') + '[INST] ' + ${CONTENT} + ' [/INST]' -}}`,
     "{%- elif message['role'] == 'assistant' -%}",
     `{{- ' ' + message['content'] + ${EOS} -}}`,
-    "{%- else -%}{{- raise_exception('llama2 knows the roles system (first), user and assistant only') -}}{%- endif -%}",
+    "{%- else -%}{{- raise_exception('llama2 knows the roles system (first), user and " +
+      "assistant only') -}}{%- endif -%}",
   ),
 );
 
@@ -103,14 +106,16 @@ const mistral = jinja(
     `{{- '[INST] ' + ${CONTENT} + ' [/INST]' -}}`,
     "{%- elif message['role'] == 'assistant' -%}",
     `{{- ' ' + message['content'].strip() + ${EOS} -}}`,
-    "{%- else -%}{{- raise_exception('mistral knows the roles system (first), user and assistant only') -}}{%- endif -%}",
+    "{%- else -%}{{- raise_exception('mistral knows the roles system (first), user and " +
+      "assistant only') -}}{%- endif -%}",
   ),
 );
 
 const llama3 = jinja(
   BOS,
   each(
-    "{{- '<|start_header_id|>' + ('ipython' if message['role'] == 'tool' else message['role']) + '<|end_header_id|>\\n\\n' + message['content'].strip() + '<|eot_id|>' -}}",
+    "{{- '<|start_header_id|>' + ('ipython' if message['role'] == 'tool' else message['role']) " +
+      "+ '<|end_header_id|>\\n\\n' + message['content'].strip() + '<|eot_id|>' -}}",
   ),
   prompt("'<|start_header_id|>assistant<|end_header_id|>\\n\\n'"),
 );
@@ -120,7 +125,8 @@ const gemma = jinja(
   foldSystem("messages[0]['content']"),
   '{{- lead -}}',
   eachTurn(
-    "{{- '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) + '\\n' + message['content'].strip() + '<end_of_turn>\\n' -}}",
+    "{{- '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) " +
+      "+ '\\n' + message['content'].strip() + '<end_of_turn>\\n' -}}",
   ),
   prompt("'<start_of_turn>model\\n'"),
 );
@@ -141,7 +147,9 @@ const zephyr = jinja(
 const vicuna = jinja(
   BOS,
   foldSystem("messages[0]['content']"),
-  '{{- lead if lead else "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user\'s questions." -}}',
+  '{{- lead if lead else "A chat between a curious user and an artificial intelligence ' +
+    "assistant. The assistant gives helpful, detailed, and polite answers to the user's " +
+    'questions." -}}',
   eachTurn(
     "{%- if message['role'] == 'assistant' -%}",
     `{{- ' ASSISTANT: ' + message['content'] + ${EOS} -}}`,
@@ -169,12 +177,14 @@ const chatglm3 = jinja(
 );
 
 const qwen2 = chatml(
-  "{%- if messages[0]['role'] != 'system' -%}{{- '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' -}}{%- endif -%}",
+  "{%- if messages[0]['role'] != 'system' -%}{{- '<|im_start|>system\\nYou are a helpful " +
+    "assistant.<|im_end|>\\n' -}}{%- endif -%}",
 );
 const yi15 = jinja(
   "{%- if messages[0]['role'] == 'system' -%}{{- messages[0]['content'] -}}{%- endif -%}",
   each(
-    "{%- if message['role'] != 'system' -%}{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' -}}{%- endif -%}",
+    "{%- if message['role'] != 'system' -%}{{- '<|im_start|>' + message['role'] + '\\n' + " +
+      "message['content'] + '<|im_end|>\\n' -}}{%- endif -%}",
   ),
   prompt("'<|im_start|>assistant\\n'"),
 );

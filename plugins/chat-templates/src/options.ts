@@ -7,7 +7,8 @@ export const optionsSchema = z.object({
     .string()
     .optional()
     .describe(
-      "Chat template, of training and of chats: a name (chatml, llama3, alpaca, ...), a .jinja file, its source, or 'tokenizer' to insist on the tokenizer's own.",
+      'Chat template, of training and of chats: a name (chatml, llama3, alpaca, ...), a .jinja ' +
+        "file, its source, or 'tokenizer' to insist on the tokenizer's own.",
     ),
 });
 

@@ -75,7 +75,8 @@ export class TemplateChoice {
     const unknown = markers.filter((marker) => tokenizer.tokenToId(marker) === undefined);
     if (unknown.length > 0) {
       this.context.log.warn(
-        `the tokenizer has no token ${unknown.join(', ')}: template ${origin} is spelled out in pieces. A template made for this tokenizer costs fewer tokens.`,
+        `the tokenizer has no token ${unknown.join(', ')}: template ${origin} is spelled out ` +
+          'in pieces. A template made for this tokenizer costs fewer tokens.',
       );
     }
   }
@@ -104,7 +105,8 @@ export class TemplateChoice {
     tokenizer.chatTemplateOrigin = conversations ? 'fallback:alpaca' : 'fallback:plain';
     const what = conversations ? 'the Alpaca prompt with EOS after each answer' : 'plain text';
     this.context.log.info(
-      `chat template: ${tokenizer.chatTemplateOrigin} (the tokenizer has none): ${what}; it is saved with the model. Another one: chatTemplate`,
+      `chat template: ${tokenizer.chatTemplateOrigin} (the tokenizer has none): ${what}; it is ` +
+        'saved with the model. Another one: chatTemplate',
     );
   }
 }

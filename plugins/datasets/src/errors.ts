@@ -137,7 +137,8 @@ export function folderMixed(folder: string, types: readonly string[]): LMFlowErr
 export function splitUnknown(where: string, split: string, found: readonly string[]): LMFlowError {
   return inputError(
     'LMFLOW_DATASET_SPLIT_UNKNOWN',
-    `${where} has no files of the split '${split}'; ${found.length > 0 ? `it has: ${listed(found)}` : 'none of its files names a split'}`,
+    `${where} has no files of the split '${split}'; ` +
+      `${found.length > 0 ? `it has: ${listed(found)}` : 'none of its files names a split'}`,
   );
 }
 
@@ -149,7 +150,8 @@ export function subsetUnknown(
 ): LMFlowError {
   return inputError(
     'LMFLOW_DATASET_SUBSET_UNKNOWN',
-    `${where} has no files of the subset '${subset}'; its files: ${listed(found.slice(0, 8))}${found.length > 8 ? ', ...' : ''}`,
+    `${where} has no files of the subset '${subset}'; its files: ` +
+      `${listed(found.slice(0, 8))}${found.length > 8 ? ', ...' : ''}`,
   );
 }
 
@@ -281,9 +283,12 @@ export function formatUnknown(
   const known = formats.map(([name, example]) => `${name} ${example}`).join('; ');
   return inputError(
     'LMFLOW_DATASET_FORMAT_UNKNOWN',
-    `${place(origin)}: no format fits the keys of the record: ${keys.length > 0 ? listed(keys) : '(none)'}; known formats: ${known}`,
+    `${place(origin)}: no format fits the keys of the record: ` +
+      `${keys.length > 0 ? listed(keys) : '(none)'}; known formats: ${known}`,
     {
-      hint: "Map its keys, for example `dataset: { path, format: 'prompt_completion', columns: { prompt: 'question', completion: 'answer' } }`.",
+      hint:
+        "Map its keys, for example `dataset: { path, format: 'prompt_completion', columns: " +
+        "{ prompt: 'question', completion: 'answer' } }`.",
     },
   );
 }
@@ -303,7 +308,8 @@ export function preference(name: string): LMFlowError {
 export function media(origin: RecordOrigin, part: string, type: string): LMFlowError {
   return inputError(
     'LMFLOW_DATASET_MEDIA',
-    `${place(origin)}: key '${part}.type' is "${type}", but the model takes text alone: images and sound need an encoder`,
+    `${place(origin)}: key '${part}.type' is "${type}", but the model takes text alone: images ` +
+      'and sound need an encoder',
     {
       hint: 'Use a multimodal model with the plugin for it, or take records with media out of the data.',
     },
@@ -326,9 +332,12 @@ export function template(origin: RecordOrigin, name: string, cause: unknown): LM
 export function spans(origin: RecordOrigin, name: string, message: number): LMFlowError {
   return inputError(
     'LMFLOW_DATASET_SPANS',
-    `${place(origin)}: message ${message} (assistant) cannot be found in what the chat template (${name}) prints, so it is unknown which tokens to train`,
+    `${place(origin)}: message ${message} (assistant) cannot be found in what the chat ` +
+      `template (${name}) prints, so it is unknown which tokens to train`,
     {
-      hint: 'Put {% generation %} ... {% endgeneration %} around the answer in the template, or choose another one with `chatTemplate`.',
+      hint:
+        'Put {% generation %} ... {% endgeneration %} around the answer in the template, ' +
+        'or choose another one with `chatTemplate`.',
     },
   );
 }
@@ -337,7 +346,8 @@ export function spans(origin: RecordOrigin, name: string, message: number): LMFl
 export function trainedConflict(): LMFlowError {
   return usageError(
     'LMFLOW_DATASET_SETTING',
-    'trainOnPrompt trains every token, but only the last answer of a conversation is to be trained (maskHistory, or the method)',
+    'trainOnPrompt trains every token, but only the last answer of a conversation is to be ' +
+      'trained (maskHistory, or the method)',
     { hint: 'Leave out trainOnPrompt or maskHistory.' },
   );
 }
@@ -348,7 +358,9 @@ export function noTrainedTokens(name: string, facts: string): LMFlowError {
     'LMFLOW_DATASET_NO_TRAINED_TOKENS',
     `${name}: not one token would be trained (${facts})`,
     {
-      hint: 'Check that records have answers (assistant messages, outputs) and that blockSize reaches them, or train on everything with trainOnPrompt: true.',
+      hint:
+        'Check that records have answers (assistant messages, outputs) and that blockSize ' +
+        'reaches them, or train on everything with trainOnPrompt: true.',
     },
   );
 }
@@ -373,7 +385,8 @@ export function splitConflict(): LMFlowError {
 export function splitTooSmall(name: string, records: number, wanted: number): LMFlowError {
   return inputError(
     'LMFLOW_DATASET_SPLIT',
-    `validationSplit ${wanted} cannot be taken from ${name}: ${records} record${records === 1 ? '' : 's'} must give at least one to each side`,
+    `validationSplit ${wanted} cannot be taken from ${name}: ${records} ` +
+      `record${records === 1 ? '' : 's'} must give at least one to each side`,
     { hint: 'Use a smaller split, more data, or evalDataset.' },
   );
 }

@@ -173,7 +173,8 @@ export class DatasetLoader implements SampleLoader {
     );
     if (options.groupTexts && !kinds.has('text')) {
       log.warn(
-        'groupTexts is without effect: it joins plain texts, and there are none. To fill sequences with several samples: packing',
+        'groupTexts is without effect: it joins plain texts, and there are none. To fill ' +
+          'sequences with several samples: packing',
       );
     }
     templates.forTraining(tokenizer, { conversations: kinds.has('conversation') });

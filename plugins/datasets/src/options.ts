@@ -15,7 +15,8 @@ export const entrySchema = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'Split of a folder or Hugging Face dataset whose files name splits; default train (validation or test for evalDataset)',
+      'Split of a folder or Hugging Face dataset whose files name splits; default train ' +
+        '(validation or test for evalDataset)',
     ),
   revision: z
     .string()

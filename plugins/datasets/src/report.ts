@@ -103,11 +103,13 @@ export function reportFirst(
     );
   } else if (Number(facts['addedEos']) > 0) {
     log.warn(
-      `the chat template ends answers with no special token: ${eosToken} was put after the last answer of each conversation`,
+      `the chat template ends answers with no special token: ${eosToken} was put after the ` +
+        'last answer of each conversation',
     );
   } else if (Number(facts['openEnded']) > 0) {
     log.warn(
-      `the chat template closes {% generation %} before a token that ends the turn in ${Number(facts['openEnded'])} answers: the model does not learn there where to stop`,
+      'the chat template closes {% generation %} before a token that ends the turn in ' +
+        `${Number(facts['openEnded'])} answers: the model does not learn there where to stop`,
     );
   }
   const ends = (facts['turnEnds'] as readonly string[]).filter((end) => end !== eosToken);

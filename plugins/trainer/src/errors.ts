@@ -55,7 +55,8 @@ export function optionUnread(optim: string, name: string, known: readonly string
 export function objectiveUnsampled(optim: string, objective: string): LMFlowError {
   return usageError(
     'LMFLOW_CONFIG_OPTIMIZER_OBJECTIVE',
-    `optim ${optim} estimates curvature from labels drawn from the model, and the objective "${objective}" has no such labels`,
+    `optim ${optim} estimates curvature from labels drawn from the model, and the objective ` +
+      `"${objective}" has no such labels`,
     { hint: 'Choose another optimizer, e.g. adamw_torch or lion.' },
   );
 }
@@ -123,7 +124,9 @@ export function outputNotEmpty(folder: string, checkpoint: string | undefined): 
     'LMFLOW_OUTPUT_NOT_EMPTY',
     `outputDir ${folder} is not empty${checkpoint === undefined ? '' : ` (last checkpoint: ${checkpoint})`}`,
     {
-      hint: 'Add --resume-from-checkpoint to continue what is there, add --overwrite-output-dir to start anew in it, or choose another outputDir.',
+      hint:
+        'Add --resume-from-checkpoint to continue what is there, add ' +
+        '--overwrite-output-dir to start anew in it, or choose another outputDir.',
     },
   );
 }
@@ -171,13 +174,17 @@ export function resumeChanged(
   changes: readonly string[],
   parametersFit: boolean,
 ): LMFlowError {
+  const lines = changes.map((change) => `  ${change}`).join('\n');
+  const effect = parametersFit ? '' : ', which train other parameters or shapes';
   return usageError(
     'LMFLOW_RESUME_CHANGED',
-    `${folder} was made with other settings${parametersFit ? '' : ', which train other parameters or shapes'}:\n${changes.map((change) => `  ${change}`).join('\n')}`,
+    `${folder} was made with other settings${effect}:\n${lines}`,
     {
       hint: parametersFit
-        ? 'Set them back, or add --allow-config-change to continue with the new ones, as another run than one without interruption.'
-        : 'Set back what decides the trained parameters, or start another run in another outputDir; this one cannot continue with --allow-config-change either.',
+        ? 'Set them back, or add --allow-config-change to continue with the new ones, as ' +
+          'another run than one without interruption.'
+        : 'Set back what decides the trained parameters, or start another run in another ' +
+          'outputDir; this one cannot continue with --allow-config-change either.',
     },
   );
 }
@@ -202,7 +209,9 @@ export function lossNotFinite(
     'LMFLOW_LOSS_NOT_FINITE',
     `step ${step}: the ${what} is ${value}; stopped before the update`,
     {
-      hint: `Lower learningRate or maxGradNorm, or raise warmupSteps; ${checkpoint === undefined ? 'no checkpoint was written before' : `the last checkpoint is ${checkpoint}`}.`,
+      hint:
+        'Lower learningRate or maxGradNorm, or raise warmupSteps; ' +
+        `${checkpoint === undefined ? 'no checkpoint was written before' : `the last checkpoint is ${checkpoint}`}.`,
     },
   );
 }
@@ -212,7 +221,8 @@ export function parametersUnreached(names: readonly string[], step: number): LMF
   const others = names.length > 3 ? ` and ${names.length - 3} more` : '';
   return usageError(
     'LMFLOW_PARAMETERS_UNREACHED',
-    `step ${step}: no gradient reaches what is to be trained: ${list(names.slice(0, 3))}${others}; stopped before the update`,
+    `step ${step}: no gradient reaches what is to be trained: ` +
+      `${list(names.slice(0, 3))}${others}; stopped before the update`,
     { hint: 'Leave these modules out of what is trained.' },
   );
 }

@@ -30,7 +30,8 @@ export const trainerOptions = z.object({
     .string()
     .default('linear')
     .describe(
-      'Learning rate schedule: linear, cosine, constant, constant_with_warmup, polynomial, inverse_sqrt, cosine_with_restarts, cosine_with_min_lr, warmup_stable_decay.',
+      'Learning rate schedule: linear, cosine, constant, constant_with_warmup, polynomial, ' +
+        'inverse_sqrt, cosine_with_restarts, cosine_with_min_lr, warmup_stable_decay.',
     ),
   lrSchedulerKwargs: z
     .record(z.string(), z.unknown())
@@ -54,7 +55,8 @@ export const trainerOptions = z.object({
     .string()
     .default('adamw_torch')
     .describe(
-      'Optimizer: adamw_torch, adamw_8bit, adafactor, lion, schedule_free_adamw, sgd, adam, adan, lamb, muon, nadam, radam, sophia.',
+      'Optimizer: adamw_torch, adamw_8bit, adafactor, lion, schedule_free_adamw, sgd, adam, ' +
+        'adan, lamb, muon, nadam, radam, sophia.',
     ),
   optimArgs: z
     .union([z.string(), z.record(z.string(), z.union([z.number(), z.boolean(), z.string()]))])
@@ -164,7 +166,8 @@ export const trainerOptions = z.object({
     .boolean()
     .default(true)
     .describe(
-      'Samples of a micro-batch stand one after another instead of being padded to the longest, where that saves a tenth; they do not see each other.',
+      'Samples of a micro-batch stand one after another instead of being padded to the ' +
+        'longest, where that saves a tenth; they do not see each other.',
     ),
 
   runName: z.string().optional().describe('Name of the run, for the model card.'),

@@ -40,7 +40,8 @@ export const refusedOptions: Readonly<Record<string, string>> = {
   jitModeEval: compiled,
   torchEmptyCacheSteps: torch,
   autoFindBatchSize:
-    'the plan says before the first step whether a batch fits; choose perDeviceTrainBatchSize and gradientAccumulationSteps',
+    'the plan says before the first step whether a batch fits; choose perDeviceTrainBatchSize ' +
+    'and gradientAccumulationSteps',
   averageTokensAcrossDevices: always,
   logLevel: 'use --verbose',
   logLevelReplica: processes,

@@ -101,9 +101,8 @@ export class JsonSplitter {
       );
     }
     if (this.state !== 'top' && this.state !== 'done') {
-      throw this.problem(
-        `the file ends where ${this.object && !this.wrapped ? "'}' or another key" : "']' or another record"} is missing; it seems cut off`,
-      );
+      const missing = this.object && !this.wrapped ? "'}' or another key" : "']' or another record";
+      throw this.problem(`the file ends where ${missing} is missing; it seems cut off`);
     }
     return pieces;
   }

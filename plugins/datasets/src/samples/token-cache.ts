@@ -77,7 +77,8 @@ async function writablePlace({ folder, log }: CacheRequest): Promise<string> {
     return folder;
   } catch (error) {
     log.warn(
-      `the dataset cache ${folder} cannot be written to (${messageOf(error)}); this run's tokens go to ${tmpdir()} and are not kept`,
+      `the dataset cache ${folder} cannot be written to (${messageOf(error)}); this run's ` +
+        `tokens go to ${tmpdir()} and are not kept`,
     );
   }
   try {

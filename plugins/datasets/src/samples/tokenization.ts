@@ -54,7 +54,8 @@ export async function tokenize(
       previous = record;
     }
     log.progress(
-      `tokenizing ${dataset.name}: ${records.toLocaleString('en')} records, ${shaper.tokens.toLocaleString('en')} tokens`,
+      `tokenizing ${dataset.name}: ${records.toLocaleString('en')} records, ` +
+        `${shaper.tokens.toLocaleString('en')} tokens`,
     );
   }
   shaper.flush();

@@ -1,5 +1,5 @@
-// The output folder before a run: what may be in it, what goes, and that no other run writes into it. What a run writes is in
-// checkpoints.ts and report/results.ts.
+// Prepares the output folder before a run: what may stay in it, what is removed, and that no other
+// run writes to it. What a run writes is in checkpoints.ts and report/results.ts.
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { isLMFlowError, type Logger } from '@lmflow/sdk';
@@ -75,8 +75,10 @@ async function staleCheckpoints(
 
 // What readers would take for the result of this run: an adapter beside a whole model, shards
 // beside one file.
-const RESULTS =
-  /^(adapter_(model\.safetensors|config\.json)|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json|trainer_log\.jsonl)$/;
+const RESULTS = new RegExp(
+  '^(adapter_(model\\.safetensors|config\\.json)|model(-\\d+-of-\\d+)?\\.safetensors|' +
+    'model\\.safetensors\\.index\\.json|trainer_log\\.jsonl)$',
+);
 
 async function removeResults(outputDir: string, model: Model): Promise<void> {
   const isModel = resolve(outputDir) === resolve(model.folder);

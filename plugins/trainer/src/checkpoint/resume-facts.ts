@@ -76,7 +76,9 @@ export function resumeFacts(
       parameters: `${model.parameters.size} (${ofParameters(({ name, shape }) => `${name}[${shape.join()}]`)})`,
       ...(scales.size > 1 || !scales.has(1)
         ? {
-            learningRateScales: `${[...scales].join(', ')} (${ofParameters(({ learningRateScale = 1 }) => String(learningRateScale))})`,
+            learningRateScales:
+              `${[...scales].join(', ')} ` +
+              `(${ofParameters(({ learningRateScale = 1 }) => String(learningRateScale))})`,
           }
         : {}),
       ...Object.fromEntries(

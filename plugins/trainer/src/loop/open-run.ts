@@ -128,7 +128,8 @@ export class OpenRun implements TrainingRun {
     log.event(
       'done',
       { steps: state.globalStep, outputDir: plan.outputDir, ...values },
-      `done: ${state.globalStep} steps, training loss ${state.trainLoss.toPrecision(4)}; results are in ${plan.outputDir}`,
+      `done: ${state.globalStep} steps, training loss ${state.trainLoss.toPrecision(4)}; ` +
+        `results are in ${plan.outputDir}`,
     );
   }
 

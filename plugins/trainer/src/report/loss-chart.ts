@@ -36,22 +36,28 @@ export function lossChart(log: readonly LogEntry[], title: string): string {
     PLOT.left + ((x - xs[0]!) / (xs.at(-1)! - xs[0]!)) * (PLOT.right - PLOT.left);
   const scaleY = (y: number): number =>
     PLOT.bottom - ((y - ys[0]!) / (ys.at(-1)! - ys[0]!)) * (PLOT.bottom - PLOT.top);
-  const path = (points: readonly Point[], kind: string): string =>
-    points.length === 0
-      ? ''
-      : `<path class="${kind}" d="${points.map(({ x, y }, index) => `${index === 0 ? 'M' : 'L'}${at(scaleX(x))} ${at(scaleY(y))}`).join('')}"/>`;
+  const path = (points: readonly Point[], kind: string): string => {
+    if (points.length === 0) return '';
+    const places = points.map(({ x, y }) => `${at(scaleX(x))} ${at(scaleY(y))}`);
+    return `<path class="${kind}" d="M${places.join('L')}"/>`;
+  };
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escape(title)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" ` +
+      `height="${HEIGHT}" role="img" aria-label="${escape(title)}">`,
     `<style>${STYLE}\n</style>`,
     `<rect class="page" width="${WIDTH}" height="${HEIGHT}"/>`,
     `<text class="title" x="${PLOT.left}" y="26">${escape(title)}</text>`,
     ...ys.map(
       (y) =>
-        `<line class="grid" x1="${PLOT.left}" x2="${PLOT.right}" y1="${at(scaleY(y))}" y2="${at(scaleY(y))}"/><text x="${PLOT.left - 8}" y="${at(scaleY(y) + 4)}" text-anchor="end">${label(y)}</text>`,
+        `<line class="grid" x1="${PLOT.left}" x2="${PLOT.right}" y1="${at(scaleY(y))}" ` +
+        `y2="${at(scaleY(y))}"/><text x="${PLOT.left - 8}" y="${at(scaleY(y) + 4)}" ` +
+        `text-anchor="end">${label(y)}</text>`,
     ),
     ...xs.map(
       (x) =>
-        `<line class="grid" x1="${at(scaleX(x))}" x2="${at(scaleX(x))}" y1="${PLOT.top}" y2="${PLOT.bottom}"/><text x="${at(scaleX(x))}" y="${PLOT.bottom + 18}" text-anchor="middle">${label(x)}</text>`,
+        `<line class="grid" x1="${at(scaleX(x))}" x2="${at(scaleX(x))}" y1="${PLOT.top}" ` +
+        `y2="${PLOT.bottom}"/><text x="${at(scaleX(x))}" y="${PLOT.bottom + 18}" ` +
+        `text-anchor="middle">${label(x)}</text>`,
     ),
     `<text x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 12}" text-anchor="middle">step</text>`,
     `<text transform="translate(18 ${(PLOT.top + PLOT.bottom) / 2}) rotate(-90)" text-anchor="middle">loss</text>`,

@@ -41,7 +41,7 @@ export function modelCard({
     ...(isFromHub(model) ? { base_model: model.source } : {}),
     ...(adapted ? { library_name: 'peft' } : { library_name: 'transformers' }),
     pipeline_tag: 'text-generation',
-    tags: ['lmflow', ...(adapted ? [model.adapter!.name] : [])],
+    tags: ['lmflow', ...(adapted ? [model.adapter.name] : [])],
     ...(isRecord(frontMatter) ? frontMatter : {}),
   };
   return [
@@ -51,8 +51,9 @@ export function modelCard({
     '',
     `# ${name}`,
     '',
-    `${adapted ? `A ${model.adapter!.name} adapter for` : 'Finetuned from'} \`${withoutFolder(model.source)}\`${model.revision === undefined ? '' : ` (revision \`${model.revision}\`)`}, ` +
-      `${count(forecast.trainableParameters)} of ${count(forecast.totalParameters)} parameters trained with [LMFlow for TypeScript](https://www.npmjs.com/package/lmflow).`,
+    `${adapted ? `A ${model.adapter.name} adapter for` : 'Finetuned from'} ${sourceOf(model)}, ` +
+      `${count(forecast.trainableParameters)} of ${count(forecast.totalParameters)} parameters ` +
+      'trained with [LMFlow for TypeScript](https://www.npmjs.com/package/lmflow).',
     '',
     '## Data',
     '',
@@ -94,7 +95,8 @@ function settingsRows(
     ['epochs', Number((totalSteps / stepsPerEpoch).toFixed(2))],
     [
       'sequences a step',
-      `${options.perDeviceTrainBatchSize * options.gradientAccumulationSteps} (${options.perDeviceTrainBatchSize} x ${options.gradientAccumulationSteps})`,
+      `${options.perDeviceTrainBatchSize * options.gradientAccumulationSteps} ` +
+        `(${options.perDeviceTrainBatchSize} x ${options.gradientAccumulationSteps})`,
     ],
     ['optimizer', `${options.optim}${adam}`],
     ['weight decay', options.weightDecay],
@@ -195,4 +197,9 @@ function withoutFolder(text: string): string {
 /** Named `organisation/name`, and not the local folder of that path. */
 function isFromHub({ source, folder }: Model): boolean {
   return /^[\w-][\w.-]*\/[\w.-]+$/.test(source) && resolve(folder) !== resolve(source);
+}
+
+/** The model's source and revision as Markdown. */
+function sourceOf({ source, revision }: Model): string {
+  return `\`${withoutFolder(source)}\`${revision === undefined ? '' : ` (revision \`${revision}\`)`}`;
 }

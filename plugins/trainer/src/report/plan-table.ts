@@ -33,7 +33,9 @@ export function printPlan(table: PlanTableRequest, log: Logger): void {
   });
   if (memory.total > memory.available) {
     log.warn(
-      `the run may not fit into memory: it needs about ${formatBytes(memory.total)}, ${formatBytes(memory.available)} are available; lower perDeviceTrainBatchSize or blockSize, or set gradientCheckpointing`,
+      `the run may not fit into memory: it needs about ${formatBytes(memory.total)}, ` +
+        `${formatBytes(memory.available)} are available; lower perDeviceTrainBatchSize or ` +
+        'blockSize, or set gradientCheckpointing',
     );
   }
 }
@@ -71,7 +73,9 @@ function rowsOf({ request, plan, forecast, output }: PlanTableRequest): [string,
     ['memory', `about ${formatBytes(memory.total)} of ${formatBytes(memory.available)} available`],
     [
       '',
-      `weights ${formatBytes(memory.weights)}, gradients ${formatBytes(memory.gradients)}, optimizer ${formatBytes(memory.optimizer)}, activations ${formatBytes(memory.activations)}, process ${formatBytes(memory.process)}`,
+      `weights ${formatBytes(memory.weights)}, gradients ${formatBytes(memory.gradients)}, ` +
+        `optimizer ${formatBytes(memory.optimizer)}, activations ` +
+        `${formatBytes(memory.activations)}, process ${formatBytes(memory.process)}`,
     ],
     ['output', output],
   ];

@@ -56,7 +56,8 @@ export class Reporter {
     else this.#log.progress(this.#line(step, step.loss!, rate));
     if (this.#durations.length === TIMED_STEPS && step.number < step.totalSteps) {
       this.#log.info(
-        `about ${formatTime(this.#secondsLeft())} left (${this.#stepSeconds().toFixed(this.#stepSeconds() < 1 ? 3 : 1)} s a step)`,
+        `about ${formatTime(this.#secondsLeft())} left ` +
+          `(${this.#stepSeconds().toFixed(this.#stepSeconds() < 1 ? 3 : 1)} s a step)`,
       );
     }
   }
@@ -71,7 +72,8 @@ export class Reporter {
     this.#log.event(
       'evaluation',
       { step: state.globalStep, epoch: state.epoch, ...result.metrics, seconds: result.seconds },
-      `step ${state.globalStep}/${this.#plan.totalSteps}  evaluation ${parts.join('  ')}  (${result.seconds.toFixed(1)} s)`,
+      `step ${state.globalStep}/${this.#plan.totalSteps}  evaluation ${parts.join('  ')}  ` +
+        `(${result.seconds.toFixed(1)} s)`,
     );
     this.#hooks.onMetrics.call({
       kind: 'evaluation',
