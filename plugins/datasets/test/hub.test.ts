@@ -163,7 +163,7 @@ test('absent, gated and a wrong revision are errors that say so', async () => {
   add('me/data', { 'train.jsonl': records('one') });
   const absent = await failure(() => read('me/absent'));
   assert.is(absent.code, 'LMFLOW_HUB_NOT_FOUND');
-  assert.match(absent.message, 'does not have it, and no file or folder of this name exists');
+  assert.match(absent.message, 'lacks it, and no file or folder of this name exists');
   add('me/gated', { 'train.jsonl': records('two') }, 'secret');
   const gated = await failure(() => read('me/gated'));
   assert.is(gated.code, 'LMFLOW_HUB_DENIED');
@@ -190,7 +190,10 @@ test('a download that breaks off goes on where it stopped; a damaged one is thro
   hub.behaviour = {
     damage: (text) => Buffer.from(text.toString().replace('text 40', 'TEXT 40')),
   };
-  assert.match((await failure(() => read('me/data'))).message, 'not what the hub announced');
+  assert.match(
+    (await failure(() => read('me/data'))).message,
+    'does not have the hash that the hub announced',
+  );
   hub.behaviour = {};
   assert.is((await read('me/data')).length, 50);
 });

@@ -29,7 +29,7 @@ export function lfsPointer(file: string): LMFlowError {
   );
 }
 
-/** config.json lacks a value, or has one that makes no sense. */
+/** config.json lacks a value, or has a wrong one. */
 export function configInvalid(
   file: string,
   key: string,
@@ -47,7 +47,7 @@ export function familyUnsupported(
   known: readonly string[],
   suggestion: string | undefined,
 ): LMFlowError {
-  const nearest = suggestion === undefined ? '' : `. Did you mean "${suggestion}"?`;
+  const nearest = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
   const what =
     modelType === undefined
       ? 'it has no model_type'
@@ -56,15 +56,12 @@ export function familyUnsupported(
     'LMFLOW_MODEL_UNSUPPORTED',
     `${file}: ${what}; known are ${known.join(', ')}${nearest}`,
     {
-      hint: 'A plugin can add a family: see MODEL_FAMILIES in the README of @lmflow/plugin-models.',
+      hint: 'Add the family with a plugin (MODEL_FAMILIES in the README of @lmflow/plugin-models).',
     },
   );
 }
 
-/**
- * A setting of config.json changes what the model computes in a way that this project does not
- * have.
- */
+/** A setting of config.json changes what the model computes, and is not supported. */
 export function settingUnsupported(
   file: string,
   key: string,
@@ -79,9 +76,10 @@ export function settingUnsupported(
 
 /** The folder has no weights. */
 export function checkpointMissing(folder: string, found: readonly string[]): LMFlowError {
+  const files = found.join(', ') || 'no files';
   return inputError(
     'LMFLOW_CHECKPOINT_MISSING',
-    `${folder} has no model.safetensors and no model.safetensors.index.json (it has ${found.join(', ') || 'no files'})`,
+    `${folder} has neither model.safetensors nor model.safetensors.index.json (it has ${files})`,
   );
 }
 
@@ -89,11 +87,12 @@ export function checkpointMissing(folder: string, found: readonly string[]): LMF
 export function checkpointPickle(folder: string, files: readonly string[]): LMFlowError {
   return inputError(
     'LMFLOW_CHECKPOINT_PICKLE',
-    `${folder} has its weights only as ${files.join(', ')}: pickle files can run any code when they are opened, so they are refused`,
+    `${folder} has its weights only in pickle files, which can run any code: ${files.join(', ')}`,
     {
       hint:
-        'Take a revision of the model that has safetensors, or convert it once, where you trust it, with Python: ' +
-        `from transformers import AutoModelForCausalLM as M; M.from_pretrained("${folder}").save_pretrained("${folder}", safe_serialization=True)`,
+        'Take a revision with safetensors, or convert the model with Python if you trust it: ' +
+        `from transformers import AutoModelForCausalLM as M; ` +
+        `M.from_pretrained("${folder}").save_pretrained("${folder}", safe_serialization=True)`,
     },
   );
 }
@@ -112,21 +111,19 @@ export function tensorsMissing(
   );
 }
 
-/**
- * The checkpoint has tensors that the architecture has no use for: it is another model than
- * config.json says.
- */
+/** The checkpoint has tensors that the architecture of config.json does not have. */
 export function tensorsUnexpected(
   where: string,
   family: string,
   unexpected: readonly { readonly name: string; readonly shape: Shape }[],
 ): LMFlowError {
   const list = some(unexpected.map(({ name, shape }) => `"${name}" ${sizes(shape)}`));
+  const tensors = unexpected.length === 1 ? 'a tensor' : `${unexpected.length} tensors`;
   return inputError(
     'LMFLOW_TENSOR_UNEXPECTED',
-    `${where} has ${unexpected.length === 1 ? 'a tensor' : `${unexpected.length} tensors`} that a ${family} of its config.json does not have: ${list}`,
+    `${where} has ${tensors} that a ${family} of its config.json does not have: ${list}`,
     {
-      hint: 'Does config.json belong to these weights (attention_bias, mlp_bias, num_hidden_layers, architectures)?',
+      hint: 'Take the config.json of these weights (attention_bias, mlp_bias, num_hidden_layers, architectures).',
     },
   );
 }
@@ -140,7 +137,7 @@ export function tensorShape(
 ): LMFlowError {
   return inputError(
     'LMFLOW_TENSOR_SHAPE',
-    `${file}: the tensor "${name}" is ${sizes(found)}, its config.json makes it ${sizes(expected)}`,
+    `${file}: the tensor "${name}" is ${sizes(found)}, but by config.json ${sizes(expected)}`,
   );
 }
 
@@ -148,9 +145,9 @@ export function tensorShape(
 export function tensorDtype(file: string, name: string, dtype: string): LMFlowError {
   return inputError(
     'LMFLOW_TENSOR_DTYPE',
-    `${file}: the weight "${name}" is stored as ${dtype}; weights are read from F32, F16, BF16 and F64`,
+    `${file}: the weight "${name}" is stored as ${dtype}, not as F32, F16, BF16 or F64`,
     {
-      hint: 'Of quantized checkpoints those in the format pack-quantized of compressed-tensors are read, with "quantization_config" in config.json.',
+      hint: 'Take a checkpoint in floating point, or one in the format pack-quantized of compressed-tensors.',
     },
   );
 }
@@ -164,7 +161,7 @@ export function packedDtype(
 ): LMFlowError {
   return inputError(
     'LMFLOW_TENSOR_DTYPE',
-    `${file}: "${name}" is stored as ${dtype}; in the format pack-quantized it is ${expected.join(' or ')}`,
+    `${file}: "${name}" is stored as ${dtype}, in the format pack-quantized it is ${expected.join(' or ')}`,
   );
 }
 
@@ -181,13 +178,13 @@ export function packedShape(
   );
 }
 
-/** A model whose weights are packed in a few bits is to be trained. */
+/** Training needs weights in floating point, and the model has them in a few bits. */
 export function trainingPacked(source: string): LMFlowError {
   return inputError(
     'LMFLOW_MODEL_UNSUPPORTED',
-    `the model ${source} is quantized, which is for inference: it cannot be trained`,
+    `the model ${source} is quantized for inference and cannot be trained`,
     {
-      hint: 'Train the checkpoint in floating point (the plugin qlora keeps it in 4 bits meanwhile); the adapter then also works on the quantized one.',
+      hint: 'Train the checkpoint in floating point, with the plugin qlora in 4 bits, and use the adapter on both.',
     },
   );
 }
@@ -200,15 +197,16 @@ export function tensorTwice(name: string, first: string, second: string): LMFlow
   );
 }
 
-/** A building function or a plugin asked for a weight that the model does not have. */
+/** The model does not have a weight that a building function or a plugin uses. */
 export function weightUnknown(
   source: string,
   name: string,
   suggestion: string | undefined,
 ): LMFlowError {
+  const nearest = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`;
   return inputError(
     'LMFLOW_WEIGHT_UNKNOWN',
-    `the model ${source} has no weight "${name}"${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`,
+    `the model ${source} has no weight "${name}"${nearest}`,
   );
 }
 
@@ -216,7 +214,7 @@ export function weightUnknown(
 export function tooLong(source: string, length: number, longest: number): LMFlowError {
   return inputError(
     'LMFLOW_MODEL_TOO_LONG',
-    `the model ${source} has learned positions for ${longest} tokens; a sequence of ${length} cannot be run`,
+    `the model ${source} has learned positions for ${longest} tokens, fewer than the ${length} of a sequence`,
     { hint: `Use blocks of at most ${longest} tokens.` },
   );
 }

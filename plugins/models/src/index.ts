@@ -30,8 +30,8 @@ const models = definePlugin({
     context.provide(MODELS, (resolve) => {
       const { hooks, log, options, config } = context;
       const hub = (): Hub => resolve(HUB);
-      const given = { hooks, log, options, config, hub };
-      return new HuggingFaceModels(given, context.rows(MODEL_FAMILIES));
+      const needs = { hooks, log, options, config, hub };
+      return new HuggingFaceModels(needs, context.rows(MODEL_FAMILIES));
     });
     context.provide(MODEL_WRITER, () => new HuggingFaceWriter());
   },

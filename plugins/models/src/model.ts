@@ -37,9 +37,11 @@ export async function readModel(
   const generationConfig = await readJsonObject(join(folder, 'generation_config.json'));
   let blueprint = readBlueprint(reader, families);
   const checkpoint = await checkpointOf(request, reader, blueprint);
-  if (checkpoint.duplicateHead && (await settleHead(checkpoint, source, blueprint))) {
+  if (checkpoint.duplicateHead && (await headDiffers(checkpoint, source, blueprint))) {
+    const head = `${blueprint.family.names.head}.weight`;
     log.warn(
-      `${folder}: config.json ties the head to the embedding, but the checkpoint has a different ${blueprint.family.names.head}.weight: it is used, untied (as transformers does)`,
+      `${folder}: config.json ties the head to the embedding, but the checkpoint has another ${head}, ` +
+        'which is used untied, as in transformers',
     );
     config['tie_word_embeddings'] = false;
     blueprint = readBlueprint(reader, families);
@@ -96,7 +98,7 @@ async function checkpointOf(
  * Whether a head beside a tied embedding is one of its own. If it is the same numbers, it is left
  * out.
  */
-async function settleHead(
+async function headDiffers(
   checkpoint: Checkpoint,
   source: string,
   { family: { names } }: Blueprint,
@@ -141,7 +143,7 @@ async function notAModel(source: string, folder: string): Promise<Error> {
       : 'adapter_config.json does not say which';
   const hint =
     adapter &&
-    `It is an adapter: name its base as the model (${base}), and this folder as the adapter (--lora-adapter ${source}).`;
+    `Name the base of this adapter as the model (${base}), and this folder with --lora-adapter ${source}.`;
   return modelNotFound(
     source,
     `${folder} has no config.json (it has ${(await readdir(folder)).join(', ') || 'no files'})`,

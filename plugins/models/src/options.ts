@@ -27,7 +27,7 @@ const dtypeReason =
 
 export const unsupported: Readonly<Record<string, string>> = {
   trustRemoteCode:
-    "code in a model's repository is Python and is never run; a family that is missing can be added by a plugin (MODEL_FAMILIES)",
+    "code in a model's repository is Python and is never run; a plugin can add a family (MODEL_FAMILIES)",
   torchDtype: dtypeReason,
   dtype: dtypeReason,
   useFastTokenizer: 'there is one tokenizer, that of tokenizer.json',

@@ -75,7 +75,7 @@ const cases: readonly Case[] = [
     ),
     code: 'LMFLOW_MODEL_NOT_FOUND',
     message: /has no config\.json/,
-    hint: /base as the model \(some\/base\).*--lora-adapter/,
+    hint: /base of this adapter as the model \(some\/base\).*--lora-adapter/,
   },
   {
     what: 'config.json that is no JSON',
@@ -118,7 +118,7 @@ const cases: readonly Case[] = [
     what: 'a family misspelt',
     break: config({ model_type: 'llamma' }),
     code: 'LMFLOW_MODEL_UNSUPPORTED',
-    message: /Did you mean "llama"\?/,
+    message: /did you mean "llama"\?/,
   },
   {
     what: 'a classifier',
@@ -168,7 +168,7 @@ const cases: readonly Case[] = [
     break: config({ quantization_config: { quant_method: 'gptq' } }),
     code: 'LMFLOW_MODEL_UNSUPPORTED',
     message:
-      /quantization_config: "quant_method": "gptq" is not supported: .*pack-quantized of compressed-tensors alone/,
+      /quantization_config: "quant_method": "gptq" is not supported: only.*pack-quantized of compressed-tensors are read/,
   },
   {
     what: 'an unknown kind of rope scaling',
@@ -225,13 +225,13 @@ const cases: readonly Case[] = [
     what: 'no weights',
     break: remove('model.safetensors'),
     code: 'LMFLOW_CHECKPOINT_MISSING',
-    message: /has no model\.safetensors and no model\.safetensors\.index\.json/,
+    message: /has neither model\.safetensors nor model\.safetensors\.index\.json/,
   },
   {
     what: 'only pickled weights',
     break: both(remove('model.safetensors'), write('pytorch_model.bin', 'x')),
     code: 'LMFLOW_CHECKPOINT_PICKLE',
-    message: /only as pytorch_model\.bin: pickle files can run any code/,
+    message: /only in pickle files, which can run any code: pytorch_model\.bin/,
     hint: /save_pretrained/,
   },
   {
@@ -338,13 +338,13 @@ const cases: readonly Case[] = [
     }),
     code: 'LMFLOW_TENSOR_SHAPE',
     message:
-      /"model\.layers\.0\.self_attn\.q_proj\.weight" is \[16, 32\], its config\.json makes it \[32, 32\]/,
+      /"model\.layers\.0\.self_attn\.q_proj\.weight" is \[16, 32\], but by config\.json \[32, 32\]/,
   },
   {
     what: 'a smaller vocabulary than the embedding',
     break: config({ vocab_size: 95 }),
     code: 'LMFLOW_TENSOR_SHAPE',
-    message: /"model\.embed_tokens\.weight" is \[96, 32\], its config\.json makes it \[95, 32\]/,
+    message: /"model\.embed_tokens\.weight" is \[96, 32\], but by config\.json \[95, 32\]/,
   },
   {
     what: 'weights of 8 bits',
@@ -389,7 +389,7 @@ const cases: readonly Case[] = [
     break: write('tokenizer.json', JSON.stringify(tinyTokenizer(100))),
     code: 'LMFLOW_TOKENIZER_TOO_LARGE',
     message:
-      /tokenizer\.json gives token ids up to 99, but .*config\.json says vocab_size 96.* 4 of them/,
+      /tokenizer\.json has token ids up to 99, but .*config\.json has vocab_size 96: 4 tokens have no embedding/,
   },
   {
     what: 'tokenizer_config.json that is no JSON',

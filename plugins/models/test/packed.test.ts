@@ -79,7 +79,7 @@ test('it is for inference, and floats are asked for of the plugin', async () => 
   await rejects(
     loadFolder(await folderOf()),
     'LMFLOW_MODEL_UNSUPPORTED',
-    /is quantized, which is for inference/,
+    /is quantized for inference and cannot be trained/,
   );
   const model = await loadFolder(await folderOf(), undefined, 'inference');
   await rejects(
@@ -143,7 +143,7 @@ const cases: readonly {
     }),
     code: 'LMFLOW_MODEL_UNSUPPORTED',
     message:
-      /"quant_method": "awq" is not supported: quantized checkpoints are read in the format pack-quantized/,
+      /"quant_method": "awq" is not supported: only quantized checkpoints in the format pack-quantized/,
   },
   {
     what: 'no method',
@@ -274,7 +274,7 @@ const cases: readonly {
     what: 'codes of another width',
     change: weights({ num_bits: 8 }),
     code: 'LMFLOW_TENSOR_SHAPE',
-    message: /_proj\.weight_packed" is \[\d+, 4\], its config\.json makes it \[\d+, 8\]/,
+    message: /_proj\.weight_packed" is \[\d+, 4\], but by config\.json \[\d+, 8\]/,
   },
   {
     what: 'codes as bytes',
@@ -283,7 +283,7 @@ const cases: readonly {
       all.set(`${Q}_packed`, { shape, dtype: 'F32', data: new Float32Array(128) });
     }),
     code: 'LMFLOW_TENSOR_DTYPE',
-    message: /weight_packed" is stored as F32; in the format pack-quantized it is I32/,
+    message: /weight_packed" is stored as F32, in the format pack-quantized it is I32/,
   },
 ];
 

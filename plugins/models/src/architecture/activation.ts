@@ -20,11 +20,8 @@ export const ACTIVATIONS: Readonly<Record<string, (x: Value) => Value>> = {
 /** Refuses a name that is not in the table (LMFLOW_MODEL_UNSUPPORTED). */
 export function checkActivation(file: string, key: string, name: string): string {
   if (Object.hasOwn(ACTIVATIONS, name)) return name;
-  const nearest = didYouMean(name, Object.keys(ACTIVATIONS));
-  throw settingUnsupported(
-    file,
-    key,
-    name,
-    `known activations are ${Object.keys(ACTIVATIONS).join(', ')}${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`,
-  );
+  const known = Object.keys(ACTIVATIONS);
+  const nearest = didYouMean(name, known);
+  const question = nearest === undefined ? '' : `; did you mean "${nearest}"?`;
+  throw settingUnsupported(file, key, name, `known activations are ${known.join(', ')}${question}`);
 }

@@ -27,7 +27,9 @@ export interface Packing {
 const SMALLEST_BLOCK = 16;
 
 const FORMAT =
-  'quantized checkpoints are read in the format pack-quantized of compressed-tensors alone: weights as int of 4 or 8 bits with a scale for each group of columns or each row, activations in floating point';
+  'only quantized checkpoints in the format pack-quantized of compressed-tensors are read: ' +
+  'weights as int of 4 or 8 bits with a scale for each group of columns or each row, ' +
+  'activations in floating point';
 
 /**
  * The packed weights by name: none where config.json has no quantization_config. Throws
@@ -143,7 +145,7 @@ interface Pattern {
  */
 function patterns(config: ConfigReader, key: string): readonly Pattern[] {
   const list = config.get(key) ?? [];
-  if (!Array.isArray(list) || !list.every((one) => typeof one === 'string')) {
+  if (!Array.isArray(list) || !list.every((name) => typeof name === 'string')) {
     throw config.invalid(key, 'a list of names');
   }
   return list.map((text: string) => {

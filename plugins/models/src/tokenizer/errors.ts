@@ -6,8 +6,9 @@ export function tokenizerMissing(folder: string, found: readonly string[]): LMFl
   const instead = found.length > 0 ? ` (it has ${found.join(', ')}, which are not read)` : '';
   return inputError('LMFLOW_TOKENIZER_MISSING', `${folder} has no tokenizer.json${instead}`, {
     hint:
-      `Copy tokenizer.json and tokenizer_config.json from the model this one was made from, or convert it once with Python: ` +
-      `from transformers import AutoTokenizer as T; T.from_pretrained("${folder}", use_fast=True).save_pretrained("${folder}")`,
+      `Copy tokenizer.json and tokenizer_config.json from the original model, or convert it with Python: ` +
+      `from transformers import AutoTokenizer as T; ` +
+      `T.from_pretrained("${folder}", use_fast=True).save_pretrained("${folder}")`,
   });
 }
 
@@ -19,7 +20,7 @@ export function tokenizerInvalid(file: string, what: string, cause?: unknown): L
 /** The library of tokenizer.json ended its process, which nothing else is lost by. */
 export function tokenizerCrashed(file: string, doing: string, detail: string): LMFlowError {
   return inputError('LMFLOW_TOKENIZER_CRASHED', `${file}: ${doing} failed: ${detail}`, {
-    hint: 'Look at its regular expressions (normalizer, pre_tokenizer, decoder), or take the tokenizer from where the model comes from.',
+    hint: 'Check its regular expressions (normalizer, pre_tokenizer, decoder), or take the original tokenizer.',
   });
 }
 
@@ -35,11 +36,11 @@ export function tokenizerNotStarted(file: string, detail: string): LMFlowError {
   return failureError(
     'LMFLOW_TOKENIZER_NOT_STARTED',
     `${file}: the process that tokenizes cannot be started: ${detail}`,
-    { hint: 'Let this program start Node.js, and look at the memory that is free.' },
+    { hint: 'Let this program start Node.js, and free some memory.' },
   );
 }
 
-/** The tokenizer gives ids for which the model has no embedding. */
+/** The tokenizer has ids for which the model has no embedding. */
 export function tokenizerTooLarge(
   file: string,
   tokens: number,
@@ -48,14 +49,13 @@ export function tokenizerTooLarge(
 ): LMFlowError {
   return inputError(
     'LMFLOW_TOKENIZER_TOO_LARGE',
-    `${file} gives token ids up to ${tokens - 1}, but ${config} says vocab_size ${rows}: the model has no embedding for ${tokens - rows} of them`,
-    {
-      hint: 'The tokenizer belongs to another model, or tokens were added to it without resizing the embedding.',
-    },
+    `${file} has token ids up to ${tokens - 1}, but ${config} has vocab_size ${rows}: ` +
+      `${tokens - rows} tokens have no embedding`,
+    { hint: 'Take the tokenizer of this model, or resize the embedding for the added tokens.' },
   );
 }
 
-/** A chat was to be rendered, and there is no template. */
+/** A chat needs a template, and there is none. */
 export function templateMissing(named: readonly string[]): LMFlowError {
   return inputError(
     'LMFLOW_TEMPLATE_MISSING',
@@ -63,7 +63,7 @@ export function templateMissing(named: readonly string[]): LMFlowError {
       ? `the tokenizer has chat templates named ${named.join(', ')}, but none named "default"`
       : 'the tokenizer has no chat template',
     {
-      hint: 'Give one: --chat-template (chatTemplate), a name such as chatml or a .jinja file. Models and adapters trained with lmflow bring theirs as chat_template.jinja.',
+      hint: 'Set --chat-template (chatTemplate) to a name such as chatml, or to a .jinja file.',
     },
   );
 }
