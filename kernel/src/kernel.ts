@@ -56,7 +56,14 @@ import type {
 } from './types.ts';
 
 /** Commands that lmflow itself has; no plugin may contribute one of these names. */
-export const builtInCommands = ['plugins', 'inspect', 'doctor', 'init', 'help'] as const;
+export const builtInCommands = [
+  'plugins',
+  'inspect',
+  'doctor',
+  'init',
+  'completion',
+  'help',
+] as const;
 
 /** A kernel. Two of them in one process share nothing. */
 export class Kernel {

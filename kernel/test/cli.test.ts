@@ -118,10 +118,10 @@ test('--help works where the configuration is broken', async () => {
   assert.match(err, /cannot be loaded: "nothing", listed in --plugin, is not installed/);
 });
 
-test('help of a command has its own flags, sections with types and defaults, and fits the width', async () => {
+test('all help of a command has its own flags, sections with types and defaults, and fits the width', async () => {
   for (const words of [
-    ['show', '--help'],
-    ['help', 'show'],
+    ['show', '--help', 'all'],
+    ['help', 'show', 'all'],
   ]) {
     const { code, out } = await lmflow(words);
     assert.is(code, 0);
@@ -130,11 +130,11 @@ test('help of a command has its own flags, sections with types and defaults, and
       'Usage: lmflow show [words] [flags]',
       '  --loud ',
       'demo (demo):',
-      '--demo-size <integer>',
+      '--size <integer>',
       '[default 8]',
-      '--demo-mode <slow|fast>',
+      '--mode <slow|fast>',
       '[default slow]',
-      '--[no-]demo-keep',
+      '--[no-]keep',
       'General:',
       '--seed <integer>',
       '[default 42]',
@@ -150,6 +150,56 @@ test('help of a command has its own flags, sections with types and defaults, and
     for (const line of out.split('\n')) assert.ok(line.length <= 100, `too long: ${line}`);
   }
   assert.match((await lmflow(['doctor', '--help'])).out, /what works on this machine/);
+});
+
+test('help of a command is a screen of what people set', async () => {
+  const { code, out } = await lmflow(['show', '--help']);
+  assert.is(code, 0);
+  for (const part of [
+    'Usage: lmflow show [words] [flags]',
+    '--size <integer>',
+    '--loud',
+    'All flags: lmflow show --help all.',
+  ]) {
+    assert.ok(out.includes(part), `${part} is missing in\n${out}`);
+  }
+  assert.not.match(out, /--seed|General:/);
+});
+
+test('help of the options of a plugin, and of a preset, by name', async () => {
+  assert.match(
+    (await lmflow(['help', 'demo'])).out,
+    /demo \(demo\): section "demo"[^]*--demo-size <integer>/,
+  );
+  const { err, code } = await lmflow(['help', 'nothing']);
+  assert.is(code, 2);
+  assert.match(err, /LMFLOW_COMMAND_UNKNOWN/);
+});
+
+test('a key of the section of the plugin that has the command needs no prefix there', async () => {
+  const plain = await lmflow(['show', '--size', '3', '--no-keep']);
+  assert.equal(plain, await lmflow(['show', '--demo-size', '3', '--no-demo-keep']));
+  assert.is(plain.code, 0, plain.err);
+  const { err } = await lmflow(['show', '--size', '3', '--demo-size', '4']);
+  assert.match(err, /LMFLOW_FLAG_INVALID.*--demo-size.*is the same as --size/);
+});
+
+test('completion: a script for each shell, and the words it asks for', async () => {
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    assert.match((await lmflow(['completion', shell])).out, /lmflow completion words/);
+  }
+  assert.match((await lmflow(['completion', 'tcsh'])).err, /LMFLOW_SHELL_UNKNOWN.*"tcsh"/);
+  const words = async (...typed: string[]): Promise<string[]> =>
+    (await lmflow(['completion', 'words', '--', ...typed])).out.split('\n').slice(0, -1);
+  assert.ok((await words('')).includes('finetune'));
+  assert.equal(
+    await words('sh'),
+    ['show'].filter(() => false),
+    'only what manifests list',
+  );
+  assert.equal(await words('show', '--si'), ['--size']);
+  assert.equal(await words('show', '--mode', 'f'), ['fast']);
+  assert.ok((await words('--json', 'show', '--')).includes('--verbose'));
 });
 
 test('a command gets flags, own flags and arguments; its number is the exit code', async () => {

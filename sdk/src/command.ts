@@ -54,7 +54,10 @@ export interface CommandSpec<S extends z.ZodObject = z.ZodObject> {
    * that have no effect on it.
    */
   readonly unsupported?: Readonly<Record<string, string>>;
-  /** Configuration keys and sections its help lists first. */
+  /**
+   * Configuration keys (`learningRate`, `lora.r`) that its help shows, in this order; sections come
+   * first where all flags are shown.
+   */
   readonly sections?: readonly string[];
   readonly examples?: readonly string[];
   /** Its `output` may be piped, so that on the command line messages go to stderr. */

@@ -1,14 +1,12 @@
-// `lmflow --help` and `lmflow <command> --help`, made from what the plugins declare. Code of ours:
-// cac and commander want their flags one by one, here they are tables of keys, grouped by plugin.
-import { columns, wrap } from '../columns.ts';
-import type { ContributedCommand } from '../context.ts';
+// `lmflow --help`, and the help of lmflow's own commands. Code of ours: cac and commander want their
+// flags one by one, here they are tables of keys. The help of plugins' commands is in command-help.ts.
+import { columns } from '../columns.ts';
 import type { Kernel } from '../kernel.ts';
-import { alternatives, describeFields, shortType, type Field } from '../settings/describe.ts';
-import { coreOwner } from '../settings/core.ts';
-import type { Group, Key } from '../settings/keys.ts';
+import { describeFields } from '../settings/describe.ts';
 import { kebab } from '../settings/names.ts';
 import { kernelVersion } from '../versions.ts';
 import { globalHelp } from './arguments.ts';
+import { flagRow } from './flag-rows.ts';
 import { inspectSpec } from './inspect.ts';
 import { commandsOf, type InstalledPackage } from './installed.ts';
 
@@ -18,6 +16,7 @@ export const builtInHelp: readonly (readonly [string, string])[] = [
   ['inspect', inspectSpec.summary],
   ['doctor', 'what works on this machine, what is missing and how to get it'],
   ['init', 'writes a first lmflow.config.ts'],
+  ['completion', 'prints what makes bash, zsh or fish complete lmflow: lmflow completion bash'],
 ];
 
 /**
@@ -55,49 +54,7 @@ export function overview(
     kernel?.configFile === undefined
       ? 'No config file here: name a preset, or write one with lmflow init.'
       : `Config file: ${kernel.configFile}`,
-    'Every configuration key is a flag too: lmflow <command> --help shows them.',
-    '',
-  ].join('\n');
-}
-
-/** All flags of one command, the most used first. */
-export function commandHelp(command: ContributedCommand, kernel: Kernel, width: number): string {
-  const { spec } = command;
-  const shown = new Set<Key>();
-  const first = spec.sections ?? [];
-  const flat = first.flatMap((name) => kernel.keys.byPath.get(name) ?? []);
-  const sections = first.flatMap((name) =>
-    kernel.keys.groups.filter((group) => group.section === name),
-  );
-  const rest = kernel.keys.groups.filter((group) => !sections.includes(group));
-  const own = spec.options
-    ? describeFields(spec.options).map((field) => row(kebab(field.key), field))
-    : [];
-  const take = (keys: Iterable<Key>): (readonly [string, string])[] =>
-    [...keys]
-      .filter((key) => !shown.has(key) && !Object.hasOwn(spec.unsupported ?? {}, key.path))
-      .map((key) => {
-        shown.add(key);
-        return row(key.flag, key.field);
-      });
-  return [
-    `lmflow ${spec.name}: ${spec.summary}`,
-    '',
-    `Usage: lmflow ${spec.name} ${spec.usage === undefined ? '' : `${spec.usage} `}[flags]`,
-    ...section('Flags of this command', own, width),
-    ...section('Most used', take(flat), width),
-    ...[...sections, ...rest].flatMap((group) =>
-      section(title(group), take(group.keys.values()), width),
-    ),
-    ...section('Flags of every command', globalHelp, width),
-    ...(spec.examples?.length
-      ? ['', 'Examples:', ...spec.examples.map((example) => `  ${example}`)]
-      : []),
-    '',
-    ...wrap(
-      'Lists are repeated or separated by commas, objects are JSON. In a config file keys are camelCase: learningRate.',
-      width,
-    ),
+    'lmflow help NAME explains a command, a preset, or the options of a plugin (lmflow help lora).',
     '',
   ].join('\n');
 }
@@ -106,7 +63,7 @@ export function commandHelp(command: ContributedCommand, kernel: Kernel, width: 
 export function builtInUsage(name: string, width: number): string {
   const line = builtInHelp.find(([command]) => command === name)?.[1] ?? '';
   const fields = name === inspectSpec.name ? describeFields(inspectSpec.options!) : [];
-  const own = fields.map((field) => row(kebab(field.key), field));
+  const own = fields.map((field) => flagRow(kebab(field.key), field));
   return [
     `lmflow ${name}: ${line}`,
     '',
@@ -117,39 +74,11 @@ export function builtInUsage(name: string, width: number): string {
   ].join('\n');
 }
 
-function section(
+/** A heading and its rows. */
+export function section(
   name: string,
   rows: readonly (readonly [string, string])[],
   width: number,
 ): string[] {
   return rows.length === 0 ? [] : ['', `${name}:`, ...columns(rows, width)];
-}
-
-function title(group: Group): string {
-  if (group.owner === coreOwner) return 'General';
-  return group.section === undefined ? group.owner : `${group.section} (${group.owner})`;
-}
-
-function row(flag: string, field: Field): readonly [string, string] {
-  const types = alternatives(field.schema);
-  const onlySwitch = types.length === 1 && types[0]!.type === 'boolean';
-  const left = onlySwitch
-    ? `--${field.default === true ? '[no-]' : ''}${flag}`
-    : `--${flag} ${valueName(field)}`;
-  const notes = [
-    ...(field.default !== undefined && !(onlySwitch && field.default === false)
-      ? [`default ${text(field.default)}`]
-      : []),
-    ...(field.required ? ['required'] : []),
-  ];
-  return [left, `${field.description}${notes.length > 0 ? ` [${notes.join(', ')}]` : ''}`];
-}
-
-function valueName(field: Field): string {
-  const type = shortType(field.schema);
-  return type.length > 40 ? '<value>' : `<${type}>`;
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }

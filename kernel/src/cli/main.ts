@@ -1,7 +1,7 @@
 // The command from its words to its exit code. The kernel is imported only when it is needed, so
 // that --version is instant.
 import { messageOf } from '@lmflow/sdk';
-import { flagInvalid, hookStuck } from '../errors.ts';
+import { flagInvalid, hookStuck, shellUnknown } from '../errors.ts';
 import { ExitCode, exitCodeOf } from '../exitcodes.ts';
 import { createLogger, type Output, type TerminalLogger } from '../logger.ts';
 import type { Kernel } from '../kernel.ts';
@@ -9,6 +9,7 @@ import type { TypedFlags } from '../settings/flags.ts';
 import { kernelVersion, sdkVersion } from '../versions.ts';
 import { readArguments, type CommandLine, type Globals } from './arguments.ts';
 import { listenForInterrupt } from './interrupt.ts';
+import { loadFor, unknownCommand } from './load-for.ts';
 import { reportError } from './report.ts';
 
 interface Session {
@@ -20,9 +21,6 @@ interface Session {
   readonly cwd: string;
   readonly width: number;
 }
-
-/** What is loaded where neither a config nor a flag names anything. */
-const fallbackPreset = 'finetune';
 
 /** Runs `lmflow` with these words; gives the exit code and never throws. */
 export async function main(
@@ -92,13 +90,17 @@ async function dispatch(session: Session): Promise<number> {
   }
   const asked = line.command === 'help' ? line.words[0] : line.command;
   if (globals.help || line.command === 'help' || asked === undefined) {
-    return await help(session, asked);
+    const { printHelp } = await import('./help-command.ts');
+    await printHelp(session, asked, line.words.at(-1) === 'all');
+    return ExitCode.Ok;
   }
   switch (asked) {
     case 'init':
       return await runInit(session);
     case 'doctor':
       return await runDoctor(session);
+    case 'completion':
+      return await runCompletion(session);
     case 'plugins':
     case 'inspect':
       return await runReport(session, asked);
@@ -107,75 +109,26 @@ async function dispatch(session: Session): Promise<number> {
   }
 }
 
-/**
- * Plugins applied, flags not yet read. Where neither a config nor a flag names anything, the preset
- * that brings the command is loaded; where nothing that is loaded has it, an installed package that
- * does is loaded too.
- */
-async function loadFor(
-  { globals, log, cwd }: Session,
-  command?: string,
-  withFallback = true,
-): Promise<Kernel> {
-  const { loadKernel } = await import('../index.ts');
-  const { bringing, installedPackages } = await import('./installed.ts');
-  const found = command === undefined ? undefined : bringing(command, installedPackages(cwd));
-  const brings = found?.kind === 'preset' ? found.name : fallbackPreset;
-  const load = (presets: readonly string[], plugins: readonly string[]): Promise<Kernel> =>
-    loadKernel(undefined, {
-      cwd,
-      log,
-      preset: presets,
-      plugin: plugins,
-      ...(withFallback ? { fallbackPreset: brings } : {}),
-      ...(globals.config === undefined ? {} : { configFile: globals.config }),
-    });
-  const kernel = await load(globals.presets, globals.plugins);
-  if (!found || kernel.commands.has(command!)) return kernel;
-  log.debug(`the ${found.kind} ${found.name} is loaded for its command ${command}`);
-  return found.kind === 'preset'
-    ? await load([...globals.presets, found.name], globals.plugins)
-    : await load(globals.presets, [...globals.plugins, found.name]);
-}
-
-/** The error for a command that nothing loaded and nothing installed has. */
-async function unknownCommand(kernel: Kernel, name: string, cwd: string): Promise<Error> {
-  const { commandsOf, installedPackages } = await import('./installed.ts');
-  const installed = commandsOf(installedPackages(cwd)).map(([command]) => command);
-  return kernel.unknownCommand(name, installed);
-}
-
-async function help(session: Session, command: string | undefined): Promise<number> {
-  const { stdout, width, cwd, log } = session;
-  const texts = await import('./help.ts');
-  if (command !== undefined) {
-    if (texts.builtInHelp.some(([name]) => name === command)) {
-      stdout.write(texts.builtInUsage(command, width));
-      return ExitCode.Ok;
-    }
-    const kernel = await loadFor(session, command);
-    const contributed = kernel.commands.get(command);
-    if (!contributed) throw await unknownCommand(kernel, command, cwd);
-    stdout.write(texts.commandHelp(contributed, kernel, width));
-    return ExitCode.Ok;
-  }
-  const { installedPackages } = await import('./installed.ts');
-  let kernel: Kernel | undefined;
-  let failure: unknown;
-  try {
-    kernel = await loadFor(session, undefined, false);
-  } catch (error) {
-    failure = error;
-  }
-  stdout.write(texts.overview(kernel, installedPackages(cwd), width));
-  if (failure !== undefined) log.warn(`the configuration cannot be loaded: ${messageOf(failure)}`);
-  return ExitCode.Ok;
-}
-
 async function runInit({ cwd, log, globals }: Session): Promise<number> {
   const { init } = await import('./init.ts');
   const file = await init(cwd, globals.presets[0] ?? 'lora');
   log.event('init', { file }, `wrote ${file}: set model and dataset, then run lmflow finetune`);
+  return ExitCode.Ok;
+}
+
+/** Prints the script of a shell; `completion words -- ...` is what the scripts ask. */
+async function runCompletion(session: Session): Promise<number> {
+  const { stdout, line } = session;
+  const [shell = '', ...words] = line.words;
+  const { completions, completionScript, shells } = await import('./completion.ts');
+  if (shell === 'words') {
+    const found = await completions(words.slice(1), session);
+    stdout.write(found.map((word) => `${word}\n`).join(''));
+    return ExitCode.Ok;
+  }
+  const script = completionScript(shell);
+  if (script === undefined) throw shellUnknown(shell, shells);
+  stdout.write(script);
   return ExitCode.Ok;
 }
 

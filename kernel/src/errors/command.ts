@@ -68,3 +68,12 @@ export function exitCodeInvalid(command: string, plugin: string, code: unknown):
     { hint: 'Give an integer from 0 to 255.' },
   );
 }
+
+/** LMFLOW_SHELL_UNKNOWN: there is no completion for the shell. */
+export function shellUnknown(shell: string, known: readonly string[]): LMFlowError {
+  return usageError(
+    'LMFLOW_SHELL_UNKNOWN',
+    shell === '' ? 'completion needs the name of a shell' : `there is no completion for "${shell}"`,
+    { hint: `Choose one of ${known.join(', ')}.` },
+  );
+}

@@ -10,7 +10,7 @@ import {
   optionUnsupported,
 } from '../errors.ts';
 import { describeFields, type JsonSchema } from './describe.ts';
-import type { Group, KeyTable } from './keys.ts';
+import type { Group, KeyTable, Meaning } from './keys.ts';
 import { readSection, type Setting, type Settings } from './layers.ts';
 import { camel, kebab } from './names.ts';
 import { suggestFlag } from './suggest.ts';
@@ -107,7 +107,7 @@ export function readFlags(
     const equals = word.indexOf('=');
     const written = equals < 0 ? word : word.slice(0, equals);
     const inline = equals < 0 ? undefined : word.slice(equals + 1);
-    const meant = meaningOf(written, table, own, spec);
+    const meant = meaningOf(written, { table, own, spec, owner });
     const value = inline ?? impliedValue(meant, words[index + 1], written);
     if (meant.negated && inline !== undefined) throw flagInvalid(written, 'takes no value');
     if (inline === undefined && typeof value === 'string') index += 1;
@@ -209,60 +209,82 @@ function looksLikeFlag(word: string): boolean {
 // differently.
 const squashed = (flag: string): string => flag.replace(/-(?=\d)|(?<=\d)-/g, '');
 
-function meaningOf(
-  written: string,
-  table: KeyTable,
-  own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>,
-  spec: CommandSpec | undefined,
-): Meant {
+/** Where the meaning of a flag is looked up. */
+interface Known {
+  readonly table: KeyTable;
+  readonly own: ReadonlyMap<string, { readonly key: string; readonly schema: JsonSchema }>;
+  readonly spec: CommandSpec | undefined;
+  /** The plugin that contributes the command: its section's keys need no prefix. */
+  readonly owner: string;
+}
+
+function meaningOf(written: string, known: Known): Meant {
   const name = kebab(written.slice(2));
-  const direct = lookUp(name);
+  const direct = lookUp(name, known);
   if (direct) return { target: direct, name, negated: false };
   if (name.startsWith('no-')) {
-    const positive = lookUp(name.slice(3));
+    const positive = lookUp(name.slice(3), known);
     if (positive) return { target: positive, name: name.slice(3), negated: true };
   }
-  throw flagUnknown(written, spec?.name ?? '', suggestFlag(name, table, [...own.keys()]));
+  const hint = suggestFlag(name, known.table, [...known.own.keys()]);
+  throw flagUnknown(written, known.spec?.name ?? '', hint);
+}
 
-  function lookUp(flag: string): Target | undefined {
-    const mine = own.get(flag);
-    if (mine) return { kind: 'own', name: mine.key, schema: mine.schema };
-    const reason = spec?.unsupported?.[camel(flag)];
-    if (reason !== undefined) throw optionUnsupported(camel(flag), `--${flag}`, reason);
-    const meaning =
-      table.flags.get(flag) ??
-      [...table.flags].find(([known]) => squashed(known) === squashed(flag))?.[1];
-    if (meaning?.kind !== 'key' || meaning.key.flag !== flag) {
-      const alias = own.get(kebab(spec?.aliases?.[camel(flag)] ?? ''));
-      if (alias) return { kind: 'own', name: alias.key, schema: alias.schema };
-    }
-    if (meaning?.kind === 'key') {
-      const refusal = spec?.unsupported?.[meaning.key.path]; // whatever the spelling
-      if (refusal !== undefined) throw optionUnsupported(meaning.key.path, `--${flag}`, refusal);
-      return { kind: 'key', name: meaning.key.path, schema: meaning.key.field.schema };
-    }
-    if (meaning?.kind === 'section') {
-      return {
-        kind: 'section',
-        name: meaning.group.section!,
-        group: meaning.group,
-        schema: sectionSchema,
-      };
-    }
-    if (meaning?.kind === 'unsupported') {
-      throw optionUnsupported(camel(meaning.name), `--${flag}`, meaning.reason);
-    }
-    // loose sections take keys without a declaration: --tokens-foo
-    const open = table.groups.find(
-      ({ open: isOpen, section }) =>
-        isOpen && section !== undefined && flag.startsWith(`${kebab(section)}-`),
-    );
-    return (
-      open && {
-        kind: 'key',
-        name: `${open.section}.${camel(flag.slice(kebab(open.section!).length + 1))}`,
-        schema: {},
-      }
-    );
+function lookUp(flag: string, { table, own, spec, owner }: Known): Target | undefined {
+  const mine = own.get(flag);
+  if (mine) return { kind: 'own', name: mine.key, schema: mine.schema };
+  const reason = spec?.unsupported?.[camel(flag)];
+  if (reason !== undefined) throw optionUnsupported(camel(flag), `--${flag}`, reason);
+  const meaning = declared(flag, table);
+  if (meaning?.kind !== 'key' || meaning.key.flag !== flag) {
+    const alias = own.get(kebab(spec?.aliases?.[camel(flag)] ?? ''));
+    if (alias) return { kind: 'own', name: alias.key, schema: alias.schema };
   }
+  const target = targetOf(flag, meaning, spec);
+  if (target) return target;
+  const section = spec && table.groups.find((group) => group.owner === owner)?.section;
+  const within = section === undefined ? undefined : declared(`${kebab(section)}-${flag}`, table);
+  return targetOf(flag, within, spec) ?? openTarget(flag, table);
+}
+
+function declared(flag: string, { flags }: KeyTable): Meaning | undefined {
+  return flags.get(flag) ?? [...flags].find(([known]) => squashed(known) === squashed(flag))?.[1];
+}
+
+function targetOf(
+  flag: string,
+  meaning: Meaning | undefined,
+  spec: CommandSpec | undefined,
+): Target | undefined {
+  switch (meaning?.kind) {
+    case undefined:
+      return undefined;
+    case 'key': {
+      const { path, field } = meaning.key;
+      const refusal = spec?.unsupported?.[path]; // whatever the spelling
+      if (refusal !== undefined) throw optionUnsupported(path, `--${flag}`, refusal);
+      return { kind: 'key', name: path, schema: field.schema };
+    }
+    case 'section': {
+      const { group } = meaning;
+      return { kind: 'section', name: group.section!, group, schema: sectionSchema };
+    }
+    case 'unsupported':
+      throw optionUnsupported(camel(meaning.name), `--${flag}`, meaning.reason);
+  }
+}
+
+/** Loose sections take keys without a declaration: --tokens-foo. */
+function openTarget(flag: string, { groups }: KeyTable): Target | undefined {
+  const open = groups.find(
+    ({ open: isOpen, section }) =>
+      isOpen && section !== undefined && flag.startsWith(`${kebab(section)}-`),
+  );
+  return (
+    open && {
+      kind: 'key',
+      name: `${open.section}.${camel(flag.slice(kebab(open.section!).length + 1))}`,
+      schema: {},
+    }
+  );
 }

@@ -35,7 +35,7 @@ export default definePlugin({
       summary:
         'Adds an adapter into its base model, writes the result, and says how far their logits are apart.',
       options: mergeOptions,
-      sections: ['model', 'outputDir', 'lora'],
+      sections: ['model', 'lora.adapter', 'outputDir', 'lora'],
       examples: [
         'lmflow merge --preset lora --plugin export --model meta-llama/Llama-3.2-1B --lora-adapter out --output-dir merged',
       ],
@@ -57,7 +57,7 @@ export default definePlugin({
       name: 'export',
       summary: 'Writes the model as safetensors, PEFT adapter, GGUF file or ONNX folder.',
       options: exportOptions,
-      sections: ['model', 'outputDir', 'lora'],
+      sections: ['model', 'lora.adapter', 'outputDir', 'lora'],
       examples: [
         'lmflow export --model merged --format gguf --quantization q4_k_m --output-dir gguf',
         'lmflow export --model merged --format onnx --output-dir onnx',

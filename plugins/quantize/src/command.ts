@@ -95,7 +95,18 @@ export function quantizeCommand(
     summary:
       'Quantizes a model into a folder of its own (outputDir), or into the cache that generate, chat and serve use, and reports its perplexity before and after.',
     options: flags,
-    sections: ['model', 'outputDir', 'dataset', 'quantize', 'lora'],
+    sections: [
+      'model',
+      'outputDir',
+      'dataset',
+      'quantize.bits',
+      'quantize.groupSize',
+      'quantize.headBits',
+      'quantize.exclude',
+      'lora.adapter',
+      'quantize',
+      'lora',
+    ],
     examples: [
       'lmflow quantize --model org/model --bits 4 --output-dir model-4bit --text book.txt',
       'lmflow quantize --model out --bits 8 --dataset questions.json',

@@ -82,7 +82,16 @@ export function chatCommand(
       numBeams: 'beam search cannot be streamed',
       numReturnSequences: 'a chat has one answer',
     },
-    sections: ['model', 'generate', 'lora'],
+    sections: [
+      'model',
+      'lora.adapter',
+      'quantize.bits',
+      'chatTemplate',
+      'device',
+      'seed',
+      'generate',
+      'lora',
+    ],
     examples: [
       'lmflow chat --preset inference --model org/model --lora-adapter out',
       'lmflow chat --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet',

@@ -81,7 +81,16 @@ export function generateCommand(context: PluginContext): CommandSpec {
     aliases,
     unsupported: { ...unsupported, ...forTraining },
     pipes: true,
-    sections: ['model', 'generate', 'lora'],
+    sections: [
+      'model',
+      'lora.adapter',
+      'quantize.bits',
+      'chatTemplate',
+      'device',
+      'seed',
+      'generate',
+      'lora',
+    ],
     examples: [
       'lmflow generate --preset inference --model org/model "Once upon a time" --max-new-tokens 100 --temperature 0.8',
       'lmflow generate --preset inference --model org/model --chat --prompts in.txt --format jsonl --output out.jsonl',
