@@ -192,11 +192,6 @@ test('completion: a script for each shell, and the words it asks for', async () 
   const words = async (...typed: string[]): Promise<string[]> =>
     (await lmflow(['completion', 'words', '--', ...typed])).out.split('\n').slice(0, -1);
   assert.ok((await words('')).includes('finetune'));
-  assert.equal(
-    await words('sh'),
-    ['show'].filter(() => false),
-    'only what manifests list',
-  );
   assert.equal(await words('show', '--si'), ['--size']);
   assert.equal(await words('show', '--mode', 'f'), ['fast']);
   assert.ok((await words('--json', 'show', '--')).includes('--verbose'));
