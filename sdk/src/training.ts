@@ -145,11 +145,15 @@ export interface Checkpoint {
   readonly model: Model;
   writeJson(file: string, value: unknown): Promise<void>;
   writeText(file: string, text: string): Promise<void>;
+  /** Where `data` is a function, it is called when the tensor's turn comes. */
   writeTensors(
     file: string,
     tensors: ReadonlyMap<
       string,
-      { readonly shape: readonly number[]; readonly data: Float32Array }
+      {
+        readonly shape: readonly number[];
+        readonly data: Float32Array | (() => Promise<Float32Array>);
+      }
     >,
     metadata?: Readonly<Record<string, string>>,
   ): Promise<void>;

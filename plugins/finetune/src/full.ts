@@ -2,7 +2,7 @@
 // its name.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Model } from '@lmflow/sdk/model';
+import { storeParameter, type Model } from '@lmflow/sdk/model';
 import { openShards, SafetensorsFile } from '@lmflow/sdk/formats';
 import { weightMissing, weightShape } from './errors.ts';
 
@@ -27,11 +27,12 @@ export async function restoreAll(model: Model, directory: string): Promise<void>
   const files = existsSync(index)
     ? await openShards(directory)
     : [await SafetensorsFile.open(join(directory, 'model.safetensors'))];
-  for (const { name, shape, data } of model.parameters.values()) {
+  for (const parameter of model.parameters.values()) {
+    const { name, shape } = parameter;
     const file = files.find(({ tensors }) => tensors.has(name));
     if (!file) throw weightMissing(directory, name);
     const found = file.tensors.get(name)!.shape;
     if (found.join() !== shape.join()) throw weightShape(file.path, name, found, shape);
-    data.set(await file.read(name));
+    await storeParameter(parameter, await file.read(name));
   }
 }

@@ -67,7 +67,7 @@ const lora = definePlugin({
       const file = join(directory, TENSOR_FILE);
       const { tensors } = await readAdapter(directory);
       const { own } = await carriedWeights(model, tensors, parameters, file);
-      assign(model, parameters, own, file);
+      await assign(model, parameters, own, file);
     });
   },
 });

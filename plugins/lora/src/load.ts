@@ -35,7 +35,7 @@ export async function loadAdapter(
     file,
   );
   const adapter = new LoraAdapter(model, { layers, whole, replaced }, decided, seed);
-  if (existing) assign(model, adapter.parameters, own, file);
+  if (existing) await assign(model, adapter.parameters, own, file);
   else await adapter.measure();
   return { adapter, overruled: existing ? overruledBy(existing.options, options) : [] };
 }
@@ -56,13 +56,13 @@ function overruledBy(existing: Partial<LoraOptions>, options: LoraOptions): stri
 }
 
 /** Copies an adapter's tensors into its parameters; every one must be there, and no other. */
-export function assign(
+export async function assign(
   model: Model,
   parameters: readonly Parameter[],
   tensors: AdapterTensors,
   file: string,
-): void {
-  assignParameters(parameters, withoutTiedHead(model, parameters, tensors, file), file);
+): Promise<void> {
+  await assignParameters(parameters, withoutTiedHead(model, parameters, tensors, file), file);
 }
 
 // The tensors say which modules are adapted; target_modules of old and new PEFT versions may be

@@ -2,7 +2,12 @@
 // was read by.
 import { join } from 'node:path';
 import { writeFileAtomic } from '@lmflow/sdk/files';
-import type { Model, ModelWriteOptions, ModelWriter } from '@lmflow/sdk/model';
+import {
+  loadParameter,
+  type Model,
+  type ModelWriteOptions,
+  type ModelWriter,
+} from '@lmflow/sdk/model';
 import { writeCheckpoint, type TensorToWrite } from '@lmflow/sdk/formats';
 
 export class HuggingFaceWriter implements ModelWriter {
@@ -29,7 +34,8 @@ function* tensors(
 ): Generator<readonly [string, TensorToWrite]> {
   for (const [name, { shape }] of model.weights) {
     const parameter = model.parameters.get(name);
-    const base = async (): Promise<Float32Array> => parameter?.data ?? model.read(name);
+    const base = async (): Promise<Float32Array> =>
+      parameter ? loadParameter(parameter) : model.read(name);
     const merged = async (): Promise<Float32Array> => {
       const numbers = await base();
       const delta = model.adapter?.delta(name, numbers);

@@ -21,7 +21,7 @@ import {
   type Tensor,
   type Trainer,
 } from '@lmflow/sdk';
-import type { Model, Trace } from '@lmflow/sdk/model';
+import { loadParameter, storeParameter, type Model, type Trace } from '@lmflow/sdk/model';
 import {
   cast,
   concat,
@@ -249,17 +249,17 @@ const method = definePlugin({
       await checkpoint.writeTensors(
         'model.safetensors',
         new Map(
-          [...checkpoint.model.parameters].map(([name, { shape, data }]) => [
+          [...checkpoint.model.parameters].map(([name, parameter]) => [
             name,
-            { shape, data },
+            { shape: parameter.shape, data: () => loadParameter(parameter) },
           ]),
         ),
       );
     });
     hooks.onRestore.tap(async (checkpoint) => {
       const tensors = await checkpoint.readTensors('model.safetensors');
-      for (const { name, data } of checkpoint.model.parameters.values()) {
-        data.set(tensors!.get(name)!.data);
+      for (const parameter of checkpoint.model.parameters.values()) {
+        await storeParameter(parameter, tensors!.get(parameter.name)!.data);
       }
     });
   },

@@ -121,7 +121,7 @@ for (const [title, { name, shape, options, weight, steps }] of Object.entries(ca
             );
             await updater.dispose();
             updater = make();
-            assert.equal(updater.restore([parameter], saved), []);
+            assert.equal(await updater.restore([parameter], saved), []);
             assert.equal(parameter.data, trained);
           },
         );

@@ -173,13 +173,13 @@ test('state goes into another updater and back; what is missing is named', async
     new Updater(adamw, interpreterEngine(), parsed),
     { ...parameter(), data: one.data.slice() },
   ];
-  assert.equal(second.restore([other], first.save()), []);
+  assert.equal(await second.restore([other], first.save()), []);
   await step(first, one, 3);
   await step(second, other, 3);
   assert.equal([...one.data], [...other.data]);
   const saved = first.save();
   saved.delete('p.exp_avg_sq');
-  assert.equal(new Updater(adamw, interpreterEngine(), parsed).restore([other], saved), [
+  assert.equal(await new Updater(adamw, interpreterEngine(), parsed).restore([other], saved), [
     'p.exp_avg_sq',
   ]);
 });

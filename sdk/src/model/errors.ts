@@ -93,3 +93,14 @@ export function adapterTaken(
     { hint: 'Load one of the two adapters.' },
   );
 }
+
+/** LMFLOW_PARAMETER_STORED: a plugin reads numbers from memory that a storage keeps elsewhere. */
+export function parameterStored(name: string): LMFlowError {
+  return usageError(
+    'LMFLOW_PARAMETER_STORED',
+    `the numbers of ${name} are behind a storage, not in memory`,
+    {
+      hint: 'Read them with loadParameter of @lmflow/sdk/model, or load no plugin that keeps parameters in files.',
+    },
+  );
+}

@@ -1,6 +1,7 @@
 // @lmflow/sdk/model: a model as plugins see it, and what they do with one. Tensor programs are in
 // @lmflow/sdk/graph.
 export * from './architecture.ts';
+export * from './assign-parameters.ts';
 export * from './claims.ts';
 export * from './float-weight.ts';
 export * from './forward.ts';
@@ -11,6 +12,7 @@ export * from './model.ts';
 export * from './module-patterns.ts';
 export * from './parameter-file.ts';
 export * from './parameter.ts';
+export * from './parameter-storage.ts';
 export * from './replace-linears.ts';
 export * from './reshape-model.ts';
 export * from './row-logits.ts';

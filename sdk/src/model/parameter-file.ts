@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { readSafetensors } from '../formats/index.ts';
 import type { Hooks } from '../hooks.ts';
 import type { Model } from './model.ts';
-import { assignParameters, type Parameter } from './parameter.ts';
+import { assignParameters } from './assign-parameters.ts';
+import type { Parameter } from './parameter.ts';
+import { loadParameter } from './parameter-storage.ts';
 
 /** The parameters that a plugin declares, in one file of each checkpoint and of the result. */
 export interface ParameterFile {
@@ -27,12 +29,16 @@ export function parameterFile(
   const declared = new WeakMap<Model, readonly Parameter[]>();
   const read = async (parameters: readonly Parameter[], folder: string): Promise<void> => {
     const path = join(folder, file);
-    assignParameters(parameters, await readSafetensors(path), path);
+    await assignParameters(parameters, await readSafetensors(path), path);
   };
   onSave.tap(async (checkpoint) => {
     const parameters = declared.get(checkpoint.model);
     if (!parameters) return;
-    await checkpoint.writeTensors(file, new Map(parameters.map((one) => [one.name, one])));
+    const tensors = parameters.map((parameter) => {
+      const { name, shape } = parameter;
+      return [name, { shape, data: () => loadParameter(parameter) }] as const;
+    });
+    await checkpoint.writeTensors(file, new Map(tensors));
   });
   onRestore.tap(async ({ model, directory }) => {
     const parameters = declared.get(model);

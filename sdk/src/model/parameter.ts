@@ -1,8 +1,6 @@
 // What is trained: parameters, and the adapter that they may belong to. Optimizers are the
 // trainer's.
-import type { TensorFile } from '../formats/index.ts';
 import type { Graph, Shape, Value } from '../graph/index.ts';
-import { parametersMismatch } from './errors.ts';
 
 const PREFIX = 'parameter:';
 
@@ -26,12 +24,29 @@ export function parametersOf(graph: Graph): string[] {
   );
 }
 
-/** A trainable tensor. The trainer updates `data` in place. */
+/**
+ * Where a parameter's numbers are kept when they are not in memory: a file, another process. The
+ * arrays have as many numbers as the parameter, row-major.
+ */
+export interface ParameterStorage {
+  /** Fills `into` with the numbers. */
+  load(into: Float32Array): Promise<void>;
+  /** Keeps the numbers of `from`, which belongs to the caller again once the promise is fulfilled. */
+  store(from: Float32Array): Promise<void>;
+}
+
+/**
+ * A trainable tensor. The trainer updates `data` in place, or loads and stores the numbers where
+ * there is a `storage`. `loadParameter` and `storeParameter` do for both.
+ */
 export interface Parameter {
   /** Name in the graph and in files, e.g. `model.layers.0.self_attn.q_proj.lora_A.weight`. */
   readonly name: string;
   readonly shape: Shape;
+  /** The numbers in memory. Reading it throws LMFLOW_PARAMETER_STORED where there is a `storage`. */
   readonly data: Float32Array;
+  /** Keeps the numbers outside of memory; `storedParameter` makes such a parameter. */
+  readonly storage?: ParameterStorage;
   /** Whether weight decay applies (not to biases and norms). */
   readonly decay: boolean;
   /** Multiplies the learning rate (LoRA+). */
@@ -41,32 +56,6 @@ export interface Parameter {
    * dropped (LISA sets it in onStepStart).
    */
   active?: boolean;
-}
-
-/**
- * Copies the tensors of a file into parameters of the same names. Throws LMFLOW_PARAMETERS_MISMATCH
- * where one is missing, has another shape, or belongs to no parameter; `file` is for the message.
- */
-export function assignParameters(
-  parameters: Iterable<Parameter>,
-  tensors: TensorFile,
-  file: string,
-): void {
-  const left = new Set(tensors.keys());
-  for (const { name, shape, data } of parameters) {
-    const tensor = tensors.get(name);
-    if (!tensor) throw parametersMismatch(file, `the tensor ${name} is missing`);
-    if (tensor.shape.join() !== shape.join()) {
-      const [found, wanted] = [tensor.shape.join(', '), shape.join(', ')];
-      throw parametersMismatch(file, `${name} is [${found}], the model needs [${wanted}]`);
-    }
-    data.set(tensor.data);
-    left.delete(name);
-  }
-  const [extra] = left;
-  if (extra !== undefined) {
-    throw parametersMismatch(file, `the tensor ${extra} has no place in it`);
-  }
 }
 
 /** The part of an adapter that saving and merging need. */

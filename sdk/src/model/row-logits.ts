@@ -5,6 +5,7 @@ import { forward } from './forward.ts';
 import { Graph, type Value } from '../graph/index.ts';
 import type { Model } from './model.ts';
 import { parameterInput, parametersOf } from './parameter.ts';
+import { loadParameter } from './parameter-storage.ts';
 import type { Trace } from './model.ts';
 
 /** Runs a model on rows, one at a time. A program is kept until a row of another length comes. */
@@ -63,8 +64,13 @@ export class RowLogits {
     this.#program = await this.#engine.compile(graph, { name: 'logits' });
     // Weights that an adapter brings whole, and those of an adapter by name, are inputs.
     for (const name of parametersOf(graph)) {
-      const { data, shape } = this.#model.parameters.get(name)!;
-      this.#parameters[parameterInput(name)] = await this.#engine.upload(data, shape, 'float32');
+      const parameter = this.#model.parameters.get(name)!;
+      const data = await loadParameter(parameter);
+      this.#parameters[parameterInput(name)] = await this.#engine.upload(
+        data,
+        parameter.shape,
+        'float32',
+      );
     }
     this.#length = length;
   }

@@ -1,7 +1,7 @@
 // Runs step programs on rows of the cache and writes the new keys and values back. Sequences are the
 // business of cached-session.ts and ../beam.
 import type { Engine, Tensor, TensorMap } from '@lmflow/sdk';
-import { parameterInput, type Model } from '@lmflow/sdk/model';
+import { loadParameter, parameterInput, type Model } from '@lmflow/sdk/model';
 import { batchBucket, cacheBucket, lengthBucket } from './buckets.ts';
 import { KeyValueCache } from './key-value-cache.ts';
 import {
@@ -219,10 +219,11 @@ export class StepRunner {
   async #parameter(name: string): Promise<Tensor> {
     const known = this.#parameters.get(name);
     // A tensor on the CPU wraps the numbers and follows their training; a copy on a device does not.
-    if (known?.location === 'cpu') return known;
+    const parameter = this.#request.model.parameters.get(name)!;
+    if (known?.location === 'cpu' && !parameter.storage) return known;
     known?.dispose();
-    const { data, shape } = this.#request.model.parameters.get(name)!;
-    const tensor = await this.#request.engine.upload(data, shape, 'float32');
+    const data = await loadParameter(parameter);
+    const tensor = await this.#request.engine.upload(data, parameter.shape, 'float32');
     this.#parameters.set(name, tensor);
     return tensor;
   }

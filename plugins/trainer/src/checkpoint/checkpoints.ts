@@ -5,7 +5,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hooks } from '@lmflow/sdk';
 import { filesUnder, removeFolder, writeFolder } from '@lmflow/sdk/files';
-import type { Model, Parameter } from '@lmflow/sdk/model';
+import { loadParameter, type Model } from '@lmflow/sdk/model';
 import { CheckpointFolder, hashFile, ifPresent } from './checkpoint-folder.ts';
 import type { ResumeFacts } from './resume-facts.ts';
 import type { RunPlan } from '../loop/run-plan.ts';
@@ -70,7 +70,7 @@ export async function saveCheckpoint({
     const own: OwnState = {
       version: 1,
       step: state.globalStep,
-      parameters: parameterHashes(model),
+      parameters: await parameterHashes(model),
       facts,
       files,
       ...state.privateState(),
@@ -87,13 +87,16 @@ function contentHash({ sha256: _hash, ...own }: OwnState): string {
 }
 
 /** Short hash of each trainable parameter. */
-export function parameterHashes({ parameters }: Model): Record<string, string> {
-  const hashOf = ({ data }: Parameter): string =>
-    createHash('sha256')
-      .update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+export async function parameterHashes({ parameters }: Model): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const [name, parameter] of parameters) {
+    const numbers = await loadParameter(parameter);
+    hashes[name] = createHash('sha256')
+      .update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
       .digest('hex')
       .slice(0, 16);
-  return Object.fromEntries([...parameters].map(([name, parameter]) => [name, hashOf(parameter)]));
+  }
+  return hashes;
 }
 
 /** Folders checkpoint-N, the latest first. */

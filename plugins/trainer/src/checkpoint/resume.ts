@@ -74,7 +74,7 @@ export async function restoreRun(
   const { exact } = own.facts;
   const { optim, optimArgs } = plan.options;
   if (optimizers.get(String(exact['optim'])) === optimizers.get(optim)) {
-    const missing = updater.restore(model.parameters.values(), saved ?? new Map());
+    const missing = await updater.restore(model.parameters.values(), saved ?? new Map());
     if (missing.length > 0) {
       if (JSON.stringify(exact['optimArgs']) === JSON.stringify(optimArgs)) {
         throw resumeIncomplete(
@@ -107,7 +107,7 @@ export async function restoreModel(
   model: Model,
 ): Promise<void> {
   await hooks.onRestore.promise(new CheckpointFolder('checkpoint', folder, own.step, model));
-  const now = parameterHashes(model);
+  const now = await parameterHashes(model);
   const wrong = Object.keys(now).filter((name) => own.parameters[name] !== now[name]);
   if (wrong.length > 0) {
     throw resumeIncomplete(

@@ -111,7 +111,7 @@ export class OpenRun implements TrainingRun {
   async #finish(): Promise<void> {
     const run = this.#run;
     const { request, plan, state, hooks, log, programs, updater } = run;
-    updater.keepEvaluationWeights(request.model.parameters.values(), () => {
+    await updater.keepEvaluationWeights(request.model.parameters.values(), () => {
       programs.parametersChanged();
     });
     await this.#loadBest();

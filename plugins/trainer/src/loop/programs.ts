@@ -10,7 +10,7 @@ import {
   type Program,
   type Tensor,
 } from '@lmflow/sdk';
-import { parameterInput, type Model } from '@lmflow/sdk/model';
+import { loadParameter, parameterInput, type Model } from '@lmflow/sdk/model';
 import { sizeOf } from '@lmflow/sdk/graph';
 import {
   gradientOutput,
@@ -89,7 +89,9 @@ export class Programs {
     const inputs: Record<string, Tensor> = {};
     const passing: Tensor[] = [];
     for (const name of compiled.parameters) {
-      inputs[parameterInput(name)] = await this.#parameter(name);
+      const tensor = await this.#parameter(name);
+      inputs[parameterInput(name)] = tensor;
+      if (this.#request.model.parameters.get(name)!.storage) passing.push(tensor);
     }
     for (const [name, { data, shape, dtype }] of Object.entries(batch.tensors)) {
       if (compiled.graph.inputs.has(name)) {
@@ -167,9 +169,11 @@ export class Programs {
   async #parameter(name: string): Promise<Tensor> {
     const known = this.#parameters.get(name);
     if (known) return known;
-    const { data, shape } = this.#request.model.parameters.get(name)!;
-    const tensor = await this.#request.engine.upload(data, shape, 'float32');
-    this.#parameters.set(name, tensor);
+    const parameter = this.#request.model.parameters.get(name)!;
+    const data = await loadParameter(parameter);
+    const tensor = await this.#request.engine.upload(data, parameter.shape, 'float32');
+    // One behind a storage is in memory for a run only.
+    if (!parameter.storage) this.#parameters.set(name, tensor);
     return tensor;
   }
 

@@ -2,7 +2,7 @@
 // What the estimate is, is the optimizer's.
 import type { Curvature, Engine } from '@lmflow/sdk';
 import type { Parameter } from '@lmflow/sdk/model';
-import { Graph } from '@lmflow/sdk/graph';
+import { Graph, sizeOf } from '@lmflow/sdk/graph';
 import { Chunks, numbersOf } from './chunks.ts';
 import { nextOf } from './elementwise.ts';
 import type { ParameterState } from './optimizer-state.ts';
@@ -42,17 +42,18 @@ export class Estimator {
   /** Changes the state of every parameter that has a gradient. */
   async estimate(
     { parameters, gradients, gradientScale, weight }: EstimateRequest,
-    stateOf: (parameter: Parameter) => ParameterState,
+    stateOf: (parameter: Parameter) => Promise<ParameterState>,
   ): Promise<void> {
     const scalars = { ...this.#curvature.scalars({ weight }), gradientScale };
     for (const parameter of parameters) {
       const gradient = gradients.get(parameter.name);
       if (!gradient) continue;
+      const { tensors } = await stateOf(parameter);
       const state = this.#curvature.state.map(
-        (name) => [stateInput(name), numbersOf(stateOf(parameter).tensors[name]!.data)] as const,
+        (name) => [stateInput(name), numbersOf(tensors[name]!.data)] as const,
       );
       await this.#chunks.add({
-        length: parameter.data.length,
+        length: sizeOf(parameter.shape),
         tensors: { gradient: numbersOf(gradient), ...Object.fromEntries(state) },
         scalars,
       });

@@ -1,7 +1,7 @@
 // What an optimizer keeps of one parameter: tensors, some in 8 bits, and numbers; made, counted,
 // saved and restored.
 import type { Optimizer } from '@lmflow/sdk';
-import type { Parameter } from '@lmflow/sdk/model';
+import { loadParameter, type Parameter } from '@lmflow/sdk/model';
 import { sizeOf, type Shape } from '@lmflow/sdk/graph';
 import { BLOCK, EightBitTensor, type EightBitKind } from './eight-bit-state.ts';
 
@@ -24,28 +24,25 @@ export type StateTensors = Map<
 export type SavedTensors = ReadonlyMap<string, { readonly data: Float32Array }>;
 
 /** State before the first update; `kinds` names the tensors that are held in 8 bits. */
-export function newState(
+export async function newState(
   optimizer: Optimizer,
   kinds: Readonly<Record<string, EightBitKind>>,
   parameter: Parameter,
-): ParameterState {
+): Promise<ParameterState> {
   const tensors = Object.entries(optimizer.init(parameter)).filter(([name]) => !kinds[name]);
+  const made: Record<string, { readonly shape: Shape; readonly data: Float32Array }> = {};
+  for (const [name, { shape, start }] of tensors) {
+    const first = start === 'parameter' ? await loadParameter(parameter) : undefined;
+    made[name] = { shape, data: first?.slice() ?? new Float32Array(sizeOf(shape)) };
+  }
   return {
     step: 0,
     numbers: { ...optimizer.numbers?.first },
-    tensors: Object.fromEntries(
-      tensors.map(([name, { shape, start }]) => [
-        name,
-        {
-          shape,
-          data: start === 'parameter' ? parameter.data.slice() : new Float32Array(sizeOf(shape)),
-        },
-      ]),
-    ),
+    tensors: made,
     eightBit: Object.fromEntries(
       Object.entries(kinds).map(([name, kind]) => [
         name,
-        new EightBitTensor(parameter.data.length, kind),
+        new EightBitTensor(sizeOf(parameter.shape), kind),
       ]),
     ),
   };

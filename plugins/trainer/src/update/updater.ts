@@ -7,7 +7,7 @@ import type {
   Program,
   Tensor,
 } from '@lmflow/sdk';
-import type { Parameter } from '@lmflow/sdk/model';
+import { loadParameter, storeParameter, type Parameter } from '@lmflow/sdk/model';
 import { Graph, type Shape } from '@lmflow/sdk/graph';
 import { Chunks, numbersOf, type Numbers } from './chunks.ts';
 import { isElementwise, nextOf } from './elementwise.ts';
@@ -103,24 +103,36 @@ export class Updater {
       if (parameter.active === false) this.#states.delete(parameter.name);
       const gradient = gradients.get(parameter.name);
       if (!gradient) continue;
-      const state = this.#stateOf(parameter);
+      const state = await this.#stateOf(parameter);
       state.step++;
       const { numbers, scalars } = this.#numbersOf(parameter, state, learningRate);
       state.numbers = numbers;
-      const program = await this.#wholeProgram(parameter);
-      if (program) {
-        await this.#runWhole(program, parameter, gradient, state, { ...scalars, gradientScale });
-        continue;
-      }
-      const tensors = flatTensors(parameter, gradient, state);
-      this.#examples.set(Object.keys(tensors).join(), parameter);
-      await (this.#decayOf(parameter) > 0 ? this.#chunks.decayed : this.#chunks.free).add({
-        length: parameter.data.length,
-        tensors,
-        scalars: { ...scalars, gradientScale },
-      });
+      await this.#update(parameter, gradient, state, { ...scalars, gradientScale });
     }
     for (const chunks of Object.values(this.#chunks)) await chunks.finish();
+  }
+
+  async #update(
+    parameter: Parameter,
+    gradient: Float32Array,
+    state: ParameterState,
+    scalars: Scalars,
+  ): Promise<void> {
+    const data = await loadParameter(parameter);
+    const program = await this.#wholeProgram(parameter);
+    if (program) {
+      await this.#runWhole(program, { shape: parameter.shape, data }, gradient, state, scalars);
+      await storeParameter(parameter, data);
+      return;
+    }
+    const tensors = flatTensors(data, gradient, state);
+    this.#examples.set(Object.keys(tensors).join(), parameter);
+    const chunks = this.#decayOf(parameter) > 0 ? this.#chunks.decayed : this.#chunks.free;
+    await chunks.add({ length: data.length, tensors, scalars });
+    if (!parameter.storage) return;
+    // Its numbers are in memory for its own update only, so that a block at a time is enough.
+    await chunks.finish();
+    await storeParameter(parameter, data);
   }
 
   /** Bytes of state for active parameters that are not yet updated too. */
@@ -144,41 +156,44 @@ export class Updater {
     changed: () => void,
     use: () => Promise<T>,
   ): Promise<T> {
-    const putBack = this.#exchange(parameters, changed);
+    const putBack = await this.#exchange(parameters, changed);
     try {
       return await use();
     } finally {
-      putBack();
+      await putBack();
     }
   }
 
   /** Training is over: from now on the parameters hold the weights to evaluate and save. */
-  keepEvaluationWeights(parameters: Iterable<Parameter>, changed: () => void): void {
-    this.#exchange(parameters, changed);
+  async keepEvaluationWeights(parameters: Iterable<Parameter>, changed: () => void): Promise<void> {
+    await this.#exchange(parameters, changed);
     this.#holdsEvaluationWeights = true;
   }
 
-  #exchange(parameters: Iterable<Parameter>, changed: () => void): () => void {
+  async #exchange(
+    parameters: Iterable<Parameter>,
+    changed: () => void,
+  ): Promise<() => Promise<void>> {
     const optimizer = this.#optimizer;
-    if (!optimizer.evaluationWeights || this.#holdsEvaluationWeights) return () => undefined;
-    const states = [...parameters].flatMap(({ name, data }) => {
-      const state = this.#states.get(name);
-      return state ? [{ data, state }] : [];
+    if (!optimizer.evaluationWeights || this.#holdsEvaluationWeights) return async () => undefined;
+    const states = [...parameters].flatMap((parameter) => {
+      const state = this.#states.get(parameter.name);
+      return state ? [{ parameter, state }] : [];
     });
-    for (const { data, state } of states) {
+    for (const { parameter, state } of states) {
+      const data = await loadParameter(parameter);
       state.trained = data.slice();
       const tensors = Object.entries(state.tensors).map(([name, tensor]) => [name, tensor.data]);
-      data.set(
-        optimizer.evaluationWeights(
-          data,
-          Object.fromEntries(tensors) as Record<string, Float32Array>,
-        ),
+      const evaluated = optimizer.evaluationWeights(
+        data,
+        Object.fromEntries(tensors) as Record<string, Float32Array>,
       );
+      await storeParameter(parameter, evaluated);
     }
     changed();
-    return () => {
-      for (const { data, state } of states) {
-        data.set(state.trained!);
+    return async () => {
+      for (const { parameter, state } of states) {
+        await storeParameter(parameter, state.trained!);
         state.trained = undefined;
       }
       changed();
@@ -195,16 +210,18 @@ export class Updater {
   }
 
   /** Puts saved state back; gives the names of tensors that are missing or of another size. */
-  restore(parameters: Iterable<Parameter>, saved: SavedTensors): string[] {
+  async restore(parameters: Iterable<Parameter>, saved: SavedTensors): Promise<string[]> {
     const missing: string[] = [];
     for (const parameter of parameters) {
       if (!saved.has(`${parameter.name}.step`)) continue; // never updated before the checkpoint
       const wanted = this.#optimizer.evaluationWeights !== undefined;
+      const trained = wanted ? await loadParameter(parameter) : undefined;
       const absent = restoreState(
-        this.#stateOf(parameter),
+        await this.#stateOf(parameter),
         (key) => saved.get(`${parameter.name}.${key}`)?.data,
-        wanted ? parameter.data : undefined,
+        trained,
       );
+      if (trained) await storeParameter(parameter, trained);
       missing.push(...absent.map((key) => `${parameter.name}.${key}`));
     }
     return missing;
@@ -244,10 +261,10 @@ export class Updater {
     return decay ? this.#options.weightDecay : 0;
   }
 
-  #stateOf(parameter: Parameter): ParameterState {
+  async #stateOf(parameter: Parameter): Promise<ParameterState> {
     const known = this.#states.get(parameter.name);
     if (known) return known;
-    const state = newState(this.#optimizer, this.#eightBitOf(parameter), parameter);
+    const state = await newState(this.#optimizer, this.#eightBitOf(parameter), parameter);
     this.#states.set(parameter.name, state);
     return state;
   }
@@ -293,7 +310,7 @@ export class Updater {
 
   async #runWhole(
     program: Program,
-    { shape, data }: Parameter,
+    { shape, data }: Pick<Parameter, 'shape' | 'data'>,
     gradient: Float32Array,
     { tensors }: ParameterState,
     scalars: Scalars,
@@ -328,12 +345,12 @@ export class Updater {
 }
 
 function flatTensors(
-  parameter: Parameter,
+  data: Float32Array,
   gradient: Float32Array,
   { tensors, eightBit }: ParameterState,
 ): Record<string, Numbers> {
   return {
-    parameter: numbersOf(parameter.data),
+    parameter: numbersOf(data),
     gradient: numbersOf(gradient),
     ...Object.fromEntries(
       Object.entries(tensors).map(([name, { data }]) => [stateInput(name), numbersOf(data)]),
