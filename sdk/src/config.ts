@@ -19,6 +19,8 @@ export interface CoreConfig {
   engine?: string;
   /** Device of the engine: cpu, webgpu, cuda, ... */
   device?: string;
+  /** Compare a device other than the CPU with the CPU before its results are used. */
+  deviceCheck?: boolean;
   /** Seed of everything random. */
   seed?: number;
 }

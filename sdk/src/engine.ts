@@ -33,6 +33,11 @@ export interface CompileOptions {
    * by default it is kept for the next run.
    */
   readonly keepMemory?: boolean;
+  /**
+   * Programs of one family differ from each other in sizes only: a device is compared with the CPU
+   * once for all of them. By default each program is a family of its own.
+   */
+  readonly family?: string;
 }
 
 /** Seconds spent under one name, summed over the runs so far. */

@@ -22,6 +22,10 @@ export const coreOptions: OptionsSpec = {
     outputDir: z.string().min(1).optional().describe('Folder that results are written to.'),
     engine: z.string().min(1).optional().describe('Compute engine, by name.'),
     device: z.string().min(1).optional().describe('Device of the engine: cpu, webgpu, cuda, ...'),
+    deviceCheck: z
+      .boolean()
+      .default(true)
+      .describe('Compare a device other than the CPU with the CPU before its results are used.'),
     seed: z.int().min(0).default(42).describe('Seed of everything random.'),
   }),
   aliases: { modelNameOrPath: 'model', baseModel: 'model', datasetPath: 'dataset' },

@@ -77,10 +77,15 @@ export function emitDecodeAttention(
 
 /**
  * The lowering of `decodeAttention`: ONNX Runtime's GroupQueryAttention on a cache that it writes
- * in place.
+ * in place. The kernels of other devices than the CPU make a new cache and leave its free places as
+ * their memory was, which need not be finite.
  */
 export const decoding: Readonly<Record<string, LoweringEntry>> = {
-  decodeAttention: entry<DecodeAttentionAttributes>((emit, node) => {
-    emitDecodeAttention(emit, node);
-  }, fitsDecodeKernel),
+  decodeAttention: entry<DecodeAttentionAttributes>(
+    (emit, node) => {
+      emitDecodeAttention(emit, node);
+    },
+    fitsDecodeKernel,
+    ['cpu'],
+  ),
 };

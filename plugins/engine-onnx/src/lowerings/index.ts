@@ -32,9 +32,12 @@ const builtin: Readonly<Record<string, LoweringEntry>> = {
  * the engine's own lowering of its op.
  */
 export function createLowerings(rows: Iterable<LoweringRow> = [], device = 'cpu'): Lowerings {
-  const table = new Map(Object.entries(builtin));
-  for (const { engine, op, devices, lower } of rows) {
-    if (engine !== ENGINE_NAME || devices?.includes(device) === false) continue;
+  const isFor = ({ devices }: { readonly devices?: readonly string[] }): boolean =>
+    devices?.includes(device) ?? true;
+  const table = new Map(Object.entries(builtin).filter(([, own]) => isFor(own)));
+  for (const row of rows) {
+    const { engine, op, lower } = row;
+    if (engine !== ENGINE_NAME || !isFor(row)) continue;
     table.set(op, entry(lower as Lowering));
   }
   return {

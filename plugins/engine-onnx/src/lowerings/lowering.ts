@@ -13,17 +13,20 @@ export interface Lowerings {
 }
 
 /**
- * A row of the table: a lowering, and where it does not fit every node, a test of those it fits.
+ * A row of the table: a lowering, and where it does not fit every node or device, those it fits.
  */
 export interface LoweringEntry<A extends Attributes = Attributes> {
   readonly lower: Lowering<A>;
   readonly fits?: (node: Node<A>) => boolean;
+  /** The devices it is for; every device where none is named. */
+  readonly devices?: readonly string[];
 }
 
 /** Hides an entry's attribute type, so that entries of different ops share a table. */
 export function entry<A extends Attributes>(
   lower: Lowering<A>,
   fits?: (node: Node<A>) => boolean,
+  devices?: readonly string[],
 ): LoweringEntry {
-  return (fits ? { lower, fits } : { lower }) as unknown as LoweringEntry;
+  return { lower, ...(fits && { fits }), ...(devices && { devices }) } as unknown as LoweringEntry;
 }

@@ -112,9 +112,15 @@ export class StepPrograms {
     const program = await this.#engine.compile(graph, {
       name: `decode ${batch} x ${length} after ${cache}`,
       repeated: updatesCache(shape),
+      family: `decode ${sortOf(batch)} x ${sortOf(length)} after ${sortOf(cache)}`,
     });
     return { program, parameters: parametersOf(graph) };
   }
+}
+
+/** Sizes that have kernels of their own: none, one, several. */
+function sortOf(size: number): string {
+  return size < 2 ? String(size) : 'several';
 }
 
 async function free(entry: Promise<StepProgram>): Promise<void> {

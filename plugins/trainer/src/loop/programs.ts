@@ -220,6 +220,7 @@ export class Programs {
     const program = await engine.compile(traced.graph, {
       name: `${mode} ${batch.size} x ${batch.length}`,
       keepMemory: false,
+      family: `${mode} of ${JSON.stringify(model.architecture)}`,
     });
     const masks = new Map(
       traced.dropout.map(({ site, shape }) => [site, new Uint8Array(sizeOf(shape))]),

@@ -10,6 +10,7 @@ import {
   lessOrEqual,
   linearCrossEntropyOp,
   matMulOp,
+  mul,
   reshape,
   rmsNormOp,
   ropeOp,
@@ -192,7 +193,7 @@ export const layers: readonly OpCheck[] = [
         values: { shape: [batch, groups, size, width] },
         lengths: { shape: [batch], dtype: 'int32', values: lengths },
       },
-      // The content of places after the new token does not matter.
+      // The content of places after the new token does not matter, as long as it is finite.
       build: ({ q, k, v, keys, values, lengths: ends }) => {
         const step = decodeAttention({
           q: q!,
@@ -210,7 +211,10 @@ export const layers: readonly OpCheck[] = [
           ),
           reshape(ends!, [batch, 1, 1, 1]),
         );
-        return [step.result, ...[step.keys, step.values].map((cache) => where(filled, cache, 0))];
+        return [
+          step.result,
+          ...[step.keys, step.values].flatMap((cache) => [where(filled, cache, 0), mul(cache, 0)]),
+        ];
       },
     })),
   ),
