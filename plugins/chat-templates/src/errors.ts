@@ -1,12 +1,44 @@
 // Every error of chat templates, one builder each.
 import { didYouMean, messageOf, type LMFlowError, inputError, usageError } from '@lmflow/sdk';
 
+const at = (line: number | undefined): string => (line === undefined ? '' : `, line ${line}`);
+
 /** The template is not valid Jinja. */
-export function templateInvalid(name: string, cause: unknown): LMFlowError {
+export function templateInvalid(
+  name: string,
+  line: number | undefined,
+  cause: unknown,
+): LMFlowError {
   return inputError(
     'LMFLOW_TEMPLATE_INVALID',
-    `the chat template (${name}) cannot be parsed: ${messageOf(cause)}`,
+    `the chat template (${name}${at(line)}) cannot be parsed: ${messageOf(cause)}`,
     { cause },
+  );
+}
+
+/** The template uses something of Jinja2 that would not print the same here. */
+export function templateUnsupported(
+  name: string,
+  line: number | undefined,
+  cause: unknown,
+): LMFlowError {
+  return inputError(
+    'LMFLOW_TEMPLATE_UNSUPPORTED',
+    `the chat template (${name}${at(line)}): ${messageOf(cause)}`,
+    { cause, hint: 'Change the template, or choose another one with chatTemplate.' },
+  );
+}
+
+/** The template took too many steps, or made too much text. */
+export function templateTooMuch(
+  name: string,
+  line: number | undefined,
+  cause: unknown,
+): LMFlowError {
+  return inputError(
+    'LMFLOW_TEMPLATE_TOO_MUCH',
+    `the chat template (${name}${at(line)}) was stopped: ${messageOf(cause)}`,
+    { cause, hint: 'Look for a loop that never ends, or shorten the conversation.' },
   );
 }
 

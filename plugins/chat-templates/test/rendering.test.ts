@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { ChatMessage, LMFlowError } from '@lmflow/sdk';
 import { TemplateRenderer } from '../src/index.ts';
-import { strftime } from '../src/rendering/strftime.ts';
+import { strftime } from '../src/jinja/running/strftime.ts';
 
 interface Fixture {
   readonly templates: Readonly<Record<string, string>>;
