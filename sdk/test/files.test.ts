@@ -340,4 +340,22 @@ test('nothing is left of a derived file that could not be made', async () => {
   assert.is(readdirSync(cache, { recursive: true }).length, before);
 });
 
+if (process.platform === 'linux') {
+  test('a folder where the system refuses folders is an error, at once', async () => {
+    for (const folder of ['/proc/lmflow/out', '/proc/self/lmflow']) {
+      for (const write of [
+        () => writeFolder(folder, () => Promise.resolve()),
+        () => writeFileAtomic(`${folder}/file`, 'text'),
+      ]) {
+        const error: unknown = await write().then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
+        assert.ok(isLMFlowError(error));
+        assert.is(error.code, 'LMFLOW_OUTPUT_UNWRITABLE');
+      }
+    }
+  });
+}
+
 test.run();

@@ -2,14 +2,14 @@
 // processes, and checks the content against the announced hash.
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FileDownloadInfoOutput } from '@huggingface/hub';
 import { LMFlowError, type Logger } from '@lmflow/sdk';
-import { diskErrorOf } from '@lmflow/sdk/files';
+import { diskErrorOf, makeFolder } from '@lmflow/sdk/files';
 import { isUnreachable, type HubApi } from './api.ts';
 import { hubDamaged, hubFailed, hubUnreachable } from './errors.ts';
 import { locked } from './lock.ts';
@@ -132,7 +132,7 @@ async function append(
       next(undefined, chunk);
     },
   });
-  await mkdir(dirname(incomplete), { recursive: true });
+  await makeFolder(dirname(incomplete));
   await pipeline(
     Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]),
     meter,

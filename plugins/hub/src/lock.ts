@@ -1,7 +1,8 @@
 // One process at a time: a file beside what it works on, with its process id.
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { makeFolder } from '@lmflow/sdk/files';
 
 /** Milliseconds in which a process that made a lock has written its id into it. */
 const GRACE = 10_000;
@@ -16,7 +17,7 @@ export async function locked<T>(
   waiting: () => void,
   signal?: AbortSignal,
 ): Promise<T> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   while (!(await take(path))) {
     waiting();
     await wait(200, undefined, signal ? { signal } : {});

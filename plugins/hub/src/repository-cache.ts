@@ -1,9 +1,9 @@
 // A repository in the cache, in the layout that Hugging Face's libraries share: blobs by hash,
 // snapshots by commit, refs by name.
-import { mkdir, readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { getRepoFolderName } from '@huggingface/hub';
-import { cacheUnwritable, writeFileAtomic } from '@lmflow/sdk/files';
+import { cacheUnwritable, makeFolder, writeFileAtomic } from '@lmflow/sdk/files';
 import type { Subject } from './errors.ts';
 
 /** Whether a file or folder is there (a link counts when its target is). */
@@ -84,7 +84,7 @@ export class RepositoryCache {
    */
   async link(commit: string, file: string, etag: string): Promise<void> {
     const pointer = join(this.snapshot(commit), file);
-    await mkdir(dirname(pointer), { recursive: true });
+    await makeFolder(dirname(pointer));
     await rm(pointer, { force: true });
     try {
       await symlink(relative(dirname(pointer), this.blob(etag)), pointer);

@@ -128,10 +128,10 @@ const cases: readonly Case[] = [
       /"architectures": \["LlamaForSequenceClassification"\] is not supported: only language models/,
   },
   {
-    what: 'a missing size',
+    what: "a missing size, which is transformers' default",
     break: config({ hidden_size: undefined }),
-    code: 'LMFLOW_MODEL_CONFIG',
-    message: /"hidden_size" is missing; it must be a positive integer/,
+    code: 'LMFLOW_TENSOR_SHAPE',
+    message: /\[96, 32\].*\[96, 4096\]/,
   },
   {
     what: 'a size that is text',

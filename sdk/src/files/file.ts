@@ -2,9 +2,10 @@
 // Not write-file-atomic, which takes a file's whole content (a checkpoint is larger than memory)
 // and writes through links: an output folder of links into the hub's cache would change the cache.
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { outputUnwritable } from './errors.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** Prefix of files and folders in the making; one that is left over is from a killed process. */
 export const ASIDE = '.writing-';
@@ -52,7 +53,7 @@ export async function writeFileInParts<T>(
     step.catch((error: unknown) => {
       throw unwritable(path, error);
     });
-  await orUnwritable(mkdir(dirname(path), { recursive: true }));
+  await orUnwritable(makeFolder(dirname(path)));
   const handle = await orUnwritable(open(aside, 'wx'));
   try {
     let size = 0;

@@ -1,8 +1,9 @@
 // Folders of results that appear whole: written beside their place, synced to the disk, renamed at
 // the end.
-import { mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { diskErrorOf, outputNotEmpty, outputUnwritable } from './errors.ts';
+import { makeFolder } from './make-folder.ts';
 import { ASIDE, asideOf, syncHandle, type Unwritable, type WriteOptions } from './file.ts';
 
 /** What happens where the folder exists, and what is thrown where it cannot be written. */
@@ -49,7 +50,7 @@ export async function writeFilesInto<T>(
   const publish = async (aside: string): Promise<void> => {
     await syncFiles(aside);
     for (const file of await filesUnder(aside)) {
-      await mkdir(dirname(join(target, file)), { recursive: true });
+      await makeFolder(dirname(join(target, file)));
       await rename(join(aside, file), join(target, file));
     }
     await syncPath(target);
@@ -151,7 +152,7 @@ interface Job<T> {
 
 async function writeBeside<T>({ aside, target, write, publish, unwritable }: Job<T>): Promise<T> {
   try {
-    await mkdir(aside, { recursive: true }).catch((error: unknown) => {
+    await makeFolder(aside).catch((error: unknown) => {
       throw unwritable(target, error);
     });
     const result = await write(aside);

@@ -11,6 +11,7 @@ export {
   type Unwritable,
   type WriteOptions,
 } from './file.ts';
+export { makeFolder } from './make-folder.ts';
 export { LARGEST_WHOLE, checkRegular, readWhole } from './regular.ts';
 export {
   filesUnder,

@@ -1,7 +1,7 @@
 // Tokenized samples from the cache, or made anew. Runs at the same time do not disturb each other:
 // each writes a folder of its own, which takes its place when it is whole.
 import { rmSync } from 'node:fs';
-import { access, constants, mkdir, mkdtemp } from 'node:fs/promises';
+import { access, constants, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, type Logger } from '@lmflow/sdk';
@@ -11,6 +11,7 @@ import {
   removeAsides,
   writeFolder,
   type Unwritable,
+  makeFolder,
 } from '@lmflow/sdk/files';
 import { StoreWriter, StoredSamples, TOKENS, type StoreIndex } from './sample-store.ts';
 
@@ -71,7 +72,7 @@ export async function fromCache(
 /** The cache, or a folder for this run alone where the cache cannot be written. */
 async function writablePlace({ folder, log }: CacheRequest): Promise<string> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await access(folder, constants.W_OK);
     await removeAsides(folder, STALE);
     return folder;

@@ -6,7 +6,7 @@ import type { Shape } from '@lmflow/sdk/graph';
 import { familyUnsupported, settingUnsupported } from '../errors.ts';
 import type { ModelFamilies, ModelFamily } from '../families/family.ts';
 import { checkActivation } from './activation.ts';
-import type { ConfigReader } from './config.ts';
+import { ConfigReader } from './config.ts';
 import { readRope } from './rope.ts';
 
 /** The linears of one block. */
@@ -37,7 +37,7 @@ export interface Blueprint {
 export function readBlueprint(config: ConfigReader, families: ModelFamilies): Blueprint {
   const family = familyOf(config, families);
   for (const { key, harmless, reason } of family.refusals) config.refuse(key, harmless, reason);
-  const windows = family.windows?.(config, config.count(family.keys.numLayers)) ?? [];
+  const windows = family.windows?.(config, layerCount(config, family)) ?? [];
   const architecture = readArchitecture(config, family, windows);
   const layers = Array.from({ length: architecture.numLayers }, (_, layer) => layer);
   const blocks = layers.map((layer) => blockLinears(family, architecture, config, layer));
@@ -103,8 +103,8 @@ function readArchitecture(
   windows: readonly (number | undefined)[],
 ): Architecture {
   const { keys, defaults } = family;
-  const hiddenSize = config.count(keys.hiddenSize);
-  const numHeads = config.count(keys.numHeads);
+  const hiddenSize = config.count(keys.hiddenSize, defaults.hiddenSize);
+  const numHeads = config.count(keys.numHeads, defaults.numHeads);
   const numKeyValueHeads = keyValueHeads(config, family, numHeads);
   const headDim = config.count('head_dim', defaults.headDim ?? hiddenSize / numHeads);
   if (!Number.isInteger(headDim)) {
@@ -122,10 +122,12 @@ function readArchitecture(
     headDim,
     intermediateSize: config.count(
       keys.intermediateSize,
-      defaults.intermediateFactor && defaults.intermediateFactor * hiddenSize,
+      defaults.intermediateFactor
+        ? defaults.intermediateFactor * hiddenSize
+        : defaults.intermediateSize,
     ),
-    numLayers: config.count(keys.numLayers),
-    vocabularySize: config.count('vocab_size'),
+    numLayers: layerCount(config, family),
+    vocabularySize: config.count('vocab_size', defaults.vocabularySize),
     maxPositions: config.count(keys.maxPositions, defaults.maxPositions),
     normEpsilon: config.positive(keys.normEpsilon, defaults.normEpsilon),
     tiedEmbeddings: config.flag('tie_word_embeddings', defaults.tiedEmbeddings),
@@ -143,6 +145,15 @@ function readArchitecture(
   };
 }
 
+/** No model has more blocks; far more would take all memory before a tensor is missed. */
+const MOST_LAYERS = 10_000;
+
+function layerCount(config: ConfigReader, { keys, defaults }: ModelFamily): number {
+  const layers = config.count(keys.numLayers, defaults.numLayers);
+  if (layers > MOST_LAYERS) throw config.invalid(keys.numLayers, `at most ${MOST_LAYERS}`);
+  return layers;
+}
+
 // null means as many as heads; an absent key means the family's default.
 function keyValueHeads(
   config: ConfigReader,
@@ -156,9 +167,7 @@ function keyValueHeads(
 // Kinds of rope scaling that go by the context length see the family's default too.
 function withMaxPositions(config: ConfigReader, fallback: number): ConfigReader {
   if (config.get('max_position_embeddings') !== undefined) return config;
-  return Object.assign(Object.create(config) as ConfigReader, {
-    values: { ...config.values, max_position_embeddings: fallback },
-  });
+  return new ConfigReader(config.file, { ...config.values, max_position_embeddings: fallback });
 }
 
 function blockLinears(

@@ -16,6 +16,12 @@ export interface ConfigKeys {
 
 /** What transformers' configuration class has where config.json says nothing. */
 export interface ConfigDefaults {
+  /** What is left out here has to be in config.json. */
+  readonly hiddenSize?: number;
+  readonly intermediateSize?: number;
+  readonly numLayers?: number;
+  readonly numHeads?: number;
+  readonly vocabularySize?: number;
   /** undefined: as many as heads. */
   readonly numKeyValueHeads?: number;
   /** undefined: hiddenSize / heads. */

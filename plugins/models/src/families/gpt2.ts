@@ -16,6 +16,10 @@ export const gpt2: ModelFamily = {
     activation: 'activation_function',
   },
   defaults: {
+    hiddenSize: 768,
+    numLayers: 12,
+    numHeads: 12,
+    vocabularySize: 50_257,
     maxPositions: 1024,
     normEpsilon: 1e-5,
     activation: 'gelu_new',

@@ -55,6 +55,11 @@ export const llama: ModelFamily = {
     activation: 'hidden_act',
   },
   defaults: {
+    hiddenSize: 4096,
+    intermediateSize: 11_008,
+    numLayers: 32,
+    numHeads: 32,
+    vocabularySize: 32_000,
     maxPositions: 2048,
     normEpsilon: 1e-6,
     activation: 'silu',

@@ -7,7 +7,12 @@ export const mistral: ModelFamily = {
   ...llama,
   name: 'mistral',
   classes: ['MistralForCausalLM', 'MistralModel'],
-  defaults: { ...llama.defaults, numKeyValueHeads: 8, maxPositions: 131_072 },
+  defaults: {
+    ...llama.defaults,
+    intermediateSize: 14_336,
+    numKeyValueHeads: 8,
+    maxPositions: 131_072,
+  },
   biases: () => ({ attention: false, attentionOutput: false, mlp: false }),
   windows: (config, layers) => {
     const window =

@@ -42,7 +42,13 @@ export const qwen2: ModelFamily = {
   ...llama,
   name: 'qwen2',
   classes: ['Qwen2ForCausalLM', 'Qwen2Model'],
-  defaults: { ...llama.defaults, numKeyValueHeads: 32, maxPositions: 32_768 },
+  defaults: {
+    ...llama.defaults,
+    intermediateSize: 22_016,
+    vocabularySize: 151_936,
+    numKeyValueHeads: 32,
+    maxPositions: 32_768,
+  },
   biases: () => ({ attention: true, attentionOutput: false, mlp: false }),
   windows: qwenWindows,
   refusals: [

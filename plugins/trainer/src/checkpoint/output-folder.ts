@@ -1,9 +1,9 @@
 // Prepares the output folder before a run: what may stay in it, what is removed, and that no other
 // run writes to it. What a run writes is in checkpoints.ts and report/results.ts.
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { isLMFlowError, type Logger } from '@lmflow/sdk';
-import { outputUnwritable, removeAsides, removeFolder } from '@lmflow/sdk/files';
+import { makeFolder, outputUnwritable, removeAsides, removeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { outputHasLater, outputNotEmpty } from '../errors.ts';
 import type { RunPlan } from '../loop/run-plan.ts';
@@ -31,7 +31,7 @@ export async function prepareOutput(
   const { overwriteOutputDir: overwrite, resumeFromCheckpoint: resume } = options;
   let lock: OutputLock | undefined;
   try {
-    await mkdir(outputDir, { recursive: true });
+    await makeFolder(outputDir);
     lock = await OutputLock.take(outputDir);
     const stale = await staleCheckpoints(plan, resumed);
     if (resume === false && !overwrite && !(await isEmptyFolder(outputDir))) {
