@@ -29,7 +29,7 @@ export const flashAttentionOptions = z.object({
     .min(1)
     .default(4096)
     .describe(
-      'Sequences shorter than this many tokens (padding included) use the plain attention, which is as fast there, or faster.',
+      'Sequences with fewer tokens (padding included) use the plain attention, which is as fast or faster.',
     ),
   tile: z
     .int()

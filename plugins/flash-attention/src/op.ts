@@ -78,7 +78,8 @@ function checkTypes(
     throw opTypesDoNotFit(
       name,
       inputs,
-      'takes q [B, Hkv, T x G, D], k and v [B, Hkv, T, D], all of one float dtype, and optionally int32 segments [B, T]',
+      'takes q [B, Hkv, T x G, D], k and v [B, Hkv, T, D], all of one float dtype, ' +
+        'and optionally int32 segments [B, T]',
     );
   }
   return [q, k, v];

@@ -1,24 +1,22 @@
 // Everything that can be wrong with the section `gradientCheckpointing`.
 import { type LMFlowError, usageError } from '@lmflow/sdk';
 
-/** LMFLOW_CONFIG_CONFLICT: no block would be computed again. */
+/** LMFLOW_CONFIG_CONFLICT: no block is computed again. */
 export function everyTooLarge(every: number, layers: number): LMFlowError {
   return usageError(
     'LMFLOW_CONFIG_CONFLICT',
-    `gradientCheckpointing.every is ${every}, and the model has ${layers} blocks: none would be computed again`,
+    `gradientCheckpointing.every is ${every}, more than the ${layers} blocks of the model`,
     {
       hint: 'Lower it, or set gradientCheckpointing: false.',
     },
   );
 }
 
-/**
- * LMFLOW_CONFIG_CONFLICT: two ways to say which blocks are computed again, or a way that none is.
- */
+/** LMFLOW_CONFIG_CONFLICT: two options choose which blocks are computed again. */
 export function bothGiven(): LMFlowError {
   return usageError(
     'LMFLOW_CONFIG_CONFLICT',
-    'gradientCheckpointing.every and gradientCheckpointing.memoryBudget both say which blocks are computed again',
+    'gradientCheckpointing.every and .memoryBudget both choose which blocks are computed again',
     {
       hint: 'Leave one of them out.',
     },

@@ -49,7 +49,9 @@ const gradientCheckpointing = definePlugin({
       const layers = planning.model.architecture.numLayers;
       const count = await fewest(planning, choice, budget);
       const { total } = await planning.memory();
-      const text = `gradient checkpointing: ${count} of ${layers} blocks are computed again to stay within ${amountOf(budget)} (planned: ${amountOf(total)})`;
+      const text =
+        `gradient checkpointing: ${count} of ${layers} blocks are computed again ` +
+        `to stay within ${amountOf(budget)} (planned: ${amountOf(total)})`;
       context.log.event(
         'gradient-checkpointing',
         { blocks: count, layers, budget, planned: total },
@@ -57,7 +59,8 @@ const gradientCheckpointing = definePlugin({
       );
       if (total > budget) {
         context.log.warn(
-          `gradientCheckpointing.memoryBudget is ${amountOf(budget)}, and with every block computed again the run is planned to need ${amountOf(total)}`,
+          `gradientCheckpointing.memoryBudget is ${amountOf(budget)}, but the run needs ` +
+            `${amountOf(total)} with every block computed again`,
         );
       }
     });

@@ -27,7 +27,7 @@ export const gradientCheckpointingOptions = z.object({
     .boolean()
     .optional()
     .describe(
-      'Compute blocks a second time in the backward pass instead of keeping them: less memory, slower (default: true where every or memoryBudget is given).',
+      'Compute blocks again in the backward pass: less memory, slower (default: true with every or memoryBudget).',
     ),
   every: z
     .int()
@@ -41,7 +41,7 @@ export const gradientCheckpointingOptions = z.object({
     ])
     .optional()
     .describe(
-      'As few blocks are computed again as the whole run, as planned before the first step, needs to stay within this, e.g. "8GB".',
+      'Compute as few blocks again as the planned run needs to stay within this memory, e.g. "8GB".',
     ),
 });
 

@@ -11,7 +11,7 @@ export interface Agreement {
   readonly floatLoss: number;
 }
 
-/** Runs the batch twice, in programs of their own that are forgotten afterwards. */
+/** Runs the batch twice, in programs that are only used here. */
 export async function compareWithFloat(
   batch: Batch,
   gradients: NonNullable<Step['gradients']>,
@@ -38,9 +38,9 @@ export function agreement(
 ): Pick<Agreement, 'cosine' | 'relativeError'> {
   let [dot, ours, theirs, apart] = [0, 0, 0, 0];
   for (const [name, wanted] of expected) {
-    const given = found.get(name)!;
+    const actual = found.get(name)!;
     for (let index = 0; index < wanted.length; index++) {
-      const [a, b] = [given[index]!, wanted[index]!];
+      const [a, b] = [actual[index]!, wanted[index]!];
       dot += a * b;
       ours += a * a;
       theirs += b * b;

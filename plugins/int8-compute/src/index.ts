@@ -59,14 +59,18 @@ const int8Compute = definePlugin({
       const { cosine, relativeError, loss, floatLoss } = found;
       if (cosine === undefined) {
         return context.log.warn(
-          'int8-compute: the first step has no gradient, so int8 could not be compared with float32',
+          'int8-compute: the first step has no gradient to compare with float32',
         );
       }
-      const text = `int8-compute: first step against float32: cosine of the gradients ${cosine.toFixed(5)}, relative error ${(100 * relativeError).toFixed(1)}%, loss ${loss.toPrecision(6)} (${floatLoss.toPrecision(6)})`;
+      const percent = (100 * relativeError).toFixed(1);
+      const text =
+        `int8-compute: first step against float32: cosine of the gradients ${cosine.toFixed(5)}, ` +
+        `relative error ${percent}%, loss ${loss.toPrecision(6)} (${floatLoss.toPrecision(6)})`;
       context.log.event('int8-compute-check', { cosine, relativeError, loss, floatLoss }, text);
       if (cosine < context.options.minCosine) {
         context.log.warn(
-          `int8-compute: that is less than ${context.options.minCosine}: name layers with wide activations (often down_proj) in int8Compute.exclude`,
+          `int8-compute: the cosine is less than ${context.options.minCosine}; ` +
+            'name layers with wide activations (often down_proj) in int8Compute.exclude',
         );
       }
     }

@@ -1,5 +1,5 @@
-// Puts int8 linears into a model. Adapters, which wrap `project`, do not notice; `weight` keeps
-// giving float numbers.
+// Puts int8 linears into a model. Adapters wrap `project` and are not affected; `weight` still has
+// float numbers.
 import type { Logger } from '@lmflow/sdk';
 import { chooseLinears, replaceLinears, type Model } from '@lmflow/sdk/model';
 import { int8 } from './form.ts';
@@ -8,7 +8,7 @@ import type { Int8Options } from './options.ts';
 
 const section = 'int8Compute';
 
-/** Computes the linears of a model's blocks in int8, those aside that `exclude` names. */
+/** Computes the linears of a model's blocks in int8, except those in `exclude`. */
 export async function computeInInt8(
   model: Model,
   { exclude, cacheDir }: Int8Options,

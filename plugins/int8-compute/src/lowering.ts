@@ -1,6 +1,6 @@
 // How ONNX Runtime computes the op: DynamicQuantizeMatMul, which rounds x to 8 bits with one scale
 // for all rows. Each row is divided by its largest magnitude first and multiplied by it afterwards,
-// so that in effect every row has a scale of its own.
+// so that in effect every row has its scale.
 import type { Lowering } from '@lmflow/plugin-engine-onnx';
 import type { MatMulInt8Attributes } from './op.ts';
 

@@ -7,7 +7,7 @@ export const int8Options = z.object({
     .array(z.string().refine(isModulePattern, 'is not a regular expression'))
     .default([])
     .describe(
-      'Linears to compute in float32: names or regular expressions, matched with the whole path or its end after a dot.',
+      'Linears to compute in float32: names or regular expressions for the path or its end after a dot.',
     ),
   selfCheck: z
     .boolean()
@@ -33,7 +33,7 @@ export const aliases = { llmInt8SkipModules: 'exclude', skipModules: 'exclude' }
 
 export const unsupported = {
   llmInt8Threshold:
-    'there is no decomposition by outliers: each row has a scale of its own, and layers with wide activations can be named in exclude',
+    'outliers are not split off: each row has its scale, and exclude leaves out layers with wide activations',
 };
 
 declare module '@lmflow/sdk' {

@@ -1,4 +1,4 @@
-// A linear's weight as int8 with one scale a result, once for each direction of a training step.
+// A linear's weight as int8 with one scale per result, once for each direction of a training step.
 
 /** One direction: int8 [rows, columns] and a scale for each column: numbers = codes x scale. */
 export interface Int8Matrix {

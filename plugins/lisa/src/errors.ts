@@ -5,14 +5,16 @@ export function tooManyLayers(layers: number, blocks: number): LMFlowError {
   return usageError(
     'LMFLOW_LISA_LAYERS',
     `lisa.layers is ${layers}, but the model has ${blocks} blocks`,
-    { hint: 'Choose fewer, or leave the plugin out: then every block trains at every step.' },
+    { hint: 'Choose fewer, or leave the plugin out to train every block at every step.' },
   );
 }
 
 export function nothingToSample(adapter: string | undefined): LMFlowError {
+  const reason =
+    adapter === undefined ? 'none of them is trained' : `${adapter} trains an adapter instead`;
   return usageError(
     'LMFLOW_LISA_NOT_FULL',
-    `lisa samples among the weights of the blocks, and ${adapter === undefined ? 'none of them is trained' : `${adapter} trains an adapter instead`}`,
+    `lisa samples among the weights of the blocks, and ${reason}`,
     { hint: 'Use it with full finetuning (preset finetune), without an adapter.' },
   );
 }
@@ -22,7 +24,7 @@ export function settingsChanged(directory: string, changes: readonly string[]): 
     'LMFLOW_RESUME_CHANGED',
     `${directory} was made with other settings of lisa: ${changes.join(', ')}`,
     {
-      hint: 'Set them back, or say --allow-config-change to go on with the new ones (the run is then no longer the same as one without interruption).',
+      hint: 'Set them back, or add --allow-config-change to continue with the new ones, as another run.',
     },
   );
 }

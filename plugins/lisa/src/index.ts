@@ -71,17 +71,17 @@ const lisa = definePlugin({
       choose(blocks, 1);
     });
 
-    let told: string | undefined;
+    let logged: string | undefined;
     hooks.onStepStart.tap(({ model, number }) => {
       const blocks = sampled.get(model);
       if (!blocks) return;
       const chosen = choose(blocks, number).join(', ');
-      if (chosen !== told) {
+      if (chosen !== logged) {
         context.log.debug(
           `step ${number}: training block${context.options.layers === 1 ? '' : 's'} ${chosen} of ${blocks.length}`,
         );
       }
-      told = chosen;
+      logged = chosen;
     });
 
     hooks.onSave.tap(async (checkpoint) => {

@@ -5,25 +5,21 @@ import { type LMFlowError, inputError, usageError } from '@lmflow/sdk';
 export function notRotary(model: string, family: string): LMFlowError {
   return inputError(
     'LMFLOW_POSITIONS_NOT_ROTARY',
-    `${model}: a model of the family ${family} has no rotary positions that could be stretched`,
-    {
-      hint: 'Position interpolation is for models with rotary embedding (llama, mistral, qwen2, qwen3). Leave positionInterpolation out, or set positionInterpolation.enabled to false.',
-    },
+    `${model}: a model of the family ${family} has no rotary positions to interpolate`,
+    { hint: 'Leave positionInterpolation out, or set positionInterpolation.enabled to false.' },
   );
 }
 
-/** The checkpoint is stretched already, in another way. */
+/** The checkpoint already has another scaling of positions. */
 export function alreadyStretched(model: string, found: string, wanted: string): LMFlowError {
   return usageError(
     'LMFLOW_POSITIONS_STRETCHED',
-    `${model}: its positions are stretched already (${found}); ${wanted} cannot be put on top`,
-    {
-      hint: 'Start from a checkpoint without rope scaling, or keep its own: leave positionInterpolation out, or set positionInterpolation.enabled to false.',
-    },
+    `${model}: its positions are scaled already (${found}), which excludes ${wanted}`,
+    { hint: 'Start from a checkpoint without rope scaling, or leave positionInterpolation out.' },
   );
 }
 
-/** An option of another kind of stretching. */
+/** An option belongs to another type. */
 export function optionOfAnother(option: string, owner: string, type: string): LMFlowError {
   return usageError(
     'LMFLOW_POSITIONS_OPTION',
@@ -32,7 +28,7 @@ export function optionOfAnother(option: string, owner: string, type: string): LM
   );
 }
 
-/** Numbers that make no ramp. */
+/** The ends of the ramp are in the wrong order. */
 export function notAscending(low: string, high: string): LMFlowError {
   return usageError(
     'LMFLOW_POSITIONS_OPTION',

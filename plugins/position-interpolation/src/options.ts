@@ -12,7 +12,8 @@ export const positionInterpolationOptions = z.object({
     .enum(KINDS)
     .default('linear')
     .describe(
-      'linear: positions divided by the factor (Chen et al. 2023). ntk: a larger base, fixed. dynamic: a base that grows with the sequence. yarn: Peng et al. 2023. llama3: as Llama 3.1.',
+      'linear: positions divided by the factor. ntk: a larger base. dynamic: a base that grows with the length. ' +
+        'yarn: Peng et al. 2023. llama3: as in Llama 3.1.',
     ),
   factor: z
     .number()

@@ -51,7 +51,7 @@ const flags = z.object({
     .string()
     .optional()
     .describe(
-      'Text file that perplexity is measured on; by default the samples of dataset: those for evaluation where there are any.',
+      'Text file to measure perplexity on; default: the evaluation samples of dataset, else all.',
     ),
   maxTokens: z
     .int()
@@ -93,7 +93,7 @@ export function quantizeCommand(
   return {
     name: 'quantize',
     summary:
-      'Quantizes a model into a folder of its own (outputDir), or into the cache that generate, chat and serve use, and reports its perplexity before and after.',
+      'Quantizes a model into a folder (outputDir) or into the cache, and reports its perplexity before and after.',
     options: flags,
     sections: [
       'model',
@@ -224,7 +224,7 @@ class QuantizeRun {
     );
     if (model.adapter) {
       context.log.info(
-        `the adapter is no part of ${outputDir}: name it with the folder as with the model`,
+        `${outputDir} does not contain the adapter; use --lora-adapter with it as with the model`,
       );
     }
     const written = await loading.load(outputDir, 'float', signal);
@@ -258,13 +258,17 @@ class QuantizeRun {
     );
     const left = chosen.matrices.filter((matrix) => !matrices.includes(matrix));
     if (matrices.length === 0) {
-      throw nothingToQuantize(model.source, [
-        ...new Set(left.map(({ scheme }) => scheme.blockSize)),
-      ]);
+      throw nothingToQuantize(
+        model.source,
+        distinct(left, ({ scheme }) => scheme.blockSize),
+      );
     }
     if (left.length > 0) {
+      const names = distinct(left, ({ name }) => name.split('.').at(-1)!);
       this.#context.log.warn(
-        `${left.length} matrices stay in floating point: blocks of ${[...new Set(left.map(({ scheme }) => scheme.blockSize))].join(' and ')} do not divide their ${[...new Set(left.map(({ inFeatures }) => inFeatures))].join(' and ')} columns, as the format wants (${[...new Set(left.map(({ name }) => name.split('.').at(-1)!))].join(', ')})`,
+        `${left.length} matrices stay in floating point (${names.join(', ')}): ` +
+          `blocks of ${distinct(left, ({ scheme }) => scheme.blockSize).join(' and ')} do not divide their ` +
+          `${distinct(left, ({ inFeatures }) => inFeatures).join(' and ')} columns`,
       );
     }
     return { ...chosen, matrices };
@@ -292,17 +296,24 @@ class QuantizeRun {
 
   #report(result: QuantizeResult, source: string): void {
     const { matrices, bytes, outputDir, perplexity } = result;
-    const summary = `${outputDir === undefined ? source : `${source} is in ${outputDir}`}: ${matrices} matrices, ${size(bytes.before)} in the checkpoint, ${size(bytes.after)} quantized`;
-    const figures =
-      perplexity &&
-      `. Perplexity of ${perplexity.tokens} tokens: ${perplexity.before.toPrecision(5)} in float, ${perplexity.after.toPrecision(5)} quantized (${(100 * (perplexity.after / perplexity.before - 1)).toFixed(2)} %)`;
-    this.#context.log.event('quantize', { ...result }, `${summary}${figures ?? ''}`);
+    const { log } = this.#context;
+    const place = outputDir === undefined ? source : `${source} is in ${outputDir}`;
+    const sizes = `${size(bytes.before)} in the checkpoint, ${size(bytes.after)} quantized`;
+    const summary = `${place}: ${matrices} matrices, ${sizes}`;
     if (!perplexity) {
-      this.#context.log.info(
-        'no perplexity is reported: name a text with --text FILE or data with --dataset, best like what the model is for',
-      );
+      log.event('quantize', { ...result }, summary);
+      log.info('no perplexity is measured; name a text with --text FILE, or data with --dataset');
+      return;
     }
+    const { tokens, before, after } = perplexity;
+    const change = (100 * (after / before - 1)).toFixed(2);
+    const figures = `${before.toPrecision(5)} in float, ${after.toPrecision(5)} quantized (${change} %)`;
+    log.event('quantize', { ...result }, `${summary}. Perplexity of ${tokens} tokens: ${figures}`);
   }
+}
+
+function distinct<T, V>(items: readonly T[], of: (item: T) => V): V[] {
+  return [...new Set(items.map(of))];
 }
 
 async function readText(file: string): Promise<string> {

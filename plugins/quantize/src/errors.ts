@@ -1,11 +1,11 @@
 // The errors of the quantize plugin, one builder each.
 import { type LMFlowError, usageError, inputError } from '@lmflow/sdk';
 
-/** LMFLOW_QUANTIZE_NOTHING: no row of a matrix is a whole number of blocks. */
+/** LMFLOW_QUANTIZE_NOTHING: no matrix has rows of whole blocks. */
 export function nothingToQuantize(source: string, blockSizes: readonly number[]): LMFlowError {
   return usageError(
     'LMFLOW_QUANTIZE_NOTHING',
-    `${source}: blocks of ${blockSizes.join(' and ')} divide no matrix's columns, as the format of quantized folders wants`,
+    `${source}: blocks of ${blockSizes.join(' and ')} divide the columns of no matrix`,
     { hint: 'Set quantize.blockSize to a smaller size.' },
   );
 }
@@ -13,7 +13,7 @@ export function nothingToQuantize(source: string, blockSizes: readonly number[])
 /** `lmflow quantize` lacks a setting. */
 export function settingMissing(key: string, example: string): LMFlowError {
   return usageError('LMFLOW_SETTING_MISSING', `quantize needs "${key}", which is not set`, {
-    hint: `Say ${example}.`,
+    hint: `Add ${example}.`,
   });
 }
 
@@ -25,18 +25,16 @@ export function textUnusable(source: string, what: string, cause?: unknown): LMF
   });
 }
 
-/** The folder format has no linears that are stored the other way round. */
+/** A linear has a row for each input, which the folder format does not have. */
 export function layoutUnfit(source: string, linear: string, family: string): LMFlowError {
   return inputError(
     'LMFLOW_QUANTIZE_LAYOUT',
-    `${source}: ${linear} is stored with a row for each input, as linears of the family ${family} are; the format of quantized folders has none of these`,
-    {
-      hint: 'Leave outputDir out: the model is quantized into the cache then, and used from there.',
-    },
+    `${source}: ${linear} (family ${family}) has a row for each input, unlike the format of quantized folders`,
+    { hint: 'Leave outputDir out to quantize the model into the cache.' },
   );
 }
 
-/** The model to quantize has its weights in a few bits already. */
+/** The model is quantized already. */
 export function alreadyQuantized(source: string): LMFlowError {
   return inputError('LMFLOW_QUANTIZE_ALREADY', `${source} is quantized already`, {
     hint: 'Quantize the checkpoint in floating point.',

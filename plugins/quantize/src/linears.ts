@@ -19,7 +19,7 @@ import { chosenMatrices, section, weightName, type Matrix } from './matrices.ts'
 import { dequantized, matMulNBits, type PackedWeight } from './op.ts';
 import type { QuantizeOptions } from './options.ts';
 
-/** Who quantizes, and how it says so. */
+/** Which plugin quantizes, with its options. */
 export interface Quantizer {
   readonly by: string;
   readonly options: QuantizeOptions;
@@ -53,8 +53,7 @@ export async function computePacked(
   matrices: readonly Matrix[],
   quantizer: Quantizer,
 ): Promise<void> {
-  // Whoever wants floats in a program gets them of the codes; the head's are not computed where its
-  // product is.
+  // Programs that use a weight in float get it from the codes; the head's product needs none.
   const names = new WeakMap<Value, string>();
   const replaced = await replaceLinears(model, {
     ...common(quantizer),
@@ -97,12 +96,12 @@ function multiplyTogether(
     const linears = layers.flatMap((layer) => replaced.stored(trace, layer) ?? []);
     const biases = layers.flatMap(({ bias }) => bias ?? []);
     const whole = (some: readonly unknown[]): boolean => some.length === layers.length;
-    const one =
+    const areOneProduct =
       layers.length > 1 &&
       whole(linears) &&
       together(linears) &&
       (biases.length === 0 || whole(biases));
-    if (!one) return project(trace, x, layers);
+    if (!areOneProduct) return project(trace, x, layers);
     const products = matMulNBits(x, packedWeight(trace, linears), activations);
     const joined = biases.length > 0 ? add(products, joinedBiases(trace, biases)) : products;
     let start = 0;

@@ -59,7 +59,8 @@ export const matMulNBitsOp = defineOp<MatMulNBitsAttributes>({
       throw opTypesDoNotFit(
         'matMulNBits',
         inputs,
-        `takes float32 [m, ${inFeatures}], uint8 [${outFeatures}, ${blocks}, ${blob}], float32 [${outFeatures}, ${blocks}] and perhaps uint8 [${outFeatures}, ${zeros}]`,
+        `takes float32 [m, ${inFeatures}], uint8 [${outFeatures}, ${blocks}, ${blob}], ` +
+          `float32 [${outFeatures}, ${blocks}] and optionally uint8 [${outFeatures}, ${zeros}]`,
       );
     }
     return [{ dtype: 'float32', shape: [x.shape[0]!, outFeatures] }];

@@ -21,7 +21,7 @@ export const quantizeOptions = z.object({
   symmetric: z
     .boolean()
     .default(true)
-    .describe('Codes around zero; false gives each block a zero point of its own.'),
+    .describe('Codes around zero; false gives each block a zero point.'),
   activations: z
     .enum(['int8', 'float'])
     .default('int8')
@@ -30,7 +30,7 @@ export const quantizeOptions = z.object({
     .array(z.string().refine(isModulePattern, 'is not a regular expression'))
     .default([])
     .describe(
-      'Linears to leave in float32: names or regular expressions, matched with the whole path or its end after a dot.',
+      'Linears to leave in float32: names or regular expressions for the path or its end after a dot.',
     ),
   cacheDir: z
     .string()
@@ -53,10 +53,10 @@ export const aliases = {
 const elsewhere = 'a quantized model is trained with the plugin qlora';
 
 export const unsupported = {
-  loadIn4bit: 'say bits: 4',
-  loadIn4Bit: 'say bits: 4',
-  loadIn8bit: 'say bits: 8',
-  loadIn8Bit: 'say bits: 8',
+  loadIn4bit: 'set bits: 4',
+  loadIn4Bit: 'set bits: 4',
+  loadIn8bit: 'set bits: 8',
+  loadIn8Bit: 'set bits: 8',
   bnb4bitQuantType: elsewhere,
   bnb4BitQuantType: elsewhere,
   descAct: 'columns are quantized in their own order',

@@ -81,10 +81,10 @@ export async function repacked(
   const { blocks, zeros } = blockSizes(inFeatures, scheme);
   const groups = inFeatures / weight.groupSize;
   const groupOf = (block: number): number => Math.floor((block * blockSize) / weight.groupSize);
-  const given = await readWeight(weight.scales);
+  const columnScales = await readWeight(weight.scales);
   const scales = Float32Array.from(
     { length: outFeatures * blocks },
-    (_, place) => given[Math.floor(place / blocks) * groups + groupOf(place % blocks)]!,
+    (_, place) => columnScales[Math.floor(place / blocks) * groups + groupOf(place % blocks)]!,
   );
   const points = await readZeroPoints(weight);
   const zeroPoints = points && new Uint8Array(outFeatures * zeros);

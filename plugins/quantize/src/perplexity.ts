@@ -81,8 +81,8 @@ export async function perplexityOf(
       const numbers = await logits.of(inputs);
       for (const [place, target] of targets.entries()) {
         if (target === IGNORED) continue;
-        const one = numbers.subarray(place * vocabularySize, (place + 1) * vocabularySize);
-        loss += logSumExp(one) - one[target]!;
+        const row = numbers.subarray(place * vocabularySize, (place + 1) * vocabularySize);
+        loss += logSumExp(row) - row[target]!;
       }
       done(index + 1);
     }
