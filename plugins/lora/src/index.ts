@@ -3,11 +3,13 @@
 import { join } from 'node:path';
 import { definePlugin } from '@lmflow/sdk';
 import { declareMethod, setAdapter } from '@lmflow/sdk/model';
+import { MODEL_FAMILIES } from '@lmflow/plugin-models';
 import { LoraAdapter } from './adapter.ts';
+import { applyBaseRecords, saveBaseRecord } from './base-record.ts';
 import { addHeadAdapter } from './head.ts';
 import { assign, loadAdapter } from './load.ts';
 import { loadNamed, takeTemplate } from './named-adapters.ts';
-import { aliases, loraOptions, unsupported } from './options.ts';
+import { aliases, loraOptions, namedAdapters, unsupported, type LoraOptions } from './options.ts';
 import { CONFIG_FILE, readAdapter, TENSOR_FILE } from './peft.ts';
 import { addAdapters } from './project.ts';
 import { carriedWeights, replaceWeights } from './replaced.ts';
@@ -33,6 +35,15 @@ const lora = definePlugin({
         config: { seed = 42 },
       } = context;
       if (role !== 'policy') return;
+      const decider = await applyBaseRecords(
+        foldersOf(options),
+        model,
+        context.rows(MODEL_FAMILIES),
+      );
+      if (decider !== undefined) {
+        const { maxPositions } = model.architecture;
+        log.info(`positions stretched to ${maxPositions} tokens, as ${decider} was trained with`);
+      }
       addAdapters(model, name);
       addHeadAdapter(model, name);
       replaceWeights(model, name);
@@ -59,6 +70,7 @@ const lora = definePlugin({
       const { config, tensors } = adapter.save();
       await checkpoint.writeTensors(TENSOR_FILE, tensors, { format: 'pt' });
       await checkpoint.writeJson(CONFIG_FILE, config);
+      await saveBaseRecord(checkpoint);
     });
 
     context.hooks.onRestore.tap(async ({ model, directory }) => {
@@ -71,5 +83,10 @@ const lora = definePlugin({
     });
   },
 });
+
+function foldersOf(options: LoraOptions): string[] {
+  const own = options.adapter === undefined ? [] : [options.adapter];
+  return [...own, ...[...namedAdapters(options)].map(([, folder]) => folder)];
+}
 
 export default lora;

@@ -33,6 +33,15 @@ export interface Blueprint {
   readonly tensors: ReadonlyMap<string, Shape>;
 }
 
+/** The architecture that a config.json says; `file` is named in errors. */
+export function architectureOf(
+  config: Readonly<Record<string, unknown>>,
+  file: string,
+  families: ModelFamilies,
+): Architecture {
+  return readBlueprint(new ConfigReader(file, config), families).architecture;
+}
+
 /** Reads config.json; throws LMFLOW_MODEL_UNSUPPORTED or LMFLOW_MODEL_CONFIG naming the key. */
 export function readBlueprint(config: ConfigReader, families: ModelFamilies): Blueprint {
   const family = familyOf(config, families);
