@@ -9,7 +9,19 @@ import { checkedEngine, type CheckedEngine } from '../src/device-check/index.ts'
 import { agreements, isApart } from '../src/device-check/agreement.ts';
 import type { CompileOptions, Engine, TensorMap } from '../src/engine.ts';
 import { isLMFlowError } from '../src/errors.ts';
-import { grad, Graph, mul, rmsNorm, rmsNormOp, sum, type Node } from '../src/graph/index.ts';
+import {
+  addOp,
+  exp,
+  grad,
+  Graph,
+  mul,
+  rmsNorm,
+  rmsNormOp,
+  sub,
+  subOp,
+  sum,
+  type Node,
+} from '../src/graph/index.ts';
 import { interpreterEngine } from '../src/testing/index.ts';
 import { rewritten } from '../src/testing/program.ts';
 
@@ -184,6 +196,38 @@ check('results over inputs are compared with those of the inputs before', async 
   assert.equal([...(await x.read())], [3, 6]);
   assert.is(device.onCpu.length, 1);
 });
+
+check(
+  'an update is compared with a learning rate of zero, and with another',
+  async ({ folder }) => {
+    const graph = new Graph();
+    const parameter = graph.input('parameter', 'float32', [2]);
+    const rate = graph.input('rate', 'float32', []);
+    graph.output('next', sub(parameter, mul(rate, exp(parameter))));
+    const wrongSub = (op: Node['op']): Node['op'] =>
+      op.name === subOp.name ? { ...addOp, name: subOp.name } : op;
+    const steps = async (device: Watched, rates: readonly number[]): Promise<void> => {
+      const program = await device.engine.compile(graph, { name: 'update' });
+      for (const number of rates) {
+        await program.run({
+          parameter: await device.engine.upload(Float32Array.of(1, 2), [2], 'float32'),
+          rate: await device.engine.upload(Float32Array.of(number), [], 'float32'),
+        });
+      }
+    };
+    const right = watched(fakeDevice(), join(folder, 'right'));
+    await steps(right, [0, 0, 0.1, 0.2, 0]);
+    assert.equal(right.onCpu, ['update', 'update']);
+    const wrong = watched(fakeDevice(wrongSub), join(folder, 'wrong'));
+    await steps(wrong, [0]);
+    try {
+      await steps(wrong, [0.1]);
+      assert.unreachable('nothing was thrown');
+    } catch (error) {
+      assert.match((error as Error).message, /ops that differ: sub \(/);
+    }
+  },
+);
 
 const outputs = (name: string, ...numbers: number[]): Map<string, Float64Array> =>
   new Map([[name, Float64Array.from(numbers)]]);

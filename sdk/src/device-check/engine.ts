@@ -73,11 +73,12 @@ class EngineWithCheck implements CheckedEngine {
   async compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
     const program = await this.#setup.engine.compile(graph, options);
     const family = familyOf(graph, options.family);
-    if (await this.#verdicts.isGood(family)) return program;
+    const switches = scalarInputs(graph);
+    if (switches.length === 0 && (await this.#verdicts.isGood(family))) return program;
     const { engine, log } = this.#setup;
     this.#reference ??= this.#setup.reference();
     const { name = 'a program' } = options;
-    const subject = { graph, family, name };
+    const subject = { graph, family, switches, name, told: options.family !== undefined };
     return new CheckedProgram(program, subject, {
       engine,
       log,
@@ -99,7 +100,11 @@ class EngineWithCheck implements CheckedEngine {
 interface Subject {
   readonly graph: Graph;
   readonly family: string;
+  /** Inputs that hide a part of the program where they are zero: the learning rate of a warmup. */
+  readonly switches: readonly string[];
   readonly name: string;
+  /** Whether a person is told: not of every size of an update. */
+  readonly told: boolean;
 }
 
 interface Comparing {
@@ -107,6 +112,12 @@ interface Comparing {
   readonly reference: Engine;
   readonly verdicts: Verdicts;
   readonly log: Logger | undefined;
+}
+
+function scalarInputs(graph: Graph): string[] {
+  return [...graph.inputs].flatMap(([name, { dtype, shape }]) =>
+    dtype === 'float32' && shape.length === 0 ? [name] : [],
+  );
 }
 
 /** Runs that are compared until one says something: zeros agree with nearly everything. */
@@ -118,7 +129,8 @@ class CheckedProgram implements Program {
   readonly #comparing: Comparing;
   /** undefined once nothing is to be compared any more, so that the graph can be forgotten. */
   #subject: Subject | undefined;
-  #runs = 0;
+  /** Runs by their key. */
+  readonly #runs = new Map<string, number>();
 
   constructor(program: Program, subject: Subject, comparing: Comparing) {
     this.#program = program;
@@ -129,21 +141,31 @@ class CheckedProgram implements Program {
 
   async run(inputs: TensorMap, outputs?: TensorMap): Promise<TensorMap> {
     const subject = this.#subject;
-    if (!subject || (await this.#comparing.verdicts.isGood(subject.family))) {
-      this.#subject = undefined;
-      return this.#program.run(inputs, outputs);
-    }
+    const key = subject && (await this.#openKey(subject, inputs));
+    if (key === undefined) return this.#program.run(inputs, outputs);
     // First, since results may be written over inputs.
-    const expected = await this.#expected(subject, inputs);
+    const expected = await this.#expected(subject!, inputs);
     const results = await this.#program.run(inputs, outputs);
-    await this.#compare(subject, await numbersIn(results), expected);
-    if (++this.#runs === MOST_RUNS) this.#subject = undefined;
+    await this.#compare(subject!, key, await numbersIn(results), expected);
+    this.#runs.set(key, (this.#runs.get(key) ?? 0) + 1);
     return results;
   }
 
   dispose(): Promise<void> {
     this.#subject = undefined;
     return this.#program.dispose();
+  }
+
+  /** What a run's verdict is kept under; undefined where there is one. */
+  async #openKey({ family, switches }: Subject, inputs: TensorMap): Promise<string | undefined> {
+    let key = family;
+    for (const name of switches) {
+      if (Number((await inputs[name]?.read())?.[0]) === 0) key += ` without ${name}`;
+    }
+    const isDone = (this.#runs.get(key) ?? 0) >= MOST_RUNS;
+    if (!isDone && !(await this.#comparing.verdicts.isGood(key))) return key;
+    if (switches.length === 0) this.#subject = undefined;
+    return undefined;
   }
 
   async #expected({ graph, name }: Subject, inputs: TensorMap): Promise<Outputs> {
@@ -162,16 +184,17 @@ class CheckedProgram implements Program {
     }
   }
 
-  async #compare(subject: Subject, found: Outputs, expected: Outputs): Promise<void> {
+  async #compare(
+    { graph, name, told }: Subject,
+    key: string,
+    found: Outputs,
+    expected: Outputs,
+  ): Promise<void> {
     const { engine, verdicts, log } = this.#comparing;
-    const { graph, family, name } = subject;
     const seen = agreements(found, expected);
-    const text = seen.map(describeAgreement);
-    log?.event(
-      'device-check',
-      { device: engine.device, program: name, seen },
-      `device check: ${name} on ${engine.device} against the CPU: ${text.join('; ')}`,
-    );
+    const text = `device check: ${name} on ${engine.device} against the CPU: ${seen.map(describeAgreement).join('; ')}`;
+    if (told) log?.event('device-check', { device: engine.device, program: name, seen }, text);
+    else log?.debug(text);
     const apart = seen.filter(isApart);
     if (apart.length > 0) {
       log?.info(`device check: looking for the op that differs on ${engine.device}`);
@@ -181,7 +204,7 @@ class CheckedProgram implements Program {
     }
     if (seen.some(({ cosine }) => cosine === undefined)) return;
     await verdicts
-      .record(family, { device: engine.device, program: name, seen })
+      .record(key, { device: engine.device, program: name, seen })
       .catch((error: unknown) =>
         log?.warn(`device check: it is not noted, so it will be done again: ${messageOf(error)}`),
       );

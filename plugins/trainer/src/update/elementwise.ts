@@ -3,8 +3,11 @@
 import type { Graph, Node, Value } from '@lmflow/sdk/graph';
 import { reachableNodes } from '../loop/reachable-nodes.ts';
 
-/** Name of the output that replaces an input. */
-export const nextOf = (input: string): string => `next:${input}`;
+/**
+ * Name of the output that replaces an input. Outputs that begin alike, up to a colon, are compared
+ * together where a device is checked, and a parameter is much larger than its moments.
+ */
+export const nextOf = (input: string): string => `next ${input.replaceAll(':', ' ')}`;
 
 const ELEMENTWISE = new Set([
   'neg',
