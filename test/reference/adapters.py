@@ -5,8 +5,10 @@ import json
 import sys
 import warnings
 
+import peft
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.utils.loftq_utils import _low_rank_decomposition
 from safetensors.torch import save_file
 
 from common import FIXTURES, load_model, versions, write_json
@@ -27,7 +29,43 @@ ADAPTERS = {
     "llama/dora-head": dict(r=3, target_modules=Q + ["lm_head"], use_dora=True),
     "llama/embedding-layers": dict(r=2, target_modules=Q, save={"save_embedding_layers": True},
                                    change=["model.embed_tokens.weight", "lm_head.weight"]),
+    # ranks between singular values that are apart: float32 finds the same ones everywhere
+    "llama/pissa": dict(r=6, target_modules=QV + ["down_proj", "lm_head"], init_lora_weights="pissa"),
+    "llama/pissa-niter": dict(r=6, target_modules=QV, init_lora_weights="pissa_niter_400", use_rslora=True),
+    "llama/olora": dict(r=4, target_modules=QV + ["down_proj", "up_proj"], init_lora_weights="olora",
+                        rank_pattern={"v_proj": 2}),
+    "llama/loftq": dict(r=4, target_modules=QV + ["down_proj"], init_lora_weights="loftq",
+                        loftq_config={"loftq_bits": 4, "loftq_iter": 2}),
+    "gpt2/pissa": dict(r=5, target_modules=["c_attn", "c_fc"], init_lora_weights="pissa", fan_in_fan_out=True),
 }
+
+# bitsandbytes' NF4: the codes and what lies between them.
+CODES = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+         -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+         0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0]
+
+
+def nf4(weight, block=64):
+    """To NF4 in blocks of 64 and back."""
+    codes = torch.tensor(CODES)
+    blocks = weight.reshape(-1, block)
+    scales = blocks.abs().amax(dim=1, keepdim=True)
+    nearest = ((blocks / scales)[..., None] - codes).abs().argmin(dim=-1)
+    return (codes[nearest] * scales).reshape(weight.shape)
+
+
+def loftq_on_cpu(weight, num_bits, reduced_rank, num_iter=1):
+    """What peft.utils.loftq_utils.loftq_init computes, which asks for a GPU and bitsandbytes."""
+    assert num_bits == 4
+    rest = weight = weight.detach().float()
+    for _ in range(num_iter):
+        base = nf4(rest)
+        found = _low_rank_decomposition(weight - base, reduced_rank=reduced_rank)
+        rest = weight - found["L"] @ found["R"]
+    return base, found["R"], found["L"]
+
+
+peft.tuners.lora.layer.loftq_init = loftq_on_cpu
 
 
 def save(model, folder, **options):
@@ -36,17 +74,18 @@ def save(model, folder, **options):
     (folder / "README.md").unlink()
     config = json.loads((folder / "adapter_config.json").read_text())
     config["base_model_name_or_path"] = folder.parent.name
-    config["target_modules"] = sorted(config["target_modules"])
+    if isinstance(config["target_modules"], list):
+        config["target_modules"] = sorted(config["target_modules"])
     write_json(folder / "adapter_config.json", config)
 
 
 @torch.no_grad()
-def randomise(model, change):
+def randomise(model, change, size):
     for key, p in model.named_parameters():
         if "lora_magnitude_vector" in key:
             p.mul_(1 + 0.3 * torch.randn_like(p))
         elif "lora_" in key:
-            p.normal_(0, 0.3)
+            p.normal_(0, size)
         elif p.requires_grad or any(key.endswith(name) for name in change):
             p.add_(0.1 * torch.randn_like(p))
 
@@ -59,7 +98,8 @@ def adapter(path, config):
     options, change = config.pop("save", {}), config.pop("change", [])
     torch.manual_seed(3)
     model = get_peft_model(load_model(base), LoraConfig(task_type="CAUSAL_LM", **{"lora_alpha": 8, **config}))
-    randomise(model, change)
+    # less where PEFT decomposes in float32, whose rounding larger matrices amplify
+    randomise(model, change, 0.1 if "init_lora_weights" in config else 0.3)
     save(model, folder, **options)
     made = logits_of(PeftModel.from_pretrained(load_model(base), folder), batch())
     moved = (made["logits"] - logits_of(load_model(base), batch())["logits"]).abs().max()

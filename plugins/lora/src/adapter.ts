@@ -1,23 +1,22 @@
-// The adapter itself: its matrices, how they are initialised, what they add to a weight, and how
-// PEFT names them. No graph here: see project.ts.
+// The adapter itself: its parameters, what it adds to a weight, and its files. No graph here: see
+// project.ts, head.ts and replaced.ts.
 import { createHash } from 'node:crypto';
-import { randomStream } from '@lmflow/sdk';
-import type { Adapter, LinearLayer, Model, Parameter } from '@lmflow/sdk/model';
+import type { Adapter, Model, Parameter } from '@lmflow/sdk/model';
 import { rowNorms, scaledDelta } from './dora.ts';
+import type { DecidedOptions } from './options.ts';
+import { updateOf, widened, type LoraPair } from './pair.ts';
 import { adapterConfig, type AdapterTensors } from './peft.ts';
-import { loraPlus, type DecidedOptions } from './options.ts';
-import type { LoraPair } from './pair.ts';
-import { byPattern } from './targets.ts';
 import { HEAD, tiedParameter } from './tied.ts';
 
 /** What an adapter consists of beside its options. */
 export interface AdapterParts {
-  /** The adapted linears. */
-  readonly layers: readonly LinearLayer[];
+  readonly pairs: readonly LoraPair[];
   /** Weights that are trained whole: those of modulesToSave. */
   readonly whole: readonly Parameter[];
-  /** Frozen weights of the base that the adapter brings along, by name. */
-  readonly replaced: AdapterTensors;
+  /** Frozen weights of the base that the adapter's file has, by name. */
+  readonly carried: AdapterTensors;
+  /** Those that its initialisation makes of the base, which every reader makes again. */
+  readonly bases: AdapterTensors;
 }
 
 export class LoraAdapter implements Adapter {
@@ -26,21 +25,22 @@ export class LoraAdapter implements Adapter {
   readonly #model: Model;
   readonly #options: DecidedOptions;
   readonly #whole: readonly Parameter[];
-  /** Frozen weights of the base that the adapter brings along, by name. */
+  readonly #carried: AdapterTensors;
+  /** Frozen weights that take the base's place, by name. */
   readonly replaced: AdapterTensors;
 
   /** Values are initial ones; `assign` replaces them. */
   constructor(
     model: Model,
-    { layers, whole, replaced }: AdapterParts,
+    { pairs, whole, carried, bases }: AdapterParts,
     options: DecidedOptions,
-    seed: number,
   ) {
     this.#model = model;
     this.#options = options;
     this.#whole = whole;
-    this.replaced = replaced;
-    this.pairs = new Map(layers.map((layer) => [layer.name, makePair(layer, options, seed)]));
+    this.#carried = carried;
+    this.replaced = new Map([...carried, ...bases]);
+    this.pairs = new Map(pairs.map((pair) => [pair.layer.name, pair]));
   }
 
   get parameters(): readonly Parameter[] {
@@ -57,11 +57,12 @@ export class LoraAdapter implements Adapter {
   get signature(): string {
     return JSON.stringify(
       [...this.pairs.values()]
-        .map(({ layer: { name }, rank, scale, magnitude }) => [
+        .map(({ layer: { name }, rank, scale, magnitude, initial }) => [
           name,
           rank,
           scale,
           magnitude !== undefined,
+          initial && hashOf(initial.a),
         ])
         .concat(
           this.#whole.map(({ name }) => [name]),
@@ -78,8 +79,9 @@ export class LoraAdapter implements Adapter {
 
   /** For the plan: `LoRA (r 8, alpha 16, 84 linears)`. */
   get method(): string {
-    const { r, loraAlpha, useDora, useRslora } = this.#options;
-    const parts = [`r ${r}`, `alpha ${loraAlpha}`, ...(useRslora ? ['rslora'] : [])];
+    const { r, loraAlpha, useDora, useRslora, initLoraWeights } = this.#options;
+    const started = typeof initLoraWeights === 'string' ? [`from ${initLoraWeights}`] : [];
+    const parts = [`r ${r}`, `alpha ${loraAlpha}`, ...(useRslora ? ['rslora'] : []), ...started];
     const linears = `${this.pairs.size} linear${this.pairs.size === 1 ? '' : 's'}`;
     return `${useDora ? 'DoRA' : 'LoRA'} (${[...parts, linears].join(', ')})`;
   }
@@ -89,27 +91,31 @@ export class LoraAdapter implements Adapter {
     return this.#options.loraDropout;
   }
 
+  /**
+   * What PiSSA and OLoRA take away from the base is saved as a part of the matrices, of twice the
+   * rank: so the adapter fits the base as it is.
+   */
   save(): ReturnType<Adapter['save']> {
-    const tensors = new Map(
-      [
-        ...this.parameters.map(({ name, shape, data }) => [name, { shape, data }] as const),
-        ...[...this.replaced].map(
-          ([name, tensor]) => [this.#nameOfReplaced(name), tensor] as const,
-        ),
-      ].map(([name, tensor]) => [`base_model.model.${name}`, tensor]),
-    );
-    const tied = tiedParameter(this.#model, this.#whole);
-    if (tied) {
-      tensors.set(`base_model.model.${HEAD}.weight`, { shape: tied.shape, data: tied.data });
+    const pairs = [...this.pairs.values()];
+    const saved = new Map<string, { shape: readonly number[]; data: Float32Array }>([
+      ...this.parameters.map(({ name, shape, data }) => [name, { shape, data }] as const),
+      ...[...this.#carried].map(([name, tensor]) => [this.#nameOfCarried(name), tensor] as const),
+    ]);
+    for (const pair of pairs.filter(({ initial }) => initial)) {
+      const { a, b } = widened(pair);
+      saved.set(pair.a.name, a).set(pair.b.name, b);
     }
+    const tied = tiedParameter(this.#model, this.#whole);
+    if (tied) saved.set(`${HEAD}.weight`, { shape: tied.shape, data: tied.data });
     const modulesToSave = [...new Set([...this.#options.modulesToSave, ...(tied ? [HEAD] : [])])];
+    const options = { ...this.#options, modulesToSave };
     return {
       config: adapterConfig(
         this.#model,
-        [...this.pairs.values()].map(({ layer }) => layer),
-        { ...this.#options, modulesToSave },
+        pairs.map(({ layer }) => layer),
+        pairs.some(({ initial }) => initial) ? widenedOptions(options) : options,
       ),
-      tensors,
+      tensors: new Map([...saved].map(([name, tensor]) => [`base_model.model.${name}`, tensor])),
     };
   }
 
@@ -139,76 +145,26 @@ export class LoraAdapter implements Adapter {
   }
 
   // PEFT puts an adapted module's own weights below base_layer.
-  #nameOfReplaced(weight: string): string {
+  #nameOfCarried(weight: string): string {
     const module = weight.replace(/\.weight$/, '');
     return this.pairs.has(module) ? `${module}.base_layer.weight` : weight;
   }
 }
 
-/** scale B A in the file's layout. */
-function updateOf({
-  layer: { inFeatures, outFeatures, layout },
-  rank,
-  scale,
-  a,
-  b,
-}: LoraPair): Float32Array {
-  const result = new Float32Array(inFeatures * outFeatures);
-  for (let out = 0; out < outFeatures; out++) {
-    for (let k = 0; k < rank; k++) {
-      const factor = scale * b.data[out * rank + k]!;
-      for (let input = 0; input < inFeatures; input++) {
-        const place = layout === 'out-in' ? out * inFeatures + input : input * outFeatures + out;
-        result[place]! += factor * a.data[k * inFeatures + input]!;
-      }
-    }
-  }
-  return result;
-}
-
-function makePair(layer: LinearLayer, options: DecidedOptions, seed: number): LoraPair {
-  const { name, inFeatures, outFeatures } = layer;
-  const rank = byPattern('rankPattern', options.rankPattern, name, options.r);
-  const alpha = byPattern('alphaPattern', options.alphaPattern, name, options.loraAlpha);
-  const { initLoraWeights } = options;
-  const random = randomStream(seed, 'lora', name);
-  // PEFT: Kaiming uniform with a = sqrt(5), which is a bound of 1 / sqrt(inFeatures).
-  const drawA = (index: number): number =>
-    initLoraWeights === 'gaussian'
-      ? random.normal(index) / rank
-      : (2 * random.uniform(index) - 1) / Math.sqrt(inFeatures);
-  const drawB = (index: number): number =>
-    initLoraWeights === false
-      ? (2 * random.uniform(rank * inFeatures + index) - 1) / Math.sqrt(rank)
-      : 0;
-  const parameter = (
-    part: string,
-    shape: readonly [number, number],
-    draw: (index: number) => number,
-  ): Parameter => ({
-    name: `${name}.lora_${part}.weight`,
-    shape,
-    decay: true,
-    data: Float32Array.from({ length: shape[0] * shape[1] }, (_, index) => draw(index)),
-  });
-  const faster = loraPlus(options);
+/** Options of pairs of twice the rank with the same scale. */
+function widenedOptions(options: DecidedOptions): DecidedOptions {
+  const grown = options.useRslora ? Math.SQRT2 : 2;
+  const times = (
+    numbers: Readonly<Record<string, number>>,
+    factor: number,
+  ): Record<string, number> =>
+    Object.fromEntries(Object.entries(numbers).map(([key, number]) => [key, number * factor]));
   return {
-    layer,
-    rank,
-    scale: alpha / (options.useRslora ? Math.sqrt(rank) : rank),
-    a: parameter('A', [rank, inFeatures], drawA),
-    b: { ...parameter('B', [outFeatures, rank], drawB), ...faster },
-    ...(options.useDora
-      ? {
-          magnitude: {
-            name: `${name}.lora_magnitude_vector`,
-            shape: [outFeatures],
-            decay: true,
-            data: new Float32Array(outFeatures),
-            ...faster,
-          },
-        }
-      : {}),
+    ...options,
+    r: 2 * options.r,
+    loraAlpha: grown * options.loraAlpha,
+    rankPattern: times(options.rankPattern, 2),
+    alphaPattern: times(options.alphaPattern, grown),
   };
 }
 

@@ -58,15 +58,89 @@ export function adapterInvalid(file: string, what: string): LMFlowError {
   return inputError('LMFLOW_ADAPTER_INVALID', `${file}: ${what}`);
 }
 
-/** The adapter is of a kind that this plugin does not have. */
-export function adapterUnsupported(file: string, key: string, value: unknown): LMFlowError {
+/** A setting of an adapter that changes what it computes, and is not understood. */
+export function adapterUnsupported(
+  file: string,
+  key: string,
+  value: unknown,
+  hint = 'Load it in PEFT, merge it there (merge_and_unload), and use the model that comes out.',
+): LMFlowError {
   return inputError(
     'LMFLOW_ADAPTER_UNSUPPORTED',
     `${file}: ${key} = ${JSON.stringify(value)} is not supported`,
+    { hint },
+  );
+}
+
+/** A folder with an adapter of another program. */
+export function notPeft(folder: string, what: string): LMFlowError {
+  return inputError('LMFLOW_ADAPTER_UNSUPPORTED', `${folder} is no PEFT adapter: ${what}`, {
+    hint: 'Convert it to PEFT ("peft_type": "LORA", adapter_model.safetensors).',
+  });
+}
+
+/** An adapter's numbers are in a Python pickle. */
+export function adapterPickle(file: string): LMFlowError {
+  return inputError(
+    'LMFLOW_ADAPTER_PICKLE',
+    `${file} is a Python pickle, which is not read: it can run code when it is opened`,
     {
-      hint: 'Use a LoRA, rsLoRA or DoRA adapter for a causal language model.',
+      hint: 'Convert it once in Python: PeftModel.from_pretrained(model, folder).save_pretrained(folder).',
     },
   );
+}
+
+/** A linear that an initialisation decomposes has no room for the rank. */
+export function rankTooLarge(
+  name: string,
+  module: string,
+  rank: number,
+  largest: number,
+): LMFlowError {
+  return usageError(
+    'LMFLOW_LORA_RANK',
+    `lora.initLoraWeights "${name}": rank ${rank} is above ${largest}, the shorter side of ${module}`,
+    { hint: 'Lower lora.r, or rankPattern for this module.' },
+  );
+}
+
+/** An initialisation of the matrices does not go with something else. */
+export function initialisationRefused(name: string, what: string): LMFlowError {
+  return usageError(
+    'LMFLOW_LORA_INITIALISATION',
+    `lora.initLoraWeights "${name}" does not go with ${what}`,
+    { hint: 'Leave one of them out.' },
+  );
+}
+
+/** An adapter would change the base's numbers, which a plugin keeps in another form. */
+export function baseClaimed(what: string, linear: string, plugin: string): LMFlowError {
+  return usageError(
+    'LMFLOW_LORA_BASE_CLAIMED',
+    `${what} changes the base's ${linear}, and ${plugin} computes it with other numbers`,
+    { hint: `Leave ${plugin} out, or merge the adapter first (lmflow merge).` },
+  );
+}
+
+/** Numbers of an adapter are NaN or infinite. */
+export function adapterNotFinite(file: string, name: string, value: number): LMFlowError {
+  return inputError('LMFLOW_ADAPTER_NOT_FINITE', `${file}: ${name} holds ${value}`, {
+    hint: 'Use an earlier checkpoint: the training that wrote this one diverged.',
+  });
+}
+
+/** The settings of an adapter name modules whose matrices its file does not have. */
+export function matricesMissing(
+  file: string,
+  missing: readonly string[],
+  all: boolean,
+): LMFlowError {
+  const what = all
+    ? 'it has none of the matrices that target_modules names'
+    : `matrices that target_modules names are missing: those of ${missing[0]!}${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}`;
+  return inputError('LMFLOW_ADAPTER_INCOMPLETE', `${file}: ${what}`, {
+    hint: 'Save the adapter again: the file was written incompletely, or its names have an unknown prefix.',
+  });
 }
 
 /** An adapter of a model with tied embeddings changes the embedding and not the head. */

@@ -4,9 +4,9 @@
 import { wrap, type HeadOutput, type Model, type Trace } from '@lmflow/sdk/model';
 import { add, concat, matMul, mul, reshape, slice, sub, type Value } from '@lmflow/sdk/graph';
 import { LoraAdapter } from './adapter.ts';
-import type { LoraPair } from './pair.ts';
 import { magnitudeScale } from './dora.ts';
-import { adapterValue, dropped } from './project.ts';
+import type { LoraPair } from './pair.ts';
+import { adapterValue, dropped, initialValues } from './project.ts';
 
 /** What a joined weight was put together from. */
 interface Joined {
@@ -57,8 +57,12 @@ function join(
   const input = active ? dropped(trace, hidden, pair.layer, dropout) : hidden;
   const low = mul(matMul(input, a, { transposeB: true }), pair.scale);
   if (!pair.magnitude) {
-    const output = { hidden: concat([hidden, low], 1), weight: concat([weight, b], 1) };
-    return { output, parts: { base, b, factor: undefined } };
+    const initial = initialValues(trace, pair);
+    const lows = [low];
+    if (initial) lows.push(mul(matMul(hidden, initial.a, { transposeB: true }), -pair.scale));
+    const bs = initial ? concat([b, initial.b], 1) : b;
+    const output = { hidden: concat([hidden, ...lows], 1), weight: concat([weight, bs], 1) };
+    return { output, parts: { base, b: bs, factor: undefined } };
   }
   const factor = magnitudeScale(trace, pair, [a, b, adapterValue(trace, pair.magnitude)]);
   const byRow = reshape(factor, [pair.layer.outFeatures, 1]);

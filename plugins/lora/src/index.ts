@@ -10,8 +10,9 @@ import { addHeadAdapter } from './head.ts';
 import { assign, loadAdapter } from './load.ts';
 import { loadNamed, takeTemplate } from './named-adapters.ts';
 import { aliases, loraOptions, namedAdapters, unsupported, type LoraOptions } from './options.ts';
-import { CONFIG_FILE, readAdapter, TENSOR_FILE } from './peft.ts';
+import { CONFIG_FILE, TENSOR_FILE } from './peft.ts';
 import { addAdapters } from './project.ts';
+import { readAdapter } from './read.ts';
 import { carriedWeights, replaceWeights } from './replaced.ts';
 import manifest from '../package.json' with { type: 'json' };
 
@@ -79,7 +80,7 @@ const lora = definePlugin({
       const file = join(directory, TENSOR_FILE);
       const { tensors } = await readAdapter(directory);
       const { own } = await carriedWeights(model, tensors, parameters, file);
-      await assign(model, parameters, own, file);
+      await assign(model, model.adapter, own, file);
     });
   },
 });

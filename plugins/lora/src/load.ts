@@ -1,11 +1,22 @@
 // From options (or an existing PEFT adapter) and a model to the adapter in force.
 import { assignParameters, type LinearLayer, type Model, type Parameter } from '@lmflow/sdk/model';
 import { LoraAdapter } from './adapter.ts';
-import { adapterDoesNotFit, unknownModule } from './errors.ts';
+import {
+  adapterDoesNotFit,
+  adapterUnsupported,
+  baseClaimed,
+  initialisationRefused,
+  matricesMissing,
+  unknownModule,
+} from './errors.ts';
+import { initialisationOf } from './initialisations.ts';
 import { loraOptions, loraPlus, type LoraOptions } from './options.ts';
-import { readAdapter, TENSOR_FILE, type AdapterTensors } from './peft.ts';
+import { fillFromWidened } from './pair.ts';
+import { TENSOR_FILE, type AdapterTensors } from './peft.ts';
+import { readAdapter, type ReadAdapter } from './read.ts';
 import { carriedWeights } from './replaced.ts';
-import { targetLinears } from './targets.ts';
+import { startPairs } from './start.ts';
+import { namedLinears, targetLinears } from './targets.ts';
 import { HEAD, tiedParameter, withoutTiedHead } from './tied.ts';
 
 export interface LoadedAdapter {
@@ -23,21 +34,43 @@ export async function loadAdapter(
   const existing = options.adapter === undefined ? undefined : await readAdapter(options.adapter);
   const merged = { ...options, ...existing?.options };
   const decided = { ...merged, loraAlpha: merged.loraAlpha ?? 2 * merged.r };
-  const layers = existing
-    ? adaptedLinears(model, existing.tensors, options.adapter!)
-    : targetLinears(model.linears, decided);
-  const whole = await wholeModules(model, decided);
   const file = `${options.adapter}/${TENSOR_FILE}`;
-  const { own, replaced } = await carriedWeights(
-    model,
-    existing?.tensors ?? new Map(),
-    whole,
-    file,
-  );
-  const adapter = new LoraAdapter(model, { layers, whole, replaced }, decided, seed);
-  if (existing) await assign(model, adapter.parameters, own, file);
+  const whole = await wholeModules(model, decided);
+  const { own, carried } = await carriedWeights(model, existing?.tensors ?? new Map(), whole, file);
+  const layers = existing
+    ? adaptedLinears(model, existing, whole, file)
+    : targetLinears(model.linears, decided);
+  checkInitialisation(model, layers, decided);
+  const started = await startPairs(model, layers, {
+    options: decided,
+    seed,
+    existing: existing && file,
+    carried,
+  });
+  const adapter = new LoraAdapter(model, { ...started, whole }, decided);
+  if (existing) await assign(model, adapter, own, file);
   else await adapter.measure();
   return { adapter, overruled: existing ? overruledBy(existing.options, options) : [] };
+}
+
+/** Throws for what an initialisation that changes the base cannot be combined with. */
+function checkInitialisation(
+  model: Model,
+  layers: readonly LinearLayer[],
+  { initLoraWeights, useDora }: LoraOptions,
+): void {
+  const { row } = initialisationOf(initLoraWeights)!;
+  if (!row.changesBase) return;
+  if (row.name !== 'loftq') {
+    if (useDora) throw initialisationRefused(row.name, 'useDora');
+    return;
+  }
+  const conv = layers.find(({ layout }) => layout === 'in-out');
+  if (conv) throw initialisationRefused(row.name, `${conv.name}, whose weight lies transposed`);
+  for (const { plugin, linears } of model.claims) {
+    const claimed = layers.find(({ name }) => linears.includes(name));
+    if (claimed) throw baseClaimed('lora.initLoraWeights "loftq"', claimed.name, plugin);
+  }
 }
 
 function overruledBy(existing: Partial<LoraOptions>, options: LoraOptions): string[] {
@@ -58,27 +91,44 @@ function overruledBy(existing: Partial<LoraOptions>, options: LoraOptions): stri
 /** Copies an adapter's tensors into its parameters; every one must be there, and no other. */
 export async function assign(
   model: Model,
-  parameters: readonly Parameter[],
-  tensors: AdapterTensors,
+  adapter: LoraAdapter,
+  given: AdapterTensors,
   file: string,
 ): Promise<void> {
-  await assignParameters(parameters, withoutTiedHead(model, parameters, tensors, file), file);
+  const tensors = new Map(withoutTiedHead(model, adapter.parameters, given, file));
+  for (const pair of adapter.pairs.values()) {
+    const [a, b] = [tensors.get(pair.a.name), tensors.get(pair.b.name)];
+    if (!pair.initial || a?.shape[0] !== 2 * pair.rank || !b) continue;
+    fillFromWidened(pair, a.data, b.data);
+    tensors.set(pair.a.name, pair.a).set(pair.b.name, pair.b);
+  }
+  await assignParameters(adapter.parameters, tensors, file);
 }
 
-// The tensors say which modules are adapted; target_modules of old and new PEFT versions may be
-// names, sets or expressions.
-function adaptedLinears(model: Model, tensors: AdapterTensors, folder: string): LinearLayer[] {
+/** The linears whose matrices a file has: all that its settings name, and no others. */
+function adaptedLinears(
+  model: Model,
+  { tensors, modules }: ReadAdapter,
+  whole: readonly Parameter[],
+  file: string,
+): LinearLayer[] {
   const names = new Set(
     [...tensors.keys()].flatMap((name) => /^(.*)\.lora_A\.weight$/.exec(name)?.[1] ?? []),
   );
   const layers = model.linears.filter(({ name }) => names.has(name));
   if (layers.length < names.size) {
     const unknown = [...names].find((name) => layers.every((layer) => layer.name !== name));
-    throw adapterDoesNotFit(
-      `${folder}/${TENSOR_FILE}`,
-      `it adapts ${unknown ?? ''}, which the model does not have`,
-    );
+    throw adapterDoesNotFit(file, `it adapts ${unknown ?? ''}, which the model does not have`);
   }
+  const embedding = [...tensors.keys()].find((name) => name.includes('.lora_embedding_'));
+  if (embedding !== undefined) throw adapterUnsupported(file, 'target_modules', embedding);
+  // PEFT trains a module that both settings name whole.
+  const trained = new Set(whole.map(({ name }) => name));
+  const missing = (namedLinears(model.linears, modules) ?? [])
+    .filter(({ name, weight }) => !names.has(name) && !trained.has(weight))
+    .map(({ name }) => name);
+  if (missing.length > 0) throw matricesMissing(file, missing, names.size === 0);
+  if (tensors.size === 0) throw adapterDoesNotFit(file, 'it has no tensors');
   return layers;
 }
 

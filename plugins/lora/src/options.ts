@@ -55,11 +55,32 @@ export const loraOptions = z.object({
     ),
   alphaPattern: pattern.default({}).describe('Like rankPattern, for loraAlpha of single modules.'),
   initLoraWeights: z
-    .union([z.boolean(), z.literal('gaussian')])
+    .union([
+      z.boolean(),
+      z.enum(['gaussian', 'pissa', 'olora', 'loftq']),
+      z
+        .string()
+        .regex(
+          /^pissa_niter_[1-9]\d*$/,
+          'must be true, false, gaussian, pissa, pissa_niter_N, olora or loftq (corda, eva and lora_ga need data: initialise with them in PEFT, save, and continue that with lora.adapter)',
+        ),
+    ])
     .default(true)
     .describe(
-      'true: A uniform as in PEFT, B zero. "gaussian": A normal (deviation 1 / r), B zero. false: both random.',
+      'Start of A and B: true (A uniform), "gaussian", "pissa", "pissa_niter_N", "olora", "loftq"; false: both random.',
     ),
+  loftqConfig: z
+    .object({
+      loftqBits: z.literal(4).default(4).describe('Bits of the base: 4.'),
+      loftqIter: z
+        .number()
+        .int()
+        .min(1)
+        .default(1)
+        .describe('How often base and matrices are fitted to each other.'),
+    })
+    .default({ loftqBits: 4, loftqIter: 1 })
+    .describe('For initLoraWeights "loftq".'),
   adapter: z
     .string()
     .optional()
@@ -124,7 +145,6 @@ export const unsupported = {
   taskType: 'it is always CAUSAL_LM',
   inferenceMode: 'it follows from the command',
   layersPattern: 'use layersToTransform or a regular expression in targetModules',
-  loftqConfig: later,
   evaConfig: later,
   cordaConfig: later,
   megatronConfig: 'Megatron is not supported',

@@ -1,12 +1,7 @@
-// PEFT's files: adapter_config.json with the keys that old versions accept too, and
-// adapter_model.safetensors.
-import { join } from 'node:path';
-import { messageOf } from '@lmflow/sdk';
-import { readWhole } from '@lmflow/sdk/files';
+// PEFT's files as they are written: adapter_config.json with the keys that old versions accept too,
+// and adapter_model.safetensors. Reading: read.ts.
 import type { LinearLayer, Model } from '@lmflow/sdk/model';
-import { readSafetensors } from '@lmflow/sdk/formats';
-import { adapterFileMissing, adapterInvalid, adapterUnsupported } from './errors.ts';
-import type { DecidedOptions, LoraOptions } from './options.ts';
+import type { DecidedOptions } from './options.ts';
 
 export const CONFIG_FILE = 'adapter_config.json';
 export const TENSOR_FILE = 'adapter_model.safetensors';
@@ -32,7 +27,7 @@ export function adapterConfig(
     bias: 'none',
     fan_in_fan_out: layers.some(({ layout }) => layout === 'in-out'),
     inference_mode: true,
-    init_lora_weights: true,
+    init_lora_weights: options.initLoraWeights === 'loftq' ? 'loftq' : true,
     layers_pattern: null,
     layers_to_transform: null,
     lora_alpha: options.loraAlpha,
@@ -45,6 +40,10 @@ export function adapterConfig(
     target_modules: targetNames(model, layers),
     task_type: 'CAUSAL_LM',
   };
+  if (options.initLoraWeights === 'loftq') {
+    const { loftqBits, loftqIter } = options.loftqConfig;
+    config['loftq_config'] = { loftq_bits: loftqBits, loftq_iter: loftqIter };
+  }
   if (options.useDora) config['use_dora'] = true;
   if (options.useRslora) config['use_rslora'] = true;
   return config;
@@ -68,79 +67,4 @@ function targetNames(model: Model, layers: readonly LinearLayer[]): string[] {
     ...complete,
     ...layers.filter((layer) => !complete.has(last(layer))).map(({ name }) => name),
   ].sort();
-}
-
-/** Reads an adapter folder: its config as options, and its tensors by names without PEFT's prefix. */
-export async function readAdapter(
-  folder: string,
-): Promise<{ readonly options: Partial<LoraOptions>; readonly tensors: AdapterTensors }> {
-  const file = join(folder, CONFIG_FILE);
-  const config = await readConfig(file);
-  check(file, config);
-  const tensors = await readSafetensors(join(folder, TENSOR_FILE));
-  return {
-    tensors: new Map([...tensors].map(([name, tensor]) => [plainName(name), tensor])),
-    options: {
-      r: config['r'] as number,
-      loraAlpha: config['lora_alpha'] as number,
-      loraDropout: (config['lora_dropout'] as number | undefined) ?? 0,
-      useRslora: config['use_rslora'] === true,
-      useDora: config['use_dora'] === true,
-      modulesToSave: (config['modules_to_save'] as string[] | null | undefined) ?? [],
-      rankPattern: (config['rank_pattern'] as Record<string, number> | undefined) ?? {},
-      alphaPattern: (config['alpha_pattern'] as Record<string, number> | undefined) ?? {},
-    },
-  };
-}
-
-// `.default.` is the adapter's name inside PEFT, which some tools leave in files.
-function plainName(name: string): string {
-  return name
-    .replace(/^base_model\.model\./, '')
-    .replace(/\.lora_([AB])\.default\./, '.lora_$1.')
-    .replace(/\.lora_magnitude_vector\.default(?:\.weight)?$/, '.lora_magnitude_vector')
-    .replace(/\.modules_to_save(?:\.default)?\./, '.');
-}
-
-async function readConfig(file: string): Promise<Record<string, unknown>> {
-  const text = await readWhole(file).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw adapterFileMissing(file);
-    throw adapterInvalid(file, `cannot be read: ${messageOf(error)}`);
-  });
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>;
-    }
-  } catch {
-    /* the error below covers it */
-  }
-  throw adapterInvalid(file, 'is not a JSON object');
-}
-
-const REFUSED: Readonly<Record<string, (value: unknown) => boolean>> = {
-  peft_type: (value) => value !== 'LORA',
-  use_qalora: Boolean,
-  use_bdlora: Boolean,
-  lora_bias: Boolean,
-  layer_replication: Boolean,
-  alora_invocation_tokens: Boolean,
-  arrow_config: Boolean,
-  bias: (value) => value !== undefined && value !== 'none',
-  trainable_token_indices: Boolean,
-  target_parameters: (value) => Array.isArray(value) && value.length > 0,
-};
-
-function check(file: string, config: Readonly<Record<string, unknown>>): void {
-  for (const [key, refused] of Object.entries(REFUSED)) {
-    if (refused(config[key])) throw adapterUnsupported(file, key, config[key]);
-  }
-  for (const key of ['r', 'lora_alpha']) {
-    if (typeof config[key] !== 'number' || !(config[key] > 0)) {
-      throw adapterInvalid(
-        file,
-        `"${key}" must be a positive number, not ${JSON.stringify(config[key])}`,
-      );
-    }
-  }
 }

@@ -10,8 +10,8 @@ import {
 } from '@lmflow/sdk/model';
 import { add, cast, concat, matMul, mul, slice, sub, type Value } from '@lmflow/sdk/graph';
 import { LoraAdapter } from './adapter.ts';
-import type { LoraPair } from './pair.ts';
 import { magnitudeScale, scaled } from './dora.ts';
+import type { LoraPair } from './pair.ts';
 
 /**
  * Wraps `project`: y += scale (dropout(x) A^T) B^T for every linear that the adapter of
@@ -47,6 +47,10 @@ export function addAdapters(model: Model, by: string): void {
             droppedX: active ? dropped(trace, x, pair.layer, dropout) : undefined,
           })
         : add(results[index]!, update);
+      const initial = initialValues(trace, pair);
+      if (!initial) return;
+      const low = mul(matMul(x, initial.a, { transposeB: true }), pair.scale);
+      results[index] = sub(results[index], matMul(low, initial.b, { transposeB: true }));
     });
     return results;
   });
@@ -114,4 +118,23 @@ export function adapterValue({ graph, mode }: Trace, parameter: Parameter): Valu
   if (mode !== 'inference') return parameterValue(graph, parameter);
   const { name, shape, data } = parameter;
   return graph.weight(name, { kind: 'memory', dtype: 'float32', shape, data });
+}
+
+/** What a pair takes away from the base, as constants. */
+export function initialValues(
+  { graph }: Trace,
+  { layer, rank, initial }: LoraPair,
+): { readonly a: Value; readonly b: Value } | undefined {
+  if (!initial) return undefined;
+  const constant = (part: 'A' | 'B', shape: readonly number[], data: Float32Array): Value =>
+    graph.weight(`${layer.name}.lora_${part} at the start`, {
+      kind: 'memory',
+      dtype: 'float32',
+      shape,
+      data,
+    });
+  return {
+    a: constant('A', [rank, layer.inFeatures], initial.a),
+    b: constant('B', [layer.outFeatures, rank], initial.b),
+  };
 }

@@ -23,7 +23,7 @@ export function replaceWeights(model: Model, by: string): void {
 export interface Carried {
   readonly own: AdapterTensors;
   /** By the name of the weight; only where the numbers are others than the base's. */
-  readonly replaced: AdapterTensors;
+  readonly carried: AdapterTensors;
 }
 
 /**
@@ -38,7 +38,7 @@ export async function carriedWeights(
 ): Promise<Carried> {
   const parameters = new Set(trained.map(({ name }) => name));
   const own = new Map(tensors);
-  const replaced = new Map<string, { shape: readonly number[]; data: Float32Array }>();
+  const carried = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const [name, { shape, data }] of tensors) {
     const weight = name.replace(/\.base_layer\.weight$/, '.weight');
     const source = model.weights.get(weight);
@@ -48,7 +48,7 @@ export async function carriedWeights(
     }
     own.delete(name);
     const base = await model.read(weight);
-    if (data.some((number, index) => number !== base[index])) replaced.set(weight, { shape, data });
+    if (data.some((number, index) => number !== base[index])) carried.set(weight, { shape, data });
   }
-  return { own, replaced };
+  return { own, carried };
 }

@@ -19,10 +19,16 @@ const good = {
   >,
 };
 
+const PLACES = { target_modules: ['q_proj'] };
+
 interface Case {
   readonly config?: unknown;
   readonly tensors?: Record<string, number[]>;
   readonly raw?: Buffer;
+  /** A number that every tensor holds. */
+  readonly filled?: number;
+  /** Another file in place of adapter_model.safetensors. */
+  readonly file?: string;
   readonly code: string;
   readonly says: string;
 }
@@ -49,6 +55,31 @@ const cases: Record<string, Case> = {
     config: { ...good.config, peft_type: 'LOHA' },
     code: 'LMFLOW_ADAPTER_UNSUPPORTED',
     says: '"LOHA"',
+  },
+  'another method, IA3': {
+    config: { ...good.config, peft_type: 'IA3' },
+    code: 'LMFLOW_ADAPTER_UNSUPPORTED',
+    says: 'peft_type = "IA3"',
+  },
+  'another method, VERA': {
+    config: { ...good.config, peft_type: 'VERA' },
+    code: 'LMFLOW_ADAPTER_UNSUPPORTED',
+    says: 'peft_type = "VERA"',
+  },
+  'another method, LOKR': {
+    config: { ...good.config, peft_type: 'LOKR' },
+    code: 'LMFLOW_ADAPTER_UNSUPPORTED',
+    says: 'peft_type = "LOKR"',
+  },
+  'another method, OFT': {
+    config: { ...good.config, peft_type: 'OFT' },
+    code: 'LMFLOW_ADAPTER_UNSUPPORTED',
+    says: 'peft_type = "OFT"',
+  },
+  'another method, PROMPT_TUNING': {
+    config: { ...good.config, peft_type: 'PROMPT_TUNING' },
+    code: 'LMFLOW_ADAPTER_UNSUPPORTED',
+    says: 'peft_type = "PROMPT_TUNING"',
   },
   QALoRA: {
     config: { ...good.config, use_qalora: true },
@@ -79,6 +110,86 @@ const cases: Record<string, Case> = {
     code: 'LMFLOW_ADAPTER_MISMATCH',
     says: 'layers.9',
   },
+  'adapter-without-tensors: a valid file with an empty header': {
+    config: { ...good.config, ...PLACES },
+    tensors: {},
+    code: 'LMFLOW_ADAPTER_INCOMPLETE',
+    says: 'none of the matrices that target_modules names',
+  },
+  'adapter-without-tensors: no tensors, and settings that name none': {
+    tensors: {},
+    code: 'LMFLOW_ADAPTER_MISMATCH',
+    says: 'no tensors',
+  },
+  'adapter-without-tensors: names have a prefix that nobody knows': {
+    config: { ...good.config, ...PLACES },
+    tensors: Object.fromEntries(
+      Object.entries(good.tensors).map(([name, shape]) => [name.replace('base_model', 'x'), shape]),
+    ),
+    code: 'LMFLOW_ADAPTER_MISMATCH',
+    says: 'it adapts x.model.',
+  },
+  'adapter-without-tensors: matrices of some targets only': {
+    config: { ...good.config, ...PLACES },
+    code: 'LMFLOW_ADAPTER_INCOMPLETE',
+    says: 'missing: those of model.layers.1.self_attn.q_proj',
+  },
+  'adapter-without-tensors: some targets only, named by an expression': {
+    config: { ...good.config, target_modules: '.*self_attn.(q|k)_proj' },
+    code: 'LMFLOW_ADAPTER_INCOMPLETE',
+    says: 'k_proj and 1 more',
+  },
+  'adapter-not-finite: NaN in a matrix': {
+    filled: Number.NaN,
+    code: 'LMFLOW_ADAPTER_NOT_FINITE',
+    says: 'lora_A.weight holds NaN',
+  },
+  'adapter-not-finite: an infinite number': {
+    filled: Infinity,
+    code: 'LMFLOW_ADAPTER_NOT_FINITE',
+    says: 'holds Infinity',
+  },
+  'adapter-unclear-errors: a pickle': {
+    file: 'adapter_model.bin',
+    code: 'LMFLOW_ADAPTER_PICKLE',
+    says: 'adapter_model.bin is a Python pickle',
+  },
+  'adapter-unclear-errors: no weights at all': {
+    file: 'other.safetensors',
+    code: 'LMFLOW_ADAPTER_NOT_FOUND',
+    says: 'adapter_model.safetensors: no such file',
+  },
+  'adapter-unclear-errors: one of mlx-lm': {
+    config: { fine_tune_type: 'lora', num_layers: 4, lora_parameters: { rank: 8 } },
+    file: 'adapters.safetensors',
+    code: 'LMFLOW_ADAPTER_UNSUPPORTED',
+    says: 'is no PEFT adapter',
+  },
+  'adapter-unclear-errors: of a classifier': {
+    config: { ...good.config, task_type: 'SEQ_CLS' },
+    code: 'LMFLOW_ADAPTER_UNSUPPORTED',
+    says: 'task_type = "SEQ_CLS"',
+  },
+  'a setting that nobody knows': {
+    config: { ...good.config, use_newest_lora: true },
+    code: 'LMFLOW_ADAPTER_UNSUPPORTED',
+    says: 'use_newest_lora = true',
+  },
+  'an initialisation that data decide': {
+    config: { ...good.config, init_lora_weights: 'corda' },
+    code: 'LMFLOW_ADAPTER_UNSUPPORTED',
+    says: 'init_lora_weights = "corda"',
+  },
+  'PiSSA with DoRA': {
+    config: { ...good.config, init_lora_weights: 'pissa', use_dora: true },
+    code: 'LMFLOW_ADAPTER_UNSUPPORTED',
+    says: 'init_lora_weights = "pissa"',
+  },
+  'LoftQ in 8 bits': {
+    config: { ...good.config, init_lora_weights: 'loftq', loftq_config: { loftq_bits: 8 } },
+    code: 'LMFLOW_ADAPTER_UNSUPPORTED',
+    says: 'loftq_config = {"loftq_bits":8}',
+  },
   'half of a pair': {
     tensors: { [`${Q}.lora_A.weight`]: [2, 6] },
     code: 'LMFLOW_PARAMETERS_MISMATCH',
@@ -93,7 +204,7 @@ const cases: Record<string, Case> = {
 
 for (const [
   name,
-  { config = good.config, tensors = good.tensors, raw, code, says },
+  { config = good.config, tensors = good.tensors, raw, code, says, filled = 0, file: other },
 ] of Object.entries(cases)) {
   test(name, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'lmflow-adapter-'));
@@ -103,14 +214,17 @@ for (const [
         typeof config === 'string' ? config : JSON.stringify(config),
       );
     }
-    const file = join(folder, 'adapter_model.safetensors');
+    const file = join(folder, other ?? 'adapter_model.safetensors');
     if (raw) writeFileSync(file, raw);
     else {
       await writeSafetensors(
         file,
         Object.entries(tensors).map(
           ([key, shape]) =>
-            [key, { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) }] as const,
+            [
+              key,
+              { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(filled) },
+            ] as const,
         ),
       );
     }

@@ -54,6 +54,7 @@ export function tinyModel(): Model {
     parameters: new Map(),
     build: { project, weight, matmul },
     wraps: [],
+    claims: [],
     read: (name: string) => Promise.resolve(Float32Array.from(weights.get(name)!.data)),
   } as unknown as Model;
 }

@@ -121,7 +121,7 @@ for (const family of ['llama', 'gpt2', 'qwen2', 'llama-bf16']) {
 }
 
 const adapters = join(root, 'test/fixtures/adapters/llama');
-for (const kind of readdirSync(adapters)) {
+for (const kind of readdirSync(adapters).filter((name) => name !== 'loftq')) {
   test(`adapter "${kind}" of PEFT on 4 bits, unmerged: that of the numbers of the codes`, async () => {
     const folder = fixture('llama');
     const lora = { adapter: join(adapters, kind) };
@@ -144,6 +144,17 @@ for (const kind of readdirSync(adapters)) {
     assert.ok(apart(found, await logits(folder, { lora })) > 1e-3, 'the codes count');
   });
 }
+
+test('an adapter that brings a base of its own (LoftQ) is refused on other numbers', async () => {
+  const code = await logits(fixture('llama'), {
+    quantize: { bits: 4, blockSize: 16, cacheDir },
+    lora: { adapter: join(adapters, 'loftq') },
+  }).then(
+    () => 'none',
+    (error: unknown) => (error as { code: string }).code,
+  );
+  assert.is(code, 'LMFLOW_LORA_BASE_CLAIMED');
+});
 
 test('an adapter of a head that the checkpoint has in a few bits: logits of its codes and the adapter', async () => {
   const adapter = temporary('packed-head');

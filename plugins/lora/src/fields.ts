@@ -1,0 +1,130 @@
+// The settings of adapter_config.json: what each is for, as a table. A setting that changes what an
+// adapter computes, and is not in it, is refused by name.
+import { adapterInvalid, adapterUnsupported } from './errors.ts';
+import { initialisationOf } from './initialisations.ts';
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** How a setting is refused: a reason, or undefined where its value is understood. */
+type Rule = (value: unknown) => string | undefined;
+
+const anything: Rule = () => undefined;
+const absent = (value: unknown): boolean => value === undefined || value === null;
+const empty = (value: unknown): boolean =>
+  absent(value) ||
+  value === false ||
+  (typeof value === 'object' && Object.keys(value!).length === 0);
+
+/** Refused with a hint unless it is off. */
+const off =
+  (hint?: string): Rule =>
+  (value) =>
+    empty(value) ? undefined : (hint ?? '');
+
+const conversion =
+  'Convert it in PEFT to plain LoRA: save_pretrained(folder, path_initial_model_for_weight_conversion=...), with the adapter as it was before the training.';
+
+/** Initialisations that leave the base as it is: what is loaded replaces them. */
+const PLAIN = new Set([
+  'eva',
+  'orthogonal',
+  'mica',
+  'gaussian',
+  'true',
+  'false',
+  'null',
+  'undefined',
+]);
+
+const initialisation: Rule = (value) => {
+  const text = String(value).toLowerCase();
+  if (PLAIN.has(text) || initialisationOf(text)) return undefined;
+  return text === 'corda' || text === 'lora_ga' ? conversion : '';
+};
+
+const RULES: Readonly<Record<string, Rule>> = {
+  // what an adapter is of, and is called
+  auto_mapping: anything,
+  base_model_name_or_path: anything,
+  revision: anything,
+  inference_mode: anything,
+  peft_version: anything,
+  peft_type: anything, // before all others
+  task_type: (value) => (absent(value) || value === 'CAUSAL_LM' ? undefined : ''),
+  // its matrices: checked against the tensors (read.ts)
+  r: anything,
+  lora_alpha: anything,
+  lora_dropout: anything,
+  target_modules: anything,
+  exclude_modules: anything,
+  layers_to_transform: anything,
+  layers_pattern: anything,
+  rank_pattern: anything,
+  alpha_pattern: anything,
+  use_rslora: anything,
+  use_dora: anything,
+  modules_to_save: anything,
+  init_lora_weights: initialisation,
+  loftq_config: anything, // with init_lora_weights
+  // the model's layout decides, and the tensors
+  fan_in_fan_out: anything,
+  ensure_weight_tying: anything,
+  // read by PEFT only beside an initialisation that is refused, or beside use_qalora
+  eva_config: anything,
+  corda_config: anything,
+  lora_ga_config: anything,
+  qalora_group_size: anything,
+  megatron_core: anything, // with megatron_config
+  runtime_config: anything,
+  merge_weights: anything, // of the first releases: when to merge
+  bias: (value) => (absent(value) || value === 'none' ? undefined : ''),
+  lora_bias: off(),
+  trainable_token_indices: off(),
+  megatron_config: off(),
+  enable_lora: off(),
+};
+
+/**
+ * Throws LMFLOW_ADAPTER_UNSUPPORTED for a method or a setting that is not understood,
+ * LMFLOW_ADAPTER_INVALID for numbers that are none.
+ */
+export function checkConfig(file: string, config: Config): void {
+  const method = config['peft_type'];
+  if (method !== 'LORA') throw adapterUnsupported(file, 'peft_type', method);
+  for (const [key, value] of Object.entries(config)) {
+    const refusal = (RULES[key] ?? off())(value);
+    if (refusal !== undefined) throw adapterUnsupported(file, key, value, refusal || undefined);
+  }
+  for (const key of ['r', 'lora_alpha']) {
+    if (typeof config[key] !== 'number' || !(config[key] > 0)) {
+      throw adapterInvalid(
+        file,
+        `"${key}" must be a positive number, not ${JSON.stringify(config[key])}`,
+      );
+    }
+  }
+  checkInitialisation(file, config);
+}
+
+/** What the initialisations that change the base need, or cannot do. */
+function checkInitialisation(file: string, config: Config): void {
+  const value = config['init_lora_weights'];
+  if (PLAIN.has(String(value).toLowerCase())) return;
+  if (config['use_dora'] === true && value !== 'loftq') {
+    throw adapterUnsupported(
+      file,
+      'init_lora_weights',
+      value,
+      `${conversion} Here it does not go with use_dora.`,
+    );
+  }
+  const loftq = config['loftq_config'] as Config | undefined;
+  if (value === 'loftq' && loftq?.['loftq_bits'] !== 4) {
+    throw adapterUnsupported(
+      file,
+      'loftq_config',
+      loftq ?? null,
+      'Only loftq_bits 4 is supported.',
+    );
+  }
+}
