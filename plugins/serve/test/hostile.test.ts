@@ -1,49 +1,9 @@
 // Who may come in, and what bad or slow or too many clients can do: the server must go on serving.
 // Everything on 127.0.0.1, all loops bounded.
-import { request as httpRequest } from 'node:http';
-import { connect, type Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { ask, code, open, type Answer } from './client.ts';
 import { withServer } from './fake.ts';
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Record<string, unknown>;
-  readonly text: string;
-}
-
-function ask(
-  url: string,
-  {
-    method = 'GET',
-    headers = {},
-    body,
-  }: { method?: string; headers?: Record<string, string>; body?: string } = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = httpRequest(
-      url,
-      {
-        method,
-        headers: {
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...headers,
-        },
-      },
-      (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (part: string) => {
-          text += part;
-        });
-        response.on('end', () => {
-          resolve({ status: response.statusCode!, headers: response.headers, text });
-        });
-      },
-    );
-    request.on('error', reject);
-    request.end(body);
-  });
-}
 
 const complete = (
   url: string,
@@ -55,29 +15,10 @@ const complete = (
     headers,
     body: JSON.stringify({ model: 'fake', ...body }),
   });
-const code = ({ text }: Answer): string =>
-  (JSON.parse(text) as { error: { code: string } }).error.code;
 const sleep = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, milliseconds);
   });
-
-function open(url: string, text: string): Promise<Socket & { said: string }> {
-  return new Promise((resolve, reject) => {
-    const socket = Object.assign(connect(Number(new URL(url).port), '127.0.0.1'), { said: '' });
-    socket.setEncoding('utf8').on('data', (part: string) => {
-      socket.said += part;
-    });
-    socket.once('connect', () => {
-      socket
-        .off('error', reject)
-        .on('error', () => undefined)
-        .write(text);
-      resolve(socket);
-    });
-    socket.once('error', reject);
-  });
-}
 
 async function serves(url: string): Promise<void> {
   assert.match((await complete(url, { prompt: 'abc' })).text, /"cba"/);

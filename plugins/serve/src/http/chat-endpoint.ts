@@ -31,7 +31,7 @@ export function planChat(body: unknown, served: Served): Plan {
     stream: request.stream === true,
     includeUsage: request.stream_options?.include_usage === true,
     answer: new ChatAnswer(request, n, scored),
-    ...(request.user === undefined ? {} : { user: request.user }),
+    user: request.user ?? request.safety_identifier,
   };
 }
 

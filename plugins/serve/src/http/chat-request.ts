@@ -1,39 +1,48 @@
 // Checks the body of a chat request and turns its messages into what chat templates take.
 import type { ChatMessage } from '@lmflow/sdk';
 import { z } from 'zod';
-import { invalid, unsupported } from './failures.ts';
+import { invalid, missing, unsupported } from './failures.ts';
 import { parse, shared, type Refusal, type Served } from './parameters.ts';
 
-const text = z.union([z.string(), z.array(z.looseObject({ type: z.string() })).min(1)]);
-const absent = z.null().optional();
+const text = z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]);
+const absent = z.undefined().optional();
 const named = { name: z.string().optional() };
 const call = z.strictObject({
-  id: z.string(),
-  type: z.literal('function'),
+  id: z.string().optional(),
+  type: z.literal('function').default('function'),
   index: z.int().optional(),
-  function: z.strictObject({ name: z.string().min(1), arguments: z.string() }),
+  function: z.strictObject({ name: z.string().min(1), arguments: z.string().default('') }),
 });
 const message = z.discriminatedUnion('role', [
   z.strictObject({ role: z.enum(['system', 'developer', 'user']), content: text, ...named }),
   z.strictObject({
     role: z.literal('assistant'),
-    content: text.nullish(),
-    tool_calls: z.array(call).min(1).optional(),
+    content: text.optional(),
+    tool_calls: z.array(call).optional(),
     ...named,
-    refusal: absent,
+    // two names for what a reasoning model thought before it answered
+    reasoning_content: z.string().optional(),
+    reasoning: z.string().optional(),
+    refusal: z.string().optional(),
     audio: absent,
     function_call: absent,
-    annotations: z.array(z.unknown()).max(0).optional(),
+    // an answer's sources, which clients send back with it: no model is told of them
+    annotations: z.array(z.unknown()).optional(),
   }),
-  z.strictObject({ role: z.literal('tool'), content: text, tool_call_id: z.string() }),
+  z.strictObject({
+    role: z.literal('tool'),
+    content: text,
+    tool_call_id: z.string().optional(),
+    ...named,
+  }),
 ]);
 const tool = z.strictObject({
-  type: z.literal('function'),
+  type: z.literal('function').default('function'),
   function: z.strictObject({
     name: z.string().regex(/^[\w.-]{1,64}$/),
     description: z.string().optional(),
     parameters: z.record(z.string(), z.unknown()).optional(),
-    strict: z.literal(false).nullish(),
+    strict: z.boolean().optional(),
   }),
 });
 
@@ -43,7 +52,7 @@ const schema = z.strictObject({
   max_completion_tokens: z.int().min(1).optional(),
   logprobs: z.boolean().optional(),
   top_logprobs: z.int().min(0).max(20).optional(),
-  tools: z.array(tool).min(1).max(128).optional(),
+  tools: z.array(tool).max(128).optional(),
   tool_choice: z.unknown().optional(),
 });
 
@@ -51,17 +60,18 @@ export type ChatRequest = z.output<typeof schema>;
 
 const refusals: Readonly<Record<string, Refusal>> = {
   response_format: { accepted: [{ type: 'text' }], why: 'the answer is always plain text' },
-  functions: { accepted: [], why: 'use tools' },
-  function_call: { accepted: ['none'], why: 'use tools' },
+  functions: { accepted: [[]], why: 'use tools' },
+  function_call: { accepted: ['none', 'auto'], why: 'use tools' },
   parallel_tool_calls: { accepted: [true], why: 'the model decides how many calls it makes' },
   audio: { accepted: [], why: 'answers are text' },
   modalities: { accepted: [['text']], why: 'answers are text' },
   prediction: { accepted: [], why: 'there is no predicted output' },
   reasoning_effort: { accepted: [], why: 'the model has no such setting' },
   verbosity: { accepted: [], why: 'the model has no such setting' },
+  prompt_cache_retention: { accepted: ['in_memory'], why: 'prompts are cached in memory' },
   service_tier: { accepted: ['auto', 'default'], why: 'there is one tier' },
   store: { accepted: [false], why: 'nothing is stored' },
-  metadata: { accepted: [], why: 'nothing is stored' },
+  metadata: { accepted: [{}], why: 'nothing is stored' },
   web_search_options: { accepted: [], why: 'there is no web search' },
 };
 
@@ -81,21 +91,19 @@ export const chatParameters: readonly string[] = Object.keys(schema.shape);
 export function readChat(body: unknown, { find, requestSettings }: Served): ReadChat {
   const { request, settings } = parse(schema, refusals, body, requestSettings);
   const model = find(request.model);
-  if (request.max_tokens !== undefined && request.max_completion_tokens !== undefined) {
-    throw invalid("'max_tokens' and 'max_completion_tokens' are both set", 'max_tokens');
+  const { max_tokens: most, max_completion_tokens: newMost, tool_choice: choice } = request;
+  if (most !== undefined && newMost !== undefined && most !== newMost) {
+    throw invalid("'max_tokens' and 'max_completion_tokens' differ", 'max_tokens');
   }
-  if (request.top_logprobs !== undefined && request.logprobs !== true) {
+  if (request.top_logprobs && request.logprobs !== true) {
     throw invalid("'top_logprobs' needs 'logprobs': true", 'top_logprobs');
-  }
-  const { tools, tool_choice: choice } = request;
-  if (choice !== undefined && tools === undefined) {
-    throw invalid("'tool_choice' needs 'tools'", 'tool_choice');
   }
   if (choice !== undefined && choice !== 'auto' && choice !== 'none') {
     throw unsupported('tool_choice', 'a call cannot be forced; "auto" and "none" are allowed');
   }
+  const tools = request.tools?.length ? request.tools : undefined;
   const calls = request.messages.some(
-    (turn) => turn.role === 'tool' || (turn.role === 'assistant' && turn.tool_calls !== undefined),
+    (turn) => turn.role === 'tool' || (turn.role === 'assistant' && turn.tool_calls?.length),
   );
   if ((tools !== undefined || calls) && model.toolsRefused !== undefined) {
     throw unsupported(tools ? 'tools' : 'messages', model.toolsRefused);
@@ -108,58 +116,64 @@ export function readChat(body: unknown, { find, requestSettings }: Served): Read
   };
 }
 
-function toTemplate(message: ChatRequest['messages'][number], index: number): ChatMessage {
-  const place = `messages[${index}].content`;
-  const role = message.role === 'developer' ? 'system' : message.role;
-  const content =
-    message.content === undefined || message.content === null
-      ? ''
-      : textContent(message.content, place);
-  const name = 'name' in message && message.name !== undefined ? { name: message.name } : {};
-  if (message.role === 'tool') return { role, content, tool_call_id: message.tool_call_id };
-  if (message.role !== 'assistant' || message.tool_calls === undefined) {
-    if (
-      message.role === 'assistant' &&
-      (message.content === undefined || message.content === null)
-    ) {
-      throw invalid(`'${place}' is missing`, place, 'missing_required_parameter');
-    }
-    return { role, content, ...name };
+type Message = ChatRequest['messages'][number];
+type Answer = Extract<Message, { role: 'assistant' }>;
+
+function toTemplate(message: Message, index: number): ChatMessage {
+  const place = `messages[${index}]`;
+  const name = message.name === undefined ? {} : { name: message.name };
+  if (message.role === 'assistant') return { ...answer(message, place), ...name };
+  const content = textContent(message.content, `${place}.content`);
+  if (message.role === 'tool') {
+    const { tool_call_id: id } = message;
+    return { role: 'tool', content, ...name, ...(id === undefined ? {} : { tool_call_id: id }) };
+  }
+  return { role: message.role === 'user' ? 'user' : 'system', content, ...name };
+}
+
+function answer(message: Answer, place: string): ChatMessage {
+  const { tool_calls: calls = [], refusal } = message;
+  const reasoning = message.reasoning_content ?? message.reasoning;
+  const content = message.content ?? refusal;
+  if (content === undefined && calls.length === 0 && reasoning === undefined) {
+    throw missing(`${place}.content`);
   }
   // templates write arguments with tojson, so they need the object and not its text
-  const toolCalls = message.tool_calls.map(
-    ({ id, type, function: { name: functionName, arguments: json } }, at) => ({
-      id,
-      type,
-      function: {
-        name: functionName,
-        arguments: parseArguments(json, `messages[${index}].tool_calls[${at}].function.arguments`),
-      },
-    }),
-  );
-  return { role, content, ...name, tool_calls: toolCalls };
+  const toolCalls = calls.map(({ index: _, function: called, ...call }, at) => ({
+    ...call,
+    function: {
+      name: called.name,
+      arguments: parseArguments(called.arguments, `${place}.tool_calls[${at}].function.arguments`),
+    },
+  }));
+  return {
+    role: 'assistant',
+    content: textContent(content ?? '', `${place}.content`),
+    ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
+    ...(calls.length > 0 ? { tool_calls: toolCalls } : {}),
+  };
 }
 
 function textContent(content: string | readonly Record<string, unknown>[], place: string): string {
   if (typeof content === 'string') return content;
   return content
     .map((part, index) => {
-      if (part['type'] !== 'text') {
-        throw unsupported(`${place}[${index}].type`, `"${String(part['type'])}" is not text`);
+      const type = String(part['type']);
+      // a refusal is the text of an answer that declines
+      if (type !== 'text' && type !== 'refusal') {
+        throw unsupported(`${place}[${index}].type`, `"${type}" is not text`);
       }
-      if (typeof part['text'] !== 'string') {
-        throw invalid(
-          `Invalid value for '${place}[${index}].text': it must be a string`,
-          `${place}[${index}].text`,
-          'invalid_value',
-        );
-      }
-      return part['text'];
+      const text = part[type];
+      if (typeof text === 'string') return text;
+      const at = `${place}[${index}].${type}`;
+      throw invalid(`Invalid value for '${at}': it must be a string`, at, 'invalid_value');
     })
     .join('');
 }
 
 function parseArguments(json: string, place: string): Record<string, unknown> {
+  // how several servers write a call without arguments
+  if (json.trim() === '') return {};
   try {
     const value: unknown = JSON.parse(json);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {

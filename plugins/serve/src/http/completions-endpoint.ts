@@ -49,7 +49,7 @@ export function planCompletion(body: unknown, { find, requestSettings }: Served)
     stream: request.stream === true,
     includeUsage: request.stream_options?.include_usage === true,
     answer: new CompletionAnswer(model, prompts.length * n, request.logprobs !== undefined),
-    ...(request.user === undefined ? {} : { user: request.user }),
+    user: request.user ?? request.safety_identifier,
   };
 }
 

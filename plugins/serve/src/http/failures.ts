@@ -41,14 +41,37 @@ export const invalid = (message: string, parameter?: string, code?: string): Fai
     ...(parameter === undefined ? {} : { parameter }),
     ...(code === undefined ? {} : { code }),
   });
+export const missing = (parameter: string): Failure =>
+  invalid(`the parameter '${parameter}' is missing`, parameter, 'missing_required_parameter');
 export const unsupported = (parameter: string, why: string): Failure =>
   invalid(`'${parameter}' is not supported: ${why}`, parameter, 'unsupported_parameter');
 export const unknownParameter = (parameter: string): Failure =>
   invalid(`Unrecognized request argument supplied: ${parameter}`, parameter, 'unknown_parameter');
 export const wrongType = (): Failure =>
-  new Failure(415, "The body must be JSON. Send the header 'content-type: application/json'.", {
+  new Failure(
+    415,
+    "The body must be JSON in UTF-8. Send the header 'content-type: application/json'.",
+    { code: 'unsupported_media_type' },
+  );
+export const wrongEncoding = (encoding: string): Failure =>
+  new Failure(415, `The content-encoding '${encoding}' is not supported. Send the body as it is.`, {
     code: 'unsupported_media_type',
+    headers: { 'accept-encoding': 'identity' },
   });
+export const notUtf8 = (): Failure =>
+  invalid('The body is not valid UTF-8', undefined, 'invalid_utf8');
+export const wrongExpectation = (expectation: string): Failure =>
+  new Failure(417, `The server cannot do what 'expect: ${expectation}' asks for`, {
+    code: 'expectation_failed',
+  });
+export const wrongTarget = (target: string): Failure =>
+  invalid(
+    `The request's target '${target}' is not a path: this server is no proxy`,
+    undefined,
+    'invalid_target',
+  );
+export const oneHost = (hosts: number): Failure =>
+  invalid(`The request has ${hosts} Host headers instead of one`, undefined, 'invalid_host');
 export const modelNotFound = (model: string): Failure =>
   new Failure(404, `The model '${model}' does not exist. See /v1/models for those that do.`, {
     code: 'model_not_found',

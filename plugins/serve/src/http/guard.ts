@@ -1,6 +1,7 @@
-// Decides which requests are allowed: by Host header (against DNS rebinding), Origin header (against
+// Decides which requests are allowed: by target and Host header (against DNS rebinding), Origin header (against
 // foreign web pages) and API key. @fastify/cors only informs browsers and lets a foreign page's
 // request run, so host and origin are checked here.
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import bearerAuth from '@fastify/bearer-auth';
 import cors from '@fastify/cors';
@@ -9,7 +10,7 @@ import type { FastifyInstance } from 'fastify';
 import type { ServeOptions } from '../options.ts';
 import type { Server } from './server-state.ts';
 import { bearerToken } from './client-identity.ts';
-import { wrongHost, wrongKey, wrongOrigin } from './failures.ts';
+import { oneHost, wrongHost, wrongKey, wrongOrigin, wrongTarget } from './failures.ts';
 
 const OPEN_PATHS: readonly (string | undefined)[] = ['/', '/health'];
 
@@ -22,7 +23,8 @@ export async function guard({ app, options, keys }: Server): Promise<void> {
     strictTransportSecurity: false,
     xFrameOptions: { action: 'deny' },
   });
-  app.addHook('onRequest', async ({ headers: { host, origin } }) => {
+  app.addHook('onRequest', async ({ raw, headers: { host, origin } }) => {
+    checkAddress(raw);
     checkHost(host, options);
     checkOrigin(origin, host, allowedOrigins);
   });
@@ -54,6 +56,19 @@ async function requireKey(app: FastifyInstance, keys: readonly string[]): Promis
       done(error && wrongKey(bearerToken(request) !== undefined));
     });
   });
+}
+
+/**
+ * Throws where a proxy in front might read another host or path than this server does: several Host
+ * headers, of which Node.js shows the first alone, or a target with a host in it.
+ */
+function checkAddress({ url = '', method, rawHeaders, httpVersion }: IncomingMessage): void {
+  const hosts = rawHeaders.filter((text, at) => at % 2 === 0 && text.toLowerCase() === 'host');
+  // HTTP/1.0 knows no Host; checkHost refuses it
+  if (hosts.length > 1 || (hosts.length === 0 && httpVersion !== '1.0')) {
+    throw oneHost(hosts.length);
+  }
+  if (!url.startsWith('/') && !(method === 'OPTIONS' && url === '*')) throw wrongTarget(url);
 }
 
 /** Throws where the Host header names a foreign host. Addresses pass: only names can be rebound. */

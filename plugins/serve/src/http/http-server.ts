@@ -5,9 +5,15 @@ import type { ThreadData } from '../thread-messages.ts';
 import type { ServeOptions } from '../options.ts';
 import { abortAll } from './answer.ts';
 import { Connections } from './connections.ts';
-import { answerClientError, answerErrors } from './error-answers.ts';
+import {
+  answerClientError,
+  answerErrors,
+  answerFrameworkError,
+  answerServerEvents,
+} from './error-answers.ts';
 import { FairQueue } from './fair-queue.ts';
 import { guard, keysOf } from './guard.ts';
+import { readJsonBodies } from './json-body.ts';
 import type { MainLink } from './main-link.ts';
 import { createMetrics } from './metrics.ts';
 import { addRoutes } from './routes.ts';
@@ -37,8 +43,10 @@ export async function createServer(settings: ThreadData, link: MainLink): Promis
   };
   // first, since fastify gives a route the error handler that is set when the route is added
   answerErrors(app, link);
+  answerServerEvents(app.server);
   countAnswers(server);
   await guard(server);
+  readJsonBodies(app);
   addRoutes(server, settings);
   return server;
 }
@@ -49,24 +57,25 @@ function createApp(options: ServeOptions): FastifyInstance {
     headersTimeout: options.headersTimeout * 1000,
     requestTimeout: Math.max(options.headersTimeout, options.bodyTimeout) * 1000,
   };
-  const app = fastify({
+  return fastify({
     bodyLimit: options.maxBodyBytes,
     requestTimeout: milliseconds.requestTimeout,
     keepAliveTimeout: 5000,
     forceCloseConnections: 'idle',
     trustProxy: options.trustedProxies.length > 0 ? options.trustedProxies : false,
     routerOptions: { maxParamLength: 256 },
-    onProtoPoisoning: 'error',
-    onConstructorPoisoning: 'error',
+    // routes refuse what comes while the server closes, in the shape of OpenAI
+    return503OnClosing: false,
+    frameworkErrors: answerFrameworkError,
     http: {
+      // guard.ts checks it
+      requireHostHeader: false,
       ...milliseconds,
       maxHeaderSize: 16_384,
       connectionsCheckingInterval: Math.min(1000, milliseconds.headersTimeout / 4),
     },
     clientErrorHandler: answerClientError,
   });
-  app.removeContentTypeParser('text/plain');
-  return app;
 }
 
 function countAnswers({ app, metrics }: Server): void {

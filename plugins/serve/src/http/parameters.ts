@@ -5,7 +5,7 @@ import { randomInt } from 'node:crypto';
 import type { GenerationOptions } from '@lmflow/sdk';
 import { z } from 'zod';
 import type { ModelInfo } from '../thread-messages.ts';
-import { invalid, unknownParameter, unsupported, type Failure } from './failures.ts';
+import { invalid, missing, unknownParameter, unsupported, type Failure } from './failures.ts';
 
 export const shared = {
   model: z.string(),
@@ -26,6 +26,9 @@ export const shared = {
   logit_bias: z.record(z.string().regex(/^\d{1,9}$/), z.number().min(-100).max(100)).optional(),
   seed: z.int().optional(),
   user: z.string().max(512).optional(),
+  // newer names for the user, and for who shares cached prompts: they change no answer
+  safety_identifier: z.string().max(512).optional(),
+  prompt_cache_key: z.string().max(512).optional(),
   top_k: z.int().min(-1).optional(),
   min_p: z.number().min(0).max(1).optional(),
   repetition_penalty: z.number().positive().optional(),
@@ -57,7 +60,8 @@ export interface ParsedBody<T> {
 
 /**
  * Checks a body: sets fields for plugins apart, refuses unsupported parameters by name, then applies
- * the schema. `null` counts as left out. Throws a Failure with status 400.
+ * the schema. `null` counts as left out, also inside: clients that dump their objects send it. Throws
+ * a Failure with status 400.
  */
 export function parse<S extends z.ZodObject>(
   schema: S,
@@ -68,14 +72,12 @@ export function parse<S extends z.ZodObject>(
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw invalid('The body must be a JSON object');
   }
-  const parameters = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
-  const settings: Record<string, unknown> = {};
+  const given = Object.entries(body).filter(([, value]) => value !== null);
+  const settings = Object.fromEntries(given.filter(([name]) => forPlugins.includes(name)));
+  const parameters = withoutNulls(
+    Object.fromEntries(given.filter(([name]) => !forPlugins.includes(name))),
+  );
   for (const [name, value] of Object.entries(parameters)) {
-    if (forPlugins.includes(name)) {
-      settings[name] = value;
-      delete parameters[name];
-      continue;
-    }
     const refusal = Object.hasOwn(refusals, name) ? refusals[name] : undefined;
     if (refusal) {
       if (
@@ -93,6 +95,19 @@ export function parse<S extends z.ZodObject>(
   throw issueFailure(result.error.issues[0]!, parameters);
 }
 
+/** The fields that are not null, at every depth but in JSON schemas, where null is a value. */
+function withoutNulls(fields: object): Record<string, unknown> {
+  const kept = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(kept);
+    return typeof value === 'object' && value !== null ? withoutNulls(value) : value;
+  };
+  return Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => [name, name === 'parameters' ? value : kept(value)]),
+  );
+}
+
 function issueFailure(issue: z.core.$ZodIssue, body: Record<string, unknown>): Failure {
   const path = issue.path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
@@ -102,9 +117,11 @@ function issueFailure(issue: z.core.$ZodIssue, body: Record<string, unknown>): F
     const name = path === '' ? issue.keys[0]! : `${path}.${issue.keys[0]}`;
     return unsupported(name, 'there is no such field');
   }
-  if (issue.path.length === 1 && !(String(issue.path[0]) in body)) {
-    return invalid(`the parameter '${path}' is missing`, path, 'missing_required_parameter');
-  }
+  const value = issue.path.reduce<unknown>(
+    (inside, key) => (inside as Record<PropertyKey, unknown> | undefined)?.[key],
+    body,
+  );
+  if (value === undefined) return missing(path);
   return invalid(`Invalid value for '${path}': ${issue.message}`, path, 'invalid_value');
 }
 

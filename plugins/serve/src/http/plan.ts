@@ -27,5 +27,5 @@ export interface Plan {
   readonly stream: boolean;
   readonly includeUsage: boolean;
   readonly answer: Answer;
-  readonly user?: string;
+  readonly user: string | undefined;
 }

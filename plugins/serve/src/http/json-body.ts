@@ -1,0 +1,28 @@
+// Reads request bodies: JSON in UTF-8, as it is. What the fields of a body mean is checked by the
+// endpoints.
+import type { FastifyInstance } from 'fastify';
+import { notUtf8, wrongEncoding, wrongType } from './failures.ts';
+
+/** Takes JSON alone, and refuses bytes that are no UTF-8 instead of replacing them. */
+export function readJsonBodies(app: FastifyInstance): void {
+  app.removeContentTypeParser(['text/plain', 'application/json']);
+  app.addHook('onRequest', async ({ headers }) => {
+    const encoding = headers['content-encoding'];
+    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+      throw wrongEncoding(encoding);
+    }
+    const [, charset] = /;\s*charset="?([^";]*)/i.exec(headers['content-type'] ?? '') ?? [];
+    // ASCII is UTF-8 too
+    if (charset !== undefined && !/^\s*(utf-?8|us-ascii)\s*$/i.test(charset)) throw wrongType();
+  });
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    let text: string;
+    try {
+      text = new TextDecoder('utf-8', { fatal: true }).decode(body as Buffer);
+    } catch {
+      return done(notUtf8());
+    }
+    void parse(request, text, done);
+  });
+}
