@@ -1,6 +1,6 @@
-// Delta weights: tuned - base, published where the base's licence forbids passing the tuned model
-// on (as Vicuna's and LMFlow's were), and base + delta again. The delta is a checkpoint like any
-// other; delta.json has checksums, delta_exact.safetensors what float32 could not say.
+// Delta weights: tuned - base, published where the base's licence forbids publishing the tuned model
+// (as Vicuna's and LMFlow's were), and base + delta. The delta is a checkpoint like any other;
+// delta.json has checksums, delta_exact.safetensors the numbers that base + delta rounds wrongly.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -15,9 +15,9 @@ import {
   type TensorToWrite,
 } from '@lmflow/sdk/formats';
 import { z } from 'zod';
+import { parseSize } from './byte-sizes.ts';
 import { deltaDamaged, deltaInvalid, deltaMismatch, deltaOtherBase, deltaUsage } from './errors.ts';
 import { configuredOutput, type Services } from './merge.ts';
-import { parseSize } from './size.ts';
 
 const MANIFEST = 'delta.json';
 const EXACT = 'delta_exact.safetensors';
@@ -33,10 +33,10 @@ export interface DeltaResult {
   readonly outputDir: string;
   readonly tensors: number;
   /**
-   * make: numbers kept beside the delta, because base + delta rounds to another; apply: whether
-   * checksums were there to check.
+   * make: numbers stored apart from the delta, because base + delta rounds to another number.
    */
   readonly corrections?: number;
+  /** apply: whether the delta has checksums, which agree. */
   readonly checked?: boolean;
 }
 
@@ -82,14 +82,16 @@ export async function delta(
     log.event(
       'delta',
       { outputDir, tensors, corrections },
-      `${otherName!} - ${baseName!} is in ${outputDir}: ${tensors} tensors, ${corrections} numbers of them kept apart to be exact`,
+      `${otherName!} - ${baseName!} is in ${outputDir}: ${tensors} tensors, ` +
+        `${corrections} numbers stored apart to be exact`,
     );
     return { outputDir, tensors, corrections };
   }
   const manifest = await readManifest(other.folder);
   if (!manifest) {
     log.warn(
-      `${other.folder} has no ${MANIFEST}: shapes fit, but whether ${baseName!} is the base of this delta cannot be checked`,
+      `${other.folder} has no ${MANIFEST}, so only shapes are compared: ` +
+        `${baseName!} may not be the base of this delta`,
     );
   }
   await writeFolder(outputDir, (directory) =>
@@ -99,12 +101,13 @@ export async function delta(
   log.event(
     'delta',
     { outputDir, tensors, checked },
-    `${baseName!} + ${otherName!} is in ${outputDir}: ${tensors} tensors${checked ? ', checksums of base and result agree' : ''}`,
+    `${baseName!} + ${otherName!} is in ${outputDir}: ${tensors} tensors` +
+      (checked ? ', checksums of base and result agree' : ''),
   );
   return { outputDir, tensors, checked };
 }
 
-// As a reference, so that adapters leave it alone.
+// As a reference, so that no adapter is added.
 function load(resolve: Resolve, source: string, signal: AbortSignal): Promise<Model> {
   return resolve(MODELS).load({ role: 'reference', purpose: 'inference', source, signal });
 }
@@ -144,7 +147,7 @@ async function make(
       const wrong = [...inexact(from, difference, to)];
       corrections += wrong.length;
       if (wrong.length > 0) {
-        // Two words a place, since what is read of a file is converted to float32.
+        // Two numbers per place, since readers convert them to float32.
         exact.push([
           `${name}.places`,
           {
@@ -175,14 +178,14 @@ async function make(
   return corrections;
 }
 
-// A path says too much about its owner's disk.
+// A path would publish the folders of its owner.
 function published({ source }: Model): string {
   return existsSync(source) ? basename(resolvePath(source)) : source;
 }
 
 /**
- * Places where base + difference, in float32, is not the tuned number: where the difference is much
- * larger than that number.
+ * Places where base + difference, rounded to float32, is not the tuned number: the difference is
+ * much larger than that number.
  */
 function* inexact(
   base: Float32Array,
@@ -226,7 +229,10 @@ function correct(name: string, result: Float32Array, exact: TensorFile, folder: 
   const [places, values] = [exact.get(`${name}.places`)?.data, exact.get(`${name}.values`)?.data];
   if (!places && !values) return;
   if (places?.length !== 2 * (values?.length ?? -1)) {
-    throw deltaInvalid(join(folder, EXACT), `does not have a place for every value of ${name}`);
+    throw deltaInvalid(
+      join(folder, EXACT),
+      `has another number of places than of values for ${name}`,
+    );
   }
   for (const [index, value] of values!.entries()) {
     result[places[2 * index]! * 65536 + places[2 * index + 1]!] = value;

@@ -1,34 +1,35 @@
-// `lmflow export`: the model that the configuration names, in another format. What the formats are
-// and write is in formats.ts.
+// `lmflow export`: checks its flags, loads the model that the configuration names, and writes it in a
+// format. The formats are in formats.ts.
 import type { CommandInvocation, Logger, Resolve, Rows } from '@lmflow/sdk';
 import { z } from 'zod';
 import { flagOfOtherFormat, formatUnknown, quantizationOfOtherFormat } from './errors.ts';
 import { formats, type ExportFormat, type FormatFlags } from './formats.ts';
 import { configuredModel, configuredOutput } from './merge.ts';
 
-const numbersOf = (name: string): string => {
+const quantizationsOf = (name: string): string => {
   const { known, usual } = formats.find((format) => format.name === name)!.quantizations!;
   return `${known.join(', ')}; default ${usual}`;
 };
+
+const described = ({ name, description }: ExportFormat): string => `${name} (${description})`;
 
 export const exportOptions = z.object({
   format: z
     .string()
     .default('safetensors')
-    .describe(
-      `What to write: ${formats.map(({ name, description }) => `${name} (${description})`).join(', ')}; plugins may add others.`,
-    ),
+    .describe(`What to write: ${formats.map(described).join(', ')}; plugins may add others.`),
   quantization: z
     .union([z.string(), z.array(z.string()).nonempty()])
     .optional()
     .describe(
-      `Numbers of a GGUF file (${numbersOf('gguf')}) or an ONNX model (${numbersOf('onnx')}); several give a file each.`,
+      `Type of the weights in GGUF (${quantizationsOf('gguf')}) or ONNX (${quantizationsOf('onnx')}); ` +
+        'several give one file each.',
     ),
   contextLength: z
     .int()
     .min(1)
     .optional()
-    .describe("Positions that an ONNX model can be given; by default the checkpoint's."),
+    .describe("Longest context of an ONNX model, in tokens; default: the checkpoint's."),
   maxShardSize: z
     .string()
     .optional()
@@ -44,14 +45,14 @@ export interface ExportResult {
 
 type Flags = z.output<typeof exportOptions>;
 
-/** What the command needs of the kernel. */
+/** The services that the command uses. */
 export interface ExportSetup {
   readonly resolve: Resolve;
   readonly log: Logger;
   readonly formats: Rows<ExportFormat>;
 }
 
-/** Loads and writes. */
+/** Loads the model and writes it; throws LMFLOW_EXPORT_* for flags that do not fit the format. */
 export async function exportModel(
   { resolve, log, formats: rows }: ExportSetup,
   { config, options, signal }: CommandInvocation<Flags>,
@@ -75,16 +76,17 @@ export async function exportModel(
     signal,
   });
   const { name, adapterAlone = false } = format;
-  const its = adapterAlone ? ' (the adapter alone)' : ' (with its adapter merged)';
+  const adapter = adapterAlone ? ' (the adapter alone)' : ' (with its adapter merged)';
+  const written = files.length === 1 ? files[0]! : `${files.length} files`;
   log.event(
     'export',
     { outputDir, files, format: name },
-    `${model.source}${model.adapter ? its : ''} is in ${outputDir} as ${name}: ${files.length === 1 ? files[0]! : `${files.length} files`}`,
+    `${model.source}${model.adapter ? adapter : ''} is in ${outputDir} as ${name}: ${written}`,
   );
   return { outputDir, files, format: name };
 }
 
-/** What numbers the files have; throws LMFLOW_EXPORT_FLAG for those that the format does not have. */
+/** One per file to write; throws LMFLOW_EXPORT_FLAG for one that the format does not have. */
 function chosenQuantizations(
   rows: Rows<ExportFormat>,
   { name, quantizations }: ExportFormat,
@@ -99,12 +101,12 @@ function chosenQuantizations(
     );
   }
   const chosen = [...new Set([quantization ?? quantizations.usual].flat())];
-  const foreign = chosen.find((numbers) => !quantizations.known.includes(numbers));
+  const foreign = chosen.find((item) => !quantizations.known.includes(item));
   if (foreign !== undefined) throw quantizationOfOtherFormat(foreign, name, quantizations.known);
   return chosen;
 }
 
-/** Throws LMFLOW_EXPORT_FLAG where a flag is given that the format does not have. */
+/** Throws LMFLOW_EXPORT_FLAG for a flag that the format does not have. */
 function checkFlag(
   rows: Rows<ExportFormat>,
   { name, flags = [] }: ExportFormat,

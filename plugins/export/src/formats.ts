@@ -1,4 +1,5 @@
-// The formats of `lmflow export`: what a row of EXPORTS is, and the four that this plugin contributes.
+// The formats of `lmflow export`: the type of a row of EXPORTS, and the four rows of this plugin. How
+// GGUF and ONNX are written is in gguf/ and onnx/.
 import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
 import {
@@ -14,15 +15,15 @@ import { writeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { writeSafetensors } from '@lmflow/sdk/formats';
 import type { PortableModelMaker } from '@lmflow/plugin-engine-onnx';
+import { parseSize, sizeText } from './byte-sizes.ts';
 import { adapterMissing } from './errors.ts';
 import { exportGguf } from './gguf/export.ts';
 import { QUANTIZATIONS, type Quantization } from './gguf/quantization.ts';
 import { withSignal } from './merge.ts';
 import { exportOnnx } from './onnx/export.ts';
-import { ONNX_NUMBERS, type OnnxNumbers } from './onnx/numbers.ts';
-import { parseSize, sizeText } from './size.ts';
+import { ONNX_QUANTIZATIONS, type OnnxQuantization } from './onnx/exported-weights.ts';
 
-/** A service of engine-onnx, by its name: the other formats need no such engine. */
+/** A service of engine-onnx. The token is written out here, since the other formats need no engine. */
 export const PORTABLE_MODEL: Token<PortableModelMaker> = token(
   '@lmflow/plugin-engine-onnx:portable-model',
   '@lmflow/plugin-engine-onnx',
@@ -30,20 +31,20 @@ export const PORTABLE_MODEL: Token<PortableModelMaker> = token(
 
 /** Flags of `lmflow export` that only some formats have. */
 export interface FormatFlags {
-  /** Positions that the model can be given. */
+  /** Longest context of the model, in tokens. */
   readonly contextLength?: number | undefined;
-  /** `5GB`: the largest file. */
+  /** Largest file, such as `5GB`. */
   readonly maxShardSize?: string | undefined;
 }
 
-/** What a format is asked to write. */
+/** One call of `ExportFormat.write`. */
 export interface ExportTask {
-  /** With its adapter, where it has one. */
+  /** With its adapter, if it has one. */
   readonly model: Model;
   readonly outputDir: string;
-  /** Those that the format has. */
+  /** Only the flags of the format. */
   readonly flags: FormatFlags;
-  /** What a file's numbers are, a file each; none where the format has no choice. */
+  /** Types of weights, one file each; empty where the format has no choice. */
   readonly quantizations: readonly string[];
   readonly resolve: Resolve;
   readonly log: Logger;
@@ -52,17 +53,17 @@ export interface ExportTask {
 
 /** A format of `lmflow export`. */
 export interface ExportFormat {
-  /** What `--format` says. */
+  /** The value of `--format`. */
   readonly name: string;
   /** What it writes, for messages. */
   readonly description: string;
-  /** What `--quantization` may say, and what holds without it; absent where there is no choice. */
+  /** Values of `--quantization` and its default; absent where there is no choice. */
   readonly quantizations?: { readonly known: readonly string[]; readonly usual: string };
-  /** Flags that it has; others are refused. */
+  /** Flags of the format; others are refused. */
   readonly flags?: readonly (keyof FormatFlags)[];
-  /** Whether the adapter is written alone; otherwise the format merges it. */
+  /** True where the adapter is written alone; otherwise the format merges it. */
   readonly adapterAlone?: boolean;
-  /** Writes; gives the names of the files in outputDir, which is new or empty. */
+  /** Writes into outputDir, which is new or empty; resolves to the names of the files. */
   write(task: ExportTask): Promise<readonly string[]>;
 }
 
@@ -134,10 +135,10 @@ const gguf: ExportFormat = {
 const onnx: ExportFormat = {
   name: 'onnx',
   description: 'a folder for transformers.js',
-  quantizations: { known: Object.keys(ONNX_NUMBERS), usual: 'f32' },
+  quantizations: { known: Object.keys(ONNX_QUANTIZATIONS), usual: 'f32' },
   flags: ['contextLength'],
   write: async ({ model, outputDir, flags, quantizations, resolve, signal }) => {
-    // As a reference, so that adapters leave it alone: what they add is added to the weights.
+    // As a reference, without adapter: what the adapter adds goes into the weights.
     const base = model.adapter
       ? await resolve(MODELS).load({
           role: 'reference',
@@ -152,7 +153,7 @@ const onnx: ExportFormat = {
         base,
         portableModel: resolve(PORTABLE_MODEL),
         directory,
-        numbers: quantizations as readonly OnnxNumbers[],
+        quantizations: quantizations as readonly OnnxQuantization[],
         contextLength: flags.contextLength,
         signal,
       }),

@@ -9,9 +9,9 @@ import { onnxLowerings } from './onnx/lowerings.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export type { DeltaResult } from './delta.ts';
-export type { Drift } from './drift.ts';
 export type { ExportResult } from './export.ts';
 export { EXPORTS, type ExportFormat, type ExportTask, type FormatFlags } from './formats.ts';
+export type { LogitDifference } from './logit-difference.ts';
 export type { MergeResult } from './merge.ts';
 
 declare module '@lmflow/sdk' {
@@ -33,11 +33,12 @@ export default definePlugin({
     context.command({
       name: 'merge',
       summary:
-        'Adds an adapter into its base model, writes the result, and says how far their logits are apart.',
+        'Adds an adapter into its base model, writes the result, and compares the logits of both.',
       options: mergeOptions,
       sections: ['model', 'lora.adapter', 'outputDir', 'lora'],
       examples: [
-        'lmflow merge --preset lora --plugin export --model meta-llama/Llama-3.2-1B --lora-adapter out --output-dir merged',
+        'lmflow merge --preset lora --plugin export --model meta-llama/Llama-3.2-1B ' +
+          '--lora-adapter out --output-dir merged',
       ],
       run: async (invocation) => ({ result: await merge(context, invocation) }),
     });

@@ -1,5 +1,5 @@
-// `lmflow merge`: an adapter added into its base's weights, written as a model of its own, and how
-// far the two are apart.
+// `lmflow merge`: adds an adapter into its base's weights, writes the result as a model, and measures
+// how much the logits of both differ.
 import {
   MODELS,
   MODEL_WRITER,
@@ -12,9 +12,9 @@ import {
 import { writeFolder } from '@lmflow/sdk/files';
 import { view, type Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
-import { driftRows, measureDrift, type Drift } from './drift.ts';
+import { parseSize } from './byte-sizes.ts';
 import { adapterMissing, settingMissing } from './errors.ts';
-import { parseSize } from './size.ts';
+import { comparedRows, measureDifference, type LogitDifference } from './logit-difference.ts';
 
 export const mergeOptions = z.object({
   maxShardSize: z
@@ -25,14 +25,15 @@ export const mergeOptions = z.object({
     .array(z.string())
     .default([])
     .describe(
-      'Texts to compare base + adapter with the merged model on (repeatable); random tokens where there are none.',
+      'Text to compare base + adapter with the merged model on (repeatable); default: random tokens.',
     ),
 });
 
 export interface MergeResult {
   readonly outputDir: string;
   readonly files: readonly string[];
-  readonly drift: Drift;
+  /** Of base + adapter and the merged model. */
+  readonly logitDifference: LogitDifference;
 }
 
 export interface Services {
@@ -66,7 +67,7 @@ export function configuredOutput(command: string, config: Config): string {
   return config.outputDir;
 }
 
-/** Merges in float32, writes, reads the result back and compares logits. */
+/** Merges in float32, writes the model, loads it again and compares logits. */
 export async function merge(
   { resolve, log }: Services,
   { config, options, signal }: CommandInvocation<z.output<typeof mergeOptions>>,
@@ -82,39 +83,42 @@ export async function merge(
       shardBytes,
     }),
   );
-  // As a reference, so that adapters leave it alone.
+  // As a reference, so that no adapter is added.
   const merged = await resolve(MODELS).load({
     role: 'reference',
     purpose: 'inference',
     source: outputDir,
     signal,
   });
-  const drift = await measureDrift(
+  const logitDifference = await measureDifference(
     resolve(ENGINE),
     model,
     merged,
-    driftRows(model, prompt, config.seed ?? 42),
+    comparedRows(model, prompt, config.seed ?? 42),
     signal,
   );
+  const { largest, mean, largestLogit, sameToken, tokens } = logitDifference;
   log.event(
     'merge',
-    { outputDir, files, drift },
-    `merged into ${outputDir}: ${files.length} files. Logits differ from base + adapter by at most ${drift.largest.toExponential(1)} ` +
-      `(mean ${drift.mean.toExponential(1)}; logits up to ${drift.largestLogit.toFixed(1)}), the likeliest token is the same at ${(100 * drift.sameToken).toFixed(1)} % of ${drift.tokens} positions`,
+    { outputDir, files, logitDifference },
+    `merged into ${outputDir}: ${files.length} files. ` +
+      `Logits differ from base + adapter by at most ${largest.toExponential(1)} ` +
+      `(mean ${mean.toExponential(1)}; logits up to ${largestLogit.toFixed(1)}), ` +
+      `the likeliest token is the same at ${(100 * sameToken).toFixed(1)} % of ${tokens} positions`,
   );
   if ([...model.weights.values()].some(({ kind }) => kind === 'packed')) {
     log.info(
-      'the base is quantized: the merged model has the numbers that its codes stand for, and does not round activations as the base may',
+      'the base is quantized; the merged model has its dequantized weights and does not round activations',
     );
-  } else if (!(drift.largest <= 1e-3 * Math.max(1, drift.largestLogit))) {
+  } else if (!(largest <= 1e-3 * Math.max(1, largestLogit))) {
     log.warn(
-      'the merged model is further from base + adapter than rounding explains: check it before you use it',
+      'the logits of the merged model differ from base + adapter by more than rounding; check the model first',
     );
   }
-  return { outputDir, files, drift };
+  return { outputDir, files, logitDifference };
 }
 
-/** The model, which stops being read once the signal is aborted. */
+/** The model; reading a weight throws once the signal is aborted. */
 export function withSignal(model: Model, signal: AbortSignal): Model {
   return view(model, {
     read: (name) => {

@@ -308,7 +308,7 @@ test('pre-tokenizers are told apart by their steps', () => {
     [{ ...bytes, add_prefix_space: true }],
     [bytes],
   ]) {
-    assert.throws(() => name(other), /has no name in GGUF/);
+    assert.throws(() => name(other), /has no known name in GGUF/);
   }
   assert.throws(
     () => name([{ ...bytes, use_regex: true }], {}, { type: 'Lowercase' }),

@@ -10,7 +10,7 @@ import { definePlugin } from '@lmflow/sdk';
 import { writeFolder } from '@lmflow/sdk/files';
 import { readSafetensors } from '@lmflow/sdk/formats';
 import { createTestKernel } from 'lmflow/testing';
-import { parseSize } from '../src/size.ts';
+import { parseSize } from '../src/byte-sizes.ts';
 import {
   FIXTURES,
   failure,
@@ -46,10 +46,10 @@ for (const { family, adapter, reference } of cases) {
           options: { maxShardSize: '20KB', prompt: ['the end', 'a'] },
         });
         assert.ok(
-          result.drift.largest < 1e-4 && result.drift.largest > 0,
-          `drift ${result.drift.largest}`,
+          result.logitDifference.largest < 1e-4 && result.logitDifference.largest > 0,
+          `difference ${result.logitDifference.largest}`,
         );
-        assert.ok(result.drift.sameToken === 1 && result.drift.tokens > 5);
+        assert.ok(result.logitDifference.sameToken === 1 && result.logitDifference.tokens > 5);
         assert.ok(result.files.filter((file) => file.endsWith('.safetensors')).length > 1);
         assert.ok(existsSync(join(outputDir, 'model.safetensors.index.json')));
       },
@@ -72,7 +72,7 @@ test('without prompts random tokens are compared; safetensors export writes the 
   };
   await withKernel({ ...config, outputDir: first }, async (kernel, log) => {
     const { result } = await kernel.run('merge');
-    assert.is(result.drift.tokens, 64);
+    assert.is(result.logitDifference.tokens, 64);
     assert.equal(log.texts('warn'), []);
     assert.match(log.texts('event').at(-1)!, /Logits differ from base \+ adapter by at most/);
   });

@@ -278,7 +278,7 @@ test('numbers beyond the size of a file go into the next', async () => {
       base: model,
       portableModel: kernel.resolve(PORTABLE_MODEL),
       directory,
-      numbers: ['f32'],
+      quantizations: ['f32'],
       contextLength: 160,
       signal,
       fileBytes: 40_000,
@@ -347,7 +347,7 @@ test('what cannot be is refused before anything is written', async () => {
           base: model,
           portableModel: kernel.resolve(PORTABLE_MODEL),
           directory,
-          numbers: ['f32'],
+          quantizations: ['f32'],
           signal: new AbortController().signal,
         }),
       );

@@ -293,13 +293,13 @@ test('merging an adapter into a quantized folder, and exports of it, take the nu
   const lora = { adapter: join(root, 'test/fixtures/adapters/llama/plain') };
   const merged = join(temporary('out'), 'merged');
   const quantize = { activations: 'float', cacheDir: temporary('cache') };
-  const { result, warnings } = await command<{ drift: { largest: number } }>('merge', {
+  const { result, warnings } = await command<{ logitDifference: { largest: number } }>('merge', {
     model: folder,
     outputDir: merged,
     lora,
     quantize,
   });
-  assert.ok(result.drift.largest < 1e-4, `drift ${result.drift.largest}`);
+  assert.ok(result.logitDifference.largest < 1e-4, `difference ${result.logitDifference.largest}`);
   assert.is(warnings, '');
   assert.ok(
     apart((await computed(merged)).logits, (await computed(folder, { lora, quantize })).logits) <

@@ -1,8 +1,8 @@
-// A model as one GGUF file: metadata, tokenizer, and every tensor under llama.cpp's name, in its
-// layout and in the type asked for.
+// Writes a model as one GGUF file: metadata, tokenizer, and every tensor with llama.cpp's name and
+// layout, in the type that --quantization chooses.
 import type { Logger } from '@lmflow/sdk';
 import { outputRows, type Model } from '@lmflow/sdk/model';
-import { checkRange, readMerged } from '../weights.ts';
+import { checkRange, readMerged } from '../merged-weights.ts';
 import { ggufFamilyOf, tensorName, type GgufFamily } from './families.ts';
 import { text, uint32, writeGguf, type GgufTensor, type List, type Scalar } from './file.ts';
 import { contextLength, hyperparameters, ropeFactors } from './hyperparameters.ts';
@@ -19,8 +19,8 @@ export interface GgufRequest {
 }
 
 /**
- * Writes the file (the adapter merged, where the model has one); gives its size in bytes. Throws
- * LMFLOW_GGUF_* before anything is written.
+ * Writes the file, with the adapter merged where the model has one; resolves to its size in bytes.
+ * Throws LMFLOW_GGUF_* before anything is written.
  */
 export async function exportGguf(
   model: Model,
@@ -39,13 +39,15 @@ export async function exportGguf(
   const { tensors, fallbacks } = describe(model, family, quantization, signal);
   if (fallbacks > 0) {
     log.warn(
-      `${fallbacks} of ${tensors.length} tensors keep more bits than ${quantization}: their rows are no whole number of its blocks`,
+      `${fallbacks} of ${tensors.length} tensors keep more bits than ${quantization}: ` +
+        'its blocks do not divide their rows',
     );
   }
   const context = contextLength(model);
   if (context < model.architecture.maxPositions) {
     log.warn(
-      `the file says a context of ${context} tokens, the model's sliding window: llama.cpp has none for ${family.architecture}, and beyond it results would differ`,
+      `the file has a context of ${context} tokens, the sliding window of the model: ` +
+        `llama.cpp has no sliding window for ${family.architecture}`,
     );
   }
   return writeGguf(path, metadata, tensors);
@@ -109,7 +111,8 @@ function roleOf(module: string, shape: readonly number[], tied: boolean): Tensor
 }
 
 /**
- * Rows of each head from halves (i, i + D/2) to pairs (2i, 2i + 1); a bias is rows of one number.
+ * Reorders the rows of each head from halves (i, i + D/2) to pairs (2i, 2i + 1); a bias has rows of
+ * one number.
  */
 function interleave(numbers: Float32Array, headDim: number, rows: number): Float32Array {
   const width = numbers.length / rows;

@@ -1,5 +1,5 @@
-// Which GGUF architecture a family of models is, how its tensors are called there, and what
-// llama.cpp does not compute for it.
+// The GGUF architecture of each family of models, its names of tensors, and the settings that
+// llama.cpp does not compute. The bytes of the file are in file.ts.
 import type { Model } from '@lmflow/sdk/model';
 import { ggufFamily, ggufUnsupported } from '../errors.ts';
 
@@ -12,9 +12,11 @@ export interface GgufFamily {
    */
   readonly interleaved: boolean;
   readonly norm: 'rms' | 'layer';
-  /** Module path in the checkpoint -> name; those of a block without their prefix. */
+  /** Module path in the checkpoint -> name. */
   readonly modules: Readonly<Record<string, string>>;
+  /** The prefix of modules of a block. */
   readonly block: RegExp;
+  /** As `modules`, without the prefix. */
   readonly blockModules: Readonly<Record<string, string>>;
   /** Linears that may have a bias. */
   readonly biases: readonly string[];
@@ -22,7 +24,7 @@ export interface GgufFamily {
   readonly ropeScaling: readonly string[];
   readonly activationKey: string;
   readonly activations: readonly string[];
-  /** config.json values that llama.cpp computes otherwise: key -> the only value. */
+  /** Keys of config.json -> the only value that llama.cpp computes. */
   readonly fixed: Readonly<Record<string, unknown>>;
 }
 
@@ -112,8 +114,8 @@ const FAMILIES: Readonly<Record<string, GgufFamily>> = {
 };
 
 /**
- * The model's row; throws LMFLOW_GGUF_FAMILY, or LMFLOW_GGUF_UNSUPPORTED for what llama.cpp would
- * compute otherwise.
+ * The model's row; throws LMFLOW_GGUF_FAMILY, or LMFLOW_GGUF_UNSUPPORTED where llama.cpp would compute
+ * something else.
  */
 export function ggufFamilyOf(model: Model): GgufFamily {
   const { architecture, config, source } = model;
@@ -125,14 +127,16 @@ export function ggufFamilyOf(model: Model): GgufFamily {
   if (!family.activations.includes(activation as string)) {
     throw ggufUnsupported(
       source,
-      `its ${family.activationKey} is ${JSON.stringify(activation)}, and llama.cpp computes ${family.activations[0]!} for ${family.architecture}`,
+      `its ${family.activationKey} is ${JSON.stringify(activation)}, ` +
+        `and llama.cpp computes ${family.activations[0]!} for ${family.architecture}`,
     );
   }
   for (const [key, value] of Object.entries(family.fixed)) {
     if ((config[key] ?? value) !== value) {
       throw ggufUnsupported(
         source,
-        `its ${key} is ${JSON.stringify(config[key])}, and llama.cpp computes ${JSON.stringify(value)} for ${family.architecture}`,
+        `its ${key} is ${JSON.stringify(config[key])}, ` +
+          `and llama.cpp computes ${JSON.stringify(value)} for ${family.architecture}`,
       );
     }
   }
@@ -154,7 +158,8 @@ function checkRope({ architecture: { rope }, source }: Model, family: GgufFamily
   if (!family.ropeScaling.includes(type)) {
     throw ggufUnsupported(
       source,
-      `its rotary embedding is scaled by "${type}", which GGUF has no keys for in ${family.architecture} (it has ${family.ropeScaling.join(', ') || 'none'})`,
+      `its rope scaling is "${type}", and GGUF's ${family.architecture} has ` +
+        (family.ropeScaling.join(', ') || 'no rope scaling'),
     );
   }
   if (type !== 'yarn') return;
@@ -171,8 +176,8 @@ function checkRope({ architecture: { rope }, source }: Model, family: GgufFamily
 }
 
 /**
- * A tensor's name in GGUF and the block it is in; throws LMFLOW_GGUF_UNSUPPORTED for one that
- * llama.cpp has no place for.
+ * A tensor's name in GGUF and its block; throws LMFLOW_GGUF_UNSUPPORTED for a tensor that llama.cpp
+ * does not have.
  */
 export function tensorName(
   model: Model,
@@ -187,7 +192,7 @@ export function tensorName(
   if (module === undefined || (part === 'bias' && !family.biases.includes(module))) {
     throw ggufUnsupported(
       model.source,
-      `llama.cpp's ${family.architecture} has no place for its tensor ${name}`,
+      `llama.cpp's ${family.architecture} has no tensor like its ${name}`,
     );
   }
   return block

@@ -1,6 +1,6 @@
-// The GGUF container, version 3: header, typed metadata, tensor descriptions, aligned data. It
-// knows nothing of models. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
-// Written tensor by tensor. Code of ours: @huggingface/gguf writes metadata, but no tensors.
+// Writes the GGUF container, version 3, tensor by tensor: header, typed metadata, tensor descriptions,
+// aligned data. Not what a model puts into it. Not with @huggingface/gguf, which writes no tensors.
+// Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 import { writeFileInParts } from '@lmflow/sdk/files';
 import type { TensorType } from './types.ts';
 
@@ -22,15 +22,12 @@ export const float32 = (value: number): Scalar => ({ type: 'float32', value });
 export const bool = (value: boolean): Scalar => ({ type: 'bool', value });
 export const text = (value: string): Scalar => ({ type: 'string', value });
 
-/**
- * A tensor of the file; `shape` is row-major as everywhere here (the file has it the other way
- * round).
- */
+/** A tensor of the file; `shape` is row-major, and the file has it reversed. */
 export interface GgufTensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly type: TensorType;
-  /** The encoded numbers, asked for when the tensor's turn comes and forgotten after. */
+  /** The encoded numbers; called once, when the tensor is written. */
   data(): Promise<Uint8Array>;
 }
 
@@ -42,7 +39,7 @@ export function byteLength({ shape, type }: Pick<GgufTensor, 'shape' | 'type'>):
   return (shape.reduce((a, b) => a * b, 1) / type.block) * type.bytes;
 }
 
-/** Writes the file; gives its size in bytes. */
+/** Writes the file; resolves to its size in bytes. */
 export async function writeGguf(
   path: string,
   metadata: Metadata,

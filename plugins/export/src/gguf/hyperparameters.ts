@@ -1,12 +1,13 @@
-// The architecture's figures as GGUF's keys, and the rope factors that are a tensor there.
+// The architecture as GGUF's keys, and the rope factors, which are a tensor in GGUF. Not the
+// tokenizer's keys.
 import { ropeFrequencies } from '@lmflow/plugin-models';
 import type { Model } from '@lmflow/sdk/model';
 import { float32, text, uint32, type List, type Scalar } from './file.ts';
 import type { GgufFamily } from './families.ts';
 
 /**
- * Longest context that llama.cpp computes as the model means it: it attends to all tokens before,
- * so not beyond a sliding window.
+ * Longest context for which llama.cpp computes what the model does: it attends to all tokens before,
+ * so at most the sliding window.
  */
 export function contextLength({
   architecture: { maxPositions, window, layerWindows },
@@ -51,7 +52,7 @@ export function hyperparameters(model: Model, family: GgufFamily): Map<string, S
   return keys;
 }
 
-/** What each frequency is divided by (rope_freqs.weight), for Llama 3's scaling. */
+/** The divisor of each frequency (rope_freqs.weight), for Llama 3's scaling. */
 export function ropeFactors({
   architecture: { rope, maxPositions },
 }: Model): Float32Array | undefined {

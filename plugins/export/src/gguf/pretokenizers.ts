@@ -1,5 +1,5 @@
-// How byte-level BPE tokenizers cut a text before merging, and the name that GGUF has for each way.
-// A way that is not here is refused.
+// GGUF's names of pre-tokenizers: how byte-level BPE tokenizers split a text before they merge. A
+// pre-tokenizer that is not in this table is refused.
 import { ggufPreTokenizer } from '../errors.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -7,15 +7,17 @@ type Json = Readonly<Record<string, unknown>>;
 // Case-insensitive contractions, words with one leading character, digits, punctuation, line ends,
 // spaces (OpenAI's cl100k and its descendants).
 const words = (digits: string): string =>
-  `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
+  `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}` +
+  '| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
 const TEKKEN =
-  '[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*' +
+  '[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+' +
+  '|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*' +
   '|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
 
 interface PreTokenizer {
   readonly name: string;
   readonly steps: readonly string[];
-  /** Whether readers take a whole word that is a token before they merge; absent: either way. */
+  /** Whether readers use a word that is a token before they merge; absent: both tokenizers fit. */
   readonly ignoreMerges?: boolean;
   readonly normalizers: readonly string[];
 }
@@ -44,8 +46,7 @@ const KNOWN: readonly PreTokenizer[] = [
     ignoreMerges: false,
     normalizers: ['none'],
   },
-  // Readers leave out NFC, which Qwen's tokenizers ask for: the same for text that is composed
-  // already, as nearly all is.
+  // Readers leave out NFC, which Qwen's tokenizers have: nearly all text is in NFC already.
   {
     name: 'qwen2',
     steps: [split(words('\\p{N}')), BYTES],
@@ -56,8 +57,8 @@ const KNOWN: readonly PreTokenizer[] = [
 ];
 
 /**
- * tokenizer.ggml.pre for a tokenizer.json; throws LMFLOW_GGUF_PRE_TOKENIZER where there is no name
- * for it.
+ * tokenizer.ggml.pre for a tokenizer.json; throws LMFLOW_GGUF_PRE_TOKENIZER if it has no name in
+ * GGUF.
  */
 export function preTokenizerName(
   source: string,
@@ -74,9 +75,10 @@ export function preTokenizerName(
       (known.ignoreMerges ?? ignores) === ignores,
   );
   if (!found) {
+    const normalized = normalizers === 'none' ? '' : `, after the normalizer ${normalizers}`;
     throw ggufPreTokenizer(
       source,
-      `${steps.join(', then ')}${normalizers === 'none' ? '' : `, after the normalizer ${normalizers}`}${ignores ? ', with ignore_merges' : ''}`,
+      `${steps.join(', then ')}${normalized}${ignores ? ', with ignore_merges' : ''}`,
       KNOWN.map(({ name }) => name),
     );
   }

@@ -1,5 +1,5 @@
-// Which tensor type each tensor gets under a --quantization, the way llama.cpp mixes them: more
-// bits for what hurts most.
+// Which type each tensor gets under a --quantization, with llama.cpp's mixes: more bits for tensors
+// whose rounding costs most. The encoders are in types.ts.
 import type { TensorTypeName } from './types.ts';
 import { TENSOR_TYPES } from './types.ts';
 
@@ -26,13 +26,10 @@ const MIXES: Readonly<Record<Quantization, Mix>> = {
 
 export const fileTypeOf = (quantization: Quantization): number => MIXES[quantization].fileType;
 
-/** What a tensor is to the computation. */
+/** What a tensor does in the model. */
 export type TensorRole = 'vector' | 'positions' | 'matrix' | 'head' | 'values';
 
-/**
- * The type of one tensor; `wanted` is what it would have had if its rows were long enough for the
- * blocks.
- */
+/** The type of one tensor; `wanted` is the type of the mix, whose blocks may not divide its rows. */
 export function typeFor(
   quantization: Quantization,
   role: TensorRole,

@@ -1,5 +1,5 @@
-// A tokenizer.json as GGUF's keys: byte-level BPE ("gpt2", with merges), or BPE made of a
-// SentencePiece model ("llama", with scores).
+// A tokenizer.json as GGUF's keys: byte-level BPE ("gpt2", with merges), or BPE from a SentencePiece
+// model ("llama", with scores). Other kinds are refused.
 import type { Logger } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { ggufTokenizer } from '../errors.ts';
@@ -57,7 +57,7 @@ export async function tokenizerKeys(model: Model, log: Logger): Promise<Keys> {
 function readVocabulary({ source, architecture }: Model, json: Json): Vocabulary {
   const bpe = json['model'] as Json;
   if (bpe['type'] !== 'BPE') {
-    throw ggufTokenizer(source, `it is a ${String(bpe['type'])} model; BPE can be`);
+    throw ggufTokenizer(source, `it is a ${String(bpe['type'])} model, not BPE`);
   }
   const tokens = Array.from({ length: architecture.vocabularySize }, (_, id) => `[PAD${id}]`);
   const kinds = new Int32Array(tokens.length).fill(KIND.unused);
@@ -80,7 +80,7 @@ function readVocabulary({ source, architecture }: Model, json: Json): Vocabulary
   return { json, bpe, tokens, kinds, merges };
 }
 
-/** Spaces are written as U+2581, and what is not in the vocabulary as bytes. */
+/** Whether it writes spaces as U+2581 and unknown characters as bytes. */
 function isSentencePiece(json: Json): boolean {
   return (
     (json['model'] as Json)['byte_fallback'] === true ||
@@ -113,7 +113,7 @@ function sentencePiece(
   const odd = oddMerge(tokens, kinds, merges);
   if (odd !== undefined) {
     log.warn(
-      `the tokenizer's merges are not those of a SentencePiece model (${odd}): readers of the GGUF file, which merge by score, may cut some texts differently`,
+      `readers of the GGUF file merge by score and may split some texts differently: ${odd}`,
     );
   }
   return new Map<string, Scalar | List>([
@@ -140,8 +140,8 @@ function scoresOf(
 }
 
 /**
- * A reader merges any two neighbours that make a token, best token first. Where BPE's merges differ
- * from that: an example of it.
+ * Readers merge any two neighbours that make a token, best score first. The result is an example of
+ * BPE merges that differ from that, if there is one.
  */
 function oddMerge(
   tokens: readonly string[],
@@ -170,7 +170,7 @@ function oddMerge(
   return undefined;
 }
 
-/** Whether a space is put before a text: by a normalizer, or by Metaspace. */
+/** Whether a normalizer or Metaspace puts a space before a text. */
 function spacePrefix(
   source: string,
   { normalizer, pre_tokenizer: pre }: Json,
@@ -204,7 +204,8 @@ function spacePrefix(
     prefix ||= scheme !== 'never';
     if (scheme === 'first') {
       log.warn(
-        'the tokenizer puts a space before the first text only; readers of the GGUF file put one after every special token too',
+        'the tokenizer puts a space before the first text only, ' +
+          'but readers of the GGUF file put one after every special token too',
       );
     }
   }

@@ -1,12 +1,12 @@
-// The tensor types that are written: how many numbers make a block, its bytes, and the encoder.
-// Which tensor gets which: see quantization.ts.
+// The tensor types of GGUF that are written: numbers and bytes of a block, and the encoder.
+// quantization.ts chooses among them.
 import { toFloat16 } from '@lmflow/sdk/formats';
 import { encodeQ4K, encodeQ6K } from './blocks/k.ts';
 import { encodeQ40, encodeQ80 } from './blocks/simple.ts';
 
 export interface TensorType {
   readonly name: string;
-  /** ggml's number of the type. */
+  /** The type's id in ggml. */
   readonly id: number;
   /** Numbers of a row that are encoded together; a row is a whole number of blocks. */
   readonly block: number;

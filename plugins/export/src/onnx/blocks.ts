@@ -1,6 +1,5 @@
-// Products with weights in blocks of 32 numbers of 4 or 8 bits, which ONNX Runtime's MatMulNBits
-// computes. The numbers are those of GGUF's Q4_0 and Q8_0 (with the scale in float32); only their
-// order in the file is another.
+// Products with weights in blocks of 32 codes of 4 or 8 bits, for ONNX Runtime's MatMulNBits. Codes
+// and scales are those of GGUF's Q4_0 and Q8_0 (scales in float32), in another order.
 import type { Lowering } from '@lmflow/plugin-engine-onnx';
 import { fromFloat16 } from '@lmflow/sdk/formats';
 import {
@@ -13,7 +12,7 @@ import {
 } from '@lmflow/sdk/graph';
 import { TENSOR_TYPES } from '../gguf/types.ts';
 
-/** Numbers that share a scale. */
+/** Weights that share a scale. */
 export const BLOCK = 32;
 
 export type Bits = 4 | 8;
@@ -54,7 +53,8 @@ export const blockProductOp = defineOp<BlockAttributes>({
       throw opTypesDoNotFit(
         'blockProduct',
         inputs,
-        `takes float32 [m, ${inFeatures}], uint8 [${shapes.codes.join(', ')}] and float32 [${shapes.scales.join(', ')}]`,
+        `takes float32 [m, ${inFeatures}], uint8 [${shapes.codes.join(', ')}] ` +
+          `and float32 [${shapes.scales.join(', ')}]`,
       );
     }
     return [{ dtype: 'float32', shape: [x.shape[0]!, outFeatures] }];
@@ -107,7 +107,7 @@ export const lowerBlockProduct: Lowering<BlockAttributes> = (emit, node) => {
   });
 };
 
-/** A weight [outFeatures, inFeatures] in blocks; what fills up a row's last block stands for 0. */
+/** A weight [outFeatures, inFeatures] in blocks; a row's last block is filled up with zeros. */
 export function toBlocks(
   numbers: Float32Array,
   attributes: BlockAttributes,

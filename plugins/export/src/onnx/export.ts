@@ -1,51 +1,48 @@
-// A model as transformers.js loads it: onnx/model.onnx with its numbers beside it, config and
-// tokenizer files. The graph is the building functions' own (graph.ts); the adapter's share is
-// added to the weights as they are written.
+// Writes a model as transformers.js loads it: onnx/model.onnx with its data files, config and
+// tokenizer files. graph.ts makes the graph from the model's building functions; what the adapter
+// adds goes into the weights as they are written.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Model } from '@lmflow/sdk/model';
 import type { PortableModelMaker } from '@lmflow/plugin-engine-onnx';
 import { onnxUnsupported } from '../errors.ts';
+import { ONNX_QUANTIZATIONS, type OnnxQuantization } from './exported-weights.ts';
 import { FILE_BYTES, layOut, writeData } from './file.ts';
-import { ONNX_NUMBERS, type OnnxNumbers } from './numbers.ts';
-import { traced } from './trace.ts';
+import { traced } from './traced-model.ts';
 
 export interface OnnxRequest {
-  /**
-   * The model; `base` is the same one without its adapter's building functions (it itself where it
-   * has none).
-   */
   readonly model: Model;
+  /** The model without the building functions of its adapter; the same object if it has none. */
   readonly base: Model;
   readonly portableModel: PortableModelMaker;
   readonly directory: string;
-  /** A model each; the first is what readers take that ask for none. */
-  readonly numbers: readonly OnnxNumbers[];
-  /** Positions that the model can be given; the architecture's by default. */
+  /** One model each; readers that name none load the first. */
+  readonly quantizations: readonly OnnxQuantization[];
+  /** Longest context of the exported model, in tokens; default: the architecture's. */
   readonly contextLength?: number | undefined;
   readonly signal: AbortSignal;
-  /** Bytes of a data file, for tests. */
+  /** Largest data file in bytes, for tests. */
   readonly fileBytes?: number;
 }
 
 /**
- * Writes into an empty folder; gives the names of the files. Throws LMFLOW_ONNX_* before anything
- * is written.
+ * Writes into an empty folder; resolves to the names of the files. Throws LMFLOW_ONNX_* before
+ * anything is written.
  */
 export async function exportOnnx({
   model,
   base,
   portableModel,
   directory,
-  numbers,
+  quantizations,
   contextLength,
   signal,
   fileBytes = FILE_BYTES,
 }: OnnxRequest): Promise<string[]> {
   const length = contextLength ?? model.architecture.maxPositions;
   checkPositions(model);
-  const models = numbers.map((name) => ({
-    file: `model${ONNX_NUMBERS[name].suffix}.onnx`,
+  const models = quantizations.map((name) => ({
+    file: `model${ONNX_QUANTIZATIONS[name].suffix}.onnx`,
     ...traced(model, base, portableModel, name, length),
   }));
 
@@ -62,7 +59,7 @@ export async function exportOnnx({
     dataFiles[file] = layout.files;
   }
   const settings = {
-    dtype: ONNX_NUMBERS[numbers[0]!].dtype,
+    dtype: ONNX_QUANTIZATIONS[quantizations[0]!].dtype,
     use_external_data_format: Object.fromEntries(
       Object.entries(dataFiles).map(([file, { length: count }]) => [file, count]),
     ),
@@ -80,26 +77,26 @@ export async function exportOnnx({
   ];
 }
 
-/** Rotary tables are part of the model, so they cannot depend on how long a text is. */
+/** Refuses rotary tables that depend on the length of the text: an ONNX model holds them fixed. */
 function checkPositions({ source, architecture: { rope, maxPositions } }: Model): void {
   if (rope?.scaling.type === 'dynamic') {
     throw onnxUnsupported(
       source,
-      'its rope scaling "dynamic" turns positions by the length of the text, and the tables of an ONNX model are fixed',
+      'rope scaling "dynamic" needs tables for each length, and an ONNX model has fixed ones',
     );
   }
   const original = rope?.scaling['original_max_position_embeddings'] as number | undefined;
   if (rope?.scaling.type === 'longrope' && maxPositions > original!) {
     throw onnxUnsupported(
       source,
-      `its rope scaling "longrope" has other factors for texts beyond ${original} tokens, and the tables of an ONNX model are fixed`,
+      `rope scaling "longrope" needs other tables beyond ${original} tokens, and an ONNX model has fixed ones`,
     );
   }
 }
 
 /**
- * config.json, generation_config.json and the tokenizer's files; transformers.js looks for the chat
- * template in tokenizer_config.json.
+ * config.json, generation_config.json and the tokenizer's files; the chat template is written into
+ * tokenizer_config.json, where transformers.js reads it.
  */
 async function sidecars(
   model: Model,

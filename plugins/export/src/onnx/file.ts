@@ -1,15 +1,15 @@
-// The numbers of an exported model in files beside it (model.onnx_data, model.onnx_data_1, ...),
-// written one tensor at a time.
+// The data files of an exported model (model.onnx_data, model.onnx_data_1, ...): where each tensor
+// is, and the writing, one tensor at a time. Not the graph's file.
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BYTES, sizeOf } from '@lmflow/sdk/graph';
 import type { ExternalPlace, PortableTensor } from '@lmflow/plugin-engine-onnx';
 
-/** Tensors below this size are put into the model itself. */
+/** Tensors below this size are written into the model file. */
 const SMALL_BYTES = 1024;
-/** Where tensors begin: large ones at a page, so that a reader can map them. */
+/** Large tensors start at a page, so that a reader can map them. */
 const alignment = (length: number): number => (length < 1 << 16 ? 64 : 4096);
-/** Browsers hold no array beyond 2 GB. */
+/** Browsers have no array beyond 2 GB. */
 export const FILE_BYTES = 2_000_000_000;
 
 export interface Layout {
@@ -17,7 +17,7 @@ export interface Layout {
   readonly files: readonly string[];
 }
 
-/** Gives every large tensor a place; a new file begins where `limit` would be passed. */
+/** Gives every large tensor a place; starts a new file before one grows beyond `limit` bytes. */
 export function layOut(tensors: readonly PortableTensor[], model: string, limit: number): Layout {
   const places = new Map<string, ExternalPlace>();
   const files: string[] = [];

@@ -1,6 +1,6 @@
-// One step of a decoder as other programs run it, traced with the model's own building functions:
-// token ids, mask, positions and the keys and values of the tokens before go in; logits and keys
-// and values of all tokens come out. Only attention is wrapped.
+// The graph of one decoding step, traced with the model's building functions. Inputs: token ids, mask,
+// positions, and keys and values of the tokens before. Outputs: logits, and keys and values of all
+// tokens. Only attention is wrapped.
 import { forward, view, wrap, type Model, type Trace } from '@lmflow/sdk/model';
 import {
   add,
@@ -17,22 +17,22 @@ import {
 import type { FreeSize } from '@lmflow/plugin-engine-onnx';
 import { carriedAttention, lastRows, places } from './ops.ts';
 
-/**
- * Sizes of a trace; `total` is past + length, `kept` the tokens of a sequence whose logits are
- * computed.
- */
+/** Sizes of a trace. */
 export interface Sizes {
   readonly batch: number;
+  /** New tokens of each sequence. */
   readonly length: number;
+  /** Tokens before them. */
   readonly past: number;
+  /** Last tokens of each sequence whose logits are computed. */
   readonly kept: number;
 }
 
 export const keysOf = (layer: number): string => `past_key_values.${layer}.key`;
 export const valuesOf = (layer: number): string => `past_key_values.${layer}.value`;
 
-/** Where a program finds the sizes at run time, and what they are called. */
-export function freeSizes({ batch, length, past, kept }: Sizes): FreeSize[] {
+/** The sizes that are dynamic in the exported model: names, and the inputs that have them. */
+export function dynamicSizes({ batch, length, past, kept }: Sizes): FreeSize[] {
   return [
     { name: 'batch_size', stand: batch, input: 'input_ids', axis: 0 },
     { name: 'sequence_length', stand: length, input: 'input_ids', axis: 1 },
@@ -42,10 +42,10 @@ export function freeSizes({ batch, length, past, kept }: Sizes): FreeSize[] {
   ];
 }
 
-/** Wraps in the name of this plugin. */
+/** Who wraps building functions. */
 export const by = '@lmflow/plugin-export';
 
-/** The graph of a step; rotary tables are made for positions below `contextLength`. */
+/** The graph of a step, with rotary tables for positions below `contextLength`. */
 export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Graph {
   const graph = new Graph();
   const { batch, length, past, kept } = sizes;
@@ -101,8 +101,8 @@ export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Gr
 }
 
 /**
- * What is added to the scores of each window's layers, [batch, 1, length, past + length]: the mask,
- * and that nobody looks ahead.
+ * What is added to the attention scores [batch, 1, length, past + length], for each window: it hides
+ * padding, later tokens and tokens before the window.
  */
 function biases(
   graph: Graph,

@@ -1,5 +1,5 @@
-// How engine-onnx lowers the export's own ops: ONNX Runtime's GroupQueryAttention, as the models that
-// transformers.js runs have it, and a few standard nodes.
+// The ONNX nodes for the ops of ops.ts and blocks.ts: ONNX Runtime's GroupQueryAttention, as in the
+// models that transformers.js runs, and a few standard nodes.
 import { lowering, type LoweringRow } from '@lmflow/sdk';
 import type { Emitter, Lowering } from '@lmflow/plugin-engine-onnx';
 import { blockProductOp, lowerBlockProduct } from './blocks.ts';
@@ -7,7 +7,7 @@ import { carriedAttentionOp, lastRowsOp, placesOp, type PlacesAttributes } from 
 
 const INT32 = 6;
 
-/** Larger than any length; not divisible by anything that stands for a size. */
+/** Larger than any length, and divisible by no stand-in for a size. */
 const END = 2 ** 31 - 1;
 
 const scalar = (emit: Emitter, size: number): string => emit.node('Squeeze', [emit.ints([size])]);
@@ -21,7 +21,7 @@ const attention: Lowering = (emit, node) => {
   const rows = (x: typeof q, count: number): string =>
     emit.node('Reshape', [emit.tensor(x!), emit.target([batch, length, count * width])]);
   const total = int32(emit, scalar(emit, keys!.shape[2]! + length));
-  // Every row of the batch is as long as the longest: padding on the left is hidden by the bias.
+  // Every row of the batch has the longest length: the bias hides padding on the left.
   const last = emit.node('Expand', [
     emit.node('Sub', [total, emit.constant(Int32Array.of(1), [], 'int32')]),
     emit.ints([batch]),

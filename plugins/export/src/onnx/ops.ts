@@ -1,6 +1,5 @@
-// The ops of an exported model that a model here does not have: attention that carries keys and
-// values of every token along, as other programs feed them back, and what its free sizes need.
-// Their ONNX: lowerings.ts.
+// The ops that only an exported model has: attention whose keys and values of all tokens are outputs
+// for the next step, and ops for dynamic sizes. Their ONNX nodes are in lowerings.ts.
 import {
   add,
   allFloat,
@@ -24,9 +23,9 @@ import {
 } from '@lmflow/sdk/graph';
 
 /**
- * Inputs q [B, S, H, D], k and v [B, S, G, D] of the new tokens, those of the tokens before [B, G,
- * P, D] and what is added to the scores [B, 1, S, P + S] (the causal mask too). Outputs the result
- * [B, S, H, D] and keys and values of all tokens [B, G, P + S, D].
+ * Inputs: q [B, S, H, D], k and v [B, S, G, D] of the new tokens, keys and values [B, G, P, D] of the
+ * tokens before, and a bias of the scores [B, 1, S, P + S], which includes the causal mask. Outputs:
+ * the result [B, S, H, D], and keys and values of all tokens [B, G, P + S, D].
  */
 export const carriedAttentionOp = defineOp<Attributes>({
   name: '@lmflow/plugin-export/carriedAttention',
@@ -92,8 +91,8 @@ export const carriedAttentionOp = defineOp<Attributes>({
 });
 
 /**
- * Attention of new tokens to themselves and those before; gives the result, and keys and values of
- * all.
+ * Attention of new tokens to themselves and the tokens before; returns the result, and keys and
+ * values of all tokens.
  */
 export function carriedAttention(inputs: {
   readonly q: Value;
@@ -131,8 +130,8 @@ export function places(graph: Graph, attributes: PlacesAttributes): Value {
 export type LastRowsAttributes = { readonly kept: number };
 
 /**
- * Inputs x [B, S, N] and int64 count []; the output is typed as having `kept` rows, which at run
- * time are `count`, or all where it is 0.
+ * Inputs: x [B, S, N] and int64 count []. The output has `kept` rows in its type; at run time it has
+ * `count`, or all where the count is 0.
  */
 export const lastRowsOp = defineOp<LastRowsAttributes>({
   name: '@lmflow/plugin-export/lastRows',

@@ -1,5 +1,5 @@
-// Fitting a small group of numbers to integers times a scale (and an offset), by least squares over
-// a few starting scales.
+// Fits a small group of numbers to integers times a scale (and an offset), by least squares over a
+// few starting scales. simple.ts and k.ts lay out the bytes.
 
 function clamp(value: number, low: number, high: number): number {
   if (value < low) return low;
@@ -47,8 +47,8 @@ export function symmetricScale(
 }
 
 /**
- * scale and offset (both at least 0) for which scale q - offset, q an integer in 0 .. levels, is
- * nearest; into `scales` and `offsets` at `place`.
+ * Writes to `scales` and `offsets`, at `place`, the scale and offset (both at least 0) for which
+ * scale q - offset, q an integer in 0 .. levels, is nearest.
  */
 export function offsetScale(
   numbers: Float32Array,

@@ -1,4 +1,4 @@
-// Q4_K and Q6_K: blocks of 256 numbers whose parts have small integer scales of their own, times
+// Encodes Q4_K and Q6_K: blocks of 256 numbers in parts with integer scales, which are multiplied by
 // one or two float16 scales of the block.
 import { fromFloat16, toFloat16 } from '@lmflow/sdk/formats';
 import { level, offsetScale, symmetricScale } from './fit.ts';

@@ -1,4 +1,4 @@
-// Q8_0 and Q4_0: blocks of 32 numbers with one float16 scale.
+// Encodes Q8_0 and Q4_0: blocks of 32 numbers with one float16 scale.
 import { fromFloat16, toFloat16 } from '@lmflow/sdk/formats';
 import { level, symmetricScale } from './fit.ts';
 
@@ -37,7 +37,7 @@ export function encodeQ40(numbers: Float32Array): Uint8Array {
   });
 }
 
-/** Blocks that begin with their scale; the rest is computed with the scale as float16 has it. */
+/** Blocks that start with their scale; codes are computed with the scale rounded to float16. */
 function blocks(
   scales: Float32Array,
   size: number,

@@ -1,22 +1,22 @@
-// How far two models' logits are apart: both are run by the engine on the same tokens. For what
-// merging in float32 costs.
+// How much the logits of two models differ on the same tokens. `lmflow merge` measures with it what
+// merging in float32 changes. Not a judgement: merge.ts warns.
 import { randomStream, type Engine } from '@lmflow/sdk';
 import { RowLogits, type Model } from '@lmflow/sdk/model';
 
-export interface Drift {
+export interface LogitDifference {
   /** Positions compared. */
   readonly tokens: number;
   /** Largest and mean absolute difference of a logit. */
   readonly largest: number;
   readonly mean: number;
-  /** Largest absolute logit of the first model, to judge the difference by. */
+  /** Largest absolute logit of the first model, to compare the difference with. */
   readonly largestLogit: number;
-  /** Part of the positions at which both find the same token likeliest. */
+  /** Share of the positions at which both models have the same likeliest token. */
   readonly sameToken: number;
 }
 
-/** Rows of token ids from prompts, or from random ids where there are none. */
-export function driftRows(model: Model, prompts: readonly string[], seed: number): Int32Array[] {
+/** Rows of token ids from prompts, or of random ids where there are none. */
+export function comparedRows(model: Model, prompts: readonly string[], seed: number): Int32Array[] {
   const { vocabularySize, maxPositions } = model.architecture;
   if (prompts.length === 0) {
     const random = randomStream(seed, 'export', 'drift');
@@ -34,20 +34,21 @@ export function driftRows(model: Model, prompts: readonly string[], seed: number
 }
 
 /** Runs both models on each row and compares every logit. */
-export async function measureDrift(
+export async function measureDifference(
   engine: Engine,
   first: Model,
   second: Model,
   rows: readonly Int32Array[],
   signal: AbortSignal,
-): Promise<Drift> {
+): Promise<LogitDifference> {
   const width = first.architecture.vocabularySize;
   let [total, largest, largestLogit, same, count] = [0, 0, 0, 0, 0];
-  const [one, other] = [new RowLogits(engine, first), new RowLogits(engine, second)];
+  const firstLogits = new RowLogits(engine, first);
+  const secondLogits = new RowLogits(engine, second);
   try {
     for (const row of rows) {
       signal.throwIfAborted();
-      const [a, b] = [await one.of(row), await other.of(row)];
+      const [a, b] = [await firstLogits.of(row), await secondLogits.of(row)];
       for (let index = 0; index < a.length; index++) {
         const difference = Math.abs(a[index]! - b[index]!);
         total += difference;
@@ -63,8 +64,8 @@ export async function measureDrift(
       count += row.length;
     }
   } finally {
-    await one.dispose();
-    await other.dispose();
+    await firstLogits.dispose();
+    await secondLogits.dispose();
   }
   return {
     tokens: count,

@@ -1,8 +1,8 @@
-// The numbers a model computes with: trained ones from memory, the adapter's share added.
+// The weights that a model computes with: trained ones from memory, with what the adapter adds.
 import { loadParameter, type Model } from '@lmflow/sdk/model';
 import { outOfRange } from './errors.ts';
 
-/** A weight in float32 and the file's layout, with what the adapter adds to it. */
+/** A weight in float32, in the file's layout, with what the adapter adds. */
 export async function readMerged(model: Model, name: string): Promise<Float32Array> {
   const parameter = model.parameters.get(name);
   const numbers = await (parameter ? loadParameter(parameter) : model.read(name));

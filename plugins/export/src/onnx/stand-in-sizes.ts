@@ -1,9 +1,9 @@
-// Numbers that stand for the sizes of an exported model that are free: larger than every size it
-// has, so that they are not mistaken for one.
+// Primes that stand for the dynamic sizes of an exported model while it is traced. They are larger
+// than every size of the model, so that none is taken for another.
 import type { Sizes } from './graph.ts';
 
-/** Stand-ins above `largest`. */
-export function standIns(largest: number): Sizes {
+/** Four primes above `largest`. */
+export function standInSizes(largest: number): Sizes {
   const batch = primeAfter(largest);
   const length = primeAfter(batch);
   const past = primeAfter(length);

@@ -1,32 +1,33 @@
-// What numbers an exported model's weights are: what transformers.js calls them, and how the graph
-// reads them.
+// The weights of an exported model under each --quantization: their types, the names that
+// transformers.js has for them, and their bytes.
 import { outputRows, type LinearLayer, type Model, type Trace } from '@lmflow/sdk/model';
 import { sizeOf, type DType, type Shape, type Value, type WeightSource } from '@lmflow/sdk/graph';
 import { toFloat16 } from '@lmflow/sdk/formats';
-import { checkRange, readMerged } from '../weights.ts';
+import { checkRange, readMerged } from '../merged-weights.ts';
 import { blockProduct, partShapes, toBlocks, type Bits, type BlockAttributes } from './blocks.ts';
 
-interface Numbers {
-  /** transformers.js's name for them, and the end of the model's name there. */
+interface WeightTypes {
+  /** The name in transformers.js. */
   readonly dtype: string;
+  /** The end of the model file's name that transformers.js expects. */
   readonly suffix: string;
   /** Element type of matrices; vectors stay float32. */
   readonly matrices: 'float32' | 'float16';
-  /** Bits of the blocks' linears and of the head, where products are computed with blocks. */
+  /** Bits of the linears and of the head; absent where products are computed in floats. */
   readonly blocks?: { readonly linears: Bits; readonly head: Bits };
 }
 
-export const ONNX_NUMBERS = {
+export const ONNX_QUANTIZATIONS = {
   f32: { dtype: 'fp32', suffix: '', matrices: 'float32' },
   f16: { dtype: 'fp16', suffix: '_fp16', matrices: 'float16' },
   q8: { dtype: 'q8', suffix: '_quantized', matrices: 'float32', blocks: { linears: 8, head: 8 } },
   q4: { dtype: 'q4', suffix: '_q4', matrices: 'float32', blocks: { linears: 4, head: 8 } },
-} as const satisfies Readonly<Record<string, Numbers>>;
-export type OnnxNumbers = keyof typeof ONNX_NUMBERS;
+} as const satisfies Readonly<Record<string, WeightTypes>>;
+export type OnnxQuantization = keyof typeof ONNX_QUANTIZATIONS;
 
-/** The weights of an export, by where the graph reads them. */
+/** The weights of an export: sources for the graph, and the bytes behind each source. */
 export class ExportedWeights {
-  /** Stand-ins for the checkpoint's weights: the type that is written, and no place yet. */
+  /** Sources for the graph, with the type that is written; their path and offset are not used. */
   readonly sources = new Map<string, WeightSource>();
   readonly #readers = new Map<WeightSource, () => Promise<Uint8Array>>();
   readonly #parts = new Map<
@@ -34,16 +35,16 @@ export class ExportedWeights {
     { readonly codes: WeightSource; readonly scales: WeightSource }
   >();
   readonly #model: Model;
-  readonly #numbers: Numbers;
+  readonly #types: WeightTypes;
   #encoded:
     { readonly key: string; readonly parts: Promise<ReturnType<typeof toBlocks>> } | undefined;
 
-  constructor(model: Model, numbers: OnnxNumbers) {
+  constructor(model: Model, quantization: OnnxQuantization) {
     this.#model = model;
-    this.#numbers = ONNX_NUMBERS[numbers];
+    this.#types = ONNX_QUANTIZATIONS[quantization];
     for (const [name, { shape: stored }] of model.weights) {
       const shape = model.parameters.get(name)?.shape ?? stored;
-      const dtype = shape.length > 1 ? this.#numbers.matrices : 'float32';
+      const dtype = shape.length > 1 ? this.#types.matrices : 'float32';
       this.sources.set(
         name,
         this.#source(dtype, shape, async () => {
@@ -56,11 +57,11 @@ export class ExportedWeights {
   }
 
   /**
-   * The product of a linear of a block or of the head (which has no `layer`), or undefined where it
+   * The product with a linear of a block or with the head (which has no `layer`); undefined where it
    * is computed in floats.
    */
   product({ graph }: Trace, x: Value, layer: LinearLayer): Value | undefined {
-    const { blocks } = this.#numbers;
+    const { blocks } = this.#types;
     if (!blocks || !this.sources.has(layer.weight)) return undefined;
     const { inFeatures, outFeatures, weight } = layer;
     const attributes: BlockAttributes = {
@@ -81,7 +82,7 @@ export class ExportedWeights {
     return this.#readers.has(source);
   }
 
-  /** The bytes of a weight, the adapter's share added. */
+  /** The bytes of a weight, with what the adapter adds. */
   read(source: WeightSource): Promise<Uint8Array> {
     return this.#readers.get(source)!();
   }
@@ -93,7 +94,7 @@ export class ExportedWeights {
     const known = this.#parts.get(layer.weight);
     if (known) return known;
     const shapes = partShapes(attributes);
-    // Both parts of a weight are read one after the other.
+    // Codes and scales are read one after the other: the encoded weight is kept between.
     const encoded = (): Promise<ReturnType<typeof toBlocks>> => {
       if (this.#encoded?.key !== layer.weight) {
         this.#encoded = { key: layer.weight, parts: this.#encode(layer, attributes) };

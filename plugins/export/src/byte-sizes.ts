@@ -1,5 +1,5 @@
-// Sizes in bytes, as people write and read them. Not with the package bytes: it takes GB for 2 ** 30
-// and knows no GiB.
+// Sizes in bytes as text: parsed from flags, written in messages. Not with the package bytes: its GB
+// is 2 ** 30 bytes, and it has no GiB.
 import { sizeInvalid } from './errors.ts';
 
 const UNITS: Readonly<Record<string, number>> = {

@@ -1,17 +1,17 @@
-// The model as an ONNX graph of free sizes: traced with stand-ins, and a second time with others,
-// since what depends on them in a way that cannot be seen would differ.
+// The model as an ONNX graph with dynamic sizes: traced with stand-ins, and again with others. Both
+// graphs are equal unless a size became a fixed number.
 import { view, wrap, type Architecture, type Model } from '@lmflow/sdk/model';
 import type { WeightSource } from '@lmflow/sdk/graph';
 import type { PortableModel, PortableModelMaker } from '@lmflow/plugin-engine-onnx';
 import { onnxAmbiguous, onnxUnsupported } from '../errors.ts';
+import { ExportedWeights, type OnnxQuantization } from './exported-weights.ts';
 import { layOut } from './file.ts';
-import { by, freeSizes, stepGraph } from './graph.ts';
-import { ExportedWeights, type OnnxNumbers } from './numbers.ts';
-import { standIns } from './sizes.ts';
+import { by, dynamicSizes, stepGraph } from './graph.ts';
+import { standInSizes } from './stand-in-sizes.ts';
 
 export interface Traced {
   readonly portable: PortableModel;
-  /** The bytes of one of its weights. */
+  /** The bytes of a weight. */
   readonly read: (source: WeightSource) => Promise<Uint8Array>;
 }
 
@@ -23,17 +23,17 @@ export function traced(
   model: Model,
   base: Model,
   portableModel: PortableModelMaker,
-  numbers: OnnxNumbers,
+  quantization: OnnxQuantization,
   contextLength: number,
 ): Traced {
-  const weights = new ExportedWeights(model, numbers);
+  const weights = new ExportedWeights(model, quantization);
   const stripped = view(base, { weights: weights.sources, parameters: new Map() });
   multiplyBlocks(stripped, weights);
   const make = (largest: number): PortableModel => {
-    const sizes = standIns(largest);
+    const sizes = standInSizes(largest);
     return portableModel(stepGraph(stripped, sizes, contextLength), {
       name: model.architecture.family,
-      free: freeSizes(sizes),
+      free: dynamicSizes(sizes),
     });
   };
   const largest = Math.max(
@@ -48,7 +48,7 @@ export function traced(
   if (foreign) {
     throw onnxUnsupported(
       model.source,
-      `a plugin computes with numbers of its own (${foreign.name}); leave it out, and say --quantization for smaller numbers`,
+      `a plugin adds its own numbers to the graph (${foreign.name})`,
     );
   }
   const { places } = layOut(portable.tensors, 'model', Infinity);
@@ -59,8 +59,8 @@ export function traced(
 }
 
 /**
- * Products with blocks, where the numbers are such; a tied embedding is looked up in floats all the
- * same.
+ * Computes products in blocks where the quantization has them. The lookup in a tied embedding stays
+ * in floats.
  */
 function multiplyBlocks(model: Model, weights: ExportedWeights): void {
   const { linears, architecture } = model;
