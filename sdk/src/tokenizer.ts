@@ -19,6 +19,27 @@ export interface RenderOptions {
   readonly addGenerationPrompt?: boolean;
 }
 
+/** What a chat template printed, with what its {% generation %} tags mark. */
+export interface RenderedChat {
+  readonly text: string;
+  /** Whether the template has such tags at all, reached or not. */
+  readonly hasTags: boolean;
+  /** Tags stand where it is not known what they mark: in a macro, whose text may go anywhere. */
+  readonly hiddenTags: boolean;
+  /** The parts that they mark, in order, apart from each other and not empty. */
+  readonly tagged: readonly TaggedPart[];
+}
+
+/** A part of a rendered chat between {% generation %} and {% endgeneration %}. */
+export interface TaggedPart {
+  /** First UTF-16 unit. */
+  readonly start: number;
+  /** UTF-16 unit behind the last. */
+  readonly end: number;
+  /** Index of the message that it is about; undefined where that is not known. */
+  readonly message: number | undefined;
+}
+
 /** Turns text into ids and back, and messages into text by its chat template. */
 export interface Tokenizer {
   readonly vocabularySize: number;
@@ -55,6 +76,8 @@ export interface Tokenizer {
    * fails.
    */
   render(messages: readonly ChatMessage[], options?: RenderOptions): string;
+  /** As `render`, with what the template's author marked for training. */
+  renderTagged(messages: readonly ChatMessage[], options?: RenderOptions): RenderedChat;
   /**
    * For caches: hash of everything that decides its ids and what templates get (special tokens),
    * without `chatTemplate`.

@@ -29,6 +29,15 @@ export function templateUnsupported(
   );
 }
 
+/** The template's {% generation %} stands where it is not known what it marks. */
+export function tagsHidden(name: string): LMFlowError {
+  return inputError(
+    'LMFLOW_TEMPLATE_TAGS_HIDDEN',
+    `the chat template (${name}) has {% generation %} in a macro, a set block, a filter block or a recursive loop, so that what it marks has no place in the text`,
+    { hint: 'Move the tags to where the text is printed.' },
+  );
+}
+
 /** The template took too many steps, or made too much text. */
 export function templateTooMuch(
   name: string,

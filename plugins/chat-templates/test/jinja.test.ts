@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { JinjaFault, JinjaTemplate, type Rendering } from '../src/jinja/template.ts';
+import type { RenderedChat } from '@lmflow/sdk';
+import { JinjaFault, JinjaTemplate } from '../src/jinja/template.ts';
 
 interface Fixture {
   readonly context: Readonly<Record<string, unknown>>;
@@ -39,7 +40,7 @@ const fault = (run: () => unknown): JinjaFault => {
   }
   return assert.unreachable('it is not refused') as never;
 };
-const render = (source: string, variables: Readonly<Record<string, unknown>> = {}): Rendering =>
+const render = (source: string, variables: Readonly<Record<string, unknown>> = {}): RenderedChat =>
   new JinjaTemplate(source).render(variables);
 
 for (const { name, template, text, error, address } of cases) {
@@ -170,10 +171,10 @@ const turns = (...contents: readonly string[]): { role: string; content: string 
   contents.map((content, at) => ({ role: at % 2 === 0 ? 'user' : 'assistant', content }));
 
 test('generation tags mark places in the text, and the message they are about', () => {
-  const { text, parts, hiddenTags } = render(GENERATION, { messages: turns('a', '😀', 'a', 'b') });
+  const { text, tagged, hiddenTags } = render(GENERATION, { messages: turns('a', '😀', 'a', 'b') });
   assert.is(text, 'user:a;assistant:😀;user:a;assistant:b;');
   assert.equal(
-    parts.map(({ start, end, message }) => [text.slice(start, end), start, message]),
+    tagged.map(({ start, end, message }) => [text.slice(start, end), start, message]),
     [
       ['😀', 17, 1],
       ['b', 37, 3],
@@ -186,7 +187,8 @@ test('generation tags in a macro have no known place', () => {
   const source = `{% macro f(m) %}{% generation %}{{ m.content }}{% endgeneration %}{% endmacro %}{{ f(messages[1]) }}`;
   assert.equal(render(source, { messages: turns('a', 'b') }), {
     text: 'b',
-    parts: [],
+    tagged: [],
+    hasTags: true,
     hiddenTags: true,
   });
 });

@@ -113,12 +113,6 @@ const OWN: Record<
     expected:
       '<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant[\nyes<|im_end|>\n]<|im_start|>user\nmore<|im_end|>\n<|im_start|>assistant[\nno<|im_end|>\n]',
   },
-  'several generation marks in one answer, and none for the last: no token is added': {
-    template:
-      "{%- for m in messages %}{%- if m['role'] == 'user' %}{{- '<T>' + m['content'] }}{%- elif loop.last %}{{- '<A>' + m['content'] }}{%- else %}{{- '<A>' }}{%- generation %}{{- 'a' }}{%- endgeneration %}{{- 'b' }}{%- generation %}{{- m['content'] }}{%- endgeneration %}{%- endif %}{%- endfor %}",
-    special: ['<T>', '<A>'],
-    expected: '<T>hi<A>[a]b[yes]<T>more<A>no',
-  },
   'generation marks with whitespace control': {
     template:
       "{%- for m in messages -%}{%- if m['role'] == 'assistant' -%}{{- 'A: ' -}}  {%- generation -%}  {{- m['content'] + eos_token -}}  {%- endgeneration -%}  {%- else -%}{{- 'U: ' + m['content'] + ' ' -}}{%- endif -%}{%- endfor -%}",
@@ -387,6 +381,36 @@ test('trainOnPrompt trains everything but the first token', async () => {
     ),
     '<|im_start|>[user\nhi<|im_end|>\n<|im_start|>assistant\nyes<|im_end|>\n]',
   );
+});
+
+const SEVERAL = {
+  chatTemplate:
+    "{%- for m in messages %}{%- if m['role'] == 'user' %}{{- '<T>' + m['content'] }}{%- elif m['content'] == 'plain' %}{{- '<A>' + m['content'] }}{%- else %}{{- '<A>' }}{%- generation %}{{- 'a' }}{%- endgeneration %}{{- 'b' }}{%- generation %}{{- m['content'] }}{%- endgeneration %}{%- endif %}{%- endfor %}",
+  special: ['<T>', '<A>'],
+};
+
+test('several generation marks in an answer, and none in another: just these, and no token is added', async () => {
+  assert.is(
+    await render(turn('hi', 'yes', 'more', 'plain'), SEVERAL),
+    '<T>hi<A>[a]b[yes]<T>more<A>plain',
+  );
+});
+
+test('generation marks belong to their message: weight 0 and maskHistory choose among them', async () => {
+  const messages = turn('hi', 'plain', 'more', 'no', 'and', 'yes');
+  const weighted = messages.with(3, { ...messages[3]!, weight: 0 });
+  assert.is(await render(weighted, SEVERAL), '<T>hi<A>plain<T>more<A>abno<T>and<A>[a]b[yes]');
+  assert.is(
+    await render(messages, SEVERAL, { maskHistory: true }),
+    '<T>hi<A>plain<T>more<A>abno<T>and<A>[a]b[yes]',
+  );
+});
+
+test('generation marks in a macro have no place: an error', async () => {
+  const chatTemplate =
+    '{% macro say(m) %}{% generation %}{{ m.content }}{% endgeneration %}{% endmacro %}{% for m in messages %}{{ say(m) }}{% endfor %}';
+  const error = await failure(() => render(turn('hi', 'yes'), { chatTemplate }));
+  assert.is(error.code, 'LMFLOW_TEMPLATE_TAGS_HIDDEN');
 });
 
 test('maskHistory trains the last answer only, for every way of finding it; weight 0 holds', async () => {

@@ -1,27 +1,18 @@
 // A chat template as a program: Jinja2 as transformers sets it up (its immutable sandbox, trim_blocks,
 // lstrip_blocks, loop controls, {% generation %}). Whose messages, and what errors people see, is the
 // renderer's business.
+import type { RenderedChat } from '@lmflow/sdk';
 import { Budget, LIMITS, type Limits } from './budget.ts';
 import { parseTemplate } from './parsing/statement-parser.ts';
 import type { Statement } from './parsing/nodes.ts';
 import { Executor, faultAt } from './running/executor.ts';
 import { globalFunctions } from './running/globals.ts';
-import { Output, type TaggedPart } from './running/output.ts';
+import { Output } from './running/output.ts';
 import { Scope } from './running/scope.ts';
 import { toValue } from './values/conversion.ts';
 import { Sequence, type Value } from './values/value.ts';
 
 export { JinjaFault } from './fault.ts';
-export type { TaggedPart } from './running/output.ts';
-
-/** What a template printed. */
-export interface Rendering {
-  readonly text: string;
-  /** What {% generation %} marks, in order. */
-  readonly parts: readonly TaggedPart[];
-  /** Tags stood in a macro or the like, so that `parts` does not have all. */
-  readonly hiddenTags: boolean;
-}
 
 /** How a template is run. */
 export interface RunOptions {
@@ -33,17 +24,18 @@ export interface RunOptions {
 /** A parsed template. */
 export class JinjaTemplate {
   private readonly statements: readonly Statement[];
+  private readonly hasTags: boolean;
 
   /** Throws JinjaFault where the source is no Jinja. */
   constructor(source: string) {
-    this.statements = parseTemplate(source);
+    ({ statements: this.statements, hasTags: this.hasTags } = parseTemplate(source));
   }
 
   /** Throws JinjaFault. The variable `messages` decides which message a tag is about. */
   render(
     variables: Readonly<Record<string, unknown>>,
     { limits = LIMITS, now = () => new Date() }: RunOptions = {},
-  ): Rendering {
+  ): RenderedChat {
     const budget = new Budget(limits);
     const globals = new Scope();
     for (const [name, value] of globalFunctions(budget, now)) globals.set(name, value);
@@ -61,7 +53,8 @@ export class JinjaTemplate {
       executor = new Executor(budget, messages);
       const output = new Output(budget, false);
       executor.run(this.statements, new Scope(scope), output);
-      return { text: output.text, parts: output.parts, hiddenTags: executor.hiddenTags };
+      const { hiddenTags } = executor;
+      return { text: output.text, hasTags: this.hasTags, hiddenTags, tagged: output.parts };
     } catch (error) {
       throw faultAt(error, executor?.line ?? 1);
     }

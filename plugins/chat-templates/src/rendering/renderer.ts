@@ -1,6 +1,6 @@
 // Messages -> text by a chat template. Which template is in force, and what its variables are, is
 // the tokenizer's business.
-import type { ChatMessage, LMFlowError, RenderOptions } from '@lmflow/sdk';
+import type { ChatMessage, LMFlowError, RenderOptions, RenderedChat } from '@lmflow/sdk';
 import {
   templateFailed,
   templateInvalid,
@@ -9,7 +9,7 @@ import {
   templateUnsupported,
 } from '../errors.ts';
 import { LIMITS, type Limits } from '../jinja/budget.ts';
-import { JinjaFault, JinjaTemplate, type Rendering } from '../jinja/template.ts';
+import { JinjaFault, JinjaTemplate } from '../jinja/template.ts';
 import { contentForm, inForm, unprinted, type ContentForm } from './content-form.ts';
 
 /** How to render. */
@@ -32,9 +32,9 @@ interface Template {
 export class TemplateRenderer {
   readonly #templates = new Map<string, Template>();
 
-  /** As `rendering`, the text alone. */
+  /** As `renderTagged`, the text alone. */
   render(source: string, messages: readonly ChatMessage[], settings: RenderSettings): string {
-    return this.rendering(source, messages, settings).text;
+    return this.renderTagged(source, messages, settings).text;
   }
 
   /**
@@ -42,7 +42,11 @@ export class TemplateRenderer {
    * _UNSUPPORTED, _TOO_MUCH and, where messages have media that the template does not print,
    * LMFLOW_TEMPLATE_TEXT_ONLY; each names the template.
    */
-  rendering(source: string, messages: readonly ChatMessage[], settings: RenderSettings): Rendering {
+  renderTagged(
+    source: string,
+    messages: readonly ChatMessage[],
+    settings: RenderSettings,
+  ): RenderedChat {
     const { program, form } = this.#template(source, settings);
     const media = unprinted(messages, form);
     if (media) throw templateTextOnly(settings.name, media.message, media.type);

@@ -35,12 +35,12 @@ export class AnswerSearch {
   private readonly tools: readonly unknown[] | undefined;
   private readonly facts: TemplateFacts;
 
-  /** Throws what the template throws. */
-  constructor({ messages, tools }: Conversation, facts: TemplateFacts) {
+  /** `text` is what the template makes of the conversation. */
+  constructor({ messages, tools }: Conversation, text: string, facts: TemplateFacts) {
     this.messages = messages;
     this.tools = tools;
     this.facts = facts;
-    this.text = this.render(messages);
+    this.text = text;
   }
 
   /**

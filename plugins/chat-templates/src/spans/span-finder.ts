@@ -1,9 +1,10 @@
 // Where the answers are in a rendered conversation: the characters to train. Works for templates
 // without {% generation %} by watching what the template does, and gives the answer with what ends
 // its turn, never the role's header.
-import { textOf, type ChatMessage, type Tokenizer, type TrainedAnswers } from '@lmflow/sdk';
+import type { ChatMessage, RenderedChat, TaggedPart, Tokenizer, TrainedAnswers } from '@lmflow/sdk';
+import * as errors from '../errors.ts';
+import { templateName } from '../template-choice.ts';
 import { AnswerSearch, type Conversation, type Span, type TemplateFacts } from './answer-search.ts';
-import { hasMarks, markGeneration, readMarks } from './generation-marks.ts';
 import { SpecialTokens } from './special-tokens.ts';
 
 /** A conversation as text, with the spans to train, in order and apart from each other. */
@@ -27,55 +28,36 @@ export class SpanError extends Error {
 /** Finds answers in what one tokenizer's chat template makes of conversations. */
 export class SpanFinder {
   private readonly facts: TemplateFacts;
-  private readonly template: string;
-  private readonly marked: string | undefined;
 
   constructor(tokenizer: Tokenizer, specials = new SpecialTokens(tokenizer)) {
     this.facts = { tokenizer, specials, hasHeader: printsHeader(tokenizer) };
-    this.template = tokenizer.chatTemplate ?? '';
-    this.marked = markGeneration(this.template);
   }
 
   /**
    * Renders a conversation and gives the spans of the answers that are trained: of all, or of the
-   * last one, but for those with `weight: 0`. Throws SpanError, and whatever the template throws.
+   * last one, but for those with `weight: 0`. Throws SpanError, LMFLOW_TEMPLATE_TAGS_HIDDEN, and
+   * whatever the template throws.
    */
   find(conversation: Conversation, answers: TrainedAnswers = 'all'): RenderedConversation {
-    const places = conversation.messages.flatMap(({ role }, index) =>
-      role === 'assistant' ? [index] : [],
-    );
+    const { messages, tools } = conversation;
+    const places = messages.flatMap(({ role }, index) => (role === 'assistant' ? [index] : []));
     const chosen = answers === 'last' ? places.slice(-1) : places;
-    return this.byMarks(conversation, places, chosen) ?? this.byWatching(conversation, chosen);
-  }
-
-  /** What the template's author put between {% generation %} and {% endgeneration %}. */
-  private byMarks(
-    { messages, tools }: Conversation,
-    places: readonly number[],
-    chosen: readonly number[],
-  ): RenderedConversation | undefined {
-    if (this.marked === undefined) return undefined;
-    if (messages.some((message) => hasMarks(textOf(message.content)))) return undefined;
     const { tokenizer } = this.facts;
-    let rendered: string;
-    try {
-      tokenizer.chatTemplate = this.marked;
-      rendered = tokenizer.render(messages, tools ? { tools } : {});
-    } finally {
-      tokenizer.chatTemplate = this.template;
-    }
-    const { text, marks } = readMarks(rendered);
-    if (marks.some(([, end]) => end < 0)) return undefined;
-    const wanted = places.map((place) => chosen.includes(place) && isTrained(messages[place]!));
-    if (wanted.every(Boolean)) return { text, spans: marks, tagged: true };
-    // one pair of tags for each answer, or it is not known which of them a pair belongs to
-    if (marks.length !== places.length) return undefined;
-    return { text, spans: marks.filter((_, answer) => wanted[answer]), tagged: true };
+    const chat = tokenizer.renderTagged(messages, tools ? { tools } : {});
+    if (!chat.hasTags) return this.byWatching(conversation, chat.text, chosen);
+    if (chat.hiddenTags) throw errors.tagsHidden(templateName(tokenizer));
+    const wanted = chosen.filter((place) => isTrained(messages[place]!));
+    const parts = wanted.length === places.length ? chat.tagged : ofMessages(chat, places, wanted);
+    return { text: chat.text, spans: parts.map(({ start, end }) => [start, end]), tagged: true };
   }
 
   /** Answer by answer: what the template prints where it is there, and where it is not. */
-  private byWatching(conversation: Conversation, chosen: readonly number[]): RenderedConversation {
-    const search = new AnswerSearch(conversation, this.facts);
+  private byWatching(
+    conversation: Conversation,
+    text: string,
+    chosen: readonly number[],
+  ): RenderedConversation {
+    const search = new AnswerSearch(conversation, text, this.facts);
     const spans: Span[] = [];
     let from = 0;
     for (const place of chosen) {
@@ -86,6 +68,20 @@ export class SpanFinder {
     }
     return { text: search.text, spans, tagged: false };
   }
+}
+
+/** The tagged parts of some answers; `places` are those of all. */
+function ofMessages(
+  { tagged }: RenderedChat,
+  places: readonly number[],
+  wanted: readonly number[],
+): readonly TaggedPart[] {
+  return tagged.filter(({ message }, index) => {
+    // a template that shows no message in its loops has to have one part for each answer
+    const place = message ?? (tagged.length === places.length ? places[index] : undefined);
+    if (place === undefined) throw new SpanError(wanted[0] ?? places[0]!);
+    return wanted.includes(place);
+  });
 }
 
 /** Whether an answer is to be trained: `weight: 0` switches it off. */

@@ -37,7 +37,7 @@ function verdict({ template, variables, text, spans, error }: Case): string {
   }
   if (error !== undefined) return `rendered only here; there ${error}`;
   if (rendering.text !== text) return 'the text differs';
-  const ours = JSON.stringify(rendering.parts.map(({ start, end }) => [start, end]));
+  const ours = JSON.stringify(rendering.tagged.map(({ start, end }) => [start, end]));
   if (ours !== inUnits(text, spans!)) return `the spans differ: ${ours}`;
   return spans!.length > 0 ? 'equal text and spans' : 'equal text';
 }

@@ -20,6 +20,13 @@ import {
 } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 
+/** Errors that no record is the cause of. */
+const OF_THE_TEMPLATE = [
+  'LMFLOW_TEMPLATE_INVALID',
+  'LMFLOW_TEMPLATE_UNSUPPORTED',
+  'LMFLOW_TEMPLATE_TAGS_HIDDEN',
+];
+
 /** What is to be encoded for one record. */
 export interface Plan {
   readonly record: DatasetRecord;
@@ -146,7 +153,7 @@ export class Encoder {
     try {
       return this.finder.find({ messages, tools: record.tools }, this.options.answers);
     } catch (cause) {
-      if (isLMFlowError(cause) && cause.code === 'LMFLOW_TEMPLATE_INVALID') throw cause;
+      if (isLMFlowError(cause) && OF_THE_TEMPLATE.includes(cause.code)) throw cause;
       if (cause instanceof SpanError) throw errors.spans(record.origin, template, cause.index);
       throw errors.template(record.origin, template, cause);
     }

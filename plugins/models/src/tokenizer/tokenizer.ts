@@ -3,7 +3,13 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { TemplateRenderer } from '@lmflow/plugin-chat-templates';
-import { type ChatMessage, type Encoding, type RenderOptions, type Tokenizer } from '@lmflow/sdk';
+import {
+  type ChatMessage,
+  type Encoding,
+  type RenderOptions,
+  type RenderedChat,
+  type Tokenizer,
+} from '@lmflow/sdk';
 import { harmlessDecoder } from './decoder.ts';
 import { templateMissing, tokenizerInvalid } from './errors.ts';
 import { readingFailed, textFailed } from './failure.ts';
@@ -183,6 +189,10 @@ class HuggingFaceTokenizer implements Tokenizer {
   }
 
   render(messages: readonly ChatMessage[], options: RenderOptions = {}): string {
+    return this.renderTagged(messages, options).text;
+  }
+
+  renderTagged(messages: readonly ChatMessage[], options: RenderOptions = {}): RenderedChat {
     const { templates } = this.#start.files;
     const own = this.chatTemplateOrigin === 'tokenizer';
     const source =
@@ -190,7 +200,7 @@ class HuggingFaceTokenizer implements Tokenizer {
         ? (templates.get('tool_use') ?? this.#chatTemplate)
         : this.#chatTemplate;
     if (source === undefined) throw templateMissing([...templates.keys()]);
-    return this.#renderer.render(source, messages, {
+    return this.#renderer.renderTagged(source, messages, {
       ...options,
       name: this.chatTemplateOrigin ?? 'set by a plugin',
       specialTokens: this.#templateVariables(),

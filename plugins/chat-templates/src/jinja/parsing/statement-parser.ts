@@ -8,10 +8,18 @@ import { TokenStream } from './token-stream.ts';
 /** Tags of Jinja2 that load other templates, or change how this one is printed. */
 const REFUSED: readonly string[] = ['autoescape', 'block', 'extends', 'from', 'import', 'include'];
 
-/** Parses a source; throws the faults `syntax` and `unsupported`. */
-export function parseTemplate(source: string): readonly Statement[] {
+/** A template as statements. */
+export interface ParsedTemplate {
+  readonly statements: readonly Statement[];
+  /** It has {% generation %}. */
+  readonly hasTags: boolean;
+}
+
+/** Parses a source; throws the faults `syntax`, `unsupported` and `budget`. */
+export function parseTemplate(source: string): ParsedTemplate {
   try {
-    return new StatementParser(new TokenStream(tokenize(source))).template();
+    const parser = new StatementParser(new TokenStream(tokenize(source)));
+    return { statements: parser.template(), hasTags: parser.hasTags };
   } catch (error) {
     if (error instanceof RangeError) throw new JinjaFault('budget', 'it is nested too deeply');
     throw error;
@@ -21,6 +29,7 @@ export function parseTemplate(source: string): readonly Statement[] {
 class StatementParser extends ExpressionParser {
   /** Loops that `break` can leave: a macro begins anew. */
   private loops = 0;
+  hasTags = false;
 
   template(): readonly Statement[] {
     const body = this.statements([]);
@@ -158,6 +167,7 @@ class StatementParser extends ExpressionParser {
   }
 
   private generation(line: number): Statement {
+    this.hasTags = true;
     // the body is a function to Jinja2, which a loop outside of it cannot be left from
     const { loops } = this;
     this.loops = 0;

@@ -1,13 +1,6 @@
 // The text that is printed, and what of it stood between {% generation %} tags.
+import type { TaggedPart } from '@lmflow/sdk';
 import type { Budget } from '../budget.ts';
-
-/** A part that the tags mark, in UTF-16 units. */
-export interface TaggedPart {
-  readonly start: number;
-  readonly end: number;
-  /** Index of the message that it is about; undefined where that is not known. */
-  readonly message: number | undefined;
-}
 
 /** Collects the text of the template, or of a macro. */
 export class Output {
