@@ -413,6 +413,43 @@ test('generation marks in a macro have no place: an error', async () => {
   assert.is(error.code, 'LMFLOW_TEMPLATE_TAGS_HIDDEN');
 });
 
+const STRIPPING =
+  "{{ bos_token }}{% for message in messages %}{% if message.role == 'assistant' %}A:{{ message.content.lstrip('\\n').rstrip('|') }}{{ eos_token }}{% else %}U:{{ message.content.strip('*') }}{% endif %}{% endfor %}{% if add_generation_prompt %}A:{% endif %}";
+
+test('template-strip-characters: strip removes the characters it is given, and only these', async () => {
+  const tiny = { chatTemplate: STRIPPING };
+  assert.is(
+    await render(turn('*next line?*', '\n\n    return x + 1||'), tiny),
+    '<s>U:next line?A:[    return x + 1</s>]',
+  );
+  assert.is(
+    await render(turn('  keep my spaces  ', '\n  - item  |'), tiny),
+    '<s>U:  keep my spaces  A:[  - item  </s>]',
+  );
+});
+
+const VALUES =
+  '{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% for call in m.tool_calls or [] %}<call={{ call.function.name }}>{% for name, value in call.function.arguments | items %}<arg={{ name }}>{{ value }}</arg>{% endfor %}</call>{% endfor %}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}';
+
+test('template-python-values: a value is printed as Python prints it, by itself and with string', async () => {
+  const given = { city: 'Oslo', days: 3, exact: true, unit: null, hours: ['am', 'pm'] };
+  const messages = [
+    { role: 'user', content: 'Forecast?' },
+    {
+      role: 'assistant',
+      content: '',
+      tool_calls: [{ type: 'function', function: { name: 'forecast', arguments: given } }],
+    },
+  ];
+  for (const chatTemplate of [VALUES, VALUES.replace('{{ value }}', '{{ value | string }}')]) {
+    const tokenizer = await tinyTokenizer({ chatTemplate });
+    assert.is(
+      tokenizer.render(messages),
+      "<s>[user]Forecast?</s>[assistant]<call=forecast><arg=city>Oslo</arg><arg=days>3</arg><arg=exact>True</arg><arg=unit>None</arg><arg=hours>['am', 'pm']</arg></call></s>",
+    );
+  }
+});
+
 test('maskHistory trains the last answer only, for every way of finding it; weight 0 holds', async () => {
   for (const [name, { template, special = [], messages = two }] of Object.entries(OWN)) {
     const tokenizer = await tinyTokenizer({ chatTemplate: template, special });
