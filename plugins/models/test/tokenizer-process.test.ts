@@ -134,6 +134,18 @@ test('a text that takes more memory than the limit is given up', async () => {
   process.stop();
 });
 
+test('a tokenizer.json that cannot be read is refused as often as it is loaded', async () => {
+  const process = new TokenizerProcess(json({ model: { type: 'none' } }), []);
+  for (let again = 0; again < 2; again++) {
+    const error: unknown = await process.load().then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    assert.ok(error instanceof Error && !(error instanceof ProcessEnded));
+  }
+  process.stop();
+});
+
 test('more tokenizers than processes: those unused longest are started again', async () => {
   const processes = Array.from({ length: 6 }, (_, index) => {
     const normalizer = { type: 'Prepend', prepend: String(index) };

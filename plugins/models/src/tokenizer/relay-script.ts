@@ -3,8 +3,7 @@
 
 /**
  * Plain JavaScript, given as text as the child's. Messages from the port: { id, request }, bytes for
- * the child; without a request the answer to loading is asked for, which only the first may do. To
- * the port: { id, answer } or { id, failure }. `signal` counts these.
+ * the child; without a request the answer to loading is asked for. To the port: { id, answer } or { id, failure }. `signal` counts these.
  */
 export const RELAY = `
 const { spawn } = require('node:child_process');
@@ -90,6 +89,7 @@ function tell(id, result, transfer = []) {
 function next() {
   if (current || queue.length === 0) return;
   if (!child) return start();
+  if (!queue[0].request) return give({ request: load });
   give(queue.shift());
 }
 
