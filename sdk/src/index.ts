@@ -13,6 +13,7 @@ export * from './errors.ts';
 export * from './generation.ts';
 export * from './hooks.ts';
 export * from './hub.ts';
+export * from './json.ts';
 export * from './logger.ts';
 export * from './optimizer.ts';
 export * from './plugin.ts';
