@@ -61,7 +61,10 @@ export interface DatasetFormat {
   readonly kind: DatasetKind;
   /** Shape of a record, for messages: `{ prompt, completion }`. */
   readonly example: string;
-  /** Whether a data set with such a first record is in this format. */
+  /**
+   * Whether a data set is in this format. `fields` are those of its first record, with the keys that
+   * other records add.
+   */
   matches(fields: RecordFields): boolean;
   /** Makes a record of the format's kind. */
   parse(fields: CheckedFields): RecordBody;

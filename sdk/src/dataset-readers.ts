@@ -49,6 +49,11 @@ export interface DatasetReader {
   readonly extensions: readonly string[];
   /** Whether it reads by `text()` or `lines()`, so that `.gz` may follow the ending. */
   readonly gzip?: boolean;
+  /**
+   * Whether all records of a file have the same keys, each with a value, so that the first one tells
+   * their format; without it, the files are read through for that.
+   */
+  readonly sameKeys?: boolean;
   /** Changes when the reader reads the same file differently: see DatasetFormat.version. */
   readonly version?: string;
   /** The records, read as they are taken. */

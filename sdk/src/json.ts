@@ -61,7 +61,7 @@ export function stringifyJson(value: unknown): string | undefined {
   if (typeof value === 'bigint') return String(value);
   if (value instanceof JsonNumber) return value.text;
   if (typeof value !== 'object' || value === null || 'toJSON' in value) {
-    return JSON.stringify(value) as string | undefined;
+    return JSON.stringify(value);
   }
   if (Array.isArray(value)) {
     return `[${value.map((item) => stringifyJson(item) ?? 'null').join(',')}]`;
@@ -116,7 +116,7 @@ class ExactReader {
       members.set(key, this.value());
     }
     this.at++;
-    return inOrder(members);
+    return jsonObject(members);
   }
 
   private list(): unknown[] {
@@ -154,8 +154,9 @@ function number(token: string): number | bigint | JsonNumber {
   return isWhole ? BigInt(token) : new JsonNumber(token);
 }
 
-/** An object whose keys stay in order, also those that are numbers. */
-function inOrder(members: ReadonlyMap<string, unknown>): object {
+/** An object whose keys stay in the order of the entries, also those that are numbers. */
+export function jsonObject(entries: Iterable<readonly [string, unknown]>): Record<string, unknown> {
+  const members = new Map(entries);
   const object = Object.fromEntries(members);
   const names = [...members.keys()];
   if (!names.some((name) => INDEX.test(name))) return object;

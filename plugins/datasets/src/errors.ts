@@ -7,10 +7,9 @@ import {
   usageError,
   type ErrorOptions,
   type LMFlowError,
-  type RecordFields,
   type RecordOrigin,
 } from '@lmflow/sdk';
-import { isFields } from './formats/json-values.ts';
+import { shown } from './shown-value.ts';
 
 /** `data.jsonl, line 7` or `data.json, record 3 (line 40)`. */
 export function place(origin: RecordOrigin): string {
@@ -18,31 +17,6 @@ export function place(origin: RecordOrigin): string {
     return origin.line === undefined ? origin.file : `${origin.file}, line ${origin.line}`;
   }
   return `${origin.file}, record ${origin.index}${origin.line === undefined ? '' : ` (line ${origin.line})`}`;
-}
-
-/** How a value looks in a message; of a large one only the beginning is looked at. */
-export function shown(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  let left = 40;
-  const beginning = (_key: string, member: unknown): unknown => {
-    if (left-- < 0) return undefined;
-    if (typeof member === 'string') return member.slice(0, 80);
-    if (Array.isArray(member)) return (member as unknown[]).slice(0, Math.max(0, left));
-    return isFields(member) ? firstMembers(member, left) : member;
-  };
-  const text = Array.isArray(value)
-    ? `a list of ${value.length}`
-    : (JSON.stringify(value, beginning) ?? typeof value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
-
-function firstMembers(fields: RecordFields, most: number): RecordFields {
-  const first: Record<string, unknown> = {};
-  for (const key in fields) {
-    if (most-- <= 0) break;
-    first[key] = fields[key];
-  }
-  return first;
 }
 
 /** The most names that a message lists. */
@@ -274,7 +248,7 @@ export function typeMismatch(file: string, type: string, format: string): LMFlow
   );
 }
 
-/** No format fits the keys of the first record. */
+/** No format fits the keys of the records. */
 export function formatUnknown(
   origin: RecordOrigin,
   keys: readonly string[],
@@ -283,7 +257,7 @@ export function formatUnknown(
   const known = formats.map(([name, example]) => `${name} ${example}`).join('; ');
   return inputError(
     'LMFLOW_DATASET_FORMAT_UNKNOWN',
-    `${place(origin)}: no format fits the keys of the record: ` +
+    `${place(origin)}: no format fits the keys of the records: ` +
       `${keys.length > 0 ? listed(keys) : '(none)'}; known formats: ${known}`,
     {
       hint:

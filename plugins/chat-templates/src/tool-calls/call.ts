@@ -1,6 +1,6 @@
 // A call out of JSON that a model wrote: what all formats share.
 import { randomUUID } from 'node:crypto';
-import type { ToolCall } from '@lmflow/sdk';
+import { JsonNumber, parseJson, stringifyJson, type ToolCall } from '@lmflow/sdk';
 
 /** What a model may have meant as a call: parsed JSON, and the key that holds its arguments. */
 export interface CallCandidate {
@@ -17,14 +17,16 @@ export function toolCall(
   const fields = (value ?? {}) as { name?: unknown } & Record<string, unknown>;
   const { name, [argumentsKey]: values } = fields;
   if (typeof name !== 'string' || !functions.has(name)) return undefined;
-  if (typeof values !== 'object' || values === null || Array.isArray(values)) return undefined;
-  return { id, type: 'function', function: { name, arguments: JSON.stringify(values) } };
+  if (typeof values !== 'object' || values === null) return undefined;
+  if (Array.isArray(values) || values instanceof JsonNumber) return undefined;
+  // as the model wrote them: an id of 18 digits is another one when it is rounded
+  return { id, type: 'function', function: { name, arguments: stringifyJson(values)! } };
 }
 
 /** A value of JSON text; undefined where it is no JSON. */
 export function parsedJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 // Tool calls of a conversation for templates that know none.
-import type { ChatMessage } from '@lmflow/sdk';
+import { stringifyJson, type ChatMessage } from '@lmflow/sdk';
 
 /**
  * The messages as the template can print them: where it knows no tool calls, they become the
@@ -13,9 +13,7 @@ export function callsAsText(
   return messages.map((message) => {
     const calls = message['tool_calls'];
     if (!Array.isArray(calls) || message.content !== '') return message;
-    const lines = calls.map((call: { function?: unknown }) =>
-      JSON.stringify(call.function ?? call),
-    );
+    const lines = calls.map((call: { function?: unknown }) => stringifyJson(call.function ?? call));
     return { ...message, content: lines.join('\n') };
   });
 }

@@ -23,8 +23,9 @@ const conversation = (fields: CheckedFields, key: string): RecordBody => {
  * input.
  */
 export function alpacaTurns(fields: CheckedFields): ChatMessage[] {
-  const instruction = fields.string('instruction');
   const input = fields.optionalString('input');
+  const instruction = fields.optionalString('instruction') ?? '';
+  if (!input && !fields.has('instruction')) fields.fail('instruction', 'a string');
   const history = fields.has('history') ? fields.list('history', '[question, answer] pairs') : [];
   const turns = history.flatMap((pair, index) => {
     if (!Array.isArray(pair) || pair.length !== 2 || !pair.every(isText)) {
@@ -36,9 +37,10 @@ export function alpacaTurns(fields: CheckedFields): ChatMessage[] {
     ];
   });
   // the parts travel with the message, so that the alpaca template can print them apart
-  const asked: ChatMessage = input
-    ? { role: 'user', content: `${instruction}\n${input}`, instruction, input }
-    : { role: 'user', content: instruction };
+  const asked: ChatMessage =
+    input && instruction
+      ? { role: 'user', content: `${instruction}\n${input}`, instruction, input }
+      : { role: 'user', content: input || instruction };
   return withSystem(fields, [...turns, asked]);
 }
 

@@ -1,10 +1,11 @@
 // The checked access to a record's fields that all formats use.
-import type {
-  ChatMessage,
-  CheckedFields,
-  RawRecord,
-  RecordFields,
-  RecordOrigin,
+import {
+  JsonNumber,
+  type ChatMessage,
+  type CheckedFields,
+  type RawRecord,
+  type RecordFields,
+  type RecordOrigin,
 } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 import { fromText, isFields } from './json-values.ts';
@@ -26,7 +27,8 @@ export class RecordChecks implements CheckedFields {
 
   // null is the same as absent: Parquet and CSV have no absent
   raw(key: string): unknown {
-    return this.fields[key] ?? undefined;
+    const value = this.fields[key] ?? undefined;
+    return value instanceof JsonNumber ? Number(value) : value;
   }
 
   has(key: string): boolean {
@@ -44,7 +46,8 @@ export class RecordChecks implements CheckedFields {
 
   optionalNumber(key: string): number | undefined {
     const value = this.raw(key);
-    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    const written = typeof value === 'string' && value.trim() !== '';
+    const number = written || typeof value === 'bigint' ? Number(value) : value;
     return number === undefined || (typeof number === 'number' && Number.isFinite(number))
       ? number
       : this.fail(key, 'a number');

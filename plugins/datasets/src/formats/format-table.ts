@@ -1,5 +1,5 @@
 // Which format records are of: by name, by the "type" of an LMFlow file, or by the keys of the
-// first record; and reading them with it.
+// records; and reading them with it.
 import { isLMFlowError, type DatasetFormat, type DatasetRecord, type RawRecord } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 import { RecordChecks } from './checked-fields.ts';
@@ -46,7 +46,7 @@ export class FormatTable {
     throw errors.typeUnknown(file, type, this.names);
   }
 
-  /** Detects the format of a record by its keys. Throws LMFLOW_DATASET_FORMAT_UNKNOWN. */
+  /** Detects the format of records by the keys that they have together. Throws LMFLOW_DATASET_FORMAT_UNKNOWN. */
   detect({ value, origin }: RawRecord): DatasetFormat {
     const format = this.formats.findLast((candidate) => candidate.matches(value));
     if (format) return format;

@@ -1,15 +1,25 @@
 // What a value of a record is, also where it came as JSON text (a CSV cell).
-import type { RecordFields } from '@lmflow/sdk';
+import { JsonNumber, parseJson, type RecordFields } from '@lmflow/sdk';
 
 /** Whether a value is an object with named fields. */
 export const isFields = (value: unknown): value is RecordFields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !(value instanceof JsonNumber);
+
+/** A record of JSON as formats take it: numbers among its own values are JavaScript's. */
+export function recordFields(value: RecordFields): RecordFields {
+  const written = Object.entries(value).filter(([, member]) => member instanceof JsonNumber);
+  if (written.length === 0) return value;
+  return { ...value, ...Object.fromEntries(written.map(([key, member]) => [key, Number(member)])) };
+}
 
 /** A list or object that came as JSON text; anything else as it is. */
 export function fromText(value: unknown): unknown {
   if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value;
   try {
-    return JSON.parse(value) as unknown;
+    return parseJson(value);
   } catch {
     return value;
   }

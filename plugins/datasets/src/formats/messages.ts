@@ -7,6 +7,7 @@ import {
   type CheckedFields,
   type ContentPart,
   type MessageContent,
+  type RecordFields,
 } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 import { fromText, isFields } from './json-values.ts';
@@ -33,7 +34,16 @@ const ROLES: Readonly<Record<string, string>> = {
 };
 
 /** Keys that carried role and content and are not passed on. */
-const TAKEN = new Set(['role', 'from', 'content', 'value', 'tool_calls', 'weight']);
+const TAKEN = new Set([
+  'role',
+  'from',
+  'content',
+  'value',
+  'tool_calls',
+  'weight',
+  'train',
+  'loss',
+]);
 
 /**
  * Reads `key` as a list of messages, in OpenAI's (`role`, `content`) or ShareGPT's keys (`from`,
@@ -45,9 +55,7 @@ export function messages(fields: CheckedFields, key: string): ChatMessage[] {
   return list.map(message);
 }
 
-/**
- * One message. `weight: 0` on an answer keeps it out of training (as in OpenAI's finetuning files).
- */
+/** One message, with `weight: 0` where an answer is kept out of training. */
 export function message(fields: CheckedFields): ChatMessage {
   const roleKey = fields.has('from') && !fields.has('role') ? 'from' : 'role';
   const contentKey = fields.has('value') && !fields.has('content') ? 'value' : 'content';
@@ -61,19 +69,46 @@ export function message(fields: CheckedFields): ChatMessage {
       ([key, value]) => !TAKEN.has(key) && value !== null && value !== undefined,
     ),
   );
-  const weight = fields.optionalNumber('weight');
-  if (weight !== undefined && weight !== 0 && weight !== 1) {
-    fields.fail('weight', '0 (not trained) or 1');
-  }
-  const calls = named === 'function_call' ? [call(fields, contentKey)] : toolCalls(fields);
+  const trained = isTrained(fields, role);
+  const calls = named === 'function_call' ? sharedCalls(fields, contentKey) : toolCalls(fields);
   return {
     ...rest,
     role,
     content: named === 'function_call' ? '' : content(fields, contentKey, calls.length > 0),
     ...(calls.length > 0 ? { tool_calls: calls } : {}),
-    ...(weight === 0 ? { weight } : {}),
+    ...(trained ? {} : { weight: 0 }),
   };
 }
+
+/** Whether a turn may be trained: OpenAI's `weight: 0`, and `train` or `loss` set to false, say no. */
+function isTrained(fields: CheckedFields, role: string): boolean {
+  const weight = fields.optionalNumber('weight');
+  if (weight !== undefined && weight !== 0 && weight !== 1) {
+    fields.fail('weight', '0 (not trained) or 1');
+  }
+  const said = weight === undefined ? [] : [weight === 1];
+  for (const key of ['train', 'loss']) {
+    const value = fields.raw(key);
+    if (value === undefined) continue;
+    const trained = YES_OR_NO.get(value) ?? fields.fail(key, 'true or false (not trained)');
+    if (trained && role !== 'assistant') {
+      fields.fail(key, `false or absent on a turn of ${role}: answers alone are trained`);
+    }
+    if (said.some((other) => other !== trained)) {
+      fields.fail(key, 'what weight, train and loss agree on');
+    }
+    said.push(trained);
+  }
+  return !said.includes(false);
+}
+
+/** As JSON has it, and as tables do. */
+const YES_OR_NO: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
+  [true, true],
+  [false, false],
+  [1, true],
+  [0, false],
+]);
 
 /** Text, also where it comes in several parts; parts where there are media among them. */
 function content(fields: CheckedFields, key: string, optional: boolean): MessageContent {
@@ -91,16 +126,31 @@ function contentPart(fields: CheckedFields): ContentPart {
 }
 
 /** ShareGPT's function_call: the call as JSON text, or several in a list. */
-function call(fields: CheckedFields, key: string): unknown {
+function sharedCalls(fields: CheckedFields, key: string): unknown[] {
   const value = fromText(fields.raw(key));
-  if (!isFields(value) || typeof value['name'] !== 'string') {
-    return fields.fail(key, 'JSON text {"name", "arguments"} of a function call');
-  }
-  const { name, arguments: values } = value;
-  return { type: 'function', function: { name, arguments: fromText(values) ?? {} } };
+  return (Array.isArray(value) ? (value as unknown[]) : [value]).map((entry) => {
+    if (!isFields(entry) || typeof entry['name'] !== 'string') {
+      return fields.fail(key, 'JSON text {"name", "arguments"} of a function call');
+    }
+    const values =
+      callArguments(entry['arguments']) ??
+      fields.fail(key, 'JSON text of a function call whose arguments are a JSON object');
+    return { type: 'function', function: { name: entry['name'], arguments: values } };
+  });
 }
 
-/** OpenAI's tool_calls; arguments as an object, which is what chat templates expect. */
+/**
+ * What a call is given, as an object, which is what chat templates expect; an empty text is how
+ * several servers write a call without arguments. Undefined for anything else.
+ */
+function callArguments(value: unknown): RecordFields | undefined {
+  if (value === undefined || value === null) return {};
+  if (typeof value === 'string' && value.trim() === '') return {};
+  const object = fromText(value);
+  return isFields(object) ? object : undefined;
+}
+
+/** OpenAI's tool_calls, with arguments as an object. */
 function toolCalls(fields: CheckedFields): unknown[] {
   if (!fields.has('tool_calls')) return [];
   return fields.objects('tool_calls', '{ function: { name, arguments } }').map((entry) => {
@@ -110,7 +160,9 @@ function toolCalls(fields: CheckedFields): unknown[] {
       function: {
         ...called.all(),
         name: called.string('name'),
-        arguments: fromText(called.raw('arguments')) ?? {},
+        arguments:
+          callArguments(called.raw('arguments')) ??
+          called.fail('arguments', 'a JSON object, or its text'),
       },
     };
   });
@@ -119,7 +171,12 @@ function toolCalls(fields: CheckedFields): unknown[] {
 /** The tools a conversation may use: a list of schemas, or of (or as) JSON text. */
 export function tools(fields: CheckedFields): readonly unknown[] | undefined {
   if (!fields.has('tools') || fields.raw('tools') === '') return undefined;
-  const list = fields.list('tools', 'tool schemas').map(fromText);
+  const list = fields.list('tools', 'tool schemas').map((entry, index) => {
+    const tool = fromText(entry);
+    return isFields(tool)
+      ? tool
+      : fields.fail(`tools[${index}]`, 'a tool schema: an object, or its JSON text', entry);
+  });
   return list.length > 0 ? list : undefined;
 }
 

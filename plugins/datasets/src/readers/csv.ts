@@ -37,6 +37,7 @@ export const csv: DatasetReader = {
   name: 'csv',
   extensions: ['.csv'],
   gzip: true,
+  sameKeys: true,
   open: (file) => readCsv(file, ','),
 };
 
@@ -45,5 +46,6 @@ export const tsv: DatasetReader = {
   name: 'tsv',
   extensions: ['.tsv'],
   gzip: true,
+  sameKeys: true,
   open: (file) => readCsv(file, '\t'),
 };

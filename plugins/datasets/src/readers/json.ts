@@ -1,8 +1,14 @@
 // .json (a list, an LMFlow object, or objects one after another) and .jsonl (one object a line),
 // streamed record by record.
-import type { DatasetFile, DatasetReader, RawRecord, RecordOrigin } from '@lmflow/sdk';
+import {
+  parseJson,
+  type DatasetFile,
+  type DatasetReader,
+  type RawRecord,
+  type RecordOrigin,
+} from '@lmflow/sdk';
 import * as errors from '../errors.ts';
-import { isFields } from '../formats/json-values.ts';
+import { isFields, recordFields } from '../formats/json-values.ts';
 import { JsonSplitter } from './splitter.ts';
 
 async function* readJson(file: DatasetFile): AsyncGenerator<RawRecord> {
@@ -34,13 +40,13 @@ function parseRecord(
 ): RawRecord {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (cause) {
     file.fail(place, `is not valid JSON: ${(cause as Error).message}`, { cause });
   }
   const origin = { file: file.name, ...place };
   if (!isFields(value)) throw errors.notObject(origin, value);
-  return { value, origin };
+  return { value: recordFields(value), origin };
 }
 
 /** `.json` */

@@ -3,27 +3,43 @@ import {
   asyncBufferFromFile,
   parquetMetadataAsync,
   parquetReadObjects,
+  parquetSchema,
   type FileMetaData,
+  type SchemaTree,
 } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import type { DatasetFile, DatasetReader, RawRecord, RecordFields } from '@lmflow/sdk';
+import {
+  parseJson,
+  type DatasetFile,
+  type DatasetReader,
+  type RawRecord,
+  type RecordFields,
+} from '@lmflow/sdk';
 import * as errors from '../errors.ts';
+import { parquetValue } from './parquet-values.ts';
+
+/** Columns that hold JSON keep its digits. */
+const parsers = {
+  jsonFromBytes: (bytes: Uint8Array | undefined): unknown =>
+    bytes && parseJson(new TextDecoder().decode(bytes)),
+};
 
 async function* readParquet(source: DatasetFile): AsyncGenerator<RawRecord> {
   const { file, metadata } = await open(source);
+  const schema = parquetSchema(metadata);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     source.signal?.throwIfAborted();
     const rowEnd = rowStart + Number(group.num_rows);
     let rows: RecordFields[];
     try {
-      rows = await parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd });
+      rows = await parquetReadObjects({ file, metadata, compressors, parsers, rowStart, rowEnd });
     } catch (cause) {
       throw errors.unreadable(source.name, cause);
     }
     for (const [offset, row] of rows.entries()) {
       yield {
-        value: plain(row) as RecordFields,
+        value: record(row, schema),
         origin: { file: source.name, index: rowStart + offset },
       };
     }
@@ -43,18 +59,15 @@ async function open({ path, name }: DatasetFile): Promise<{
   }
 }
 
-/** 64-bit integers as numbers: JSON has nothing else, and formats compare with numbers. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number(value);
-  if (Array.isArray(value)) return value.map(plain);
-  if (
-    typeof value !== 'object' ||
-    value === null ||
-    Object.getPrototypeOf(value) !== Object.prototype
-  ) {
-    return value;
-  }
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, plain(member)]));
+/** A record: its own numbers are JavaScript's, as formats compare with them. */
+function record(row: RecordFields, schema: SchemaTree): RecordFields {
+  const types = new Map(schema.children.map((column) => [column.element.name, column]));
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? value : parquetValue(value, types.get(name)!),
+    ]),
+  );
 }
 
 /** `.parquet`, which is compressed inside. */

@@ -1,6 +1,6 @@
 // Cuts a stream of JSON text into records without holding the whole: the elements of a top-level
 // list, of the list `instances` (or `data`) of a top-level object, or several top-level objects one
-// after another. JSON.parse does the rest, record by record.
+// after another. parseJson does the rest, record by record.
 import type { RecordOrigin } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
 import { LONGEST_VALUE } from './chunks.ts';

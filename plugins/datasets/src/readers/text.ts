@@ -87,5 +87,6 @@ export const text: DatasetReader = {
   name: 'text',
   extensions: ['.txt', '.text'],
   gzip: true,
+  sameKeys: true,
   open: readText,
 };

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { LMFlowError } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
+import { shown } from '../shown-value.ts';
 import { entrySchema, type DatasetEntry } from '../options.ts';
 
 /** The entries of a `dataset` or `evalDataset` setting. Throws LMFLOW_DATASET_SETTING. */
@@ -20,7 +21,7 @@ function parseEntry(key: string, item: unknown): DatasetEntry {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) {
     throw errors.setting(
       key,
-      `must be a path, a Hugging Face id, or an object { path, ... }, found ${errors.shown(item)}`,
+      `must be a path, a Hugging Face id, or an object { path, ... }, found ${shown(item)}`,
     );
   }
   const parsed = entrySchema.safeParse(item);

@@ -17,6 +17,13 @@ export interface RawSettings extends ReadSettings {
 /** Sees what a file says about its records, whenever it may have said more; throws what is wrong. */
 export type HeaderCheck = (file: DataFile, type: unknown) => void;
 
+/** What the records of some files have, the file of the first, and what that says of them. */
+export interface Example {
+  readonly record: RawRecord;
+  readonly file: DataFile;
+  readonly type: unknown;
+}
+
 /** The records of some files. */
 export class RawRecords {
   private readonly settings: RawSettings;
@@ -25,7 +32,7 @@ export class RawRecords {
     this.settings = settings;
   }
 
-  /** All of them, with columns renamed. Throws LMFLOW_DATASET_COLUMN and what readers throw. */
+  /** All of them, with columns renamed. Throws what readers throw. */
   async *read(check: HeaderCheck): AsyncGenerator<RawRecord> {
     const { files, columns, maxSamples = Infinity } = this.settings;
     let left = maxSamples;
@@ -41,23 +48,41 @@ export class RawRecords {
   }
 
   /**
-   * The first record with its file, and the "type" that the file gives by then; undefined where there
-   * is none. `check` sees files without records.
+   * What the records have: the first one with the keys of all others, each with the first value that
+   * says something; where the file says their "type" by then, the first record alone. Undefined where
+   * there is none. `check` sees files without records. Throws LMFLOW_DATASET_COLUMN where a column
+   * is in no record.
    */
-  async first(
-    check: HeaderCheck,
-  ): Promise<
-    { readonly record: RawRecord; readonly file: DataFile; readonly type: unknown } | undefined
-  > {
-    for (const file of this.settings.files) {
+  async example(check: HeaderCheck): Promise<Example | undefined> {
+    const { files, columns, maxSamples = Infinity } = this.settings;
+    let first: Example | undefined;
+    const unseen = new Set(Object.values(columns));
+    const value: Record<string, unknown> = {};
+    let left = maxSamples;
+    for (const file of files) {
       const { reader, reading } = this.open(file);
-      for await (const record of recordsOf(reader, reading)) {
-        const mapped = mapColumns(record, this.settings.columns);
-        return { record: mapped, file, type: reading.header.type };
+      let records = 0;
+      for await (const raw of recordsOf(reader, reading)) {
+        const record = mapColumns(raw, columns);
+        first ??= { record, file, type: reading.header.type };
+        if (first.type !== undefined && unseen.size === 0) return first;
+        for (const column of unseen) if (column in raw.value) unseen.delete(column);
+        for (const [key, member] of Object.entries(record.value)) {
+          if (isEmpty(value[key])) value[key] = member;
+        }
+        records++;
+        if (--left <= 0 || reader.sameKeys === true) break;
       }
-      check(file, reading.header.type);
+      if (records === 0) check(file, reading.header.type);
+      if (left <= 0) break;
     }
-    return undefined;
+    if (!first) return undefined;
+    for (const [key, column] of Object.entries(columns)) {
+      if (unseen.has(column)) {
+        throw errors.column(first.record.origin, key, column, Object.keys(value));
+      }
+    }
+    return first.type === undefined ? { ...first, record: { ...first.record, value } } : first;
   }
 
   /** How many there are; reads the files through where they do not tell. */
@@ -81,6 +106,9 @@ export class RawRecords {
   }
 }
 
+const isEmpty = (value: unknown): boolean =>
+  value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+
 /** What a reader gives; what it throws by itself names the file. */
 async function* recordsOf(reader: DatasetReader, file: DatasetFile): AsyncGenerator<RawRecord> {
   try {
@@ -92,16 +120,14 @@ async function* recordsOf(reader: DatasetReader, file: DatasetFile): AsyncGenera
   }
 }
 
-/** Renames a record's keys to those of the format. Throws LMFLOW_DATASET_COLUMN. */
+/** Renames a record's keys to those of the format. */
 function mapColumns(raw: RawRecord, columns: Readonly<Record<string, string>>): RawRecord {
   const renamed = Object.entries(columns);
   if (renamed.length === 0) return raw;
   const mapped: Record<string, unknown> = { ...raw.value };
   for (const [key, column] of renamed) {
-    if (!(column in raw.value)) {
-      throw errors.column(raw.origin, key, column, Object.keys(raw.value));
-    }
-    mapped[key] = raw.value[column];
+    if (column in raw.value) mapped[key] = raw.value[column];
+    else delete mapped[key];
   }
   return { ...raw, value: mapped };
 }

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import type { DatasetFormat, DatasetRecord, Logger } from '@lmflow/sdk';
 import { checkRegular } from '@lmflow/sdk/files';
 import * as errors from '../errors.ts';
+import { shown } from '../shown-value.ts';
 import { localFiles } from './files.ts';
 import { parseRecord, type FormatTable } from '../formats/format-table.ts';
 import { hubFiles, isHubId, type HubContext } from './hub.ts';
@@ -40,7 +41,7 @@ export interface SourceContext extends HubContext {
   readonly log: Logger;
 }
 
-/** Finds the files of an entry, detects the format from the first record and hashes the content. */
+/** Finds the files of an entry, detects the format from the records' keys and hashes the content. */
 export async function openSource(entry: DatasetEntry, context: SourceContext): Promise<Source> {
   const { options, formats, readers, signal } = context;
   const path = entry.path ?? entry.name!;
@@ -56,12 +57,15 @@ export async function openSource(entry: DatasetEntry, context: SourceContext): P
   const { maxSamples } = entry;
   const raw = new RawRecords({ files, readers, columns, sampleBy, maxSamples, signal });
   const wanted = wantedFormat(entry, options);
-  const format = wanted === undefined ? await detect(name, raw, formats) : named(wanted, formats);
+  const chosen = wanted === undefined ? undefined : named(wanted, formats);
+  // the columns that settings name must be there, whoever chooses the format
+  const isKnown = chosen !== undefined && Object.keys(columns).length === 0;
+  const format = isKnown ? chosen : await detect(name, raw, formats, chosen);
   // An LMFlow file says what it is; where nothing else was asked for, it must be what is read.
   const check: HeaderCheck = (file, type) => {
     if (type === undefined || wanted !== undefined) return;
     if (formats.ofType(file.name, type) !== format) {
-      throw errors.typeMismatch(file.name, errors.shown(type), format.name);
+      throw errors.typeMismatch(file.name, shown(type), format.name);
     }
   };
   const versions = versionsOf(format, files, readers);
@@ -119,12 +123,18 @@ function named(name: string, formats: FormatTable): DatasetFormat {
   return format;
 }
 
-async function detect(name: string, raw: RawRecords, formats: FormatTable): Promise<DatasetFormat> {
-  const first = await raw.first((file, type) => {
-    if (type !== undefined) formats.ofType(file.name, type);
+async function detect(
+  name: string,
+  raw: RawRecords,
+  formats: FormatTable,
+  chosen: DatasetFormat | undefined,
+): Promise<DatasetFormat> {
+  const example = await raw.example((file, type) => {
+    if (type !== undefined && chosen === undefined) formats.ofType(file.name, type);
   });
-  if (!first) throw errors.empty(name);
-  const { record, file, type } = first;
+  if (!example) throw errors.empty(name);
+  if (chosen) return chosen;
+  const { record, file, type } = example;
   return type === undefined ? formats.detect(record) : formats.ofType(file.name, type);
 }
 

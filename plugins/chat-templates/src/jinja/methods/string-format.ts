@@ -5,7 +5,7 @@ import { length } from '../values/code-points.ts';
 import { floatLayout, integerLayout, type Layout } from '../values/format-spec.ts';
 import { floatText } from '../values/numbers.ts';
 import { repr, str } from '../values/text.ts';
-import { typeName, type Arguments, type Value } from '../values/value.ts';
+import { WrittenNumber, typeName, type Arguments, type Value } from '../values/value.ts';
 
 /** How fields are looked up. */
 export interface Lookup {
@@ -69,6 +69,7 @@ const SPEC = /^(?:([^])?([<>=^]))?([-+ ])?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([a-z
 /** As format(value, spec). */
 export function formatted(value: Value, spec: string, budget: Budget): string {
   if (spec === '') return str(value);
+  if (value instanceof WrittenNumber) return formatted(value.number, spec, budget);
   const match = SPEC.exec(spec);
   if (!match) throw refused(`invalid format specifier '${spec}'`);
   const [, fillCharacter, align, sign, alternative, zero, wide, group, precise, type] = match;

@@ -10,6 +10,7 @@ import {
   Sequence,
   Tuple,
   Undefined,
+  WrittenNumber,
   textOf,
   typeName,
   type Value,
@@ -18,6 +19,7 @@ import {
 /** A number's value; undefined where it is none. */
 export function numeric(value: Value): number | bigint | undefined {
   if (typeof value === 'boolean') return value ? 1n : 0n;
+  if (value instanceof WrittenNumber) return value.number;
   return typeof value === 'number' || typeof value === 'bigint' ? value : undefined;
 }
 

@@ -4,7 +4,7 @@ import { refused } from '../fault.ts';
 import { compare } from './code-points.ts';
 import { floatText } from './numbers.ts';
 import { str } from './text.ts';
-import { Dict, Sequence, textOf, typeName, type Value } from './value.ts';
+import { Dict, Sequence, WrittenNumber, textOf, typeName, type Value } from './value.ts';
 
 /** The arguments of json.dumps. */
 export interface JsonSettings {
@@ -54,6 +54,7 @@ class Writer {
     if (typeof value === 'boolean') return String(value);
     if (typeof value === 'bigint') return str(value);
     if (typeof value === 'number') return jsonFloat(value);
+    if (value instanceof WrittenNumber) return value.text;
     const inner = this.settings.indent === undefined ? line : line + this.settings.indent;
     if (value instanceof Sequence) {
       const items = value.items.map((item) => this.value(item, inner));

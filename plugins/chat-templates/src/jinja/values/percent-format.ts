@@ -108,7 +108,7 @@ function integer(type: string, value: Value): bigint {
 }
 
 function exactInteger(type: string, value: Value): bigint {
-  if (typeof value === 'number') {
+  if (typeName(value) === 'float') {
     throw refused(`%${type} format: an integer is required, not float`);
   }
   return integer(type, value);

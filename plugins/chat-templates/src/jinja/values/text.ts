@@ -11,6 +11,7 @@ import {
   type Sequence,
   Tuple,
   Undefined,
+  WrittenNumber,
   type PythonObject,
   type Value,
 } from './value.ts';
@@ -40,6 +41,7 @@ export function repr(value: Value): string {
 }
 
 function objectText(value: PythonObject): string {
+  if (value instanceof WrittenNumber) return value.text;
   if (value instanceof Tuple) {
     return `(${joined(value)}${value.items.length === 1 ? ',' : ''})`;
   }

@@ -37,6 +37,21 @@ export class Markup extends PythonObject {
   }
 }
 
+/** A number of a message or a tool that is printed as it was written: `1e5`, `0.10`. */
+export class WrittenNumber extends PythonObject {
+  readonly typeName: string;
+  readonly text: string;
+  /** What it counts as. */
+  readonly number: number | bigint;
+  constructor(text: string) {
+    super();
+    const isFloat = /[.eE]/.test(text);
+    this.text = text;
+    this.typeName = isFloat ? 'float' : 'int';
+    this.number = isFloat ? Number(text) : BigInt(text);
+  }
+}
+
 /** A list or a tuple. */
 export abstract class Sequence extends PythonObject {
   readonly items: readonly Value[];
@@ -166,6 +181,7 @@ export function hash(key: Value): unknown {
   if (typeof key === 'boolean') return key ? 1n : 0n;
   if (typeof key === 'number') return Number.isInteger(key) ? BigInt(key) : key;
   if (key instanceof Markup) return key.text;
+  if (key instanceof WrittenNumber) return hash(key.number);
   if (key instanceof Tuple) throw refused('a tuple as a key is not supported here');
   if (key instanceof List || key instanceof Dict || key instanceof DictView) {
     throw refused(`unhashable type: '${key.typeName}'`);
@@ -199,6 +215,7 @@ export function truth(value: Value): boolean {
   if (value instanceof DictView) return value.dict.size > 0;
   if (value instanceof Range) return value.size > 0;
   if (value instanceof Markup) return value.text !== '';
+  if (value instanceof WrittenNumber) return Boolean(value.number);
   return true;
 }
 

@@ -1,0 +1,57 @@
+// What a value of a Parquet file says, by its column's type: whole numbers with all their digits,
+// floats as floats, and no key that a struct has only because another row has it.
+import { jsonFloat, jsonObject } from '@lmflow/sdk';
+import type { SchemaTree } from 'hyparquet';
+
+/** A value of a column, below the record itself. */
+export function parquetValue(value: unknown, type: SchemaTree): unknown {
+  switch (typeof value) {
+    case 'bigint':
+      return wholeNumber(value, type);
+    case 'number':
+      return /^(?:FLOAT|DOUBLE)$/.test(type.element.type ?? '') ? jsonFloat(value) : value;
+    case 'object':
+      return value === null ? null : container(value, type);
+    default:
+      return value;
+  }
+}
+
+/** 64 bits as a number where it keeps the digits. */
+function wholeNumber(value: bigint, { element }: SchemaTree): number | bigint {
+  const signed = element.converted_type === 'UINT_64' ? BigInt.asUintN(64, value) : value;
+  const number = Number(signed);
+  return Number.isSafeInteger(number) ? number : signed;
+}
+
+function container(value: object, type: SchemaTree): unknown {
+  if (Array.isArray(value)) return value.map((item) => parquetValue(item, itemType(type)));
+  if (Object.getPrototypeOf(value) !== Object.prototype || type.children.length === 0) return value;
+  const members = value as Readonly<Record<string, unknown>>;
+  const ofMap = mapValueType(type);
+  if (ofMap) {
+    return jsonObject(
+      Object.entries(members).map(([key, member]) => [key, parquetValue(member, ofMap)]),
+    );
+  }
+  return jsonObject(
+    type.children.flatMap((child) => {
+      const { name } = child.element;
+      const member = members[name] ?? undefined;
+      return member === undefined ? [] : [[name, parquetValue(member, child)] as const];
+    }),
+  );
+}
+
+/** The type of a list's items: below LIST are a repeated group and, in most files, one element in it. */
+function itemType(type: SchemaTree): SchemaTree {
+  if (type.element.converted_type !== 'LIST') return type;
+  const repeated = type.children[0]!;
+  return repeated.children.length === 1 ? repeated.children[0]! : repeated;
+}
+
+/** The type of a map's values; undefined where it is no map. A map has the keys of its own row. */
+function mapValueType({ element, children }: SchemaTree): SchemaTree | undefined {
+  const isMap = /^MAP/.test(element.converted_type ?? '');
+  return isMap ? children[0]?.children[1] : undefined;
+}
