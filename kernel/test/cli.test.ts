@@ -490,6 +490,37 @@ test('doctor: machine, configuration, engine, and what plugins add', async () =>
   );
 });
 
+test('doctor tells of a plugin with a copy of the sdk of its own', async () => {
+  const { folder, remove } = project({
+    'lmflow.config.json': '{ "plugins": ["own", "shared"] }',
+    'node_modules/lmflow-plugin-own/node_modules/@lmflow/sdk/package.json':
+      '{ "version": "9.8.7" }',
+    ...Object.fromEntries(
+      ['own', 'shared'].flatMap((name) => [
+        [
+          `node_modules/lmflow-plugin-${name}/package.json`,
+          `{ "name": "lmflow-plugin-${name}", "type": "module", "exports": { ".": "./index.js" } }`,
+        ],
+        [
+          `node_modules/lmflow-plugin-${name}/index.js`,
+          `export default { name: 'lmflow-plugin-${name}', version: '1.0.0', sdk: '^1.0.0', apply() {} };`,
+        ],
+      ]),
+    ),
+  });
+  const checks = JSON.parse((await lmflow(['doctor', '--json'], folder)).out) as {
+    subject: string;
+    detail: string;
+  }[];
+  remove();
+  const told = checks.filter(({ detail }) => detail.includes('another copy'));
+  assert.equal(
+    told.map(({ subject }) => subject),
+    ['lmflow-plugin-own'],
+  );
+  assert.match(told[0]!.detail, /@lmflow\/sdk \(9\.8\.7 in .*lmflow-plugin-own/);
+});
+
 test('doctor works with a broken configuration', async () => {
   const { code, out } = await lmflow(['doctor', '--demo-size', '0']);
   assert.is(code, 1);

@@ -9,6 +9,7 @@ import satisfies from 'semver/functions/satisfies.js';
 import { pad, widest } from '../columns.ts';
 import type { Kernel } from '../kernel.ts';
 import { kernelVersion, sdkVersion } from '../versions.ts';
+import { sdkCopies } from './sdk-copies.ts';
 
 const nodeRange = '>=20.19';
 
@@ -22,6 +23,7 @@ export async function examine(
     ...machine(),
     await disk(kernel, cwd),
     configuration(kernel, failure),
+    ...sdkCopies(kernel?.plugins.map(({ name }) => name) ?? [], cwd),
   ];
   if (!kernel || kernel.state !== 'configured') return checks;
   checks.push(...(await engine(kernel)));

@@ -107,7 +107,7 @@ export function readFlags(
     const equals = word.indexOf('=');
     const written = equals < 0 ? word : word.slice(0, equals);
     const inline = equals < 0 ? undefined : word.slice(equals + 1);
-    const meant = meaningOf(written, { table, own, spec, owner });
+    const meant = meaningOf({ table, own, spec, owner, written });
     const value = inline ?? impliedValue(meant, words[index + 1], written);
     if (meant.negated && inline !== undefined) throw flagInvalid(written, 'takes no value');
     if (inline === undefined && typeof value === 'string') index += 1;
@@ -216,9 +216,12 @@ interface Known {
   readonly spec: CommandSpec | undefined;
   /** The plugin that contributes the command: its section's keys need no prefix. */
   readonly owner: string;
+  /** The flag as typed, for errors. */
+  readonly written: string;
 }
 
-function meaningOf(written: string, known: Known): Meant {
+function meaningOf(known: Known): Meant {
+  const { written } = known;
   const name = kebab(written.slice(2));
   const direct = lookUp(name, known);
   if (direct) return { target: direct, name, negated: false };
@@ -230,39 +233,36 @@ function meaningOf(written: string, known: Known): Meant {
   throw flagUnknown(written, known.spec?.name ?? '', hint);
 }
 
-function lookUp(flag: string, { table, own, spec, owner }: Known): Target | undefined {
+function lookUp(flag: string, known: Known): Target | undefined {
+  const { table, own, spec, owner, written } = known;
   const mine = own.get(flag);
   if (mine) return { kind: 'own', name: mine.key, schema: mine.schema };
   const reason = spec?.unsupported?.[camel(flag)];
-  if (reason !== undefined) throw optionUnsupported(camel(flag), `--${flag}`, reason);
+  if (reason !== undefined) throw optionUnsupported(camel(flag), written, reason);
   const meaning = declared(flag, table);
   if (meaning?.kind !== 'key' || meaning.key.flag !== flag) {
     const alias = own.get(kebab(spec?.aliases?.[camel(flag)] ?? ''));
     if (alias) return { kind: 'own', name: alias.key, schema: alias.schema };
   }
-  const target = targetOf(flag, meaning, spec);
+  const target = targetOf(meaning, known);
   if (target) return target;
   const section = spec && table.groups.find((group) => group.owner === owner)?.section;
   const within = section === undefined ? undefined : declared(`${kebab(section)}-${flag}`, table);
-  return targetOf(flag, within, spec) ?? openTarget(flag, table);
+  return targetOf(within, known) ?? openTarget(flag, table);
 }
 
 function declared(flag: string, { flags }: KeyTable): Meaning | undefined {
   return flags.get(flag) ?? [...flags].find(([known]) => squashed(known) === squashed(flag))?.[1];
 }
 
-function targetOf(
-  flag: string,
-  meaning: Meaning | undefined,
-  spec: CommandSpec | undefined,
-): Target | undefined {
+function targetOf(meaning: Meaning | undefined, { spec, written }: Known): Target | undefined {
   switch (meaning?.kind) {
     case undefined:
       return undefined;
     case 'key': {
       const { path, field } = meaning.key;
       const refusal = spec?.unsupported?.[path]; // whatever the spelling
-      if (refusal !== undefined) throw optionUnsupported(path, `--${flag}`, refusal);
+      if (refusal !== undefined) throw optionUnsupported(path, written, refusal);
       return { kind: 'key', name: path, schema: field.schema };
     }
     case 'section': {
@@ -270,7 +270,7 @@ function targetOf(
       return { kind: 'section', name: group.section!, group, schema: sectionSchema };
     }
     case 'unsupported':
-      throw optionUnsupported(camel(meaning.name), `--${flag}`, meaning.reason);
+      throw optionUnsupported(camel(meaning.name), written, meaning.reason);
   }
 }
 

@@ -102,6 +102,8 @@ const finetune = definePlugin({
       run: async ({ config, options, signal }: CommandInvocation) => {
         if (config.model === undefined) throw settingMissing('model', 'meta-llama/Llama-3.2-1B');
         if (config.dataset === undefined) throw settingMissing('dataset', 'data.json');
+        // first, because it checks its options
+        const trainer = resolve(TRAINER);
         const model = await resolve(MODELS).load({
           role: 'policy',
           purpose: 'training',
@@ -113,7 +115,7 @@ const finetune = definePlugin({
           maxPositions: model.architecture.maxPositions,
           signal,
         });
-        const result = await resolve(TRAINER).fit({
+        const result = await trainer.fit({
           model,
           train,
           evaluation,

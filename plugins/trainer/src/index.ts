@@ -29,30 +29,29 @@ const trainer = definePlugin({
     alternatives: [['warmupSteps', 'warmupRatio']],
   },
   apply(context) {
-    // Before the data is read and tokenized, which may take long.
-    context.hooks.onModelLoad.tap('check', (_model, { purpose }) => {
-      if (purpose !== 'training') return;
-      const { options } = context;
-      chosenOptimizer(optimizersByName(context.rows(OPTIMIZERS)), options);
-      chosenSchedule(context.rows(SCHEDULES), {
+    context.provide(TRAINER, (resolve) => {
+      const { options, config, hooks, log } = context;
+      const optimizers = optimizersByName(context.rows(OPTIMIZERS));
+      const schedules = context.rows(SCHEDULES);
+      // Commands ask for the trainer first: before the model is loaded and the data is tokenized.
+      chosenOptimizer(optimizers, options);
+      chosenSchedule(schedules, {
         name: options.lrSchedulerType,
         given: options.lrSchedulerKwargs,
       });
+      const { version } = manifest;
+      const engine = resolve(ENGINE);
+      return new LoopTrainer({
+        options,
+        config,
+        hooks,
+        log,
+        version,
+        engine,
+        optimizers,
+        schedules,
+      });
     });
-    context.provide(
-      TRAINER,
-      (resolve) =>
-        new LoopTrainer({
-          options: context.options,
-          config: context.config,
-          hooks: context.hooks,
-          log: context.log,
-          version: manifest.version,
-          engine: resolve(ENGINE),
-          optimizers: optimizersByName(context.rows(OPTIMIZERS)),
-          schedules: context.rows(SCHEDULES),
-        }),
-    );
   },
 });
 
