@@ -4,16 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  IGNORED,
-  OPTIMIZERS,
-  SCHEDULES,
-  type Batch,
-  type Hooks,
-  type Objective,
-  type Step,
-} from '@lmflow/sdk';
-import type { ModelRequest } from '@lmflow/sdk/model';
+import { IGNORED, OPTIMIZERS, SCHEDULES, type Batch, type Objective, type Step } from '@lmflow/sdk';
 import { mul } from '@lmflow/sdk/graph';
 import { collate } from '../src/data/collate.ts';
 import type { TrainerInput } from '../src/index.ts';
