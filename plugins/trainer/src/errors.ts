@@ -227,6 +227,24 @@ export function parametersUnreached(names: readonly string[], step: number): LMF
   );
 }
 
+/** What was trained holds NaN, infinity or astronomically large numbers: it is not written. */
+export function parametersUnusable(
+  name: string,
+  value: number,
+  step: number,
+  checkpoint: string | undefined,
+): LMFlowError {
+  const last =
+    checkpoint === undefined
+      ? 'no checkpoint was written before'
+      : `the last checkpoint is ${checkpoint}`;
+  return failureError(
+    'LMFLOW_PARAMETERS_UNUSABLE',
+    `after step ${step} ${name} holds ${value}: the training diverged, and nothing was written`,
+    { hint: `Lower learningRate or maxGradNorm, or raise warmupSteps; ${last}.` },
+  );
+}
+
 /** metricForBestModel names a figure that the evaluation does not have. */
 export function metricUnknown(name: string, known: readonly string[]): LMFlowError {
   return usageError(

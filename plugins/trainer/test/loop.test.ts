@@ -518,6 +518,25 @@ test('a loss that is not finite stops before the update and keeps the last check
   assert.ok(existsSync(join(outputDir, 'checkpoint-2')));
 });
 
+for (const options of [{}, { saveStrategy: 'steps', saveSteps: 1 }]) {
+  test(`weights that are astronomically large do not end as done (${JSON.stringify(options)})`, async () => {
+    const outputDir = temporaryFolder();
+    const failed = await run({
+      config: { outputDir },
+      options: { maxSteps: 1, learningRate: 1e30, ...options },
+    }).then(
+      () => undefined,
+      (error: unknown) => error as { code: string; message: string },
+    );
+    assert.is(failed?.code, 'LMFLOW_PARAMETERS_UNUSABLE');
+    assert.match(failed!.message, /after step 1 .* holds -?\d/);
+    assert.equal(
+      readdirSync(outputDir).filter((name) => /^checkpoint|safetensors/.test(name)),
+      [],
+    );
+  });
+}
+
 test('a step without a trained token changes nothing but is told', async () => {
   const train = samplesOf([
     { inputIds: Int32Array.of(1, 2, 3), labels: Int32Array.of(IGNORED, IGNORED, IGNORED) },

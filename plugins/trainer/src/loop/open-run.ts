@@ -3,6 +3,7 @@ import type { FitResult, MicroBatch, OptimizerRow, RunEnd, Step, TrainingRun } f
 import type { OutputLock } from '../checkpoint/output-lock.ts';
 import { prepareOutput } from '../checkpoint/output-folder.ts';
 import { restoreBest, restoreRun, type FoundCheckpoint } from '../checkpoint/resume.ts';
+import { checkUsable } from '../checkpoint/usable-parameters.ts';
 import { writeResults } from '../report/results.ts';
 import { trainingStep } from './loop.ts';
 import type { Run } from './run.ts';
@@ -115,6 +116,7 @@ export class OpenRun implements TrainingRun {
       programs.parametersChanged();
     });
     await this.#loadBest();
+    await checkUsable(request.model, state.globalStep, run.checkpoint);
     if (run.evaluated === undefined) await evaluateRun(run);
     const { engine, version } = this.#setup;
     await writeResults({ ...run, evaluation: run.evaluated, engine, version });

@@ -1,5 +1,6 @@
 // Checkpoints of a run. What is in one, is in checkpoint/.
 import { limitCheckpoints, saveCheckpoint } from '../checkpoint/checkpoints.ts';
+import { checkUsable } from '../checkpoint/usable-parameters.ts';
 import type { Run } from './run.ts';
 
 /** Writes a checkpoint and removes those above the limit. `stopping`: the run ends with this step. */
@@ -11,7 +12,10 @@ export async function saveRun(run: Run, stopping: boolean): Promise<string> {
     () => {
       programs.parametersChanged();
     },
-    () => saveCheckpoint({ plan, hooks, model, updater, state, facts, stopping }),
+    async () => {
+      await checkUsable(model, state.globalStep, run.checkpoint);
+      return saveCheckpoint({ plan, hooks, model, updater, state, facts, stopping });
+    },
   );
   run.checkpoint = folder;
   run.savedStep = state.globalStep;
