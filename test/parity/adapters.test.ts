@@ -26,8 +26,8 @@ const isBase = (name: string): boolean => /base_layer\.weight$/.test(name);
 
 for (const { family, kind } of cases) {
   const path = ['adapters', family, kind] as const;
-  // PEFT decomposes in float32, and these models amplify what that rounds.
-  const limit = kind.startsWith('pissa') ? 5e-5 : 1e-5;
+  // Logits reach 20. PEFT decomposes in float32, and these models amplify what that rounds.
+  const limit = kind.startsWith('pissa') ? 5e-5 : 2e-5;
   for (const purpose of ['training', 'inference'] as const) {
     test(`${family} ${kind}, loaded for ${purpose}, gives PEFT's logits`, async () => {
       const reference = await tensors(...path, 'reference.safetensors');

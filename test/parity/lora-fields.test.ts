@@ -26,8 +26,6 @@ const REFUSED = [
   'target_modules = ["embed_tokens"]',
   'init_lora_weights = "corda"',
   'init_lora_weights = "lora_ga"',
-  'bias',
-  'lora_bias',
   'trainable_token_indices',
   'megatron_config',
   'velora_config',

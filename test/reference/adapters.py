@@ -36,6 +36,12 @@ ADAPTERS = {
                         rank_pattern={"v_proj": 2}),
     "llama/loftq": dict(r=4, target_modules=QV + ["down_proj"], init_lora_weights="loftq",
                         loftq_config={"loftq_bits": 4, "loftq_iter": 2}),
+    "llama/lora-bias": dict(r=2, target_modules=Q + ["lm_head"], lora_bias=True),
+    "llama/norm": dict(r=2, target_modules=Q, modules_to_save=["embed", "norm"]),
+    "qwen3/norm": dict(r=2, target_modules=QV, modules_to_save=["norm", "mlp"]),
+    "qwen2/bias-all": dict(r=2, target_modules=Q, bias="all"),
+    "qwen2/bias-lora": dict(r=2, target_modules=Q + ["o_proj"], bias="lora_only", lora_bias=True),
+    "gpt2/bias-all": dict(r=2, target_modules=["c_attn"], bias="all", fan_in_fan_out=True),
     "gpt2/pissa": dict(r=5, target_modules=["c_attn", "c_fc"], init_lora_weights="pissa", fan_in_fan_out=True),
 }
 

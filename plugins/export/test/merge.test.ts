@@ -23,11 +23,15 @@ import {
 } from './folders.ts';
 
 const cases = [
-  ...readdirSync(join(FIXTURES, 'adapters', 'llama')).map((kind) => ({
-    family: 'llama',
-    adapter: `adapters/llama/${kind}`,
-    reference: `adapters/llama/${kind}`,
-  })),
+  ...readdirSync(join(FIXTURES, 'adapters')).flatMap((family) =>
+    readdirSync(join(FIXTURES, 'adapters', family))
+      .filter((kind) => !/lora-bias|bias-lora/.test(kind))
+      .map((kind) => ({
+        family,
+        adapter: `adapters/${family}/${kind}`,
+        reference: `adapters/${family}/${kind}`,
+      })),
+  ),
   ...['llama', 'qwen2', 'gpt2'].map((family) => ({
     family,
     adapter: `steps/${family}/lora/final`,
@@ -63,6 +67,14 @@ for (const { family, adapter, reference } of cases) {
     });
   });
 }
+
+test('a bias that its linear has no place for is not merged, as in PEFT', async () => {
+  const adapter = join(FIXTURES, 'adapters/llama/lora-bias');
+  const config = { model: modelFolder('llama'), outputDir: join(scratch('bias'), 'out') };
+  await withKernel({ ...config, lora: { adapter } }, async (kernel) => {
+    assert.is((await failure(kernel.run('merge'))).code, 'LMFLOW_LORA_BIAS_NOT_MERGED');
+  });
+});
 
 test('without prompts random tokens are compared; safetensors export writes the same numbers', async () => {
   const [first, second] = [join(scratch('merge'), 'out'), join(scratch('export'), 'out')];

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Adapter, Model, Parameter } from '@lmflow/sdk/model';
 import { rowNorms, scaledDelta } from './dora.ts';
+import { biasNotMerged } from './errors.ts';
 import type { DecidedOptions } from './options.ts';
 import { updateOf, widened, type LoraPair } from './pair.ts';
 import { adapterConfig, type AdapterTensors } from './peft.ts';
@@ -45,9 +46,10 @@ export class LoraAdapter implements Adapter {
 
   get parameters(): readonly Parameter[] {
     return [
-      ...[...this.pairs.values()].flatMap(({ a, b, magnitude }) => [
+      ...[...this.pairs.values()].flatMap(({ a, b, bias, magnitude }) => [
         a,
         b,
+        ...(bias ? [bias] : []),
         ...(magnitude ? [magnitude] : []),
       ]),
       ...this.#whole,
@@ -57,10 +59,11 @@ export class LoraAdapter implements Adapter {
   get signature(): string {
     return JSON.stringify(
       [...this.pairs.values()]
-        .map(({ layer: { name }, rank, scale, magnitude, initial }) => [
+        .map(({ layer: { name }, rank, scale, bias, magnitude, initial }) => [
           name,
           rank,
           scale,
+          bias !== undefined,
           magnitude !== undefined,
           initial && hashOf(initial.a),
         ])
@@ -98,8 +101,10 @@ export class LoraAdapter implements Adapter {
   save(): ReturnType<Adapter['save']> {
     const pairs = [...this.pairs.values()];
     const saved = new Map<string, { shape: readonly number[]; data: Float32Array }>([
-      ...this.parameters.map(({ name, shape, data }) => [name, { shape, data }] as const),
-      ...[...this.#carried].map(([name, tensor]) => [this.#nameOfCarried(name), tensor] as const),
+      ...this.parameters.map(
+        ({ name, shape, data }) => [this.#savedName(name), { shape, data }] as const,
+      ),
+      ...[...this.#carried].map(([name, tensor]) => [this.#savedName(name), tensor] as const),
     ]);
     for (const pair of pairs.filter(({ initial }) => initial)) {
       const { a, b } = widened(pair);
@@ -120,7 +125,10 @@ export class LoraAdapter implements Adapter {
   }
 
   delta(weight: string, base: Float32Array): Float32Array | undefined {
+    const biased = [...this.pairs.values()].find(({ layer }) => layer.bias === weight);
+    if (biased?.bias) return biased.bias.data.map((number) => biased.scale * number);
     const pair = [...this.pairs.values()].find(({ layer }) => layer.weight === weight);
+    if (pair?.bias && pair.layer.bias === undefined) throw biasNotMerged(pair.layer.name);
     const own = this.replaced.get(weight)?.data;
     if (!pair) return own?.map((number, index) => number - base[index]!);
     const update = updateOf(pair);
@@ -145,9 +153,9 @@ export class LoraAdapter implements Adapter {
   }
 
   // PEFT puts an adapted module's own weights below base_layer.
-  #nameOfCarried(weight: string): string {
-    const module = weight.replace(/\.weight$/, '');
-    return this.pairs.has(module) ? `${module}.base_layer.weight` : weight;
+  #savedName(name: string): string {
+    const [, module, part] = /^(.*)\.(weight|bias)$/.exec(name) ?? [];
+    return module !== undefined && this.pairs.has(module) ? `${module}.base_layer.${part}` : name;
   }
 }
 

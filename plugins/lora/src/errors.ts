@@ -184,3 +184,12 @@ export function basePositions(folder: string, trained: object, found: object): L
     },
   );
 }
+
+/** A linear without a bias has no place for what lora_bias adds. */
+export function biasNotMerged(module: string): LMFlowError {
+  return usageError(
+    'LMFLOW_LORA_BIAS_NOT_MERGED',
+    `${module} has no bias that the adapter's could be added to (lora_bias)`,
+    { hint: 'Use the adapter unmerged, as PEFT does too.' },
+  );
+}

@@ -77,8 +77,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   megatron_core: anything, // with megatron_config
   runtime_config: anything,
   merge_weights: anything, // of the first releases: when to merge
-  bias: (value) => (absent(value) || value === 'none' ? undefined : ''),
-  lora_bias: off(),
+  bias: (value) =>
+    absent(value) || ['none', 'all', 'lora_only'].includes(value as string) ? undefined : '',
+  lora_bias: anything,
   trainable_token_indices: off(),
   megatron_config: off(),
   enable_lora: off(),

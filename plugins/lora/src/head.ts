@@ -60,7 +60,16 @@ function join(
     const initial = initialValues(trace, pair);
     const lows = [low];
     if (initial) lows.push(mul(matMul(hidden, initial.a, { transposeB: true }), -pair.scale));
-    const bs = initial ? concat([b, initial.b], 1) : b;
+    const columns = initial ? [b, initial.b] : [b];
+    if (pair.bias) {
+      // a column that is multiplied by one
+      const rows = hidden.shape[0]!;
+      lows.push(trace.graph.constant(new Float32Array(rows).fill(1), [rows, 1], 'float32'));
+      columns.push(
+        reshape(mul(adapterValue(trace, pair.bias), pair.scale), [pair.layer.outFeatures, 1]),
+      );
+    }
+    const bs = columns.length > 1 ? concat(columns, 1) : b;
     const output = { hidden: concat([hidden, ...lows], 1), weight: concat([weight, bs], 1) };
     return { output, parts: { base, b: bs, factor: undefined } };
   }

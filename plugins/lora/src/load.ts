@@ -7,17 +7,17 @@ import {
   baseClaimed,
   initialisationRefused,
   matricesMissing,
-  unknownModule,
 } from './errors.ts';
 import { initialisationOf } from './initialisations.ts';
-import { loraOptions, loraPlus, type LoraOptions } from './options.ts';
+import { loraOptions, type LoraOptions } from './options.ts';
 import { fillFromWidened } from './pair.ts';
 import { TENSOR_FILE, type AdapterTensors } from './peft.ts';
 import { readAdapter, type ReadAdapter } from './read.ts';
 import { carriedWeights } from './replaced.ts';
 import { startPairs } from './start.ts';
 import { namedLinears, targetLinears } from './targets.ts';
-import { HEAD, tiedParameter, withoutTiedHead } from './tied.ts';
+import { withoutTiedHead } from './tied.ts';
+import { trainedBiases, wholeModules } from './whole.ts';
 
 export interface LoadedAdapter {
   readonly adapter: LoraAdapter;
@@ -35,11 +35,13 @@ export async function loadAdapter(
   const merged = { ...options, ...existing?.options };
   const decided = { ...merged, loraAlpha: merged.loraAlpha ?? 2 * merged.r };
   const file = `${options.adapter}/${TENSOR_FILE}`;
-  const whole = await wholeModules(model, decided);
-  const { own, carried } = await carriedWeights(model, existing?.tensors ?? new Map(), whole, file);
+  const modules = await wholeModules(model, decided, existing !== undefined);
   const layers = existing
-    ? adaptedLinears(model, existing, whole, file)
-    : targetLinears(model.linears, decided);
+    ? adaptedLinears(model, existing, modules, file)
+    : withoutWhole(targetLinears(model.linears, decided), modules);
+  const whole = [...modules, ...(await trainedBiases(model, layers, decided, modules))];
+  const tensors = existing?.tensors ?? new Map();
+  const { own, carried } = await carriedWeights(model, tensors, whole, file);
   checkInitialisation(model, layers, decided);
   const started = await startPairs(model, layers, {
     options: decided,
@@ -51,6 +53,15 @@ export async function loadAdapter(
   if (existing) await assign(model, adapter, own, file);
   else await adapter.measure();
   return { adapter, overruled: existing ? overruledBy(existing.options, options) : [] };
+}
+
+/** PEFT trains a module that both settings name whole. */
+function withoutWhole(
+  layers: readonly LinearLayer[],
+  whole: readonly Parameter[],
+): readonly LinearLayer[] {
+  const trained = new Set(whole.map(({ name }) => name));
+  return layers.filter(({ weight }) => !trained.has(weight));
 }
 
 /** Throws for what an initialisation that changes the base cannot be combined with. */
@@ -130,36 +141,4 @@ function adaptedLinears(
   if (missing.length > 0) throw matricesMissing(file, missing, names.size === 0);
   if (tensors.size === 0) throw adapterDoesNotFit(file, 'it has no tensors');
   return layers;
-}
-
-/** The weights of modules that are trained whole, as parameters that replace them in the graph. */
-async function wholeModules(model: Model, options: LoraOptions): Promise<Parameter[]> {
-  const { modulesToSave } = options;
-  const namesOf = (module: string): string[] =>
-    [...model.weights.keys()].filter((name) => {
-      const path = name.replace(/\.(weight|bias)$/, '');
-      return path === module || path.endsWith(`.${module}`);
-    });
-  const whole = await Promise.all(
-    [...new Set(modulesToSave.flatMap(namesOf))].map(async (name): Promise<Parameter> => {
-      const { shape } = model.weights.get(name)!;
-      return {
-        name,
-        shape,
-        data: await model.read(name),
-        decay: shape.length > 1,
-        ...(shape.length > 1 ? {} : loraPlus(options)),
-      };
-    }),
-  );
-  // A tied head goes with the embedding; users of PEFT name both.
-  const unknown = modulesToSave.find(
-    (module) => namesOf(module).length === 0 && !(module === HEAD && tiedParameter(model, whole)),
-  );
-  if (unknown !== undefined) {
-    throw unknownModule('modulesToSave', unknown, [
-      ...new Set([...model.weights.keys()].map((name) => name.split('.').at(-2)!)),
-    ]);
-  }
-  return whole;
 }

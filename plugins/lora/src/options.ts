@@ -48,6 +48,11 @@ export const loraOptions = z.object({
     .array(z.string())
     .default([])
     .describe('Modules trained and saved whole beside the adapter, e.g. embed_tokens, lm_head.'),
+  bias: z
+    .enum(['none', 'all', 'lora_only'])
+    .default('none')
+    .describe('Biases trained beside the adapter: none, all, or those of the adapted linears.'),
+  loraBias: z.boolean().default(false).describe('Train a bias beside B.'),
   rankPattern: pattern
     .default({})
     .describe(
@@ -139,8 +144,6 @@ export function namedAdapters({ adapters }: LoraOptions): [string, string][] {
 const later = 'it is not part of this plugin yet';
 
 export const unsupported = {
-  bias: 'only "none": biases stay frozen (train a module whole with modulesToSave)',
-  loraBias: later,
   fanInFanOut: 'it follows from the architecture',
   taskType: 'it is always CAUSAL_LM',
   inferenceMode: 'it follows from the command',

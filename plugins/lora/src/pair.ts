@@ -10,6 +10,8 @@ export interface LoraPair {
   readonly a: Parameter;
   /** [outFeatures, rank] */
   readonly b: Parameter;
+  /** [outFeatures], beside B: y += scale bias. */
+  readonly bias?: Parameter;
   /** [outFeatures]: the norms of the rows (DoRA). */
   readonly magnitude?: Parameter;
   /**

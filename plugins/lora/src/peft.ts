@@ -24,7 +24,7 @@ export function adapterConfig(
     alpha_pattern: options.alphaPattern,
     auto_mapping: null,
     base_model_name_or_path: model.source,
-    bias: 'none',
+    bias: options.bias,
     fan_in_fan_out: layers.some(({ layout }) => layout === 'in-out'),
     inference_mode: true,
     init_lora_weights: options.initLoraWeights === 'loftq' ? 'loftq' : true,
@@ -44,6 +44,7 @@ export function adapterConfig(
     const { loftqBits, loftqIter } = options.loftqConfig;
     config['loftq_config'] = { loftq_bits: loftqBits, loftq_iter: loftqIter };
   }
+  if (options.loraBias) config['lora_bias'] = true;
   if (options.useDora) config['use_dora'] = true;
   if (options.useRslora) config['use_rslora'] = true;
   return config;

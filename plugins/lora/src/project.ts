@@ -38,7 +38,10 @@ export function addAdapters(model: Model, by: string): void {
         );
     adapted.forEach(({ index, pair }, place) => {
       const b = adapterValue(trace, pair.b);
-      const update = matMul(mul(lows[place]!, pair.scale), b, { transposeB: true });
+      const product = matMul(mul(lows[place]!, pair.scale), b, { transposeB: true });
+      const update = pair.bias
+        ? add(product, mul(adapterValue(trace, pair.bias), pair.scale))
+        : product;
       results[index] = pair.magnitude
         ? decomposed(trace, pair, {
             result: results[index]!,

@@ -66,6 +66,8 @@ function optionsOf(config: Readonly<Record<string, unknown>>): Partial<LoraOptio
     loraDropout: (config['lora_dropout'] as number | undefined) ?? 0,
     useRslora: config['use_rslora'] === true,
     useDora: config['use_dora'] === true,
+    bias: (config['bias'] as LoraOptions['bias'] | null | undefined) ?? 'none',
+    loraBias: config['lora_bias'] === true,
     modulesToSave: (config['modules_to_save'] as string[] | null | undefined) ?? [],
     rankPattern: (config['rank_pattern'] as Record<string, number> | null | undefined) ?? {},
     alphaPattern: (config['alpha_pattern'] as Record<string, number> | null | undefined) ?? {},

@@ -40,8 +40,12 @@ export async function carriedWeights(
   const own = new Map(tensors);
   const carried = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const [name, { shape, data }] of tensors) {
-    const weight = name.replace(/\.base_layer\.weight$/, '.weight');
+    const weight = name.replace(/\.base_layer\.(weight|bias)$/, '.$1');
     const source = model.weights.get(weight);
+    if (parameters.has(weight)) {
+      own.delete(name);
+      own.set(weight, { shape, data });
+    }
     if (!source || parameters.has(weight)) continue;
     if (source.shape.join() !== shape.join()) {
       throw vocabularyDiffers(file, name, shape, source.shape);

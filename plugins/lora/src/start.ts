@@ -70,6 +70,15 @@ async function startPair(
     a: parameter('A.weight', [rank, inFeatures], start.a),
     b: { ...parameter('B.weight', [outFeatures, rank], start.b), ...faster },
     ...(start.base === 'lacks it' ? { initial: { a: start.a.slice(), b: start.b.slice() } } : {}),
+    ...(options.loraBias
+      ? {
+          bias: {
+            ...parameter('B.bias', [outFeatures], new Float32Array(outFeatures)),
+            decay: false,
+            ...faster,
+          },
+        }
+      : {}),
     ...(options.useDora ? { magnitude: { ...magnitude, ...faster } } : {}),
   };
   return { pair, base: start.base === 'lacks it' ? undefined : start.base };

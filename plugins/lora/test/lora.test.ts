@@ -342,10 +342,26 @@ test('modulesToSave are trained whole and saved beside the adapter', async () =>
   assert.is(adapter.parameters.at(-1)!.name, 'lm_head.weight');
   assert.ok(adapter.save().tensors.has('base_model.model.lm_head.weight'));
   const { code, message } = await failure(() =>
-    loadAdapter(tinyModel(), options({ modulesToSave: ['head'] }), 1),
+    loadAdapter(tinyModel(), options({ modulesToSave: ['heads'] }), 1),
   );
   assert.is(code, 'LMFLOW_LORA_UNKNOWN_MODULE');
-  assert.match(message, '"head"');
+  assert.match(message, '"heads"');
+});
+
+test('modulesToSave matches the end of a path and all below it, as in PEFT, and wins over targetModules', async () => {
+  const { adapter } = await loadAdapter(
+    tinyModel(),
+    options({ targetModules: ['q_proj', 'c_fc'], modulesToSave: ['1.mlp', 'k_proj'] }),
+    1,
+  );
+  assert.equal(
+    [...adapter.pairs.keys()],
+    ['model.layers.0.self_attn.q_proj', 'model.layers.1.self_attn.q_proj'],
+  );
+  assert.equal(
+    adapter.parameters.map(({ name }) => name).filter((name) => !name.includes('lora_')),
+    ['model.layers.1.mlp.c_fc.weight', 'model.layers.0.self_attn.k_proj.weight'],
+  );
 });
 
 test('modulesToSave with a tied head: it follows the embedding, both are written, and read as one', async () => {

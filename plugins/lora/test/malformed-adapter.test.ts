@@ -86,10 +86,10 @@ const cases: Record<string, Case> = {
     code: 'LMFLOW_ADAPTER_UNSUPPORTED',
     says: 'use_qalora',
   },
-  'trained biases': {
-    config: { ...good.config, bias: 'all' },
+  'biases that PEFT does not know': {
+    config: { ...good.config, bias: 'some' },
     code: 'LMFLOW_ADAPTER_UNSUPPORTED',
-    says: '"all"',
+    says: '"some"',
   },
   'no tensors': {
     tensors: {},

@@ -518,7 +518,7 @@ test('a loss that is not finite stops before the update and keeps the last check
   assert.ok(existsSync(join(outputDir, 'checkpoint-2')));
 });
 
-for (const options of [{}, { saveStrategy: 'steps', saveSteps: 1 }]) {
+for (const options of [{}, { saveStrategy: 'steps', saveSteps: 1 } as const]) {
   test(`weights that are astronomically large do not end as done (${JSON.stringify(options)})`, async () => {
     const outputDir = temporaryFolder();
     const failed = await run({
