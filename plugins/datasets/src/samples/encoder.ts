@@ -114,7 +114,7 @@ export class Encoder {
   tokens(plan: Plan, encoding: Encoding): Tokens {
     const { tokenizer } = this;
     const { ids, offsets } = encoding;
-    const trained = mask(offsets, plan.spans);
+    const trained = mask(offsets, plan.spans, plan.tagged === true);
     if (plan.record.kind === 'conversation') this.endTurns(plan, encoding, trained);
     let first = 0;
     while (
@@ -210,8 +210,9 @@ function refuseMedia(messages: readonly ChatMessage[], origin: RecordOrigin): vo
 
 /**
  * 1 for each token that shares a character with a span. Spans are sorted and apart from each other.
+ * Of a tagged span's last character the first token alone counts, as in transformers' masks.
  */
-function mask(offsets: Int32Array, spans: readonly Span[]): Uint8Array {
+function mask(offsets: Int32Array, spans: readonly Span[], tagged: boolean): Uint8Array {
   const trained = new Uint8Array(offsets.length / 2);
   let at = 0;
   for (let token = 0; token < trained.length && at < spans.length; token++) {
@@ -221,7 +222,10 @@ function mask(offsets: Int32Array, spans: readonly Span[]): Uint8Array {
     const span = spans[at];
     // a token without characters (a prefix that a normalizer adds) belongs to what it stands in;
     // BOS stands at 0
-    if (span && end > span[0] && (end > start || start > 0)) trained[token] = 1;
+    if (span && end > span[0] && (end > start || start > 0)) {
+      trained[token] = 1;
+      if (tagged && end >= span[1]) at++;
+    }
   }
   return trained;
 }
