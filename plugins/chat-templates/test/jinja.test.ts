@@ -56,6 +56,12 @@ test('what is refused here is in the fixture', () => {
   for (const name of REFUSED_HERE) assert.ok(cases.some((each) => each.name === name));
 });
 
+test('a date in a form that Python knows and this engine does not is refused', () => {
+  for (const directive of ['%c', '%U', '%_d', '%^a', '%s', '%-h']) {
+    assert.is(fault(() => render(`{{ strftime_now('${directive}') }}`)).kind, 'unsupported');
+  }
+});
+
 test('a fault names the line', () => {
   assert.is(fault(() => render('a\n{{ b\n}}\n{{ none.x.y }}')).line, 4);
   assert.is(fault(() => render('a\n{% if %}')).line, 2);

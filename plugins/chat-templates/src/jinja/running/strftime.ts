@@ -1,4 +1,5 @@
 // Python's strftime in the C locale: English wherever this runs.
+import { unsupported } from '../fault.ts';
 
 const MONTHS = [
   'January',
@@ -44,10 +45,14 @@ const DIRECTIVES: Readonly<Record<string, (date: Date) => string>> = {
   y: (date) => two(date.getFullYear() % 100),
 };
 
-/** A date by Python's format directives; an unknown directive stays as it is. */
+/** What Python does too, with the platform's flags: it must not stay as it is. */
+const NOT_HERE = /^%(?:[_0^#]|-?[CDEGOPRUVWXZcefghklnrstuwxz])/;
+
+/** A date by Python's format directives; one that Python does not know stays as it is. */
 export function strftime(date: Date, format: string): string {
-  return format.replace(/%-?([%a-zA-Z])/g, (directive, letter: string) => {
-    const text = DIRECTIVES[letter]?.(date);
+  return format.replace(/%(?:-?[%a-zA-Z]|[_0^#])/g, (directive) => {
+    if (NOT_HERE.test(directive)) throw unsupported(`${directive} of strftime`);
+    const text = DIRECTIVES[directive.at(-1)!]?.(date);
     if (text === undefined) return directive;
     return directive.startsWith('%-') ? text.replace(/^0+(?=\d)/, '') : text;
   });
