@@ -42,6 +42,9 @@ ADAPTERS = {
     "qwen2/bias-all": dict(r=2, target_modules=Q, bias="all"),
     "qwen2/bias-lora": dict(r=2, target_modules=Q + ["o_proj"], bias="lora_only", lora_bias=True),
     "gpt2/bias-all": dict(r=2, target_modules=["c_attn"], bias="all", fan_in_fan_out=True),
+    "llama-tied/embedding-layers": dict(r=2, target_modules=Q, save={"save_embedding_layers": True},
+                                        change=["model.embed_tokens.weight"]),
+    "llama-tied/tied-modules": dict(r=2, target_modules=Q, modules_to_save=["embed_tokens"], ensure_weight_tying=True),
     "gpt2/pissa": dict(r=5, target_modules=["c_attn", "c_fc"], init_lora_weights="pissa", fan_in_fan_out=True),
 }
 

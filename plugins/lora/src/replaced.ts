@@ -4,6 +4,7 @@ import { wrap, type Model, type Parameter } from '@lmflow/sdk/model';
 import { LoraAdapter } from './adapter.ts';
 import { vocabularyDiffers } from './errors.ts';
 import type { AdapterTensors } from './peft.ts';
+import { HEAD } from './tied.ts';
 
 /** Wraps `weight`: the adapter's numbers as constants, where it has some and they are not trained. */
 export function replaceWeights(model: Model, by: string): void {
@@ -54,5 +55,23 @@ export async function carriedWeights(
     const base = await model.read(weight);
     if (data.some((number, index) => number !== base[index])) carried.set(weight, { shape, data });
   }
+  const head = own.get(`${HEAD}.weight`);
+  if (head && isCopy(model, tensors, parameters, head.data)) own.delete(`${HEAD}.weight`);
   return { own, carried };
+}
+
+/** Whether numbers are those of a tied embedding that lies beside them and is not trained. */
+function isCopy(
+  { architecture: { tiedEmbeddings, vocabularySize }, weights }: Model,
+  tensors: AdapterTensors,
+  trained: ReadonlySet<string>,
+  head: Float32Array,
+): boolean {
+  if (!tiedEmbeddings) return false;
+  const embedding = [...tensors].find(
+    ([name, { shape }]) => weights.has(name) && shape.length === 2 && shape[0] === vocabularySize,
+  );
+  if (!embedding || trained.has(embedding[0])) return false;
+  const { data } = embedding[1];
+  return head.length === data.length && head.every((number, index) => number === data[index]);
 }
