@@ -1,16 +1,17 @@
 // Makes what the demo trains on: sentences of every field, questions and answers about animals, a
 // tokenizer learned from the sentences, and the configuration of a tiny Llama. Everything goes to
 // ./work.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomStream } from '@lmflow/sdk';
+import { makeFolder } from '@lmflow/sdk/files';
 import { question, readEntries, sentence, type Entry } from './wordnet.ts';
 import { learnTokenizer } from './tokenizer.ts';
 
 const ANIMALS = 5;
 const VOCABULARY = 4096;
 const folder = 'work';
-mkdirSync(join(folder, 'model'), { recursive: true });
+await makeFolder(join(folder, 'model'));
 
 const entries = shuffled(readEntries());
 // Without families and genera, whose names are capitalised and whose definitions are all alike.

@@ -1,7 +1,7 @@
 // What the base model was changed by while an adapter was trained, beside the adapter: stretched
 // positions, which the adapter must be used with too, and the form of the frozen weights, as a note.
 import { join } from 'node:path';
-import type { Checkpoint } from '@lmflow/sdk';
+import { messageOf, type Checkpoint } from '@lmflow/sdk';
 import { readWhole } from '@lmflow/sdk/files';
 import { reshapeModel, type Model } from '@lmflow/sdk/model';
 import { architectureOf, type ModelFamilies } from '@lmflow/plugin-models';
@@ -68,7 +68,7 @@ async function readBaseRecord(folder: string): Promise<BaseRecord | undefined> {
   const file = join(folder, FILE);
   const text = await readWhole(file).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    throw adapterInvalid(file, `cannot be read: ${messageOf(error)}`);
   });
   if (text === undefined) return undefined;
   const record = parsed(text);

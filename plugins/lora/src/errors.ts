@@ -1,5 +1,6 @@
 // The errors of the LoRA plugin, one builder each.
 import { type LMFlowError, usageError, inputError } from '@lmflow/sdk';
+import { shown } from './shown-value.ts';
 
 /** The settings leave no module to adapt; `what` names the setting. */
 export function noTargets(what: string, known: readonly string[]): LMFlowError {
@@ -67,7 +68,7 @@ export function adapterUnsupported(
 ): LMFlowError {
   return inputError(
     'LMFLOW_ADAPTER_UNSUPPORTED',
-    `${file}: ${key} = ${JSON.stringify(value)} is not supported`,
+    `${file}: ${key} = ${shown(value)} is not supported`,
     { hint },
   );
 }

@@ -1,6 +1,7 @@
 // The settings of adapter_config.json: what each is for, as a table. A setting that changes what an
 // adapter computes, and is not in it, is refused by name.
-import { adapterInvalid, adapterUnsupported } from './errors.ts';
+import { adapterUnsupported } from './errors.ts';
+import { checkTypes } from './field-types.ts';
 import { initialisationOf } from './initialisations.ts';
 
 type Config = Readonly<Record<string, unknown>>;
@@ -87,22 +88,15 @@ const RULES: Readonly<Record<string, Rule>> = {
 
 /**
  * Throws LMFLOW_ADAPTER_UNSUPPORTED for a method or a setting that is not understood,
- * LMFLOW_ADAPTER_INVALID for numbers that are none.
+ * LMFLOW_ADAPTER_INVALID for a value of another type.
  */
 export function checkConfig(file: string, config: Config): void {
   const method = config['peft_type'];
   if (method !== 'LORA') throw adapterUnsupported(file, 'peft_type', method);
+  checkTypes(file, config);
   for (const [key, value] of Object.entries(config)) {
     const refusal = (RULES[key] ?? off())(value);
     if (refusal !== undefined) throw adapterUnsupported(file, key, value, refusal || undefined);
-  }
-  for (const key of ['r', 'lora_alpha']) {
-    if (typeof config[key] !== 'number' || !(config[key] > 0)) {
-      throw adapterInvalid(
-        file,
-        `"${key}" must be a positive number, not ${JSON.stringify(config[key])}`,
-      );
-    }
   }
   checkInitialisation(file, config);
 }

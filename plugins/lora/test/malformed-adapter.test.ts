@@ -19,6 +19,33 @@ const good = {
   >,
 };
 
+/** Settings with a value of another type, and of a type that looks right. */
+const WRONG: readonly (readonly [key: string, value: unknown])[] = [
+  ['r', 2.5],
+  ['lora_alpha', null],
+  ['lora_dropout', '0.1'],
+  ['target_modules', { q_proj: 1 }],
+  ['target_modules', [1]],
+  ['exclude_modules', 7],
+  ['layers_to_transform', ['0']],
+  ['layers_pattern', [null]],
+  ['rank_pattern', { q_proj: '4' }],
+  ['rank_pattern', [4]],
+  ['alpha_pattern', 'q_proj'],
+  ['modules_to_save', 'lm_head'],
+  ['modules_to_save', { lm_head: true }],
+  ['modules_to_save', [['lm_head']]],
+  ['use_rslora', 'yes'],
+  ['use_dora', 1],
+  ['lora_bias', []],
+  ['fan_in_fan_out', 'false'],
+  ['ensure_weight_tying', 0],
+  ['bias', ['none']],
+  ['init_lora_weights', {}],
+  ['loftq_config', 'x'.repeat(1000)],
+  ['loftq_config', { loftq_iter: '1' }],
+];
+
 const PLACES = { target_modules: ['q_proj'] };
 
 interface Case {
@@ -34,6 +61,16 @@ interface Case {
 }
 
 const cases: Record<string, Case> = {
+  ...Object.fromEntries(
+    WRONG.map(([key, value]): [string, Case] => [
+      `${key} is ${JSON.stringify(value).slice(0, 40)}`,
+      {
+        config: { ...good.config, [key]: value },
+        code: 'LMFLOW_ADAPTER_INVALID',
+        says: `adapter_config.json: "${key}" must be `,
+      },
+    ]),
+  ),
   'no config': { config: null, code: 'LMFLOW_ADAPTER_NOT_FOUND', says: 'adapter_config.json' },
   'config is not JSON': {
     config: '{',

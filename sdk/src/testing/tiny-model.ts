@@ -1,8 +1,9 @@
 // The files of a small language model, for tests that load one: a llama of a few thousand
 // parameters and a tokenizer of made-up words.
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeFolder } from '../files/index.ts';
 import { writeSafetensors } from '../formats/index.ts';
 import { sizeOf, type Shape } from '../graph/index.ts';
 import { randomStream } from '../random.ts';
@@ -27,7 +28,7 @@ export interface TinyModelOptions {
 export async function writeTinyModel(options: TinyModelOptions = {}): Promise<string> {
   const { layers = 2, hiddenSize = 16, vocabularySize = 32, seed = 0 } = options;
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'lmflow-tiny-model-')));
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const write = (name: string, value: unknown): Promise<void> =>
     writeFile(join(folder, name), `${JSON.stringify(value, undefined, 2)}\n`);
   const intermediateSize = 2 * hiddenSize - 8;

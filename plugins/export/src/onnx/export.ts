@@ -1,8 +1,9 @@
 // Writes a model as transformers.js loads it: onnx/model.onnx with its data files, config and
 // tokenizer files. graph.ts makes the graph from the model's building functions; what the adapter
 // adds goes into the weights as they are written.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import type { PortableModelMaker } from '@lmflow/plugin-engine-onnx';
 import { onnxUnsupported } from '../errors.ts';
@@ -47,7 +48,7 @@ export async function exportOnnx({
   }));
 
   const folder = join(directory, 'onnx');
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const dataFiles: Record<string, readonly string[]> = {};
   for (const { file, portable, read } of models) {
     const layout = layOut(portable.tensors, file, fileBytes);
@@ -66,7 +67,7 @@ export async function exportOnnx({
   };
   const texts = await sidecars(model, settings);
   for (const [name, content] of texts) {
-    await mkdir(dirname(join(directory, name)), { recursive: true });
+    await makeFolder(dirname(join(directory, name)));
     await writeFile(join(directory, name), content);
   }
   return [
