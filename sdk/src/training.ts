@@ -201,6 +201,11 @@ export interface TrainingData {
   readonly stepsPerEpoch: number;
   /** Passed epochs, with fraction, after a step; step / stepsPerEpoch where left out. */
   epochAfter?(step: number): number;
+  /**
+   * Number of the step that ends so many epochs; epochs * stepsPerEpoch where left out. A run that
+   * was resumed with another batch size has made other steps before.
+   */
+  stepsUntil?(epochs: number): number;
   /** Mean of an epoch's steps. */
   readonly sequencesPerStep: number;
   readonly tokensPerStep: number;

@@ -19,7 +19,7 @@ import {
 import { baseFingerprint } from './checkpoint/base-model-fingerprint.ts';
 import { describeOutput } from './checkpoint/output-folder.ts';
 import { compareFacts, resumeFacts } from './checkpoint/resume-facts.ts';
-import { findCheckpoint, type FoundCheckpoint } from './checkpoint/resume.ts';
+import { findCheckpoint, originOf, type FoundCheckpoint } from './checkpoint/resume.ts';
 import { lengthCap, type CollateOptions } from './data/collate.ts';
 import { largestBatches } from './data/largest-batches.ts';
 import { dataOrder, type DataOrder } from './data/sampler.ts';
@@ -69,8 +69,12 @@ export class LoopTrainer implements Trainer {
 
   async fit({ train, ...request }: FitRequest): Promise<FitResult> {
     if (request.model.parameters.size === 0) throw nothingToTrain();
-    const order = dataOrder(train, this.#setup.options, this.#seed);
-    const run = await this.open({ ...request, data: this.#dataOf(request, train, order) });
+    const { options, log } = this.#setup;
+    const found = await findCheckpoint({ options, outputDir: this.#outputDir }, log);
+    const origin = found && (await originOf(found, train.length));
+    const order = dataOrder(train, options, this.#seed, origin);
+    const data = this.#dataOf(request, train, order);
+    const run = await this.#open({ ...request, data }, found);
     try {
       while (run.end === undefined) {
         const microBatches = order.microBatches(run.steps + 1);
@@ -85,8 +89,14 @@ export class LoopTrainer implements Trainer {
   }
 
   async open(request: OpenRequest): Promise<OpenRun> {
+    const { options, log } = this.#setup;
+    const found = await findCheckpoint({ options, outputDir: this.#outputDir }, log);
+    return await this.#open(request, found);
+  }
+
+  async #open(request: OpenRequest, found: FoundCheckpoint | undefined): Promise<OpenRun> {
     const { engine, optimizers, version } = this.#setup;
-    const { run, found } = await this.#prepare(request);
+    const run = await this.#prepare(request, found);
     const open = new OpenRun(run, {
       optimizers,
       version,
@@ -146,6 +156,10 @@ export class LoopTrainer implements Trainer {
     return this.#setup.config.seed ?? DEFAULT_SEED;
   }
 
+  get #outputDir(): string {
+    return this.#setup.config.outputDir ?? DEFAULT_OUTPUT;
+  }
+
   #collating(
     { model, objective }: Pick<OpenRequest, 'model' | 'objective'>,
     sets: readonly (Pick<Samples, 'length' | 'lengthOf'> | undefined)[],
@@ -172,6 +186,7 @@ export class LoopTrainer implements Trainer {
       fingerprint: train.fingerprint,
       stepsPerEpoch,
       epochAfter: (step) => order.epochAfter(step),
+      stepsUntil: (epochs) => order.stepsUntil(epochs),
       sequencesPerStep: Math.min(size * gradientAccumulationSteps, samplesPerEpoch),
       tokensPerStep: (meanLength * samplesPerEpoch) / stepsPerEpoch,
       largest: largestBatches(train, size, this.#collating(request, [train, request.evaluation])),
@@ -179,12 +194,10 @@ export class LoopTrainer implements Trainer {
   }
 
   /**
-   * Decides everything, finds the checkpoint to resume from and whether it fits, prints the plan;
-   * writes nothing.
+   * Decides everything, and whether the checkpoint to resume from fits; prints the plan; writes
+   * nothing.
    */
-  async #prepare(
-    request: OpenRequest,
-  ): Promise<{ readonly run: Run; readonly found: FoundCheckpoint | undefined }> {
+  async #prepare(request: OpenRequest, found: FoundCheckpoint | undefined): Promise<Run> {
     const { options, hooks, log, engine, optimizers } = this.#setup;
     const { model, objective, evaluation, data } = request;
     if (model.parameters.size === 0) throw nothingToTrain();
@@ -194,7 +207,6 @@ export class LoopTrainer implements Trainer {
       throw objectiveUnsampled(options.optim, objective.name);
     }
     const facts = resumeFacts(request, plan, engine, await baseFingerprint(model));
-    const found = await findCheckpoint(plan, log);
     if (found) compareFacts({ folder: found.folder, facts: found.own.facts }, facts, plan, log);
     const longest = data.largest.flat();
     const lengthOf = (index: number): number => longest[index]!.inputIds.length;
@@ -227,16 +239,16 @@ export class LoopTrainer implements Trainer {
       norm: new GradientNorm(engine),
       reporter: new Reporter(plan, state, hooks, log),
     };
-    return { run, found };
+    return run;
   }
 
-  #plan({ data: { stepsPerEpoch }, evaluation }: OpenRequest): RunPlan {
-    const { options, config, schedules } = this.#setup;
+  #plan({ data, evaluation }: OpenRequest): RunPlan {
+    const { options, schedules } = this.#setup;
     return makeRunPlan({
       options,
-      outputDir: config.outputDir ?? DEFAULT_OUTPUT,
+      outputDir: this.#outputDir,
       seed: this.#seed,
-      stepsPerEpoch,
+      data,
       evaluation,
       schedules,
     });

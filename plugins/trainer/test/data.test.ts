@@ -6,7 +6,7 @@ import { add, exp, Graph, reshape, sum } from '@lmflow/sdk/graph';
 import { batchLength, collate, lengthCap } from '../src/data/collate.ts';
 import { activationBytes } from '../src/loop/memory.ts';
 import { trainerOptions, type TrainerInput } from '../src/options.ts';
-import { dataOrder, evaluationBatches } from '../src/data/sampler.ts';
+import { dataOrder, evaluationBatches, originAt } from '../src/data/sampler.ts';
 import { samplesOf, tinySamples } from './kit.ts';
 
 const orderOf = (count: number, options: TrainerInput, seed = 42): ReturnType<typeof dataOrder> =>
@@ -51,6 +51,52 @@ test('epochs are counted with fractions, and a step ends with its epoch', () => 
     [0.4, 0.8, 1, 1.4],
   );
   assert.equal(order.microBatches(3).length, 1);
+});
+
+test('from an origin on: the same steps where nothing has changed', () => {
+  for (const options of [
+    { perDeviceTrainBatchSize: 2, gradientAccumulationSteps: 3 },
+    { perDeviceTrainBatchSize: 4, dataloaderDropLast: true },
+    { perDeviceTrainBatchSize: 3, gradientAccumulationSteps: 2 },
+  ]) {
+    const parsed = trainerOptions.parse(options);
+    const samples = tinySamples(23);
+    const whole = dataOrder(samples, parsed, 42);
+    for (let step = 0; step < 12; step++) {
+      const origin = originAt(step, whole.epochAfter(step), 23, parsed);
+      const rest = dataOrder(samples, parsed, 42, origin);
+      for (let later = step + 1; later < 16; later++) {
+        assert.equal(rest.microBatches(later), whole.microBatches(later));
+        assert.is(rest.epochAfter(later), whole.epochAfter(later));
+      }
+      assert.is(rest.stepsUntil(4.7), whole.stepsUntil(4.7));
+    }
+  }
+});
+
+test('with another batch size it goes on with the next sample, and every epoch has each once', () => {
+  const samples = tinySamples(23);
+  const before = trainerOptions.parse({ perDeviceTrainBatchSize: 2 });
+  const after = trainerOptions.parse({ perDeviceTrainBatchSize: 5, gradientAccumulationSteps: 2 });
+  const first = dataOrder(samples, before, 42);
+  // 12 steps an epoch before; four steps of the second epoch
+  const origin = originAt(16, first.epochAfter(16), 23, before);
+  assert.equal(origin, { step: 16, epoch: 1, samples: 8 });
+  const second = dataOrder(samples, after, 42, origin);
+  const passed = [13, 14, 15, 16].flatMap((step) => first.microBatches(step).flat());
+  // 15 samples are left: 10 and 5
+  const rest = [17, 18].flatMap((step) => second.microBatches(step).flat());
+  assert.is(rest.length, 15);
+  assert.equal(sorted([...passed, ...rest]), upTo(23));
+  assert.equal(
+    sorted([19, 20, 21].flatMap((step) => second.microBatches(step).flat())),
+    upTo(23),
+    'the third epoch',
+  );
+  assert.is(second.epochAfter(18), 2);
+  assert.is(second.epochAfter(21), 3);
+  assert.is(second.stepsUntil(2), 18);
+  assert.is(second.stepsUntil(3), 21);
 });
 
 test('dropLast leaves the last micro-batch out; too few samples are an error', () => {

@@ -7,7 +7,14 @@ import * as assert from 'uvu/assert';
 import { claimLinears, type LinearLayer, type Model } from '@lmflow/sdk/model';
 import { SafetensorsFile } from '@lmflow/sdk/formats';
 import type { TrainerInput } from '../src/index.ts';
-import { fit, temporaryFolder, tinyModel, type RunOutcome, type RunRequest } from './kit.ts';
+import {
+  fit,
+  temporaryFolder,
+  tinyModel,
+  tinySamples,
+  type RunOutcome,
+  type RunRequest,
+} from './kit.ts';
 
 const start = (outputDir: string, { options, ...request }: RunRequest = {}): Promise<RunOutcome> =>
   fit({
@@ -80,6 +87,30 @@ test('other parameters than the checkpoint has are refused before anything is re
     /LMFLOW_RESUME_CHANGED.*parameters: "2 .* -> "1 .*with --allow-config-change either/s,
   );
   assert.not.ok(restored);
+});
+
+test('after an allowed change of the batch the epochs go on by samples', async () => {
+  const folder = temporaryFolder();
+  const train = tinySamples(12);
+  // an epoch has six steps before, two after
+  await until(folder, 4, { train, options: { maxSteps: -1, numTrainEpochs: 3 } });
+  const { result } = await start(folder, {
+    train,
+    options: {
+      maxSteps: -1,
+      numTrainEpochs: 3,
+      loggingSteps: 1,
+      perDeviceTrainBatchSize: 6,
+      resumeFromCheckpoint: true,
+      allowConfigChange: true,
+    },
+  });
+  // four samples are left of the first epoch: one step, and two for each of the others
+  assert.is(result.steps, 9);
+  assert.equal(
+    result.log.filter(({ loss }) => loss !== undefined).map(({ epoch }) => epoch),
+    [1, 1.5, 2, 2.5, 3],
+  );
 });
 
 test('another rate of some parameters may be allowed', async () => {

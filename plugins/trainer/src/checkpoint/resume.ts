@@ -1,5 +1,6 @@
 // Going on from a checkpoint: which one, and putting everything back. Whether it fits the settings is
 // in resume-facts.ts.
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hooks, Logger, OptimizerRow } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
@@ -11,6 +12,7 @@ import {
   STATE_FILE,
   type OwnState,
 } from './checkpoints.ts';
+import { originAt, type Batching, type DataOrigin } from '../data/sampler.ts';
 import { checkpointInvalid, resumeIncomplete } from '../errors.ts';
 import { CheckpointFolder } from './checkpoint-folder.ts';
 import type { RunPlan } from '../loop/run-plan.ts';
@@ -28,7 +30,7 @@ export interface FoundCheckpoint {
  * LMFLOW_CHECKPOINT_INVALID where a named one is not whole.
  */
 export async function findCheckpoint(
-  { options, outputDir }: RunPlan,
+  { options, outputDir }: Pick<RunPlan, 'options' | 'outputDir'>,
   log: Logger,
 ): Promise<FoundCheckpoint | undefined> {
   const wanted = options.resumeFromCheckpoint;
@@ -44,6 +46,17 @@ export async function findCheckpoint(
     log.warn(`${folder} is skipped: ${found.fault}`);
   }
   return undefined;
+}
+
+/** The place in the data that a checkpoint's run had come to, counted in its batches. */
+export async function originOf(
+  { folder, own: { step, facts } }: FoundCheckpoint,
+  samples: number,
+): Promise<DataOrigin> {
+  const text = await readFile(join(folder, STATE_FILE), 'utf8');
+  const { epoch } = JSON.parse(text) as { readonly epoch: number };
+  const { perDeviceTrainBatchSize, dataloaderDropLast } = facts.exact as Batching;
+  return originAt(step, epoch, samples, { perDeviceTrainBatchSize, dataloaderDropLast });
 }
 
 async function usable(folder: string): ReturnType<typeof inspectCheckpoint> {

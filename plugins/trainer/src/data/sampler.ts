@@ -1,5 +1,5 @@
-// Which samples a step trains on, computed from the step's number alone: nothing to save, a resumed
-// run goes on at the exact place.
+// Which samples a step trains on, computed from the step's number and where the run began or was
+// resumed: nothing to save, a resumed run goes on at the exact place.
 import { randomStream, type Samples } from '@lmflow/sdk';
 import type { TrainerOptions } from '../options.ts';
 import { noBatches, noSamples, settingsConflict } from '../errors.ts';
@@ -13,6 +13,8 @@ export interface DataOrder {
   microBatches(step: number): readonly (readonly number[])[];
   /** Passed epochs, with fraction, after a step. */
   epochAfter(step: number): number;
+  /** Number of the step that ends so many epochs. */
+  stepsUntil(epochs: number): number;
 }
 
 /** Micro-batches that are sorted together by length, as in transformers' LengthGroupedSampler. */
@@ -37,41 +39,103 @@ export function samplingStrategy({
   return groupByLength ? 'group_by_length' : trainSamplingStrategy;
 }
 
-/** Throws LMFLOW_NO_SAMPLES where an epoch would have no micro-batch. */
-export function dataOrder(samples: Samples, options: TrainerOptions, seed: number): DataOrder {
-  const {
-    perDeviceTrainBatchSize: size,
-    gradientAccumulationSteps: accumulation,
-    dataloaderDropLast,
-  } = options;
+/** Where an order begins: after so many steps, inside an epoch. */
+export interface DataOrigin {
+  readonly step: number;
+  /** Whole epochs that are passed. */
+  readonly epoch: number;
+  /** Samples of the current epoch that are passed. */
+  readonly samples: number;
+}
+
+const START: DataOrigin = { step: 0, epoch: 0, samples: 0 };
+
+/** The options that cut an epoch into batches. */
+export type Batching = Pick<TrainerOptions, 'perDeviceTrainBatchSize' | 'dataloaderDropLast'>;
+
+/** Batches of an epoch, or of what is left of one. */
+function batchesOf(
+  samples: number,
+  { perDeviceTrainBatchSize: size, dataloaderDropLast }: Batching,
+): number {
+  return dataloaderDropLast ? Math.floor(samples / size) : Math.ceil(samples / size);
+}
+
+/**
+ * The place in the data that a run has come to: `epoch` has a fraction, which counts the batches of
+ * the options that the run had then.
+ */
+export function originAt(
+  step: number,
+  epoch: number,
+  samples: number,
+  batching: Batching,
+): DataOrigin {
+  const batches = batchesOf(samples, batching);
+  const whole = Math.floor(epoch + 0.5 / Math.max(1, batches));
+  const passed = Math.round((epoch - whole) * batches) * batching.perDeviceTrainBatchSize;
+  return { step, epoch: whole, samples: Math.max(0, passed) };
+}
+
+/**
+ * The order from an origin on: a run that goes on with another batch size goes on with the next
+ * sample. Throws LMFLOW_NO_SAMPLES where an epoch would have no micro-batch.
+ */
+export function dataOrder(
+  samples: Samples,
+  options: TrainerOptions,
+  seed: number,
+  origin: DataOrigin = START,
+): DataOrder {
+  const { perDeviceTrainBatchSize: size, gradientAccumulationSteps: accumulation } = options;
   if (samples.length === 0) throw noSamples();
-  const batches = dataloaderDropLast
-    ? Math.floor(samples.length / size)
-    : Math.ceil(samples.length / size);
+  const batches = batchesOf(samples.length, options);
   if (batches === 0) throw noBatches(samples.length, size);
   const stepsPerEpoch = Math.ceil(batches / accumulation);
   const samplesPerEpoch = Math.min(samples.length, batches * size);
   const orderOf = remembered((epoch) =>
     epochOrder(samples, samplingStrategy(options), size, options.dataSeed ?? seed, epoch),
   );
+  // What is left of the epoch that the run stopped in, and its steps.
+  const left = Math.max(0, samplesPerEpoch - origin.samples);
+  const leftBatches = batchesOf(left, options);
+  const leftSteps = Math.ceil(leftBatches / accumulation);
+  /** Epoch, first sample and batches of a step. */
+  const placeOf = (step: number): { epoch: number; first: number; count: number } => {
+    const index = step - 1 - origin.step;
+    const inside = index < leftSteps;
+    const later = index - leftSteps;
+    const within = (inside ? index : later % stepsPerEpoch) * accumulation;
+    return {
+      epoch: origin.epoch + (inside ? 0 : 1 + Math.floor(later / stepsPerEpoch)),
+      first: (inside ? origin.samples : 0) + within * size,
+      count: Math.min(accumulation, (inside ? leftBatches : batches) - within),
+    };
+  };
 
   return {
     stepsPerEpoch,
     samplesPerEpoch,
     microBatches: (step) => {
-      const order = orderOf(Math.floor((step - 1) / stepsPerEpoch));
-      const first = ((step - 1) % stepsPerEpoch) * accumulation;
-      const last = Math.min(first + accumulation, batches);
-      return Array.from({ length: last - first }, (_, micro) => [
+      const { epoch, first, count } = placeOf(step);
+      const order = orderOf(epoch);
+      return Array.from({ length: count }, (_, micro) => [
         ...order.subarray(
-          (first + micro) * size,
-          Math.min(samplesPerEpoch, (first + micro + 1) * size),
+          first + micro * size,
+          Math.min(samplesPerEpoch, first + (micro + 1) * size),
         ),
       ]);
     },
     epochAfter: (step) => {
-      const [whole, inside] = [Math.floor(step / stepsPerEpoch), step % stepsPerEpoch];
-      return whole + (inside * accumulation) / batches;
+      if (step === origin.step) return origin.epoch + origin.samples / samplesPerEpoch;
+      const { epoch, first, count } = placeOf(step);
+      const passed = Math.min(samplesPerEpoch, first + count * size);
+      // in whole batches, of which the last may be smaller
+      return epoch + Math.min(1, Math.ceil(passed / size) / batches);
+    },
+    stepsUntil: (epochs) => {
+      const passed = (origin.epoch + 1) * stepsPerEpoch - leftSteps;
+      return Math.max(origin.step, origin.step + Math.ceil(epochs * stepsPerEpoch) - passed);
     },
   };
 }

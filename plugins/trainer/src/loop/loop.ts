@@ -60,14 +60,14 @@ async function interrupt(run: Run): Promise<undefined> {
 }
 
 function beginStep(
-  { request: { model, data }, plan, state, collating, programs }: Run,
+  { request: { model }, plan, state, collating, programs }: Run,
   microBatches: readonly MicroBatch[],
 ): Step {
   const number = state.globalStep + 1;
   return {
     number,
     totalSteps: plan.totalSteps,
-    epoch: data.epochAfter?.(number) ?? number / data.stepsPerEpoch,
+    epoch: plan.epochAfter(number),
     model,
     control: { stop: false, save: false, evaluate: false, log: false },
     figures: figuresOf(() => state.window.figures),

@@ -1,6 +1,6 @@
 // The options with everything decided: how many steps, and what is due at each. Throws where options
 // contradict each other.
-import type { Rows, Samples, Schedule } from '@lmflow/sdk';
+import type { Rows, Samples, Schedule, TrainingData } from '@lmflow/sdk';
 import { noEvaluationSamples, settingsConflict } from '../errors.ts';
 import type { TrainerOptions } from '../options.ts';
 import { learningRateOf } from './learning-rate.ts';
@@ -21,6 +21,8 @@ export interface RunPlan {
    */
   readonly bestMetric: string | undefined;
   readonly greaterIsBetter: boolean;
+  /** Passed epochs, with fraction, after a step. */
+  epochAfter(step: number): number;
   /** Learning rate of a step, numbered from 1. */
   learningRate(step: number): number;
 }
@@ -29,7 +31,7 @@ export interface RunPlanRequest {
   readonly options: TrainerOptions;
   readonly outputDir: string;
   readonly seed: number;
-  readonly stepsPerEpoch: number;
+  readonly data: Pick<TrainingData, 'stepsPerEpoch' | 'epochAfter' | 'stepsUntil'>;
   readonly evaluation: Samples | undefined;
   readonly schedules: Rows<Schedule>;
 }
@@ -39,13 +41,17 @@ export function makeRunPlan({
   options,
   outputDir,
   seed,
-  stepsPerEpoch,
+  data,
   evaluation,
   schedules,
 }: RunPlanRequest): RunPlan {
   checkEvaluation(options, evaluation);
+  const { stepsPerEpoch } = data;
+  const epochs = options.numTrainEpochs;
   const totalSteps =
-    options.maxSteps > 0 ? options.maxSteps : Math.ceil(options.numTrainEpochs * stepsPerEpoch);
+    options.maxSteps > 0
+      ? options.maxSteps
+      : (data.stepsUntil?.(epochs) ?? Math.ceil(epochs * stepsPerEpoch));
   const every = (steps: number): number =>
     steps < 1 ? Math.max(1, Math.ceil(steps * totalSteps)) : Math.round(steps);
   const warmupSteps = decideWarmup(options, schedules, totalSteps);
@@ -67,6 +73,7 @@ export function makeRunPlan({
     totalSteps,
     warmupSteps,
     stepsPerEpoch,
+    epochAfter: (step) => data.epochAfter?.(step) ?? step / stepsPerEpoch,
     bestMetric,
     loggingSteps: every(options.loggingSteps),
     evalSteps: every(options.evalSteps ?? options.loggingSteps),
@@ -141,15 +148,14 @@ export interface Due {
 }
 
 export function dueAt(step: number, plan: RunPlan): Due {
-  const { options, totalSteps, stepsPerEpoch } = plan;
+  const { options, totalSteps } = plan;
   const last = step === totalSteps;
-  const epochEnds = step % stepsPerEpoch === 0 || last;
+  const epoch = plan.epochAfter(step);
+  const epochEnds = Number.isInteger(epoch) || last;
   const on = (strategy: string, every: number): boolean =>
     strategy === 'steps' ? step % every === 0 : strategy === 'epoch' && epochEnds;
   const waited =
-    options.evalStrategy === 'epoch'
-      ? step / stepsPerEpoch >= options.evalDelay
-      : step >= options.evalDelay;
+    options.evalStrategy === 'epoch' ? epoch >= options.evalDelay : step >= options.evalDelay;
   return {
     log:
       on(options.loggingStrategy, plan.loggingSteps) ||

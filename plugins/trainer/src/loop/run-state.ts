@@ -84,7 +84,7 @@ export class RunState {
       logging_steps: plan.loggingSteps,
       max_steps: plan.totalSteps,
       num_input_tokens_seen: this.tokensSeen,
-      num_train_epochs: Math.ceil(plan.totalSteps / plan.stepsPerEpoch),
+      num_train_epochs: Math.ceil(plan.epochAfter(plan.totalSteps)),
       save_steps: plan.saveSteps,
       stateful_callbacks: callbacks,
       total_flos: this.floatingPointOperations,

@@ -83,16 +83,14 @@ export function modelCard({
   ].join('\n');
 }
 
-function settingsRows(
-  { options, totalSteps, warmupSteps, seed, stepsPerEpoch }: RunPlan,
-  model: Model,
-): string[] {
+function settingsRows(plan: RunPlan, model: Model): string[] {
+  const { options, totalSteps, warmupSteps, seed } = plan;
   const adam = options.optim.startsWith('adamw')
     ? ` (beta1 ${options.adamBeta1}, beta2 ${options.adamBeta2}, epsilon ${options.adamEpsilon})`
     : '';
   const rows: readonly (readonly [string, string | number])[] = [
     ['steps', totalSteps],
-    ['epochs', Number((totalSteps / stepsPerEpoch).toFixed(2))],
+    ['epochs', Number(plan.epochAfter(totalSteps).toFixed(2))],
     [
       'sequences a step',
       `${options.perDeviceTrainBatchSize * options.gradientAccumulationSteps} ` +

@@ -44,7 +44,7 @@ function rowsOf({ request, plan, forecast, output }: PlanTableRequest): [string,
   const { data, evaluation } = request;
   const { options, totalSteps, stepsPerEpoch, warmupSteps } = plan;
   const { memory, trainableParameters: trainable, totalParameters: total } = forecast;
-  const epochs = totalSteps / stepsPerEpoch;
+  const epochs = plan.epochAfter(totalSteps);
   const sizes = `${options.perDeviceTrainBatchSize} x ${options.gradientAccumulationSteps} accumulated`;
   const evaluated = evaluation ? `, ${count(evaluation.length)} to evaluate on` : '';
   const warmup = warmupSteps > 0 ? `, ${plural(warmupSteps, 'warmup step')}` : '';
