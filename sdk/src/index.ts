@@ -21,6 +21,7 @@ export * from './random.ts';
 export * from './registry.ts';
 export * from './request-settings.ts';
 export * from './samples.ts';
+export * from './scoring.ts';
 export * from './token.ts';
 export * from './tokenizer.ts';
 export * from './tokens.ts';

@@ -5,6 +5,7 @@ import type { TextGenerator } from './generation.ts';
 import type { Hub } from './hub.ts';
 import type { ModelLoader, ModelWriter } from './model/services.ts';
 import type { SampleLoader } from './samples.ts';
+import type { Scorer } from './scoring.ts';
 import type { Objective, Trainer } from './training.ts';
 import { token } from './token.ts';
 
@@ -27,3 +28,5 @@ export const LANGUAGE_MODELING = token<Objective>(
 );
 /** Text from a model: streaming, sampling, batching (plugin generate). */
 export const GENERATOR = token<TextGenerator>('generator', '@lmflow/plugin-generate');
+/** Scores of given tokens: log-probabilities, sums, values (plugin scoring). */
+export const SCORER = token<Scorer>('scorer', '@lmflow/plugin-scoring');

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { ENGINE, MODELS, type LMFlowError } from '@lmflow/sdk';
-import { RowLogits, type Model } from '@lmflow/sdk/model';
+import { MODELS, SCORER, type LMFlowError } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import finetune from '@lmflow/preset-finetune';
 import inference from '@lmflow/preset-inference';
 import lora from '@lmflow/preset-lora';
@@ -57,9 +57,9 @@ async function loaded(config: Record<string, unknown>): Promise<Loaded> {
       .resolve(MODELS)
       .load({ role: 'policy', purpose: 'inference', source });
     const view = model.adapters?.values().next().value ?? model;
-    const logits = new RowLogits(kernel.resolve(ENGINE), view);
+    const logits = kernel.resolve(SCORER).open(view);
     const { rope, maxPositions } = model.architecture;
-    const numbers = await logits.of(Int32Array.of(2, 3, 4, 5, 6));
+    const numbers = await logits.logits(Int32Array.of(2, 3, 4, 5, 6));
     await logits.dispose();
     return { rope, maxPositions, logits: numbers };
   } finally {

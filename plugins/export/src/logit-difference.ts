@@ -1,7 +1,7 @@
 // How much the logits of two models differ on the same tokens. `lmflow merge` measures with it what
 // merging in float32 changes. Not a judgement: merge.ts warns.
-import { randomStream, type Engine } from '@lmflow/sdk';
-import { RowLogits, type Model } from '@lmflow/sdk/model';
+import { randomStream, type Scorer } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 
 export interface LogitDifference {
   /** Positions compared. */
@@ -35,7 +35,7 @@ export function comparedRows(model: Model, prompts: readonly string[], seed: num
 
 /** Runs both models on each row and compares every logit. */
 export async function measureDifference(
-  engine: Engine,
+  scorer: Scorer,
   first: Model,
   second: Model,
   rows: readonly Int32Array[],
@@ -43,12 +43,12 @@ export async function measureDifference(
 ): Promise<LogitDifference> {
   const width = first.architecture.vocabularySize;
   let [total, largest, largestLogit, same, count] = [0, 0, 0, 0, 0];
-  const firstLogits = new RowLogits(engine, first);
-  const secondLogits = new RowLogits(engine, second);
+  const firstSession = scorer.open(first);
+  const secondSession = scorer.open(second);
   try {
     for (const row of rows) {
       signal.throwIfAborted();
-      const [a, b] = [await firstLogits.of(row), await secondLogits.of(row)];
+      const [a, b] = [await firstSession.logits(row), await secondSession.logits(row)];
       for (let index = 0; index < a.length; index++) {
         const difference = Math.abs(a[index]! - b[index]!);
         total += difference;
@@ -64,8 +64,8 @@ export async function measureDifference(
       count += row.length;
     }
   } finally {
-    await firstLogits.dispose();
-    await secondLogits.dispose();
+    await firstSession.dispose();
+    await secondSession.dispose();
   }
   return {
     tokens: count,

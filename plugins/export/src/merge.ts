@@ -3,7 +3,7 @@
 import {
   MODELS,
   MODEL_WRITER,
-  ENGINE,
+  SCORER,
   type CommandInvocation,
   type Config,
   type Logger,
@@ -91,7 +91,7 @@ export async function merge(
     signal,
   });
   const logitDifference = await measureDifference(
-    resolve(ENGINE),
+    resolve(SCORER),
     model,
     merged,
     comparedRows(model, prompt, config.seed ?? 42),

@@ -3,11 +3,12 @@
 import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ENGINE, MODELS } from '@lmflow/sdk';
-import { RowLogits, type Model } from '@lmflow/sdk/model';
+import { MODELS, SCORER } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import lora from '@lmflow/plugin-lora';
 import models from '@lmflow/plugin-models';
+import scoring from '@lmflow/plugin-scoring';
 import { createTestKernel, type CapturedLog } from 'lmflow/testing';
 import type { Kernel } from 'lmflow';
 import exports_ from '../src/index.ts';
@@ -79,7 +80,13 @@ export async function withKernel<T>(
   config: Record<string, unknown>,
   work: (kernel: Kernel, log: CapturedLog) => Promise<T>,
 ): Promise<T> {
-  const plugins = [engineOnnx(), models(), ...('lora' in config ? [lora()] : []), exports_()];
+  const plugins = [
+    engineOnnx(),
+    models(),
+    scoring(),
+    ...('lora' in config ? [lora()] : []),
+    exports_(),
+  ];
   const { kernel, log } = await createTestKernel({ plugins, config });
   try {
     return await work(kernel, log);
@@ -102,9 +109,9 @@ export async function logits(
   const all = Int32Array.from(ids);
   const length = all.length / rows;
   const parts: number[] = [];
-  const run = new RowLogits(kernel.resolve(ENGINE), model);
+  const run = kernel.resolve(SCORER).open(model);
   for (let row = 0; row < rows; row++) {
-    parts.push(...(await run.of(all.slice(row * length, (row + 1) * length))));
+    parts.push(...(await run.logits(all.slice(row * length, (row + 1) * length))));
   }
   await run.dispose();
   return Float32Array.from(parts);

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ENGINE, GENERATOR, MODELS, type TextResult } from '@lmflow/sdk';
-import { RowLogits, withoutAdapter, type Model } from '@lmflow/sdk/model';
+import { GENERATOR, MODELS, SCORER, type TextResult } from '@lmflow/sdk';
+import { withoutAdapter, type Model } from '@lmflow/sdk/model';
 import loraPlugin from '../src/index.ts';
 import inference from '@lmflow/preset-inference';
 import { createTestKernel } from 'lmflow/testing';
@@ -71,7 +71,7 @@ for (const [family, lora] of [
   test(`${family} ${JSON.stringify(lora)}: its logits are the base model's, and no parameter is fed`, async () => {
     await both(family, lora, async (kernel, policy, base) => {
       const logits = (model: Model): Promise<Float32Array> =>
-        new RowLogits(kernel.resolve(ENGINE), model).of(ROW);
+        kernel.resolve(SCORER).open(model).logits(ROW);
       const reference = withoutAdapter(policy);
       assert.is(reference.parameters.size, 0);
       assert.is(reference.base, policy);

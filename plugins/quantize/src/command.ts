@@ -2,12 +2,13 @@
 // and serve then find in the cache, and reports what they cost in perplexity.
 import { readFile } from 'node:fs/promises';
 import {
-  ENGINE,
   SAMPLES,
+  SCORER,
   type CommandInvocation,
   type CommandOutcome,
   type CommandSpec,
   type PluginContext,
+  type ScoreRow,
 } from '@lmflow/sdk';
 import { writeFolder } from '@lmflow/sdk/files';
 import type { Model, ReplacedLinears } from '@lmflow/sdk/model';
@@ -18,7 +19,7 @@ import { alreadyQuantized, nothingToQuantize, settingMissing, textUnusable } fro
 import { writeQuantized } from './folder.ts';
 import { bytesOf, chosenMatrices, type Matrix } from './matrices.ts';
 import { bits as bitsSchema, type QuantizeOptions } from './options.ts';
-import { perplexityOf, predicted, rowsOf, windowsOf, type Row } from './perplexity.ts';
+import { perplexityOf, predicted, rowsOf, windowsOf } from './perplexity.ts';
 
 export interface QuantizeResult {
   readonly bits: number;
@@ -79,8 +80,8 @@ export interface Loading {
 interface Task {
   readonly source: string;
   readonly bits: Bits;
-  readonly rows: (model: Model) => Promise<readonly Row[] | undefined>;
-  readonly measure: (model: Model, rows: readonly Row[], name: string) => Promise<number>;
+  readonly rows: (model: Model) => Promise<readonly ScoreRow[] | undefined>;
+  readonly measure: (model: Model, rows: readonly ScoreRow[], name: string) => Promise<number>;
   readonly signal: AbortSignal;
 }
 
@@ -140,12 +141,19 @@ class QuantizeRun {
       throw textUnusable('--context-length', 'is for --text: samples of dataset have blockSize');
     }
     const words = text === undefined ? undefined : await readText(text);
-    const rows = (model: Model): Promise<readonly Row[] | undefined> =>
+    const rows = (model: Model): Promise<readonly ScoreRow[] | undefined> =>
       this.#rowsFor(model, words, options);
-    const measure = async (model: Model, some: readonly Row[], name: string): Promise<number> =>
-      perplexityOf(context.resolve(ENGINE), model, some, signal, (done) => {
-        context.log.progress(`perplexity, ${name}  ${done}/${some.length}`);
-      });
+    // A session of its own for each: between them, what the model computes is switched.
+    const measure: Task['measure'] = async (model, some, name) => {
+      const session = context.resolve(SCORER).open(model);
+      try {
+        return await perplexityOf(session, some, signal, (done) => {
+          context.log.progress(`perplexity, ${name}  ${done}/${some.length}`);
+        });
+      } finally {
+        await session.dispose();
+      }
+    };
     const { model: source, outputDir } = config;
     const task = { source, bits, rows, measure, signal };
     const result = await (outputDir === undefined
@@ -279,7 +287,7 @@ class QuantizeRun {
     model: Model,
     words: string | undefined,
     { text, maxTokens, contextLength = 512 }: Flags,
-  ): Promise<readonly Row[] | undefined> {
+  ): Promise<readonly ScoreRow[] | undefined> {
     const { maxPositions } = model.architecture;
     if (words !== undefined) {
       const ids = model.tokenizer.encode(words, { addSpecialTokens: true }).ids.slice(0, maxTokens);
@@ -291,7 +299,7 @@ class QuantizeRun {
     const { train, evaluation } = await this.#context
       .resolve(SAMPLES)
       .load({ tokenizer: model.tokenizer, maxPositions });
-    return rowsOf(evaluation ?? train, maxPositions, maxTokens);
+    return rowsOf(evaluation ?? train, maxTokens);
   }
 
   #report(result: QuantizeResult, source: string): void {

@@ -1,93 +1,60 @@
-// Perplexity of a model on tokens: exp of the mean loss of those that count, in rows of bounded
-// length.
-import { IGNORED, type Engine, type Samples } from '@lmflow/sdk';
-import { logSumExp, RowLogits, type Model } from '@lmflow/sdk/model';
-
-/** A row of tokens, and what is to be predicted after each: IGNORED where nothing is. */
-export interface Row {
-  readonly inputs: Int32Array;
-  readonly targets: Int32Array;
-}
+// Rows of tokens, and the perplexity of a model on them: exp of the mean loss of those that count.
+import { IGNORED, type Samples, type ScoreRow, type ScoringSession } from '@lmflow/sdk';
 
 /**
- * Cuts tokens into rows of `length` inputs that overlap by one token, so that each but the first is
+ * Cuts tokens into rows of `length` + 1 that overlap by one token, so that each but the first is
  * predicted once; the last row may be shorter.
  */
-export function windowsOf(ids: Int32Array, length: number): Row[] {
+export function windowsOf(ids: Int32Array, length: number): ScoreRow[] {
   const count = Math.max(0, Math.ceil((ids.length - 1) / length));
-  return Array.from({ length: count }, (_, index) => {
-    const start = index * length;
-    const end = Math.min(start + length, ids.length - 1);
-    return { inputs: ids.slice(start, end), targets: ids.slice(start + 1, end + 1) };
-  });
+  return Array.from({ length: count }, (_, index) => ({
+    ids: ids.slice(index * length, (index + 1) * length + 1),
+  }));
 }
 
-/** Rows of so many tokens share a program. */
-const BUCKET = 64;
-
 /**
- * The rows of samples: each tokens' label is predicted from those before it, as evaluation does;
- * packed samples come apart. They are filled up on the right, which changes nothing before, to a
- * few lengths, and sorted by them. At most the first `most` predicted tokens count.
+ * The rows of samples: each token's label is predicted from those before it, as evaluation does;
+ * packed samples come apart. At most the first `most` predicted tokens count.
  */
-export function rowsOf(samples: Samples, maxPositions: number, most = Infinity): Row[] {
-  const rows: Row[] = [];
+export function rowsOf(samples: Samples, most = Infinity): ScoreRow[] {
+  const rows: ScoreRow[] = [];
   let left = most;
   for (let index = 0; index < samples.length && left > 0; index++) {
     const { inputIds, labels, segments } = samples.get(index);
     for (let start = 0; start < inputIds.length && left > 0;) {
       let end = start + 1;
       while (end < inputIds.length && segments?.[end] === segments?.[start]) end++;
-      const own = inputIds.subarray(start, end - 1);
-      const targets = labels
-        .slice(start + 1, end)
-        .map((label) => (label === IGNORED || left-- <= 0 ? IGNORED : label));
+      const own = labels
+        .slice(start, end)
+        .map((label, place) => (place === 0 || label === IGNORED || left-- <= 0 ? IGNORED : label));
+      const row = { ids: inputIds.slice(start, end), labels: own };
       start = end;
-      if (targets.every((label) => label === IGNORED)) continue;
-      const length = Math.min(Math.ceil(targets.length / BUCKET) * BUCKET, maxPositions);
-      const filled = (numbers: Int32Array, rest: number): Int32Array =>
-        Int32Array.from({ length }, (_, place) => numbers[place] ?? rest);
-      rows.push({ inputs: filled(own, 0), targets: filled(targets, IGNORED) });
+      if (own.some((label) => label !== IGNORED)) rows.push(row);
     }
   }
-  return rows.sort((a, b) => a.inputs.length - b.inputs.length);
+  return rows;
 }
 
 /** How many tokens rows predict. */
-export function predicted(rows: readonly Row[]): number {
+export function predicted(rows: readonly ScoreRow[]): number {
   return rows.reduce(
-    (sum, { targets }) =>
-      sum + targets.reduce((count, target) => count + Number(target !== IGNORED), 0),
+    (sum, { ids, labels }) =>
+      sum + (labels ? labels.filter((label) => label !== IGNORED).length : ids.length - 1),
     0,
   );
 }
 
-/**
- * The model as it computes now: programs are traced here. `done` hears the rows that are through.
- */
+/** `done` hears the rows that are through. */
 export async function perplexityOf(
-  engine: Engine,
-  model: Model,
-  rows: readonly Row[],
+  session: ScoringSession,
+  rows: readonly ScoreRow[],
   signal: AbortSignal,
   done: (rows: number) => void,
 ): Promise<number> {
-  const logits = new RowLogits(engine, model);
-  const { vocabularySize } = model.architecture;
-  let loss = 0;
-  try {
-    for (const [index, { inputs, targets }] of rows.entries()) {
-      signal.throwIfAborted();
-      const numbers = await logits.of(inputs);
-      for (const [place, target] of targets.entries()) {
-        if (target === IGNORED) continue;
-        const row = numbers.subarray(place * vocabularySize, (place + 1) * vocabularySize);
-        loss += logSumExp(row) - row[target]!;
-      }
-      done(index + 1);
-    }
-  } finally {
-    await logits.dispose();
-  }
+  const scores = await session.score(rows, { signal, progress: done });
+  const loss = scores.reduce(
+    (sum, { logprobs }) => logprobs.reduce((inside, logprob) => inside - logprob, sum),
+    0,
+  );
   return Math.exp(loss / predicted(rows));
 }

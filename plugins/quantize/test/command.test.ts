@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { ENGINE, MODELS, type Samples } from '@lmflow/sdk';
-import { forward, RowLogits, type Trace } from '@lmflow/sdk/model';
+import { ENGINE, MODELS, SCORER, type Samples } from '@lmflow/sdk';
+import { forward, type Trace } from '@lmflow/sdk/model';
 import { Graph } from '@lmflow/sdk/graph';
 import inference from '@lmflow/preset-inference';
 import type { QuantizeResult } from '../src/command.ts';
@@ -15,14 +15,14 @@ import { fixtureFolder, root, shared, temporary } from './folders.ts';
 
 const cacheDir = temporary('cache');
 
-/** A fixture model and a text of 40 of its words. */
+/** A fixture model and a text of 80 of its words. */
 function fixture(): { readonly model: string; readonly text: string } {
   const model = fixtureFolder('families/llama');
   const text = join(model, 'text.txt');
   writeFileSync(text, ids.map((id) => `t${id}`).join(' '));
   return { model, text };
 }
-const ids = Array.from({ length: 40 }, (_, index) => (index * 7 + (index % 5) * 11) % 96);
+const ids = Array.from({ length: 80 }, (_, index) => (index * 7 + (index % 5) * 11) % 96);
 
 interface Ran {
   readonly result: QuantizeResult;
@@ -99,41 +99,30 @@ async function perplexity(
 }
 
 test('windows: every token but the first is predicted once', () => {
-  const pairs = (count: number, length: number): number[][][] =>
+  const windows = (count: number, length: number): number[][] =>
     windowsOf(
       Int32Array.from({ length: count }, (_, index) => index),
       length,
-    ).map(({ inputs, targets }) => [[...inputs], [...targets]]);
-  assert.equal(pairs(6, 2), [
-    [
-      [0, 1],
-      [1, 2],
-    ],
-    [
-      [2, 3],
-      [3, 4],
-    ],
-    [[4], [5]],
+    ).map(({ ids }) => [...ids]);
+  assert.equal(windows(6, 2), [
+    [0, 1, 2],
+    [2, 3, 4],
+    [4, 5],
   ]);
-  assert.equal(pairs(3, 9), [
-    [
-      [0, 1],
-      [1, 2],
-    ],
-  ]);
-  assert.equal([pairs(1, 4), pairs(0, 4)], [[], []]);
+  assert.equal(windows(3, 9), [[0, 1, 2]]);
+  assert.equal([windows(1, 4), windows(0, 4)], [[], []]);
 });
 
 test('the perplexities of the float and of the quantized model, as loaded without the command; sizes; the cache is filled', async () => {
   const { model, text } = fixture();
   const quantize = { bits: 4, cacheDir: temporary('own') };
-  const { result } = await run({ model, quantize }, { text, contextLength: 16 });
+  const { result } = await run({ model, quantize }, { text, contextLength: 40 });
   const { before, after, tokens } = result.perplexity!;
-  assert.is(tokens, 39);
+  assert.is(tokens, 79);
   const near = (found: number, expected: number): void =>
     assert.ok(Math.abs(found / expected - 1) < 1e-5, `${found}, expected ${expected}`);
-  near(before, await perplexity({}, model, 16));
-  near(after, await perplexity({ quantize }, model, 16));
+  near(before, await perplexity({}, model, 40));
+  near(after, await perplexity({ quantize }, model, 40));
   assert.ok(Math.abs(after / before - 1) > 1e-4, `${before} and ${after} are of two models`);
   const files = readdirSync(quantize.cacheDir, { recursive: true, withFileTypes: true }).filter(
     (entry) => entry.name.endsWith('.bin'),
@@ -153,7 +142,7 @@ test('the perplexities of the float and of the quantized model, as loaded withou
     (
       await run(
         { model, quantize: { cacheDir: quantize.cacheDir } },
-        { text, contextLength: 16, bits: 4 },
+        { text, contextLength: 40, bits: 4 },
       )
     ).result,
     result,
@@ -210,11 +199,11 @@ test('samples of dataset: the labelled tokens of evaluation, as training would e
   const loaded = await kernel
     .resolve(MODELS)
     .load({ role: 'policy', purpose: 'inference', source: model });
-  const logits = new RowLogits(kernel.resolve(ENGINE), loaded);
+  const logits = kernel.resolve(SCORER).open(loaded);
   let [loss, count] = [0, 0];
   for (const words of records) {
     const row = [...words.map((word) => Number(word.slice(1))), 1];
-    const numbers = await logits.of(Int32Array.from(row));
+    const numbers = await logits.logits(Int32Array.from(row));
     for (let place = 0; place + 1 < row.length; place++, count++) {
       const one = [...numbers.subarray(place * 96, (place + 1) * 96)];
       loss -= Math.log(
@@ -238,24 +227,23 @@ test('samples of dataset: the labelled tokens of evaluation, as training would e
   assert.is((await run(evalOnly, { maxTokens: 5 })).result.perplexity!.tokens, 5);
 });
 
-test('rows of samples: filled up to a few lengths, a row for each packed sample that has labels', () => {
+test('rows of samples: one for each packed sample that has labels', () => {
   const sample = {
     inputIds: Int32Array.of(5, 6, 7, 8, 9),
     labels: Int32Array.of(-100, 6, 7, -100, -100),
     segments: Int32Array.of(1, 1, 1, 2, 2),
   };
   const samples = { length: 1, get: () => sample } as unknown as Samples;
-  const [row, ...more] = rowsOf(samples, 8);
+  const [row, ...more] = rowsOf(samples);
   assert.is(more.length, 0);
   assert.equal(
-    [[...row!.inputs], [...row!.targets]],
+    [[...row!.ids], [...row!.labels!]],
     [
-      [5, 6, 0, 0, 0, 0, 0, 0],
-      [6, 7, -100, -100, -100, -100, -100, -100],
+      [5, 6, 7],
+      [-100, 6, 7],
     ],
   );
-  assert.is(rowsOf(samples, 512)[0]!.inputs.length, 64);
-  assert.equal([...rowsOf(samples, 4, 1)[0]!.targets], [6, -100, -100, -100]);
+  assert.equal([...rowsOf(samples, 1)[0]!.labels!], [-100, 6, -100]);
 });
 
 test('without a text no perplexity, and how to get one; settings and texts that are missing are errors', async () => {

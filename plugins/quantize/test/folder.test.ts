@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { ENGINE, GENERATOR, MODELS } from '@lmflow/sdk';
-import { RowLogits } from '@lmflow/sdk/model';
+import { GENERATOR, MODELS, SCORER } from '@lmflow/sdk';
 import { readSafetensors } from '@lmflow/sdk/formats';
 import inference from '@lmflow/preset-inference';
 import type { QuantizeResult } from '../src/command.ts';
@@ -30,8 +29,8 @@ async function computed(
     const model = await kernel
       .resolve(MODELS)
       .load({ role: 'policy', purpose: 'inference', source });
-    const run = new RowLogits(kernel.resolve(ENGINE), model);
-    const logits = await run.of(row);
+    const run = kernel.resolve(SCORER).open(model);
+    const logits = await run.logits(row);
     await run.dispose();
     const [answer] = await kernel.resolve(GENERATOR).inference({
       model,

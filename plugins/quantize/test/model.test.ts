@@ -5,15 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
-import { ENGINE, MODELS } from '@lmflow/sdk';
-import {
-  forward,
-  RowLogits,
-  withoutAdapter,
-  wrap,
-  type Model,
-  type Trace,
-} from '@lmflow/sdk/model';
+import { MODELS, SCORER } from '@lmflow/sdk';
+import { forward, withoutAdapter, wrap, type Model, type Trace } from '@lmflow/sdk/model';
 import { Graph, matMul } from '@lmflow/sdk/graph';
 import { readSafetensors, writeSafetensors } from '@lmflow/sdk/formats';
 import inference from '@lmflow/preset-inference';
@@ -39,8 +32,8 @@ async function logits(
       .resolve(MODELS)
       .load({ role: config['lora'] ? 'policy' : 'reference', purpose, source });
     await change(model);
-    const run = new RowLogits(kernel.resolve(ENGINE), model);
-    return await run.of(Int32Array.from({ length: 12 }, (_, index) => (index * 7) % 90));
+    const run = kernel.resolve(SCORER).open(model);
+    return await run.logits(Int32Array.from({ length: 12 }, (_, index) => (index * 7) % 90));
   } finally {
     await kernel.close();
   }
@@ -247,5 +240,24 @@ test('exclude: unknown patterns and nothing left are errors', async () => {
   assert.is(await code({ exclude: ['.*'], headBits: 'float' }), 'LMFLOW_LINEARS_NOTHING');
   assert.is(await code({ exclude: ['down_proj'] }), 'none');
 });
+
+for (const bits of [4, 8] as const) {
+  test(`${bits} bits: tokens score bit for bit the same alone and in a batch`, async () => {
+    const { kernel } = await createTestKernel({
+      presets: [inference],
+      config: { quantize: { bits, cacheDir } },
+    });
+    const model = await kernel
+      .resolve(MODELS)
+      .load({ role: 'policy', purpose: 'inference', source: fixture('llama') });
+    const rows = Array.from({ length: 12 }, (_, row) => ({
+      ids: Int32Array.from({ length: 3 + 3 * row }, (__, place) => (row * 31 + place * 7) % 96),
+    }));
+    const scorer = kernel.resolve(SCORER);
+    const alone = await scorer.open(model, { batchSize: 1 }).score(rows);
+    assert.equal(await scorer.open(model).score(rows), alone);
+    await kernel.close();
+  });
+}
 
 test.run();

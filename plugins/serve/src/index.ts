@@ -6,6 +6,7 @@ import {
   GENERATOR,
   MODELS,
   REQUEST_SETTINGS,
+  SCORER,
   TOOL_CALL_FORMATS,
   definePlugin,
   type CommandInvocation,
@@ -91,6 +92,7 @@ async function run(
   const models = new Map([[id, model], ...(model.adapters ?? [])]);
   const server = await startServer({
     generator,
+    scorer: resolve(SCORER),
     models,
     toolCallFormats: context.rows(TOOL_CALL_FORMATS),
     requestSettings: context.rows(REQUEST_SETTINGS),

@@ -11,6 +11,7 @@ import {
   type ToolCallFormat,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
+import type { PromptEcho } from './prompt-echo.ts';
 import type { Job, JobEvent, PieceEvent } from './thread-messages.ts';
 import type { ServeOptions } from './options.ts';
 import { refusedIssue } from './plugin-routes.ts';
@@ -19,6 +20,7 @@ import { ToolCallSplitter } from './tool-calls.ts';
 
 export interface JobRunner {
   readonly generator: TextGenerator;
+  readonly echo: PromptEcho;
   readonly models: ReadonlyMap<string, Model>;
   readonly toolCallFormats: Iterable<ToolCallFormat>;
   readonly options: Pick<ServeOptions, 'maxPromptTokens' | 'maxTokens'>;
@@ -45,6 +47,10 @@ export async function runJob(
     if (refused) return report(refused);
     const options = { ...openAIDefaults(generator.defaults(model).options), ...limited };
     report({ kind: 'started', promptTokens: prompt.length });
+    if (job.echo) {
+      await echoPrompt(runner, model, job, prompt, options, signal, report);
+      if (options.maxNewTokens === 0) return report({ kind: 'done' });
+    }
     const splitter = splitterOf(runner, model, job);
     const last = new Map<number, number>();
     for await (const { index, text, tokens, finishReason } of generator.streamInference({
@@ -85,6 +91,29 @@ export async function runJob(
         ? `the generation failed (${error.code})`
         : 'the generation failed',
     });
+  }
+}
+
+/** Reports the prompt as the first piece of every answer to it. */
+async function echoPrompt(
+  { echo }: JobRunner,
+  model: Model,
+  { prompt }: Job,
+  ids: Int32Array,
+  { logprobs, maxNewTokens, numReturnSequences = 1 }: GenerationOptions,
+  signal: AbortSignal,
+  report: (event: JobEvent) => void,
+): Promise<void> {
+  const echoed = await echo.of({
+    model,
+    prompt: prompt as string | readonly number[],
+    ids,
+    logprobs,
+    signal,
+  });
+  for (let index = 0; index < numReturnSequences; index++) {
+    const finish = maxNewTokens === 0 ? ({ finishReason: 'length' } as const) : {};
+    report({ kind: 'piece', index, ...echoed, tokens: 0, ...finish });
   }
 }
 
@@ -212,7 +241,7 @@ function limitOptions(
       'prompt',
     );
   }
-  if (length >= context) {
+  if (length + Number(options.maxNewTokens !== 0) > context) {
     return refused(
       `the prompt has ${length} tokens, but the model's context holds ${context}, answer included`,
       'prompt',

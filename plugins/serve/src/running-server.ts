@@ -9,6 +9,7 @@ import {
   messageOf,
   type Logger,
   type RequestSetting,
+  type Scorer,
   type TextGenerator,
   type ToolCallFormat,
 } from '@lmflow/sdk';
@@ -17,6 +18,7 @@ import { cannotListen, settingNameTaken, threadEnded } from './errors.ts';
 import { chatParameters } from './http/chat-request.ts';
 import { completionParameters } from './http/completions-endpoint.ts';
 import { runJob, type JobRunner } from './job-runner.ts';
+import { PromptEcho } from './prompt-echo.ts';
 import { answerRoute, checkedRoutes, type ServeRoute } from './plugin-routes.ts';
 import type {
   Job,
@@ -31,6 +33,7 @@ import type { ServeOptions } from './options.ts';
 
 export interface ServerRequest {
   readonly generator: TextGenerator;
+  readonly scorer: Scorer;
   /** The models by the names that clients use. */
   readonly models: ReadonlyMap<string, Model>;
   /** The known formats of tool calls. */
@@ -68,7 +71,8 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
     requestSettings: [...requestSettings.keys()],
     routes: [...routes.values()].map(({ name, method }) => ({ name, method })),
   });
-  const jobs = new RunningJobs({ ...request, requestSettings }, routes, (message) => {
+  const echo = new PromptEcho(request.scorer);
+  const jobs = new RunningJobs({ ...request, requestSettings, echo }, routes, (message) => {
     worker.postMessage(message);
   });
   let closed = false;
@@ -100,7 +104,7 @@ export async function startServer(request: ServerRequest): Promise<RunningServer
       fail(threadEnded(messageOf(error), error));
     });
     worker.on('exit', (code) => {
-      if (closed) resolve();
+      if (closed) void echo.dispose().then(resolve, reject);
       else fail(threadEnded(`exit code ${code}`));
     });
   });

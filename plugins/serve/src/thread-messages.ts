@@ -42,8 +42,10 @@ export interface Job {
   readonly model: string;
   readonly prompt: string | readonly number[] | readonly ChatMessage[];
   readonly tools?: readonly FunctionTool[];
-  /** Without maxNewTokens, as many as the context leaves. */
+  /** Without maxNewTokens, as many as the context leaves; 0 only with `echo`. */
   readonly options: GenerationOptions;
+  /** The answer begins with the prompt, and with the scores of its tokens where any are asked for. */
+  readonly echo?: boolean;
   /** Fields for plugins, not checked yet. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
@@ -58,6 +60,7 @@ export interface RouteCall {
 /** A token as text, with its log-probability. */
 export interface ScoredToken {
   readonly text: string;
+  /** NaN at the first token of a prompt: nothing comes before it. */
   readonly logprob: number;
   readonly top: readonly { readonly text: string; readonly logprob: number }[];
 }

@@ -24,6 +24,30 @@ export function scoreTokens(
   });
 }
 
+/**
+ * What each token stands for in a text. Of the tokens that share a character the first has it;
+ * special tokens that the tokenizer adds (`addSpecialTokens`) have nothing.
+ */
+export function tokenTexts(
+  tokenizer: Tokenizer,
+  ids: Int32Array,
+  text: string,
+  addSpecialTokens: boolean,
+): string[] {
+  const { ids: again, offsets } = tokenizer.encode(text, { addSpecialTokens });
+  if (again.length !== ids.length || again.some((id, place) => id !== ids[place])) {
+    // ids that the text would not have become
+    return [...ids].map((id, place) => tokenText(tokenizer, id, ids[place - 1]));
+  }
+  let at = 0;
+  return [...ids.keys()].map((place) => {
+    const end = Math.max(at, place === ids.length - 1 ? text.length : offsets[2 * place + 1]!);
+    const own = text.slice(at, end);
+    at = end;
+    return own;
+  });
+}
+
 function tokenText(tokenizer: Tokenizer, id: number, before: number | undefined): string {
   const decode = (ids: readonly number[]): string =>
     tokenizer.decode(ids, { skipSpecialTokens: false });

@@ -5,6 +5,7 @@ import {
   textOf,
   type GenerationDefaults,
   type GenerationOptions,
+  type Scorer,
   type RequestSettings,
   type TextGenerator,
   type TextPiece,
@@ -33,7 +34,7 @@ export function fakeModel(chatTemplate?: string, maxPositions = 1024): Model {
     chatTemplate,
     encode: (text) => ({
       ids: Int32Array.from(text, (character) => character.charCodeAt(0)),
-      offsets: new Int32Array(),
+      offsets: Int32Array.from({ length: 2 * text.length }, (_, at) => Math.ceil(at / 2)),
     }),
     decode: (ids) => String.fromCharCode(...Array.from(ids)),
   };
@@ -150,6 +151,27 @@ export class FakeGenerator implements TextGenerator {
   }
 }
 
+/** A token's score is its code, negative; the likeliest are the characters after it. */
+const fakeScorer: Scorer = {
+  open: () => ({
+    score: async (rows, { top = 0 } = {}) =>
+      rows.map(({ ids }) => {
+        const scored = ids.slice(1);
+        return {
+          logprobs: Float64Array.from(scored, (id) => -id),
+          greedy: new Uint8Array(scored.length),
+          top: [...scored].map((id) =>
+            Array.from({ length: top }, (_, more) => ({ id: id + more, logprob: -id - more })),
+          ),
+        };
+      }),
+    continuations: () => Promise.reject(new Error('serve scores prompts alone')),
+    values: () => Promise.reject(new Error('serve scores prompts alone')),
+    logits: () => Promise.reject(new Error('serve scores prompts alone')),
+    dispose: async () => undefined,
+  }),
+};
+
 export interface FakeServer {
   readonly server: RunningServer;
   readonly url: string;
@@ -173,6 +195,7 @@ export async function withServer(
   ]);
   const server = await startServer({
     generator,
+    scorer: fakeScorer,
     models,
     toolCallFormats,
     log,

@@ -165,6 +165,47 @@ test(
 );
 
 test(
+  'echo: the prompt before the answer, with its scores; alone where max_tokens is 0',
+  served({}, async (client) => {
+    const prompt = 'abc';
+    const scores = {
+      tokens: ['a', 'b', 'c'],
+      token_logprobs: [null, -98, -99],
+      top_logprobs: [null, { b: -98, c: -99 }, { c: -99, d: -100 }],
+      text_offset: [0, 1, 2],
+    };
+    const alone = { model: 'fake', echo: true, max_tokens: 0, logprobs: 2 } as const;
+    for (const form of [prompt, [97, 98, 99]]) {
+      const { choices, usage } = await client.completions.create({ ...alone, prompt: form, n: 2 });
+      assert.equal(
+        choices as unknown[],
+        [0, 1].map((index) => ({ index, text: prompt, logprobs: scores, finish_reason: 'length' })),
+      );
+      assert.equal(usage, { prompt_tokens: 3, completion_tokens: 0, total_tokens: 3 });
+    }
+    const both = { model: 'fake', echo: true, prompt, logprobs: 2 } as const;
+    const { choices } = await client.completions.create(both);
+    assert.is(choices[0]!.text, 'abccba');
+    assert.equal(choices[0]!.logprobs!.token_logprobs as unknown[], [
+      ...scores.token_logprobs,
+      ...[-0.5, -0.5, -0.5],
+    ]);
+    assert.equal(choices[0]!.logprobs!.text_offset, [0, 1, 2, 3, 4, 5]);
+    let [text, offsets] = ['', [] as number[]];
+    for await (const { choices: some } of await client.completions.create({
+      ...both,
+      stream: true,
+    })) {
+      text += some[0]!.text;
+      offsets = [...offsets, ...(some[0]!.logprobs?.text_offset ?? [])];
+    }
+    assert.equal([text, offsets], ['abccba', [0, 1, 2, 3, 4, 5]]);
+    const plain = await client.completions.create({ ...both, logprobs: null });
+    assert.equal([plain.choices[0]!.text, plain.choices[0]!.logprobs], ['abccba', null]);
+  }),
+);
+
+test(
   'chat, whole and streamed',
   served({}, async (client, { generator }) => {
     const messages: OpenAI.ChatCompletionMessageParam[] = [
@@ -260,7 +301,7 @@ test(
       } as never);
     const cases: [() => PromiseLike<unknown>, number, string, string | null][] = [
       [() => create({ model: 'none' }), 404, 'model_not_found', 'model'],
-      [() => create({ echo: true }), 400, 'unsupported_parameter', 'echo'],
+      [() => create({ max_tokens: 0 }), 400, 'invalid_value', 'max_tokens'],
       [() => create({ best_of: 3 }), 400, 'unsupported_parameter', 'best_of'],
       [() => create({ frobnicate: 1 }), 400, 'unknown_parameter', 'frobnicate'],
       [() => create({ temperature: 3 }), 400, 'invalid_value', 'temperature'],

@@ -64,6 +64,20 @@ if (hasStories()) {
         logprobs: 3,
       });
       assert.is(first!.logprobs!.tokens!.join(''), first!.text);
+      // what was written scores the same when it is read
+      const prompt = 'Once upon a time, there was a café';
+      const create = (body: object): Promise<OpenAI.Completion> =>
+        client.completions.create({ ...greedy, prompt, logprobs: 1, echo: true, ...body });
+      const [written] = (await create({ max_tokens: 8 })).choices;
+      const { choices } = await create({ prompt: written!.text, max_tokens: 0 });
+      const [read, expected] = [choices[0]!.logprobs!, written!.logprobs!];
+      assert.equal([read.tokens, read.text_offset], [expected.tokens, expected.text_offset]);
+      assert.is(read.tokens!.join(''), written!.text);
+      assert.equal([read.tokens![0], read.token_logprobs![0]], ['', null], 'BOS is no text');
+      read.token_logprobs!.slice(1).forEach((logprob, index) => {
+        const before = expected.token_logprobs![index + 1]!;
+        assert.ok(Math.abs(logprob - before) < 1e-4, `token ${index + 1}: ${logprob}, ${before}`);
+      });
       assert.equal(usage, { prompt_tokens: 5, completion_tokens: 5, total_tokens: 10 });
       first!.logprobs!.token_logprobs!.forEach((logprob, index) => {
         assert.is(logprob, Math.max(...Object.values(first!.logprobs!.top_logprobs![index]!)));

@@ -6,6 +6,7 @@ import chatTemplates from '@lmflow/plugin-chat-templates';
 import hub from '@lmflow/plugin-hub';
 import models from '@lmflow/plugin-models';
 import lora from '@lmflow/plugin-lora';
+import scoring from '@lmflow/plugin-scoring';
 import quantize from '@lmflow/plugin-quantize';
 import generate from '@lmflow/plugin-generate';
 import serve from '@lmflow/plugin-serve';
@@ -19,6 +20,7 @@ export default definePreset({
     hub,
     models,
     datasets,
+    scoring,
     quantize,
     forInference(lora),
     generate,

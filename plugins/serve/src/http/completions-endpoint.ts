@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { PieceEvent, ScoredToken } from '../thread-messages.ts';
+import { invalid } from './failures.ts';
 import { generationOptions, parse, shared, type Refusal, type Served } from './parameters.ts';
 import type { Answer, Plan, Usage } from './plan.ts';
 
@@ -11,11 +12,12 @@ const schema = z.strictObject({
   ...shared,
   prompt: z.union([z.string(), ids, z.array(z.string()).min(1), z.array(ids).min(1)]),
   logprobs: z.int().min(0).max(5).optional(),
+  max_tokens: z.int().min(0).optional(),
+  echo: z.boolean().optional(),
 });
 
 const refusals: Readonly<Record<string, Refusal>> = {
   best_of: { accepted: [1], why: 'ask for n samples and choose' },
-  echo: { accepted: [false], why: 'the answer never repeats the prompt' },
   suffix: { accepted: [''], why: 'the model only continues a text' },
 };
 
@@ -30,6 +32,13 @@ export function planCompletion(body: unknown, { find, requestSettings }: Served)
   const { request, settings } = parse(schema, refusals, body, requestSettings);
   const { model, prompt, n = 1 } = request;
   find(model);
+  if (request.max_tokens === 0 && !request.echo) {
+    throw invalid(
+      "'max_tokens' is 0: there is nothing to answer without 'echo'",
+      'max_tokens',
+      'invalid_value',
+    );
+  }
   const prompts = (
     typeof prompt === 'string' || typeof prompt[0] === 'number' ? [prompt] : prompt
   ) as readonly (string | number[])[];
@@ -43,6 +52,7 @@ export function planCompletion(body: unknown, { find, requestSettings }: Served)
       model,
       prompt: text,
       options,
+      ...(request.echo ? { echo: true } : {}),
       ...(settings ? { settings } : {}),
     })),
     n,
@@ -119,9 +129,11 @@ function logprobsOf(scores: readonly ScoredToken[], start: number): object {
   let offset = start;
   return {
     tokens: scores.map(({ text }) => text),
-    token_logprobs: scores.map(({ logprob }) => logprob),
-    top_logprobs: scores.map(({ top }) =>
-      Object.fromEntries(top.map(({ text, logprob }) => [text, logprob])),
+    token_logprobs: scores.map(({ logprob }) => (Number.isNaN(logprob) ? null : logprob)),
+    top_logprobs: scores.map(({ top, logprob: own }) =>
+      Number.isNaN(own)
+        ? null
+        : Object.fromEntries(top.map(({ text, logprob }) => [text, logprob])),
     ),
     text_offset: scores.map(({ text }) => (offset += text.length) - text.length),
   };
