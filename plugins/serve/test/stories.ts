@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { createTestKernel } from 'lmflow/testing';
 import { MODELS } from '@lmflow/sdk';
 import { writeSafetensors } from '@lmflow/sdk/formats';
+import lora from '@lmflow/plugin-lora';
 import inference from '@lmflow/preset-inference';
 
 export const STORIES = resolve(import.meta.dirname, '../../../../shared/models/stories260k');
@@ -23,6 +24,7 @@ export async function makeAdapter(name: string, seed: number): Promise<string> {
   mkdirSync(folder);
   const { kernel } = await createTestKernel({
     presets: [inference],
+    plugins: [lora()],
     config: { seed, lora: { r: 4, initLoraWeights: false } },
   });
   const { config, tensors } = (
