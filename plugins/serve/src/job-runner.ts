@@ -83,15 +83,20 @@ export async function runJob(
     report({ kind: 'done' });
   } catch (error) {
     if (signal.aborted) return report({ kind: 'done' });
-    log.error(`a generation failed: ${messageOf(error)}`);
-    if (error instanceof Error && error.stack !== undefined) log.debug(error.stack);
-    report({
-      kind: 'failed',
-      message: isLMFlowError(error)
-        ? `the generation failed (${error.code})`
-        : 'the generation failed',
-    });
+    report(failed(error, log));
   }
+}
+
+/** What a client hears of a failure; the rest is for the log. */
+function failed(error: unknown, log: Logger): JobEvent {
+  log.error(`a generation failed: ${messageOf(error)}`);
+  if (error instanceof Error && error.stack !== undefined) log.debug(error.stack);
+  return {
+    kind: 'failed',
+    message: isLMFlowError(error)
+      ? `the generation failed (${error.code})`
+      : 'the generation failed',
+  };
 }
 
 /** Reports the prompt as the first piece of every answer to it. */

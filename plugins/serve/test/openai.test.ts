@@ -178,7 +178,7 @@ test(
     for (const form of [prompt, [97, 98, 99]]) {
       const { choices, usage } = await client.completions.create({ ...alone, prompt: form, n: 2 });
       assert.equal(
-        choices as unknown[],
+        choices,
         [0, 1].map((index) => ({ index, text: prompt, logprobs: scores, finish_reason: 'length' })),
       );
       assert.equal(usage, { prompt_tokens: 3, completion_tokens: 0, total_tokens: 3 });
@@ -186,7 +186,7 @@ test(
     const both = { model: 'fake', echo: true, prompt, logprobs: 2 } as const;
     const { choices } = await client.completions.create(both);
     assert.is(choices[0]!.text, 'abccba');
-    assert.equal(choices[0]!.logprobs!.token_logprobs as unknown[], [
+    assert.equal(choices[0]!.logprobs!.token_logprobs, [
       ...scores.token_logprobs,
       ...[-0.5, -0.5, -0.5],
     ]);
