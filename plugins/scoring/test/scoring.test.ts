@@ -167,7 +167,7 @@ test('rows that the model cannot read name their number', async () => {
       session.values([new Int32Array(0)]),
       session.continuations([{ context: new Int32Array(0), continuation: ids }]),
     ];
-    for (const failure of failures) assert.is((await failure(failure)).code, 'LMFLOW_SCORING_ROW');
+    for (const unfit of failures) assert.is((await failure(unfit)).code, 'LMFLOW_SCORING_ROW');
     assert.is(
       (await failure(session.score([{ ids: Int32Array.of(1, 2) }, { ids }]))).message,
       'row 1 of the tokens to score has the id 96, the model 96 tokens',
