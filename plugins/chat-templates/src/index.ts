@@ -15,7 +15,9 @@ export type { Conversation, Span } from './spans/answer-search.ts';
 export { SpanError, SpanFinder, type RenderedConversation } from './spans/span-finder.ts';
 export { SpecialTokens } from './spans/special-tokens.ts';
 export { namedTemplates } from './named-templates.ts';
-export { callsAsText } from './tool-calls/calls-as-text.ts';
+export { PrintCheck, type MissingKind, type MissingPart } from './printed/print-check.ts';
+export { REASONING_KEYS } from './printed/answer-parts.ts';
+export { callsAsText, printsCalls } from './tool-calls/calls-as-text.ts';
 export { toolCallFormat, toolCallFormats } from './tool-calls/formats.ts';
 
 /** Sets the chat template that is wanted, or a fallback, on tokenizers. */

@@ -27,6 +27,7 @@ import type { DatasetOptions } from './options.ts';
 import { PackedSamples } from './samples/packed-samples.ts';
 import type { ReaderTable } from './readers/reader-table.ts';
 import { reportFirst, reportSources, rows } from './report.ts';
+import { reportPrinted, type PrintFacts } from './samples/print-report.ts';
 import type { StoredSamples } from './samples/sample-store.ts';
 import { tokenize, type TokenizeOptions } from './samples/tokenization.ts';
 
@@ -207,6 +208,7 @@ export class DatasetLoader implements SampleLoader {
       split === 'train' ? 'training data' : 'evaluation data',
       rows(result, options.packing ? samples.length : undefined, dropped),
     );
+    reportPrinted(log, facts['printed'] as PrintFacts);
     if (split === 'train') reportFirst(log, result.get(0), request.tokenizer, facts);
     const { statistics } = result;
     log.event('dataset', { split, cached, statistics, dropped, sources: opened.sources });

@@ -83,16 +83,22 @@ export class AnswerSearch {
 
   /**
    * Puts a probe in the answer's place: what the template prints before and after it encloses the
-   * answer in the whole.
+   * answer in the whole. It stands beside the answer's calls and reasoning, or for all of it: a
+   * template may print a line between a text and a call that it does not print before a call alone.
    */
   private byProbe(index: number): Span | undefined {
-    const { text } = this;
-    const parts = this.attempt(this.probed(index))?.split(PROBE);
-    if (parts?.length !== 2) return undefined;
-    const [before, after] = parts as [string, string];
-    const end = text.length - after.length;
-    if (!text.startsWith(before) || !text.endsWith(after) || end < before.length) return undefined;
-    return [this.answerStart(before, index), end + this.ending(index, after)];
+    const answer = this.messages[index]!;
+    const bare = { role: answer.role, content: PROBE };
+    for (const probe of [{ ...answer, content: PROBE }, bare]) {
+      const { text } = this;
+      const parts = this.attempt(this.messages.with(index, probe))?.split(PROBE);
+      if (parts?.length !== 2) continue;
+      const [before, after] = parts as [string, string];
+      const end = text.length - after.length;
+      if (!text.startsWith(before) || !text.endsWith(after) || end < before.length) continue;
+      return [this.answerStart(before, index), end + this.ending(index, after)];
+    }
+    return undefined;
   }
 
   /**

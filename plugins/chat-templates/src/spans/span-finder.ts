@@ -11,6 +11,10 @@ import { SpecialTokens } from './special-tokens.ts';
 export interface RenderedConversation {
   readonly text: string;
   readonly spans: readonly Span[];
+  /** For each span the index of its message; undefined where the template does not show it. */
+  readonly owners: readonly (number | undefined)[];
+  /** Indices of the messages that are to be trained, whether a span was found for them or not. */
+  readonly trained: readonly number[];
   /** The template's {% generation %} tags say what is trained: exactly that, nothing beside. */
   readonly tagged: boolean;
 }
@@ -47,8 +51,15 @@ export class SpanFinder {
     if (!chat.hasTags) return this.byWatching(conversation, chat.text, chosen);
     if (chat.hiddenTags) throw errors.tagsHidden(templateName(tokenizer));
     const wanted = chosen.filter((place) => isTrained(messages[place]!));
-    const parts = wanted.length === places.length ? chat.tagged : ofMessages(chat, places, wanted);
-    return { text: chat.text, spans: parts.map(({ start, end }) => [start, end]), tagged: true };
+    const all = ownedParts(chat, places);
+    const parts = wanted.length === places.length ? all : ofMessages(all, places, wanted);
+    return {
+      text: chat.text,
+      spans: parts.map(({ start, end }) => [start, end]),
+      owners: parts.map(({ message }) => message),
+      trained: wanted,
+      tagged: true,
+    };
   }
 
   /** Answer by answer: what the template prints where it is there, and where it is not. */
@@ -59,28 +70,35 @@ export class SpanFinder {
   ): RenderedConversation {
     const search = new AnswerSearch(conversation, text, this.facts);
     const spans: Span[] = [];
+    const trained: number[] = [];
     let from = 0;
     for (const place of chosen) {
       const span = search.span(place, from);
       if (!span || span[0] < from) throw new SpanError(place);
       from = span[1];
-      if (isTrained(conversation.messages[place]!)) spans.push(span);
+      if (!isTrained(conversation.messages[place]!)) continue;
+      spans.push(span);
+      trained.push(place);
     }
-    return { text: search.text, spans, tagged: false };
+    return { text: search.text, spans, owners: trained, trained, tagged: false };
   }
 }
 
-/** The tagged parts of some answers; `places` are those of all. */
+/** The tagged parts with their messages. Where loops do not show them, parts stand for answers. */
+function ownedParts({ tagged }: RenderedChat, places: readonly number[]): readonly TaggedPart[] {
+  if (tagged.length !== places.length) return tagged;
+  return tagged.map((part, index) => ({ ...part, message: part.message ?? places[index]! }));
+}
+
+/** The tagged parts of some answers. */
 function ofMessages(
-  { tagged }: RenderedChat,
+  parts: readonly TaggedPart[],
   places: readonly number[],
   wanted: readonly number[],
-): readonly TaggedPart[] {
-  return tagged.filter(({ message }, index) => {
-    // a template that shows no message in its loops has to have one part for each answer
-    const place = message ?? (tagged.length === places.length ? places[index] : undefined);
-    if (place === undefined) throw new SpanError(wanted[0] ?? places[0]!);
-    return wanted.includes(place);
+): TaggedPart[] {
+  return parts.filter(({ message }) => {
+    if (message === undefined) throw new SpanError(wanted[0] ?? places[0]!);
+    return wanted.includes(message);
   });
 }
 

@@ -1,19 +1,43 @@
-// Tool calls of a conversation for templates that know none.
-import { stringifyJson, type ChatMessage } from '@lmflow/sdk';
+// Tool calls of a conversation for templates that print none. Whether one prints them is found out by
+// rendering a call, as the source does not tell.
+import { stringifyJson, textOf, type ChatMessage, type Tokenizer } from '@lmflow/sdk';
+
+/** Letters only, so that no filter changes it. */
+const PROBE = 'LMFLOWPROBEXQZJ';
 
 /**
- * The messages as the template can print them: where it knows no tool calls, they become the
- * answer's text, a line of JSON each. What is not printed would not be learned.
+ * The messages as the template can print them: where it prints no calls, they become lines of JSON
+ * behind the answer's text. What is not printed would not be learned.
  */
-export function callsAsText(
-  messages: readonly ChatMessage[],
-  template: string | undefined,
-): readonly ChatMessage[] {
-  if (template?.includes('tool_calls')) return messages;
+export function callsAsText(messages: readonly ChatMessage[]): readonly ChatMessage[] {
   return messages.map((message) => {
-    const calls = message['tool_calls'];
-    if (!Array.isArray(calls) || message.content !== '') return message;
+    const { tool_calls: calls, ...rest } = message;
+    if (!Array.isArray(calls) || calls.length === 0) return message;
     const lines = calls.map((call: { function?: unknown }) => stringifyJson(call.function ?? call));
-    return { ...message, content: lines.join('\n') };
+    const text = textOf(message.content);
+    return { ...rest, role: message.role, content: [text, ...lines].filter(Boolean).join('\n') };
   });
+}
+
+/** Whether a tokenizer's chat template prints the calls of an answer that has nothing else. */
+export function printsCalls(tokenizer: Pick<Tokenizer, 'render' | 'chatTemplate'>): boolean {
+  const called = { name: PROBE, arguments: {} };
+  try {
+    const text = tokenizer.render(
+      [
+        { role: 'user', content: 'x' },
+        // an id of nine letters, the only ones that Mistral's templates take
+        {
+          role: 'assistant',
+          content: '',
+          tool_calls: [{ id: 'LMFLOWXQZ', type: 'function', function: called }],
+        },
+      ],
+      { tools: [{ type: 'function', function: { name: 'x', description: 'x', parameters: {} } }] },
+    );
+    return text.includes(PROBE);
+  } catch {
+    // it refuses such a conversation: it says which one it takes
+    return tokenizer.chatTemplate?.includes('tool_calls') ?? false;
+  }
 }

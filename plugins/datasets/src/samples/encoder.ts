@@ -1,10 +1,12 @@
 // A record -> the text to tokenize and what of it is trained; and its encoding -> token ids with a
 // mask.
 import {
+  PrintCheck,
   SpanError,
   SpanFinder,
   SpecialTokens,
   callsAsText,
+  printsCalls,
   type RenderedConversation,
   type Span,
 } from '@lmflow/plugin-chat-templates';
@@ -19,6 +21,7 @@ import {
   type TrainedAnswers,
 } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
+import { PrintCounts } from './print-report.ts';
 
 /** Errors that no record is the cause of. */
 const OF_THE_TEMPLATE = [
@@ -57,6 +60,22 @@ export interface Tokens {
   readonly trained: Uint8Array;
 }
 
+/** What is found out once about the template in force. */
+interface Template {
+  readonly finder: SpanFinder;
+  readonly check: PrintCheck;
+  readonly printsCalls: boolean;
+}
+
+/** A conversation without an answer. */
+const NOTHING: RenderedConversation = {
+  text: '',
+  spans: [],
+  owners: [],
+  trained: [],
+  tagged: false,
+};
+
 /** Makes tokens with a mask of the records of one data set. */
 export class Encoder {
   /** Special tokens seen at the end of answers, as text; generation must stop at them. */
@@ -65,15 +84,18 @@ export class Encoder {
   addedEos = 0;
   /** Answers that the template's tags end before a special token. */
   openEnded = 0;
+  /** What the template left out. */
+  readonly printed: PrintCounts;
   private readonly tokenizer: Tokenizer;
   private readonly specials: SpecialTokens;
   private readonly options: TrainedOptions;
-  private finder: SpanFinder | undefined;
+  private template: Template | undefined;
 
   constructor(tokenizer: Tokenizer, options: TrainedOptions) {
     this.tokenizer = tokenizer;
     this.specials = new SpecialTokens(tokenizer);
     this.options = options;
+    this.printed = new PrintCounts(tokenizer.chatTemplate);
   }
 
   /** Throws LMFLOW_DATASET_PREFERENCE, _TEMPLATE and _SPANS. */
@@ -144,14 +166,26 @@ export class Encoder {
   }
 
   private render(record: DatasetRecord & { kind: 'conversation' }): RenderedConversation {
-    const { chatTemplate, chatTemplateOrigin: template = 'tokenizer' } = this.tokenizer;
+    const { chatTemplateOrigin: template = 'tokenizer' } = this.tokenizer;
     refuseMedia(record.messages, record.origin);
     const last = record.messages.findLastIndex((message) => message.role === 'assistant');
-    const messages = callsAsText(record.messages.slice(0, last + 1), chatTemplate);
-    if (messages.length === 0) return { text: '', spans: [], tagged: false };
-    this.finder ??= new SpanFinder(this.tokenizer, this.specials);
+    const { answers, trainOnPrompt: everything } = this.options;
+    const given = record.messages.slice(0, last + 1);
+    if (given.length === 0) return NOTHING;
+    this.template ??= {
+      finder: new SpanFinder(this.tokenizer, this.specials),
+      check: new PrintCheck(this.tokenizer, { everything }),
+      printsCalls: printsCalls(this.tokenizer),
+    };
+    const { finder, check } = this.template;
+    const messages = this.template.printsCalls ? given : callsAsText(given);
+    const conversation = { messages, tools: record.tools };
     try {
-      return this.finder.find({ messages, tools: record.tools }, this.options.answers);
+      const rendered = finder.find(conversation, answers);
+      const parts = check.missing(conversation, rendered);
+      const written = messages.some((message, index) => message !== given[index]);
+      this.printed.add(messages, record.origin, { parts, callsAsText: written });
+      return rendered;
     } catch (cause) {
       if (isLMFlowError(cause) && OF_THE_TEMPLATE.includes(cause.code)) throw cause;
       if (cause instanceof SpanError) throw errors.spans(record.origin, template, cause.index);

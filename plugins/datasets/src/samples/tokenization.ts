@@ -67,6 +67,7 @@ export async function tokenize(
       turnEnds: [...encoder.turnEnds],
       addedEos: encoder.addedEos,
       openEnded: encoder.openEnded,
+      printed: encoder.printed.facts(),
     },
   };
 }
