@@ -186,7 +186,7 @@ test('a flag of a plugin that is installed, but not loaded', async () => {
   ] as const) {
     await refuses(
       'LMFLOW_FLAG_UNKNOWN',
-      new RegExp(`"${name}", which is installed but not loaded: --plugin ${name}`),
+      new RegExp(`Load the installed plugin "${name}" with --plugin ${name}`),
       () => readFlags([flag], table, command),
     );
   }

@@ -79,7 +79,7 @@ const cases: Readonly<Record<string, Case>> = {
     config: { engineOnnx: { threads: 1 } },
     plugins: [trainer()],
     code: 'LMFLOW_CONFIG_UNKNOWN_KEY',
-    says: /"engine-onnx", which is installed but not loaded/,
+    says: /Load the installed plugin "engine-onnx"/,
   },
   'a plugin with flat keys that is loaded': {
     config: { trainer: { learningRate: 1 } },

@@ -13,8 +13,8 @@ export interface Objective {
   /** Options that decide the loss; a resumed run compares them. */
   readonly options?: Readonly<Record<string, unknown>>;
   /**
-   * Builds the SUM of the loss over what `weight` counts, and sums of further figures by name, which
-   * are divided by the same weight, or by a separate sum.
+   * Builds the SUM of the loss over what `weight` counts, and sums of further figures by name,
+   * which are divided by the same weight, or by a separate sum.
    */
   build(trace: Trace): {
     readonly loss: Value;
@@ -186,7 +186,7 @@ export interface FitRequest extends TrainingRequest {
   readonly train: Samples;
 }
 
-/** A training whose samples come into being on the way. */
+/** A training whose samples are made while it runs. */
 export interface OpenRequest extends TrainingRequest {
   readonly data: TrainingData;
 }

@@ -1,5 +1,5 @@
-// Ctrl-C, SIGTERM and SIGHUP (the terminal is gone): the first asks the command to save and end, the second ends the process at
-// once.
+// Ctrl-C, SIGTERM and SIGHUP (the terminal is gone): the first signal asks the command to save and
+// end, the second ends the process at once.
 import type { Logger } from '@lmflow/sdk';
 import { ExitCode } from '../exitcodes.ts';
 
@@ -14,7 +14,7 @@ export interface Interrupt {
   readonly signal: AbortSignal;
   /** 130, 143 or 129 once interrupted. */
   exitCode(): number | undefined;
-  /** Takes the listeners off. */
+  /** Removes the listeners. */
   stop(): void;
 }
 
@@ -40,7 +40,7 @@ export function listenForInterrupt(log: Logger): Interrupt {
   };
 }
 
-/** Lines that nobody can read any more must not end the process before it has saved. */
+/** Errors of a closed terminal must not end the process before it has saved. */
 function surviveLostTerminal(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.removeAllListeners('error');

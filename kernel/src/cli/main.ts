@@ -251,8 +251,7 @@ async function remember(
 }
 
 /**
- * Node ends a process that only waits for promises nobody will settle, without a word; this says
- * whose they are.
+ * Node ends a process whose promises never settle without a message; this reports whose they are.
  */
 function watchForStuck(
   kernel: Kernel,

@@ -26,7 +26,7 @@ export function suggestKey(name: string, table: KeyTable, within?: Group): strin
   // the section of a plugin that is installed, but not loaded
   const plugin = within ? undefined : unloadedPlugin(kebab(name), table);
   if (plugin !== undefined) {
-    return `Load the plugin "${plugin}", which is installed but not loaded: plugins: ['${plugin}'].`;
+    return `Load the installed plugin "${plugin}" with plugins: ['${plugin}'].`;
   }
   const near = didYouMean(spelled, known);
   if (near !== undefined) return `Did you mean "${near}"?`;
@@ -69,7 +69,7 @@ export function suggestFlag(
     .map((_, index) => unloadedPlugin(words.slice(0, index + 1).join('-'), table))
     .findLast((name) => name !== undefined);
   if (plugin !== undefined) {
-    return `Load the plugin "${plugin}", which is installed but not loaded: --plugin ${plugin}, or plugins: ['${plugin}'].`;
+    return `Load the installed plugin "${plugin}" with --plugin ${plugin}, or plugins: ['${plugin}'].`;
   }
   // --r alone: the key of a section
   const inner = table.groups.find(

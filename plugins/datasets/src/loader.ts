@@ -1,5 +1,5 @@
 // The service behind SAMPLES: settings -> records -> hooks -> template -> tokens (cached) ->
-// packing -> hooks, with a report on the way.
+// packing -> hooks, with a report.
 import { createHash } from 'node:crypto';
 import type { TemplateChoice } from '@lmflow/plugin-chat-templates';
 import type {
@@ -55,7 +55,7 @@ export interface OpenedSplits {
 
 const DEFAULT_BLOCK = 1024;
 
-/** One split of a request, on its way to samples. */
+/** One split of a request, before it becomes samples. */
 interface SplitRequest {
   readonly split: DatasetRequest['split'];
   readonly dataset: Dataset;
@@ -152,7 +152,7 @@ export class DatasetLoader implements SampleLoader {
     };
   }
 
-  /** Which answers are trained: the request's word is stronger than the configuration's. */
+  /** Which answers are trained: the request comes before the configuration. */
   private answers({ answers }: SampleRequest): TrainedAnswers {
     const { maskHistory, trainOnPrompt } = this.context.options;
     const chosen = answers ?? (maskHistory ? 'last' : 'all');
@@ -160,7 +160,7 @@ export class DatasetLoader implements SampleLoader {
     return chosen;
   }
 
-  /** Settles the chat template, which depends on the kinds of data. */
+  /** Chooses the chat template, which depends on the kinds of data. */
   private chooseTemplate(
     { tokenizer }: SampleRequest,
     datasets: readonly (Dataset | OpenedDataset | undefined)[],
@@ -174,8 +174,8 @@ export class DatasetLoader implements SampleLoader {
     );
     if (options.groupTexts && !kinds.has('text')) {
       log.warn(
-        'groupTexts is without effect: it joins plain texts, and there are none. To fill ' +
-          'sequences with several samples: packing',
+        'groupTexts has no effect: it joins plain texts, and the data has none; ' +
+          'set packing to fill sequences with several samples',
       );
     }
     templates.forTraining(tokenizer, { conversations: kinds.has('conversation') });

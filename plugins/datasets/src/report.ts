@@ -1,5 +1,5 @@
-// What a person sees of the data before training: what was found, how many tokens of what, and the
-// first sample with its mask.
+// Reports the data before training: its sources, how many tokens, and the first sample with its
+// mask. loader.ts reads the data.
 import {
   IGNORED,
   type DatasetRequest,
@@ -16,7 +16,7 @@ const LONGEST_RUN = 600;
 
 const number = (value: number): string => value.toLocaleString('en');
 
-/** A sample as text; trained parts stand in ⟦...⟧. Long runs are shortened in the middle. */
+/** A sample as text, with trained parts in ⟦...⟧. Long runs are shortened in the middle. */
 function marked({ inputIds, labels, segments }: Sample, tokenizer: Tokenizer): string {
   const end = segments ? segments.lastIndexOf(1) + 1 : inputIds.length;
   let text = '';
@@ -25,7 +25,7 @@ function marked({ inputIds, labels, segments }: Sample, tokenizer: Tokenizer): s
     const trained = labels[from] !== IGNORED;
     let to = from + 1;
     while (to < end && (labels[to] !== IGNORED) === trained) to++;
-    // decoded from the start each time: decoders treat the beginning of a text differently
+    // decoded from the start each time, since decoders treat the beginning of a text differently
     const whole = tokenizer.decode(inputIds.subarray(0, to));
     const run = shorten(whole.slice(decoded.length));
     decoded = whole;
@@ -41,7 +41,7 @@ function shorten(text: string): string {
   return `${text.slice(0, half)} [... ${number(text.length - LONGEST_RUN)} characters ...] ${text.slice(-half)}`;
 }
 
-/** Rows about a split: counts, and what was cut or left out and why. */
+/** Rows about a split: counts, and samples that were truncated or dropped, with the reason. */
 export function rows(
   samples: Samples,
   packedFrom: number | undefined,
@@ -71,7 +71,7 @@ export function rows(
   ];
 }
 
-/** Says what each source is: its format, its files and how many records were used. */
+/** Logs each source: its format, its files and how many records were used. */
 export function reportSources(
   log: Logger,
   sources: readonly SourceDescription[],
@@ -88,7 +88,7 @@ export function reportSources(
   }
 }
 
-/** Shows the first sample with its mask, and says what ends the answers. */
+/** Logs the first sample with its mask and how answers end; warns if the end is not trained. */
 export function reportFirst(
   log: Logger,
   sample: Sample,
@@ -96,24 +96,22 @@ export function reportFirst(
   facts: Readonly<Record<string, unknown>>,
 ): void {
   const { eosToken } = tokenizer;
-  log.info(`first sample, the trained part in ⟦ ⟧:\n${marked(sample, tokenizer)}`);
+  log.info(`first sample, with its trained part in ⟦ ⟧:\n${marked(sample, tokenizer)}`);
   if (tokenizer.eosId === undefined) {
-    log.warn(
-      'the tokenizer has no end-of-text token, so the model cannot learn where an answer ends',
-    );
+    log.warn('the tokenizer has no end-of-text token: the model cannot learn where an answer ends');
   } else if (Number(facts['addedEos']) > 0) {
     log.warn(
-      `the chat template ends answers with no special token: ${eosToken} was put after the ` +
-        'last answer of each conversation',
+      `the chat template ends answers without a special token: ${eosToken} is added after ` +
+        'the last answer of each conversation',
     );
   } else if (Number(facts['openEnded']) > 0) {
     log.warn(
-      'the chat template closes {% generation %} before a token that ends the turn in ' +
-        `${Number(facts['openEnded'])} answers: the model does not learn there where to stop`,
+      'the chat template closes {% generation %} before the token that ends the turn in ' +
+        `${Number(facts['openEnded'])} answers: the model does not learn to stop there`,
     );
   }
   const ends = (facts['turnEnds'] as readonly string[]).filter((end) => end !== eosToken);
   if (ends.length > 0) {
-    log.info(`answers end with ${ends.join(' or ')}: generation must stop there`);
+    log.info(`answers end with ${ends.join(' or ')}, where generation must stop`);
   }
 }

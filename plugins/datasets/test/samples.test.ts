@@ -104,7 +104,7 @@ test('groupTexts without plain texts is told', async () => {
     { dataset: file('a.json', [{ instruction: 'hi', output: 'yes' }]), groupTexts: true },
     { tokenizer: await answers(), log },
   );
-  assert.match(log.lines.join(), /groupTexts is without effect/);
+  assert.match(log.lines.join(), /groupTexts has no effect/);
 });
 
 test('best fit decreasing fills bins and stays deterministic', () => {
@@ -320,7 +320,7 @@ test('templates: a named one replaces, a file is read, lacking markers are told'
   await load({ dataset: data, chatTemplate: 'chatml' }, { tokenizer, log });
   assert.match(log.lines[1]!, "chat template: chatml, in place of the tokenizer's own");
   assert.match(log.lines[0]!, 'no token <|im_start|>, <|im_end|>');
-  assert.ok(log.lines.some((line) => line.includes('</s> was put after the last answer')));
+  assert.ok(log.lines.some((line) => line.includes('</s> is added after the last answer')));
   const path = file(
     'mine.jinja',
     "{% for m in messages %}{{ m['role'] + ':' + m['content'] + eos_token }}{% endfor %}",

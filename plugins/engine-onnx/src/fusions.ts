@@ -1,5 +1,5 @@
-// Peepholes: nodes that are computed together with the node that consumes them. A fusion absorbs
-// producers that have no other consumer.
+// Fusions: finds nodes that one kernel computes together with the node that consumes them. A fusion
+// absorbs producers that have no other consumer. The kernels are in lowerings/.
 import {
   sameShape,
   type DecodeAttentionAttributes,
@@ -20,7 +20,7 @@ import { emitScatter, type Scatter } from './lowerings/gather.ts';
 import { emitProduct, isFlat, productOf, type Product } from './lowerings/matmul.ts';
 import type { Lowering } from './lowerings/lowering.ts';
 
-/** Which nodes of a graph are computed by the kernel of another node, and by which lowering. */
+/** The nodes of a graph that the kernel of another node computes, and the lowerings of these. */
 export interface Plan {
   /** Nodes that another node computes. */
   readonly absorbed: ReadonlySet<Node>;
@@ -28,7 +28,7 @@ export interface Plan {
   readonly fused: ReadonlyMap<Node, Lowering>;
 }
 
-/** Programs of so few rows take as long as they have nodes. */
+/** In programs with at most this many rows, the number of nodes decides the time. */
 const FEW_ROWS = 8;
 
 /** Chooses fusions, consumers first, so that a chain ends in one kernel. */
@@ -78,18 +78,18 @@ export function planFusions(
   return { absorbed, fused };
 }
 
-/** The node that makes a value, where nobody else reads the value. */
+/** The node that makes a value which no other node reads. */
 type Alone = (value: Value) => Node | undefined;
 interface Fusion {
   readonly inner: readonly Node[];
   readonly lower: Lowering;
-  /** A node that is computed in another way too. */
+  /** A node that gets another lowering besides. */
   readonly other?: readonly [Node, Lowering];
 }
 
 /**
- * x + scatterAdd(indices, updates): added to x itself, without the zeros in between; with what a
- * tied head's gradient still lacks, in one copy.
+ * x + scatterAdd(indices, updates): adds to a copy of x, without a tensor of zeros. The part that a
+ * tied head's gradient lacks goes into the same copy.
  */
 function scatterOnto(node: Node, alone: Alone): Fusion | undefined {
   if (node.op.name !== 'add') return undefined;
@@ -120,7 +120,7 @@ function scatterOnto(node: Node, alone: Alone): Fusion | undefined {
   return undefined;
 }
 
-/** The sum of x x, without the squares in between. */
+/** The sum of x x, without a tensor of squares. */
 function sumOfSquares(node: Node, alone: Alone): Fusion | undefined {
   const { axes, keepDims } = node.attributes as {
     readonly axes?: readonly number[];
@@ -141,8 +141,8 @@ function sumOfSquares(node: Node, alone: Alone): Fusion | undefined {
 }
 
 /**
- * A decoding step whose q and k are rotated before it, or whose q, k and v are cut out of one
- * matrix: the kernel does either itself.
+ * Attention of a decoding step with the rotation of q and k, or with the slices of one matrix that
+ * q, k and v are: the kernel computes both.
  */
 function decoding(node: Node, alone: Alone): Fusion | undefined {
   if (node.op.name !== 'decodeAttention' || !fitsDecodeKernel(node)) return undefined;
@@ -161,7 +161,7 @@ function decoding(node: Node, alone: Alone): Fusion | undefined {
   return { inner: [...(rotated?.inner ?? []), ...(packed?.inner ?? [])], lower };
 }
 
-/** The rotation of q and k, both in the same way. */
+/** The rotation of q and k, if both have the same tables and positions. */
 function rotationOf(
   { inputs }: Node,
   alone: Alone,
@@ -173,7 +173,7 @@ function rotationOf(
     [Value, Value, Value, Value],
     [Value, Value, Value, Value],
   ];
-  // The kernel wants tables that reach as far as the cache.
+  // The kernel requires tables that are at least as long as the cache.
   if (
     ![cos, sin, positions].every((value, index) => value === same[index]) ||
     cos.shape[0]! < inputs[3]!.shape[2]!
@@ -183,7 +183,7 @@ function rotationOf(
   return { rotation: { q: ofQ, k: ofK, cos, sin, positions }, inner: [q, k] };
 }
 
-/** The matrix that q, k and v are cut out of, in this order. */
+/** The matrix whose slices are q, k and v, in this order. */
 function packedOf(
   parts: readonly Value[],
   alone: Alone,
@@ -200,8 +200,8 @@ function packedOf(
 }
 
 /**
- * The sum that a norm without a backward pass is of, where the sum is not added by a product: one
- * kernel gives both.
+ * The sum that a norm without a backward pass reads, unless a product adds the sum: one kernel
+ * computes both.
  */
 function sumBeforeNorm(
   node: Node,
@@ -277,7 +277,7 @@ function productAt(node: Node, alone: Alone): Match | undefined {
       left !== right;
     return fits ? [{ product: { ...match.product, plus }, inner: [producer, ...match.inner] }] : [];
   });
-  // The product that is built later is the one to add: its addend is there by then.
+  // The later of two products adds: its addend is computed by then.
   return matches.sort((a, b) => orderOf(b) - orderOf(a))[0];
 }
 

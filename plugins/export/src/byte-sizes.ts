@@ -1,5 +1,5 @@
-// Sizes in bytes as text: parsed from flags, written in messages. Not with the package bytes: its GB
-// is 2 ** 30 bytes, and it has no GiB.
+// Sizes in bytes as text: parsed from flags, written in messages. Not with the package bytes: its
+// GB is 2 ** 30 bytes, and it has no GiB.
 import { sizeInvalid } from './errors.ts';
 
 const UNITS: Readonly<Record<string, number>> = {

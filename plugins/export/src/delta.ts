@@ -1,6 +1,7 @@
-// Delta weights: tuned - base, published where the base's licence forbids publishing the tuned model
-// (as Vicuna's and LMFlow's were), and base + delta. The delta is a checkpoint like any other;
-// delta.json has checksums, delta_exact.safetensors the numbers that base + delta rounds wrongly.
+// Delta weights: tuned - base, published where the base's licence forbids publishing the tuned
+// model (as Vicuna's and LMFlow's were), and base + delta. The delta is a checkpoint like any
+// other; delta.json has checksums, delta_exact.safetensors the numbers that base + delta rounds
+// wrongly.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// `lmflow export`: checks its flags, loads the model that the configuration names, and writes it in a
-// format. The formats are in formats.ts.
+// `lmflow export`: checks its flags, loads the model that the configuration names, and writes it in
+// a format. The formats are in formats.ts.
 import type { CommandInvocation, Logger, Resolve, Rows } from '@lmflow/sdk';
 import { z } from 'zod';
 import { flagOfOtherFormat, formatUnknown, quantizationOfOtherFormat } from './errors.ts';

@@ -1,5 +1,5 @@
-// The formats of `lmflow export`: the type of a row of EXPORTS, and the four rows of this plugin. How
-// GGUF and ONNX are written is in gguf/ and onnx/.
+// The formats of `lmflow export`: the type of a row of EXPORTS, and the four rows of this plugin.
+// How GGUF and ONNX are written is in gguf/ and onnx/.
 import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
 import {

@@ -1,5 +1,5 @@
-// `lmflow merge`: adds an adapter into its base's weights, writes the result as a model, and measures
-// how much the logits of both differ.
+// `lmflow merge`: adds an adapter into its base's weights, writes the result as a model, and
+// measures how much the logits of both differ.
 import {
   MODELS,
   MODEL_WRITER,

@@ -65,7 +65,7 @@ export function hubRevisionNotFound(subject: Subject): LMFlowError {
   );
 }
 
-/** The repository is gated or private, or (the hub does not tell these apart) does not exist. */
+/** The repository is gated or private, or (the hub has one answer for these) does not exist. */
 export function hubDenied(
   subject: Subject,
   endpoint: string,

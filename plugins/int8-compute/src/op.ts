@@ -71,7 +71,11 @@ export const matMulInt8Op = defineOp<MatMulInt8Attributes>({
   },
 });
 
-/** x times the weight of one direction; its input gradient is computed with the other's. */
-export function matMulInt8(x: Value, one: Direction, other: Direction): Value {
-  return applyOne(matMulInt8Op, [x, one.codes, one.scales, other.codes, other.scales], {});
+/** x times the weight in `forward`; `backward` is the weight for the gradient of x. */
+export function matMulInt8(x: Value, forward: Direction, backward: Direction): Value {
+  return applyOne(
+    matMulInt8Op,
+    [x, forward.codes, forward.scales, backward.codes, backward.scales],
+    {},
+  );
 }

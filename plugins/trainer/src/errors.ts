@@ -41,11 +41,11 @@ export function optimizerArgument(optim: string, what: string): LMFlowError {
 export function optionUnread(optim: string, name: string, known: readonly string[]): LMFlowError {
   return usageError(
     'LMFLOW_CONFIG_OPTIMIZER_ARGUMENT',
-    `${name} is set, and optim ${optim} does not read it`,
+    `${name} is set, but optim ${optim} does not read it`,
     {
       hint:
         known.length > 0
-          ? `Set its own arguments with optimArgs: ${list(known)}.`
+          ? `Set optimArgs of ${optim} instead: ${list(known)}.`
           : `Leave ${name} out.`,
     },
   );
@@ -118,20 +118,20 @@ export function nothingToTrain(): LMFlowError {
   });
 }
 
-/** The folder has content and nobody said what to do with it. */
+/** outputDir is not empty, and neither resuming nor overwriting was chosen. */
 export function outputNotEmpty(folder: string, checkpoint: string | undefined): LMFlowError {
   return usageError(
     'LMFLOW_OUTPUT_NOT_EMPTY',
     `outputDir ${folder} is not empty${checkpoint === undefined ? '' : ` (last checkpoint: ${checkpoint})`}`,
     {
       hint:
-        'Add --resume-from-checkpoint to continue what is there, add ' +
-        '--overwrite-output-dir to start anew in it, or choose another outputDir.',
+        'Add --resume-from-checkpoint to continue the run, add --overwrite-output-dir to ' +
+        'start anew, or choose another outputDir.',
     },
   );
 }
 
-/** Another run is at work in the output folder. */
+/** Another run writes to outputDir. */
 export function outputBusy(
   folder: string,
   { pid, host, since }: { pid?: number; host?: string; since?: number },
@@ -145,7 +145,7 @@ export function outputBusy(
   );
 }
 
-/** A checkpoint named to resume from is not the last one. */
+/** resumeFromCheckpoint names a checkpoint that is not the last one. */
 export function outputHasLater(
   folder: string,
   wanted: string,
@@ -155,45 +155,42 @@ export function outputHasLater(
     'LMFLOW_OUTPUT_NOT_EMPTY',
     `outputDir ${folder} has checkpoints after ${wanted}: ${later.join(', ')}`,
     {
-      hint: 'Add --overwrite-output-dir to remove them and continue from the earlier one, or choose another outputDir.',
+      hint: 'Add --overwrite-output-dir to remove them, or choose another outputDir.',
     },
   );
 }
 
-/** resumeFromCheckpoint names a folder that is no whole checkpoint. */
+/** resumeFromCheckpoint names a folder that is not a complete checkpoint. */
 export function checkpointInvalid(folder: string, reason: string): LMFlowError {
-  return inputError('LMFLOW_CHECKPOINT_INVALID', `${folder} cannot be resumed from: ${reason}`);
+  return inputError('LMFLOW_CHECKPOINT_INVALID', `cannot resume from ${folder}: ${reason}`, {
+    hint: 'Choose another checkpoint.',
+  });
 }
 
-/**
- * Settings that decide the result, or the trained parameters and their shapes, are not those of the
- * checkpoint.
- */
+/** Settings that decide the result, or the trained parameters, differ from the checkpoint's. */
 export function resumeChanged(
   folder: string,
   changes: readonly string[],
   parametersFit: boolean,
 ): LMFlowError {
   const lines = changes.map((change) => `  ${change}`).join('\n');
-  const effect = parametersFit ? '' : ', which train other parameters or shapes';
+  const effect = parametersFit ? '' : ', which train other parameters';
   return usageError(
     'LMFLOW_RESUME_CHANGED',
     `${folder} was made with other settings${effect}:\n${lines}`,
     {
       hint: parametersFit
-        ? 'Set them back, or add --allow-config-change to continue with the new ones, as ' +
-          'another run than one without interruption.'
-        : 'Set back what decides the trained parameters, or start another run in another ' +
-          'outputDir; this one cannot continue with --allow-config-change either.',
+        ? 'Set them back, or add --allow-config-change to continue with the new ones.'
+        : 'Set them back, or start a new run in another outputDir.',
     },
   );
 }
 
-/** A part of the state did not come back from the checkpoint. */
+/** A checkpoint lacks a part of the state. */
 export function resumeIncomplete(
   folder: string,
   what: string,
-  hint = 'Load the plugin that made these parameters; it must restore them in onRestore.',
+  hint = 'Load the plugin that made these parameters, which restores them in onRestore.',
 ): LMFlowError {
   return inputError('LMFLOW_RESUME_INCOMPLETE', `${folder}: ${what}`, { hint });
 }
@@ -207,23 +204,21 @@ export function lossNotFinite(
 ): LMFlowError {
   return failureError(
     'LMFLOW_LOSS_NOT_FINITE',
-    `step ${step}: the ${what} is ${value}; stopped before the update`,
-    {
-      hint:
-        'Lower learningRate or maxGradNorm, or raise warmupSteps; ' +
-        `${checkpoint === undefined ? 'no checkpoint was written before' : `the last checkpoint is ${checkpoint}`}.`,
-    },
+    `step ${step}: the ${what} is ${value}; stopped before the update (${
+      checkpoint === undefined ? 'no checkpoint yet' : `last checkpoint: ${checkpoint}`
+    })`,
+    { hint: 'Lower learningRate or maxGradNorm, or raise warmupSteps.' },
   );
 }
 
-/** Parameters were declared to be trained, and the loss gives them no gradient. */
+/** The loss gives no gradient to parameters that were declared to be trained. */
 export function parametersUnreached(names: readonly string[], step: number): LMFlowError {
   const others = names.length > 3 ? ` and ${names.length - 3} more` : '';
   return usageError(
     'LMFLOW_PARAMETERS_UNREACHED',
-    `step ${step}: no gradient reaches what is to be trained: ` +
-      `${list(names.slice(0, 3))}${others}; stopped before the update`,
-    { hint: 'Leave these modules out of what is trained.' },
+    `step ${step}: no gradient reaches ${list(names.slice(0, 3))}${others}; ` +
+      'stopped before the update',
+    { hint: 'Do not train these modules.' },
   );
 }
 
@@ -254,11 +249,12 @@ export function metricUnknown(name: string, known: readonly string[]): LMFlowErr
   );
 }
 
-/** A sample is longer than the batch can be. */
+/** A sample is longer than a batch can be. */
 export function sampleTooLong(length: number, cap: number): LMFlowError {
   return inputError(
     'LMFLOW_SAMPLE_TOO_LONG',
-    `a sample has ${length} tokens, the longest batch has ${cap}`,
+    `a sample has ${length} tokens, but a batch has at most ${cap}`,
+    { hint: `Set blockSize to at most ${cap}.` },
   );
 }
 
@@ -267,11 +263,11 @@ export function evaluationAborted(): LMFlowError {
   return interruptedError('LMFLOW_ABORTED', 'the evaluation was interrupted');
 }
 
-/** Two columns of the samples have one name, or one is called as a tensor of every batch is. */
+/** A column of the samples has the name of another column or of a tensor of every batch. */
 export function columnNameTaken(name: string): LMFlowError {
   return usageError(
     'LMFLOW_SAMPLE_COLUMN_NAME',
-    `the samples' column "${name}" has a name that is taken`,
-    { hint: 'Give the column a name of its own.' },
+    `the name of the samples' column "${name}" is taken`,
+    { hint: 'Rename the column.' },
   );
 }

@@ -37,7 +37,7 @@ const trainer = definePlugin({
       chosenOptimizer(optimizers, options);
       chosenSchedule(schedules, {
         name: options.lrSchedulerType,
-        given: options.lrSchedulerKwargs,
+        kwargs: options.lrSchedulerKwargs,
       });
       const { version } = manifest;
       const engine = resolve(ENGINE);

@@ -1,5 +1,5 @@
 // The training arguments: Hugging Face's TrainingArguments in camelCase, with their defaults, as
-// flat configuration keys. What has no meaning here is in refused-options.ts, with the reason.
+// flat configuration keys. Refused ones are in refused-options.ts, with the reason.
 import { z } from 'zod';
 
 const strategy = z.enum(['no', 'steps', 'epoch']);
@@ -47,9 +47,7 @@ export const trainerOptions = z.object({
     .min(0)
     .max(1)
     .optional()
-    .describe(
-      'WarmupSteps as a fraction of all steps: the older way to say it, instead of warmupSteps.',
-    ),
+    .describe('WarmupSteps as a fraction of all steps: the older name, instead of warmupSteps.'),
 
   optim: z
     .string()
@@ -134,11 +132,11 @@ export const trainerOptions = z.object({
   resumeFromCheckpoint: z
     .union([z.boolean(), z.string().min(1)])
     .default(false)
-    .describe('Go on from the last whole checkpoint in outputDir (true), or from this folder.'),
+    .describe('Resume from the last complete checkpoint in outputDir (true), or from this folder.'),
   allowConfigChange: z
     .boolean()
     .default(false)
-    .describe('Resume although a setting that decides the result has changed.'),
+    .describe('Resume with changed settings that decide the result.'),
   overwriteOutputDir: z
     .boolean()
     .default(false)
@@ -148,7 +146,7 @@ export const trainerOptions = z.object({
   dataloaderDropLast: z
     .boolean()
     .default(false)
-    .describe('Leave out the last micro-batch of an epoch where it is not full.'),
+    .describe('Leave out the last micro-batch of an epoch if it is not full.'),
   trainSamplingStrategy: z
     .enum(['random', 'sequential', 'group_by_length'])
     .default('random')
@@ -182,7 +180,7 @@ export const trainerOptions = z.object({
 /** The trainer's options after parsing. */
 export type TrainerOptions = z.output<typeof trainerOptions>;
 
-/** What a user may write for them. */
+/** The trainer's options before parsing. */
 export type TrainerInput = z.input<typeof trainerOptions>;
 
 /**

@@ -1,15 +1,15 @@
-// Names of Hugging Face's TrainingArguments (5.x, and older ones still in use) and of its schedules
-// that are refused here, each with the reason.
+// Options of Hugging Face's TrainingArguments (5.x, and older ones still in use) and names of its
+// schedules that are refused, each with the reason. The supported ones are in options.ts.
 
 const float32 = 'computing is float32; leave it out';
 const oneDevice = 'training runs on one device';
 const processes = 'training runs in one process';
 const compiled = 'programs are always compiled by the engine';
 const hub = 'nothing is uploaded; push the output folder with the hf command';
-const loader = 'batches are made by the training loop itself, without worker processes';
+const loader = 'the training loop makes batches itself, without worker processes';
 const evaluation = 'evaluation keeps sums only, never predictions';
-const always = 'this is always so here';
-const torch = 'it is about PyTorch';
+const always = 'it is always on; leave it out';
+const torch = 'it is a setting of PyTorch';
 
 /** Refused keys and why (LMFLOW_OPTION_UNSUPPORTED). */
 export const refusedOptions: Readonly<Record<string, string>> = {
@@ -27,12 +27,12 @@ export const refusedOptions: Readonly<Record<string, string>> = {
   optimTargetModules: 'optimizers that project gradients are not offered yet',
   labelSmoothingFactor: 'the loss is computed in chunks without smoothed labels',
   neftuneNoiseAlpha: 'noise on embeddings is not offered',
-  useLigerKernel: 'the engine has fused kernels of its own',
-  ligerKernelConfig: 'the engine has fused kernels of its own',
+  useLigerKernel: 'the engine has fused kernels already',
+  ligerKernelConfig: 'the engine has fused kernels already',
   useCache: 'training keeps no cache of keys and values',
   pastIndex: 'training keeps no cache of keys and values',
   gradientCheckpointingKwargs:
-    'use_reentrant is about PyTorch; gradientCheckpointing takes every and memoryBudget',
+    'use_reentrant is a setting of PyTorch; gradientCheckpointing takes every and memoryBudget',
   torchCompile: compiled,
   torchCompileBackend: compiled,
   torchCompileMode: compiled,
@@ -76,7 +76,7 @@ export const refusedOptions: Readonly<Record<string, string>> = {
   pushToHubModelId: hub,
   pushToHubOrganization: hub,
   pushToHubToken: hub,
-  ignoreDataSkip: 'a resumed run goes on at the exact sample without reading the ones before',
+  ignoreDataSkip: 'a resumed run continues with the exact sample without reading the ones before',
   restoreCallbackStatesFromCheckpoint: always,
   fullDeterminism: always,
   acceleratorConfig: processes,
@@ -114,13 +114,13 @@ export const refusedOptions: Readonly<Record<string, string>> = {
   debug: 'use --verbose',
   skipMemoryMetrics: 'the plan estimates memory before the first step',
   doTrain: 'lmflow finetune trains',
-  doEval: 'evaluation data is evaluated wherever there is any',
+  doEval: 'evaluation data is always evaluated',
   doPredict: 'there is no prediction loop in the trainer',
   rayScope: 'there is no hyperparameter search',
 };
 
 const fromTheStep =
-  'the learning rate must follow from the step alone, so that a resumed run is the same run';
+  'the learning rate depends on the step alone, so that a resumed run computes the same';
 
 /** Refused values of lrSchedulerType and why (LMFLOW_CONFIG_SCHEDULE). */
 export const refusedSchedules: Readonly<Record<string, string>> = {

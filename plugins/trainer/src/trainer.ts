@@ -1,5 +1,5 @@
-// The trainer: opens runs, which plans, checks and resumes them, and steps through one from its first
-// sample to its last. What a run does is in loop/.
+// The trainer service: plans, checks and opens runs, and runs one from its first step to its last.
+// The steps are in loop/.
 import {
   sequencesOf,
   type Config,
@@ -39,13 +39,10 @@ import { GradientNorm } from './update/gradient-norm.ts';
 import { chosenOptimizer } from './update/optimizer-arguments.ts';
 import { Updater } from './update/updater.ts';
 
-/** Where results go unless outputDir is set: transformers' default. */
+/** The default of outputDir, as in transformers. */
 const DEFAULT_OUTPUT = 'trainer_output';
 const DEFAULT_SEED = 42;
-/**
- * Part of the available memory that compiled programs may hold for their activations, unless a
- * single one needs more.
- */
+/** Share of the available memory for the activations of compiled programs; one may need more. */
 const PROGRAM_SHARE = 0.25;
 
 export interface TrainerSetup {
@@ -172,7 +169,7 @@ export class LoopTrainer implements Trainer {
     };
   }
 
-  /** What a run must know of samples that are all there. */
+  /** Describes training data whose samples are all known before the run. */
   #dataOf(
     request: Pick<OpenRequest, 'model' | 'objective' | 'evaluation'>,
     train: Samples,
@@ -194,8 +191,7 @@ export class LoopTrainer implements Trainer {
   }
 
   /**
-   * Decides everything, and whether the checkpoint to resume from fits; prints the plan; writes
-   * nothing.
+   * Makes the plan, compares the settings with the checkpoint's, prints the plan; writes no files.
    */
   async #prepare(request: OpenRequest, found: FoundCheckpoint | undefined): Promise<Run> {
     const { options, hooks, log, engine, optimizers } = this.#setup;

@@ -275,7 +275,7 @@ for (const { name, totalSteps, warmupSteps, arguments: given, learningRates } of
       totalSteps,
       warmupSteps,
       learningRate: 1e-3,
-      given,
+      kwargs: given,
     });
     learningRates.forEach((expected, step) => {
       assert.ok(
@@ -288,9 +288,9 @@ for (const { name, totalSteps, warmupSteps, arguments: given, learningRates } of
 
 test('a schedule says what is wrong with its arguments', () => {
   const make =
-    (name: string, given: Record<string, unknown>, learningRate = 1e-3) =>
+    (name: string, kwargs: Record<string, unknown>, learningRate = 1e-3) =>
     (): unknown =>
-      learningRateOf(SCHEDULE_ROWS, { name, totalSteps: 10, warmupSteps: 0, learningRate, given });
+      learningRateOf(SCHEDULE_ROWS, { name, totalSteps: 10, warmupSteps: 0, learningRate, kwargs });
   const fails = (run: () => unknown, code: string, text: RegExp): void => {
     assert.throws(
       run,
@@ -298,7 +298,7 @@ test('a schedule says what is wrong with its arguments', () => {
     );
   };
   fails(make('cosin', {}), 'LMFLOW_CONFIG_SCHEDULE', /did you mean "cosine"/);
-  fails(make('reduce_lr_on_plateau', {}), 'LMFLOW_CONFIG_SCHEDULE', /follow from the step/);
+  fails(make('reduce_lr_on_plateau', {}), 'LMFLOW_CONFIG_SCHEDULE', /depends on the step alone/);
   fails(make('linear', { num_cycles: 1 }), 'LMFLOW_CONFIG_SCHEDULE_ARGUMENT', /num_cycles/);
   fails(
     make('cosine', { num_cycles: 'two' }),

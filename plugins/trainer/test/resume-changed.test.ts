@@ -84,7 +84,7 @@ test('other parameters than the checkpoint has are refused before anything is re
   );
   assert.match(
     message,
-    /LMFLOW_RESUME_CHANGED.*parameters: "2 .* -> "1 .*with --allow-config-change either/s,
+    /LMFLOW_RESUME_CHANGED.*parameters: "2 .* -> "1 .*start a new run in another outputDir/s,
   );
   assert.not.ok(restored);
 });
@@ -182,7 +182,7 @@ test('optimArgs that the state does not fit start it anew; others keep it', asyn
   });
   assert.match(
     other.log.texts('warn').join(),
-    /state of sgd starts anew: with these optimArgs it has embedding.momentum_buffer, head.momentum_buffer/,
+    /state of sgd starts anew: the checkpoint, made with other optimArgs, lacks embedding.momentum_buffer, head.momentum_buffer/,
   );
   const kept = await start(folder, {
     options: { ...allowed, optimArgs: 'momentum=0.6', resumeFromCheckpoint: true },

@@ -78,7 +78,7 @@ class EngineWithCheck implements CheckedEngine {
     const { engine, log } = this.#setup;
     this.#reference ??= this.#setup.reference();
     const { name = 'a program' } = options;
-    const subject = { graph, family, switches, name, told: options.family !== undefined };
+    const subject = { graph, family, switches, name, logged: options.family !== undefined };
     return new CheckedProgram(program, subject, {
       engine,
       log,
@@ -103,8 +103,8 @@ interface Subject {
   /** Inputs that hide a part of the program where they are zero: the learning rate of a warmup. */
   readonly switches: readonly string[];
   readonly name: string;
-  /** Whether a person is told: not of every size of an update. */
-  readonly told: boolean;
+  /** Whether the comparison is logged; otherwise, as for each size of an update, only debugged. */
+  readonly logged: boolean;
 }
 
 interface Comparing {
@@ -185,15 +185,16 @@ class CheckedProgram implements Program {
   }
 
   async #compare(
-    { graph, name, told }: Subject,
+    { graph, name, logged }: Subject,
     key: string,
     found: Outputs,
     expected: Outputs,
   ): Promise<void> {
     const { engine, verdicts, log } = this.#comparing;
     const seen = agreements(found, expected);
-    const text = `device check: ${name} on ${engine.device} against the CPU: ${seen.map(describeAgreement).join('; ')}`;
-    if (told) log?.event('device-check', { device: engine.device, program: name, seen }, text);
+    const figures = seen.map(describeAgreement).join('; ');
+    const text = `device check: ${name} on ${engine.device} against the CPU: ${figures}`;
+    if (logged) log?.event('device-check', { device: engine.device, program: name, seen }, text);
     else log?.debug(text);
     const apart = seen.filter(isApart);
     if (apart.length > 0) {

@@ -1,5 +1,5 @@
 // What a verdict depends on beside the program: the machine and its graphics drivers, as far as
-// they can be told without asking them.
+// files and variables show them without a call of a driver.
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { arch, cpus, hostname, platform, release } from 'node:os';
 import { dirname, join, resolve } from 'node:path';

@@ -1,4 +1,5 @@
-// The one way to replace a building function of a model. What the functions are: model.ts.
+// Replaces a building function of a model and records which plugin did. The functions are in
+// model.ts.
 import type { BuildingFunctions, Model, Wrap } from './model.ts';
 
 /**

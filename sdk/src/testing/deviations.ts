@@ -57,22 +57,24 @@ function casesOf<A extends Attributes>(
   const { seed = 0, cases } = check;
   const graph = new Graph();
   const numbers: Record<string, NdArray> = {};
-  const add = (one: OpCheck<A>['cases'][number], prefix: string, backward: boolean): void => {
-    const traced = trace(buildOf(check, one, !backward), one.inputs, { graph, prefix });
-    for (const [input, array] of Object.entries(randomInputs(one.inputs, seed))) {
+  const add = (testCase: OpCheck<A>['cases'][number], prefix: string, backward: boolean): void => {
+    const traced = trace(buildOf(check, testCase, !backward), testCase.inputs, { graph, prefix });
+    for (const [input, array] of Object.entries(randomInputs(testCase.inputs, seed))) {
       numbers[`${prefix}${input}`] = array;
     }
-    if (backward) withGradients(traced, one.inputs, seed);
+    if (backward) withGradients(traced, testCase.inputs, seed);
     else {
       traced.results.forEach((value, index) => {
         graph.output(`${prefix}output ${index}`, value);
       });
     }
   };
-  cases.forEach((one, index) => {
-    const name = `${caseName(check, one)} (${index + 1})`;
-    add(one, `${name}: `, false);
-    if (gradients && isDifferentiable(check, one)) add(one, `${name}, with gradients: `, true);
+  cases.forEach((testCase, index) => {
+    const name = `${caseName(check, testCase)} (${index + 1})`;
+    add(testCase, `${name}: `, false);
+    if (gradients && isDifferentiable(check, testCase)) {
+      add(testCase, `${name}, with gradients: `, true);
+    }
   });
   return { graph, numbers };
 }
@@ -80,10 +82,10 @@ function casesOf<A extends Attributes>(
 function deviation(actual: ArrayLike<number>, expected: Float64Array): number {
   let [largest, most] = [0.1, 0];
   expected.forEach((number, index) => {
-    const given = actual[index]!;
-    if (Object.is(given, number) || given === number) return;
+    const found = actual[index]!;
+    if (Object.is(found, number) || found === number) return;
     if (Number.isFinite(number)) largest = Math.max(largest, Math.abs(number));
-    const apart = Math.abs(given - number);
+    const apart = Math.abs(found - number);
     most = Math.max(most, Number.isNaN(apart) ? Infinity : apart);
   });
   return most / largest;

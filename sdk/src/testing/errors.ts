@@ -3,10 +3,10 @@ import { failureError, type LMFlowError } from '../errors.ts';
 import { describe, type ValueType } from '../graph/index.ts';
 
 /** An array or a tensor does not have the type that an input, an output or an upload needs. */
-export function tensorInvalid(what: string, wanted: ValueType, given: string): LMFlowError {
+export function tensorInvalid(what: string, wanted: ValueType, found: string): LMFlowError {
   return failureError(
     'LMFLOW_ENGINE_TENSOR_INVALID',
-    `${what} wants ${describe(wanted)}, not ${given}`,
+    `${what} needs ${describe(wanted)}, not ${found}`,
   );
 }
 

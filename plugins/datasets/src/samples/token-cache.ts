@@ -57,7 +57,7 @@ export async function fromCache(
   };
   const unwritable: Unwritable = (_, cause) =>
     cacheUnwritable(request.folder, cause, 'datasetCacheDir');
-  // Another run's result is as good; what is broken makes way.
+  // Another run's result is as good, and a broken one is removed.
   const replace = async (): Promise<boolean> => {
     const other = overwrite ? undefined : await StoredSamples.open(folder, key);
     other?.dispose();

@@ -85,7 +85,7 @@ export class RawRecords {
     return first.type === undefined ? { ...first, record: { ...first.record, value } } : first;
   }
 
-  /** How many there are; reads the files through where they do not tell. */
+  /** How many there are; reads the files if they do not contain it. */
   async count(check: HeaderCheck): Promise<number> {
     const { files, maxSamples = Infinity } = this.settings;
     const opened = files.map((file) => this.open(file));

@@ -20,7 +20,7 @@ import type { ReaderTable } from '../readers/reader-table.ts';
 export interface Source {
   /** For people: `alpaca_en_demo.json`, `owner/name`. */
   readonly name: string;
-  /** As it was given: path or id. */
+  /** Path or id, as configured. */
   readonly path: string;
   readonly format: DatasetFormat;
   readonly files: readonly DataFile[];
@@ -28,7 +28,7 @@ export interface Source {
   /** Hash of the content of all files and of what decides how they are read. */
   readonly hash: string;
   readonly records: () => AsyncIterable<DatasetRecord>;
-  /** Number of records; reads the files through where they do not tell. */
+  /** Number of records; reads the files if they do not contain it. */
   readonly count: () => Promise<number>;
 }
 

@@ -1,8 +1,8 @@
-// Linear cross-entropy: logits exist for `chunk` rows at a time. On the CPU these are labelled rows.
-// How many rows carry a label is known only at run time, so the number of chunks is static and the
-// last ones may be short or empty: the cost follows the labelled rows. Kernels of other devices
-// refuse tensors without rows, so there the chunks are of all rows, and those without a label count
-// for nothing.
+// Lowers linear cross-entropy in chunks: logits exist for `chunk` rows at a time. On the CPU chunks
+// have labelled rows only. Their number is known only at run time, so the number of chunks is
+// static and the last ones may be short or empty: the cost depends on the labelled rows. Kernels of
+// other devices refuse tensors without rows, so chunks have all rows there, and rows without a
+// label have weight 0.
 import type { LinearCrossEntropyAttributes, Node, Value } from '@lmflow/sdk/graph';
 import { ELEMENT_TYPES } from '../onnx/schema.ts';
 import type { Emitter } from '../onnx/emitter.ts';
@@ -15,7 +15,7 @@ interface Head {
   readonly labels: string;
   readonly byHidden: boolean;
   readonly byWeight: boolean;
-  /** 1 for each row with a label, 0 for the others; where chunks are of labelled rows, none. */
+  /** 1 for each row with a label, 0 for the others; undefined if all rows of chunks have labels. */
   readonly counts: string | undefined;
 }
 
@@ -35,8 +35,8 @@ export const crossEntropy: Readonly<Record<string, LoweringEntry>> = {
 };
 
 /**
- * Emits all of it but a part of the weights' gradient, which is given back where that gradient is
- * read: each hidden row subtracted at its own label.
+ * Emits everything except a part of the weights' gradient: each hidden row, subtracted at its
+ * label. Returns that part if the gradient is read.
  */
 export function emitCrossEntropy(
   emit: Emitter,
@@ -56,8 +56,8 @@ export function emitCrossEntropy(
     byWeight: emit.used(byWeight),
     counts: ofAll ? countsOf(emit, labelled) : undefined,
   };
-  // The product for the weights is added to the one of the chunk before, which is copied and held
-  // beside it: that costs more than logits of more rows.
+  // The weights' gradient is added to that of the chunk before, which is copied: that costs more
+  // than logits of more rows.
   const chunk = node.attributes.chunk * (head.byWeight ? 2 : 1);
   const rows = ofAll
     ? emit.ints(Array.from({ length: count }, (_, row) => row))
@@ -97,13 +97,13 @@ export function emitCrossEntropy(
   };
 }
 
-/** Numbers [N, 1] that rows are multiplied by. */
+/** Factors of rows, [N, 1]: 1 with a label, 0 without. */
 function countsOf(emit: Emitter, labelled: string): string {
   const counts = emit.node('Cast', [labelled], { attributes: { to: ELEMENT_TYPES.float32 } });
   return emit.node('Unsqueeze', [counts, emit.ints([-1])]);
 }
 
-/** The rows `index` of something, with zeros in those that have no label. */
+/** `rows`, which have the places `index`, with zeros in rows without a label. */
 function counted(emit: Emitter, { counts }: Head, rows: string, index: string): string {
   return counts ? emit.node('Mul', [rows, emit.node('Gather', [counts, index])]) : rows;
 }
@@ -119,9 +119,9 @@ interface Chunk {
 }
 
 /**
- * An int64 zero that exists only when a chunk is done. Added to the next chunk's indices it keeps
- * the runtime from starting that one before this one's logits are forgotten: it would compute the
- * losses of all chunks first and keep all probabilities for the gradients.
+ * An int64 zero that depends on all results of a chunk. Added to the indices of the next chunk, it
+ * makes the runtime finish one chunk before the next: otherwise it computes the losses of all
+ * chunks first and keeps all probabilities for the gradients.
  */
 function zeroOnceDone(emit: Emitter, { loss, ofHidden, ofWeight }: Chunk): string {
   const firstRow = ofWeight && emit.node('Slice', [ofWeight, emit.ints([0]), emit.ints([1])]);
@@ -183,7 +183,7 @@ function emitChunk(emit: Emitter, head: Head, index: string, sofar: string | und
   return { loss, ...(ofHidden ? { ofHidden } : {}), ...(ofWeight ? { ofWeight } : {}) };
 }
 
-/** Rows of the chunks at their places in [N, D], zeros elsewhere. No row is named twice. */
+/** Rows of the chunks at their places in [N, D], zeros elsewhere. No row occurs twice. */
 function spread(
   emit: Emitter,
   rows: string,

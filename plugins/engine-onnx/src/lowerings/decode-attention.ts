@@ -1,13 +1,13 @@
-// A decoding step's attention by the runtime's own kernel. It reads only the places that are
-// filled, and where a run's output is the cache's own tensor it writes the new token there and
-// copies nothing. It can rotate q and k itself, and take q, k and v in one.
+// Lowers a decoding step's attention to a kernel of the runtime. The kernel reads only the filled
+// places of the cache, and writes the new token in place if the run's output is the cache's tensor.
+// It can also rotate q and k, and read q, k and v from one matrix.
 import type { DecodeAttentionAttributes, Node, Value } from '@lmflow/sdk/graph';
 import type { Emitter } from '../onnx/emitter.ts';
 import { toInt64 } from './gather.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
 import { reshapeTo } from './shape.ts';
 
-/** q and k before they are rotated, and the rotation's tables and int32 positions [B, 1]. */
+/** q and k before the rotation, its tables and its int32 positions [B, 1]. */
 export interface Rotation {
   readonly q: Value;
   readonly k: Value;
@@ -17,8 +17,8 @@ export interface Rotation {
 }
 
 /**
- * Whether the kernel computes a node: a cache of one place looks to it like a prompt; heads are
- * read eight numbers at a time.
+ * Whether the kernel computes a node: it takes a cache of one place for a prompt, and reads heads
+ * in groups of eight numbers.
  */
 export function fitsDecodeKernel({ inputs: [q, , , keys] }: Node): boolean {
   return q!.dtype === 'float32' && keys!.shape[2]! > 1 && keys!.shape[3]! % 8 === 0;
@@ -47,8 +47,7 @@ export function emitDecodeAttention(
   const heads = q.shape[2]!;
   const rows = (x: Value, count: number): string =>
     reshapeTo(emit, emit.tensor(x), [batch, 1, count * width]);
-  // The kernel takes the longest row's length for the size of its scores; the size of the cache
-  // does for every step.
+  // The kernel sizes its scores by the longest row; the size of the cache fits every step.
   const longest = emit.constant(Int32Array.of(size), [], 'int32');
   const turning = rotation
     ? [
@@ -77,8 +76,8 @@ export function emitDecodeAttention(
 
 /**
  * The lowering of `decodeAttention`: ONNX Runtime's GroupQueryAttention on a cache that it writes
- * in place. The kernels of other devices than the CPU make a new cache and leave its free places as
- * their memory was, which need not be finite.
+ * in place. Kernels of other devices than the CPU make a new cache and do not write its free
+ * places, which may then hold numbers that are not finite.
  */
 export const decoding: Readonly<Record<string, LoweringEntry>> = {
   decodeAttention: entry<DecodeAttentionAttributes>(

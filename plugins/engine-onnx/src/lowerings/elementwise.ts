@@ -1,4 +1,5 @@
-// Ops that map one to one onto an ONNX operator, elementwise or nearly.
+// Lowers ops that are one ONNX operator, elementwise or nearly. Ops that move numbers are in
+// shape.ts.
 import { isFloat } from '@lmflow/sdk/graph';
 import type { NodeOptions } from '../onnx/emitter.ts';
 import { entry, type LoweringEntry } from './lowering.ts';

@@ -1,9 +1,9 @@
-// Looking rows up and adding them back.
+// Lowers ops that read rows by index, and add to them.
 import type { Emitter } from '../onnx/emitter.ts';
 import { ELEMENT_TYPES } from '../onnx/schema.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
 
-/** Casts an int32 tensor to int64, which many operators insist on. */
+/** Casts an int32 tensor to int64, which many operators require. */
 export function toInt64(emit: Emitter, tensor: string): string {
   return emit.node('Cast', [tensor], { attributes: { to: ELEMENT_TYPES.int64 } });
 }
@@ -15,9 +15,8 @@ export interface Scatter {
 }
 
 /**
- * Adds rows to those of `data`, of so many axes, which is copied once.
- * ScatterElements, not ScatterND: the runtime runs ScatterND in parallel, and rows named twice
- * would race.
+ * Adds rows to a copy of `data`, which has `axes` axes. By ScatterElements, since the runtime runs
+ * ScatterND in parallel, and two updates of one row would race.
  */
 export function emitScatter(
   emit: Emitter,

@@ -1,4 +1,5 @@
-// The table of lowerings by op name: the engine's own and those that plugins contribute.
+// The table of lowerings by op name: those of this folder and those that plugins contribute. The
+// type of a lowering is in lowering.ts.
 import type { LoweringRow } from '@lmflow/sdk';
 import type { Node } from '@lmflow/sdk/graph';
 import { crossEntropy } from './cross-entropy.ts';
@@ -12,7 +13,7 @@ import { rotary } from './rope.ts';
 import { segmented } from './segmented-attention.ts';
 import { shape } from './shape.ts';
 
-/** What rows of LOWERINGS call this engine, and the key `engine` too. */
+/** The name of this engine in rows of LOWERINGS and in the key `engine`. */
 export const ENGINE_NAME = 'onnx';
 
 const builtin: Readonly<Record<string, LoweringEntry>> = {
@@ -28,8 +29,8 @@ const builtin: Readonly<Record<string, LoweringEntry>> = {
 };
 
 /**
- * The engine's own lowerings, and those of `rows` that are for it and for `device`; a row replaces
- * the engine's own lowering of its op.
+ * The engine's lowerings, and those of `rows` for this engine and for `device`; a row replaces the
+ * engine's lowering of its op.
  */
 export function createLowerings(rows: Iterable<LoweringRow> = [], device = 'cpu'): Lowerings {
   const isFor = ({ devices }: { readonly devices?: readonly string[] }): boolean =>

@@ -1,5 +1,5 @@
-// What a lowering is: it writes the ONNX nodes of one node of the graph. The table by op name is in
-// index.ts.
+// The type of a lowering, which writes the ONNX nodes of one node of the graph. The table by op
+// name is in index.ts.
 import type { Attributes, Node } from '@lmflow/sdk/graph';
 import type { Emitter } from '../onnx/emitter.ts';
 
@@ -8,7 +8,7 @@ export type Lowering<A extends Attributes = Attributes> = (emit: Emitter, node: 
 
 /** Lowerings by op name; an op without one is decomposed. */
 export interface Lowerings {
-  /** The lowering to use for a node, or undefined where the node must be decomposed. */
+  /** The lowering of a node, or undefined if the node must be decomposed. */
   find(node: Node): Lowering | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface Lowerings {
 export interface LoweringEntry<A extends Attributes = Attributes> {
   readonly lower: Lowering<A>;
   readonly fits?: (node: Node<A>) => boolean;
-  /** The devices it is for; every device where none is named. */
+  /** The devices that it supports; absent for all. */
   readonly devices?: readonly string[];
 }
 

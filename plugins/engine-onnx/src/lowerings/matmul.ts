@@ -1,5 +1,5 @@
-// Matrix products: Gemm for two axes (it can scale, and add to what is there), FusedMatMul for
-// more.
+// Lowers matrix products: Gemm for two axes, which can scale and add, FusedMatMul for more axes.
+// Which sums and factors go into a product is decided in fusions.ts.
 import { sizeOf, type Node, type Value } from '@lmflow/sdk/graph';
 import type { Emitter } from '../onnx/emitter.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
@@ -18,9 +18,8 @@ export interface Product {
 }
 
 /**
- * Products of so few rows with a weight of so many numbers take as long as reading the weight does,
- * and up to half of that in the runtime's own layout: worth its copy in programs that run again and
- * again.
+ * A product of few rows with a large weight takes as long as reading the weight, and as little as
+ * half of that in the runtime's layout: worth a copy of the weight in programs that run often.
  */
 const FEW_ROWS = 8;
 const LARGE = 1 << 16;
@@ -54,14 +53,14 @@ export function emitProduct(emit: Emitter, product: Product): string {
   return emit.node('FusedMatMul', operands, { domain: 'com.microsoft', attributes: flags });
 }
 
-/** A matrix of so few numbers is transposed at next to no cost. */
+/** Transposing a matrix of at most this many numbers costs almost nothing. */
 const SMALL = 1 << 17;
 
 type Sum = Product & { readonly plus: Value };
 
 /**
- * Whether emitSum computes it, and a copy would be worth sparing: a tensor of the program, as large
- * as the product, is added to.
+ * Whether emitSum computes the sum and saves a copy: `plus` is computed by the program and as large
+ * as the product.
  */
 function addsInPlace({ a, b, transposeA, transposeB, plus }: Sum): boolean {
   const size = a.shape[0]! * b.shape[transposeB ? 0 : 1]!;
@@ -76,9 +75,9 @@ function addsInPlace({ a, b, transposeA, transposeB, plus }: Sum): boolean {
 }
 
 /**
- * plus + alpha a b. Gemm copies what it adds to; the runtime's convolution with a sum adds in place
- * where nobody else reads the sum: the rows of a are its filters, those of b its channels, and it
- * is a product in the same kernel as Gemm's. (On a GPU it would be another library's.)
+ * plus + alpha a b. Gemm copies `plus`; the runtime's convolution with a sum adds in place if no
+ * other node reads the sum. The rows of a are its filters, those of b its channels, and its product
+ * is the same kernel as Gemm's on the CPU.
  */
 function emitSum(emit: Emitter, { a, b, transposeB, alpha, plus }: Sum): string {
   const [rows, inner] = a.shape as [number, number];
@@ -109,7 +108,7 @@ export function productOf(node: Node): Product {
 }
 
 /**
- * The lowering of `matMul`: a MatMul, a Gemm or a fused product, by shape and by what surrounds it.
+ * The lowering of `matMul`: a MatMul, a Gemm or a fused product, by shape and neighbouring nodes.
  */
 export const matmul: Readonly<Record<string, LoweringEntry>> = {
   matMul: entry((emit, node) => emit.set(node.outputs[0]!, emitProduct(emit, productOf(node)))),

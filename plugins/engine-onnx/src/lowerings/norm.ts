@@ -1,13 +1,13 @@
-// Normalisations: the runtime's fused kernels also give the inverse deviations that the gradients
-// need, on most devices.
+// Lowers normalisations to fused kernels of the runtime. On most devices the kernels also compute
+// the inverse deviations, which the gradients need.
 import type { Emitter } from '../onnx/emitter.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
 
 type Epsilon = { readonly epsilon: number };
 
 /**
- * Devices whose kernels leave the further outputs (mean, inverse deviation) unwritten: seen in
- * ONNX Runtime 1.30, with every driver. There they are computed beside the kernel.
+ * Devices whose kernels do not write the further outputs (mean, inverse deviation), as in ONNX Runtime
+ * 1.30 with every driver. Other nodes compute them there.
  */
 const RESULT_ONLY: readonly string[] = ['webgpu'];
 

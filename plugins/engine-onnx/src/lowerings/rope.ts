@@ -1,4 +1,5 @@
-// Rotary embedding by the runtime's own kernel, on rows [B, T, H x D] as they lie.
+// Lowers rotary embedding to a kernel of the runtime, which reads rows [B, T, H x D] without a
+// transposition.
 import { entry, type LoweringEntry } from './lowering.ts';
 import { reshapeTo } from './shape.ts';
 import { toInt64 } from './gather.ts';

@@ -1,6 +1,6 @@
-// Attention over packed samples: each tile of queries reads the keys from the first on that one of
-// them sees, found at run time from the segments. The cost follows the lengths of the samples, not
-// that of the row they are packed into.
+// Lowers attention over packed samples, tile by tile: a tile of queries reads keys from the first
+// one that a query of it sees, which the segments give at run time. The cost depends on the lengths
+// of the samples, not of the row.
 import {
   HIDDEN,
   segmentTiles,
@@ -13,22 +13,24 @@ import { ELEMENT_TYPES } from '../onnx/schema.ts';
 import { entry, type LoweringEntry } from './lowering.ts';
 
 /**
- * A tile: its queries, the end of its keys, and from which key on (int64 [1]) it reads; `equal`:
- * which keys [first, to) are of a query's segment.
+ * A tile of the queries [from, to), whose keys end at `to`.
  */
 interface Tile {
   readonly from: number;
   readonly to: number;
+  /** The first key that it may see. */
   readonly first: number;
+  /** The first key that it reads; int64 [1]. */
   readonly start: string;
+  /** Which keys [first, to) are in a query's segment. */
   readonly equal: string;
 }
 
 type SegmentNode = Node<SegmentedAttentionAttributes>;
 
 /**
- * The tiles of a node. Starts never decrease, so that keys before a tile's start are done with; the
- * same for all layers of a program.
+ * The tiles of a node, shared by all layers of a program. Starts never decrease, so that no later
+ * tile reads keys before a tile's start.
  */
 function tilesOf(emit: Emitter, node: SegmentNode): Tile[] {
   const keys = node.inputs[1]!;
@@ -71,8 +73,8 @@ function rows(emit: Emitter, x: string, start: string, end: string): string {
 }
 
 /**
- * x [B, G, length x shared, ...] cut into the tiles' rows, in one node: the runtime takes long to
- * prepare many.
+ * x [B, G, length x shared, ...] split into the tiles' rows by one node, since the runtime takes
+ * long to prepare many nodes.
  */
 function ofTiles(
   emit: Emitter,
@@ -204,8 +206,8 @@ function emitGradient(emit: Emitter, node: SegmentNode): void {
 }
 
 /**
- * The gradient of keys and values, side by side, that grows from tile to tile: those before a
- * tile's start are final, those from there to the tile's first query get its share added.
+ * The gradient of keys and values, side by side, summed from tile to tile: rows before a tile's
+ * start are final, and each tile adds to the rows from its start on.
  */
 class Column {
   readonly #emit: Emitter;
@@ -216,7 +218,7 @@ class Column {
     this.#emit = emit;
   }
 
-  /** `found`: for keys from the tile's start to its end. */
+  /** `found` is the tile's gradient of the keys from its start to its end. */
   add({ start, to }: Tile, found: string): void {
     const [emit, open] = [this.#emit, this.#open];
     if (!open) {

@@ -1,4 +1,4 @@
-// Ops that move numbers, and reductions.
+// Lowers ops that move, repeat or convert numbers, and reductions.
 import type { Attributes, DType, Node, Shape } from '@lmflow/sdk/graph';
 import { ELEMENT_TYPES } from '../onnx/schema.ts';
 import type { Emitter } from '../onnx/emitter.ts';
@@ -10,7 +10,7 @@ function reduction(opType: string): LoweringEntry {
   return entry<Reduction>((emit, node) => {
     const { axes, keepDims } = node.attributes;
     const [x] = emit.tensors(node.inputs) as [string];
-    // No axes means "all" to ONNX and "none" to us.
+    // No axes means all axes in ONNX and none in the op.
     emit.set(
       node.outputs[0]!,
       axes.length === 0
@@ -46,8 +46,8 @@ export const shape: Readonly<Record<string, LoweringEntry>> = {
       }),
     );
   }),
-  // A Reshape costs nothing, and it waits for the shape that it is given: here with no sizes of
-  // each of the others in front.
+  // A Reshape costs nothing, and it waits for its shape: here that includes an empty part of the
+  // shape of each of the others.
   after: entry((emit, node) => {
     const [x, ...others] = emit.tensors(node.inputs) as [string, ...string[]];
     const nothing = others.map((other) =>
@@ -115,7 +115,7 @@ export const shape: Readonly<Record<string, LoweringEntry>> = {
     );
   }),
   cast: entry<{ readonly dtype: DType }>((emit, node) => {
-    // A cast of a weight takes less time than keeping its result takes memory.
+    // The cast of a weight is repeated in each run, since its result would take much memory.
     const again = node.inputs[0]!.source.kind === 'weight';
     set(
       emit,

@@ -114,8 +114,8 @@ const FAMILIES: Readonly<Record<string, GgufFamily>> = {
 };
 
 /**
- * The model's row; throws LMFLOW_GGUF_FAMILY, or LMFLOW_GGUF_UNSUPPORTED where llama.cpp would compute
- * something else.
+ * The model's row; throws LMFLOW_GGUF_FAMILY, or LMFLOW_GGUF_UNSUPPORTED where llama.cpp would
+ * compute something else.
  */
 export function ggufFamilyOf(model: Model): GgufFamily {
   const { architecture, config, source } = model;

@@ -1,6 +1,6 @@
-// Writes the GGUF container, version 3, tensor by tensor: header, typed metadata, tensor descriptions,
-// aligned data. Not what a model puts into it. Not with @huggingface/gguf, which writes no tensors.
-// Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
+// Writes the GGUF container, version 3, tensor by tensor: header, typed metadata, tensor
+// descriptions, aligned data. Not what a model puts into it. Not with @huggingface/gguf, which
+// writes no tensors. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 import { writeFileInParts } from '@lmflow/sdk/files';
 import type { TensorType } from './types.ts';
 

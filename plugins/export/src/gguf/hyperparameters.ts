@@ -6,8 +6,8 @@ import { float32, text, uint32, type List, type Scalar } from './file.ts';
 import type { GgufFamily } from './families.ts';
 
 /**
- * Longest context for which llama.cpp computes what the model does: it attends to all tokens before,
- * so at most the sliding window.
+ * Longest context for which llama.cpp computes what the model does: it attends to all tokens
+ * before, so at most the sliding window.
  */
 export function contextLength({
   architecture: { maxPositions, window, layerWindows },

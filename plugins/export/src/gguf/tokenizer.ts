@@ -1,5 +1,5 @@
-// A tokenizer.json as GGUF's keys: byte-level BPE ("gpt2", with merges), or BPE from a SentencePiece
-// model ("llama", with scores). Other kinds are refused.
+// A tokenizer.json as GGUF's keys: byte-level BPE ("gpt2", with merges), or BPE from a
+// SentencePiece model ("llama", with scores). Other kinds are refused.
 import type { Logger } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { ggufTokenizer } from '../errors.ts';

@@ -57,8 +57,8 @@ export class ExportedWeights {
   }
 
   /**
-   * The product with a linear of a block or with the head (which has no `layer`); undefined where it
-   * is computed in floats.
+   * The product with a linear of a block or with the head (which has no `layer`); undefined where
+   * it is computed in floats.
    */
   product({ graph }: Trace, x: Value, layer: LinearLayer): Value | undefined {
     const { blocks } = this.#types;

@@ -1,6 +1,6 @@
-// The graph of one decoding step, traced with the model's building functions. Inputs: token ids, mask,
-// positions, and keys and values of the tokens before. Outputs: logits, and keys and values of all
-// tokens. Only attention is wrapped.
+// The graph of one decoding step, traced with the model's building functions. Inputs: token ids,
+// mask, positions, and keys and values of the tokens before. Outputs: logits, and keys and values
+// of all tokens. Only attention is wrapped.
 import { forward, view, wrap, type Model, type Trace } from '@lmflow/sdk/model';
 import {
   add,
@@ -101,8 +101,8 @@ export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Gr
 }
 
 /**
- * What is added to the attention scores [batch, 1, length, past + length], for each window: it hides
- * padding, later tokens and tokens before the window.
+ * What is added to the attention scores [batch, 1, length, past + length], for each window: it
+ * hides padding, later tokens and tokens before the window.
  */
 function biases(
   graph: Graph,

@@ -1,5 +1,5 @@
-// The ops that only an exported model has: attention whose keys and values of all tokens are outputs
-// for the next step, and ops for dynamic sizes. Their ONNX nodes are in lowerings.ts.
+// The ops that only an exported model has: attention whose keys and values of all tokens are
+// outputs for the next step, and ops for dynamic sizes. Their ONNX nodes are in lowerings.ts.
 import {
   add,
   allFloat,
@@ -23,9 +23,9 @@ import {
 } from '@lmflow/sdk/graph';
 
 /**
- * Inputs: q [B, S, H, D], k and v [B, S, G, D] of the new tokens, keys and values [B, G, P, D] of the
- * tokens before, and a bias of the scores [B, 1, S, P + S], which includes the causal mask. Outputs:
- * the result [B, S, H, D], and keys and values of all tokens [B, G, P + S, D].
+ * Inputs: q [B, S, H, D], k and v [B, S, G, D] of the new tokens, keys and values [B, G, P, D] of
+ * the tokens before, and a bias of the scores [B, 1, S, P + S], which includes the causal mask.
+ * Outputs: the result [B, S, H, D], and keys and values of all tokens [B, G, P + S, D].
  */
 export const carriedAttentionOp = defineOp<Attributes>({
   name: '@lmflow/plugin-export/carriedAttention',
@@ -130,8 +130,8 @@ export function places(graph: Graph, attributes: PlacesAttributes): Value {
 export type LastRowsAttributes = { readonly kept: number };
 
 /**
- * Inputs: x [B, S, N] and int64 count []. The output has `kept` rows in its type; at run time it has
- * `count`, or all where the count is 0.
+ * Inputs: x [B, S, N] and int64 count []. The output has `kept` rows in its type; at run time it
+ * has `count`, or all where the count is 0.
  */
 export const lastRowsOp = defineOp<LastRowsAttributes>({
   name: '@lmflow/plugin-export/lastRows',

@@ -218,7 +218,7 @@ export class Tiling {
     return seen.length === 0
       ? scores
       : emit.node('Where', [
-          seen.reduce((all, one) => emit.node('And', [all, one])),
+          seen.reduce((all, mask) => emit.node('And', [all, mask])),
           scores,
           emit.scalar(HIDDEN),
         ]);

@@ -128,12 +128,12 @@ const LENGTH_DEPENDENT: ReadonlySet<string> = new Set(['dynamic', 'longrope']);
 
 function yarnAttention(rope: RopeConfig, factor: number): number {
   const {
-    attention_factor: given,
+    attention_factor: configured,
     mscale,
     mscale_all_dim: all,
   } = rope.scaling as { attention_factor?: number; mscale?: number; mscale_all_dim?: number };
   const scale = (weight: number): number => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1);
-  if (given !== undefined) return given;
+  if (configured !== undefined) return configured;
   return mscale && all ? scale(mscale) / scale(all) : scale(1);
 }
 

@@ -1,9 +1,11 @@
-// What the worker thread between a tokenizer and its child process runs: it starts the child, gives
-// it one request after the other, and says what became of each, while the main thread may wait.
+// The script of the worker thread between a tokenizer and its child process. It starts the child,
+// sends it one request after the other, and posts the outcome of each; the main thread may wait.
+// The child's script is in child-script.ts.
 
 /**
- * Plain JavaScript, given as text as the child's. Messages from the port: { id, request }, bytes for
- * the child; without a request the answer to loading is asked for. To the port: { id, answer } or { id, failure }. `signal` counts these.
+ * Plain JavaScript as text, like the child's. Messages from the port: { id, request } with bytes
+ * for the child; without a request the answer is that to loading. Messages to the port:
+ * { id, answer } or { id, failure }. `signal` counts these.
  */
 export const RELAY = `
 const { spawn } = require('node:child_process');
@@ -17,15 +19,15 @@ function start() {
   const env = { ...process.env, NODE_OPTIONS: '', RUST_BACKTRACE: '0' };
   const mine = spawn(process.execPath, ['-e', script, ...args], { env, windowsHide: true });
   child = mine;
-  let told = '';
+  let stderrTail = '';
   let parts = [];
   let have = 0;
   const over = (kind, detail) => { if (child === mine) end(kind, detail); };
-  mine.stderr.on('data', (text) => { told = (told + text).slice(-4096); });
+  mine.stderr.on('data', (text) => { stderrTail = (stderrTail + text).slice(-4096); });
   mine.stdin.on('error', () => {});
   mine.on('error', (error) => over('start', error.message));
   mine.on('close', (code, by) => {
-    const panic = /panicked at [^\\n]*\\n([^\\n]+)/.exec(told);
+    const panic = /panicked at [^\\n]*\\n([^\\n]+)/.exec(stderrTail);
     over('crash', panic ? panic[1] : by ? 'ended by ' + by : 'ended with exit code ' + code);
   });
   mine.stdout.on('data', (part) => {
@@ -40,12 +42,12 @@ function start() {
     const answer = new Uint8Array(length);
     answer.set(Buffer.concat(parts).subarray(4));
     [parts, have] = [[], 0];
-    settle({ answer }, [answer.buffer]);
+    finish({ answer }, [answer.buffer]);
   });
-  give({ request: load });
+  send({ request: load });
 }
 
-function give(job) {
+function send(job) {
   current = job;
   const { buffer, byteOffset, byteLength } = job.request;
   const length = Buffer.alloc(4);
@@ -55,11 +57,11 @@ function give(job) {
   job.timer = setTimeout(() => end('slow'), limit);
 }
 
-function settle(result, transfer) {
+function finish(result, transfer) {
   clearTimeout(current.timer);
   const { id } = current.id === undefined ? asksForLoading() : current;
   current = undefined;
-  if (id !== undefined) tell(id, result, transfer);
+  if (id !== undefined) post(id, result, transfer);
   next();
 }
 
@@ -76,11 +78,11 @@ function end(kind, detail) {
   const loading = current.id === undefined;
   const { id } = loading ? queue.shift() : current;
   current = undefined;
-  tell(id, { failure: { kind, detail, loading } });
+  post(id, { failure: { kind, detail, loading } });
   next();
 }
 
-function tell(id, result, transfer = []) {
+function post(id, result, transfer = []) {
   port.postMessage({ id, ...result }, transfer);
   Atomics.add(signal, 0, 1);
   Atomics.notify(signal, 0);
@@ -89,8 +91,8 @@ function tell(id, result, transfer = []) {
 function next() {
   if (current || queue.length === 0) return;
   if (!child) return start();
-  if (!queue[0].request) return give({ request: load });
-  give(queue.shift());
+  if (!queue[0].request) return send({ request: load });
+  send(queue.shift());
 }
 
 port.on('message', (job) => { queue.push(job); next(); });

@@ -179,16 +179,16 @@ export class TokenizerProcess {
     return replyOf(outcome);
   }
 
-  #send(request: Request | undefined, settle: (outcome: Outcome) => void): void {
+  #send(request: Request | undefined, receive: (outcome: Outcome) => void): void {
     const id = this.#requests++;
-    this.#waiting.set(id, settle);
+    this.#waiting.set(id, receive);
     this.#link!.port.postMessage({ id, request: request && new Uint8Array(serialize(request)) });
   }
 
   #receive(outcome: Outcome): void {
-    const settle = this.#waiting.get(outcome.id)!;
+    const receive = this.#waiting.get(outcome.id)!;
     this.#waiting.delete(outcome.id);
-    settle(outcome);
+    receive(outcome);
   }
 
   #connected(): Link {

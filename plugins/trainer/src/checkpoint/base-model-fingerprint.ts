@@ -1,13 +1,13 @@
-// Which base model a run started from, cheaply: its figures, its table of tensors, and a few
-// numbers of each.
+// A fingerprint of the base model that a run starts from: a hash of its architecture, its table of
+// tensors, and a few numbers of each tensor. Cheap, so not a checksum of all numbers.
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { floatWeight, type Model } from '@lmflow/sdk/model';
 
-/** Bytes looked at in the middle of each tensor. */
+/** Bytes that are read in the middle of each tensor. */
 const SAMPLE = 64;
 
-/** Hash that tells two base models apart, also where they have one architecture. */
+/** Differs between two base models, also of one architecture. */
 export async function baseFingerprint(model: Model): Promise<string> {
   const { architecture, weights } = model;
   const hash = createHash('sha256').update(JSON.stringify(architecture));

@@ -1,5 +1,5 @@
-// The folder of a checkpoint as plugins see it: JSON, text and tensors under a name. How it appears
-// whole is the business of @lmflow/sdk/files.
+// The folder of a checkpoint for plugins: JSON, text and tensors by name. @lmflow/sdk/files writes
+// the folder as a whole.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { writeFileAtomic } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { readSafetensors, writeSafetensors } from '@lmflow/sdk/formats';
 
-/** What plugins write into and read from. */
+/** The `Checkpoint` that plugins get in onSave and onRestore. */
 export class CheckpointFolder implements Checkpoint {
   readonly kind: Checkpoint['kind'];
   readonly directory: string;

@@ -1,5 +1,5 @@
-// The checkpoints of a run: written, found, checked, limited in number. What must match to resume
-// from one is in resume-facts.ts.
+// The checkpoints of a run: writes, lists, checks and removes them. What must match to resume from
+// one is in resume-facts.ts.
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -21,7 +21,7 @@ const ARGUMENTS_FILE = 'training_args.json';
 export interface OwnState extends PrivateState {
   readonly version: 1;
   readonly step: number;
-  /** Hash of each parameter, to see that all of them come back. */
+  /** Hash of each parameter, to check that plugins restore all of them. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly facts: ResumeFacts;
   /** SHA-256 of the rest of this file's content. */
@@ -41,7 +41,10 @@ export interface SaveRequest {
   readonly stopping: boolean;
 }
 
-/** Writes checkpoint-N aside and renames it; gives its folder. Throws LMFLOW_OUTPUT_UNWRITABLE. */
+/**
+ * Writes checkpoint-N under another name and renames it; resolves to its folder. Throws
+ * LMFLOW_OUTPUT_UNWRITABLE.
+ */
 export async function saveCheckpoint({
   plan,
   hooks,
@@ -81,7 +84,7 @@ export async function saveCheckpoint({
   return folder;
 }
 
-/** Of an own state without its hash, as it is written. */
+/** Hash of the state as it is written, without the hash itself. */
 function contentHash({ sha256: _hash, ...own }: OwnState): string {
   return createHash('sha256').update(JSON.stringify(own)).digest('hex');
 }
@@ -113,7 +116,7 @@ export async function listCheckpoints(
     .map((step) => ({ step, folder: join(outputDir, `checkpoint-${step}`) }));
 }
 
-/** A checkpoint's own state where it is whole, or what is wrong with it. */
+/** The state of a complete checkpoint, or the fault of another. */
 export async function inspectCheckpoint(
   folder: string,
 ): Promise<{ readonly own: OwnState } | { readonly fault: string }> {
@@ -149,7 +152,7 @@ function parsed(text: string): OwnState | undefined {
 
 /**
  * Removes the oldest checkpoints above the limit, never the ones in `kept` (the one just written,
- * the best); gives the names of the removed.
+ * the best); resolves to the names of the removed ones.
  */
 export async function limitCheckpoints(
   outputDir: string,

@@ -1,5 +1,5 @@
-// Prepares the output folder before a run: what may stay in it, what is removed, and that no other
-// run writes to it. What a run writes is in checkpoints.ts and report/results.ts.
+// Prepares the output folder before a run: removes old files and takes the folder's lock. What a
+// run writes is in checkpoints.ts and report/results.ts.
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { isLMFlowError, type Logger } from '@lmflow/sdk';
@@ -12,14 +12,14 @@ import { listCheckpoints } from './checkpoints.ts';
 import { OutputLock } from './output-lock.ts';
 import type { FoundCheckpoint } from './resume.ts';
 
-/** Whether the folder has anything in it (names that start with a dot do not count). */
+/** Whether the folder has content; names that start with a dot do not count. */
 export async function isEmptyFolder(folder: string): Promise<boolean> {
   return ((await ifPresent(readdir(folder))) ?? []).every((name) => name.startsWith('.'));
 }
 
 /**
- * Makes the folder ready and takes its lock. Throws LMFLOW_OUTPUT_NOT_EMPTY where it has content and
- * neither resuming nor overwriting was chosen, LMFLOW_OUTPUT_BUSY where another run writes into it.
+ * Prepares the folder and takes its lock. Throws LMFLOW_OUTPUT_NOT_EMPTY if it has content and
+ * neither resuming nor overwriting was chosen, LMFLOW_OUTPUT_BUSY if another run writes to it.
  */
 export async function prepareOutput(
   plan: RunPlan,
@@ -57,8 +57,8 @@ export async function prepareOutput(
 }
 
 /**
- * Checkpoints of another course of the run, the latest first: all where it starts anew; where it
- * resumes from a named one those after it, which would be taken for the newest next time.
+ * Old checkpoints to remove, the latest first: all if the run starts anew; if it resumes from a
+ * named one, those after it, since the next resume would take the latest.
  */
 async function staleCheckpoints(
   { outputDir, options: { resumeFromCheckpoint: resume } }: RunPlan,
@@ -73,7 +73,7 @@ async function staleCheckpoints(
   return stale.map(({ folder }) => basename(folder));
 }
 
-// What readers would take for the result of this run: an adapter beside a whole model, shards
+// Old results that readers would take for this run's: an adapter beside a whole model, shards
 // beside one file.
 const RESULTS = new RegExp(
   '^(adapter_(model\\.safetensors|config\\.json)|model(-\\d+-of-\\d+)?\\.safetensors|' +
@@ -89,7 +89,7 @@ async function removeResults(outputDir: string, model: Model): Promise<void> {
   }
 }
 
-/** For the plan: what would happen to the folder. */
+/** For the plan: what the run does to the folder. */
 export async function describeOutput(
   plan: RunPlan,
   resumed: FoundCheckpoint | undefined,

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { outputBusy } from '../errors.ts';
 
 const FILE = '.lmflow-lock';
-/** The owner renews its lock so often. */
+/** Milliseconds after which the owner renews its lock. */
 const RENEWAL = 60_000;
-/** A lock that was not renewed for so long is stale, wherever its process ran. */
+/** Milliseconds without renewal after which a lock is stale, on any host. */
 const STALE = 10 * RENEWAL;
 
-/** What a lock says of its owner. */
+/** The owner of a lock. */
 interface Owner {
   readonly pid: number;
   readonly host: string;
@@ -39,7 +39,7 @@ export class OutputLock {
     const path = join(folder, FILE);
     const owner: Owner = { pid: process.pid, host: hostname(), since: Date.now() };
     const text = `${JSON.stringify(owner)}\n`;
-    // linked under its name when it is whole, so that nobody reads half of it
+    // linked under its name when it is complete, so that nobody reads half of it
     const aside = `${path}-${process.pid}-${owner.since}-${Math.random().toString(36).slice(2)}`;
     await writeFile(aside, text);
     try {
@@ -54,7 +54,7 @@ export class OutputLock {
     }
   }
 
-  /** Gives the folder free; what another process has taken over stays its own. */
+  /** Removes the lock, unless another process has taken it over. */
   async release(): Promise<void> {
     clearInterval(this.#timer);
     const text = await readFile(this.#path, 'utf8').catch(() => undefined);
@@ -111,7 +111,7 @@ function parsed(text: string): Partial<Owner> {
 function isStale({ owner: { pid, host, since }, renewed }: Holder): boolean {
   if (Date.now() - renewed > STALE) return true;
   if (host !== hostname() || pid === undefined) return false;
-  // an id is used again after a while, in a container that starts anew soon
+  // ids of processes are reused after a while, and soon in a container that restarts
   if (pid === process.pid) return (since ?? 0) < performance.timeOrigin;
   return !isRunning(pid);
 }

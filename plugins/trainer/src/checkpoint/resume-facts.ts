@@ -1,4 +1,5 @@
-// What decides the result of a run, compared where it is resumed.
+// The settings that decide the result of a run, and their comparison with a checkpoint's. Restoring
+// the state is in resume.ts.
 import { createHash } from 'node:crypto';
 import type { Engine, Logger, OpenRequest } from '@lmflow/sdk';
 import type { Parameter } from '@lmflow/sdk/model';
@@ -32,7 +33,7 @@ const EXACT = [
   'paddingFree',
 ] as const;
 
-/** Options that say how to resume, and those that are compared in another form. */
+/** Options about resuming itself, and options that are compared in another form. */
 const NOT_COMPARED = new Set([
   'resumeFromCheckpoint',
   'allowConfigChange',
@@ -121,8 +122,8 @@ function changesOf(
 }
 
 /**
- * Throws LMFLOW_RESUME_CHANGED for changes that break exactness, unless they are allowed and the
- * parameters are the checkpoint's; tells the others.
+ * Throws LMFLOW_RESUME_CHANGED for changes of exact facts, unless they are allowed and the
+ * parameters are the checkpoint's; logs other changes.
  */
 export function compareFacts(
   { folder, facts: before }: { readonly folder: string; readonly facts: ResumeFacts },

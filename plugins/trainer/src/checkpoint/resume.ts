@@ -1,5 +1,5 @@
-// Going on from a checkpoint: which one, and putting everything back. Whether it fits the settings is
-// in resume-facts.ts.
+// Resuming: finds the checkpoint and restores its state. resume-facts.ts compares its settings with
+// those of the run.
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hooks, Logger, OptimizerRow } from '@lmflow/sdk';
@@ -25,9 +25,9 @@ export interface FoundCheckpoint {
 }
 
 /**
- * The checkpoint that `resumeFromCheckpoint` names, or the last whole one in outputDir; damaged
- * ones are skipped with a warning. Undefined where there is none yet. Throws
- * LMFLOW_CHECKPOINT_INVALID where a named one is not whole.
+ * The checkpoint that `resumeFromCheckpoint` names, or the last complete one in outputDir; damaged
+ * ones are skipped with a warning. Undefined if there is none yet. Throws LMFLOW_CHECKPOINT_INVALID
+ * if a named one is not complete.
  */
 export async function findCheckpoint(
   { options, outputDir }: Pick<RunPlan, 'options' | 'outputDir'>,
@@ -76,7 +76,7 @@ export interface RestoreRequest {
   readonly log: Logger;
 }
 
-/** Puts weights, optimizer and counters back. Throws LMFLOW_RESUME_INCOMPLETE. */
+/** Restores weights, optimizer and counters. Throws LMFLOW_RESUME_INCOMPLETE. */
 export async function restoreRun(
   { folder, own }: FoundCheckpoint,
   { hooks, model, state, updater, plan, optimizers, log }: RestoreRequest,
@@ -98,21 +98,19 @@ export async function restoreRun(
       }
       updater.reset();
       log.warn(
-        `the state of ${optim} starts anew: with these optimArgs it has ${some(missing)}, which the checkpoint lacks`,
+        `the state of ${optim} starts anew: the checkpoint, made with other optimArgs, ` +
+          `lacks ${some(missing)}`,
       );
     }
   } else {
     log.warn(
-      `the state of ${optim} starts anew: that of ${String(exact['optim'])} in the checkpoint is another optimizer's`,
+      `the state of ${optim} starts anew: the checkpoint has the state of ${String(exact['optim'])}`,
     );
   }
   state.restore((await checkpoint.readJson(STATE_FILE)) as Record<string, unknown>, own);
 }
 
-/**
- * Lets the plugins put their parameters back, and checks that every one has the numbers it was
- * saved with.
- */
+/** Plugins restore their parameters; checks that every parameter has the saved numbers. */
 export async function restoreModel(
   folder: string,
   own: OwnState,
@@ -137,7 +135,7 @@ function some(names: readonly string[]): string {
 }
 
 /**
- * Puts the best model's parameters back, also where the output folder was moved. Throws
+ * Restores the parameters of the best model, also in an output folder that was moved. Throws
  * LMFLOW_CHECKPOINT_INVALID.
  */
 export async function restoreBest(

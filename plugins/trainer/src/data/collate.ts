@@ -1,5 +1,5 @@
-// Samples to a micro-batch of static shape: padded on the right up to a multiple of a length, so
-// that few programs are compiled.
+// Makes a micro-batch of static shape from samples: padded on the right to a multiple of a length,
+// so that few programs are compiled. columns.ts adds the samples' columns.
 import {
   IGNORED,
   joinSamples,
@@ -16,16 +16,16 @@ export interface CollateOptions {
   readonly multipleOf: number;
   /** ... but not longer than this. */
   readonly cap: number;
-  /** Samples may stand one after another in a row. */
+  /** Whether a row may hold several samples, one after another. */
   readonly join?: boolean;
 }
 
 /**
- * Tokens of a row that samples are joined into, where none of them is longer: attention over longer
- * ones would cost more than starting another row.
+ * Longest row, in tokens, that samples are joined into unless one of them is longer: attention over
+ * longer rows costs more than another row.
  */
 const ROW = 2048;
-/** Joining pays where it leaves at most this share of the tokens that padding computes. */
+/** Samples are joined if that leaves at most this share of the tokens of padded rows. */
 const PAYS = 0.9;
 
 /** The longest batch: the longest sample rounded up, but not past the model's positions. */
@@ -82,7 +82,7 @@ export function collate(sequences: readonly Sample[], options: CollateOptions): 
   };
 }
 
-/** A row with the part that it is, where it is not packed. */
+/** The sequence with its parts; one that is not packed becomes one part. */
 function asPart(sequence: Sample): Sample {
   if (sequence.parts) return sequence;
   const { inputIds, columns, place } = sequence;
@@ -93,7 +93,7 @@ function asPart(sequence: Sample): Sample {
   };
 }
 
-/** Sequences in as few rows as hold them, each longest one into the row that has the least. */
+/** Distributes sequences over few rows: the longest first, each into the shortest row. */
 function rowsOf(
   sequences: readonly Sample[],
   { multipleOf }: CollateOptions,
@@ -148,8 +148,8 @@ function padded(
     const count = sample.inputIds.length;
     inputIds.set(sample.inputIds, start);
     labels.set(sample.labels, start);
-    // A row of one sample counts on through its padding: the positions are then 0, 1, 2, ... for
-    // every row.
+    // Positions of a row with one sample continue through its padding, so that every row has 0, 1,
+    // 2, ...
     if (sample.positions) positions.set(sample.positions, start);
     else {
       for (let place = 0; place < (packed ? count : length); place++) {

@@ -1,5 +1,5 @@
-// What goes with the sequences of a micro-batch: which one a token is of, their columns, and numbers
-// of each token, as tensors.
+// The tensors of a micro-batch besides its tokens: the sequence of each token, the samples'
+// columns, and numbers per token.
 import {
   columnMissing,
   tokenNumbers,
@@ -9,7 +9,7 @@ import {
 } from '@lmflow/sdk';
 import { columnNameTaken } from '../errors.ts';
 
-/** Tensors of every batch: no column may be called so. */
+/** Tensors of every batch, whose names no column may have. */
 const TAKEN = ['inputIds', 'labels', 'positions', 'segments', 'sequences'];
 
 export interface ColumnTensors {
@@ -30,7 +30,7 @@ export function columnTensors(
   length: number,
   members: readonly (readonly number[])[],
 ): ColumnTensors {
-  // joined rows are in another order than the sequences; a packed sample's parts stay together
+  // joined rows have another order than the sequences; the parts of a packed sample stay together
   const ordered = rows
     .flatMap(({ parts = [] }, row) =>
       parts.map((part, index) => ({

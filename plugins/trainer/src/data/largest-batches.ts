@@ -1,10 +1,10 @@
-// The largest micro-batches of a data set: what memory is planned for.
+// Finds the largest micro-batches of a data set, which memory is planned for.
 import { sequencesOf, type MicroBatch, type Sample, type Samples } from '@lmflow/sdk';
 import { collate, type CollateOptions } from './collate.ts';
 
 /**
- * The batch of the longest sample alone, and the largest one whose samples are joined, if there can
- * be one: it has fewer tokens, but attention over longer rows.
+ * The batch with the longest sample, and the largest batch of joined samples, if there can be one:
+ * it has fewer tokens, but attention over longer rows.
  */
 export function largestBatches(
   train: Samples,

@@ -1,5 +1,5 @@
-// Which samples a step trains on, computed from the step's number and where the run began or was
-// resumed: nothing to save, a resumed run goes on at the exact place.
+// The samples of each step, computed from the step's number and the place where the run began or
+// was resumed: there is nothing to save, and a resumed run continues with the exact sample.
 import { randomStream, type Samples } from '@lmflow/sdk';
 import type { TrainerOptions } from '../options.ts';
 import { noBatches, noSamples, settingsConflict } from '../errors.ts';
@@ -11,9 +11,9 @@ export interface DataOrder {
   readonly samplesPerEpoch: number;
   /** Sample indices of each micro-batch of a step (numbered from 1). */
   microBatches(step: number): readonly (readonly number[])[];
-  /** Passed epochs, with fraction, after a step. */
+  /** Epochs done after a step, with fraction. */
   epochAfter(step: number): number;
-  /** Number of the step that ends so many epochs. */
+  /** Number of the step that ends this many epochs. */
   stepsUntil(epochs: number): number;
 }
 
@@ -23,7 +23,7 @@ const MEGA_BATCHES = 50;
 type Strategy = TrainerOptions['trainSamplingStrategy'];
 
 /**
- * The strategy in force: `groupByLength` is the older name of one of them. Throws
+ * The strategy that the options choose; `groupByLength` is the older name of one. Throws
  * LMFLOW_CONFIG_CONFLICT.
  */
 export function samplingStrategy({
@@ -182,8 +182,8 @@ function remembered(make: (epoch: number) => Uint32Array): (epoch: number) => Ui
 }
 
 /**
- * Samples from shortest to longest, in batches: evaluation pads least so, and its order decides
- * nothing.
+ * Batches of samples from the shortest to the longest, for evaluation: this pads least, and the
+ * order does not change the result.
  */
 export function evaluationBatches(samples: Samples, size: number): readonly (readonly number[])[] {
   const order = Array.from({ length: samples.length }, (_, index) => index).sort(

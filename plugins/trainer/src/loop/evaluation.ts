@@ -1,4 +1,5 @@
-// Mean loss over samples, without training: sums over all of them, divided once.
+// Evaluates samples without training: sums over all of them, divided once. When a run evaluates is
+// in run-evaluation.ts.
 import { sequencesOf, type Hooks, type Objective, type Samples, type Step } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { collate, type CollateOptions } from '../data/collate.ts';
@@ -31,8 +32,8 @@ export interface EvaluationResult {
 }
 
 /**
- * Undefined where the signal is aborted on the way. Every sample counts, also in a last batch that
- * is not full.
+ * Resolves to undefined if the signal is aborted meanwhile. Every sample counts, also in a last
+ * batch that is not full.
  */
 export async function evaluateSamples(
   request: EvaluateRequest,
@@ -83,7 +84,7 @@ export async function evaluateSamples(
   return { metrics, batches: batches.length, seconds: (performance.now() - started) / 1000 };
 }
 
-/** As transformers names the figures of an evaluation: `eval_loss`, ..., and how long it took. */
+/** The figures of an evaluation with transformers' names (`eval_loss`, ...), and its duration. */
 export function evaluationFigures(
   { metrics, seconds, batches }: EvaluationResult,
   samples: number,
@@ -96,7 +97,7 @@ export function evaluationFigures(
   };
 }
 
-/** To so many decimal places, as transformers rounds times and rates. */
+/** Rounds to decimal places, as transformers does with times and rates. */
 export function round(value: number, places: number): number {
   return Number(value.toFixed(places));
 }

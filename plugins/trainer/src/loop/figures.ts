@@ -1,4 +1,5 @@
-// Figures with denominators of their own, summed over micro-batches and steps.
+// Figures that have their own denominators, summed over micro-batches and steps. The loss, divided
+// by the step's weight, is in gradient-sum.ts.
 import type { Figures } from '@lmflow/sdk';
 
 /** Sums by name: a figure is total / weight. */
@@ -15,7 +16,7 @@ export function figuresOf(sums: () => FigureSums): Figures {
   };
 }
 
-/** The figures; those that nothing was counted for are left out. */
+/** The quotients; figures with a weight of 0 are left out. */
 export function quotients(sums: FigureSums): Record<string, number> {
   return Object.fromEntries(
     Object.entries(sums)

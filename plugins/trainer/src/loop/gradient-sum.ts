@@ -1,18 +1,18 @@
-// Sums of a step's micro-batches: loss, further figures, weight and gradients. One division at the
-// end of the step, by the whole weight.
+// Sums loss, further figures, weight and gradients over a step's micro-batches. They are divided
+// once, at the end of the step, by the whole weight.
 import type { ProgramResult } from './programs.ts';
 
 export class GradientSum {
   /** Summed gradients by parameter name. */
   readonly gradients = new Map<string, Float32Array>();
-  /** Sums of further figures; `weight` where they have one of their own. */
+  /** Sums of further figures; `weight` where they have a denominator. */
   readonly metrics: Record<string, { total: number; weight?: number }> = {};
   loss = 0;
   weight = 0;
 
   /**
-   * Adds a micro-batch, and gives the arrays that are free again: the first one's are kept, the
-   * others are added to them in place.
+   * Adds a micro-batch and returns the arrays that are free: those of the first are kept, and the
+   * others are added to them.
    */
   add(result: ProgramResult, weight: number): Map<string, Float32Array> {
     this.loss += result.loss;
@@ -39,8 +39,8 @@ function addInto(sum: Float32Array, gradient: Float32Array): void {
 }
 
 /**
- * What the averaged gradient is multiplied by so that its norm is at most `maxNorm`
- * (torch.nn.utils.clip_grad_norm_); 0 means never.
+ * The factor with which the averaged gradient has a norm of at most `maxNorm`, as in
+ * torch.nn.utils.clip_grad_norm_; a `maxNorm` of 0 never clips.
  */
 export function clipFactor(norm: number, maxNorm: number): number {
   return maxNorm > 0 ? Math.min(1, maxNorm / (norm + 1e-6)) : 1;

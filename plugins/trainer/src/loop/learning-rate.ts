@@ -1,5 +1,5 @@
-// What a user said about the learning rate: the row that `lrSchedulerType` names, its arguments read
-// against it, and the rate of every step.
+// Reads `lrSchedulerType` and `lrSchedulerKwargs`: the row that is named, its arguments, and the
+// rate of every step. The row defines the schedule.
 import type { Rows, Schedule, ScheduleArguments, ScheduleState } from '@lmflow/sdk';
 import { scheduleArgument, scheduleUnknown } from '../errors.ts';
 import { refusedSchedules } from '../refused-options.ts';
@@ -7,20 +7,20 @@ import { refusedSchedules } from '../refused-options.ts';
 /** `lrSchedulerType` and `lrSchedulerKwargs`: snake_case as in transformers, or camelCase. */
 export interface ScheduleChoice {
   readonly name: string;
-  readonly given: Readonly<Record<string, unknown>>;
+  readonly kwargs: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The row that a name means, and its arguments. Throws LMFLOW_CONFIG_SCHEDULE and
+ * The row with a name, and its arguments. Throws LMFLOW_CONFIG_SCHEDULE and
  * LMFLOW_CONFIG_SCHEDULE_ARGUMENT.
  */
 export function chosenSchedule(
   table: Rows<Schedule>,
-  { name, given }: ScheduleChoice,
+  { name, kwargs }: ScheduleChoice,
 ): { readonly schedule: Schedule; readonly settings: ScheduleArguments } {
   const schedule = table.get(name);
   if (!schedule) throw scheduleUnknown(name, table.names(), refusedSchedules[name]);
-  return { schedule, settings: argumentsOf(schedule, { name, given }) };
+  return { schedule, settings: argumentsOf(schedule, { name, kwargs }) };
 }
 
 /**
@@ -29,9 +29,9 @@ export function chosenSchedule(
  */
 export function learningRateOf(
   table: Rows<Schedule>,
-  { name, given, ...run }: ScheduleChoice & Omit<ScheduleState, 'step'>,
+  { name, kwargs, ...run }: ScheduleChoice & Omit<ScheduleState, 'step'>,
 ): (step: number) => number {
-  const { schedule, settings } = chosenSchedule(table, { name, given });
+  const { schedule, settings } = chosenSchedule(table, { name, kwargs });
   const wrong = schedule.conflict?.(settings, run);
   if (wrong !== undefined) throw scheduleArgument(name, wrong);
   return (step) => run.learningRate * schedule.factor({ ...run, step }, settings);
@@ -39,13 +39,13 @@ export function learningRateOf(
 
 function argumentsOf(
   { arguments: known = {}, choices = {} }: Schedule,
-  { name: schedule, given }: ScheduleChoice,
+  { name: schedule, kwargs }: ScheduleChoice,
 ): ScheduleArguments {
   const settings: Record<string, number | string> = {};
   for (const [name, value] of Object.entries(known)) {
     if (value !== undefined) settings[name] = value;
   }
-  for (const [spelled, value] of Object.entries(given)) {
+  for (const [spelled, value] of Object.entries(kwargs)) {
     const name = spelled.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
     if (!(name in known)) {
       const names = Object.keys(known).join(', ') || 'none';

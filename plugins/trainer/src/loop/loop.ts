@@ -1,5 +1,5 @@
-// The training loop's body: one optimizer step of any method, from its samples to what is due after
-// it. Who gives the samples, and how often, is in trainer.ts.
+// One optimizer step of any method: batches, gradients, update, and then logs, evaluation and
+// checkpoint as due. trainer.ts calls it with the samples of each step.
 import type { Batch, MicroBatch, Step } from '@lmflow/sdk';
 import { collate } from '../data/collate.ts';
 import { lossNotFinite, parametersUnreached } from '../errors.ts';
@@ -12,15 +12,15 @@ import { saveRun } from './run-saving.ts';
 import type { ProgramMode } from './tracing.ts';
 
 /**
- * One step; undefined where a signal has ended the run instead. Throws LMFLOW_LOSS_NOT_FINITE
- * and LMFLOW_PARAMETERS_UNREACHED before the update.
+ * Runs one step; resolves to undefined if a signal ends the run instead. Throws
+ * LMFLOW_LOSS_NOT_FINITE and LMFLOW_PARAMETERS_UNREACHED before the update.
  */
 export async function trainingStep(
   run: Run,
   microBatches: readonly MicroBatch[],
 ): Promise<Step | undefined> {
   const { hooks, programs, updater, plan } = run;
-  // lets Ctrl-C through: a run of the engine may hold the event loop
+  // lets signals in: a run of the engine may block the event loop
   await new Promise(setImmediate);
   if (run.request.signal?.aborted) return interrupt(run);
   const started = performance.now();
@@ -93,8 +93,8 @@ async function sumGradients(
 }
 
 /**
- * Lets the optimizer estimate the curvature from the step's batches with labels drawn from the
- * model; clipped as the gradient is.
+ * Updates the optimizer's estimate of the curvature from the step's batches with labels drawn from
+ * the model; clips like the gradient.
  */
 async function estimateCurvature(run: Run, step: number, batches: readonly Batch[]): Promise<void> {
   const { gradients, weight } = await sumGradients(run, 'sampled', step, batches);

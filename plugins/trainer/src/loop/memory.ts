@@ -1,10 +1,10 @@
-// How much memory a program's values take at once, and how much is free. An estimate in the order
-// the program was built: engines fuse some values away and need workspace of their own.
+// Estimates the memory of a program's values, and reads how much is free. The estimate takes nodes
+// in the order of the program; engines fuse some values away and need workspace besides.
 import { freemem, totalmem } from 'node:os';
 import { BYTES, sizeOf, type Graph, type Value } from '@lmflow/sdk/graph';
 import { reachableNodes } from './reachable-nodes.ts';
 
-/** Ops whose result is their operand's memory. */
+/** Ops whose result shares their operand's memory. */
 const VIEWS = new Set(['reshape', 'broadcastTo']);
 
 /**
@@ -47,7 +47,7 @@ function owner(value: Value): Value {
   return current;
 }
 
-/** Bytes this process can have: what is free (in its cgroup) and what it holds already. */
+/** Bytes that this process can use: free ones (in its cgroup) and those it holds already. */
 export function availableBytes(): number {
   const { availableMemory } = process as { readonly availableMemory?: () => number };
   const free = availableMemory ? availableMemory() : freemem();

@@ -1,4 +1,4 @@
-// A run that is open: what its owner can do with it. What a step is, is in loop.ts.
+// An open run: its owner can begin it, step through it and close it. A step is in loop.ts.
 import type { FitResult, MicroBatch, OptimizerRow, RunEnd, Step, TrainingRun } from '@lmflow/sdk';
 import type { OutputLock } from '../checkpoint/output-lock.ts';
 import { prepareOutput } from '../checkpoint/output-folder.ts';
@@ -40,7 +40,7 @@ export class OpenRun implements TrainingRun {
     return this.#run.end;
   }
 
-  /** Makes the output folder ready, resumes where that was asked for, and evaluates if it is due. */
+  /** Prepares the output folder, resumes if asked for, and evaluates if due. */
   async begin(found: FoundCheckpoint | undefined): Promise<void> {
     const run = this.#run;
     const { request, plan, log, state, reporter, programs } = run;
@@ -71,7 +71,7 @@ export class OpenRun implements TrainingRun {
     const run = this.#run;
     run.evaluated = undefined;
     await evaluateRun(run);
-    // set by evaluateRun, where it was not interrupted
+    // set by evaluateRun unless it was interrupted
     return (run as Pick<Run, 'evaluated'>).evaluated?.metrics;
   }
 
@@ -108,7 +108,7 @@ export class OpenRun implements TrainingRun {
     await this.#lock?.release();
   }
 
-  /** Best model, last evaluation, final files. */
+  /** Loads the best model, evaluates, and writes the results. */
   async #finish(): Promise<void> {
     const run = this.#run;
     const { request, plan, state, hooks, log, programs, updater } = run;

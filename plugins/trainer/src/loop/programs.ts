@@ -1,6 +1,7 @@
-// Compiled programs by shape of batch: the least recently used ones are disposed where their memory
-// together gets too much. Not with lru-cache: it makes room after a new value is there, and keeps
-// none larger than the whole budget; here room is made before compiling, and one is always kept.
+// Compiles, runs and keeps programs by shape of batch; disposes the least recently used ones when
+// their memory exceeds the budget. Not with lru-cache, which makes room after a new value is there
+// and keeps none above the budget: here room is made before compiling, and one program always
+// stays.
 import {
   fillKeepMask,
   randomStream,
@@ -24,16 +25,16 @@ import {
 export interface ProgramResult {
   /** Sum of the loss. */
   readonly loss: number;
-  /** Further sums, and what they are divided by where that is their own. */
+  /** Further sums, with denominators where they have their own. */
   readonly metrics: Readonly<Record<string, { readonly total: number; readonly weight?: number }>>;
   /**
-   * Summed gradients by parameter name; empty in evaluation. The arrays are the caller's, who may
-   * give them back (`recycle`).
+   * Summed gradients by parameter name; empty in evaluation. The caller owns the arrays and may
+   * return them with `recycle`.
    */
   readonly gradients: Map<string, Float32Array>;
 }
 
-/** Where a micro-batch stands in the run: decides its dropout masks and drawn labels. */
+/** Place of a micro-batch in the run, which decides its dropout masks and drawn labels. */
 export interface MicroBatch {
   readonly batch: Batch;
   readonly step: number;
@@ -41,8 +42,8 @@ export interface MicroBatch {
 }
 
 /**
- * What an engine holds of a program that is not running, for each node: 80 MB for 1,275 of them
- * were measured.
+ * Bytes per node that an engine holds for a program that is not running: 80 MB for 1,275 nodes were
+ * measured.
  */
 const NODE_BYTES = 64e3;
 
@@ -57,7 +58,7 @@ export interface ProgramsRequest {
   readonly model: Model;
   readonly objective: Objective;
   readonly seed: number;
-  /** Estimated bytes that kept programs may hold together. */
+  /** Budget of estimated bytes for all kept programs. */
   readonly budget: number;
 }
 
@@ -65,16 +66,16 @@ export class Programs {
   readonly #request: ProgramsRequest;
   readonly #compiled = new Map<string, Compiled>();
   readonly #parameters = new Map<string, Tensor>();
-  /** Arrays of gradients that later runs write into: pages that are touched already. */
+  /** Arrays of gradients that later runs write into again, since new pages cost time. */
   readonly #spare = new Map<string, Float32Array[]>();
-  /** Names of the parameters that training programs give gradients of. */
+  /** Names of the parameters whose gradients training programs compute. */
   #active = '';
 
   constructor(request: ProgramsRequest) {
     this.#request = request;
   }
 
-  /** Parameters to train that no compiled program gives a gradient of. */
+  /** Parameters to train whose gradient no compiled program computes. */
   unreached(): string[] {
     const reached = new Set([...this.#compiled.values()].flatMap(({ trained }) => trained));
     return [...this.#request.model.parameters.values()].flatMap(({ name, active }) =>
@@ -82,7 +83,7 @@ export class Programs {
     );
   }
 
-  /** Runs a micro-batch; compiles its program where it is the first of its shape. */
+  /** Runs a micro-batch; compiles a program for the first batch of a shape. */
   async run(mode: ProgramMode, { batch, step, micro }: MicroBatch): Promise<ProgramResult> {
     const compiled = await this.#programFor(mode, batch);
     const { engine, seed } = this.#request;
@@ -107,7 +108,7 @@ export class Programs {
     }
     for (const { input, shape } of compiled.uniforms) {
       const stream = randomStream(seed, 'uniform', step, micro, input);
-      // 24 bits, so that no number is rounded to 1
+      // 24 bits, so that float32 rounds no number to 1
       const numbers = Float32Array.from(
         { length: sizeOf(shape) },
         (_, index) => (stream.bits(index) >>> 8) / 2 ** 24,
@@ -120,7 +121,7 @@ export class Programs {
     return result;
   }
 
-  /** After an update: its gradients are no longer needed, and the parameters have changed. */
+  /** Call after an update: frees its gradients, and marks the parameters as changed. */
   updated(gradients: Map<string, Float32Array>): void {
     this.recycle(gradients);
     this.parametersChanged();
@@ -137,8 +138,8 @@ export class Programs {
   }
 
   /**
-   * Runs a micro-batch for training in a program of its own, traced from the building functions as
-   * they are now, and forgets it.
+   * Runs a micro-batch for training in a separate program, traced from the present building
+   * functions, and disposes it.
    */
   async aside(micro: MicroBatch): Promise<ProgramResult> {
     const programs = new Programs(this.#request);
@@ -149,7 +150,7 @@ export class Programs {
     }
   }
 
-  /** Parameters that the engine holds a copy of are uploaded again before the next run. */
+  /** The engine uploads its copies of parameters again before the next run. */
   parametersChanged(): void {
     for (const [name, tensor] of this.#parameters) {
       if (tensor.location === 'cpu') continue;
@@ -177,7 +178,7 @@ export class Programs {
     return tensor;
   }
 
-  /** Where gradients are written, where there are arrays for them. */
+  /** Arrays that the gradients are written into, as far as there are free ones. */
   async #targets({ trained }: Compiled): Promise<Record<string, Tensor>> {
     const targets: Record<string, Tensor> = {};
     if (this.#request.engine.device !== 'cpu') return targets; // results lie elsewhere
@@ -214,9 +215,8 @@ export class Programs {
     const traced = traceProgram(model, objective, batch, mode);
     const bytes = NODE_BYTES * traced.graph.nodes.length;
     await this.#makeRoom(bytes);
-    // Kept memory is a program's own: programs of several shapes would each hold as much as the
-    // largest, and one alone up to a third more than it uses. Giving it back costs about 3% of a
-    // step.
+    // A program keeps its memory: programs of several shapes would each hold as much as the
+    // largest, and one alone up to a third more than it uses. Freeing it costs about 3% of a step.
     const program = await engine.compile(traced.graph, {
       name: `${mode} ${batch.size} x ${batch.length}`,
       keepMemory: false,
@@ -237,8 +237,8 @@ export class Programs {
     return [mode, contextLength, ...types, ...this.#request.model.parameters.keys()].join('|');
   }
 
-  // A plugin (LISA) may choose other parameters from time to time: programs for the ones before
-  // would only hold memory.
+  // A plugin (LISA) may change the active parameters: programs for the former ones only hold
+  // memory.
   async #dropOthers(active: string): Promise<void> {
     if (this.#active === active) return;
     this.#active = active;

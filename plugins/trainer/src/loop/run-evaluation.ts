@@ -1,17 +1,17 @@
-// Evaluations of a run: of the parameters as they are, compared with the best so far. What an
-// evaluation is, is in evaluation.ts.
+// The evaluations of a run: when they are due, and the comparison with the best so far. What is
+// computed is in evaluation.ts.
 import type { Evaluation } from '@lmflow/sdk';
 import { metricUnknown } from '../errors.ts';
 import { evaluateSamples } from './evaluation.ts';
 import type { Run } from './run.ts';
 import { saveRun } from './run-saving.ts';
 
-/** Whether a model that is better than all before is saved. */
+/** Whether each new best model is saved. */
 export function keepsBest({ plan: { options } }: Run): boolean {
   return options.loadBestModelAtEnd || options.saveStrategy === 'best';
 }
 
-/** Whether so many evaluations in a row were not better that training stops. */
+/** Whether training stops because too many evaluations in a row were not better. */
 export function isOutOfPatience({ plan: { options }, state }: Run): boolean {
   return state.patience >= (options.earlyStoppingPatience ?? Infinity);
 }
@@ -24,8 +24,8 @@ export async function evaluateFirst(run: Run): Promise<void> {
 }
 
 /**
- * Evaluates the parameters as they are and compares with the best so far; gives whether they are
- * better. Untrained ones (evalOnStart) do not count.
+ * Evaluates the present parameters and compares them with the best so far; resolves to whether they
+ * are better. Untrained ones (evalOnStart) do not count.
  */
 export async function evaluateRun(run: Run): Promise<boolean> {
   const { request, plan, hooks, log, programs, updater, state, reporter, collating } = run;

@@ -1,5 +1,5 @@
-// The options with everything decided: how many steps, and what is due at each. Throws where options
-// contradict each other.
+// Makes the plan of a run from the options: how many steps, and what is due at each. Throws if
+// options contradict each other.
 import type { Rows, Samples, Schedule, TrainingData } from '@lmflow/sdk';
 import { noEvaluationSamples, settingsConflict } from '../errors.ts';
 import type { TrainerOptions } from '../options.ts';
@@ -57,7 +57,7 @@ export function makeRunPlan({
   const warmupSteps = decideWarmup(options, schedules, totalSteps);
   const rate = learningRateOf(schedules, {
     name: options.lrSchedulerType,
-    given: options.lrSchedulerKwargs,
+    kwargs: options.lrSchedulerKwargs,
     totalSteps,
     warmupSteps,
     learningRate: options.learningRate,
@@ -83,7 +83,7 @@ export function makeRunPlan({
   };
 }
 
-// As transformers: warmupRatio 1 is the whole run, warmupSteps 1 is one step.
+// As in transformers, warmupRatio 1 is the whole run and warmupSteps 1 is one step.
 function decideWarmup(
   options: TrainerOptions,
   schedules: Rows<Schedule>,

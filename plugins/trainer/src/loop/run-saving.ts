@@ -1,4 +1,4 @@
-// Checkpoints of a run. What is in one, is in checkpoint/.
+// Writes the checkpoints of a run. Their contents are in checkpoint/.
 import { limitCheckpoints, saveCheckpoint } from '../checkpoint/checkpoints.ts';
 import { checkUsable } from '../checkpoint/usable-parameters.ts';
 import type { Run } from './run.ts';

@@ -1,5 +1,5 @@
-// What a run knows of itself: counters, best model, log. Written as Hugging Face's
-// trainer_state.json, plus what an exact resume needs besides.
+// The state of a run: counters, best model, log. It is written as Hugging Face's
+// trainer_state.json, and a private part that an exact resume needs.
 import type { FigureSums } from './figures.ts';
 import type { RunPlan } from './run-plan.ts';
 
@@ -14,7 +14,7 @@ export interface LogWindow {
   figures: FigureSums;
 }
 
-/** The part that trainer_state.json has no place for. */
+/** The part that trainer_state.json does not have. */
 export interface PrivateState {
   readonly window: LogWindow;
   readonly lossTotal: number;
@@ -103,7 +103,7 @@ export class RunState {
     };
   }
 
-  /** Takes back what `toJson` and `privateState` gave. */
+  /** Restores what `toJson` and `privateState` returned. */
   restore(saved: Readonly<Record<string, unknown>>, own: PrivateState): void {
     const read = saved as {
       readonly best_global_step: number | null;

@@ -1,4 +1,4 @@
-// Everything a run is made of, for the functions that carry it out.
+// The parts and the state of a run, which the functions in loop/ share.
 import type { Hooks, Logger, OpenRequest, RunEnd } from '@lmflow/sdk';
 import type { ResumeFacts } from '../checkpoint/resume-facts.ts';
 import type { CollateOptions } from '../data/collate.ts';
@@ -28,7 +28,7 @@ export interface Run {
   checkpoint: string | undefined;
   /** Its step; 0 where there is none. */
   savedStep: number;
-  /** The evaluation of the parameters as they are, if there was one. */
+  /** The evaluation of the present parameters, if there was one. */
   evaluated: EvaluationResult | undefined;
   /** undefined while steps follow. */
   end: RunEnd | undefined;

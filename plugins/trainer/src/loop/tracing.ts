@@ -1,10 +1,10 @@
-// A model and an objective become a tensor program for one shape of batch: parameters, batch
-// tensors and dropout masks are its inputs.
+// Traces a model and an objective to a tensor program for one shape of batch. Parameters, tensors
+// of the batch and dropout masks are its inputs. programs.ts compiles and runs it.
 import type { Batch, Objective } from '@lmflow/sdk';
 import { parameterInput, type Model, type Trace } from '@lmflow/sdk/model';
 import { gradients, Graph, type Shape, type Value } from '@lmflow/sdk/graph';
 
-/** A dropout mask of the program, filled anew for every run. */
+/** A dropout mask of the program, drawn for every run. */
 export interface DropoutSite {
   readonly site: string;
   /** Its input of the graph. */
@@ -13,15 +13,15 @@ export interface DropoutSite {
   readonly probability: number;
 }
 
-/** An input of uniform numbers in [0, 1), drawn anew for every run. */
+/** An input of uniform numbers in [0, 1), drawn for every run. */
 export interface UniformInput {
   readonly input: string;
   readonly shape: Shape;
 }
 
 /**
- * What a program is for: the loss and its gradients, the same with labels drawn from the model, or
- * the loss alone.
+ * What a program computes: the loss and its gradients, the same with labels drawn from the model,
+ * or the loss alone.
  */
 export type ProgramMode = 'training' | 'sampled' | 'evaluation';
 
@@ -31,7 +31,7 @@ export interface TracedProgram {
   readonly uniforms: readonly UniformInput[];
   /** Names of the parameters that the program takes as inputs. */
   readonly parameters: readonly string[];
-  /** Those of them that it gives a gradient of. */
+  /** Those of them whose gradient is an output. */
   readonly trained: readonly string[];
   /** Further sums besides the loss. */
   readonly metrics: readonly string[];
@@ -42,12 +42,12 @@ export const gradientOutput = (name: string): string => `gradient:${name}`;
 /** Graph output that holds a further sum. */
 export const metricOutput = (name: string): string => `metric:${name}`;
 
-/** Graph output that holds what a further sum is divided by, where that is its own. */
+/** Graph output that holds the denominator of a further sum that has one. */
 export const weightOutput = (name: string): string => `weight of metric:${name}`;
 
 /**
- * Outputs `loss` (a sum), `metric:*`, and unless it is for evaluation `gradient:*` of every active
- * parameter that the program uses.
+ * Outputs `loss` (a sum) and `metric:*`; for training also `gradient:*` of every active parameter
+ * that the program uses.
  */
 export function traceProgram(
   model: Model,

@@ -1,5 +1,5 @@
-// What a run will take, before its first step: parameters, tokens, memory. How it is printed is in
-// plan-table.ts.
+// Estimates before the first step what a run takes: parameters, tokens, memory. plan-table.ts
+// prints it.
 import type { Batch, Hooks, MemoryPlan, OpenRequest } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { BYTES, sizeOf, type Graph, type Shape } from '@lmflow/sdk/graph';
@@ -19,16 +19,16 @@ export interface Forecast {
 }
 
 /**
- * What the ONNX engine takes beside the activations, as measured: a session of a tiny model 75 MB;
- * one with a vocabulary of 49,152 350 MB, LoRA and full finetuning, whatever is checkpointed. The
- * difference is taken to grow with the logits of a chunk of the loss, 128 rows of float32.
+ * Memory of the ONNX engine beside the activations, as measured: 75 MB for a session of a tiny model,
+ * 350 MB with a vocabulary of 49,152, with LoRA and full finetuning, with and without checkpointing.
+ * The estimate grows with the logits of a chunk of the loss, 128 rows of float32.
  */
 const workspaceOf = ({ architecture }: Model): number =>
   75e6 + 11 * 4 * 128 * architecture.vocabularySize;
 
 /**
- * Part of the activations that is lost between programs of several shapes, which leave gaps in the
- * process's heap: up to 7% were measured.
+ * Share of the activations that is lost in gaps of the process's heap between programs of several
+ * shapes: up to 7% were measured.
  */
 const GAPS = 0.07;
 
@@ -52,7 +52,7 @@ export async function forecastRun(planned: ForecastRequest): Promise<Forecast> {
   let held: number | undefined;
   const memory = async (): Promise<MemoryPlan> => {
     const parts = memoryOf(planned, batches, counts);
-    // Once, since planning takes memory itself: who compares one plan with another compares models.
+    // Read once, since planning takes memory itself: plans with other settings stay comparable.
     held ??= process.memoryUsage().rss;
     const base = Math.max(0, held - 4 * counts.trainable) + workspaceOf(model);
     const total = sum(Object.values(parts)) + base;
@@ -106,7 +106,7 @@ async function tapLargest({ request, plan, collating, hooks }: ForecastRequest):
   return batches;
 }
 
-/** What the run itself needs; the process and the engine apart. */
+/** Memory of the run, without the process and the engine. */
 function memoryOf(
   { request, plan, updater }: ForecastRequest,
   batches: readonly Batch[],
@@ -116,7 +116,7 @@ function memoryOf(
   const modes: readonly ProgramMode[] = updater.estimatesAt(1)
     ? ['training', 'sampled']
     : ['training'];
-  // One after the other, so that only one graph is there at a time.
+  // One after the other, so that only one graph is in memory at a time.
   const programs = batches.flatMap((batch) =>
     modes.map((mode) => {
       const { graph } = traceProgram(model, objective, batch, mode);
@@ -126,15 +126,15 @@ function memoryOf(
   const gaps = batches.length > 1 ? 1 + GAPS : 1;
   return {
     weights: Math.max(...programs.map(({ weights }) => weights)) + 4 * trainable,
-    // The program writes its results where they stay; over micro-batches there is their sum too.
+    // The program writes its results into arrays that stay; several micro-batches also have a sum.
     gradients: 4 * active * (plan.options.gradientAccumulationSteps > 1 ? 2 : 1),
     optimizer: updater.stateBytes(model.parameters.values()),
     activations: Math.round(Math.max(...programs.map(({ activations }) => activations)) * gaps),
   };
 }
 
-// The frozen weights that a program uses (4-bit ones in place of those they are made from); 16-bit
-// ones as float32: engines convert them, unless they are told to cast on the way.
+// The frozen weights that a program uses (4-bit ones instead of their originals). 16-bit ones count
+// as float32, since engines convert them unless the program casts them itself.
 function frozenBytes({ weights }: Graph): number {
   return sum(
     [...weights.values()].map(

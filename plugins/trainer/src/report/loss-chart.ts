@@ -1,5 +1,5 @@
-// The loss curve as an SVG of its own: training loss as logged and smoothed, evaluation loss,
-// labelled axes; readable on light and dark pages.
+// The loss curve as an SVG document: training loss as logged and smoothed, evaluation loss,
+// labelled axes, colours for light and dark pages.
 import type { LogEntry } from '../loop/run-state.ts';
 
 interface Point {
@@ -11,12 +11,13 @@ const WIDTH = 720;
 const HEIGHT = 400;
 const PLOT = { left: 64, right: WIDTH - 20, top: 44, bottom: HEIGHT - 52 };
 
-// Plain colours, then others for dark pages: renderers that know no media queries show the light
-// ones.
+// Light colours first: renderers without media queries show them.
 const STYLE = `
-  .page { fill: #ffffff; } text { font: 12px system-ui, sans-serif; fill: #24292f; } .title { font-size: 15px; font-weight: 600; }
+  .page { fill: #ffffff; }
+  text { font: 12px system-ui, sans-serif; fill: #24292f; } .title { font-size: 15px; font-weight: 600; }
   .grid { stroke: #d8dee4; } path { fill: none; stroke-width: 2; stroke-linejoin: round; }
-  .raw { stroke: #0969da; stroke-width: 1; opacity: 0.35; } .smooth { stroke: #0969da; } .evaluation { stroke: #bc4c00; } .dot { fill: #bc4c00; }
+  .raw { stroke: #0969da; stroke-width: 1; opacity: 0.35; } .smooth { stroke: #0969da; }
+  .evaluation { stroke: #bc4c00; } .dot { fill: #bc4c00; }
   @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117; } text { fill: #e6edf3; } .grid { stroke: #30363d; }
     .raw, .smooth { stroke: #58a6ff; } .evaluation { stroke: #f0883e; } .dot { fill: #f0883e; }

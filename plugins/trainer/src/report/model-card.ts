@@ -20,8 +20,7 @@ export interface CardRequest {
 
 /**
  * The card. The request's `description` becomes its facts; `description.frontMatter` (an object) is
- * added to the YAML head, and
- * `description.title` is the heading.
+ * added to the YAML head, and `description.title` is the heading.
  */
 export function modelCard({
   request,
@@ -187,12 +186,12 @@ const count = (value: number): string => value.toLocaleString('en');
 const figure = (value: number): string =>
   Number.isFinite(value) ? value.toPrecision(5) : String(value);
 
-/** A card is published: it says nothing of this computer's folders. */
+/** Leaves out this computer's folders, since a card is published. */
 function withoutFolder(text: string): string {
   return isAbsolute(text) ? basename(text) : text;
 }
 
-/** Named `organisation/name`, and not the local folder of that path. */
+/** Whether the name is `organisation/name` of the hub, and not a local folder. */
 function isFromHub({ source, folder }: Model): boolean {
   return /^[\w-][\w.-]*\/[\w.-]+$/.test(source) && resolve(folder) !== resolve(source);
 }

@@ -1,5 +1,5 @@
-// The plan, printed before the first step: what is trained, for how long, and whether it fits into
-// memory.
+// Prints the plan before the first step: what is trained, for how long, and whether it fits into
+// memory. The figures come from forecast.ts and run-plan.ts.
 import type { Logger, OpenRequest } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { samplingStrategy } from '../data/sampler.ts';
@@ -7,16 +7,16 @@ import { formatBytes } from '../loop/memory.ts';
 import type { RunPlan } from '../loop/run-plan.ts';
 import type { Forecast } from './forecast.ts';
 
-/** What the table is about. */
+/** What the table shows. */
 export interface PlanTableRequest {
   readonly request: OpenRequest;
   readonly plan: RunPlan;
   readonly forecast: Forecast;
-  /** The output folder, and what would happen to it. */
+  /** The output folder, and what the run does to it. */
   readonly output: string;
 }
 
-/** Prints the plan; warns where the memory does not suffice. */
+/** Prints the plan; warns if the memory does not suffice. */
 export function printPlan(table: PlanTableRequest, log: Logger): void {
   const { request, plan, forecast } = table;
   const { data, evaluation } = request;
@@ -33,8 +33,8 @@ export function printPlan(table: PlanTableRequest, log: Logger): void {
   });
   if (memory.total > memory.available) {
     log.warn(
-      `the run may not fit into memory: it needs about ${formatBytes(memory.total)}, ` +
-        `${formatBytes(memory.available)} are available; lower perDeviceTrainBatchSize or ` +
+      `the run may not fit into memory: it needs about ${formatBytes(memory.total)} of ` +
+        `${formatBytes(memory.available)} available; lower perDeviceTrainBatchSize or ` +
         'blockSize, or set gradientCheckpointing',
     );
   }
@@ -81,7 +81,7 @@ function rowsOf({ request, plan, forecast, output }: PlanTableRequest): [string,
   ];
 }
 
-/** What trains, with what the base is computed in. */
+/** The method, and how frozen linears are computed. */
 function methodOf(model: Model): string {
   const bases = [...new Set(model.claims.map(({ how }) => how))];
   const name = model.method?.name ?? `${model.parameters.size} parameters of plugins`;

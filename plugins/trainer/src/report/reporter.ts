@@ -1,5 +1,5 @@
-// Figures on the way: log entries, trainer_log.jsonl with LLaMA-Factory's keys, the progress line,
-// the time left.
+// Reports while a run trains: log entries, trainer_log.jsonl with LLaMA-Factory's keys, the
+// progress line, the time left. Files at the end of a run are in results.ts.
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hooks, Logger, Step } from '@lmflow/sdk';
@@ -35,7 +35,7 @@ export class Reporter {
     this.#path = join(plan.outputDir, LOG_FILE);
   }
 
-  /** Drops the lines of steps that are done again. */
+  /** Drops the log's lines of steps that are repeated after a resume. */
   async begin(): Promise<void> {
     const lines = ((await ifPresent(readFile(this.#path, 'utf8'))) ?? '')
       .split('\n')
@@ -43,10 +43,7 @@ export class Reporter {
     await writeFileAtomic(this.#path, lines.map((line) => `${line}\n`).join(''));
   }
 
-  /**
-   * After every step: a progress line, or a log entry. `tokens` and the times are those of the
-   * step.
-   */
+  /** Reports a step, which has trained `tokens`: a progress line, or a log entry. */
   async step(step: Step, tokens: number, log: boolean): Promise<void> {
     this.#tokens += tokens;
     this.#seconds += step.seconds!;

@@ -1,4 +1,5 @@
-// What a run leaves at its end: the model, figures, loss curve and model card.
+// Writes the results at the end of a run: the model, figures, loss curve and model card.
+// Checkpoints are in checkpoint/.
 import { basename, resolve } from 'node:path';
 import type { Checkpoint, Hooks, OpenRequest } from '@lmflow/sdk';
 import { writeFilesInto } from '@lmflow/sdk/files';
@@ -17,7 +18,7 @@ export interface FinishRequest extends Omit<CardRequest, 'evaluation'> {
 
 /**
  * Writes the model (by onSave), the results, the loss curve and the model card into outputDir, each
- * file whole. Throws LMFLOW_OUTPUT_UNWRITABLE.
+ * file atomically. Throws LMFLOW_OUTPUT_UNWRITABLE.
  */
 export async function writeResults({ hooks, evaluation, ...card }: FinishRequest): Promise<void> {
   const { request, plan, state } = card;

@@ -1,22 +1,22 @@
-// Runs elementwise update programs over flat chunks that stay in the processor's cache: large
-// tensors in place and in equal parts, small ones gathered into chunks of their own. All numbers of
-// a chunk share their scalars.
+// Runs elementwise update programs over flat chunks that fit into the processor's cache: parts of
+// large tensors in place, small tensors gathered into shared chunks. All numbers of a chunk share
+// their scalars.
 import type { Engine, Program, Tensor } from '@lmflow/sdk';
 import type { Graph } from '@lmflow/sdk/graph';
 import { inPlaceInputs, nextOf } from './elementwise.ts';
 
 /**
- * Numbers in a chunk, at most: 1 MB of each tensor. Of 2^14 to 2^19 the fastest on two cores with 2
- * MB of cache each. A multiple of the blocks of 8-bit state.
+ * Largest number of numbers in a chunk: 1 MB of each tensor. The fastest of 2^14 to 2^19 on two
+ * cores with 2 MB of cache each. A multiple of the blocks of 8-bit state.
  */
 export const CHUNK = 1 << 18;
 
 /**
- * Numbers from which on a tensor has chunks, and programs, of its own size: copying it into a
+ * Tensors with at least this many numbers have their own chunks and programs: copying them into a
  * shared chunk and back would take longer.
  */
 const LARGE = 1 << 15;
-/** Chunks of a tensor begin at multiples of so many numbers. */
+/** Chunks of a tensor start at multiples of this many numbers. */
 const ALIGNMENT = 64;
 
 /** The numbers of a parameter, of its gradient or of its state. */
@@ -79,7 +79,7 @@ export class Chunks {
   /** Uploaded numbers, by their value. */
   readonly #scalars = new Map<number, Tensor>();
 
-  /** `build` gives the program of tensors with these names and so many numbers each. */
+  /** `build` makes the program for tensors with these names, of this many numbers each. */
   constructor(
     engine: Engine,
     name: string,
@@ -91,8 +91,8 @@ export class Chunks {
   }
 
   /**
-   * Carries the update out, in part or wholly; `finish` does what is left. The tensors must stay as
-   * they are until then.
+   * Runs the update, or a part of it; `finish` runs the rest. The tensors must not change until
+   * then.
    */
   async add(update: FlatUpdate): Promise<void> {
     const { length, tensors, scalars } = update;
@@ -160,8 +160,7 @@ export class Chunks {
     if (!gathering) return;
     this.#gatherings.delete(key);
     const { buffers, scalars, pieces, filled } = gathering;
-    // Few sizes, so that few programs are compiled; what is in a buffer behind the filled part is
-    // computed in vain.
+    // Few sizes, so that few programs are compiled; results behind the filled part are ignored.
     const size = Math.min(CHUNK, 2 ** Math.max(6, Math.ceil(Math.log2(filled))));
     const changed = await this.#run(
       Object.fromEntries(
@@ -178,7 +177,8 @@ export class Chunks {
   }
 
   /**
-   * Runs one chunk; the arrays hold what is next afterwards. Gives the names of those that changed.
+   * Runs one chunk, which writes the next values into the arrays. Resolves to the names of those
+   * that changed.
    */
   async #run(arrays: Arrays, scalars: FlatUpdate['scalars']): Promise<readonly string[]> {
     const { program, outputs, inPlace } = await this.#programFor(

@@ -1,5 +1,5 @@
-// Runs an optimizer's estimate of the curvature over all parameters, in chunks as the update is.
-// What the estimate is, is the optimizer's.
+// Runs an optimizer's estimate of the curvature over all parameters, in chunks like the update. The
+// optimizer defines the estimate.
 import type { Curvature, Engine } from '@lmflow/sdk';
 import type { Parameter } from '@lmflow/sdk/model';
 import { Graph, sizeOf } from '@lmflow/sdk/graph';
@@ -13,13 +13,13 @@ export interface SummedGradients {
   readonly parameters: Iterable<Parameter>;
   /** By parameter name. */
   readonly gradients: ReadonlyMap<string, Float32Array>;
-  /** What a summed gradient is multiplied by: 1 / weight, and the clipping. */
+  /** The factor of a summed gradient: 1 / weight, and the clipping. */
   readonly gradientScale: number;
 }
 
 /** Gradients of the loss with labels drawn from the model. */
 export interface EstimateRequest extends SummedGradients {
-  /** What the gradients were summed over. */
+  /** The weight of the batches that the gradients were summed over. */
   readonly weight: number;
 }
 

@@ -5,7 +5,7 @@ import { dynamicMap } from '@lmflow/sdk/formats';
 
 export const BLOCK = 256;
 
-/** Whether the numbers of a tensor have signs: each kind has a map of its own. */
+/** Whether the numbers of a tensor have signs; each kind has its map. */
 export type EightBitKind = 'signed' | 'unsigned';
 
 const MAPS = { signed: dynamicMap(true), unsigned: dynamicMap(false) };
@@ -23,8 +23,8 @@ function middlesOf(map: Float32Array): Float64Array {
 }
 
 /**
- * By the upper 16 bits of a float32 from -1 to 1, the nearest code of the number with these bits
- * and zeros behind: at most one from that of any number that begins so.
+ * For the upper 16 bits of a float32 from -1 to 1: the nearest code of the number with these bits
+ * followed by zeros. The code of any number with these upper bits differs by at most one.
  */
 function guessesOf(middles: Float64Array): Uint8Array {
   const codes = new Uint8Array(1 << 16);
@@ -44,14 +44,14 @@ function guessesOf(middles: Float64Array): Uint8Array {
 const quotients = new Float32Array(BLOCK);
 const bits = new Uint32Array(quotients.buffer);
 
-/** A tensor of so many numbers in one byte each, and a float32 scale for each block. */
+/** A tensor with one byte per number, and a float32 scale per block. */
 export class EightBitTensor {
   readonly codes: Uint8Array;
   readonly scales: Float32Array;
   readonly #kind: EightBitKind;
 
   constructor(length: number, kind: EightBitKind) {
-    // The buffer is a whole number of float32, so that it can be saved as such.
+    // The length of the buffer is a multiple of 4, so that it can be saved as float32.
     this.codes = new Uint8Array(new ArrayBuffer(4 * Math.ceil(length / 4)), 0, length).fill(
       ZEROS[kind],
     );
@@ -64,7 +64,7 @@ export class EightBitTensor {
     return new Float32Array(this.codes.buffer as ArrayBuffer);
   }
 
-  /** Writes the numbers from `start` (a block's first) on into `values`. */
+  /** Writes the numbers from `start` on, the first of a block, into `values`. */
   read(start: number, values: Float32Array): void {
     const map = MAPS[this.#kind];
     for (let from = 0; from < values.length; from += BLOCK) {
@@ -76,7 +76,7 @@ export class EightBitTensor {
     }
   }
 
-  /** Quantizes `values` to `start` (a block's first) on. */
+  /** Quantizes `values` into the numbers from `start` on, the first of a block. */
   write(start: number, values: Float32Array): void {
     for (let from = 0; from < values.length; from += BLOCK) {
       const to = Math.min(from + BLOCK, values.length);
@@ -105,7 +105,7 @@ export class EightBitTensor {
     for (let index = from; index < to; index++) quotients[index - from] = values[index]! / largest;
     for (let index = from; index < to; index++) {
       const value = quotients[index - from]!;
-      // and no branches: which way they go cannot be foreseen
+      // without branches, which the processor could not predict
       let code = guesses[bits[index - from]! >>> 16]!;
       code += Number(middles[code + 1]! < value);
       code -= Number(middles[code]! >= value);

@@ -1,5 +1,5 @@
-// Which update programs work number by number, so that they can run over flat chunks, and which
-// results may be written over what they replace.
+// Finds update programs that compute number by number, so that they can run over flat chunks, and
+// results that may be written over their inputs. The chunks are in chunks.ts.
 import type { Graph, Node, Value } from '@lmflow/sdk/graph';
 import { reachableNodes } from '../loop/reachable-nodes.ts';
 
@@ -60,9 +60,9 @@ export function isElementwise(graph: Graph): boolean {
 }
 
 /**
- * The inputs of an elementwise program whose next value may be written over them: the engine may
- * run nodes in any order that their operands allow, so everything that reads such an input must be
- * needed for its next value.
+ * The inputs of an elementwise program that their next value may be written over. The engine may
+ * run nodes in any order that their operands allow, so the next value must depend on every node
+ * that reads the input.
  */
 export function inPlaceInputs(graph: Graph): Set<string> {
   const nodes = reachableNodes(graph);
@@ -84,7 +84,7 @@ export function inPlaceInputs(graph: Graph): Set<string> {
   );
 }
 
-/** The node and all that it depends on. */
+/** The node and all nodes it depends on. */
 function ancestorsOf(last: Node): Set<Node> {
   const found = new Set<Node>();
   const pending = [last];

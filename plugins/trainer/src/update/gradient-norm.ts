@@ -3,9 +3,9 @@
 import type { Engine, Program } from '@lmflow/sdk';
 import { Graph, mul, sum } from '@lmflow/sdk/graph';
 
-/** Numbers in a block: few enough that float32 adds them up exactly to six digits. */
+/** Numbers in a block: few enough that their sum in float32 is exact to six digits. */
 const BLOCK = 1024;
-/** Blocks from which on a run of the engine is worth its while. */
+/** Least number of blocks for which a run of the engine is faster. */
 const FEWEST = 64;
 
 export class GradientNorm {

@@ -1,5 +1,5 @@
-// What a user said about the optimizer: the row that `optim` names, and `optimArgs` read against it.
-// What the row computes is its own affair.
+// Reads `optim` and `optimArgs`: the row that is named, and its arguments with their types. The row
+// defines what is computed.
 import type { AdamOption, ArgumentRange, OptimizerArguments, OptimizerRow } from '@lmflow/sdk';
 import {
   optimizerAmbiguous,
@@ -27,7 +27,7 @@ export function optimizersByName(rows: Iterable<OptimizerRow>): ReadonlyMap<stri
 
 /**
  * The row that `optim` names. Throws LMFLOW_CONFIG_OPTIMIZER, LMFLOW_CONFIG_OPTIMIZER_ARGUMENT, and
- * LMFLOW_CONFIG_CONFLICT for a schedule that it does not go with.
+ * LMFLOW_CONFIG_CONFLICT for a schedule that it excludes.
  */
 export function chosenOptimizer(
   table: ReadonlyMap<string, OptimizerRow>,
@@ -99,7 +99,7 @@ function pairsOf(optim: string, text: string): (readonly [string, string])[] {
     });
 }
 
-/** The value with the type of the default, where it is one that the row allows. */
+/** The value in the type of the default; refuses one that the row does not allow. */
 function argumentOf(
   { arguments: defaults = {}, ranges = {}, choices = {} }: OptimizerRow,
   optim: string,

@@ -1,5 +1,5 @@
-// What an optimizer keeps of one parameter: tensors, some in 8 bits, and numbers; made, counted,
-// saved and restored.
+// The state of one parameter: tensors, some in 8 bits, and numbers. Makes, measures, saves and
+// restores it; updater.ts keeps the states.
 import type { Optimizer } from '@lmflow/sdk';
 import { loadParameter, type Parameter } from '@lmflow/sdk/model';
 import { sizeOf, type Shape } from '@lmflow/sdk/graph';
@@ -13,7 +13,7 @@ export interface ParameterState {
     Record<string, { readonly shape: Shape; readonly data: Float32Array }>
   >;
   readonly eightBit: Readonly<Record<string, EightBitTensor>>;
-  /** The parameter as it is trained, while it holds the weights to evaluate. */
+  /** The trained numbers, while the parameter holds the weights to evaluate. */
   trained?: Float32Array | undefined;
 }
 
@@ -78,8 +78,8 @@ export function saveState(state: ParameterState): StateTensors {
 }
 
 /**
- * Fills a new state, and `trained` with the parameter as it was trained; gives the ends of names
- * that are missing or of another size.
+ * Fills a new state, and `trained` with the trained numbers; returns the ends of names that are
+ * missing or of another size.
  */
 export function restoreState(
   state: ParameterState,

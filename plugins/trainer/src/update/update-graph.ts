@@ -1,15 +1,12 @@
-// What the programs of an optimizer have in common: names of their inputs, and the values that its
-// rules are built from.
+// What all programs of an optimizer have: the names of their inputs, and the values for its rules.
+// The rules are the optimizer's.
 import type { UpdateValues } from '@lmflow/sdk';
 import { mul, type Graph, type Shape, type Value } from '@lmflow/sdk/graph';
 
 /** Graph input that holds a tensor of the state. */
 export const stateInput = (name: string): string => `state:${name}`;
 
-/**
- * Inputs for tensors of these shapes, by their input's name, and for scalars; the gradient is
- * scaled.
- */
+/** Graph inputs for tensors, by their input's name, and for scalars; the gradient is scaled. */
 export function updateValues(
   graph: Graph,
   shapes: Readonly<Record<string, Shape>>,

@@ -1,4 +1,4 @@
-// Runs an optimizer over all parameters and keeps its state. What the update is, is the optimizer's.
+// Runs an optimizer over all parameters and keeps its state. The optimizer defines the update.
 import type {
   Engine,
   Optimizer,
@@ -78,13 +78,13 @@ export class Updater {
 
   /** Whether the step begins with an estimate of the curvature. */
   estimatesAt(step: number): boolean {
-    // Without a state yet (another optimizer went before) the first estimate would come late.
+    // Without a state (the run began with another optimizer) the first estimate would come late.
     return (
       this.#estimator !== undefined && (this.#states.size === 0 || this.#estimator.isDue(step))
     );
   }
 
-  /** Takes the gradients with drawn labels into the state's estimate of the curvature. */
+  /** Adds gradients with drawn labels to the state's estimate of the curvature. */
   async estimate(request: EstimateRequest): Promise<void> {
     await this.#estimator?.estimate(request, (parameter) => this.#stateOf(parameter));
   }
@@ -135,7 +135,7 @@ export class Updater {
     await storeParameter(parameter, data);
   }
 
-  /** Bytes of state for active parameters that are not yet updated too. */
+  /** Bytes of the state, including active parameters that have no update yet. */
   stateBytes(parameters: Iterable<Parameter>): number {
     let bytes = 0;
     for (const parameter of parameters) {
@@ -147,9 +147,8 @@ export class Updater {
   }
 
   /**
-   * Runs `use` while the parameters hold the weights to evaluate and save, where the optimizer has
-   * others to train, and puts those back.
-   * `changed` is called after each change.
+   * Runs `use` while the parameters hold the weights to evaluate and save, if the optimizer trains
+   * other ones, and restores those. Calls `changed` after each change.
    */
   async withEvaluationWeights<T>(
     parameters: Iterable<Parameter>,
@@ -209,7 +208,7 @@ export class Updater {
     return tensors;
   }
 
-  /** Puts saved state back; gives the names of tensors that are missing or of another size. */
+  /** Restores saved state; returns the names of tensors that are missing or of another size. */
   async restore(parameters: Iterable<Parameter>, saved: SavedTensors): Promise<string[]> {
     const missing: string[] = [];
     for (const parameter of parameters) {
@@ -227,7 +226,7 @@ export class Updater {
     return missing;
   }
 
-  /** Every parameter's state is that before the first update. */
+  /** Sets every parameter's state to that before the first update. */
   reset(): void {
     this.#states.clear();
   }
@@ -240,7 +239,7 @@ export class Updater {
     this.reset();
   }
 
-  /** Numbers and scalars of the step that the state has counted already. */
+  /** Numbers and scalars of the step; the state has counted it already. */
   #numbersOf(
     parameter: Parameter,
     { step, numbers: before }: Pick<ParameterState, 'step' | 'numbers'>,

@@ -271,8 +271,8 @@ export const layers: readonly OpCheck[] = [
         segments: { shape: [batch, length], dtype: 'int32', values: segments },
       },
       // An engine may keep the probabilities in another form.
-      build: ({ queries, keys, values, segments: given }) =>
-        applyOp(segmentedAttentionOp, [queries!, keys!, values!, given!], attributes)[0]!,
+      build: ({ queries, keys, values, segments: segmentIds }) =>
+        applyOp(segmentedAttentionOp, [queries!, keys!, values!, segmentIds!], attributes)[0]!,
     })),
   ),
   check(linearCrossEntropyOp, [

@@ -1,5 +1,5 @@
-// Encodes Q4_K and Q6_K: blocks of 256 numbers in parts with integer scales, which are multiplied by
-// one or two float16 scales of the block.
+// Encodes Q4_K and Q6_K: blocks of 256 numbers in parts with integer scales, which are multiplied
+// by one or two float16 scales of the block.
 import { fromFloat16, toFloat16 } from '@lmflow/sdk/formats';
 import { level, offsetScale, symmetricScale } from './fit.ts';
 
