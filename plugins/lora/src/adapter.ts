@@ -2,11 +2,12 @@
 // project.ts, head.ts and replaced.ts.
 import { createHash } from 'node:crypto';
 import type { Adapter, Model, Parameter } from '@lmflow/sdk/model';
+import type { AdapterTensors } from '@lmflow/sdk/peft';
 import { rowNorms, scaledDelta } from './dora.ts';
 import { biasNotMerged } from './errors.ts';
 import type { DecidedOptions } from './options.ts';
 import { updateOf, widened, type LoraPair } from './pair.ts';
-import { adapterConfig, type AdapterTensors } from './peft.ts';
+import { adapterConfig } from './peft.ts';
 import { HEAD, tiedParameter } from './tied.ts';
 
 /** What an adapter consists of beside its options. */

@@ -1,26 +1,18 @@
 // The settings of adapter_config.json: what each is for, as a table. A setting that changes what an
 // adapter computes, and is not in it, is refused by name.
-import { adapterUnsupported } from './errors.ts';
-import { checkTypes } from './field-types.ts';
+import {
+  adapterUnsupported,
+  anything,
+  checkFields,
+  off,
+  type AdapterConfig,
+  type FieldRule,
+  type FieldRules,
+} from '@lmflow/sdk/peft';
+import { TYPES } from './field-types.ts';
 import { initialisationOf } from './initialisations.ts';
 
-type Config = Readonly<Record<string, unknown>>;
-
-/** How a setting is refused: a reason, or undefined where its value is understood. */
-type Rule = (value: unknown) => string | undefined;
-
-const anything: Rule = () => undefined;
 const absent = (value: unknown): boolean => value === undefined || value === null;
-const empty = (value: unknown): boolean =>
-  absent(value) ||
-  value === false ||
-  (typeof value === 'object' && Object.keys(value!).length === 0);
-
-/** Refused with a hint unless it is off. */
-const off =
-  (hint?: string): Rule =>
-  (value) =>
-    empty(value) ? undefined : (hint ?? '');
 
 const conversion =
   'Convert it in PEFT to plain LoRA: save_pretrained(folder, path_initial_model_for_weight_conversion=...), with the adapter as it was before the training.';
@@ -37,21 +29,13 @@ const PLAIN = new Set([
   'undefined',
 ]);
 
-const initialisation: Rule = (value) => {
+const initialisation: FieldRule = (value) => {
   const text = String(value).toLowerCase();
   if (PLAIN.has(text) || initialisationOf(text)) return undefined;
   return text === 'corda' || text === 'lora_ga' ? conversion : '';
 };
 
-const RULES: Readonly<Record<string, Rule>> = {
-  // what an adapter is of, and is called
-  auto_mapping: anything,
-  base_model_name_or_path: anything,
-  revision: anything,
-  inference_mode: anything,
-  peft_version: anything,
-  peft_type: anything, // before all others
-  task_type: (value) => (absent(value) || value === 'CAUSAL_LM' ? undefined : ''),
+const RULES: FieldRules = {
   // its matrices: checked against the tensors (read.ts)
   r: anything,
   lora_alpha: anything,
@@ -76,7 +60,6 @@ const RULES: Readonly<Record<string, Rule>> = {
   lora_ga_config: anything,
   qalora_group_size: anything,
   megatron_core: anything, // with megatron_config
-  runtime_config: anything,
   merge_weights: anything, // of the first releases: when to merge
   bias: (value) =>
     absent(value) || ['none', 'all', 'lora_only'].includes(value as string) ? undefined : '',
@@ -90,19 +73,13 @@ const RULES: Readonly<Record<string, Rule>> = {
  * Throws LMFLOW_ADAPTER_UNSUPPORTED for a method or a setting that is not understood,
  * LMFLOW_ADAPTER_INVALID for a value of another type.
  */
-export function checkConfig(file: string, config: Config): void {
-  const method = config['peft_type'];
-  if (method !== 'LORA') throw adapterUnsupported(file, 'peft_type', method);
-  checkTypes(file, config);
-  for (const [key, value] of Object.entries(config)) {
-    const refusal = (RULES[key] ?? off())(value);
-    if (refusal !== undefined) throw adapterUnsupported(file, key, value, refusal || undefined);
-  }
+export function checkConfig(file: string, config: AdapterConfig): void {
+  checkFields(file, config, { method: 'LORA', types: TYPES, rules: RULES });
   checkInitialisation(file, config);
 }
 
 /** What the initialisations that change the base need, or cannot do. */
-function checkInitialisation(file: string, config: Config): void {
+function checkInitialisation(file: string, config: AdapterConfig): void {
   const value = config['init_lora_weights'];
   if (PLAIN.has(String(value).toLowerCase())) return;
   if (config['use_dora'] === true && value !== 'loftq') {
@@ -113,7 +90,7 @@ function checkInitialisation(file: string, config: Config): void {
       `${conversion} Here it does not go with use_dora.`,
     );
   }
-  const loftq = config['loftq_config'] as Config | undefined;
+  const loftq = config['loftq_config'] as AdapterConfig | undefined;
   if (value === 'loftq' && loftq?.['loftq_bits'] !== 4) {
     throw adapterUnsupported(
       file,

@@ -1,12 +1,12 @@
 // Adapters of the head. Losses multiply hidden states by the head's weight themselves, in chunks, so
 // the low-rank product is put into both: [h, s h A^T] [W, B]^T. In inference `logits` takes them
 // apart again, so that a head in a few bits stays one. Linears of the blocks: project.ts.
-import { wrap, type HeadOutput, type Model, type Trace } from '@lmflow/sdk/model';
+import { adapterValue, wrap, type HeadOutput, type Model, type Trace } from '@lmflow/sdk/model';
 import { add, concat, matMul, mul, reshape, slice, sub, type Value } from '@lmflow/sdk/graph';
 import { LoraAdapter } from './adapter.ts';
 import { magnitudeScale } from './dora.ts';
 import type { LoraPair } from './pair.ts';
-import { adapterValue, dropped, initialValues } from './project.ts';
+import { dropped, initialValues } from './project.ts';
 
 /** What a joined weight was put together from. */
 interface Joined {

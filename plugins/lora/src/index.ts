@@ -3,14 +3,13 @@
 import { join } from 'node:path';
 import { definePlugin } from '@lmflow/sdk';
 import { declareMethod, setAdapter } from '@lmflow/sdk/model';
-import { MODEL_FAMILIES } from '@lmflow/plugin-models';
+import { CONFIG_FILE, takeAdapterTemplate, TENSOR_FILE } from '@lmflow/sdk/peft';
+import { applyBaseRecords, MODEL_FAMILIES, saveBaseRecord } from '@lmflow/plugin-models';
 import { LoraAdapter } from './adapter.ts';
-import { applyBaseRecords, saveBaseRecord } from './base-record.ts';
 import { addHeadAdapter } from './head.ts';
 import { assign, loadAdapter } from './load.ts';
-import { loadNamed, takeTemplate } from './named-adapters.ts';
+import { loadNamed } from './named-adapters.ts';
 import { aliases, loraOptions, namedAdapters, unsupported, type LoraOptions } from './options.ts';
-import { CONFIG_FILE, TENSOR_FILE } from './peft.ts';
 import { addAdapters } from './project.ts';
 import { readAdapter } from './read.ts';
 import { carriedWeights, replaceWeights } from './replaced.ts';
@@ -52,7 +51,7 @@ const lora = definePlugin({
         const named = await loadNamed(model, options, seed);
         if (named.size > 0) model.adapters = named;
         if (options.adapter === undefined) return;
-        await takeTemplate(options.adapter, model.tokenizer);
+        await takeAdapterTemplate(options.adapter, model.tokenizer);
       }
       const { adapter, overruled } = await loadAdapter(model, options, seed);
       if (overruled.length > 0) {

@@ -1,21 +1,22 @@
 // From options (or an existing PEFT adapter) and a model to the adapter in force.
 import { assignParameters, type LinearLayer, type Model, type Parameter } from '@lmflow/sdk/model';
-import { LoraAdapter } from './adapter.ts';
 import {
   adapterDoesNotFit,
   adapterUnsupported,
-  baseClaimed,
-  initialisationRefused,
-  matricesMissing,
-} from './errors.ts';
+  tensorsMissing,
+  namedLinears,
+  TENSOR_FILE,
+  type AdapterTensors,
+} from '@lmflow/sdk/peft';
+import { LoraAdapter } from './adapter.ts';
+import { baseClaimed, initialisationRefused } from './errors.ts';
 import { initialisationOf } from './initialisations.ts';
 import { loraOptions, type LoraOptions } from './options.ts';
 import { fillFromWidened } from './pair.ts';
-import { TENSOR_FILE, type AdapterTensors } from './peft.ts';
 import { readAdapter, type ReadAdapter } from './read.ts';
 import { carriedWeights } from './replaced.ts';
 import { startPairs } from './start.ts';
-import { namedLinears, targetLinears } from './targets.ts';
+import { targetLinears } from './targets.ts';
 import { withoutTiedHead } from './tied.ts';
 import { trainedBiases, wholeModules } from './whole.ts';
 
@@ -138,7 +139,7 @@ function adaptedLinears(
   const missing = (namedLinears(model.linears, modules) ?? [])
     .filter(({ name, weight }) => !names.has(name) && !trained.has(weight))
     .map(({ name }) => name);
-  if (missing.length > 0) throw matricesMissing(file, missing, names.size === 0);
+  if (missing.length > 0) throw tensorsMissing(file, missing, names.size === 0);
   if (tensors.size === 0) throw adapterDoesNotFit(file, 'it has no tensors');
   return layers;
 }

@@ -1,15 +1,8 @@
 // PEFT's files as they are written: adapter_config.json with the keys that old versions accept too,
 // and adapter_model.safetensors. Reading: read.ts.
 import type { LinearLayer, Model } from '@lmflow/sdk/model';
+import { shortestNames } from '@lmflow/sdk/peft';
 import type { DecidedOptions } from './options.ts';
-
-export const CONFIG_FILE = 'adapter_config.json';
-export const TENSOR_FILE = 'adapter_model.safetensors';
-
-export type AdapterTensors = ReadonlyMap<
-  string,
-  { readonly shape: readonly number[]; readonly data: Float32Array }
->;
 
 /**
  * The content of adapter_config.json. Only keys of PEFT's first releases (and use_rslora, use_dora
@@ -37,7 +30,7 @@ export function adapterConfig(
     r: options.r,
     rank_pattern: options.rankPattern,
     revision: model.revision ?? null,
-    target_modules: targetNames(model, layers),
+    target_modules: shortestNames(model.linears, layers),
     task_type: 'CAUSAL_LM',
   };
   if (options.initLoraWeights === 'loftq') {
@@ -48,24 +41,4 @@ export function adapterConfig(
   if (options.useDora) config['use_dora'] = true;
   if (options.useRslora) config['use_rslora'] = true;
   return config;
-}
-
-/**
- * The shortest names that choose exactly these linears: last parts where they are all adapted,
- * whole paths otherwise.
- */
-function targetNames(model: Model, layers: readonly LinearLayer[]): string[] {
-  const last = (layer: LinearLayer): string => layer.name.split('.').at(-1)!;
-  const chosen = new Set(layers.map(({ name }) => name));
-  const complete = new Set(
-    layers
-      .map(last)
-      .filter((ending) =>
-        model.linears.every((layer) => last(layer) !== ending || chosen.has(layer.name)),
-      ),
-  );
-  return [
-    ...complete,
-    ...layers.filter((layer) => !complete.has(last(layer))).map(({ name }) => name),
-  ].sort();
 }

@@ -1,13 +1,6 @@
 // Adds the traced model's adapter to the model's linears. Linears that share an input share one
 // product with their A matrices.
-import {
-  parameterValue,
-  wrap,
-  type LinearLayer,
-  type Model,
-  type Parameter,
-  type Trace,
-} from '@lmflow/sdk/model';
+import { adapterValue, wrap, type LinearLayer, type Model, type Trace } from '@lmflow/sdk/model';
 import { add, cast, concat, matMul, mul, slice, sub, type Value } from '@lmflow/sdk/graph';
 import { LoraAdapter } from './adapter.ts';
 import { magnitudeScale, scaled } from './dora.ts';
@@ -114,13 +107,6 @@ function down(trace: Trace, x: Value, pairs: readonly LoraPair[]): Value[] {
 export function dropped(trace: Trace, x: Value, layer: LinearLayer, probability: number): Value {
   const mask = trace.dropoutMask(`${layer.name}.lora_dropout`, x.shape, probability);
   return mul(x, mul(cast(mask, 'float32'), 1 / (1 - probability)));
-}
-
-/** Fed at every run while training; a constant of the program in inference. */
-export function adapterValue({ graph, mode }: Trace, parameter: Parameter): Value {
-  if (mode !== 'inference') return parameterValue(graph, parameter);
-  const { name, shape, data } = parameter;
-  return graph.weight(name, { kind: 'memory', dtype: 'float32', shape, data });
 }
 
 /** What a pair takes away from the base, as constants. */

@@ -1,9 +1,9 @@
 // Frozen weights that an adapter brings along in place of the base's: embedding and head that PEFT
 // saves beside it (save_embedding_layers).
 import { wrap, type Model, type Parameter } from '@lmflow/sdk/model';
+import type { AdapterTensors } from '@lmflow/sdk/peft';
 import { LoraAdapter } from './adapter.ts';
 import { vocabularyDiffers } from './errors.ts';
-import type { AdapterTensors } from './peft.ts';
 import { HEAD } from './tied.ts';
 
 /** Wraps `weight`: the adapter's numbers as constants, where it has some and they are not trained. */

@@ -2,12 +2,12 @@
 // (initialisations.ts).
 import { randomStream } from '@lmflow/sdk';
 import { outputRows, type LinearLayer, type Model, type Parameter } from '@lmflow/sdk/model';
+import { adapterDoesNotFit, type AdapterTensors } from '@lmflow/sdk/peft';
 import type { AdapterParts } from './adapter.ts';
-import { adapterDoesNotFit, rankTooLarge } from './errors.ts';
+import { rankTooLarge } from './errors.ts';
 import { initialisationOf, type Start } from './initialisations.ts';
 import { loraPlus, type DecidedOptions } from './options.ts';
 import { initialUpdate, type LoraPair } from './pair.ts';
-import type { AdapterTensors } from './peft.ts';
 import { byPattern } from './targets.ts';
 
 export interface StartOptions {

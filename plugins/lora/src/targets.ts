@@ -3,7 +3,6 @@
 import type { LinearLayer } from '@lmflow/sdk/model';
 import { invalidPattern, noTargets, unknownLayer, unknownModule } from './errors.ts';
 import type { LoraOptions } from './options.ts';
-import type { NamedModules } from './read.ts';
 
 /**
  * The linears to adapt. Throws LMFLOW_LORA_NO_TARGETS where there is none, and
@@ -82,37 +81,6 @@ function matching(
 const endings = (linears: readonly LinearLayer[]): string[] => [
   ...new Set(linears.map(({ name }) => name.split('.').at(-1)!)),
 ];
-
-/**
- * The linears that an adapter's settings name, by PEFT's rules; undefined where they are an
- * expression that only Python understands.
- */
-export function namedLinears(
-  linears: readonly LinearLayer[],
-  { targets = [], excluded = [], layers, layersPattern }: NamedModules,
-): LinearLayer[] | undefined {
-  if (targets === 'all-linear') return linears.filter(({ layer }) => layer !== undefined);
-  const matcher = (setting: string | readonly string[]): ((name: string) => boolean) => {
-    if (typeof setting !== 'string') {
-      return (name) => setting.some((text) => name === text || name.endsWith(`.${text}`));
-    }
-    const whole = new RegExp(`^(?:${setting})$`);
-    return (name) => whole.test(name);
-  };
-  const inLayers = (name: string): boolean => {
-    if (!layers || layers.length === 0) return true;
-    const patterns = layersPattern.length > 0 ? layersPattern : ['[^.]*'];
-    const found = patterns.map((pattern) => new RegExp(`.*\\.${pattern}\\.(\\d+)\\.`).exec(name));
-    const [, index] = found.find((one) => one) ?? [];
-    return index !== undefined && layers.includes(Number(index));
-  };
-  try {
-    const [isTarget, isExcluded] = [matcher(targets), matcher(excluded)];
-    return linears.filter(({ name }) => isTarget(name) && !isExcluded(name) && inLayers(name));
-  } catch {
-    return undefined;
-  }
-}
 
 /**
  * The number a pattern gives a module (the first key that matches the end of its path), or the

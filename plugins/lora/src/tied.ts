@@ -1,8 +1,8 @@
 // A tied embedding and head, trained whole (modulesToSave). PEFT keeps the base model's head unless
 // the adapter has a copy of the embedding for it, so both are written, and both are read as one.
 import type { Model, Parameter } from '@lmflow/sdk/model';
+import type { AdapterTensors } from '@lmflow/sdk/peft';
 import { tiesBroken } from './errors.ts';
-import type { AdapterTensors } from './peft.ts';
 
 /** Module path of the head in transformers' causal language models. */
 export const HEAD = 'lm_head';

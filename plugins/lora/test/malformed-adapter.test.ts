@@ -151,7 +151,7 @@ const cases: Record<string, Case> = {
     config: { ...good.config, ...PLACES },
     tensors: {},
     code: 'LMFLOW_ADAPTER_INCOMPLETE',
-    says: 'none of the matrices that target_modules names',
+    says: 'none of the tensors that target_modules names',
   },
   'adapter-without-tensors: no tensors, and settings that name none': {
     tensors: {},

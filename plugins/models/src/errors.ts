@@ -219,6 +219,19 @@ export function tooLong(source: string, length: number, longest: number): LMFlow
   );
 }
 
+/** LMFLOW_ADAPTER_POSITIONS: the adapter was trained with other positions than the model has. */
+export function basePositions(folder: string, trained: object, found: object): LMFlowError {
+  const words = (positions: object): string =>
+    Object.keys(positions).length === 0 ? 'those of the checkpoint' : JSON.stringify(positions);
+  return inputError(
+    'LMFLOW_ADAPTER_POSITIONS',
+    `the adapter in ${folder} was trained with other positions (${words(trained)}) than the model has (${words(found)})`,
+    {
+      hint: 'Leave positionInterpolation out or set it as in training, and use adapters together that were trained alike.',
+    },
+  );
+}
+
 /** At most five names of a list, and how many more. */
 function some(items: readonly string[]): string {
   return items.length <= 5

@@ -1,5 +1,6 @@
 // @lmflow/sdk/model: a model as plugins see it, and what they do with one. Tensor programs are in
 // @lmflow/sdk/graph.
+export * from './adapter-value.ts';
 export * from './architecture.ts';
 export * from './assign-parameters.ts';
 export * from './claims.ts';

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { messageOf, type Checkpoint } from '@lmflow/sdk';
 import { readWhole } from '@lmflow/sdk/files';
 import { reshapeModel, type Model } from '@lmflow/sdk/model';
-import { architectureOf, type ModelFamilies } from '@lmflow/plugin-models';
-import { adapterInvalid, basePositions } from './errors.ts';
+import { adapterInvalid } from '@lmflow/sdk/peft';
+import { architectureOf } from './architecture/blueprint.ts';
+import type { ModelFamilies } from './families/family.ts';
+import { basePositions } from './errors.ts';
 
 /** PEFT ignores it. */
 const FILE = 'lmflow_adapter.json';

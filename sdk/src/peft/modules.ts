@@ -1,0 +1,85 @@
+// Which linears an adapter's settings name, by PEFT's rules: a list matches whole names or ends after
+// a dot, a string is a regular expression for the whole path.
+import type { LinearLayer } from '../model/index.ts';
+import type { AdapterConfig } from './folder.ts';
+
+/** Which modules an adapter's settings name, by PEFT's rules. */
+export interface NamedModules {
+  readonly targets: string | readonly string[] | undefined;
+  readonly excluded: string | readonly string[] | undefined;
+  readonly layers: readonly number[] | undefined;
+  readonly layersPattern: readonly string[];
+}
+
+/** What `target_modules` and the settings that narrow it down say. */
+export function namedModules(config: AdapterConfig): NamedModules {
+  return {
+    targets: (config['target_modules'] as NamedModules['targets'] | null) ?? undefined,
+    excluded: (config['exclude_modules'] as NamedModules['targets'] | null) ?? undefined,
+    layers: listOf(config['layers_to_transform'] as number | number[] | null),
+    layersPattern: listOf(config['layers_pattern'] as string | string[] | null) ?? [],
+  };
+}
+
+function listOf<T>(value: T | readonly T[] | null | undefined): readonly T[] | undefined {
+  if (value === null || value === undefined) return undefined;
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+/**
+ * The linears that an adapter's settings name, by PEFT's rules; undefined where they are an
+ * expression that only Python understands.
+ */
+export function namedLinears(
+  linears: readonly LinearLayer[],
+  { targets = [], excluded = [], layers, layersPattern }: NamedModules,
+): LinearLayer[] | undefined {
+  const matcher = (setting: string | readonly string[]): ((name: string) => boolean) => {
+    if (typeof setting !== 'string') {
+      return (name) => setting.some((text) => name === text || name.endsWith(`.${text}`));
+    }
+    const whole = new RegExp(`^(?:${setting})$`);
+    return (name) => whole.test(name);
+  };
+  const inLayers = (name: string): boolean => {
+    if (!layers || layers.length === 0) return true;
+    const patterns = layersPattern.length > 0 ? layersPattern : ['[^.]*'];
+    const found = patterns.map((pattern) => new RegExp(`.*\\.${pattern}\\.(\\d+)\\.`).exec(name));
+    const [, index] = found.find((one) => one) ?? [];
+    return index !== undefined && layers.includes(Number(index));
+  };
+  try {
+    const [isTarget, isExcluded] = [matcher(targets), matcher(excluded)];
+    return linears.filter(
+      ({ name, layer }) =>
+        (targets === 'all-linear' ? layer !== undefined : isTarget(name)) &&
+        !isExcluded(name) &&
+        inLayers(name),
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The shortest names that choose exactly these linears: last parts where they are all adapted,
+ * whole paths otherwise.
+ */
+export function shortestNames(
+  linears: readonly LinearLayer[],
+  layers: readonly LinearLayer[],
+): string[] {
+  const last = (layer: LinearLayer): string => layer.name.split('.').at(-1)!;
+  const chosen = new Set(layers.map(({ name }) => name));
+  const complete = new Set(
+    layers
+      .map(last)
+      .filter((ending) =>
+        linears.every((layer) => last(layer) !== ending || chosen.has(layer.name)),
+      ),
+  );
+  return [
+    ...complete,
+    ...layers.filter((layer) => !complete.has(last(layer))).map(({ name }) => name),
+  ].sort();
+}
