@@ -12,6 +12,9 @@ export interface Encoding {
   readonly offsets: Int32Array;
 }
 
+/** A range of a text in UTF-16 units: start (inclusive), end (exclusive). */
+export type TextRange = readonly [start: number, end: number];
+
 /** What a chat template gets beside the messages. */
 export interface RenderOptions {
   readonly tools?: readonly unknown[];
@@ -59,15 +62,29 @@ export interface Tokenizer {
   chatTemplate: string | undefined;
   /** Where it came from: `tokenizer`, a named template, `fallback`. */
   chatTemplateOrigin: string | undefined;
+  /** The texts of the special tokens, which a text may have in it. */
+  readonly specialTokens: readonly string[];
+  /**
+   * Whether special tokens that messages have in them are read as such; false by default, they are
+   * plain text then. Settable; `plainContent` of plugin chat-templates acts on it.
+   */
+  specialTokensInText: boolean;
   /**
    * `addSpecialTokens` is false by default, because chat templates have their special tokens in them.
-   * Special tokens in the text are always recognised.
+   * Special tokens in the text are recognised, but for those in the ranges `plain` (in order, apart
+   * from each other). Throws LMFLOW_TOKENIZER_*.
    */
-  encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Encoding;
-  /** Many at once (the native library uses all cores). */
+  encode(
+    text: string,
+    options?: { readonly addSpecialTokens?: boolean; readonly plain?: readonly TextRange[] },
+  ): Encoding;
+  /** Many at once (the native library uses all cores); `plain` has the ranges of each text. */
   encodeBatch(
     texts: readonly string[],
-    options?: { readonly addSpecialTokens?: boolean },
+    options?: {
+      readonly addSpecialTokens?: boolean;
+      readonly plain?: readonly (readonly TextRange[])[];
+    },
   ): Promise<Encoding[]>;
   decode(ids: ArrayLike<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
   tokenToId(token: string): number | undefined;

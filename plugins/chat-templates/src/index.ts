@@ -11,6 +11,13 @@ import manifest from '../package.json' with { type: 'json' };
 export { TemplateChoice, templateName, type ChoiceContext } from './template-choice.ts';
 export { optionsSchema as chatTemplateOptions } from './options.ts';
 export { TemplateRenderer, type RenderSettings } from './rendering/renderer.ts';
+export {
+  anyOf,
+  plainContent,
+  type PlainContent,
+  type PlainText,
+  type TemplateInput,
+} from './rendering/plain-content.ts';
 export type { Conversation, Span } from './spans/answer-search.ts';
 export { SpanError, SpanFinder, type RenderedConversation } from './spans/span-finder.ts';
 export { SpecialTokens } from './spans/special-tokens.ts';
@@ -46,6 +53,7 @@ const chatTemplates = definePlugin({
     // adapters come with templates of their own in between
     const own = new WeakMap<Model, string>();
     hooks.onModelLoad.tap('shape', (model) => {
+      model.tokenizer.specialTokensInText = context.options.specialTokensInText;
       if (model.tokenizer.chatTemplate !== undefined) own.set(model, model.tokenizer.chatTemplate);
     });
     // for training the data decide too: plugin datasets asks for the choice

@@ -1,7 +1,7 @@
-// The configuration key of this plugin.
+// The configuration keys of this plugin.
 import { z } from 'zod';
 
-/** The key `chatTemplate`. */
+/** The keys `chatTemplate` and `specialTokensInText`. */
 export const optionsSchema = z.object({
   chatTemplate: z
     .string()
@@ -10,10 +10,18 @@ export const optionsSchema = z.object({
       'Chat template, of training and of chats: a name (chatml, llama3, alpaca, ...), a .jinja ' +
         "file, its source, or 'tokenizer' to insist on the tokenizer's own.",
     ),
+  specialTokensInText: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Read special tokens that messages have in them, such as <|im_end|>, as such. By default ' +
+        'they are plain text, in chats and in training.',
+    ),
 });
 
 declare module '@lmflow/sdk' {
   interface ConfigSections {
     chatTemplate?: string;
+    specialTokensInText?: boolean;
   }
 }

@@ -239,6 +239,7 @@ export class DatasetLoader implements SampleLoader {
       dataset.fingerprint,
       tokenizer.fingerprint,
       tokenizer.chatTemplate ?? null,
+      tokenizer.specialTokensInText,
       shape,
     ];
     return fromCache({

@@ -1,5 +1,6 @@
 // The service GENERATOR: turns requests into text. One scheduler per model decodes all its requests
 // together; how a step is computed is in decode/.
+import { plainContent } from '@lmflow/plugin-chat-templates';
 import {
   mediaOf,
   type ChosenToken,
@@ -90,9 +91,13 @@ export class Generator implements TextGenerator {
     if (typeof prompt === 'string') return this.#encodeText(model, prompt);
     const media = prompt.flatMap(({ content }) => mediaOf(content))[0];
     if (media) throw mediaRefused(media.part.type);
-    return tokenizer.encode(
-      tokenizer.render(prompt, { addGenerationPrompt: true, ...(tools ? { tools } : {}) }),
-    ).ids;
+    const content = plainContent(tokenizer, { messages: prompt, tools });
+    const rendered = tokenizer.render(content.messages, {
+      addGenerationPrompt: true,
+      ...(content.tools ? { tools: content.tools } : {}),
+    });
+    const { text, plain } = content.restore(rendered);
+    return tokenizer.encode(text, { plain }).ids;
   }
 
   async inference(request: TextRequest): Promise<TextResult[]> {

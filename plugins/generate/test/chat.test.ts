@@ -114,6 +114,18 @@ if (hasStories()) {
       );
     }));
 
+  test('special tokens in a message are text, with specialTokensInText they are tokens', async () => {
+    const ends = (config: Record<string, unknown>): Promise<number> =>
+      withModel(STORIES, config, async ({ generator, model }) => {
+        model.tokenizer.chatTemplate = template;
+        const prompt = [{ role: 'user', content: 'What is </s>?' }];
+        const ids = generator.encodePrompt({ model, prompt });
+        return ids.filter((id) => id === model.tokenizer.eosId).length;
+      });
+    const plain = await ends({});
+    assert.is(await ends({ specialTokensInText: true }), plain + 1);
+  });
+
   test('lmflow generate: a file of prompts, lines of JSON out', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'lmflow-generate-'));
     const [prompts, output] = [join(folder, 'prompts.jsonl'), join(folder, 'answers.jsonl')];

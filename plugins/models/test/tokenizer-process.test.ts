@@ -111,9 +111,9 @@ test('a text that takes longer than the limit is given up, and the next one is n
   assert.is(second.status, 'rejected');
   assert.is(((second as PromiseRejectedResult).reason as ProcessEnded).kind, 'slow');
   assert.equal(third, first);
-  assert.is((await ends((async () => process.encodeNow(slow, false))())).kind, 'slow');
+  assert.is((await ends((async () => process.encodeNow([slow], false))())).kind, 'slow');
   assert.equal(
-    process.encodeNow('abc', false),
+    process.encodeNow(['abc'], false)[0]!,
     (first as PromiseFulfilledResult<unknown[]>).value[0],
   );
   process.stop();
@@ -159,7 +159,7 @@ test('more tokenizers than processes: those unused longest are started again', a
   );
   assert.is(new Set(texts.map(String)).size, 6);
   for (const [index, process] of processes.entries()) {
-    assert.equal(process.encodeNow('a', false).ids, texts[index]);
+    assert.equal(process.encodeNow(['a'], false)[0]!.ids, texts[index]);
     process.stop();
   }
 });

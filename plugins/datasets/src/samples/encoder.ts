@@ -6,6 +6,7 @@ import {
   SpanFinder,
   SpecialTokens,
   callsAsText,
+  plainContent,
   printsCalls,
   type RenderedConversation,
   type Span,
@@ -17,6 +18,7 @@ import {
   type DatasetRecord,
   type Encoding,
   type RecordOrigin,
+  type TextRange,
   type Tokenizer,
   type TrainedAnswers,
 } from '@lmflow/sdk';
@@ -44,6 +46,8 @@ export interface Plan {
   readonly eos: 'always' | 'unless-ended' | 'never';
   /** The spans are what the template's author tagged: exactly these are trained. */
   readonly tagged?: boolean;
+  /** Where special tokens are plain text. */
+  readonly plain?: readonly TextRange[];
 }
 
 /** What of a record is trained. */
@@ -165,12 +169,18 @@ export class Encoder {
     return result;
   }
 
-  private render(record: DatasetRecord & { kind: 'conversation' }): RenderedConversation {
+  private render(
+    record: DatasetRecord & { kind: 'conversation' },
+  ): RenderedConversation & Pick<Plan, 'plain'> {
     const { chatTemplateOrigin: template = 'tokenizer' } = this.tokenizer;
     refuseMedia(record.messages, record.origin);
     const last = record.messages.findLastIndex((message) => message.role === 'assistant');
     const { answers, trainOnPrompt: everything } = this.options;
-    const given = record.messages.slice(0, last + 1);
+    const content = plainContent(this.tokenizer, {
+      messages: record.messages.slice(0, last + 1),
+      tools: record.tools,
+    });
+    const { messages: given, tools } = content;
     if (given.length === 0) return NOTHING;
     this.template ??= {
       finder: new SpanFinder(this.tokenizer, this.specials),
@@ -179,13 +189,15 @@ export class Encoder {
     };
     const { finder, check } = this.template;
     const messages = this.template.printsCalls ? given : callsAsText(given);
-    const conversation = { messages, tools: record.tools };
+    const conversation = { messages, tools };
     try {
       const rendered = finder.find(conversation, answers);
       const parts = check.missing(conversation, rendered);
       const written = messages.some((message, index) => message !== given[index]);
       this.printed.add(messages, record.origin, { parts, callsAsText: written });
-      return rendered;
+      const { text, plain, place } = content.restore(rendered.text);
+      const spans = rendered.spans.map(([start, end]) => [place(start), place(end)] as const);
+      return { ...rendered, text, plain, spans };
     } catch (cause) {
       if (isLMFlowError(cause) && OF_THE_TEMPLATE.includes(cause.code)) throw cause;
       if (cause instanceof SpanError) throw errors.spans(record.origin, template, cause.index);

@@ -106,7 +106,7 @@ async function encode(
     if (chosen.length === 0) continue;
     const encodings = await tokenizer.encodeBatch(
       chosen.map((index) => plans[index]!.text),
-      { addSpecialTokens },
+      { addSpecialTokens, plain: chosen.map((index) => plans[index]!.plain ?? []) },
     );
     for (const [at, index] of chosen.entries()) result[index] = encodings[at]!;
   }

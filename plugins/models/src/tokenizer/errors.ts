@@ -31,6 +31,15 @@ export function tokenizerSlow(file: string, doing: string): LMFlowError {
   });
 }
 
+/** Special tokens that messages have in them cannot be told from the template's own. */
+export function specialTokensOnly(file: string, why: string): LMFlowError {
+  return inputError(
+    'LMFLOW_TOKENIZER_SPECIAL_TEXT',
+    `a message has a special token in it, which this tokenizer cannot read as text: ${file}: ${why}`,
+    { hint: 'Take it out of the message, or set specialTokensInText to read it as a token.' },
+  );
+}
+
 /** The process that tokenizes cannot be started. */
 export function tokenizerNotStarted(file: string, detail: string): LMFlowError {
   return failureError(

@@ -135,10 +135,9 @@ export class TokenizerProcess {
     return this.#ask({ kind: 'encode', texts, addSpecialTokens }) as Promise<RawEncoding[]>;
   }
 
-  /** As `encode`, of one text, while this thread waits. */
-  encodeNow(text: string, addSpecialTokens: boolean): RawEncoding {
-    const request: Request = { kind: 'encode', texts: [text], addSpecialTokens };
-    return (this.#askNow(request) as RawEncoding[])[0]!;
+  /** As `encode`, while this thread waits. */
+  encodeNow(texts: readonly string[], addSpecialTokens: boolean): RawEncoding[] {
+    return this.#askNow({ kind: 'encode', texts, addSpecialTokens }) as RawEncoding[];
   }
 
   /** The text of tokens, by the decoder of tokenizer.json, while this thread waits. */

@@ -4,10 +4,12 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { TemplateRenderer } from '@lmflow/plugin-chat-templates';
 import {
+  isLMFlowError,
   type ChatMessage,
   type Encoding,
   type RenderOptions,
   type RenderedChat,
+  type TextRange,
   type Tokenizer,
 } from '@lmflow/sdk';
 import { harmlessDecoder } from './decoder.ts';
@@ -15,6 +17,7 @@ import { templateMissing, tokenizerInvalid } from './errors.ts';
 import { readingFailed, textFailed } from './failure.ts';
 import { namedToken, readTokenizerFiles, type TokenizerFiles } from './files.ts';
 import { toEncoding } from './offsets.ts';
+import { PlainTextEncoder } from './plain-text-encoder.ts';
 import { savedFiles } from './saved.ts';
 import { ProcessEnded, processOf, type TokenizerProcess } from './tokenizer-process.ts';
 import { Vocabulary } from './vocabulary.ts';
@@ -29,7 +32,7 @@ export interface FallbackIds {
   readonly padId?: number;
 }
 
-type Options = { readonly addSpecialTokens?: boolean };
+type Options<Ranges> = { readonly addSpecialTokens?: boolean; readonly plain?: Ranges };
 
 interface Start {
   readonly files: TokenizerFiles;
@@ -37,10 +40,14 @@ interface Start {
   readonly json: string;
   readonly process: TokenizerProcess;
   readonly vocabulary: Vocabulary;
+  /** For texts in which special tokens are plain text. */
+  readonly plain: PlainTextEncoder;
   /** Where tokens become text in this process. */
   readonly decoder: ((tokens: string[]) => string) | undefined;
   readonly fallback: FallbackIds;
 }
+
+const CONTROLS = ['bos_token', 'eos_token', 'pad_token'] as const;
 
 /** Loads a folder's tokenizer; throws LMFLOW_TOKENIZER_*. */
 export async function loadTokenizer(
@@ -59,11 +66,19 @@ export async function loadTokenizer(
       `added_tokens_decoder gives "${content}" the id ${id}, with tokenizer.json it gets ${assigned}`,
     );
   }
+  const json = loaded.json ?? files.json;
+  const vocabulary = new Vocabulary(loaded);
   const tokenizer = new HuggingFaceTokenizer({
     files,
-    json: loaded.json ?? files.json,
+    json,
     process,
-    vocabulary: new Vocabulary(loaded),
+    vocabulary,
+    plain: new PlainTextEncoder(join(folder, 'tokenizer.json'), {
+      json,
+      process,
+      vocabulary,
+      controls: CONTROLS.map((name) => namedToken(files, name)),
+    }),
     decoder: harmlessDecoder(loaded.decoder),
     fallback,
   });
@@ -80,6 +95,7 @@ class HuggingFaceTokenizer implements Tokenizer {
   readonly eosId?: number;
   readonly padId?: number;
   readonly fingerprint: string;
+  specialTokensInText = false;
   addsBos = false;
   addsEos = false;
   chatTemplateOrigin: string | undefined;
@@ -126,6 +142,10 @@ class HuggingFaceTokenizer implements Tokenizer {
     this.addsEos = this.eosId !== undefined && ids.length > 1 && ids[ids.length - 1] === this.eosId;
   }
 
+  get specialTokens(): readonly string[] {
+    return this.#start.plain.specialTokens;
+  }
+
   get chatTemplate(): string | undefined {
     return this.#chatTemplate;
   }
@@ -133,10 +153,14 @@ class HuggingFaceTokenizer implements Tokenizer {
     this.#chatTemplate = source;
   }
 
-  encode(text: string, { addSpecialTokens = false }: Options = {}): Encoding {
-    const { process } = this.#start;
+  encode(
+    text: string,
+    { addSpecialTokens = false, plain = [] }: Options<readonly TextRange[]> = {},
+  ): Encoding {
+    const { process, plain: encoder } = this.#start;
     try {
-      return toEncoding(text, process.encodeNow(text, addSpecialTokens));
+      if (plain.length > 0) return encoder.encodeNow(text, plain, addSpecialTokens);
+      return toEncoding(text, process.encodeNow([text], addSpecialTokens)[0]!);
     } catch (error) {
       throw this.#failed('tokenizing', text, error);
     }
@@ -144,8 +168,11 @@ class HuggingFaceTokenizer implements Tokenizer {
 
   async encodeBatch(
     texts: readonly string[],
-    { addSpecialTokens = false }: Options = {},
+    { addSpecialTokens = false, plain = [] }: Options<readonly (readonly TextRange[])[]> = {},
   ): Promise<Encoding[]> {
+    if (plain.some((ranges) => ranges.length > 0)) {
+      return this.#encodeMixed(texts, plain, addSpecialTokens);
+    }
     const { process } = this.#start;
     try {
       const encodings = await process.encode(texts, addSpecialTokens);
@@ -159,6 +186,32 @@ class HuggingFaceTokenizer implements Tokenizer {
     const encodings: Encoding[] = [];
     for (const text of texts) {
       encodings.push(...(await this.encodeBatch([text], { addSpecialTokens })));
+    }
+    return encodings;
+  }
+
+  /** Texts with and without ranges in which special tokens are plain text. */
+  async #encodeMixed(
+    texts: readonly string[],
+    plain: readonly (readonly TextRange[])[],
+    addSpecialTokens: boolean,
+  ): Promise<Encoding[]> {
+    const isUsual = texts.map((_, index) => (plain[index] ?? []).length === 0);
+    const usual = await this.encodeBatch(
+      texts.filter((_, index) => isUsual[index]),
+      { addSpecialTokens },
+    );
+    const encodings: Encoding[] = [];
+    for (const [index, text] of texts.entries()) {
+      if (isUsual[index]) encodings.push(usual.shift()!);
+      else {
+        const { plain: encoder } = this.#start;
+        encodings.push(
+          await encoder.encode(text, plain[index]!, addSpecialTokens).catch((error: unknown) => {
+            throw this.#failed('tokenizing', text, error);
+          }),
+        );
+      }
     }
     return encodings;
   }
@@ -211,6 +264,7 @@ class HuggingFaceTokenizer implements Tokenizer {
     const copy = new HuggingFaceTokenizer(this.#start);
     copy.addsBos = this.addsBos;
     copy.addsEos = this.addsEos;
+    copy.specialTokensInText = this.specialTokensInText;
     copy.chatTemplate = this.chatTemplate;
     copy.chatTemplateOrigin = this.chatTemplateOrigin;
     return copy;
@@ -226,6 +280,7 @@ class HuggingFaceTokenizer implements Tokenizer {
   }
 
   #failed(doing: string, text: string, error: unknown): Error {
+    if (isLMFlowError(error)) return error;
     return textFailed(join(this.#start.files.folder, 'tokenizer.json'), doing, text, error);
   }
 

@@ -6,6 +6,8 @@ export class Vocabulary {
   readonly size: number;
   /** Tokens that stand for no text. */
   readonly special: ReadonlySet<string>;
+  /** Tokens that are found whole in a text. */
+  readonly added: readonly string[];
   readonly #ids: ReadonlyMap<string, number>;
   readonly #tokens: ReadonlyMap<number, string>;
 
@@ -15,6 +17,7 @@ export class Vocabulary {
     this.#ids = idOf;
     this.#tokens = new Map([...idOf].map(([token, id]) => [id, token]));
     this.special = new Set(added.filter(({ special }) => special).map(({ content }) => content));
+    this.added = added.map(({ content }) => content).filter((content) => content !== '');
     let highest = -1;
     for (const id of this.#tokens.keys()) if (id > highest) highest = id;
     this.size = highest + 1;
