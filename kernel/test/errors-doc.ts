@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ErrorKind } from '@lmflow/sdk';
-import { exitCodeOfKind } from '../src/exitcodes.ts';
+import { exitCodeOfKind } from '../src/exit-codes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The file that is written and tested. */
@@ -14,7 +14,8 @@ interface Documented {
   readonly code: string;
   /** Of the functions that make errors of this code: one, or a test fails. */
   readonly kinds: readonly ErrorKind[];
-  readonly text: string;
+  /** When it happens, from the TSDoc of each builder; empty for one that has none. */
+  readonly sentences: readonly string[];
 }
 
 export function packages(): string[] {
@@ -42,14 +43,10 @@ export function codesOf(folder: string): Documented[] {
     for (const match of text.matchAll(
       /\b(usage|input|failure|interrupted)Error\(\s*'(LMFLOW_\w+)'/g,
     )) {
-      const [whole, kind, code] = match as unknown as [string, ErrorKind, string];
+      const [, kind, code] = match as unknown as [string, ErrorKind, string];
       const said = found.get(code) ?? new Set();
-      const doc = documentation(text.slice(0, match.index)).replace(new RegExp(`^${code}: `), '');
-      const sentence =
-        doc === ''
-          ? messageAfter(text.slice(match.index + whole.length), text.slice(0, match.index))
-          : doc;
-      if (sentence !== '') said.add(capital(sentence));
+      const sentence = documentation(text.slice(0, match.index));
+      said.add(capital(sentence.replace(new RegExp(`^${code}: `), '')));
       found.set(code, said);
       kinds.set(code, (kinds.get(code) ?? new Set()).add(kind));
     }
@@ -59,7 +56,7 @@ export function codesOf(folder: string): Documented[] {
     .map(([code, said]) => ({
       code,
       kinds: [...(kinds.get(code) ?? [])],
-      text: [...said].join(' '),
+      sentences: [...said],
     }));
 }
 
@@ -70,30 +67,6 @@ function documentation(before: string): string {
   const comment = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*$/.exec(before.slice(0, start));
   const text = comment?.[1]?.replace(/^\s*\* ?/gm, '').split(/\n\s*\n/)[0] ?? '';
   return text.replace(/\s+/g, ' ').replaceAll('|', '\\|').trim();
-}
-
-// Where a builder has no TSDoc its name, and what its message says around its values, have to do.
-function messageAfter(rest: string, before: string): string {
-  const name =
-    [...before.matchAll(/^(?:export )?(?:async )?(?:function|const|class) (\w+)/gm)].at(-1)?.[1] ??
-    '';
-  const message = /^,\s*(?:`((?:[^`\\]|\\.)*)`|'((?:[^'\\]|\\.)*)')/.exec(rest);
-  let text = message?.[1] ?? message?.[2] ?? '';
-  for (let shorter = ''; shorter !== text;) {
-    shorter = text;
-    text = text.replace(/\$\{[^{}]*\}/g, '…').replace(/\{[^{}]*\}/g, '');
-  }
-  text = text
-    .replace(/\$\{[^]*$/, '…')
-    .replace(/\s+/g, ' ')
-    .replaceAll('|', '\\|')
-    .replaceAll("\\'", "'")
-    .trim();
-  const said =
-    text.replaceAll(/[…:;.,'"()=\s]/g, '').length >= 12
-      ? text
-      : name.replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
-  return said === '' || /[.!?]$/.test(said) ? said : `${said}.`;
 }
 
 // "a tap threw" -> "A tap threw", but `resumeFromCheckpoint` and config.json stay as they are.
@@ -116,8 +89,8 @@ export function errorsDocument(): string {
       '| Code | Exit code | When |',
       '| --- | --- | --- |',
       ...codes.map(
-        ({ code, kinds, text }) =>
-          `| \`${code}\` | ${kinds.map(exitCodeOfKind).join(', ')} | ${text} |`,
+        ({ code, kinds, sentences }) =>
+          `| \`${code}\` | ${kinds.map(exitCodeOfKind).join(', ')} | ${sentences.join(' ')} |`,
       ),
     ];
   });

@@ -51,6 +51,11 @@ export function tensorDoesNotFit(
   );
 }
 
+/** An array does not have the type and the size of the tensor that is made from it. */
+export function arrayDoesNotFit(tensor: ValueType, problem: string): LMFlowError {
+  return failureError('LMFLOW_ENGINE_TENSOR_INVALID', `the tensor ${describe(tensor)} ${problem}`);
+}
+
 /** A program is used after dispose(). */
 export function disposed(program: string): LMFlowError {
   return failureError(

@@ -2,8 +2,8 @@
 // a copy.
 import type { DType, Shape, TypedArray, ValueType } from '@lmflow/sdk/graph';
 import { describe, sameShape, sizeOf } from '@lmflow/sdk/graph';
-import { type Tensor, failureError } from '@lmflow/sdk';
-import { tensorDoesNotFit } from './errors.ts';
+import type { Tensor } from '@lmflow/sdk';
+import { arrayDoesNotFit, tensorDoesNotFit } from './errors.ts';
 import type { RuntimeTensor, Runtime } from './runtime.ts';
 
 /** A tensor of the engine, around one of ONNX Runtime without a copy. */
@@ -60,10 +60,7 @@ export function wrap(runtime: Runtime, data: TypedArray, shape: Shape, dtype: DT
     const problem = type
       ? `needs a ${type.name} of ${sizeOf(shape)} elements, found a ${data.constructor.name} of ${data.length}`
       : 'has a dtype that cannot be uploaded';
-    throw failureError(
-      'LMFLOW_ENGINE_TENSOR_INVALID',
-      `the tensor ${dtype}[${shape.join(', ')}] ${problem}`,
-    );
+    throw arrayDoesNotFit({ dtype, shape }, problem);
   }
   return new OnnxTensor(new runtime.Tensor(dtype as never, data as never, [...shape]), dtype);
 }

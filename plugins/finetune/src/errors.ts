@@ -10,12 +10,14 @@ export function settingMissing(key: 'model' | 'dataset', example: string): LMFlo
   );
 }
 
+/** A checkpoint to resume from lacks a trained weight. */
 export function weightMissing(file: string, name: string): LMFlowError {
   return inputError('LMFLOW_RESUME_INCOMPLETE', `${file}: the tensor ${name} is missing`, {
     hint: 'Resume from an earlier checkpoint.',
   });
 }
 
+/** A weight in a checkpoint to resume from has another shape than the model's. */
 export function weightShape(
   file: string,
   name: string,

@@ -1,6 +1,7 @@
 // The errors of the LISA plugin, one builder each.
 import { type LMFlowError, usageError } from '@lmflow/sdk';
 
+/** `lisa.layers` is more than the model has blocks. */
 export function tooManyLayers(layers: number, blocks: number): LMFlowError {
   return usageError(
     'LMFLOW_LISA_LAYERS',
@@ -9,6 +10,7 @@ export function tooManyLayers(layers: number, blocks: number): LMFlowError {
   );
 }
 
+/** No weight of the blocks is trained, or an adapter is trained instead. */
 export function nothingToSample(adapter: string | undefined): LMFlowError {
   const reason =
     adapter === undefined ? 'none of them is trained' : `${adapter} trains an adapter instead`;
@@ -19,6 +21,7 @@ export function nothingToSample(adapter: string | undefined): LMFlowError {
   );
 }
 
+/** The checkpoint to resume from was made with other settings of LISA. */
 export function settingsChanged(directory: string, changes: readonly string[]): LMFlowError {
   return usageError(
     'LMFLOW_RESUME_CHANGED',

@@ -70,6 +70,6 @@ export function tensorsMissing(
 /** An adapter was made for another model. */
 export function adapterDoesNotFit(file: string, what: string): LMFlowError {
   return inputError('LMFLOW_ADAPTER_MISMATCH', `${file} does not fit the model: ${what}`, {
-    hint: 'Was it trained on another base model?',
+    hint: 'Use the base model that the adapter was trained on.',
   });
 }
