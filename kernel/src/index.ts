@@ -17,6 +17,6 @@ export type { LoadOptions } from './load.ts';
 export type { TapReport, TapTime } from './hooks.ts';
 export { createLogger, silentLogger } from './logger.ts';
 export type { LoggerOptions, Output, TerminalLogger } from './logger.ts';
-export { exitCodeOf, ExitCode } from './exitcodes.ts';
+export { exitCodeOf, ExitCode } from './exit-codes.ts';
 export { kernelVersion, sdkVersion } from './versions.ts';
 export { defineConfig } from '@lmflow/sdk';

@@ -56,14 +56,7 @@ import type {
 } from './types.ts';
 
 /** Commands that lmflow itself has; no plugin may contribute one of these names. */
-export const builtInCommands = [
-  'plugins',
-  'inspect',
-  'doctor',
-  'init',
-  'completion',
-  'help',
-] as const;
+const builtInCommands = ['plugins', 'inspect', 'doctor', 'init', 'completion', 'help'] as const;
 
 /** A kernel. Two of them in one process share nothing. */
 export class Kernel {

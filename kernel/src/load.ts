@@ -2,7 +2,7 @@
 // layers of configuration. Nothing is applied or parsed yet.
 import { resolve } from 'node:path';
 import type { Pluggable, Plugin, Preset, UserConfigExport } from '@lmflow/sdk';
-import { configObject, findConfig, type FoundConfig } from './configfile.ts';
+import { configObject, findConfig, type FoundConfig } from './config-file.ts';
 import { listExpected } from './errors.ts';
 import { orderPlugins } from './plugins/order.ts';
 import { isInstalled } from './plugins/packages.ts';

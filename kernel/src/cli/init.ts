@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { configNames } from '../configfile.ts';
+import { configNames } from '../config-file.ts';
 import { initExists } from '../errors.ts';
 
 /** The text of the first config; `preset` is the name of an installed one. */
-export function starter(preset: string): string {
+function starter(preset: string): string {
   return `import { defineConfig } from 'lmflow';
 
 export default defineConfig({

@@ -9,7 +9,7 @@ import { shown } from '../errors/shown.ts';
 import type { Kernel } from '../kernel.ts';
 import type { TapReport, TapTime } from '../hooks.ts';
 import type { KernelReport } from '../types.ts';
-import type { LastRun } from './lastrun.ts';
+import type { LastRun } from './last-run.ts';
 
 const secret = /(^|\.)(\w*(apiKey|password|secret)|hubToken|authToken|accessToken|hfToken)$/i;
 

@@ -1,7 +1,7 @@
 // Ctrl-C, SIGTERM and SIGHUP (the terminal is gone): the first signal asks the command to save and
 // end, the second ends the process at once.
 import type { Logger } from '@lmflow/sdk';
-import { ExitCode } from '../exitcodes.ts';
+import { ExitCode } from '../exit-codes.ts';
 
 const codes: Partial<Record<NodeJS.Signals, number>> = {
   SIGINT: ExitCode.Interrupted,

@@ -2,7 +2,7 @@
 // that --version is instant.
 import { messageOf } from '@lmflow/sdk';
 import { flagInvalid, hookStuck, shellUnknown } from '../errors.ts';
-import { ExitCode, exitCodeOf } from '../exitcodes.ts';
+import { ExitCode, exitCodeOf } from '../exit-codes.ts';
 import { createLogger, type Output, type TerminalLogger } from '../logger.ts';
 import type { Kernel } from '../kernel.ts';
 import type { TypedFlags } from '../settings/flags.ts';
@@ -184,7 +184,7 @@ async function inspect(
   { options }: TypedFlags,
 ): Promise<void> {
   const { inspectModel, safeReport, printInspection } = await import('./inspect.ts');
-  const { lastRun } = await import('./lastrun.ts');
+  const { lastRun } = await import('./last-run.ts');
   const model = await inspectModel(kernel, options);
   const last = await lastRun(cwd);
   if (!globals.json) printInspection(kernel, last, model);
@@ -241,7 +241,7 @@ async function remember(
   command: string,
 ): Promise<void> {
   const { times } = kernel.inspect();
-  const { rememberRun } = await import('./lastrun.ts');
+  const { rememberRun } = await import('./last-run.ts');
   await rememberRun(cwd, { command, ended: new Date().toISOString(), times });
   if (!globals.verbose) return;
   const { printTimes } = await import('./inspect.ts');

@@ -43,7 +43,7 @@ export function isPlain(value: unknown): value is Record<string, unknown> {
 }
 
 /** A copy of plain objects and lists, all the way down; instances and functions stay themselves. */
-export function clonePlain(value: unknown): unknown {
+function clonePlain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(clonePlain);
   if (isPlain(value)) {
     return Object.fromEntries(

@@ -7,7 +7,7 @@ import { pathOf, type Group, type KeyTable } from './keys.ts';
 import type { Settings } from './layers.ts';
 
 /** Origin of values that come from the schema. */
-export const defaultOrigin = 'default';
+const defaultOrigin = 'default';
 
 /** The configuration after parsing. */
 export interface Parsed {

@@ -43,10 +43,7 @@ export class ProfileFolder {
 }
 
 /** Sums kernel times; a kernel that the runtime adds itself counts under the runtime's name. */
-export function summarise(
-  events: readonly TraceEvent[],
-  origins: ReadonlyMap<string, Origin>,
-): Profile {
+function summarise(events: readonly TraceEvent[], origins: ReadonlyMap<string, Origin>): Profile {
   const sums = {
     ops: new Map<string, ProfileRow>(),
     regions: new Map<string, ProfileRow>(),

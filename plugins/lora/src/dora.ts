@@ -19,7 +19,7 @@ import {
 import type { LoraPair } from './pair.ts';
 
 /** The same numbers; no gradient flows. */
-export const detachOp = defineOp<Record<string, never>>({
+const detachOp = defineOp<Record<string, never>>({
   name: '@lmflow/plugin-lora/detach',
   infer: (inputs) => {
     const [x] = inputs;

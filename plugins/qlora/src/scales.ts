@@ -3,7 +3,7 @@
 import { dynamicMap } from '@lmflow/sdk/formats';
 
 /** Scales that share a second scale. */
-export const SCALE_BLOCK = 256;
+const SCALE_BLOCK = 256;
 
 /** What the 8 bits of a scale stand for. */
 export const DYNAMIC = dynamicMap(true);

@@ -23,7 +23,7 @@ const SHORTEST = 16;
 export const FEWEST_TOKENS = 64;
 
 /** Length of the program that computes a row: 16, 24, 32, 48, 64, 96, ..., at most the positions. */
-export function programLength(tokens: number, { rope, maxPositions }: Architecture): number {
+function programLength(tokens: number, { rope, maxPositions }: Architecture): number {
   if (rope && STRETCHING.includes(rope.scaling.type)) return tokens;
   let size = SHORTEST;
   while (size < tokens) size = size % 3 === 0 ? (size / 3) * 4 : size * 1.5;

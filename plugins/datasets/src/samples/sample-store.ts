@@ -19,7 +19,7 @@ import { IGNORED, type Sample, type SampleStatistics, type Samples } from '@lmfl
 import type { Tokens } from './encoder.ts';
 
 /** Changes whenever the files mean something else. */
-export const STORE_VERSION = 3;
+const STORE_VERSION = 3;
 
 /** The file of the tokens, in the store's folder. */
 export const TOKENS = 'tokens.bin';

@@ -8,7 +8,7 @@ import type { ConfigReader } from '../architecture/config.ts';
  * The windows of Qwen's configuration classes: layer_types, or the layers from max_window_layers
  * on; none without use_sliding_window.
  */
-export function qwenWindows(config: ConfigReader, layers: number): (number | undefined)[] {
+function qwenWindows(config: ConfigReader, layers: number): (number | undefined)[] {
   const window =
     config.flag('use_sliding_window', false) && config.values['sliding_window'] !== null
       ? config.count('sliding_window', 4096)

@@ -13,7 +13,7 @@ import type { PrivateState, RunState } from '../loop/run-state.ts';
 import type { Updater } from '../update/updater.ts';
 
 export const STATE_FILE = 'trainer_state.json';
-export const OWN_FILE = 'lmflow_state.json';
+const OWN_FILE = 'lmflow_state.json';
 export const OPTIMIZER_FILE = 'optimizer.safetensors';
 const ARGUMENTS_FILE = 'training_args.json';
 

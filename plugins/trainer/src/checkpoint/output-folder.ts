@@ -12,8 +12,8 @@ import { listCheckpoints } from './checkpoints.ts';
 import { OutputLock } from './output-lock.ts';
 import type { FoundCheckpoint } from './resume.ts';
 
-/** Whether the folder has content; names that start with a dot do not count. */
-export async function isEmptyFolder(folder: string): Promise<boolean> {
+/** Whether the folder has no content; names that start with a dot do not count. */
+async function isEmptyFolder(folder: string): Promise<boolean> {
   return ((await ifPresent(readdir(folder))) ?? []).every((name) => name.startsWith('.'));
 }
 

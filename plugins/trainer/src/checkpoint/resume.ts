@@ -111,7 +111,7 @@ export async function restoreRun(
 }
 
 /** Plugins restore their parameters; checks that every parameter has the saved numbers. */
-export async function restoreModel(
+async function restoreModel(
   folder: string,
   own: OwnState,
   hooks: Hooks,

@@ -10,7 +10,7 @@ import type { RunPlan } from '../loop/run-plan.ts';
 import { quotients } from '../loop/figures.ts';
 import type { RunState } from '../loop/run-state.ts';
 
-export const LOG_FILE = 'trainer_log.jsonl';
+const LOG_FILE = 'trainer_log.jsonl';
 
 /** Steps after which the time left is logged. */
 const TIMED_STEPS = 3;

@@ -26,7 +26,7 @@ export {
   unbroadcast,
   type ReduceOptions,
 } from './broadcast.ts';
-export * from './crossentropy.ts';
+export * from './cross-entropy.ts';
 export * from './decode.ts';
 export * from './extremes.ts';
 export * from './gather.ts';

@@ -67,7 +67,7 @@ function followed(start: Value, path: string, lookup: Lookup): Value {
 const SPEC = /^(?:([^])?([<>=^]))?([-+ ])?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([a-zA-Z%])?$/u;
 
 /** As format(value, spec). */
-export function formatted(value: Value, spec: string, budget: Budget): string {
+function formatted(value: Value, spec: string, budget: Budget): string {
   if (spec === '') return str(value);
   if (value instanceof WrittenNumber) return formatted(value.number, spec, budget);
   const match = SPEC.exec(spec);

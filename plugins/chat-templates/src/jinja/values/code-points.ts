@@ -3,7 +3,7 @@
 const SURROGATE = /[\ud800-\udfff]/;
 
 /** Whether code points and units differ in a text. */
-export const hasSurrogates = (text: string): boolean => SURROGATE.test(text);
+const hasSurrogates = (text: string): boolean => SURROGATE.test(text);
 
 /** Length in code points. */
 export function length(text: string): number {
