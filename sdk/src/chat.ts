@@ -1,5 +1,6 @@
 // Chats: messages, the templates that turn them into text, and the formats in which models write tool
 // calls. The tokenizer renders templates; the plugin chat-templates and others add named ones.
+import { isFields, parseJson } from './json.ts';
 import { registry } from './registry.ts';
 
 /** A piece of text in a message. */
@@ -76,6 +77,23 @@ export interface ToolCall {
   readonly type: 'function';
   /** `arguments` is a JSON object as text. */
   readonly function: { readonly name: string; readonly arguments: string };
+}
+
+/**
+ * What a call is given, as an object, which is what chat templates take: an object as it is, or JSON
+ * text. An empty text is how several servers write a call without arguments. Undefined where it is
+ * neither.
+ */
+export function toolArguments(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (value === undefined || value === null) return {};
+  if (typeof value !== 'string') return isFields(value) ? value : undefined;
+  if (value.trim() === '') return {};
+  try {
+    const parsed = parseJson(value);
+    return isFields(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

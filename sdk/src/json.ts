@@ -34,6 +34,13 @@ export function jsonFloat(value: number): number | JsonNumber {
   return new JsonNumber(Math.abs(value) < 1e16 ? value.toFixed(1) : value.toExponential());
 }
 
+/** Whether a JSON value is an object with named fields. */
+export const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  !(value instanceof JsonNumber);
+
 /** Whether a text may hold a number or a key that JSON.parse changes. It may err to yes. */
 const INEXACT = /(?:^|[\s:,[])(?:-0|-?\d{16}|-?\d+(?:\.\d|[eE]))|"\d+"\s*:|\\u003/;
 

@@ -1,6 +1,5 @@
 // How a value of a record or a setting looks in a message.
-import type { RecordFields } from '@lmflow/sdk';
-import { isFields } from './formats/json-values.ts';
+import { isFields, type RecordFields } from '@lmflow/sdk';
 
 /** How a value looks in a message; of a large one only the beginning is looked at. */
 export function shown(value: unknown): string {

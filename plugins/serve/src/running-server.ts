@@ -18,10 +18,10 @@ import { cannotListen, settingNameTaken, threadEnded } from './errors.ts';
 import { chatParameters } from './http/chat-request.ts';
 import { completionParameters } from './http/completions-endpoint.ts';
 import { runJob, type JobRunner } from './job-runner.ts';
+import { unpackJob, type PackedJob } from './packed-job.ts';
 import { PromptEcho } from './prompt-echo.ts';
 import { answerRoute, checkedRoutes, type ServeRoute } from './plugin-routes.ts';
 import type {
-  Job,
   JobEvent,
   ModelInfo,
   RouteCall,
@@ -148,7 +148,7 @@ class RunningJobs {
     this.#send = send;
   }
 
-  start(id: number, job: Job | RouteCall): void {
+  start(id: number, job: PackedJob | RouteCall): void {
     const controller = new AbortController();
     this.#controllers.set(id, controller);
     void this.#run(job, controller.signal, (event) => {
@@ -157,11 +157,11 @@ class RunningJobs {
   }
 
   async #run(
-    job: Job | RouteCall,
+    job: PackedJob | RouteCall,
     signal: AbortSignal,
     report: (event: JobEvent) => void,
   ): Promise<void> {
-    if (!('route' in job)) return runJob(this.#runner, job, signal, report);
+    if (!('route' in job)) return runJob(this.#runner, unpackJob(job), signal, report);
     const { models, log } = this.#runner;
     report(await answerRoute(this.#routes.get(job.route)!, job, models, signal, log));
   }

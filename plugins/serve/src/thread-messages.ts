@@ -2,6 +2,7 @@
 // here can be cloned.
 import type { ChatMessage, GenerationOptions, ToolCall } from '@lmflow/sdk';
 import type { ServeOptions } from './options.ts';
+import type { PackedJob } from './packed-job.ts';
 
 /** What the HTTP thread knows of a model. */
 export interface ModelInfo {
@@ -107,7 +108,7 @@ export type ToThread =
 export type ToMain =
   | { readonly kind: 'listening'; readonly url: string }
   | { readonly kind: 'cannot-listen'; readonly why: string }
-  | { readonly kind: 'start'; readonly id: number; readonly job: Job | RouteCall }
+  | { readonly kind: 'start'; readonly id: number; readonly job: PackedJob | RouteCall }
   | { readonly kind: 'abort'; readonly id: number }
   | { readonly kind: 'log'; readonly level: 'debug' | 'warn' | 'error'; readonly text: string }
   | { readonly kind: 'closed' };

@@ -2,6 +2,7 @@
 // prompt, each step blocks the thread a little.
 import { setImmediate as turn } from 'node:timers/promises';
 import {
+  stringifyJson,
   textOf,
   type GenerationDefaults,
   type GenerationOptions,
@@ -85,7 +86,7 @@ export class FakeGenerator implements TextGenerator {
         : prompt
             .map(
               ({ role, content, tool_calls: calls }) =>
-                `${role}:${textOf(content)}${calls === undefined ? '' : JSON.stringify(calls)}`,
+                `${role}:${textOf(content)}${calls === undefined ? '' : stringifyJson(calls)}`,
             )
             .join('|');
     return Int32Array.from(text, (character) => character.charCodeAt(0));

@@ -3,6 +3,7 @@
 // the template's own.
 import {
   isTextPart,
+  jsonObject,
   textOf,
   type ChatMessage,
   type ContentPart,
@@ -127,7 +128,7 @@ function withTexts(value: unknown, change: (text: string) => string): unknown {
   const isSame = after.every(
     ([key, item], at) => key === before[at]![0] && item === before[at]![1],
   );
-  return isSame ? value : Object.fromEntries(after);
+  return isSame ? value : jsonObject(after);
 }
 
 function restore(rendered: string, tokens: ReadonlyMap<string, string>): PlainText {

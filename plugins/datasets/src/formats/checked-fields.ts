@@ -1,6 +1,7 @@
 // The checked access to a record's fields that all formats use.
 import {
   JsonNumber,
+  isFields,
   type ChatMessage,
   type CheckedFields,
   type RawRecord,
@@ -8,7 +9,7 @@ import {
   type RecordOrigin,
 } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
-import { fromText, isFields } from './json-values.ts';
+import { fromText } from './json-values.ts';
 import { messages } from './messages.ts';
 
 /** The checks that formats use; each failure names file, record, key and what was expected. */

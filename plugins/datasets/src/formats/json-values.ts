@@ -1,12 +1,5 @@
 // What a value of a record is, also where it came as JSON text (a CSV cell).
-import { JsonNumber, parseJson, type RecordFields } from '@lmflow/sdk';
-
-/** Whether a value is an object with named fields. */
-export const isFields = (value: unknown): value is RecordFields =>
-  typeof value === 'object' &&
-  value !== null &&
-  !Array.isArray(value) &&
-  !(value instanceof JsonNumber);
+import { JsonNumber, isFields, parseJson, type RecordFields } from '@lmflow/sdk';
 
 /** A record of JSON as formats take it: numbers among its own values are JavaScript's. */
 export function recordFields(value: RecordFields): RecordFields {

@@ -1,16 +1,17 @@
 // Lists of chat messages as the formats have them -> ChatMessage[]: roles under one name, content
 // as text, tools as objects.
 import {
+  isFields,
   isTextPart,
   textOf,
+  toolArguments,
   type ChatMessage,
   type CheckedFields,
   type ContentPart,
   type MessageContent,
-  type RecordFields,
 } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
-import { fromText, isFields } from './json-values.ts';
+import { fromText } from './json-values.ts';
 
 /** Every role name that is understood -> the name chat templates use. */
 const ROLES: Readonly<Record<string, string>> = {
@@ -133,21 +134,10 @@ function sharedCalls(fields: CheckedFields, key: string): unknown[] {
       return fields.fail(key, 'JSON text {"name", "arguments"} of a function call');
     }
     const values =
-      callArguments(entry['arguments']) ??
+      toolArguments(entry['arguments']) ??
       fields.fail(key, 'JSON text of a function call whose arguments are a JSON object');
     return { type: 'function', function: { name: entry['name'], arguments: values } };
   });
-}
-
-/**
- * What a call is given, as an object, which is what chat templates expect; an empty text is how
- * several servers write a call without arguments. Undefined for anything else.
- */
-function callArguments(value: unknown): RecordFields | undefined {
-  if (value === undefined || value === null) return {};
-  if (typeof value === 'string' && value.trim() === '') return {};
-  const object = fromText(value);
-  return isFields(object) ? object : undefined;
 }
 
 /** OpenAI's tool_calls, with arguments as an object. */
@@ -161,7 +151,7 @@ function toolCalls(fields: CheckedFields): unknown[] {
         ...called.all(),
         name: called.string('name'),
         arguments:
-          callArguments(called.raw('arguments')) ??
+          toolArguments(called.raw('arguments')) ??
           called.fail('arguments', 'a JSON object, or its text'),
       },
     };

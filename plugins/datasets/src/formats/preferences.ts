@@ -1,15 +1,16 @@
 // The formats of paired answers: LMFlow's, TRL's, Alpaca's and ShareGPT's. Finetuning refuses them;
 // preference methods read them.
 import { isDeepStrictEqual } from 'node:util';
-import type {
-  ChatMessage,
-  CheckedFields,
-  DatasetFormat,
-  RecordBody,
-  RecordFields,
+import {
+  isFields,
+  type ChatMessage,
+  type CheckedFields,
+  type DatasetFormat,
+  type RecordBody,
+  type RecordFields,
 } from '@lmflow/sdk';
 import { alpacaTurns } from './answered.ts';
-import { isFields, listWith } from './json-values.ts';
+import { listWith } from './json-values.ts';
 import { message, withSystem } from './messages.ts';
 
 const both = (fields: RecordFields): boolean => 'chosen' in fields && 'rejected' in fields;

@@ -1,6 +1,7 @@
 // .json (a list, an LMFlow object, or objects one after another) and .jsonl (one object a line),
 // streamed record by record.
 import {
+  isFields,
   parseJson,
   type DatasetFile,
   type DatasetReader,
@@ -8,7 +9,7 @@ import {
   type RecordOrigin,
 } from '@lmflow/sdk';
 import * as errors from '../errors.ts';
-import { isFields, recordFields } from '../formats/json-values.ts';
+import { recordFields } from '../formats/json-values.ts';
 import { JsonSplitter } from './splitter.ts';
 
 async function* readJson(file: DatasetFile): AsyncGenerator<RawRecord> {

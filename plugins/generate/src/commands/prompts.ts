@@ -1,7 +1,7 @@
 // Collects the prompts of `lmflow generate`: words of the command line, a file, piped text.
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { messageOf, type ChatMessage } from '@lmflow/sdk';
+import { messageOf, parseJson, toolArguments, type ChatMessage } from '@lmflow/sdk';
 import { promptMissing, promptsInvalid } from '../errors.ts';
 
 export type Prompt = string | readonly ChatMessage[];
@@ -55,7 +55,7 @@ function readPrompts(file: string): Prompt[] {
 
 function parse(json: string, file: string, where: string): unknown {
   try {
-    return JSON.parse(json) as unknown;
+    return parseJson(json);
   } catch (cause) {
     throw promptsInvalid(file, `${where} is not JSON`, cause);
   }
@@ -68,16 +68,31 @@ function promptOf(entry: unknown, file: string, where: string): Prompt {
     readonly messages?: unknown;
   };
   if (typeof prompt === 'string') return prompt;
-  if (Array.isArray(messages) && messages.length > 0 && messages.every(isMessage)) return messages;
+  if (Array.isArray(messages) && messages.length > 0 && messages.every(isMessage)) {
+    return messages.map((message) => withArguments(message, file, where));
+  }
   throw promptsInvalid(
     file,
     `${where} is neither a string nor an object with "prompt" or "messages"`,
   );
 }
 
+/** Calls with arguments as objects, which is what templates take, beside a text, or none. */
+function withArguments(message: ChatMessage, file: string, where: string): ChatMessage {
+  const calls: unknown = message['tool_calls'];
+  if (!Array.isArray(calls)) return message;
+  const toolCalls = calls.map((call: { readonly function?: Readonly<Record<string, unknown>> }) => {
+    const values = toolArguments(call?.function?.['arguments']);
+    if (values) return { ...call, function: { ...call?.function, arguments: values } };
+    throw promptsInvalid(file, `${where} has a call whose arguments are no JSON object`);
+  });
+  return { ...message, content: message.content ?? '', tool_calls: toolCalls };
+}
+
 function isMessage(message: unknown): message is ChatMessage {
-  const { role, content } = (message ?? {}) as Partial<ChatMessage>;
+  const { role, content, tool_calls: calls } = (message ?? {}) as Partial<ChatMessage>;
   if (typeof role !== 'string') return false;
+  if (Array.isArray(calls) && (content ?? null) === null) return true;
   return typeof content === 'string' || (Array.isArray(content) && content.every(isPart));
 }
 

@@ -1,7 +1,8 @@
 // Checks the body of a chat request and turns its messages into what chat templates take.
-import type { ChatMessage } from '@lmflow/sdk';
+import { isFields, toolArguments, type ChatMessage } from '@lmflow/sdk';
 import { z } from 'zod';
 import { invalid, missing, unsupported } from './failures.ts';
+import type { FunctionTool } from '../thread-messages.ts';
 import { parse, shared, type Refusal, type Served } from './parameters.ts';
 
 const text = z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]);
@@ -41,7 +42,7 @@ const tool = z.strictObject({
   function: z.strictObject({
     name: z.string().regex(/^[\w.-]{1,64}$/),
     description: z.string().optional(),
-    parameters: z.record(z.string(), z.unknown()).optional(),
+    parameters: z.custom(isFields, 'Invalid input: expected record').optional(),
     strict: z.boolean().optional(),
   }),
 });
@@ -79,7 +80,7 @@ export interface ReadChat {
   readonly request: ChatRequest;
   readonly messages: readonly ChatMessage[];
   /** Undefined where the template gets no tools. */
-  readonly tools: NonNullable<ChatRequest['tools']> | undefined;
+  readonly tools: readonly FunctionTool[] | undefined;
   /** Fields for plugins, not checked yet. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
@@ -89,7 +90,7 @@ export const chatParameters: readonly string[] = Object.keys(schema.shape);
 
 /** Checks a body. Throws a Failure. */
 export function readChat(body: unknown, { find, requestSettings }: Served): ReadChat {
-  const { request, settings } = parse(schema, refusals, body, requestSettings);
+  const { request, given, settings } = parse(schema, refusals, body, requestSettings);
   const model = find(request.model);
   const { max_tokens: most, max_completion_tokens: newMost, tool_choice: choice } = request;
   if (most !== undefined && newMost !== undefined && most !== newMost) {
@@ -101,7 +102,10 @@ export function readChat(body: unknown, { find, requestSettings }: Served): Read
   if (choice !== undefined && choice !== 'auto' && choice !== 'none') {
     throw unsupported('tool_choice', 'a call cannot be forced; "auto" and "none" are allowed');
   }
-  const tools = request.tools?.length ? request.tools : undefined;
+  // as they were given: templates print them, and the checks put their keys in another order
+  const tools = request.tools?.length
+    ? (given['tools'] as Partial<FunctionTool>[]).map(withType)
+    : undefined;
   const calls = request.messages.some(
     (turn) => turn.role === 'tool' || (turn.role === 'assistant' && turn.tool_calls?.length),
   );
@@ -115,6 +119,9 @@ export function readChat(body: unknown, { find, requestSettings }: Served): Read
     ...(settings ? { settings } : {}),
   };
 }
+
+const withType = (tool: Partial<FunctionTool>): FunctionTool =>
+  ('type' in tool ? tool : { type: 'function', ...tool }) as FunctionTool;
 
 type Message = ChatRequest['messages'][number];
 type Answer = Extract<Message, { role: 'assistant' }>;
@@ -172,16 +179,8 @@ function textContent(content: string | readonly Record<string, unknown>[], place
 }
 
 function parseArguments(json: string, place: string): Record<string, unknown> {
-  // how several servers write a call without arguments
-  if (json.trim() === '') return {};
-  try {
-    const value: unknown = JSON.parse(json);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>;
-    }
-  } catch {
-    // refused below
-  }
+  const values = toolArguments(json);
+  if (values) return values;
   throw invalid(
     `Invalid value for '${place}': it must be the text of a JSON object`,
     place,

@@ -1,7 +1,8 @@
 // Reads request bodies: JSON in UTF-8, as it is. What the fields of a body mean is checked by the
 // endpoints.
+import { messageOf, parseJson } from '@lmflow/sdk';
 import type { FastifyInstance } from 'fastify';
-import { notUtf8, wrongEncoding, wrongType } from './failures.ts';
+import { invalid, notUtf8, wrongEncoding, wrongType } from './failures.ts';
 
 /** Takes JSON alone, and refuses bytes that are no UTF-8 instead of replacing them. */
 export function readJsonBodies(app: FastifyInstance): void {
@@ -23,6 +24,20 @@ export function readJsonBodies(app: FastifyInstance): void {
     } catch {
       return done(notUtf8());
     }
-    void parse(request, text, done);
+    void parse(request, text, (error: Error | null, parsed?: unknown) => {
+      if (error) return done(error);
+      try {
+        done(null, withTools(parsed, text));
+      } catch (cause) {
+        done(invalid(`the body is not valid JSON: ${messageOf(cause)}`));
+      }
+    });
   });
+}
+
+/** Tools are for the model to read: their numbers and the order of their keys stay as written. */
+function withTools(body: unknown, text: string): unknown {
+  if (typeof body !== 'object' || body === null || !('tools' in body)) return body;
+  const { tools } = parseJson(text) as { readonly tools: unknown };
+  return { ...body, tools };
 }

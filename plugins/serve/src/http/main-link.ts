@@ -1,4 +1,5 @@
 // The HTTP thread's link to the main thread: starts jobs there and yields their events as they come.
+import { packJob } from '../packed-job.ts';
 import type { Job, JobEvent, RouteCall, ToMain } from '../thread-messages.ts';
 
 export class MainLink {
@@ -37,7 +38,7 @@ export class MainLink {
       wake();
     });
     signal.addEventListener('abort', wakeUp);
-    this.#send({ kind: 'start', id, job });
+    this.#send({ kind: 'start', id, job: 'route' in job ? job : packJob(job) });
     try {
       while (!finished) {
         if (events.length === 0) {

@@ -54,6 +54,8 @@ export interface Refusal {
 /** A checked body. */
 export interface ParsedBody<T> {
   readonly request: T;
+  /** The same as it was given, without nulls. */
+  readonly given: Readonly<Record<string, unknown>>;
   /** Fields for plugins, not checked yet. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
@@ -90,7 +92,11 @@ export function parse<S extends z.ZodObject>(
   }
   const result = schema.safeParse(parameters);
   if (result.success) {
-    return { request: result.data, ...(Object.keys(settings).length > 0 ? { settings } : {}) };
+    return {
+      request: result.data,
+      given: parameters,
+      ...(Object.keys(settings).length > 0 ? { settings } : {}),
+    };
   }
   throw issueFailure(result.error.issues[0]!, parameters);
 }
