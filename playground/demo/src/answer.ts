@@ -11,7 +11,7 @@ console.log(`\nQuestion         ${pair.instruction}\nDictionary       ${pair.out
 console.log(`Before tuning    ${await answer()}`);
 console.log(`After tuning     ${await answer('work/adapter')}`);
 console.log(
-  '\nThe adapter lies in playground/demo/work/adapter, its base model in playground/demo/work/base.',
+  '\nThe adapter is in playground/demo/work/adapter, its base model in playground/demo/work/base.',
 );
 
 async function answer(adapter?: string): Promise<string> {

@@ -33,7 +33,8 @@ export function templateUnsupported(
 export function tagsHidden(name: string): LMFlowError {
   return inputError(
     'LMFLOW_TEMPLATE_TAGS_HIDDEN',
-    `the chat template (${name}) has {% generation %} in a macro, a set block, a filter block or a recursive loop, so that what it marks has no place in the text`,
+    `the chat template (${name}) has {% generation %} in a macro, a set block, a filter block or ` +
+      'a recursive loop, so that what it marks has no place in the text',
     { hint: 'Move the tags to where the text is printed.' },
   );
 }

@@ -153,8 +153,9 @@ export function unreadable(file: string, cause: unknown): LMFlowError {
 export function bomb(file: string, unpacked: number, packed: number): LMFlowError {
   return inputError(
     'LMFLOW_DATASET_BOMB',
-    `${file} unpacks to more than ${Math.floor(unpacked / packed)} times its size (${unpacked >>> 20} MB so far), as no text does`,
-    { hint: 'Unpack it yourself where you trust it.' },
+    `${file} unpacks to more than ${Math.floor(unpacked / packed)} times its size ` +
+      `(${unpacked >>> 20} MB so far), as no text does`,
+    { hint: 'Unpack it yourself if you trust it.' },
   );
 }
 

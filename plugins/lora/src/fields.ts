@@ -15,7 +15,9 @@ import { initialisationOf } from './initialisations.ts';
 const absent = (value: unknown): boolean => value === undefined || value === null;
 
 const conversion =
-  'Convert it in PEFT to plain LoRA: save_pretrained(folder, path_initial_model_for_weight_conversion=...), with the adapter as it was before the training.';
+  'Convert it in PEFT to plain LoRA: ' +
+  'save_pretrained(folder, path_initial_model_for_weight_conversion=...), ' +
+  'with the adapter as it was before the training.';
 
 /** Initialisations that leave the base as it is: what is loaded replaces them. */
 const PLAIN = new Set([

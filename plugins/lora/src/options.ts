@@ -67,7 +67,8 @@ export const loraOptions = z.object({
         .string()
         .regex(
           /^pissa_niter_[1-9]\d*$/,
-          'must be true, false, gaussian, pissa, pissa_niter_N, olora or loftq (corda, eva and lora_ga need data: initialise with them in PEFT, save, and continue that with lora.adapter)',
+          'must be true, false, gaussian, pissa, pissa_niter_N, olora or loftq (corda, eva and lora_ga ' +
+            'need data: initialise with them in PEFT, save, and continue that with lora.adapter)',
         ),
     ])
     .default(true)

@@ -225,10 +225,9 @@ export function basePositions(folder: string, trained: object, found: object): L
     Object.keys(positions).length === 0 ? 'those of the checkpoint' : JSON.stringify(positions);
   return inputError(
     'LMFLOW_ADAPTER_POSITIONS',
-    `the adapter in ${folder} was trained with other positions (${words(trained)}) than the model has (${words(found)})`,
-    {
-      hint: 'Leave positionInterpolation out or set it as in training, and use adapters together that were trained alike.',
-    },
+    `the adapter in ${folder} was trained with other positions (${words(trained)}) than the ` +
+      `model has (${words(found)})`,
+    { hint: 'Leave positionInterpolation out, or set it as in the training of every adapter.' },
   );
 }
 

@@ -83,7 +83,7 @@ export const serveOptions = z.object({
     .min(1)
     .optional()
     .describe(
-      'Most tokens that a client may ask for in one choice; by default what the context leaves.',
+      'Largest number of tokens that a client may request per choice; default: what the context leaves.',
     ),
   headersTimeout: seconds()
     .default(10)

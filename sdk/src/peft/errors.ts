@@ -59,9 +59,10 @@ export function tensorsMissing(
   missing: readonly string[],
   all: boolean,
 ): LMFlowError {
+  const more = missing.length > 1 ? ` and ${missing.length - 1} more` : '';
   const what = all
     ? 'it has none of the tensors that target_modules names'
-    : `tensors that target_modules names are missing: those of ${missing[0]!}${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}`;
+    : `tensors that target_modules names are missing: those of ${missing[0]!}${more}`;
   return inputError('LMFLOW_ADAPTER_INCOMPLETE', `${file}: ${what}`, {
     hint: 'Save the adapter again: the file was written incompletely, or its names have an unknown prefix.',
   });

@@ -170,7 +170,7 @@ await withServer({}, async ({ url, generator }) => {
   await page.locator('#settings').click();
   await page.getByLabel('System message').fill('Be kind.');
   await page.getByLabel('Temperature', { exact: false }).fill('0.3');
-  await page.getByLabel('Most tokens', { exact: false }).fill('7');
+  await page.getByLabel('Longest answer', { exact: false }).fill('7');
   await page.getByLabel('Seed').fill('5');
   await picture('settings');
   assert.equal(await page.evaluate(CONTRAST), [], 'contrast of the settings');

@@ -9,7 +9,8 @@ import { method, named, type Method, type Methods } from './method.ts';
 
 /** What str.isspace() and strip() take for white space. */
 export const WHITE_SPACE = new Set(
-  '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000',
+  '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008' +
+    '\u2009\u200a\u2028\u2029\u202f\u205f\u3000',
 );
 // control characters are what it is about
 // eslint-disable-next-line no-control-regex
