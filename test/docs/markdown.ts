@@ -37,6 +37,23 @@ function leads(file: string, target: string): boolean {
   return headings(readFileSync(found, 'utf8')).includes(part);
 }
 
+const isPath = /^([\w-]+\/)+[\w.-]+\.(ts|mjs|py|md|json)$/;
+
+/**
+ * Paths in code marks that lead nowhere: not from the repository's root, not from the document's
+ * folder, its sources or the folder above, and for notes on a plugin not from the plugin's.
+ */
+export function missingPaths(file: string): string[] {
+  const places = ['', dirname(file), dirname(dirname(file))];
+  const plugin = /^docs\/notes\/(.*)\.md$/.exec(file)?.[1];
+  if (plugin !== undefined) places.push(join('plugins', plugin));
+  const folders = places.flatMap((place) => [place, join(place, 'src')]);
+  return [...withoutCode(textOf(file)).matchAll(/`([^`\n]+)`/g)]
+    .map(([, code]) => code!)
+    .filter((code) => isPath.test(code))
+    .filter((path) => !folders.some((folder) => existsSync(join(root, folder, path))));
+}
+
 // As GitHub makes them: lower case, without punctuation, hyphens for spaces.
 function headings(text: string): string[] {
   return [...withoutCode(text).matchAll(/^#+ (.*)$/gm)].map(([, title]) =>

@@ -1,10 +1,11 @@
 // The documents: tables of options in the READMEs are those of the sources, every key and other
-// spelling that a plugin takes stands there, a README is a screen long, and links lead somewhere.
+// spelling that a plugin takes stands there, a README is a screen long, and links and paths lead
+// somewhere.
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Plugin } from '@lmflow/sdk';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { brokenLinks, markdownFiles, proseOf, textOf } from '../docs/markdown.ts';
+import { brokenLinks, markdownFiles, missingPaths, proseOf, textOf } from '../docs/markdown.ts';
 import { withOptions, withoutOptions } from '../docs/options-table.ts';
 import { documentedPackages, readmeOf } from '../docs/packages.ts';
 
@@ -62,7 +63,9 @@ for (const name of readdirSync(plugins)) {
 }
 
 for (const file of markdownFiles()) {
-  test(`${file}: its links lead somewhere`, () => assert.equal(brokenLinks(file), []));
+  test(`${file}: its links and paths lead somewhere`, () => {
+    assert.equal([...brokenLinks(file), ...missingPaths(file)], []);
+  });
 }
 
 const mostWords = 500;

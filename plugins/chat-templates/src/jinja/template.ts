@@ -1,6 +1,7 @@
 // A chat template as a program: Jinja2 as transformers sets it up (its immutable sandbox, trim_blocks,
 // lstrip_blocks, loop controls, {% generation %}). Whose messages, and what errors people see, is the
-// renderer's business.
+// renderer's business. Not with @huggingface/jinja: an int is a float there, a tuple a list, and what
+// Jinja2 refuses it prints (docs/notes/chat-templates.md has the comparison).
 import type { RenderedChat } from '@lmflow/sdk';
 import { Budget, LIMITS, type Limits } from './budget.ts';
 import { parseTemplate } from './parsing/statement-parser.ts';
