@@ -153,7 +153,7 @@ export class FakeGenerator implements TextGenerator {
 }
 
 /** A token's score is its code, negative; the likeliest are the characters after it. */
-const fakeScorer: Scorer = {
+export const fakeScorer: Scorer = {
   open: () => ({
     score: async (rows, { top = 0 } = {}) =>
       rows.map(({ ids }) => {

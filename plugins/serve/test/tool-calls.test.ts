@@ -7,6 +7,7 @@ import serve from '@lmflow/plugin-serve';
 import {
   GENERATOR,
   MODELS,
+  SCORER,
   TOOL_CALL_FORMATS,
   definePlugin,
   type ToolCallFormat,
@@ -15,7 +16,7 @@ import { createTestKernel } from 'lmflow/testing';
 import { planChat } from '../src/http/chat-endpoint.ts';
 import type { PieceEvent } from '../src/thread-messages.ts';
 import { ToolCallSplitter } from '../src/tool-calls.ts';
-import { FakeGenerator, fakeModel } from './fake.ts';
+import { FakeGenerator, fakeModel, fakeScorer } from './fake.ts';
 
 test('a chat answer with them: no content, finish_reason tool_calls', () => {
   const tools = [{ type: 'function', function: { name: 'weather' } }];
@@ -89,6 +90,7 @@ test('a format that another plugin contributes is read by lmflow serve', async (
     sdk: '^1.0.0',
     apply(context) {
       context.provide(GENERATOR, () => generator);
+      context.provide(SCORER, () => fakeScorer);
       context.provide(MODELS, () => ({ load: async () => fakeModel('MENTIONS of tools') }));
       context.contribute(TOOL_CALL_FORMATS, mentions);
     },
