@@ -159,6 +159,15 @@ export function bomb(file: string, unpacked: number, packed: number): LMFlowErro
   );
 }
 
+/** A packed file says that it has more rows than bytes. */
+export function rowBomb(file: string, rows: number, bytes: number): LMFlowError {
+  return inputError(
+    'LMFLOW_DATASET_BOMB',
+    `${file} has ${rows} rows in ${bytes} bytes, as no data has`,
+    { hint: 'Write it again with the rows that it should have.' },
+  );
+}
+
 /** JSON or CSV that breaks its syntax; names the line. */
 export function syntax(origin: RecordOrigin, problem: string, options?: ErrorOptions): LMFlowError {
   return inputError('LMFLOW_DATASET_SYNTAX', `${place(origin)}: ${problem}`, options);

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isLMFlowError, type RawRecord } from '@lmflow/sdk';
@@ -88,6 +89,69 @@ test('values longer than 256 MB and packed files without end stop at the limit',
   }
   const breaks = gzipSync(Buffer.alloc(2 ** 28 + 2 ** 20, '\n'));
   assert.is((await refusal(read('breaks.jsonl.gz', breaks))).code, 'LMFLOW_DATASET_BOMB');
+});
+
+test('a field of CSV of 100 MB is read in linear time, and a longer one stops at the limit', async () => {
+  let start = performance.now();
+  const [record] = await read('long.csv', `text,n\n"${'x'.repeat(1e8)}",1\n`);
+  assert.is((record!.value['text'] as string).length, 1e8);
+  assert.ok(performance.now() - start < 15_000, 'takes too long');
+  const endless = 'x'.repeat(2 ** 28 + 2 ** 20);
+  const fields = {
+    'header.csv': endless,
+    'open.csv': `text\n${endless}`,
+    'quoted.tsv': `text\n"${endless}`,
+  };
+  for (const [name, content] of Object.entries(fields)) {
+    start = performance.now();
+    const { code, message } = await refusal(read(name, content));
+    assert.is(code, 'LMFLOW_DATASET_SYNTAX');
+    assert.match(message, /line [12]: a record is longer than 256 MB/);
+    assert.ok(performance.now() - start < 8000, `${name} takes too long`);
+  }
+});
+
+test('lines of CSV end alike, wherever chunks end', async () => {
+  for (const end of ['\n', '\r\n', '\r']) {
+    // a chunk has 2^18 bytes: it ends before, in and after the end of the first line
+    for (const length of [-5, -4, -3, -2, -1, 0].map((less) => 2 ** 18 + less)) {
+      const lines = [`a,${'b'.repeat(length - 2)}`, `"1 ""${end}""",2`, '3,4', ''];
+      const values = (await read('ends.csv', lines.join(end))).map(({ value }) => value);
+      assert.equal(values.map(Object.values), [
+        [`1 "${end}"`, '2'],
+        ['3', '4'],
+      ]);
+    }
+  }
+});
+
+/** Two records of two columns, with some of their bits changed. */
+const ENDLESS =
+  'UEFSMRUGFZABFJABXBUEFQAVhBUAFQQVAAAAAwMfAAAAW3sicm9sZSI6InVzZXIiLCJjb250ZW50IjoiYSJ9XR8AAABbeyJy' +
+  'b2xlIjoidXNlciIsImNvbnRlbnQiOiJiIn1dFQQVChUKTBUCFQAAAAEAAAB4FQYVBBUEXBUEFQAVBBUQFQAVAAAAAAMVBBk8' +
+  'SARyb290FQQAFQwlAhgIbWVzc2FnZXMlJgAVDCUAGAR0ZXh0JQAAFgQZHBksJggcFQwZFQAZGAhtZXNzYWdlcxUAFgQWvgEW' +
+  'viEmCDw2ACgfW3sicm9sZSI6InVzZXIiLCJjb250ZW50IjoiYiJ9XRgfW3sicm9sZSI6InVzZXIiLCJjb250ZW50IjoiYSJ9' +
+  'XQAZHBUGFQAVAgAAACbGARwVDBklABAZGAR0ZXh0FQAWBBZSFlIm6gEmxgEcNgAoAXgYAXgAGSwVBBUAFQIAFQYUEBUCAAAA' +
+  'FpACFgQ2kAIAKAloeXBhcnF1ZXQZLBwAABwAAAD5AAAAUEFSMQ==';
+
+test('Parquet that decodes without end, or to what no data is', async () => {
+  // a page header whose sizes lead hyparquet back to where it was
+  const endless = await refusal(read('endless.parquet', Buffer.from(ENDLESS, 'base64')));
+  assert.is(endless.code, 'LMFLOW_DATASET_UNREADABLE');
+  assert.match(endless.message, /takes much more (time|memory) than a file of its size needs/);
+
+  const column = (value: string, count: number): Uint8Array =>
+    new Uint8Array(
+      parquetWriteBuffer({
+        columnData: [{ name: 'text', data: Array.from({ length: count }, () => value) }],
+      }),
+    );
+  const rows = await refusal(read('rows.parquet', column('x', 2 ** 20 + 1)));
+  assert.is(rows.code, 'LMFLOW_DATASET_BOMB');
+  assert.match(rows.message, /has 1048577 rows in \d+ bytes/);
+  const long = await refusal(read('long.parquet', column('x'.repeat(1e6), 2000)));
+  assert.is(long.code, 'LMFLOW_DATASET_BOMB');
+  assert.is((await read('fine.parquet', column('x', 3))).length, 3);
 });
 
 const context = {

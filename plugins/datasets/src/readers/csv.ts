@@ -2,16 +2,19 @@
 import { Readable, pipeline } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { LONGEST_VALUE } from './chunks.ts';
+import { csvText } from './csv-text.ts';
 import type { DatasetFile, DatasetReader, RawRecord, RecordFields } from '@lmflow/sdk';
 
 async function* readCsv(file: DatasetFile, delimiter: string): AsyncGenerator<RawRecord> {
+  const { lineEnd = '\n', pieces } = await csvText(file);
   // pipeline hands errors of reading on to the parser, where the loop below meets them, and ends
   // reading where the loop ends early
   const parser = pipeline(
-    Readable.from(file.text()),
+    Readable.from(pieces),
     parse({
       columns: true,
       delimiter,
+      record_delimiter: lineEnd, // to find it out takes the parser ten times as long
       info: true,
       skip_empty_lines: true,
       max_record_size: LONGEST_VALUE,

@@ -1,6 +1,6 @@
 // What a value of a Parquet file says, by its column's type: whole numbers with all their digits,
 // floats as floats, and no key that a struct has only because another row has it.
-import { jsonFloat, jsonObject } from '@lmflow/sdk';
+import { jsonFloat, jsonObject, parseJson } from '@lmflow/sdk';
 import type { SchemaTree } from 'hyparquet';
 
 /** A value of a column, below the record itself. */
@@ -10,6 +10,8 @@ export function parquetValue(value: unknown, type: SchemaTree): unknown {
       return wholeNumber(value, type);
     case 'number':
       return /^(?:FLOAT|DOUBLE)$/.test(type.element.type ?? '') ? jsonFloat(value) : value;
+    case 'string':
+      return type.element.converted_type === 'JSON' ? parseJson(value) : value;
     case 'object':
       return value === null ? null : container(value, type);
     default:

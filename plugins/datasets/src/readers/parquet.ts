@@ -1,61 +1,69 @@
-// .parquet, read one row group at a time by hyparquet.
-import {
-  asyncBufferFromFile,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-  type FileMetaData,
-  type SchemaTree,
-} from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
-import {
-  parseJson,
-  type DatasetFile,
-  type DatasetReader,
-  type RawRecord,
-  type RecordFields,
-} from '@lmflow/sdk';
+// .parquet, read one row group at a time by hyparquet, in a process of its own.
+import { isLMFlowError } from '@lmflow/sdk';
+import type { DatasetFile, DatasetReader, RawRecord, RecordFields } from '@lmflow/sdk';
+import type { SchemaTree } from 'hyparquet';
 import * as errors from '../errors.ts';
+import { ParquetProcess, type ParquetFooter } from './parquet-process.ts';
 import { parquetValue } from './parquet-values.ts';
 
-/** Columns that hold JSON keep its digits. */
-const parsers = {
-  jsonFromBytes: (bytes: Uint8Array | undefined): unknown =>
-    bytes && parseJson(new TextDecoder().decode(bytes)),
-};
+/** So many rows, and more rows than the file has bytes, are no data. */
+const MOST_ROWS = 2 ** 20;
+/** Nor is what decodes to so many bytes, and to so many times what is in the file. */
+const BOMB = { bytes: 2 ** 30, times: 1000 };
 
 async function* readParquet(source: DatasetFile): AsyncGenerator<RawRecord> {
-  const { file, metadata } = await open(source);
-  const schema = parquetSchema(metadata);
-  let rowStart = 0;
-  for (const group of metadata.row_groups) {
-    source.signal?.throwIfAborted();
-    const rowEnd = rowStart + Number(group.num_rows);
-    let rows: RecordFields[];
-    try {
-      rows = await parquetReadObjects({ file, metadata, compressors, parsers, rowStart, rowEnd });
-    } catch (cause) {
-      throw errors.unreadable(source.name, cause);
+  const decoder = await ParquetProcess.take();
+  try {
+    const { schema, groups, bytes } = await footerOf(decoder, source);
+    let decoded = 0;
+    let rowStart = 0;
+    for (const [index, count] of groups.entries()) {
+      let row = rowStart;
+      for await (const block of decoder.rows(index, rowStart, rowStart + count)) {
+        source.signal?.throwIfAborted();
+        decoded += block.bytes;
+        if (decoded > BOMB.bytes && decoded > BOMB.times * bytes) {
+          throw errors.bomb(source.name, decoded, bytes);
+        }
+        for (const fields of block.rows) {
+          const value = record(fields as RecordFields, schema);
+          yield { value, origin: { file: source.name, index: row++ } };
+        }
+      }
+      rowStart += count;
     }
-    for (const [offset, row] of rows.entries()) {
-      yield {
-        value: record(row, schema),
-        origin: { file: source.name, index: rowStart + offset },
-      };
-    }
-    rowStart = rowEnd;
+  } catch (cause) {
+    if (isLMFlowError(cause) || source.signal?.aborted) throw cause;
+    throw errors.unreadable(source.name, cause);
+  } finally {
+    decoder.release();
   }
 }
 
-async function open({ path, name }: DatasetFile): Promise<{
-  file: Awaited<ReturnType<typeof asyncBufferFromFile>>;
-  metadata: FileMetaData;
-}> {
+async function footerOf(
+  decoder: ParquetProcess,
+  { path, name }: DatasetFile,
+): Promise<ParquetFooter> {
+  const footer = await decoder.open(path);
+  const rows = rowsOf(footer);
+  if (!footer.groups.every((count) => count >= 0)) {
+    throw new Error('a row group has fewer than no rows');
+  }
+  if (rows > MOST_ROWS && rows > footer.bytes) throw errors.rowBomb(name, rows, footer.bytes);
+  return footer;
+}
+
+const rowsOf = ({ groups }: ParquetFooter): number => groups.reduce((sum, rows) => sum + rows, 0);
+
+async function countRows(source: DatasetFile): Promise<number> {
+  const decoder = await ParquetProcess.take();
   try {
-    const file = await asyncBufferFromFile(path);
-    return { file, metadata: await parquetMetadataAsync(file) };
+    return rowsOf(await footerOf(decoder, source));
   } catch (cause) {
-    throw errors.unreadable(name, cause);
+    if (isLMFlowError(cause)) throw cause;
+    throw errors.unreadable(source.name, cause);
+  } finally {
+    decoder.release();
   }
 }
 
@@ -75,5 +83,5 @@ export const parquet: DatasetReader = {
   name: 'parquet',
   extensions: ['.parquet'],
   open: readParquet,
-  count: async (file) => Number((await open(file)).metadata.num_rows),
+  count: countRows,
 };
