@@ -9,6 +9,7 @@ import { createLowerings, ENGINE_NAME } from './lowerings/index.ts';
 import type { Lowerings } from './lowerings/lowering.ts';
 import { schema } from './options.ts';
 import { PORTABLE_MODEL, portableModel } from './portable-model.ts';
+import { openPortable, PORTABLE_SESSION } from './portable-session.ts';
 import { loadRuntime } from './runtime.ts';
 import manifest from '../package.json' with { type: 'json' };
 
@@ -21,6 +22,12 @@ export {
   type PortableRequest,
   type PortableTensor,
 } from './portable-model.ts';
+export {
+  PORTABLE_SESSION,
+  type PortableInput,
+  type PortableSession,
+  type PortableSessionOpener,
+} from './portable-session.ts';
 export type { FreeSize } from './onnx/dynamic-sizes.ts';
 export type { Body, BodyTensor, Emitter, NodeOptions } from './onnx/emitter.ts';
 export type { AttributeValue } from './onnx/attributes.ts';
@@ -62,6 +69,7 @@ export default definePlugin({
         });
       },
     });
+    context.provide(PORTABLE_SESSION, () => openPortable);
     context.provide(PORTABLE_MODEL, () => {
       const table = lowerings('cpu'); // the same model, whatever computes here
       return (graph, request) => portableModel(graph, request, table);

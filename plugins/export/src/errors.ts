@@ -1,5 +1,5 @@
 // The errors of the export plugin, one builder each.
-import { type LMFlowError, usageError, inputError } from '@lmflow/sdk';
+import { type LMFlowError, failureError, usageError, inputError } from '@lmflow/sdk';
 
 const sizes = (shape: readonly number[] | undefined): string =>
   shape ? `[${shape.join(', ')}]` : 'absent';
@@ -155,6 +155,15 @@ export function onnxUnsupported(source: string, what: string): LMFlowError {
   return inputError('LMFLOW_ONNX_UNSUPPORTED', `${source} cannot be exported as ONNX: ${what}`, {
     hint: 'Export it as safetensors.',
   });
+}
+
+/** ONNX Runtime does not load or run what was exported. */
+export function onnxNotRun(file: string, why: string, cause: unknown): LMFlowError {
+  return failureError(
+    'LMFLOW_ONNX_NOT_RUN',
+    `${file} was written, but ONNX Runtime cannot decode with it: ${why}`,
+    { hint: 'Export it as safetensors.', cause },
+  );
 }
 
 /** A size that is to be dynamic is a fixed number in the graph. */

@@ -1,6 +1,7 @@
 // `lmflow export`: checks its flags, loads the model that the configuration names, and writes it in
 // a format. The formats are in formats.ts.
 import type { CommandInvocation, Logger, Resolve, Rows } from '@lmflow/sdk';
+import { checkComplete } from '@lmflow/plugin-models';
 import { z } from 'zod';
 import { flagOfOtherFormat, formatUnknown, quantizationOfOtherFormat } from './errors.ts';
 import { formats, type ExportFormat, type FormatFlags } from './formats.ts';
@@ -64,6 +65,7 @@ export async function exportModel(
   checkFlag(rows, format, options, 'maxShardSize', 'max-shard-size');
   const outputDir = configuredOutput('export', config);
   const model = await configuredModel('export', resolve, config, signal);
+  if (!format.adapterAlone) checkComplete(model);
   const { contextLength, maxShardSize } = options;
   const flags = { contextLength, maxShardSize };
   const files = await format.write({

@@ -14,7 +14,7 @@ import {
 import { writeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { writeSafetensors } from '@lmflow/sdk/formats';
-import type { PortableModelMaker } from '@lmflow/plugin-engine-onnx';
+import type { PortableModelMaker, PortableSessionOpener } from '@lmflow/plugin-engine-onnx';
 import { parseSize, sizeText } from './byte-sizes.ts';
 import { adapterMissing } from './errors.ts';
 import { exportGguf } from './gguf/export.ts';
@@ -26,6 +26,12 @@ import { ONNX_QUANTIZATIONS, type OnnxQuantization } from './onnx/exported-weigh
 /** A service of engine-onnx. The token is written out here, since the other formats need no engine. */
 export const PORTABLE_MODEL: Token<PortableModelMaker> = token(
   '@lmflow/plugin-engine-onnx:portable-model',
+  '@lmflow/plugin-engine-onnx',
+);
+
+/** Another one: opens the file that was written. */
+const PORTABLE_SESSION: Token<PortableSessionOpener> = token(
+  '@lmflow/plugin-engine-onnx:portable-session',
   '@lmflow/plugin-engine-onnx',
 );
 
@@ -152,6 +158,7 @@ const onnx: ExportFormat = {
         model,
         base,
         portableModel: resolve(PORTABLE_MODEL),
+        openSession: resolve(PORTABLE_SESSION),
         directory,
         quantizations: quantizations as readonly OnnxQuantization[],
         contextLength: flags.contextLength,

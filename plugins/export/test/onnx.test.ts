@@ -1,6 +1,6 @@
 // ONNX exports, run by ONNX Runtime alone in a loop like transformers.js's: the greedy tokens of
 // transformers, alone and padded in a batch.
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,7 +8,7 @@ import { ENGINE } from '@lmflow/sdk';
 import { outputRows, view, wrap, type BuildingFunctions, type Model } from '@lmflow/sdk/model';
 import { add, Graph, matMul, mul, type Value } from '@lmflow/sdk/graph';
 import { checkLowering, randomInputs, type TestInputs } from '@lmflow/sdk/testing';
-import { PORTABLE_MODEL } from '@lmflow/plugin-engine-onnx';
+import { PORTABLE_MODEL, PORTABLE_SESSION } from '@lmflow/plugin-engine-onnx';
 import { failure, FIXTURES, load, logits, modelFolder, scratch, withKernel } from './folders.ts';
 import { cases, greedy, openModel, step } from './onnxruntime.ts';
 import { decode } from './reader.ts';
@@ -17,6 +17,7 @@ import { TENSOR_TYPES } from '../src/gguf/types.ts';
 import { blockProduct, partShapes, toBlocks, type BlockAttributes } from '../src/onnx/blocks.ts';
 import { exportOnnx } from '../src/onnx/export.ts';
 import { carriedAttention, lastRows, places } from '../src/onnx/ops.ts';
+import { tryOnnx } from '../src/onnx/trial.ts';
 
 /** Exports a folder; gives the export's. */
 async function exported(
@@ -95,6 +96,50 @@ async function withBlocks(model: Model, head: string, bits: 4 | 8): Promise<Mode
   );
   return blocked;
 }
+
+for (const width of [10, 100]) {
+  test(`heads of ${width} numbers: the tokens of the model itself, alone and in a batch`, async () => {
+    const folder = await wideLlama({ heads: 2, width });
+    const session = await openModel(await exported(folder));
+    const prompts = [[5, 6, 7, 8], [9]];
+    const expected: number[][] = [];
+    await withKernel({ model: folder }, async (kernel) => {
+      const model = await load(kernel, folder);
+      for (const prompt of prompts) {
+        const ids = [...prompt];
+        for (let made = 0; made < 5; made++) {
+          const row = (await logits(kernel, model, ids, 1)).slice(-96);
+          ids.push(row.indexOf(row.reduce((most, logit) => Math.max(most, logit))));
+        }
+        expected.push(ids.slice(prompt.length));
+      }
+    });
+    assert.equal(await greedy(session, [prompts[0]!], 5), [expected[0]]);
+    assert.equal(await greedy(session, prompts, 5), expected);
+    await session.release();
+  });
+}
+
+test('a file that ONNX Runtime does not run is no export', async () => {
+  const path = join(scratch('trial'), 'model.onnx');
+  writeFileSync(path, 'no model');
+  await withKernel({}, async (kernel) => {
+    const open = kernel.resolve(PORTABLE_SESSION);
+    const trial = { path, open, token: 0, contextLength: 8 };
+    assert.is((await failure(tryOnnx(trial))).code, 'LMFLOW_ONNX_NOT_RUN');
+    const session = await open(join(await exported(await wideLlama()), 'onnx/model.onnx'));
+    const broken = async (): ReturnType<typeof open> => ({
+      ...session,
+      run: async (inputs) => {
+        const outputs = new Map(await session.run(inputs));
+        return outputs.set('logits', { shape: [1, 1, 1], data: Float32Array.of(Number.NaN) });
+      },
+    });
+    const { code, message } = await failure(tryOnnx({ ...trial, open: broken }));
+    assert.is(code, 'LMFLOW_ONNX_NOT_RUN');
+    assert.match(message, /not finite/);
+  });
+});
 
 // The fixtures' positions end before their 64 tokens do; rotary models go on, as transformers does.
 for (const [family, known] of Object.entries(cases)) {
@@ -277,6 +322,7 @@ test('numbers beyond the size of a file go into the next', async () => {
       model,
       base: model,
       portableModel: kernel.resolve(PORTABLE_MODEL),
+      openSession: kernel.resolve(PORTABLE_SESSION),
       directory,
       quantizations: ['f32'],
       contextLength: 160,
@@ -346,6 +392,7 @@ test('what cannot be is refused before anything is written', async () => {
           model,
           base: model,
           portableModel: kernel.resolve(PORTABLE_MODEL),
+          openSession: kernel.resolve(PORTABLE_SESSION),
           directory,
           quantizations: ['f32'],
           signal: new AbortController().signal,

@@ -5,26 +5,27 @@ import { randomStream } from '@lmflow/sdk';
 import { writeSafetensors, type TensorToWrite } from '@lmflow/sdk/formats';
 import { scratch, tokenizerJson } from './folders.ts';
 
-/** Its folder. */
-export async function wideLlama(): Promise<string> {
+/** Its folder; `heads` of `width` numbers, which are 256 together in the usual one. */
+export async function wideLlama({ heads = 4, width = 64 } = {}): Promise<string> {
+  const size = heads * width;
   const folder = scratch('wide');
   const shapes: [string, number[]][] = [
-    ['model.embed_tokens.weight', [96, 256]],
-    ['lm_head.weight', [96, 256]],
-    ['model.norm.weight', [256]],
+    ['model.embed_tokens.weight', [96, size]],
+    ['lm_head.weight', [96, size]],
+    ['model.norm.weight', [size]],
   ];
   for (const layer of [0, 1, 2]) {
     const block = `model.layers.${layer}`;
     for (const name of ['q', 'k', 'v', 'o']) {
-      shapes.push([`${block}.self_attn.${name}_proj.weight`, [256, 256]]);
+      shapes.push([`${block}.self_attn.${name}_proj.weight`, [size, size]]);
     }
     shapes.push(
-      [`${block}.mlp.gate_proj.weight`, [512, 256]],
-      [`${block}.mlp.up_proj.weight`, [512, 256]],
-      [`${block}.mlp.down_proj.weight`, [256, 512]],
+      [`${block}.mlp.gate_proj.weight`, [512, size]],
+      [`${block}.mlp.up_proj.weight`, [512, size]],
+      [`${block}.mlp.down_proj.weight`, [size, 512]],
     );
     for (const name of ['input', 'post_attention']) {
-      shapes.push([`${block}.${name}_layernorm.weight`, [256]]);
+      shapes.push([`${block}.${name}_layernorm.weight`, [size]]);
     }
   }
   const random = randomStream(3, 'test', 'wide');
@@ -46,11 +47,11 @@ export async function wideLlama(): Promise<string> {
     JSON.stringify({
       model_type: 'llama',
       architectures: ['LlamaForCausalLM'],
-      hidden_size: 256,
+      hidden_size: size,
       intermediate_size: 512,
       num_hidden_layers: 3,
-      num_attention_heads: 4,
-      num_key_value_heads: 4,
+      num_attention_heads: heads,
+      num_key_value_heads: heads,
       vocab_size: 96,
       max_position_embeddings: 64,
       rms_norm_eps: 1e-5,

@@ -231,6 +231,16 @@ export function basePositions(folder: string, trained: object, found: object): L
   );
 }
 
+/** A plugin trains parameters that no checkpoint holds: they are neither weights nor an adapter's. */
+export function parametersLeftOut(source: string, names: readonly string[]): LMFlowError {
+  return inputError(
+    'LMFLOW_MODEL_PARAMETERS_LEFT_OUT',
+    `${source} has parameters that are neither weights of the checkpoint nor of an adapter, ` +
+      `and would be left out: ${some(names)}`,
+    { hint: 'Leave out the plugin that declares them, or let it provide an adapter that merges.' },
+  );
+}
+
 /** At most five names of a list, and how many more. */
 function some(items: readonly string[]): string {
   return items.length <= 5

@@ -21,6 +21,7 @@ export {
   type RopeTables,
 } from './build/rope-tables.ts';
 export { loadTokenizer } from './tokenizer/tokenizer.ts';
+export { checkComplete } from './writer.ts';
 
 const models = definePlugin({
   name: '@lmflow/plugin-models',

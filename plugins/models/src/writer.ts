@@ -9,6 +9,7 @@ import {
   type ModelWriter,
 } from '@lmflow/sdk/model';
 import { writeCheckpoint, type TensorToWrite } from '@lmflow/sdk/formats';
+import { parametersLeftOut } from './errors.ts';
 
 export class HuggingFaceWriter implements ModelWriter {
   async write(
@@ -16,6 +17,7 @@ export class HuggingFaceWriter implements ModelWriter {
     directory: string,
     { mergeAdapter = false, shardBytes }: ModelWriteOptions = {},
   ): Promise<string[]> {
+    if (mergeAdapter) checkComplete(model);
     const files = await writeCheckpoint(directory, tensors(model, mergeAdapter), shardBytes);
     const texts = new Map<string, string | Uint8Array>([
       ['config.json', json(savedConfig(model.config))],
@@ -25,6 +27,19 @@ export class HuggingFaceWriter implements ModelWriter {
     for (const [name, content] of texts) await writeFileAtomic(join(directory, name), content);
     return [...files, ...texts.keys()];
   }
+}
+
+/**
+ * Throws LMFLOW_MODEL_PARAMETERS_LEFT_OUT where a model has parameters that are neither weights nor
+ * its adapter's: what is written for others to use would compute something else. In training such
+ * parameters have files of their own.
+ */
+export function checkComplete({ source, weights, parameters, adapter }: Model): void {
+  const own = new Set(adapter?.parameters);
+  const names = [...parameters]
+    .filter(([name, parameter]) => !weights.has(name) && !own.has(parameter))
+    .map(([name]) => name);
+  if (names.length > 0) throw parametersLeftOut(source, names);
 }
 
 /** Trained weights from memory, frozen ones read when their turn comes. */

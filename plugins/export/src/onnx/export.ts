@@ -5,17 +5,20 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { makeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
-import type { PortableModelMaker } from '@lmflow/plugin-engine-onnx';
+import type { PortableModelMaker, PortableSessionOpener } from '@lmflow/plugin-engine-onnx';
 import { onnxUnsupported } from '../errors.ts';
 import { ONNX_QUANTIZATIONS, type OnnxQuantization } from './exported-weights.ts';
 import { FILE_BYTES, layOut, writeData } from './file.ts';
 import { traced } from './traced-model.ts';
+import { tryOnnx } from './trial.ts';
 
 export interface OnnxRequest {
   readonly model: Model;
   /** The model without the building functions of its adapter; the same object if it has none. */
   readonly base: Model;
   readonly portableModel: PortableModelMaker;
+  /** Opens what was written, to try it. */
+  readonly openSession: PortableSessionOpener;
   readonly directory: string;
   /** One model each; readers that name none load the first. */
   readonly quantizations: readonly OnnxQuantization[];
@@ -27,13 +30,14 @@ export interface OnnxRequest {
 }
 
 /**
- * Writes into an empty folder; resolves to the names of the files. Throws LMFLOW_ONNX_* before
- * anything is written.
+ * Writes into an empty folder and tries what it wrote; resolves to the names of the files. Throws
+ * LMFLOW_ONNX_*, all but LMFLOW_ONNX_NOT_RUN before anything is written.
  */
 export async function exportOnnx({
   model,
   base,
   portableModel,
+  openSession,
   directory,
   quantizations,
   contextLength,
@@ -58,6 +62,13 @@ export async function exportOnnx({
     });
     await writeFile(join(folder, file), portable.encode(layout.places));
     dataFiles[file] = layout.files;
+    signal.throwIfAborted();
+    await tryOnnx({
+      path: join(folder, file),
+      open: openSession,
+      token: model.tokenizer.bosId ?? 0,
+      contextLength: length,
+    });
   }
   const settings = {
     dtype: ONNX_QUANTIZATIONS[quantizations[0]!].dtype,

@@ -15,7 +15,7 @@ import {
   type Value,
 } from '@lmflow/sdk/graph';
 import type { FreeSize } from '@lmflow/plugin-engine-onnx';
-import { carriedAttention, lastRows, places } from './ops.ts';
+import { carriedAttention, lastRows, places, spelledOutAttention } from './ops.ts';
 
 /** Sizes of a trace. */
 export interface Sizes {
@@ -60,7 +60,7 @@ export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Gr
   wrap(step, 'attention', by, () => (_trace, { q, k, v, layer, window }) => {
     const before = (name: string): Value =>
       graph.input(name, 'float32', [batch, numKeyValueHeads, past, headDim]);
-    const [seen, keys, values] = carriedAttention({
+    const [seen, keys, values] = attentionOf(headDim)({
       q,
       k,
       v,
@@ -99,6 +99,10 @@ export function stepGraph(model: Model, sizes: Sizes, contextLength: number): Gr
   for (const [name, value] of present) graph.output(name, value);
   return graph;
 }
+
+/** GroupQueryAttention takes heads of a multiple of 8 numbers; others are spelled out. */
+const attentionOf = (headDim: number): typeof carriedAttention =>
+  headDim % 8 === 0 ? carriedAttention : spelledOutAttention;
 
 /**
  * What is added to the attention scores [batch, 1, length, past + length], for each window: it

@@ -109,6 +109,10 @@ export function carriedAttention(inputs: {
   );
 }
 
+/** As carriedAttention, of ops that every runtime has. */
+export const spelledOutAttention: typeof carriedAttention = ({ q, k, v, keys, values, bias }) =>
+  carriedAttentionOp.decompose!([q, k, v, keys, values, bias], {});
+
 export type PlacesAttributes = { readonly from: number; readonly to: number };
 
 export const placesOp = defineOp<PlacesAttributes>({
