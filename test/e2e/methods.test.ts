@@ -14,6 +14,7 @@ import finetune from '@lmflow/plugin-finetune';
 import flashAttention from '@lmflow/plugin-flash-attention';
 import gradientCheckpointing from '@lmflow/plugin-gradient-checkpointing';
 import hub from '@lmflow/plugin-hub';
+import ia3 from '@lmflow/plugin-ia3';
 import int8Compute from '@lmflow/plugin-int8-compute';
 import lisa from '@lmflow/plugin-lisa';
 import lora from '@lmflow/plugin-lora';
@@ -69,6 +70,16 @@ const METHODS: Readonly<Record<string, Omit<MethodTest, 'createKernel'>>> = {
     plugins: [int8Compute({ cacheDir, selfCheck: false }), lora],
     config,
     ...adapter,
+  },
+  ia3: {
+    plugins: [ia3],
+    parameters: /\.ia3_l$/,
+    restore: (outputDir) => ({ config: { ia3: { adapter: outputDir } } }),
+    stack,
+    refusals: [
+      { code: 'LMFLOW_IA3_UNKNOWN_MODULE', config: { ia3: { targetModules: ['x'] } } },
+      { code: 'LMFLOW_ADAPTER_TAKEN', plugins: [lora] },
+    ],
   },
   full: { plugins: [], ...whole, stack },
   lisa: {

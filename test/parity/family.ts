@@ -4,14 +4,18 @@ import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createKernel, type Kernel } from 'lmflow';
-import { ENGINE, MODELS, type Tensor } from '@lmflow/sdk';
+import { ENGINE, MODELS, type Pluggable, type Tensor } from '@lmflow/sdk';
 import { forward, type Model, type Trace } from '@lmflow/sdk/model';
 import { Graph, matMul, type Value } from '@lmflow/sdk/graph';
 import { readSafetensors, type TensorFile } from '@lmflow/sdk/formats';
 import finetune from '@lmflow/preset-finetune';
+import ia3 from '@lmflow/plugin-ia3';
 import lora from '@lmflow/preset-lora';
 
 export const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
+
+/** Plugins of PEFT's methods beside LoRA, by the names of their sections. */
+export const ADAPTER_PLUGINS: Readonly<Record<string, Pluggable>> = { ia3 };
 
 /**
  * A copy of a family's folder with a tokenizer of 96 made-up words: the fixtures speak in token

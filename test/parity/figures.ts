@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { ENGINE, LANGUAGE_MODELING, TRAINER, type Sample, type Samples } from '@lmflow/sdk';
 import { grad } from '@lmflow/sdk/graph';
 import {
+  ADAPTER_PLUGINS,
   FIXTURES,
   feeds,
   json,
@@ -163,16 +164,10 @@ export async function stepFigures(family: string, method: string): Promise<StepF
     maxGradNorm: settings.max_grad_norm,
     loggingSteps: 1,
     saveStrategy: 'no',
-    ...(method === 'full'
-      ? {}
-      : {
-          lora: {
-            adapter: join(FIXTURES, ...path, 'initial'),
-            loraplusLrRatio: settings.loraplus_lr_ratio ?? 1,
-          },
-        }),
+    ...methodConfig(method, join(FIXTURES, ...path, 'initial'), settings.loraplus_lr_ratio),
   };
-  return withKernel(method === 'full' ? 'finetune' : 'lora', config, async (kernel) => {
+  const preset = method === 'full' || method in ADAPTER_PLUGINS ? 'finetune' : 'lora';
+  return withKernel(preset, config, async (kernel) => {
     const model = await load(kernel, modelFolder(family), 'training');
     const { log } = await kernel
       .resolve(TRAINER)
@@ -198,6 +193,14 @@ export async function stepFigures(family: string, method: string): Promise<StepF
       ),
     };
   });
+}
+
+/** The settings with which a method begins from PEFT's adapter. */
+function methodConfig(method: string, adapter: string, ratio = 1): Record<string, unknown> {
+  if (method === 'full') return {};
+  const plugin = ADAPTER_PLUGINS[method];
+  if (plugin) return { plugins: [plugin], [method]: { adapter } };
+  return { lora: { adapter, loraplusLrRatio: ratio } };
 }
 
 /**

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { FIXTURES } from './family.ts';
+import { ADAPTER_PLUGINS, FIXTURES } from './family.ts';
 import { stepFigures } from './figures.ts';
 
 for (const family of ['llama', 'qwen2', 'gpt2']) {
@@ -11,7 +11,7 @@ for (const family of ['llama', 'qwen2', 'gpt2']) {
     test(`${family}, ${method}: 20 steps as PyTorch takes them`, async () => {
       const { steps, loss, gradientNorm, learningRate, logits } = await stepFigures(family, method);
       assert.is(steps, 20);
-      assert.ok(loss < 1e-3, `a loss is off by ${loss}`);
+      assert.ok(loss < (method in ADAPTER_PLUGINS ? 1e-5 : 1e-3), `a loss is off by ${loss}`);
       assert.ok(gradientNorm < 1e-3, `a gradient norm is off by ${100 * gradientNorm}%`);
       assert.ok(learningRate < 1e-9, `a learning rate is off by ${learningRate}`);
       assert.ok(logits < 5e-3, `logits after training are off by ${logits}`);

@@ -1,10 +1,9 @@
 // From options (or an existing PEFT adapter) and a model to the adapter in force.
 import { assignParameters, type LinearLayer, type Model, type Parameter } from '@lmflow/sdk/model';
 import {
+  adaptedLinears,
   adapterDoesNotFit,
   adapterUnsupported,
-  tensorsMissing,
-  namedLinears,
   TENSOR_FILE,
   type AdapterTensors,
 } from '@lmflow/sdk/peft';
@@ -38,7 +37,7 @@ export async function loadAdapter(
   const file = `${options.adapter}/${TENSOR_FILE}`;
   const modules = await wholeModules(model, decided, existing !== undefined);
   const layers = existing
-    ? adaptedLinears(model, existing, modules, file)
+    ? linearsOf(model, existing, modules, file)
     : withoutWhole(targetLinears(model.linears, decided), modules);
   const whole = [...modules, ...(await trainedBiases(model, layers, decided, modules))];
   const tensors = existing?.tensors ?? new Map();
@@ -118,28 +117,23 @@ export async function assign(
 }
 
 /** The linears whose matrices a file has: all that its settings name, and no others. */
-function adaptedLinears(
+function linearsOf(
   model: Model,
   { tensors, modules }: ReadAdapter,
   whole: readonly Parameter[],
   file: string,
 ): LinearLayer[] {
-  const names = new Set(
-    [...tensors.keys()].flatMap((name) => /^(.*)\.lora_A\.weight$/.exec(name)?.[1] ?? []),
-  );
-  const layers = model.linears.filter(({ name }) => names.has(name));
-  if (layers.length < names.size) {
-    const unknown = [...names].find((name) => layers.every((layer) => layer.name !== name));
-    throw adapterDoesNotFit(file, `it adapts ${unknown ?? ''}, which the model does not have`);
-  }
   const embedding = [...tensors.keys()].find((name) => name.includes('.lora_embedding_'));
   if (embedding !== undefined) throw adapterUnsupported(file, 'target_modules', embedding);
-  // PEFT trains a module that both settings name whole.
-  const trained = new Set(whole.map(({ name }) => name));
-  const missing = (namedLinears(model.linears, modules) ?? [])
-    .filter(({ name, weight }) => !names.has(name) && !trained.has(weight))
-    .map(({ name }) => name);
-  if (missing.length > 0) throw tensorsMissing(file, missing, names.size === 0);
+  const matrices = [...tensors.keys()].flatMap(
+    (name) => /^(.*)\.lora_A\.weight$/.exec(name)?.[1] ?? [],
+  );
+  const layers = adaptedLinears(model.linears, {
+    names: new Set(matrices),
+    modules,
+    whole: new Set(whole.map(({ name }) => name)),
+    file,
+  });
   if (tensors.size === 0) throw adapterDoesNotFit(file, 'it has no tensors');
   return layers;
 }

@@ -298,4 +298,14 @@ test('settings beside an adapter that are not its own are named', async () => {
   ]);
 });
 
+test('an adapter of a method that another plugin reads is refused with its name', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lmflow-adapter-'));
+  writeFileSync(join(folder, 'adapter_config.json'), '{ "peft_type": "IA3" }');
+  const error = await loadAdapter(tinyModel(), options({ adapter: folder }), 1).catch(
+    (reason: unknown) => reason,
+  );
+  assert.ok(isLMFlowError(error));
+  assert.is(error.hint, 'Load the plugin ia3, and name the folder with ia3.adapter.');
+});
+
 test.run();

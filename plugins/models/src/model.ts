@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { didYouMean, type Logger } from '@lmflow/sdk';
 import { floatWeight, type Model, type ModelRequest } from '@lmflow/sdk/model';
 import { readPacked, readWeight } from '@lmflow/sdk/formats';
+import { pluginOfAdapter } from '@lmflow/sdk/peft';
 import { readBlueprint, type Blueprint } from './architecture/blueprint.ts';
 import { ConfigReader } from './architecture/config.ts';
 import { buildingFunctions } from './build/functions.ts';
@@ -141,9 +142,10 @@ async function notAModel(source: string, folder: string): Promise<Error> {
     typeof adapter?.['base_model_name_or_path'] === 'string'
       ? adapter['base_model_name_or_path']
       : 'adapter_config.json does not say which';
+  const option = `--${(adapter && pluginOfAdapter(adapter)) ?? 'lora'}-adapter`;
   const hint =
     adapter &&
-    `Name the base of this adapter as the model (${base}), and this folder with --lora-adapter ${source}.`;
+    `Name the base of this adapter as the model (${base}), and this folder with ${option} ${source}.`;
   return modelNotFound(
     source,
     `${folder} has no config.json (it has ${(await readdir(folder)).join(', ') || 'no files'})`,

@@ -232,7 +232,7 @@ class QuantizeRun {
     );
     if (model.adapter) {
       context.log.info(
-        `${outputDir} does not contain the adapter; use --lora-adapter with it as with the model`,
+        `${outputDir} does not contain the adapter; name its folder with it as with the model`,
       );
     }
     const written = await loading.load(outputDir, 'float', signal);

@@ -36,7 +36,12 @@ export const COMMON_FIELDS: FieldRules = {
 };
 
 /** The plugins that read adapters of a method, by its `peft_type`. */
-const PLUGINS: Readonly<Record<string, string>> = { LORA: 'lora' };
+const PLUGINS: Readonly<Record<string, string>> = { LORA: 'lora', IA3: 'ia3' };
+
+/** Short name of the plugin that reads an adapter; undefined where none does. */
+export function pluginOfAdapter({ peft_type: method }: AdapterConfig): string | undefined {
+  return typeof method === 'string' ? PLUGINS[method] : undefined;
+}
 
 /** What a method understands of adapter_config.json. */
 export interface MethodFields {
@@ -59,8 +64,8 @@ export function checkFields(
 ): void {
   const found = config['peft_type'];
   if (found !== method) {
-    const plugin = typeof found === 'string' ? PLUGINS[found] : undefined;
-    const hint = plugin && `Name its folder with ${plugin}.adapter (plugin ${plugin}).`;
+    const plugin = pluginOfAdapter(config);
+    const hint = plugin && `Load the plugin ${plugin}, and name the folder with ${plugin}.adapter.`;
     throw adapterUnsupported(file, 'peft_type', found, hint);
   }
   checkFieldTypes(file, config, types);

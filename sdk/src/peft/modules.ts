@@ -1,6 +1,7 @@
 // Which linears an adapter's settings name, by PEFT's rules: a list matches whole names or ends after
 // a dot, a string is a regular expression for the whole path.
 import type { LinearLayer } from '../model/index.ts';
+import { adapterDoesNotFit, tensorsMissing } from './errors.ts';
 import type { AdapterConfig } from './folder.ts';
 
 /** Which modules an adapter's settings name, by PEFT's rules. */
@@ -59,6 +60,38 @@ export function namedLinears(
   } catch {
     return undefined;
   }
+}
+
+/** What `adaptedLinears` finds linears by. */
+export interface AdaptedNames {
+  /** Modules that the file has tensors for. */
+  readonly names: ReadonlySet<string>;
+  /** What its settings name. */
+  readonly modules: NamedModules;
+  /** Weights that are trained whole, which win over the settings as in PEFT. */
+  readonly whole?: ReadonlySet<string>;
+  /** For messages. */
+  readonly file: string;
+}
+
+/**
+ * The linears that a file has tensors for: all that its settings name, and no others. Throws
+ * LMFLOW_ADAPTER_MISMATCH where the model lacks one, LMFLOW_ADAPTER_INCOMPLETE where the file does.
+ */
+export function adaptedLinears(
+  linears: readonly LinearLayer[],
+  { names, modules, whole = new Set(), file }: AdaptedNames,
+): LinearLayer[] {
+  const layers = linears.filter(({ name }) => names.has(name));
+  const unknown = [...names].find((name) => layers.every((layer) => layer.name !== name));
+  if (unknown !== undefined) {
+    throw adapterDoesNotFit(file, `it adapts ${unknown}, which the model does not have`);
+  }
+  const missing = (namedLinears(linears, modules) ?? [])
+    .filter(({ name, weight }) => !names.has(name) && !whole.has(weight))
+    .map(({ name }) => name);
+  if (missing.length > 0) throw tensorsMissing(file, missing, names.size === 0);
+  return layers;
 }
 
 /**

@@ -1,0 +1,67 @@
+// IA3 (Liu et al. 2022): trains one vector for each chosen linear, which scales its output or its
+// input, and saves them as PEFT does.
+import { definePlugin } from '@lmflow/sdk';
+import { declareMethod, setAdapter } from '@lmflow/sdk/model';
+import { CONFIG_FILE, takeAdapterTemplate, TENSOR_FILE } from '@lmflow/sdk/peft';
+import { applyBaseRecords, MODEL_FAMILIES, saveBaseRecord } from '@lmflow/plugin-models';
+import { Ia3Adapter } from './adapter.ts';
+import { scaleHead, scaleLinears } from './apply.ts';
+import { loadAdapter, restoreAdapter } from './load.ts';
+import { aliases, ia3Options, unsupported } from './options.ts';
+import manifest from '../package.json' with { type: 'json' };
+
+export { Ia3Adapter } from './adapter.ts';
+export { ia3Options, type Ia3Options } from './options.ts';
+export type { Ia3Vector } from './vector.ts';
+
+const name = '@lmflow/plugin-ia3';
+
+const ia3 = definePlugin({
+  name,
+  version: manifest.version,
+  sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-models'],
+  options: { section: 'ia3', schema: ia3Options, aliases, unsupported },
+  apply(context) {
+    context.hooks.onModelLoad.tap('adapters', async (model, { role, purpose }) => {
+      const { options, log } = context;
+      const { adapter: folder, ...modules } = options;
+      if (role !== 'policy' || (purpose === 'inference' && folder === undefined)) return;
+      if (folder !== undefined) {
+        const families = context.rows(MODEL_FAMILIES);
+        if ((await applyBaseRecords([folder], model, families)) !== undefined) {
+          const { maxPositions } = model.architecture;
+          log.info(`positions stretched to ${maxPositions} tokens, as ${folder} was trained with`);
+        }
+        if (purpose === 'inference') await takeAdapterTemplate(folder, model.tokenizer);
+        const set = Object.entries(modules).flatMap(([key, value]) =>
+          value === undefined ? [] : [`ia3.${key}`],
+        );
+        if (set.length > 0) {
+          log.warn(`ia3.adapter: the modules of the adapter replace ${set.join(', ')}`);
+        }
+      }
+      scaleLinears(model, name);
+      scaleHead(model, name);
+      const adapter = await loadAdapter(model, options);
+      for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
+      setAdapter(model, adapter);
+      if (purpose === 'training') declareMethod(model, { plugin: name, name: adapter.method });
+    });
+
+    context.hooks.onSave.tap(async (checkpoint) => {
+      const { adapter } = checkpoint.model;
+      if (!(adapter instanceof Ia3Adapter)) return;
+      const { config, tensors } = adapter.save();
+      await checkpoint.writeTensors(TENSOR_FILE, tensors, { format: 'pt' });
+      await checkpoint.writeJson(CONFIG_FILE, config);
+      await saveBaseRecord(checkpoint);
+    });
+
+    context.hooks.onRestore.tap(async ({ model, directory }) => {
+      if (model.adapter instanceof Ia3Adapter) await restoreAdapter(model.adapter, directory);
+    });
+  },
+});
+
+export default ia3;
