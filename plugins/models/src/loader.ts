@@ -6,6 +6,7 @@ import type { ModelFamilies } from './families/family.ts';
 import { readModel } from './model.ts';
 import type { ModelOptions } from './options.ts';
 import { findFolder } from './source.ts';
+import { TokenizerProcesses } from './tokenizer/tokenizer-processes.ts';
 
 export interface LoaderContext {
   readonly hooks: Hooks;
@@ -17,6 +18,8 @@ export interface LoaderContext {
 }
 
 export class HuggingFaceModels implements ModelLoader {
+  readonly #processes = new TokenizerProcesses();
+
   constructor(
     private readonly context: LoaderContext,
     private readonly families: ModelFamilies,
@@ -37,8 +40,17 @@ export class HuggingFaceModels implements ModelLoader {
       options.fromScratch && request.source === config.model && request.purpose === 'training'
         ? { fromScratch: config.seed ?? 42 }
         : {};
-    const model = await readModel({ ...request, ...found, ...fromScratch }, this.families, log);
+    const model = await readModel(
+      { ...request, ...found, ...fromScratch },
+      this.families,
+      log,
+      this.#processes,
+    );
     await hooks.onModelLoad.promise(model, request);
     return model;
+  }
+
+  dispose(): void {
+    this.#processes.dispose();
   }
 }

@@ -17,6 +17,7 @@ import type { ModelFamilies } from './families/family.ts';
 import { readJsonObject } from './json.ts';
 import { tokenizerTooLarge } from './tokenizer/errors.ts';
 import { loadTokenizer } from './tokenizer/tokenizer.ts';
+import type { TokenizerProcesses } from './tokenizer/tokenizer-processes.ts';
 
 export interface FolderRequest extends ModelRequest {
   readonly folder: string;
@@ -29,6 +30,7 @@ export async function readModel(
   request: FolderRequest,
   families: ModelFamilies,
   log: Logger,
+  processes?: TokenizerProcesses,
 ): Promise<Model> {
   const { folder, source, role, revision } = request;
   const path = join(folder, 'config.json');
@@ -48,7 +50,7 @@ export async function readModel(
     blueprint = readBlueprint(reader, families);
   }
   const eosIds = idsOf(generationConfig?.['eos_token_id'] ?? config['eos_token_id']);
-  const tokenizer = await loadTokenizer(folder, fallbackIds(config, eosIds));
+  const tokenizer = await loadTokenizer(folder, fallbackIds(config, eosIds), processes);
   const tokens = tokenizer.vocabularySize;
   const { vocabularySize } = blueprint.architecture;
   if (tokens > vocabularySize) {

@@ -6,6 +6,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadTokenizer } from '../src/tokenizer/tokenizer.ts';
 import { ProcessEnded, TokenizerProcess } from '../src/tokenizer/tokenizer-process.ts';
+import { TokenizerProcesses } from '../src/tokenizer/tokenizer-processes.ts';
 import { removeFolders, temporaryFolder, tinyTokenizer } from './folders.ts';
 import { rejects } from './rejects.ts';
 
@@ -147,10 +148,11 @@ test('a tokenizer.json that cannot be read is refused as often as it is loaded',
 });
 
 test('more tokenizers than processes: those unused longest are started again', async () => {
-  const processes = Array.from({ length: 6 }, (_, index) => {
-    const normalizer = { type: 'Prepend', prepend: String(index) };
-    return new TokenizerProcess(json({ normalizer }), []);
-  });
+  const pool = new TokenizerProcesses();
+  const textOf = (index: number): string =>
+    json({ normalizer: { type: 'Prepend', prepend: String(index) } });
+  const processes = Array.from({ length: 6 }, (_, index) => pool.of(textOf(index), []));
+  assert.is(pool.of(textOf(0), []), processes[0], 'one for all of equal content');
   const texts = await Promise.all(
     processes.map(async (process) => {
       await process.load();
@@ -160,8 +162,10 @@ test('more tokenizers than processes: those unused longest are started again', a
   assert.is(new Set(texts.map(String)).size, 6);
   for (const [index, process] of processes.entries()) {
     assert.equal(process.encodeNow(['a'], false)[0]!.ids, texts[index]);
-    process.stop();
   }
+  pool.dispose();
+  assert.equal(processes[0]!.encodeNow(['a'], false)[0]!.ids, texts[0], 'and starts again');
+  pool.dispose();
 });
 
 test.run();

@@ -6,12 +6,8 @@ import { anyOf } from '@lmflow/plugin-chat-templates';
 import { messageOf, type Encoding, type TextRange } from '@lmflow/sdk';
 import { specialTokensOnly } from './errors.ts';
 import { toEncoding } from './offsets.ts';
-import {
-  ProcessEnded,
-  processOf,
-  type RawEncoding,
-  type TokenizerProcess,
-} from './tokenizer-process.ts';
+import { ProcessEnded, type RawEncoding, type TokenizerProcess } from './tokenizer-process.ts';
+import type { TokenizerProcesses } from './tokenizer-processes.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** Nobody can write it into a text. */
@@ -20,6 +16,7 @@ const SECRET = randomUUID().replaceAll('-', '');
 /** The tokenizer as it is read from its file. */
 export interface ReadTokenizer {
   readonly json: string;
+  readonly processes: TokenizerProcesses;
   readonly process: TokenizerProcess;
   readonly vocabulary: Vocabulary;
   /** The texts of tokens with a role (BOS, EOS), special by it. */
@@ -92,7 +89,7 @@ export class PlainTextEncoder {
 
   /** The second tokenizer, read when it is needed for the first time. */
   #process(): TokenizerProcess {
-    this.#made ??= processOf(withNames(this.#tokenizer.json, this.#names), []);
+    this.#made ??= this.#tokenizer.processes.of(withNames(this.#tokenizer.json, this.#names), []);
     return this.#made;
   }
 

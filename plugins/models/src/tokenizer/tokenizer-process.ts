@@ -1,7 +1,6 @@
 // The process that the native tokenizers library runs in, and requests to it, with and without a
 // promise. A crash, a text without end or a flood of memory ends that process, which is started
 // again; the request that met it throws. What the library is asked: child-script.ts.
-import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { deserialize, serialize } from 'node:v8';
 import {
@@ -18,8 +17,6 @@ import { RELAY } from './relay-script.ts';
 const LIMIT = 60_000;
 /** Memory that one request may add to the process, in bytes. */
 const MOST_MEMORY = 2 ** 30;
-/** Processes that run at once in this one; a further one takes the place of the longest unused. */
-const MOST_PROCESSES = 4;
 
 /** What tokenizer.json has, as the library reads it. */
 export interface LoadedTokenizer {
@@ -89,16 +86,19 @@ interface Link {
   readonly signal: Int32Array;
 }
 
-/** Limits of one request, which tests make smaller. */
-export interface ProcessLimits {
+/** Limits of one request, which tests make smaller, and who wants to know of requests. */
+export interface ProcessOptions {
   readonly milliseconds?: number;
   readonly bytes?: number;
+  /** Called before a request. */
+  readonly use?: () => void;
 }
 
 export class TokenizerProcess {
   readonly #load: Uint8Array;
   readonly #milliseconds: number;
   readonly #bytes: number;
+  readonly #use: (() => void) | undefined;
   readonly #waiting = new Map<number, (outcome: Outcome) => void>();
   #link: Link | undefined;
   #loaded: Promise<LoadedTokenizer | IdConflict> | undefined;
@@ -107,8 +107,9 @@ export class TokenizerProcess {
   constructor(
     json: string,
     added: readonly AddedTokenSpec[],
-    { milliseconds = LIMIT, bytes = MOST_MEMORY }: ProcessLimits = {},
+    { milliseconds = LIMIT, bytes = MOST_MEMORY, use }: ProcessOptions = {},
   ) {
+    this.#use = use;
     const load = serialize({ kind: 'load', json, added });
     this.#load = new Uint8Array(new SharedArrayBuffer(load.length));
     this.#load.set(load);
@@ -191,7 +192,7 @@ export class TokenizerProcess {
   }
 
   #connected(): Link {
-    makeRoom(this);
+    this.#use?.();
     this.#link ??= this.#connect();
     return this.#link;
   }
@@ -226,29 +227,4 @@ function replyOf({ answer, failure }: Outcome): unknown {
   const reply = deserialize(answer!) as { readonly value?: unknown; readonly error?: string };
   if (reply.error !== undefined) throw new Error(reply.error);
   return reply.value;
-}
-
-/** The processes that run, the last used last. */
-const running: TokenizerProcess[] = [];
-
-function makeRoom(process: TokenizerProcess): void {
-  const place = running.indexOf(process);
-  if (place >= 0) running.splice(place, 1);
-  running.push(process);
-  for (const other of running.slice(0, -1)) {
-    if (running.length <= MOST_PROCESSES) return;
-    if (other.busy) continue;
-    running.splice(running.indexOf(other), 1);
-    other.stop();
-  }
-}
-
-const known = new Map<string, WeakRef<TokenizerProcess>>();
-
-/** The process of a tokenizer.json and its added tokens: one for all that have the same. */
-export function processOf(json: string, added: readonly AddedTokenSpec[]): TokenizerProcess {
-  const key = createHash('sha256').update(json).update(JSON.stringify(added)).digest('hex');
-  const process = known.get(key)?.deref() ?? new TokenizerProcess(json, added);
-  known.set(key, new WeakRef(process));
-  return process;
 }

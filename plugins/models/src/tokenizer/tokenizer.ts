@@ -19,7 +19,8 @@ import { namedToken, readTokenizerFiles, type TokenizerFiles } from './files.ts'
 import { toEncoding } from './offsets.ts';
 import { PlainTextEncoder } from './plain-text-encoder.ts';
 import { savedFiles } from './saved.ts';
-import { ProcessEnded, processOf, type TokenizerProcess } from './tokenizer-process.ts';
+import { ProcessEnded, type TokenizerProcess } from './tokenizer-process.ts';
+import { TokenizerProcesses } from './tokenizer-processes.ts';
 import { Vocabulary } from './vocabulary.ts';
 
 /**
@@ -49,13 +50,16 @@ interface Start {
 
 const CONTROLS = ['bos_token', 'eos_token', 'pad_token'] as const;
 
-/** Loads a folder's tokenizer; throws LMFLOW_TOKENIZER_*. */
+/**
+ * Loads a folder's tokenizer, which runs in one of the processes; throws LMFLOW_TOKENIZER_*.
+ */
 export async function loadTokenizer(
   folder: string,
   fallback: FallbackIds = {},
+  processes = new TokenizerProcesses(),
 ): Promise<Tokenizer> {
   const files = await readTokenizerFiles(folder);
-  const process = processOf(files.json, files.addedTokens);
+  const process = processes.of(files.json, files.addedTokens);
   const loaded = await process.load().catch((error: unknown) => {
     throw readingFailed(join(folder, 'tokenizer.json'), error);
   });
@@ -75,6 +79,7 @@ export async function loadTokenizer(
     vocabulary,
     plain: new PlainTextEncoder(join(folder, 'tokenizer.json'), {
       json,
+      processes,
       process,
       vocabulary,
       controls: CONTROLS.map((name) => namedToken(files, name)),
