@@ -15,7 +15,7 @@ export {
   type DatasetEntry,
   type DatasetOptions,
 } from './options.ts';
-export type { OpenedSplits } from './loader.ts';
+export type { DatasetLoader, OpenedSplits } from './loader.ts';
 
 /**
  * The loader itself: `open()` gives the records (also preference pairs) to plugins that make

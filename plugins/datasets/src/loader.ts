@@ -9,6 +9,7 @@ import type {
   Hooks,
   Hub,
   Logger,
+  RawRecord,
   SampleLoader,
   SampleRequest,
   Samples,
@@ -21,6 +22,7 @@ import {
   type OpenedDataset,
   type SourceDescription,
 } from './sources/opened-datasets.ts';
+import { rawRecords } from './sources/source.ts';
 import * as errors from './errors.ts';
 import type { FormatTable } from './formats/format-table.ts';
 import type { DatasetOptions } from './options.ts';
@@ -114,6 +116,23 @@ export class DatasetLoader implements SampleLoader {
       ...(held ? { evaluation: held.statistics } : {}),
     };
     return { train: trained, ...(held ? { evaluation: held } : {}), description };
+  }
+
+  /**
+   * The records of one split of a file, folder or hub id as its files have them: no format is looked
+   * for, no tap sees them. For plugins that evaluate.
+   */
+  rawRecords(
+    entry: {
+      readonly path: string;
+      readonly subset?: string | undefined;
+      readonly revision?: string | undefined;
+      readonly split: string;
+    },
+    signal?: AbortSignal,
+  ): AsyncIterable<RawRecord> {
+    const { hub, readers } = this.context;
+    return rawRecords(entry, { hub, readers, signal, splits: [entry.split] });
   }
 
   /** Closes the cache's files. */

@@ -310,6 +310,11 @@ test('a folder is its files in order; hidden files, README and descriptions are 
   );
   const first = await evaluation!.records()[Symbol.asyncIterator]().next();
   assert.is((first.value as { text: string }).text, 'valid');
+  for (const name of ['dev', 'validation']) {
+    file(`${name}.jsonl`, JSON.stringify({ text: name }), splits);
+  }
+  assert.equal(await texts({ path: splits, split: 'dev' }), ['dev']);
+  assert.equal(await texts({ path: splits, split: 'validation' }), ['validation']);
 });
 
 test('columns, a text field and a format by name', async () => {

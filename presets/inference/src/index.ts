@@ -10,6 +10,7 @@ import scoring from '@lmflow/plugin-scoring';
 import quantize from '@lmflow/plugin-quantize';
 import generate from '@lmflow/plugin-generate';
 import serve from '@lmflow/plugin-serve';
+import evaluate from '@lmflow/plugin-evaluate';
 import exportModel from '@lmflow/plugin-export';
 
 export default definePreset({
@@ -24,6 +25,7 @@ export default definePreset({
     quantize,
     forInference(lora),
     generate,
+    evaluate,
     serve,
     exportModel,
   ],

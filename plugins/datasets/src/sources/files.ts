@@ -126,7 +126,8 @@ export function selectSplit(
       .some((word) => word === wanted.toLowerCase() || word.startsWith(`${wanted.toLowerCase()}_`)),
   );
   const files = names.filter((name) => splitOf(name) === usual);
-  const chosen = files.length > 0 ? files : literal;
+  // a set may have dev and validation: the name itself comes first
+  const chosen = literal.length > 0 ? literal : files;
   if (chosen.length === 0) throw errors.splitUnknown(where, wanted, found);
   return chosen;
 }

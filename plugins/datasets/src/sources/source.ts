@@ -4,13 +4,13 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { DatasetFormat, DatasetRecord, Logger } from '@lmflow/sdk';
+import type { DatasetFormat, DatasetRecord, Logger, RawRecord } from '@lmflow/sdk';
 import { checkRegular } from '@lmflow/sdk/files';
 import * as errors from '../errors.ts';
 import { shown } from '../shown-value.ts';
 import { localFiles } from './files.ts';
 import { parseRecord, type FormatTable } from '../formats/format-table.ts';
-import { hubFiles, isHubId, type HubContext } from './hub.ts';
+import { hubFiles, isHubId, type HubChoice, type HubContext } from './hub.ts';
 import type { DatasetEntry, DatasetOptions } from '../options.ts';
 import { RawRecords, type HeaderCheck } from './raw-records.ts';
 import type { DataFile } from '../readers/data-file.ts';
@@ -84,11 +84,28 @@ export async function openSource(entry: DatasetEntry, context: SourceContext): P
   };
 }
 
-async function find(
-  path: string,
-  entry: DatasetEntry,
-  context: SourceContext,
-): Promise<DataFile[]> {
+/** The records of one split as its files have them, whatever their format. */
+export async function* rawRecords(
+  entry: { readonly path: string; readonly split: string } & HubChoice,
+  context: FindContext,
+): AsyncGenerator<RawRecord> {
+  const { readers, signal } = context;
+  const files = await find(entry.path, entry, context);
+  for (const file of files) checkReadable(file);
+  const settings = {
+    files,
+    readers,
+    columns: {},
+    sampleBy: 'document',
+    maxSamples: undefined,
+  } as const;
+  yield* new RawRecords({ ...settings, signal }).read(() => undefined);
+}
+
+/** What finding files needs. */
+type FindContext = HubContext & Pick<SourceContext, 'splits'>;
+
+async function find(path: string, entry: HubChoice, context: FindContext): Promise<DataFile[]> {
   const { readers, splits } = context;
   if (existsSync(path) || !isHubId(path, readers)) return localFiles(path, entry, splits, readers);
   return hubFiles(path, entry, splits, context);

@@ -1,0 +1,138 @@
+// `lmflow evaluate`: its flags, and the way from tasks to a table and files.
+import { DATASETS } from '@lmflow/plugin-datasets';
+import {
+  ENGINE,
+  MODELS,
+  SCORER,
+  type CommandInvocation,
+  type CommandOutcome,
+  type CommandSpec,
+  type Config,
+  type PluginContext,
+} from '@lmflow/sdk';
+import { z } from 'zod';
+import { settingMissing } from './errors.ts';
+import { evaluateTask } from './evaluation.ts';
+import { modelFolder, writeResults, type EvaluateResult, type EvaluatedTask } from './results.ts';
+import { resultTable } from './table.ts';
+import { readTaskData } from './task-data.ts';
+import { findTasks, taskNames } from './task-table.ts';
+
+declare module '@lmflow/sdk' {
+  interface CommandResults {
+    evaluate: EvaluateResult;
+  }
+}
+
+const flags = z.object({
+  tasks: z
+    .string()
+    .optional()
+    .describe('Names of tasks and task files (.json), with commas; mmlu_* for all that fit.'),
+  numFewshot: z.int().min(0).default(0).describe('Examples before each question.'),
+  fewshotSeed: z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .default(1234)
+    .describe('Seed of the draws of examples.'),
+  limit: z.int().min(1).optional().describe('Evaluate so many of the first records of a task.'),
+  dataDir: z
+    .string()
+    .optional()
+    .describe("Folder with a folder of data for each task, named like it; else the task's hub id."),
+  batchSize: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Most rows computed at once; by default as scoring.batchTokens allows.'),
+});
+type Flags = z.output<typeof flags>;
+
+export function evaluateCommand(context: PluginContext): CommandSpec {
+  return {
+    name: 'evaluate',
+    summary: 'Scores a model on tasks: multiple choice by log-likelihood, perplexity of texts.',
+    options: flags,
+    aliases: { numFewShot: 'numFewshot' },
+    unsupported: {
+      applyChatTemplate: 'prompts are plain text',
+      outputPath: 'say --output-dir',
+    },
+    sections: ['model', 'outputDir', 'lora.adapter', 'quantize.bits', 'device', 'scoring', 'lora'],
+    examples: [
+      'lmflow evaluate --model org/model --tasks arc_easy,hellaswag --limit 100',
+      'lmflow evaluate --model org/model --lora-adapter out --tasks "mmlu_*" --num-fewshot 5 --output-dir results',
+      'lmflow evaluate --model org/model --tasks my-task.json --data-dir data',
+    ],
+    run: (invocation: CommandInvocation) => evaluate(context, invocation),
+  };
+}
+
+async function evaluate(
+  { resolve, log }: PluginContext,
+  { config, options, signal, output }: CommandInvocation,
+): Promise<CommandOutcome<EvaluateResult>> {
+  const { tasks: names, numFewshot, fewshotSeed, limit, dataDir, batchSize } = options as Flags;
+  const { model: source, outputDir } = config;
+  if (names === undefined) throw settingMissing('tasks', `--tasks ${taskNames()[0]}`);
+  if (source === undefined) throw settingMissing('model', '--model org/model');
+  const tasks = findTasks(names.split(',').map((name) => name.trim()));
+  const started = new Date();
+  const model = await resolve(MODELS).load({
+    role: 'policy',
+    purpose: 'inference',
+    source,
+    signal,
+  });
+  const session = resolve(SCORER).open(model, batchSize === undefined ? {} : { batchSize });
+  const folder = outputDir === undefined ? undefined : modelFolder(outputDir, source);
+  const evaluated: (EvaluatedTask & { readonly end: () => void })[] = [];
+  try {
+    for (const task of tasks) {
+      const shots = task.type === 'rolling' ? 0 : numFewshot;
+      const data = await readTaskData(task, {
+        datasets: resolve(DATASETS),
+        dataDir,
+        shots,
+        signal,
+      });
+      const found = await evaluateTask(task, data, {
+        model,
+        session,
+        log,
+        signal,
+        folder,
+        ask: { shots, limit: limit ?? Infinity, seed: fewshotSeed },
+        computed: computedBy(config),
+      });
+      const { cutPrompts } = found.result;
+      if (cutPrompts > 0) {
+        log.warn(
+          `${task.task}: ${cutPrompts} prompts are longer than the model and lost their beginning`,
+        );
+      }
+      evaluated.push(found);
+    }
+  } finally {
+    await session.dispose();
+  }
+  const results = evaluated.map(({ result }) => result);
+  const table = resultTable(results);
+  const run = { model: source, batchSize, limit, seed: fewshotSeed, started };
+  const files = folder
+    ? await writeResults(folder, evaluated, { ...run, device: resolve(ENGINE).device }, table)
+    : [];
+  for (const { end } of evaluated) end();
+  output.write(table);
+  log.event('evaluate', { tasks: results, files }, files.length > 0 ? `written to ${folder}` : '');
+  return { result: { tasks: results, files } };
+}
+
+/** What of a configuration decides the numbers that the model gives. */
+function computedBy(config: Config): unknown {
+  const sections = config as Readonly<Record<string, unknown>>;
+  return ['model', 'revision', 'lora', 'quantize', 'positionInterpolation'].map(
+    (key) => sections[key] ?? null,
+  );
+}

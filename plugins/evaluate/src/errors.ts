@@ -1,0 +1,47 @@
+// The errors of the evaluate plugin, one builder each.
+import { type LMFlowError, inputError, usageError } from '@lmflow/sdk';
+
+/** `lmflow evaluate` lacks a setting. */
+export function settingMissing(key: string, example: string): LMFlowError {
+  return usageError('LMFLOW_SETTING_MISSING', `evaluate needs "${key}", which is not set`, {
+    hint: `Say ${example}.`,
+  });
+}
+
+/** LMFLOW_EVALUATE_TASK_UNKNOWN: no task has this name, and no file is there. */
+export function taskUnknown(name: string, known: readonly string[]): LMFlowError {
+  return usageError('LMFLOW_EVALUATE_TASK_UNKNOWN', `there is no task "${name}"`, {
+    hint: `Name a .json file, or one of ${known.join(', ')}.`,
+  });
+}
+
+/** LMFLOW_EVALUATE_TASK_FILE: a task file does not say what a task must say. */
+export function taskInvalid(file: string, problem: string, cause?: unknown): LMFlowError {
+  return inputError('LMFLOW_EVALUATE_TASK_FILE', `task ${file}: ${problem}`, {
+    cause,
+    hint: 'Correct the file: the README of plugin evaluate shows one.',
+  });
+}
+
+/** LMFLOW_EVALUATE_RECORD: a record lacks what its task reads of it. */
+export function recordUnfit(task: string, place: string, problem: string): LMFlowError {
+  return inputError('LMFLOW_EVALUATE_RECORD', `${task}, ${place}: ${problem}`, {
+    hint: 'Give the task data with the columns that its file names.',
+  });
+}
+
+/** LMFLOW_EVALUATE_SHOTS: there are fewer examples than are asked for. */
+export function tooFewShots(task: string, wanted: number, there: number): LMFlowError {
+  return usageError(
+    'LMFLOW_EVALUATE_SHOTS',
+    `${task}: ${wanted} examples are asked for, its data has ${there}`,
+    { hint: 'Lower --num-fewshot.' },
+  );
+}
+
+/** LMFLOW_EVALUATE_TOKENS: the model cannot read what is to be scored. */
+export function textUnfit(source: string, problem: string): LMFlowError {
+  return inputError('LMFLOW_EVALUATE_TOKENS', `${source}: ${problem}`, {
+    hint: 'Evaluate a model with a BOS or EOS token and more positions.',
+  });
+}

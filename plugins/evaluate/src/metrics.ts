@@ -1,0 +1,64 @@
+// The figures of a record, and what a task makes of them: lm-evaluation-harness' definitions.
+import type { ContinuationScore } from '@lmflow/sdk';
+import { countWords } from './python-text.ts';
+import type { Question } from './questions.ts';
+import type { TaskFile } from './task-file.ts';
+
+/** A record's figure: a number that is averaged, or a sum with what it is divided by. */
+export type RecordFigure = number | readonly [sum: number, weight: number];
+
+/** A task's figure, with its standard error where it has one. */
+export interface TaskFigure {
+  readonly value: number;
+  readonly stderr?: number;
+}
+
+/**
+ * A record's figures by name. `alone` are the scores of the choices without context, for
+ * acc_mutual_info.
+ */
+export function recordFigures(
+  { metrics }: TaskFile,
+  { choices = [], gold, counted = '' }: Question,
+  scores: readonly ContinuationScore[],
+  alone: readonly ContinuationScore[] = [],
+): Record<string, RecordFigure> {
+  const sums = scores.map(({ logprob }) => logprob);
+  const correct = (numbers: readonly number[]): number => Number(likeliest(numbers) === gold);
+  const perLength = (lengthOf: (choice: string) => number): number[] =>
+    sums.map((sum, at) => sum / lengthOf(choices[at]!));
+  const total = sums[0]!;
+  const figures: Readonly<Record<string, () => RecordFigure>> = {
+    acc: () => correct(sums),
+    acc_norm: () => correct(perLength((choice) => [...choice].length)),
+    acc_bytes: () => correct(perLength((choice) => Buffer.byteLength(choice))),
+    acc_mutual_info: () => correct(sums.map((sum, at) => sum - alone[at]!.logprob)),
+    word_perplexity: () => [total, countWords(counted)],
+    byte_perplexity: () => [total, Buffer.byteLength(counted)],
+    bits_per_byte: () => [total, Buffer.byteLength(counted)],
+  };
+  return Object.fromEntries(metrics.map((name) => [name, figures[name]!()]));
+}
+
+/** A task's figure from those of its records. */
+export function taskFigure(metric: string, figures: readonly RecordFigure[]): TaskFigure {
+  if (figures.every((figure) => typeof figure === 'number')) return mean(figures);
+  const pairs = figures as readonly (readonly [number, number])[];
+  const perUnit =
+    -pairs.reduce((total, [sum]) => total + sum, 0) /
+    pairs.reduce((total, [, weight]) => total + weight, 0);
+  return { value: metric === 'bits_per_byte' ? perUnit / Math.LN2 : Math.exp(perUnit) };
+}
+
+function mean(numbers: readonly number[]): TaskFigure {
+  const count = numbers.length;
+  const value = numbers.reduce((sum, number) => sum + number, 0) / count;
+  if (count < 2) return { value };
+  const variance = numbers.reduce((sum, number) => sum + (number - value) ** 2, 0) / (count - 1);
+  return { value, stderr: Math.sqrt(variance / count) };
+}
+
+/** The first of the largest. */
+function likeliest(numbers: readonly number[]): number {
+  return numbers.reduce((best, number, at) => (number > numbers[best]! ? at : best), 0);
+}
