@@ -49,7 +49,7 @@ export function questionsOf(task: TaskFile, data: TaskData, settings: AskSetting
 }
 
 function wholeText(task: RollingTask, doc: Doc, id: number): Question {
-  const text = textOf(task, doc, id);
+  const text = textOf(task, doc, `record ${id}`);
   return {
     id,
     doc,
@@ -59,22 +59,21 @@ function wholeText(task: RollingTask, doc: Doc, id: number): Question {
 }
 
 function choiceQuestion(task: ChoiceTask, doc: Doc, id: number, shots: readonly Doc[]): Question {
-  const own = partsOf(task, doc, id);
-  const text = textOf(task, doc, id);
-  const before =
-    text(task.description) +
-    shots
-      .map((shot) => {
-        const parts = partsOf(task, shot, id);
-        return `${parts.contexts[parts.gold] ?? parts.contexts[0]!} ${parts.answers[parts.gold] ?? parts.answers[0]!}\n\n`;
-      })
-      .join('');
+  const place = `record ${id}`;
+  const own = partsOf(task, doc, place);
+  const examples = shots.map((shot) => exampleOf(partsOf(task, shot, `an example of ${place}`)));
+  const before = textOf(task, doc, place)(task.description) + examples.join('');
   const count = Math.max(own.contexts.length, own.answers.length);
   const requests = Array.from({ length: count }, (_, at) => ({
     context: before + (own.contexts[at] ?? own.contexts[0]!),
     text: ` ${own.answers[at] ?? own.answers[0]!}`,
   }));
   return { id, doc, requests, choices: own.choices, gold: own.gold };
+}
+
+/** A record with its right answer. */
+function exampleOf({ contexts, answers, gold }: ChoiceParts): string {
+  return `${contexts[gold] ?? contexts[0]!} ${answers[gold] ?? answers[0]!}\n\n`;
 }
 
 interface ChoiceParts {
@@ -86,30 +85,35 @@ interface ChoiceParts {
   readonly gold: number;
 }
 
-function partsOf(task: ChoiceTask, doc: Doc, id: number): ChoiceParts {
-  const text = textOf(task, doc, id);
+function partsOf(task: ChoiceTask, doc: Doc, place: string): ChoiceParts {
+  const text = textOf(task, doc, place);
   const clean = (one: string): string => filtered(one, task.filters);
   if (task.contexts) {
     const contexts = task.contexts.map((one) => clean(text(one)));
     const answers = [clean(text(task.continuation!))];
-    return { contexts, answers, choices: contexts, gold: goldOf(task, doc, id, contexts.length) };
+    return {
+      contexts,
+      answers,
+      choices: contexts,
+      gold: goldOf(task, doc, place, contexts.length),
+    };
   }
   const listed =
     typeof task.choices === 'string'
-      ? listAt(task, doc, id, task.choices)
+      ? listAt(task, doc, place, task.choices)
       : task.choices!.map((one) => text(one));
   const choices = listed.map(clean);
   return {
     contexts: [clean(text(task.prompt!))],
     answers: choices,
     choices,
-    gold: goldOf(task, doc, id, choices.length),
+    gold: goldOf(task, doc, place, choices.length),
   };
 }
 
-function goldOf(task: ChoiceTask, doc: Doc, id: number, choices: number): number {
+function goldOf(task: ChoiceTask, doc: Doc, place: string, choices: number): number {
   const unfit = (problem: string): never => {
-    throw recordUnfit(task.task, `record ${id}`, problem);
+    throw recordUnfit(task.task, place, problem);
   };
   if (typeof task.gold === 'string') {
     const value = valueAt(doc, task.gold);
@@ -120,23 +124,23 @@ function goldOf(task: ChoiceTask, doc: Doc, id: number, choices: number): number
       : unfit(`"${task.gold}" is ${JSON.stringify(value)}, not the index of a choice`);
   }
   const { label, labels } = task.gold;
-  const wanted = textOf(task, doc, id)(label);
-  const index = (typeof labels === 'string' ? listAt(task, doc, id, labels) : labels).indexOf(
+  const wanted = textOf(task, doc, place)(label);
+  const index = (typeof labels === 'string' ? listAt(task, doc, place, labels) : labels).indexOf(
     wanted,
   );
   return index >= 0 ? index : unfit(`its answer ${JSON.stringify(wanted)} is none of the labels`);
 }
 
-function listAt(task: TaskFile, doc: Doc, id: number, path: string): string[] {
+function listAt(task: TaskFile, doc: Doc, place: string, path: string): string[] {
   const value = valueAt(doc, path);
   if (Array.isArray(value) && value.length > 0) return value.map(String);
-  throw recordUnfit(task.task, `record ${id}`, `"${path}" is no list`);
+  throw recordUnfit(task.task, place, `"${path}" is no list`);
 }
 
-function textOf(task: TaskFile, doc: Doc, id: number): (template: string) => string {
+function textOf(task: TaskFile, doc: Doc, place: string): (template: string) => string {
   return (template) =>
     render(template, doc, (column) => {
-      throw recordUnfit(task.task, `record ${id}`, `it has no "${column}"`);
+      throw recordUnfit(task.task, place, `it has no "${column}"`);
     });
 }
 
