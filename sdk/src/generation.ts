@@ -197,6 +197,11 @@ export interface TextGenerator {
   inference(request: TextRequest): Promise<TextResult[]>;
   /** Pieces as they come; leaving the loop early frees the sequence. */
   streamInference(request: TextRequest): AsyncIterable<TextPiece>;
-  /** Token ids of a request's prompt, as they would be fed. */
-  encodePrompt(request: Pick<TextRequest, 'model' | 'adapter' | 'prompt' | 'tools'>): Int32Array;
+  /**
+   * Token ids of a request's prompt, as they would be fed. A promise, since a text can take the
+   * tokenizer long, and other requests go on meanwhile.
+   */
+  encodePrompt(
+    request: Pick<TextRequest, 'model' | 'adapter' | 'prompt' | 'tools'>,
+  ): Promise<Int32Array>;
 }

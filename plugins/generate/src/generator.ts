@@ -79,12 +79,12 @@ export class Generator implements TextGenerator {
     };
   }
 
-  encodePrompt({
+  async encodePrompt({
     model: base,
     adapter,
     prompt,
     tools,
-  }: Pick<TextRequest, 'model' | 'adapter' | 'prompt' | 'tools'>): Int32Array {
+  }: Pick<TextRequest, 'model' | 'adapter' | 'prompt' | 'tools'>): Promise<Int32Array> {
     if (prompt instanceof Int32Array) return prompt;
     const model = modelWithAdapter(base, adapter);
     const { tokenizer } = model;
@@ -97,11 +97,12 @@ export class Generator implements TextGenerator {
       ...(content.tools ? { tools: content.tools } : {}),
     });
     const { text, plain } = content.restore(rendered);
-    return tokenizer.encode(text, { plain }).ids;
+    const [encoding] = await tokenizer.encodeBatch([text], { plain: [plain] });
+    return encoding!.ids;
   }
 
   async inference(request: TextRequest): Promise<TextResult[]> {
-    const prepared = this.#prepare(request);
+    const prepared = await this.#prepare(request);
     if (prepared.config.numBeams > 1) return this.#beams(prepared);
     const results = Array.from(
       { length: prepared.config.numReturnSequences },
@@ -125,7 +126,7 @@ export class Generator implements TextGenerator {
   }
 
   async *streamInference(request: TextRequest): AsyncGenerator<TextPiece> {
-    const prepared = this.#prepare(request);
+    const prepared = await this.#prepare(request);
     if (prepared.config.numBeams > 1) throw streamingBeams();
     yield* this.#stream(prepared);
   }
@@ -178,17 +179,17 @@ export class Generator implements TextGenerator {
     }
   }
 
-  #prepare({
+  async #prepare({
     model: base,
     adapter,
     options = {},
     settings: requested,
     signal,
     ...request
-  }: TextRequest): PreparedRequest {
+  }: TextRequest): Promise<PreparedRequest> {
     const model = modelWithAdapter(base, adapter);
     const context = this.#contextOf(model);
-    let prompt = this.encodePrompt({ model, ...request });
+    let prompt = await this.encodePrompt({ model, ...request });
     if (prompt.length === 0) throw promptEmpty();
     const { config, ignored } = decideConfig(model, prompt.length, options, this.#setup.defaults);
     if (ignored.length > 0 && !this.#warned.has(model)) {
@@ -244,8 +245,9 @@ export class Generator implements TextGenerator {
   }
 
   // The tokenizer adds BOS where its model wants it; an empty text begins with BOS always.
-  #encodeText({ tokenizer }: Model, text: string): Int32Array {
-    const { ids } = tokenizer.encode(text, { addSpecialTokens: true });
+  async #encodeText({ tokenizer }: Model, text: string): Promise<Int32Array> {
+    const [encoding] = await tokenizer.encodeBatch([text], { addSpecialTokens: true });
+    const { ids } = encoding!;
     const whole = tokenizer.addsEos && ids.at(-1) === tokenizer.eosId ? ids.slice(0, -1) : ids;
     return whole.length === 0 && tokenizer.bosId !== undefined
       ? Int32Array.of(tokenizer.bosId)

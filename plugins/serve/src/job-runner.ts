@@ -39,7 +39,8 @@ export async function runJob(
   const { generator, log } = runner;
   const model = runner.models.get(job.model)!;
   try {
-    const prompt = refuseHugePrompt(runner, model, job.prompt) ?? encode(generator, model, job);
+    const prompt =
+      (await refuseHugePrompt(runner, model, job.prompt)) ?? (await encode(generator, model, job));
     if (!(prompt instanceof Int32Array)) return report(prompt);
     const limited = limitOptions(runner, model, prompt.length, job.options);
     if ('kind' in limited) return report(limited);
@@ -153,14 +154,14 @@ function openAIDefaults({ topK, doSample }: GenerationOptions): GenerationOption
 }
 
 /**
- * Refuses a text that cannot fit by its beginning: tokenizing a megabyte takes seconds, in which no
- * other request gets tokens.
+ * Refuses a text that cannot fit by its beginning: tokenizing a megabyte takes seconds, in which
+ * other prompts wait.
  */
-function refuseHugePrompt(
+async function refuseHugePrompt(
   { options, generator }: JobRunner,
   model: Model,
   prompt: Job['prompt'],
-): JobEvent | undefined {
+): Promise<JobEvent | undefined> {
   const most = Math.min(
     options.maxPromptTokens ?? Infinity,
     generator.defaults(model).contextLength - 1,
@@ -172,7 +173,8 @@ function refuseHugePrompt(
   // few texts have more characters per token; the margin is for tokens that the cut splits
   const beginning = text.slice(0, 16 * (most + MARGIN));
   if (beginning.length === text.length) return undefined;
-  const tokens = model.tokenizer.encode(beginning).ids.length;
+  const [encoding] = await model.tokenizer.encodeBatch([beginning]);
+  const tokens = encoding!.ids.length;
   return tokens > most + MARGIN
     ? {
         kind: 'refused',
@@ -185,11 +187,11 @@ function refuseHugePrompt(
 
 const MARGIN = 64;
 
-function encode(
+async function encode(
   generator: TextGenerator,
   model: Model,
   { prompt, tools }: Job,
-): Int32Array | JobEvent {
+): Promise<Int32Array | JobEvent> {
   const ids =
     Array.isArray(prompt) && typeof prompt[0] === 'number'
       ? (prompt as readonly number[])
@@ -206,7 +208,11 @@ function encode(
   }
   try {
     const input = ids ? Int32Array.from(ids) : (prompt as string);
-    const encoded = generator.encodePrompt({ model, prompt: input, ...(tools ? { tools } : {}) });
+    const encoded = await generator.encodePrompt({
+      model,
+      prompt: input,
+      ...(tools ? { tools } : {}),
+    });
     if (encoded.length > 0) return encoded;
     return {
       kind: 'refused',

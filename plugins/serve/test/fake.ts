@@ -30,13 +30,15 @@ export const HERMES =
   '{%- if tools %}<tool_call>\n{"name": <name>, "arguments": <args>}\n</tool_call>{%- endif %}';
 
 export function fakeModel(chatTemplate?: string, maxPositions = 1024): Model {
+  const encode: Tokenizer['encode'] = (text) => ({
+    ids: Int32Array.from(text, (character) => character.charCodeAt(0)),
+    offsets: Int32Array.from({ length: 2 * text.length }, (_, at) => Math.ceil(at / 2)),
+  });
   const tokenizer: Partial<Tokenizer> = {
     vocabularySize: 65_536,
     chatTemplate,
-    encode: (text) => ({
-      ids: Int32Array.from(text, (character) => character.charCodeAt(0)),
-      offsets: Int32Array.from({ length: 2 * text.length }, (_, at) => Math.ceil(at / 2)),
-    }),
+    encode,
+    encodeBatch: async (texts) => texts.map((text) => encode(text)),
     decode: (ids) => String.fromCharCode(...Array.from(ids)),
   };
   return {
@@ -70,11 +72,11 @@ export class FakeGenerator implements TextGenerator {
     return { contextLength: architecture.maxPositions, options: this.configured };
   }
 
-  encodePrompt({
+  async encodePrompt({
     model,
     prompt,
     tools,
-  }: Pick<TextRequest, 'model' | 'prompt' | 'tools'>): Int32Array {
+  }: Pick<TextRequest, 'model' | 'prompt' | 'tools'>): Promise<Int32Array> {
     if (prompt instanceof Int32Array) return prompt;
     this.#tools = tools;
     if (typeof prompt !== 'string' && model.tokenizer.chatTemplate === undefined) {

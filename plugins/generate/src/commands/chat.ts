@@ -103,7 +103,7 @@ export function chatCommand(
         .resolve(MODELS)
         .load({ role: 'policy', purpose: 'inference', source: config.model, signal });
       const generator = context.resolve(GENERATOR);
-      checkTemplate(generator, { model, ...(adapter === undefined ? {} : { adapter }) });
+      await checkTemplate(generator, { model, ...(adapter === undefined ? {} : { adapter }) });
       context.log.info(
         `model: ${model.source}, chat template: ${templateName(modelWithAdapter(model, adapter).tokenizer)}\n${HELP}`,
       );
@@ -127,12 +127,12 @@ export function chatCommand(
 
 // Fails at once for a model without a usable chat template. A template that refuses this message
 // may accept others.
-function checkTemplate(
+async function checkTemplate(
   generator: TextGenerator,
   answerer: { readonly model: Model; readonly adapter?: string },
-): void {
+): Promise<void> {
   try {
-    generator.encodePrompt({ ...answerer, prompt: [{ role: 'user', content: 'Hello' }] });
+    await generator.encodePrompt({ ...answerer, prompt: [{ role: 'user', content: 'Hello' }] });
   } catch (error) {
     if (isLMFlowError(error) && error.code !== 'LMFLOW_TEMPLATE_FAILED') throw error;
   }
@@ -192,10 +192,10 @@ async function answer(
   };
   try {
     const reserve = Math.min(options.maxNewTokens ?? 256, Math.floor(contextLength / 4));
-    const dropped = conversation.shorten(
-      (messages) =>
-        generator.encodePrompt({ ...answerer, prompt: messages }).length + reserve <= contextLength,
-    );
+    const dropped = await conversation.shorten(async (messages) => {
+      const ids = await generator.encodePrompt({ ...answerer, prompt: messages });
+      return ids.length + reserve <= contextLength;
+    });
     if (dropped > 0) {
       log.warn(
         `the conversation exceeds the context of ${contextLength} tokens: the oldest ${dropped} messages are left out`,

@@ -36,9 +36,9 @@ export class Conversation {
    * Drops the oldest turns, a question with its answer, until `fits`; returns the number of dropped
    * messages. The last question stays.
    */
-  shorten(fits: (messages: readonly ChatMessage[]) => boolean): number {
+  async shorten(fits: (messages: readonly ChatMessage[]) => Promise<boolean>): Promise<number> {
     const before = this.#turns.length;
-    while (this.#turns.length > 1 && !fits(this.messages)) {
+    while (this.#turns.length > 1 && !(await fits(this.messages))) {
       this.#turns = this.#turns.slice(this.#turns[1]?.role === 'assistant' ? 2 : 1);
     }
     return before - this.#turns.length;

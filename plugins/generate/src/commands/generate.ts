@@ -220,7 +220,7 @@ async function streamOne(
     {
       ...result,
       ids: Int32Array.from(result.tokens, ({ id }) => id),
-      promptTokens: generator.encodePrompt(request).length,
+      promptTokens: (await generator.encodePrompt(request)).length,
     },
   ];
 }
