@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
 import { MODELS, MODEL_WRITER, type CommandInvocation, type Resolve } from '@lmflow/sdk';
+import { checkComplete } from '@lmflow/plugin-models';
 import { readWhole, writeFolder } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import {
@@ -70,6 +71,7 @@ export async function delta(
     await load(resolve, baseName!, signal),
     await load(resolve, otherName!, signal),
   ];
+  for (const model of [base, other]) checkComplete(model);
   checkShapes(base, other);
   const write =
     (model: Model) =>

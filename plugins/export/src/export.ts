@@ -65,7 +65,7 @@ export async function exportModel(
   checkFlag(rows, format, options, 'maxShardSize', 'max-shard-size');
   const outputDir = configuredOutput('export', config);
   const model = await configuredModel('export', resolve, config, signal);
-  if (!format.adapterAlone) checkComplete(model);
+  checkComplete(model);
   const { contextLength, maxShardSize } = options;
   const flags = { contextLength, maxShardSize };
   const files = await format.write({

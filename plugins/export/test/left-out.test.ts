@@ -20,7 +20,7 @@ const gates = definePlugin({
   },
 });
 
-for (const format of ['safetensors', 'gguf', 'onnx']) {
+for (const format of ['safetensors', 'peft', 'gguf', 'onnx']) {
   test(`${format}: parameters that are neither weights nor an adapter's`, async () => {
     const outputDir = join(scratch('gates'), 'out');
     const { kernel } = await createTestKernel({
@@ -29,6 +29,23 @@ for (const format of ['safetensors', 'gguf', 'onnx']) {
       config: { model: modelFolder('llama'), outputDir },
     });
     const { code, message } = await failure(kernel.run('export', { options: { format } }));
+    assert.is(code, 'LMFLOW_MODEL_PARAMETERS_LEFT_OUT');
+    assert.match(message, /gates\.0/);
+    assert.not(existsSync(outputDir));
+    await kernel.close();
+  });
+}
+
+for (const action of ['make', 'apply']) {
+  test(`delta ${action}: parameters that are neither weights nor an adapter's`, async () => {
+    const outputDir = join(scratch('gates'), 'out');
+    const { kernel } = await createTestKernel({
+      presets: [inference],
+      plugins: [gates],
+      config: { outputDir },
+    });
+    const positionals = [action, modelFolder('llama'), modelFolder('llama')];
+    const { code, message } = await failure(kernel.run('delta', { positionals }));
     assert.is(code, 'LMFLOW_MODEL_PARAMETERS_LEFT_OUT');
     assert.match(message, /gates\.0/);
     assert.not(existsSync(outputDir));
