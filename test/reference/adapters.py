@@ -17,6 +17,7 @@ from steps import fresh, logits_of
 
 Q = ["q_proj"]
 QV = ["q_proj", "v_proj"]
+TOKENS = [15, 5, 40]
 # "save": what save_pretrained is told; "change": weights of the base that are moved before saving.
 ADAPTERS = {
     "llama/plain": dict(r=4, target_modules=QV),
@@ -45,6 +46,24 @@ ADAPTERS = {
     "llama-tied/embedding-layers": dict(r=2, target_modules=Q, save={"save_embedding_layers": True},
                                         change=["model.embed_tokens.weight"]),
     "llama-tied/tied-modules": dict(r=2, target_modules=Q, modules_to_save=["embed_tokens"], ensure_weight_tying=True),
+    # a head and an embedding of their own on a base that shares one weight
+    "llama-tied/saved-head": dict(r=2, target_modules=Q, modules_to_save=["lm_head"]),
+    "llama-tied/saved-embedding": dict(r=2, target_modules=Q, modules_to_save=["embed_tokens"]),
+    "llama-tied/saved-both": dict(r=2, target_modules=Q, modules_to_save=["lm_head", "embed_tokens"]),
+    "llama-tied/lora-head": dict(r=3, target_modules=Q + ["lm_head"]),
+    "llama-tied/changed-head": dict(r=2, lora_alpha=1, target_modules=Q + ["lm_head"], change=["embed_tokens.weight"]),
+    "llama-tied/lora-embedding": dict(r=3, target_modules=Q + ["embed_tokens"]),
+    "llama-tied/tied-lora": dict(r=3, target_modules=Q + ["embed_tokens"], ensure_weight_tying=True),
+    "llama-tied/tokens": dict(r=2, target_modules=Q, trainable_token_indices=TOKENS),
+    "llama-tied/tokens-apart": dict(r=2, target_modules=Q,
+                                    trainable_token_indices={"embed_tokens": TOKENS, "lm_head": [7]}),
+    "llama/lora-embedding": dict(r=3, target_modules=Q + ["embed_tokens"]),
+    "llama/dora-embedding": dict(r=3, target_modules=Q + ["embed_tokens"], use_dora=True),
+    "llama/tokens": dict(r=2, target_modules=Q, trainable_token_indices=TOKENS),
+    "llama/tokens-both": dict(r=2, target_modules=Q, trainable_token_indices={"embed_tokens": TOKENS, "lm_head": [7, 62]}),
+    "gpt2/saved-head": dict(r=2, target_modules=["c_attn"], modules_to_save=["lm_head"], fan_in_fan_out=True),
+    "gpt2/lora-embedding": dict(r=2, target_modules=["c_attn", "wte"], use_dora=True, fan_in_fan_out=True),
+    "gpt2/tokens-head": dict(r=2, target_modules=["c_attn"], trainable_token_indices={"lm_head": TOKENS}, fan_in_fan_out=True),
     "gpt2/pissa": dict(r=5, target_modules=["c_attn", "c_fc"], init_lora_weights="pissa", fan_in_fan_out=True),
 }
 

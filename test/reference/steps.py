@@ -18,6 +18,16 @@ LINEARS = {
     "gpt2": ["c_attn", "c_proj", "c_fc"],
 }
 LINEARS["qwen2"] = LINEARS["llama"]
+# What is trained beside two linears where head and embedding share a weight, or have rows of their own.
+ENDS = {
+    "llama-tied": {
+        "saved-head": {"modules_to_save": ["lm_head"]},
+        "saved-embedding": {"modules_to_save": ["embed_tokens"]},
+        "saved-both": {"modules_to_save": ["embed_tokens", "lm_head"]},
+        "saved-as-one": {"modules_to_save": ["embed_tokens"], "ensure_weight_tying": True},
+        "lora-head": {"target_modules": ["v_proj", "lm_head"]},
+    },
+}
 COMMON = {"weight_decay": 0.01, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8, "schedule": "linear",
           "warmup_steps": 3, "max_grad_norm": 1.0, "seed": 7}
 
@@ -59,19 +69,27 @@ def fresh(folder):
     return folder
 
 
-def steps(family, only=None):
-    folder = FIXTURES / "steps" / family
-    pool, order = samples()
+def methods(family):
+    if family in ENDS:
+        lora = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
+        return [(method, {"learning_rate": 2e-3, **COMMON, "lora": {**lora, **more}})
+                for method, more in ENDS[family].items()]
     lora = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": LINEARS[family]}
     if family == "gpt2":
         lora["fan_in_fan_out"] = True
-    for method, settings in (("lora", {"learning_rate": 1e-2, **COMMON, "lora": lora}),
-                             ("dora", {"learning_rate": 1e-2, **COMMON, "lora": {**lora, "use_dora": True}}),
-                             ("loraplus", {"learning_rate": 2e-3, **COMMON, "loraplus_lr_ratio": 8, "lora": lora}),
-                             ("head", {"learning_rate": 1e-2, **COMMON,
-                                       "lora": {**lora, "target_modules": ["v_proj", "lm_head"]}}),
-                             ("full", {"learning_rate": 1e-3, **COMMON, "lora": None})):
-        if only and method not in only or method == "head" and family != "llama":
+    made = [("lora", {"learning_rate": 1e-2, **COMMON, "lora": lora}),
+            ("dora", {"learning_rate": 1e-2, **COMMON, "lora": {**lora, "use_dora": True}}),
+            ("loraplus", {"learning_rate": 2e-3, **COMMON, "loraplus_lr_ratio": 8, "lora": lora}),
+            ("head", {"learning_rate": 1e-2, **COMMON, "lora": {**lora, "target_modules": ["v_proj", "lm_head"]}}),
+            ("full", {"learning_rate": 1e-3, **COMMON, "lora": None})]
+    return [one for one in made if one[0] != "head" or family == "llama"]
+
+
+def steps(family, only=None):
+    folder = FIXTURES / "steps" / family
+    pool, order = samples()
+    for method, settings in methods(family):
+        if only and method not in only:
             continue
         torch.manual_seed(COMMON["seed"])
         model = load_model(MODELS / family)
@@ -95,5 +113,5 @@ def steps(family, only=None):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     only = sys.argv[1:]
-    for family in LINEARS:
+    for family in [*LINEARS, *ENDS]:
         steps(family, only)

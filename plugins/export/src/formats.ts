@@ -2,17 +2,9 @@
 // How GGUF and ONNX are written is in gguf/ and onnx/.
 import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve as resolvePath } from 'node:path';
-import {
-  MODELS,
-  MODEL_WRITER,
-  registry,
-  token,
-  type Logger,
-  type Resolve,
-  type Token,
-} from '@lmflow/sdk';
+import { MODEL_WRITER, registry, token, type Logger, type Resolve, type Token } from '@lmflow/sdk';
 import { writeFolder } from '@lmflow/sdk/files';
-import type { Model } from '@lmflow/sdk/model';
+import { withoutAdapter, type Model } from '@lmflow/sdk/model';
 import { writeSafetensors } from '@lmflow/sdk/formats';
 import type { PortableModelMaker, PortableSessionOpener } from '@lmflow/plugin-engine-onnx';
 import { parseSize, sizeText } from './byte-sizes.ts';
@@ -144,15 +136,8 @@ const onnx: ExportFormat = {
   quantizations: { known: Object.keys(ONNX_QUANTIZATIONS), usual: 'f32' },
   flags: ['contextLength'],
   write: async ({ model, outputDir, flags, quantizations, resolve, signal }) => {
-    // As a reference, without adapter: what the adapter adds goes into the weights.
-    const base = model.adapter
-      ? await resolve(MODELS).load({
-          role: 'reference',
-          purpose: 'inference',
-          source: model.source,
-          signal,
-        })
-      : model;
+    // What the adapter adds goes into the weights.
+    const base = withoutAdapter(model);
     return writeFolder(outputDir, (directory) =>
       exportOnnx({
         model,

@@ -1,7 +1,7 @@
 // GGUF files read back: keys, tensors under llama.cpp's names and layout, types, tokenizers; and
 // what is refused by name.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readSafetensors, type TensorFile } from '@lmflow/sdk/formats';
@@ -231,21 +231,23 @@ test('q4_k_m: the types of a model with rows of 256', async () => {
   assert.is(typeFor('q4_0', 'matrix', 40, 0, 4).type, 'F16');
 });
 
-test('an adapter is merged on the way', async () => {
-  const model = modelFolder('llama');
-  const adapter = join(FIXTURES, 'adapters/llama/plain');
-  const outputDir = join(scratch('merged'), 'out');
-  await withKernel({ model, outputDir, lora: { adapter } }, async (kernel) => {
-    await kernel.run('merge');
+for (const kind of ['llama/plain', 'llama-tied/saved-embedding']) {
+  test(`an adapter is merged on the way: ${kind}`, async () => {
+    const model = modelFolder(dirname(kind));
+    const adapter = join(FIXTURES, 'adapters', kind);
+    const outputDir = join(scratch('merged'), 'out');
+    await withKernel({ model, outputDir, lora: { adapter } }, async (kernel) => {
+      await kernel.run('merge');
+    });
+    const [straight, merged] = [
+      await exported(model, 'f32', { lora: { adapter } }),
+      await exported(outputDir, 'f32'),
+    ];
+    for (const [name, { data }] of merged.file.tensors) {
+      assert.equal(straight.file.tensors.get(name)!.data, data, name);
+    }
   });
-  const [straight, merged] = [
-    await exported(model, 'f32', { lora: { adapter } }),
-    await exported(outputDir, 'f32'),
-  ];
-  for (const [name, { data }] of merged.file.tensors) {
-    assert.equal(straight.file.tensors.get(name)!.data, data, name);
-  }
-});
+}
 
 test('what llama.cpp computes otherwise, or has no name for, is refused before anything is written', async () => {
   assert.is(await code(modelFolder('llama-dynamic')), 'LMFLOW_GGUF_UNSUPPORTED');

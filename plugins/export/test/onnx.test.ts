@@ -1,7 +1,7 @@
 // ONNX exports, run by ONNX Runtime alone in a loop like transformers.js's: the greedy tokens of
 // transformers, alone and padded in a batch.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ENGINE } from '@lmflow/sdk';
@@ -344,24 +344,26 @@ test('numbers beyond the size of a file go into the next', async () => {
   assert.equal(await greedy(await openModel(directory), [prompt], ids.length), [ids]);
 });
 
-test('an adapter is merged on the way', async () => {
-  const model = modelFolder('llama');
-  const adapter = join(FIXTURES, 'adapters/llama/head');
-  const outputDir = join(scratch('merged'), 'out');
-  await withKernel({ model, outputDir, lora: { adapter } }, async (kernel) => {
-    await kernel.run('merge');
+for (const kind of ['llama/head', 'llama-tied/saved-embedding', 'llama-tied/lora-head']) {
+  test(`an adapter is merged on the way: ${kind}`, async () => {
+    const model = modelFolder(dirname(kind));
+    const adapter = join(FIXTURES, 'adapters', kind);
+    const outputDir = join(scratch('merged'), 'out');
+    await withKernel({ model, outputDir, lora: { adapter } }, async (kernel) => {
+      await kernel.run('merge');
+    });
+    const [straight, merged] = [
+      await exported(model, {}, { lora: { adapter } }),
+      await exported(outputDir),
+    ];
+    for (const file of ['model.onnx', 'model.onnx_data']) {
+      assert.ok(
+        readFileSync(join(straight, 'onnx', file)).equals(readFileSync(join(merged, 'onnx', file))),
+        file,
+      );
+    }
   });
-  const [straight, merged] = [
-    await exported(model, {}, { lora: { adapter } }),
-    await exported(outputDir),
-  ];
-  for (const file of ['model.onnx', 'model.onnx_data']) {
-    assert.ok(
-      readFileSync(join(straight, 'onnx', file)).equals(readFileSync(join(merged, 'onnx', file))),
-      file,
-    );
-  }
-});
+}
 
 test('what cannot be is refused before anything is written', async () => {
   const dynamic = await failure(exported(modelFolder('llama-dynamic')));

@@ -21,7 +21,8 @@ import inference from '@lmflow/preset-inference';
 import { runChat } from '../src/commands/chat.ts';
 import { familyFolder } from './support.ts';
 
-const FOLDER = join(import.meta.dirname, '..', '..', '..', 'test', 'fixtures', 'adapters', 'llama');
+const ADAPTERS = join(import.meta.dirname, '..', '..', '..', 'test', 'fixtures', 'adapters');
+const FOLDER = join(ADAPTERS, 'llama');
 const kinds = readdirSync(FOLDER);
 const source = familyFolder('llama');
 
@@ -34,12 +35,17 @@ interface Loaded {
 async function withAdapters(
   lora: Record<string, unknown>,
   work: (loaded: Loaded) => Promise<void>,
+  folder = source,
 ): Promise<void> {
   const { kernel } = await createTestKernel({ presets: [inference], config: { lora } });
   try {
     await work({
       generator: kernel.resolve(GENERATOR),
-      model: await kernel.resolve(MODELS).load({ role: 'policy', purpose: 'inference', source }),
+      model: await kernel.resolve(MODELS).load({
+        role: 'policy',
+        purpose: 'inference',
+        source: folder,
+      }),
       engine: kernel.resolve(ENGINE),
     });
   } finally {
@@ -85,12 +91,16 @@ const ask = (
 
 const named = Object.fromEntries(kinds.map((kind) => [kind, join(FOLDER, kind)]));
 
-test('every adapter of PEFT by name: the next token has the log-probabilities of PEFT', () =>
-  withAdapters({ adapters: named }, async ({ generator, model }) => {
-    assert.equal([...model.adapters!.keys()], kinds);
+/** Every adapter of a family by name: the next token has the log-probabilities of PEFT. */
+const asPeft = (family: string, lora: Record<string, unknown> = {}): Promise<void> => {
+  const folder = join(ADAPTERS, family);
+  const all = readdirSync(folder);
+  const adapters = Object.fromEntries(all.map((kind) => [kind, join(folder, kind)]));
+  const work = async ({ generator, model }: Loaded): Promise<void> => {
+    assert.equal([...model.adapters!.keys()], all);
     await Promise.all(
-      kinds.map(async (kind) => {
-        const reference = await readSafetensors(join(FOLDER, kind, 'reference.safetensors'));
+      all.map(async (kind) => {
+        const reference = await readSafetensors(join(folder, kind, 'reference.safetensors'));
         const [ids, mask, logits] = ['input_ids', 'attention_mask', 'logits'].map((name) =>
           reference.get(name)!,
         );
@@ -120,7 +130,15 @@ test('every adapter of PEFT by name: the next token has the log-probabilities of
         }
       }),
     );
-  }));
+  };
+  return withAdapters({ adapters, ...lora }, work, familyFolder(family));
+};
+
+test('every adapter of PEFT by name: the next token has the log-probabilities of PEFT', () =>
+  asPeft('llama'));
+
+test('adapters that give a tied head its own weight beside others that do not, and an unnamed one', () =>
+  asPeft('llama-tied', { adapter: join(ADAPTERS, 'llama-tied/saved-head') }));
 
 test('decoded at the same time, each sequence is what it is where its adapter is the only one', async () => {
   const prompts = [[5, 9, 11], [40], [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9]];

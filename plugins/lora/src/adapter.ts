@@ -8,7 +8,7 @@ import { biasNotMerged } from './errors.ts';
 import type { DecidedOptions } from './options.ts';
 import { updateOf, widened, type LoraPair } from './pair.ts';
 import { adapterConfig } from './peft.ts';
-import { HEAD, tiedParameter } from './tied.ts';
+import { HEAD, HEAD_WEIGHT, tiedParameter } from './tied.ts';
 
 /** What an adapter consists of beside its options. */
 export interface AdapterParts {
@@ -17,7 +17,7 @@ export interface AdapterParts {
   readonly whole: readonly Parameter[];
   /** Frozen weights of the base that the adapter's file has, by name. */
   readonly carried: AdapterTensors;
-  /** Those that its initialisation makes of the base, which every reader makes again. */
+  /** Others that take the base's place, which every reader makes again. */
   readonly bases: AdapterTensors;
 }
 
@@ -70,6 +70,7 @@ export class LoraAdapter implements Adapter {
         ])
         .concat(
           this.#whole.map(({ name }) => [name]),
+          [['tied', this.#model.architecture.tiedEmbeddings]],
           // constants of the programs
           [...this.replaced].map(([name, { data }]) => [name, hashOf(data)]),
         ),
@@ -78,7 +79,7 @@ export class LoraAdapter implements Adapter {
 
   /** The pair of the head, which is no linear of a block. */
   get head(): LoraPair | undefined {
-    return [...this.pairs.values()].find(({ layer }) => layer.layer === undefined);
+    return this.pairs.get(HEAD);
   }
 
   /** For the plan: `LoRA (r 8, alpha 16, 84 linears)`. */
@@ -112,9 +113,10 @@ export class LoraAdapter implements Adapter {
       saved.set(pair.a.name, a).set(pair.b.name, b);
     }
     const tied = tiedParameter(this.#model, this.#whole);
-    if (tied) saved.set(`${HEAD}.weight`, { shape: tied.shape, data: tied.data });
+    if (tied) saved.set(HEAD_WEIGHT, { shape: tied.shape, data: tied.data });
     const modulesToSave = [...new Set([...this.#options.modulesToSave, ...(tied ? [HEAD] : [])])];
-    const options = { ...this.#options, modulesToSave };
+    const ensureWeightTying = tied !== undefined;
+    const options = { ...this.#options, modulesToSave, ensureWeightTying };
     return {
       config: adapterConfig(
         this.#model,

@@ -69,6 +69,15 @@ export function initialisationRefused(name: string, what: string): LMFlowError {
   );
 }
 
+/** Matrices of an embedding and a head that share a weight are trained apart. */
+export function tyingRefused(module: string): LMFlowError {
+  return usageError(
+    'LMFLOW_LORA_TYING',
+    `lora.ensureWeightTying does not go with matrices for ${module}: it would have a weight of its own`,
+    { hint: 'Name the module in modulesToSave, or leave ensureWeightTying out.' },
+  );
+}
+
 /** An adapter would change the base's numbers, which a plugin keeps in another form. */
 export function baseClaimed(what: string, linear: string, plugin: string): LMFlowError {
   return usageError(

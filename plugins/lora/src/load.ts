@@ -1,5 +1,5 @@
 // From options (or an existing PEFT adapter) and a model to the adapter in force.
-import { assignParameters, type LinearLayer, type Model, type Parameter } from '@lmflow/sdk/model';
+import { assignParameters, type LinearLayer, type Model } from '@lmflow/sdk/model';
 import {
   adaptedLinears,
   adapterDoesNotFit,
@@ -8,16 +8,24 @@ import {
   type AdapterTensors,
 } from '@lmflow/sdk/peft';
 import { LoraAdapter } from './adapter.ts';
-import { baseClaimed, initialisationRefused } from './errors.ts';
+import { baseClaimed, initialisationRefused, tyingRefused } from './errors.ts';
 import { initialisationOf } from './initialisations.ts';
 import { loraOptions, type LoraOptions } from './options.ts';
 import { fillFromWidened } from './pair.ts';
 import { readAdapter, type ReadAdapter } from './read.ts';
-import { carriedWeights } from './replaced.ts';
+import { carriedWeights, forTheOther } from './replaced.ts';
 import { startPairs } from './start.ts';
 import { targetLinears } from './targets.ts';
-import { withoutTiedHead } from './tied.ts';
-import { trainedBiases, wholeModules } from './whole.ts';
+import {
+  adaptable,
+  embeddingWeight,
+  HEAD,
+  HEAD_WEIGHT,
+  trainsTied,
+  untie,
+  withoutTiedHead,
+} from './tied.ts';
+import { trainedBiases, wholeNames, wholeParameters } from './whole.ts';
 
 export interface LoadedAdapter {
   readonly adapter: LoraAdapter;
@@ -25,7 +33,10 @@ export interface LoadedAdapter {
   readonly overruled: readonly string[];
 }
 
-/** Makes the adapter: fresh, or continuing `options.adapter`. */
+/**
+ * Makes the adapter: fresh, or continuing `options.adapter`. A model whose tied head and embedding it
+ * takes apart has a head of its own afterwards.
+ */
 export async function loadAdapter(
   model: Model,
   options: LoraOptions,
@@ -35,33 +46,49 @@ export async function loadAdapter(
   const merged = { ...options, ...existing?.options };
   const decided = { ...merged, loraAlpha: merged.loraAlpha ?? 2 * merged.r };
   const file = `${options.adapter}/${TENSOR_FILE}`;
-  const modules = await wholeModules(model, decided, existing !== undefined);
+  const named = wholeNames(model, decided, existing !== undefined);
+  const tying = trainsTied(model, named, decided, existing !== undefined);
+  const trained = tying ? new Set([...named, embeddingWeight(model)!, HEAD_WEIGHT]) : named;
   const layers = existing
-    ? linearsOf(model, existing, modules, file)
-    : withoutWhole(targetLinears(model.linears, decided), modules);
+    ? linearsOf(model, existing, trained, file)
+    : // PEFT trains a module that both settings name whole.
+      targetLinears(adaptable(model), decided).filter(({ weight }) => !trained.has(weight));
+  checkInitialisation(model, layers, decided);
+  const apart = !tying && takesApart(model, named, layers);
+  if (apart) {
+    if (decided.ensureWeightTying && !existing) {
+      throw tyingRefused(layers.find(({ layer }) => layer === undefined)!.name);
+    }
+    untie(model);
+  }
+  const names = [...trained].filter((name) => !tying || name !== HEAD_WEIGHT);
+  const modules = await wholeParameters(model, names, decided);
   const whole = [...modules, ...(await trainedBiases(model, layers, decided, modules))];
   const tensors = existing?.tensors ?? new Map();
   const { own, carried } = await carriedWeights(model, tensors, whole, file);
-  checkInitialisation(model, layers, decided);
   const started = await startPairs(model, layers, {
     options: decided,
     seed,
     existing: existing && file,
     carried,
   });
-  const adapter = new LoraAdapter(model, { ...started, whole }, decided);
+  const shared = apart ? forTheOther(model, carried, trained) : [];
+  const bases = new Map([...started.bases, ...shared]);
+  const adapter = new LoraAdapter(model, { ...started, bases, whole }, decided);
   if (existing) await assign(model, adapter, own, file);
   else await adapter.measure();
   return { adapter, overruled: existing ? overruledBy(existing.options, options) : [] };
 }
 
-/** PEFT trains a module that both settings name whole. */
-function withoutWhole(
+/** Whether a head that shares the embedding's weight is changed apart from it, or the other way. */
+function takesApart(
+  model: Model,
+  whole: ReadonlySet<string>,
   layers: readonly LinearLayer[],
-  whole: readonly Parameter[],
-): readonly LinearLayer[] {
-  const trained = new Set(whole.map(({ name }) => name));
-  return layers.filter(({ weight }) => !trained.has(weight));
+): boolean {
+  if (!model.architecture.tiedEmbeddings) return false;
+  const changed = [...whole, ...layers.map(({ weight }) => weight)];
+  return changed.some((name) => name === HEAD_WEIGHT || name === embeddingWeight(model));
 }
 
 /** Throws for what an initialisation that changes the base cannot be combined with. */
@@ -72,6 +99,9 @@ function checkInitialisation(
 ): void {
   const { row } = initialisationOf(initLoraWeights)!;
   if (!row.changesBase) return;
+  if (model.architecture.tiedEmbeddings && layers.some(({ name }) => name === HEAD)) {
+    throw initialisationRefused(row.name, 'a head that shares the weight of the embedding');
+  }
   if (row.name !== 'loftq') {
     if (useDora) throw initialisationRefused(row.name, 'useDora');
     return;
@@ -120,7 +150,7 @@ export async function assign(
 function linearsOf(
   model: Model,
   { tensors, modules }: ReadAdapter,
-  whole: readonly Parameter[],
+  whole: ReadonlySet<string>,
   file: string,
 ): LinearLayer[] {
   const embedding = [...tensors.keys()].find((name) => name.includes('.lora_embedding_'));
@@ -128,10 +158,10 @@ function linearsOf(
   const matrices = [...tensors.keys()].flatMap(
     (name) => /^(.*)\.lora_A\.weight$/.exec(name)?.[1] ?? [],
   );
-  const layers = adaptedLinears(model.linears, {
+  const layers = adaptedLinears(adaptable(model), {
     names: new Set(matrices),
     modules,
-    whole: new Set(whole.map(({ name }) => name)),
+    whole,
     file,
   });
   if (tensors.size === 0) throw adapterDoesNotFit(file, 'it has no tensors');

@@ -13,19 +13,15 @@ export async function loadNamed(
 ): Promise<ReadonlyMap<string, Model>> {
   const views = new Map<string, Model>();
   for (const [name, folder] of namedAdapters(options)) {
-    const { adapter } = await loadAdapter(model, { ...options, adapter: folder }, seed);
+    // figures of its own: another adapter may give the model a head apart from the embedding
+    const { architecture, config } = model;
+    const own = view(model, { architecture, config, adapters: undefined });
+    const { adapter } = await loadAdapter(own, { ...options, adapter: folder }, seed);
     const tokenizer =
       adapterTemplate(folder) === undefined ? model.tokenizer : model.tokenizer.clone();
     await takeAdapterTemplate(folder, tokenizer);
-    views.set(
-      name,
-      view(model, {
-        adapter,
-        tokenizer,
-        adapters: undefined,
-        parameters: new Map(adapter.parameters.map((parameter) => [parameter.name, parameter])),
-      }),
-    );
+    const parameters = new Map(adapter.parameters.map((parameter) => [parameter.name, parameter]));
+    views.set(name, Object.assign(own, { adapter, tokenizer, parameters }));
   }
   return views;
 }

@@ -48,6 +48,12 @@ export const loraOptions = z.object({
     .array(z.string())
     .default([])
     .describe('Modules trained and saved whole beside the adapter, e.g. embed_tokens, lm_head.'),
+  ensureWeightTying: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Train a tied embedding and head of modulesToSave as one; otherwise each is trained apart, as in PEFT.',
+    ),
   bias: z
     .enum(['none', 'all', 'lora_only'])
     .default('none')
@@ -165,7 +171,6 @@ export const unsupported = {
   loraGaConfig: later,
   montecloraConfig: later,
   veloraConfig: later,
-  ensureWeightTying: 'a tied head always follows its embedding',
   runtimeConfig: 'it is for PyTorch only',
   peftType: 'it is always LORA',
   peftVersion: 'it is not written, so that every version reads the adapter',

@@ -6,7 +6,7 @@ import type { DecidedOptions } from './options.ts';
 
 /**
  * The content of adapter_config.json. Only keys of PEFT's first releases (and use_rslora, use_dora
- * where they are on): later ones make old versions fail.
+ * and the like where they are on): later ones make old versions fail.
  */
 export function adapterConfig(
   model: Model,
@@ -37,6 +37,7 @@ export function adapterConfig(
     const { loftqBits, loftqIter } = options.loftqConfig;
     config['loftq_config'] = { loftq_bits: loftqBits, loftq_iter: loftqIter };
   }
+  if (options.ensureWeightTying) config['ensure_weight_tying'] = true;
   if (options.loraBias) config['lora_bias'] = true;
   if (options.useDora) config['use_dora'] = true;
   if (options.useRslora) config['use_rslora'] = true;

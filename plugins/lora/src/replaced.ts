@@ -4,7 +4,7 @@ import { wrap, type Model, type Parameter } from '@lmflow/sdk/model';
 import type { AdapterTensors } from '@lmflow/sdk/peft';
 import { LoraAdapter } from './adapter.ts';
 import { vocabularyDiffers } from './errors.ts';
-import { HEAD } from './tied.ts';
+import { embeddingWeight, HEAD_WEIGHT } from './tied.ts';
 
 /** Wraps `weight`: the adapter's numbers as constants, where it has some and they are not trained. */
 export function replaceWeights(model: Model, by: string): void {
@@ -55,9 +55,24 @@ export async function carriedWeights(
     const base = await model.read(weight);
     if (data.some((number, index) => number !== base[index])) carried.set(weight, { shape, data });
   }
-  const head = own.get(`${HEAD}.weight`);
-  if (head && isCopy(model, tensors, parameters, head.data)) own.delete(`${HEAD}.weight`);
+  const head = own.get(HEAD_WEIGHT);
+  if (head && isCopy(model, tensors, parameters, head.data)) own.delete(HEAD_WEIGHT);
   return { own, carried };
+}
+
+/**
+ * For a model whose head was taken from the embedding: what a file brings for one of them is for the
+ * other too, since PEFT keeps one frozen weight. `trained`: names of weights that are parameters.
+ */
+export function forTheOther(
+  model: Model,
+  carried: AdapterTensors,
+  trained: ReadonlySet<string>,
+): AdapterTensors {
+  const names = [embeddingWeight(model)!, HEAD_WEIGHT];
+  const brought = names.map((name) => carried.get(name)).find((tensor) => tensor !== undefined);
+  const others = names.filter((name) => !carried.has(name) && !trained.has(name));
+  return new Map(brought ? others.map((name) => [name, brought] as const) : []);
 }
 
 /** Whether numbers are those of a tied embedding that lies beside them and is not trained. */

@@ -1,22 +1,92 @@
-// A tied embedding and head, trained whole (modulesToSave). PEFT keeps the base model's head unless
-// the adapter has a copy of the embedding for it, so both are written, and both are read as one.
-import type { Model, Parameter } from '@lmflow/sdk/model';
+// A head that shares the embedding's weight: what is trained as one, and a head of its own where an
+// adapter changes only one of them, or each in its way. PEFT writes both of what it trains as one.
+import { reshapeModel, type LinearLayer, type Model, type Parameter } from '@lmflow/sdk/model';
+import type { ModelWeight } from '@lmflow/sdk/graph';
 import type { AdapterTensors } from '@lmflow/sdk/peft';
 import { tiesBroken } from './errors.ts';
+import type { LoraOptions } from './options.ts';
 
 /** Module path of the head in transformers' causal language models. */
 export const HEAD = 'lm_head';
+export const HEAD_WEIGHT = `${HEAD}.weight`;
+
+/** Name of the token embedding's weight: the first of a checkpoint that has a row for each token. */
+export function embeddingWeight({
+  weights,
+  architecture: { vocabularySize },
+}: Model): string | undefined {
+  return [...weights].find(
+    ([name, { shape }]) =>
+      name !== HEAD_WEIGHT && shape.length === 2 && shape[0] === vocabularySize,
+  )?.[0];
+}
+
+/** The linears that an adapter can have pairs for: also a head that shares the embedding's weight. */
+export function adaptable(model: Model): readonly LinearLayer[] {
+  const { tiedEmbeddings } = model.architecture;
+  return tiedEmbeddings ? [...model.linears, headLayer(model)] : model.linears;
+}
+
+/** Names of the weights, also of a head that shares the embedding's. */
+export function weightNames({ weights, architecture: { tiedEmbeddings } }: Model): string[] {
+  return [...weights.keys(), ...(tiedEmbeddings ? [HEAD_WEIGHT] : [])];
+}
+
+/**
+ * Gives a model whose head shares the embedding's weight a head of its own with the same numbers, in
+ * the model object or the view.
+ */
+export function untie(model: Model): void {
+  const { weights, architecture, config, linears } = model;
+  const embedding = embeddingWeight(model)!;
+  const changed: {
+    weights: Map<string, ModelWeight>;
+    linears: readonly LinearLayer[];
+    read: Model['read'];
+  } = model;
+  changed.linears = [...linears, headLayer(model)];
+  changed.weights = new Map([...weights, [HEAD_WEIGHT, weights.get(embedding)!]]);
+  const read = model.read.bind(model);
+  changed.read = (name) => read(name === HEAD_WEIGHT ? embedding : name);
+  reshapeModel(model, {
+    architecture: { ...architecture, tiedEmbeddings: false },
+    config: { ...config, tie_word_embeddings: false },
+  });
+}
+
+function headLayer({ architecture: { hiddenSize, vocabularySize } }: Model): LinearLayer {
+  return {
+    name: HEAD,
+    weight: HEAD_WEIGHT,
+    inFeatures: hiddenSize,
+    outFeatures: vocabularySize,
+    layout: 'out-in',
+  };
+}
+
+/**
+ * Whether embedding and head are trained whole, as one. `whole`: names of the weights of modulesToSave.
+ * An adapter of PEFT's has them so only where a module has one of the names that PEFT looks for.
+ */
+export function trainsTied(
+  model: Model,
+  whole: ReadonlySet<string>,
+  { ensureWeightTying, modulesToSave }: LoraOptions,
+  existing: boolean,
+): boolean {
+  if (!ensureWeightTying || !model.architecture.tiedEmbeddings) return false;
+  if (!existing) return whole.has(embeddingWeight(model)!) || whole.has(HEAD_WEIGHT);
+  return modulesToSave.some((name) => /^(.*\.)?(embed_tokens|lm_head)$/.test(name));
+}
 
 /** The parameter that replaces both, if it is one of these. */
 export function tiedParameter(
-  { weights, architecture: { tiedEmbeddings, vocabularySize } }: Model,
+  model: Model,
   parameters: readonly Parameter[],
 ): Parameter | undefined {
-  return tiedEmbeddings
-    ? parameters.find(
-        ({ name, shape }) => weights.has(name) && shape.length === 2 && shape[0] === vocabularySize,
-      )
-    : undefined;
+  if (!model.architecture.tiedEmbeddings) return undefined;
+  const embedding = embeddingWeight(model);
+  return parameters.find(({ name }) => name === embedding);
 }
 
 /**
@@ -31,7 +101,7 @@ export function withoutTiedHead(
 ): AdapterTensors {
   const embedding = tensors.get(tiedParameter(model, parameters)?.name ?? '');
   if (!embedding) return tensors;
-  const head = tensors.get(`${HEAD}.weight`);
+  const head = tensors.get(HEAD_WEIGHT);
   if (!head) {
     throw tiesBroken(file, 'it has the tied embedding without the head');
   }

@@ -2,32 +2,34 @@
 import type { LinearLayer, Model, Parameter } from '@lmflow/sdk/model';
 import { unknownModule } from './errors.ts';
 import { loraPlus, type LoraOptions } from './options.ts';
-import { HEAD, tiedParameter } from './tied.ts';
+import { weightNames } from './tied.ts';
 
 /**
- * The weights of modulesToSave, as parameters that replace them in the graph. Throws
- * LMFLOW_LORA_UNKNOWN_MODULE for a name of nothing; an existing adapter's are passed over, as in
- * PEFT.
+ * Names of the weights of modulesToSave. Throws LMFLOW_LORA_UNKNOWN_MODULE for a name of nothing; an
+ * existing adapter's are passed over, as in PEFT.
  */
-export async function wholeModules(
+export function wholeNames(
   model: Model,
-  options: LoraOptions,
+  { modulesToSave }: LoraOptions,
   existing: boolean,
-): Promise<Parameter[]> {
-  const { modulesToSave } = options;
-  const names = new Set(modulesToSave.flatMap((module) => weightsOf(model, module)));
-  const whole = await Promise.all([...names].map((name) => parameterOf(model, name, options)));
-  // A tied head goes with the embedding; users of PEFT name both.
-  const unknown = modulesToSave.find(
-    (module) =>
-      weightsOf(model, module).length === 0 && !(module === HEAD && tiedParameter(model, whole)),
-  );
+): ReadonlySet<string> {
+  const names = modulesToSave.map((module) => weightsOf(model, module));
+  const unknown = modulesToSave[names.findIndex((found) => found.length === 0)];
   if (unknown !== undefined && !existing) {
     throw unknownModule('modulesToSave', unknown, [
-      ...new Set([...model.weights.keys()].map((name) => name.split('.').at(-2)!)),
+      ...new Set(weightNames(model).map((name) => name.split('.').at(-2)!)),
     ]);
   }
-  return whole;
+  return new Set(names.flat());
+}
+
+/** Weights as parameters that replace them in the graph. */
+export function wholeParameters(
+  model: Model,
+  names: Iterable<string>,
+  options: LoraOptions,
+): Promise<Parameter[]> {
+  return Promise.all([...names].map((name) => parameterOf(model, name, options)));
 }
 
 /** The biases that the option names and that are not `whole` already. */
@@ -45,12 +47,12 @@ export async function trainedBiases(
       ((options.bias === 'all' && name.endsWith('.bias')) ||
         (options.bias === 'lora_only' && adapted.has(name))),
   );
-  return Promise.all(names.map((name) => parameterOf(model, name, options)));
+  return wholeParameters(model, names, options);
 }
 
 /** PEFT takes every module whose path ends with the text, and all that lies below it. */
-function weightsOf({ weights }: Model, module: string): string[] {
-  return [...weights.keys()].filter((name) => {
+function weightsOf(model: Model, module: string): string[] {
+  return weightNames(model).filter((name) => {
     const parts = name.split('.').slice(0, -1);
     return parts.some((_, index) =>
       parts

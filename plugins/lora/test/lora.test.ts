@@ -364,21 +364,27 @@ test('modulesToSave matches the end of a path and all below it, as in PEFT, and 
   );
 });
 
-test('modulesToSave with a tied head: it follows the embedding, both are written, and read as one', async () => {
+test('ensureWeightTying: a tied head follows the embedding, both are written, and read as one', async () => {
   const model = tiedModel();
-  const { adapter } = await loadAdapter(
-    model,
-    options({ modulesToSave: ['embed_tokens', 'lm_head'] }),
-    1,
-  );
+  const tying = { modulesToSave: ['embed_tokens', 'lm_head'], ensureWeightTying: true };
+  const { adapter } = await loadAdapter(model, options(tying), 1);
+  assert.ok(model.architecture.tiedEmbeddings);
   const embedding = adapter.parameters.find(({ name }) => name === 'model.embed_tokens.weight')!;
   assert.equal(
     adapter.parameters.filter(({ name }) => !name.includes('lora_')),
     [embedding],
   );
   embedding.data[3] = 7;
-  const only = await loadAdapter(tiedModel(), options({ modulesToSave: ['embed_tokens'] }), 1);
-  assert.equal(only.adapter.save().config['modules_to_save'], ['embed_tokens', 'lm_head']);
+  for (const modulesToSave of [['embed_tokens'], ['lm_head']]) {
+    const only = await loadAdapter(tiedModel(), options({ ...tying, modulesToSave }), 1);
+    assert.equal(
+      only.adapter.parameters.filter(({ name }) => !name.includes('lora_')).map(({ name }) => name),
+      ['model.embed_tokens.weight'],
+    );
+    const saved = [...new Set([...modulesToSave, 'lm_head'])];
+    assert.equal(only.adapter.save().config['modules_to_save'], saved);
+    assert.is(only.adapter.save().config['ensure_weight_tying'], true);
+  }
   const { config, tensors } = adapter.save();
   assert.equal(config['modules_to_save'], ['embed_tokens', 'lm_head']);
   const write = async (
@@ -426,11 +432,41 @@ test('modulesToSave with a tied head: it follows the embedding, both are written
     assert.is(code, 'LMFLOW_ADAPTER_MISMATCH');
     assert.match(message, wanted);
   }
-  assert.is(
-    (await failure(() => loadAdapter(tiedModel(), options({ modulesToSave: ['lm_head'] }), 1)))
-      .code,
-    'LMFLOW_LORA_UNKNOWN_MODULE',
-  );
+});
+
+test('without ensureWeightTying a head and its embedding are trained apart', async () => {
+  const [embedding, head] = ['model.embed_tokens.weight', 'lm_head.weight'];
+  for (const [modulesToSave, wanted] of [
+    [['embed_tokens'], [embedding]],
+    [['lm_head'], [head]],
+    [
+      ['embed_tokens', 'lm_head'],
+      [embedding, head],
+    ],
+  ]) {
+    const model = tiedModel();
+    const { adapter } = await loadAdapter(model, options({ modulesToSave }), 1);
+    const whole = adapter.parameters.filter(({ name }) => !name.includes('lora_'));
+    assert.equal(
+      whole.map(({ name }) => name),
+      wanted,
+    );
+    assert.not(model.architecture.tiedEmbeddings);
+    assert.is(model.config['tie_word_embeddings'], false);
+    assert.equal(await model.read(head), await model.read(embedding));
+    const { config } = adapter.save();
+    assert.equal(config['modules_to_save'], modulesToSave);
+    assert.is(config['ensure_weight_tying'], undefined);
+  }
+});
+
+test('what an adapter would change of both is refused for one of a tied head and embedding', async () => {
+  const pissa = { targetModules: ['lm_head'], initLoraWeights: 'pissa', r: 2 };
+  const { message } = await failure(() => loadAdapter(tiedModel(), options(pissa), 1));
+  assert.match(message, 'does not go with a head that shares the weight of the embedding');
+  const tying = { targetModules: ['lm_head'], ensureWeightTying: true };
+  const { code } = await failure(() => loadAdapter(tiedModel(), options(tying), 1));
+  assert.is(code, 'LMFLOW_LORA_TYING');
 });
 
 test.run();

@@ -66,6 +66,8 @@ async function both<T>(
 for (const [family, lora] of [
   ['llama', {}],
   ['llama-tied', { modulesToSave: ['embed_tokens'] }],
+  ['llama-tied', { modulesToSave: ['lm_head'], ensureWeightTying: true }],
+  ['llama-tied', { targetModules: ['lm_head'] }],
   ['gpt2', { useDora: true }],
 ] as const) {
   test(`${family} ${JSON.stringify(lora)}: its logits are the base model's, and no parameter is fed`, async () => {

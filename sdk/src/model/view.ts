@@ -4,7 +4,17 @@ import type { Model } from './model.ts';
 
 /** What a view may have in place of its model's. */
 export type ViewChanges = Partial<
-  Pick<Model, 'parameters' | 'adapter' | 'adapters' | 'tokenizer' | 'weights' | 'read'>
+  Pick<
+    Model,
+    | 'parameters'
+    | 'adapter'
+    | 'adapters'
+    | 'tokenizer'
+    | 'weights'
+    | 'read'
+    | 'architecture'
+    | 'config'
+  >
 >;
 
 /**

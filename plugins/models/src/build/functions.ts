@@ -56,7 +56,7 @@ function endFunctions({
         hidden: build.norm(trace, hidden, names.finalNorm),
         weight: build.weight(
           trace,
-          `${architecture.tiedEmbeddings ? names.embedding : names.head}.weight`,
+          `${trace.model.architecture.tiedEmbeddings ? names.embedding : names.head}.weight`,
         ),
       };
     },
