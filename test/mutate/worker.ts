@@ -3,6 +3,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { createTestKernel } from 'lmflow/testing';
 import finetune from '@lmflow/preset-finetune';
 import inference from '@lmflow/preset-inference';
@@ -17,6 +18,16 @@ const MESSAGES: ChatMessage[] = [
 ];
 const TEMPLATE =
   "{% for m in messages %}{{ m['role'] + ': ' + m.content | trim }}{% if loop.last %}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}";
+
+const PARQUET = [
+  [{ name: 'text', data: ['t1 t2', 't3', 't1 t2'] }],
+  [{ name: 'messages', data: [MESSAGES, MESSAGES], type: 'JSON' as const }],
+  [
+    { name: 'instruction', data: ['t1 t2', 't3'] },
+    { name: 'output', data: ['t4', null] },
+    { name: 'weight', data: [1, 0.5] },
+  ],
+].map((columnData) => Buffer.from(parquetWriteBuffer({ columnData })));
 
 const home = mkdtempSync(join(tmpdir(), 'lmflow-mutate-'));
 const model = await writeTinyModel({ folder: join(home, 'model') });
@@ -47,15 +58,14 @@ const KINDS: Readonly<Record<string, (dice: Dice, folder: string) => Promise<unk
     else breakTensors(join(folder, 'adapter_model.safetensors'), dice);
     await generate(model, { lora: { adapter: folder } });
   },
-  data: async (dice, folder) => {
+  data: (dice, folder) => {
     mkdirSync(folder);
-    const dataset = join(folder, breakData(folder, dice));
-    const { kernel } = await createTestKernel({
-      presets: [finetune],
-      config: { model, dataset, outputDir: join(folder, 'out') },
-    });
-    const options = { dryRun: true };
-    await kernel.run('finetune', { options }).finally(() => kernel.close());
+    return readData(folder, breakData(folder, dice));
+  },
+  parquet: (dice, folder) => {
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'data.parquet'), changeBytes(dice.one(PARQUET), dice));
+    return readData(folder, 'data.parquet');
   },
   template: async (dice, folder) => {
     copyModel(folder);
@@ -127,6 +137,15 @@ function breakTensors(file: string, dice: Dice): void {
   const prefix = Buffer.alloc(8);
   prefix.writeBigUInt64LE(BigInt(text.length));
   writeFileSync(file, Buffer.concat([prefix, text, bytes.subarray(8 + length)]));
+}
+
+async function readData(folder: string, name: string): Promise<void> {
+  const { kernel } = await createTestKernel({
+    presets: [finetune],
+    config: { model, dataset: join(folder, name), outputDir: join(folder, 'out') },
+  });
+  const options = { dryRun: true };
+  await kernel.run('finetune', { options }).finally(() => kernel.close());
 }
 
 function breakData(folder: string, dice: Dice): string {

@@ -76,7 +76,9 @@ process.on('message', async (request) => {
   try {
     reply = { value: await requests[request.kind](request) };
   } catch (error) {
-    reply = { error: String(error && error.message || error) };
+    // hyparquet believes what a file says, until something is not there
+    const invalid = error instanceof TypeError || error instanceof RangeError;
+    reply = { error: invalid ? 'it is not valid Parquet' : String(error && error.message || error) };
   }
   if (request.kind !== 'group') limits.fill(Infinity);
   else limits[1] = Infinity;
