@@ -8,6 +8,15 @@ export function settingMissing(key: string, example: string): LMFlowError {
   });
 }
 
+/** LMFLOW_EVALUATE_EITHER: tasks and a metric of data are asked for at once. */
+export function eitherTasksOrMetric(): LMFlowError {
+  return usageError(
+    'LMFLOW_EVALUATE_EITHER',
+    'evaluate has --tasks and --metric, which is for data without a task',
+    { hint: 'Say one of them.' },
+  );
+}
+
 /** LMFLOW_EVALUATE_TASK_UNKNOWN: no task has this name, and no file is there. */
 export function taskUnknown(name: string, known: readonly string[]): LMFlowError {
   return usageError('LMFLOW_EVALUATE_TASK_UNKNOWN', `there is no task "${name}"`, {

@@ -5,7 +5,7 @@ import type { ContinuationScore, Logger, ScoreRow, ScoringSession } from '@lmflo
 import type { Model } from '@lmflow/sdk/model';
 import { recordFigures, taskFigure } from './metrics.ts';
 import { questionsOf, type AskSettings, type Question, type TaskData } from './questions.ts';
-import type { EvaluatedTask, ScoredQuestion } from './results.ts';
+import { sampleOf, type EvaluatedTask, type ScoredQuestion } from './results.ts';
 import type { TaskFile } from './task-file.ts';
 import { tokenRows } from './token-rows.ts';
 import { UnfinishedTask, type ScoredRecord } from './unfinished.ts';
@@ -25,12 +25,19 @@ export interface Evaluation {
   readonly computed: unknown;
 }
 
+/** A task whose records are all scored. */
+export interface FinishedTask extends EvaluatedTask {
+  readonly scored: readonly ScoredQuestion[];
+  /** To be called when the results are written. */
+  readonly end: () => void;
+}
+
 /** Evaluates a task; records that an earlier run scored are not scored again. */
 export async function evaluateTask(
   task: TaskFile,
   data: TaskData,
   { model, session, log, signal, ask, folder, computed }: Evaluation,
-): Promise<EvaluatedTask & { readonly end: () => void }> {
+): Promise<FinishedTask> {
   const questions = questionsOf(task, data, ask);
   const unfinished = new UnfinishedTask(
     folder && join(folder, `unfinished_${task.task}.jsonl`),
@@ -63,6 +70,7 @@ export async function evaluateTask(
   return {
     task,
     scored,
+    samples: scored.map((one) => sampleOf(task, one)),
     result: {
       task: task.task,
       version: task.version,

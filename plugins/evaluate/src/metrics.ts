@@ -50,7 +50,8 @@ export function taskFigure(metric: string, figures: readonly RecordFigure[]): Ta
   return { value: metric === 'bits_per_byte' ? perUnit / Math.LN2 : Math.exp(perUnit) };
 }
 
-function mean(numbers: readonly number[]): TaskFigure {
+/** The mean, with its standard error where there are two numbers or more. */
+export function mean(numbers: readonly number[]): TaskFigure {
   const count = numbers.length;
   const value = numbers.reduce((sum, number) => sum + number, 0) / count;
   if (count < 2) return { value };

@@ -34,10 +34,22 @@ export interface EvaluateResult {
   readonly files: readonly string[];
 }
 
+/** What the files have of a task, or of data without one. */
 export interface EvaluatedTask {
-  readonly task: TaskFile;
+  /** As it stands in the results' `configs`. */
+  readonly task: {
+    readonly task: string;
+    readonly version: number;
+    readonly metrics: readonly string[];
+  };
   readonly result: TaskResult;
-  readonly scored: readonly ScoredQuestion[];
+  /** The lines of the samples file. */
+  readonly samples: readonly Sample[];
+}
+
+/** A line of the samples file. */
+export interface Sample extends Readonly<Record<string, unknown>> {
+  readonly prompt_hash?: string;
 }
 
 /** What the files say of the whole run. */
@@ -56,7 +68,7 @@ export function modelFolder(outputDir: string, model: string): string {
 }
 
 /** Metrics where less is better. */
-const LOWER: readonly string[] = ['word_perplexity', 'byte_perplexity', 'bits_per_byte'];
+const LOWER = /perplexity|bits_per_byte|nll/;
 
 /** Writes the files; gives their paths. Throws LMFLOW_OUTPUT_UNWRITABLE. */
 export async function writeResults(
@@ -73,8 +85,8 @@ export async function writeResults(
     files.push(file);
   };
   await write(`results_${time}.json`, `${JSON.stringify(resultsOf(evaluated, run), null, 2)}\n`);
-  for (const { task, scored } of evaluated) {
-    const lines = scored.map((one) => `${JSON.stringify(sampleOf(task, one))}\n`);
+  for (const { task, samples } of evaluated) {
+    const lines = samples.map((one) => `${JSON.stringify(one)}\n`);
     await write(`samples_${task.task}_${time}.jsonl`, lines.join(''));
   }
   await write(`results_${time}.md`, table);
@@ -101,7 +113,7 @@ function resultsOf(evaluated: readonly EvaluatedTask[], run: RunDescription): ob
     versions: byTask(({ task }) => task.version),
     'n-shot': byTask(({ result }) => result.shots),
     higher_is_better: byTask(({ task }) =>
-      Object.fromEntries(task.metrics.map((metric) => [metric, !LOWER.includes(metric)])),
+      Object.fromEntries(task.metrics.map((metric) => [metric, !LOWER.test(metric)])),
     ),
     'n-samples': byTask(({ result }) => result.records),
     cut_prompts: byTask(({ result }) => result.cutPrompts),
@@ -114,8 +126,8 @@ function resultsOf(evaluated: readonly EvaluatedTask[], run: RunDescription): ob
       fewshot_seed: run.seed,
     },
     date: run.started.getTime() / 1000,
-    task_hashes: byTask(({ scored }) =>
-      sha256(scored.map((one) => promptHash(one.question)).join('')),
+    task_hashes: byTask(({ samples }) =>
+      sha256(samples.map(({ prompt_hash: hash = '' }) => hash).join('')),
     ),
     model_name: run.model,
     total_evaluation_time_seconds: String((Date.now() - run.started.getTime()) / 1000),
@@ -123,7 +135,7 @@ function resultsOf(evaluated: readonly EvaluatedTask[], run: RunDescription): ob
 }
 
 /** A record's line of the samples file. */
-export function sampleOf(task: TaskFile, { question, scores, figures }: ScoredQuestion): object {
+export function sampleOf(task: TaskFile, { question, scores, figures }: ScoredQuestion): Sample {
   const { id, doc, requests, gold = 0 } = question;
   const { text } = requests[0]!;
   const target = targetOf(task, text, gold);
