@@ -22,6 +22,7 @@ import models from '@lmflow/plugin-models';
 import optimizers from '@lmflow/plugin-optimizers';
 import qlora from '@lmflow/plugin-qlora';
 import trainer from '@lmflow/plugin-trainer';
+import vera from '@lmflow/plugin-vera';
 
 const cacheDir = mkdtempSync(join(tmpdir(), 'lmflow-methods-'));
 
@@ -79,6 +80,17 @@ const METHODS: Readonly<Record<string, Omit<MethodTest, 'createKernel'>>> = {
     refusals: [
       { code: 'LMFLOW_IA3_UNKNOWN_MODULE', config: { ia3: { targetModules: ['x'] } } },
       { code: 'LMFLOW_ADAPTER_TAKEN', plugins: [lora] },
+    ],
+  },
+  vera: {
+    plugins: [vera],
+    config: { vera: { r: 4 } },
+    parameters: /\.vera_lambda_[bd]$/,
+    restore: (outputDir) => ({ config: { vera: { adapter: outputDir } } }),
+    stack,
+    refusals: [
+      { code: 'LMFLOW_VERA_UNKNOWN_MODULE', config: { vera: { targetModules: ['x'] } } },
+      { code: 'LMFLOW_VERA_UNKNOWN_MODULE', config: { vera: { layersToTransform: [9] } } },
     ],
   },
   full: { plugins: [], ...whole, stack },

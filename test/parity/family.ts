@@ -10,12 +10,13 @@ import { Graph, matMul, type Value } from '@lmflow/sdk/graph';
 import { readSafetensors, type TensorFile } from '@lmflow/sdk/formats';
 import finetune from '@lmflow/preset-finetune';
 import ia3 from '@lmflow/plugin-ia3';
+import vera from '@lmflow/plugin-vera';
 import lora from '@lmflow/preset-lora';
 
 export const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
 
 /** Plugins of PEFT's methods beside LoRA, by the names of their sections. */
-export const ADAPTER_PLUGINS: Readonly<Record<string, Pluggable>> = { ia3 };
+export const ADAPTER_PLUGINS: Readonly<Record<string, Pluggable>> = { ia3, vera };
 
 /**
  * A copy of a family's folder with a tokenizer of 96 made-up words: the fixtures speak in token

@@ -1,4 +1,4 @@
-// Adapters of IA3 (and of other methods beside LoRA) that PEFT saved: base and adapter together give
+// Adapters of IA3 and VeRA that PEFT saved: base and adapter together give
 // PEFT's logits, merging PEFT's merged weights, saving PEFT's files.
 import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,6 +26,8 @@ const LIMIT = 1e-5;
 /** Settings that are refused, by the case that has them. */
 const REFUSED: Readonly<Record<string, string>> = {
   'ia3/llama-modules-to-save': 'modules_to_save = ["norm"]',
+  'vera/llama-modules-to-save': 'modules_to_save = ["norm"]',
+  'vera/llama-bias': 'bias = "vera_only"',
 };
 
 const cases = Object.keys(ADAPTER_PLUGINS).flatMap((method) =>
@@ -101,9 +103,12 @@ for (const { method, name } of cases) {
       const written = await tensors(...path, 'adapter_model.safetensors');
       // the head's own weight, which PEFT writes too
       const expected = new Map([...written].filter(([key]) => !key.includes('.base_layer.')));
-      assert.equal([...saved.keys()].sort(), [...expected.keys()].sort());
-      for (const [key, { shape, data }] of expected) assert.equal(saved.get(key), { shape, data });
       const original = json<Record<string, unknown>>(...path, 'adapter_config.json');
+      // VeRA's random matrices are always saved here
+      const drawn =
+        original['save_projection'] === false ? ['base_model.vera_A', 'base_model.vera_B'] : [];
+      assert.equal([...saved.keys()].sort(), [...expected.keys(), ...drawn].sort());
+      for (const [key, { shape, data }] of expected) assert.equal(saved.get(key), { shape, data });
       assert.is(config['peft_type'], original['peft_type']);
       assert.is(config['fan_in_fan_out'], original['fan_in_fan_out']);
       const again = mkdtempSync(join(tmpdir(), 'lmflow-again-'));

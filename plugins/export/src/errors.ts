@@ -22,7 +22,7 @@ export function deltaUsage(words: readonly string[]): LMFlowError {
 /** Merging, and the format peft, need an adapter. */
 export function adapterMissing(command: string): LMFlowError {
   return usageError('LMFLOW_EXPORT_NO_ADAPTER', `${command} needs an adapter, and none is loaded`, {
-    hint: 'Add --plugin lora --lora-adapter FOLDER, or ia3 in place of lora for an adapter of that method.',
+    hint: 'Add --plugin lora --lora-adapter FOLDER, or ia3 or vera in place of lora for adapters of these methods.',
   });
 }
 

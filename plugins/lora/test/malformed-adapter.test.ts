@@ -298,14 +298,17 @@ test('settings beside an adapter that are not its own are named', async () => {
   ]);
 });
 
-test('an adapter of a method that another plugin reads is refused with its name', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'lmflow-adapter-'));
-  writeFileSync(join(folder, 'adapter_config.json'), '{ "peft_type": "IA3" }');
-  const error = await loadAdapter(tinyModel(), options({ adapter: folder }), 1).catch(
-    (reason: unknown) => reason,
-  );
-  assert.ok(isLMFlowError(error));
-  assert.is(error.hint, 'Load the plugin ia3, and name the folder with ia3.adapter.');
-});
+for (const method of ['IA3', 'VERA']) {
+  test(`an adapter of ${method} is refused with the plugin that reads it`, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lmflow-adapter-'));
+    writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify({ peft_type: method }));
+    const error = await loadAdapter(tinyModel(), options({ adapter: folder }), 1).catch(
+      (reason: unknown) => reason,
+    );
+    assert.ok(isLMFlowError(error));
+    const plugin = method.toLowerCase();
+    assert.is(error.hint, `Load the plugin ${plugin}, and name the folder with ${plugin}.adapter.`);
+  });
+}
 
 test.run();

@@ -36,7 +36,7 @@ export const COMMON_FIELDS: FieldRules = {
 };
 
 /** The plugins that read adapters of a method, by its `peft_type`. */
-const PLUGINS: Readonly<Record<string, string>> = { LORA: 'lora', IA3: 'ia3' };
+const PLUGINS: Readonly<Record<string, string>> = { LORA: 'lora', IA3: 'ia3', VERA: 'vera' };
 
 /** Short name of the plugin that reads an adapter; undefined where none does. */
 export function pluginOfAdapter({ peft_type: method }: AdapterConfig): string | undefined {

@@ -1,0 +1,68 @@
+// VeRA (Kopiczko et al. 2023): trains two vectors for each chosen linear, around random matrices that
+// all linears share, and saves them as PEFT does.
+import { definePlugin } from '@lmflow/sdk';
+import { declareMethod, setAdapter } from '@lmflow/sdk/model';
+import { CONFIG_FILE, takeAdapterTemplate, TENSOR_FILE } from '@lmflow/sdk/peft';
+import { applyBaseRecords, MODEL_FAMILIES, saveBaseRecord } from '@lmflow/plugin-models';
+import { VeraAdapter } from './adapter.ts';
+import { addToHead, addToLinears } from './apply.ts';
+import { loadAdapter, restoreAdapter } from './load.ts';
+import { aliases, unsupported, veraOptions, type VeraOptions } from './options.ts';
+import manifest from '../package.json' with { type: 'json' };
+
+export { VeraAdapter } from './adapter.ts';
+export { veraOptions, type VeraOptions } from './options.ts';
+export type { VeraVectors } from './vectors.ts';
+
+const name = '@lmflow/plugin-vera';
+const DEFAULTS = veraOptions.parse({});
+
+const vera = definePlugin({
+  name,
+  version: manifest.version,
+  sdk: '^1.0.0',
+  requires: ['@lmflow/plugin-models'],
+  options: { section: 'vera', schema: veraOptions, aliases, unsupported },
+  apply(context) {
+    context.hooks.onModelLoad.tap('adapters', async (model, { role, purpose }) => {
+      const { options, log } = context;
+      const { adapter: folder, ...settings } = options;
+      if (role !== 'policy' || (purpose === 'inference' && folder === undefined)) return;
+      if (folder !== undefined) {
+        const families = context.rows(MODEL_FAMILIES);
+        if ((await applyBaseRecords([folder], model, families)) !== undefined) {
+          const { maxPositions } = model.architecture;
+          log.info(`positions stretched to ${maxPositions} tokens, as ${folder} was trained with`);
+        }
+        if (purpose === 'inference') await takeAdapterTemplate(folder, model.tokenizer);
+        const set = Object.entries(settings).flatMap(([key, value]) =>
+          value === DEFAULTS[key as keyof VeraOptions] ? [] : [`vera.${key}`],
+        );
+        if (set.length > 0) {
+          log.warn(`vera.adapter: the settings of the adapter replace ${set.join(', ')}`);
+        }
+      }
+      addToLinears(model, name);
+      addToHead(model, name);
+      const adapter = await loadAdapter(model, options);
+      for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
+      setAdapter(model, adapter);
+      if (purpose === 'training') declareMethod(model, { plugin: name, name: adapter.method });
+    });
+
+    context.hooks.onSave.tap(async (checkpoint) => {
+      const { adapter } = checkpoint.model;
+      if (!(adapter instanceof VeraAdapter)) return;
+      const { config, tensors } = adapter.save();
+      await checkpoint.writeTensors(TENSOR_FILE, tensors, { format: 'pt' });
+      await checkpoint.writeJson(CONFIG_FILE, config);
+      await saveBaseRecord(checkpoint);
+    });
+
+    context.hooks.onRestore.tap(async ({ model, directory }) => {
+      if (model.adapter instanceof VeraAdapter) await restoreAdapter(model.adapter, directory);
+    });
+  },
+});
+
+export default vera;
