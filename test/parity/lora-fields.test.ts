@@ -26,7 +26,6 @@ const REFUSED = [
   'target_modules = ["embed_tokens"]',
   'init_lora_weights = "corda"',
   'init_lora_weights = "lora_ga"',
-  'trainable_token_indices',
   'megatron_config',
   'velora_config',
   'alora_invocation_tokens',

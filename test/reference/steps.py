@@ -25,6 +25,8 @@ ENDS = {
         "saved-embedding": {"modules_to_save": ["embed_tokens"]},
         "saved-both": {"modules_to_save": ["embed_tokens", "lm_head"]},
         "saved-as-one": {"modules_to_save": ["embed_tokens"], "ensure_weight_tying": True},
+        "tokens": {"trainable_token_indices": [15, 5, 40]},
+        "tokens-apart": {"trainable_token_indices": {"embed_tokens": [15, 5, 40], "lm_head": [7, 62]}},
         "lora-head": {"target_modules": ["v_proj", "lm_head"]},
     },
 }

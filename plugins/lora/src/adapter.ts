@@ -8,6 +8,7 @@ import { biasNotMerged } from './errors.ts';
 import type { DecidedOptions } from './options.ts';
 import { updateOf, widened, type LoraPair } from './pair.ts';
 import { adapterConfig } from './peft.ts';
+import type { TokenRows } from './tokens.ts';
 import { HEAD, HEAD_WEIGHT, tiedParameter } from './tied.ts';
 
 /** What an adapter consists of beside its options. */
@@ -15,6 +16,8 @@ export interface AdapterParts {
   readonly pairs: readonly LoraPair[];
   /** Weights that are trained whole: those of modulesToSave. */
   readonly whole: readonly Parameter[];
+  /** Single rows of embedding and head that are trained. */
+  readonly tokens: readonly TokenRows[];
   /** Frozen weights of the base that the adapter's file has, by name. */
   readonly carried: AdapterTensors;
   /** Others that take the base's place, which every reader makes again. */
@@ -28,18 +31,20 @@ export class LoraAdapter implements Adapter {
   readonly #options: DecidedOptions;
   readonly #whole: readonly Parameter[];
   readonly #carried: AdapterTensors;
+  readonly tokens: readonly TokenRows[];
   /** Frozen weights that take the base's place, by name. */
   readonly replaced: AdapterTensors;
 
   /** Values are initial ones; `assign` replaces them. */
   constructor(
     model: Model,
-    { pairs, whole, carried, bases }: AdapterParts,
+    { pairs, whole, tokens, carried, bases }: AdapterParts,
     options: DecidedOptions,
   ) {
     this.#model = model;
     this.#options = options;
     this.#whole = whole;
+    this.tokens = tokens;
     this.#carried = carried;
     this.replaced = new Map([...carried, ...bases]);
     this.pairs = new Map(pairs.map((pair) => [pair.layer.name, pair]));
@@ -54,6 +59,7 @@ export class LoraAdapter implements Adapter {
         ...(magnitude ? [magnitude] : []),
       ]),
       ...this.#whole,
+      ...this.tokens.map(({ parameter }) => parameter),
     ];
   }
 
@@ -70,6 +76,7 @@ export class LoraAdapter implements Adapter {
         ])
         .concat(
           this.#whole.map(({ name }) => [name]),
+          this.tokens.map(({ weight, indices, base }) => [weight, ...indices, hashOf(base)]),
           [['tied', this.#model.architecture.tiedEmbeddings]],
           // constants of the programs
           [...this.replaced].map(([name, { data }]) => [name, hashOf(data)]),
@@ -80,6 +87,12 @@ export class LoraAdapter implements Adapter {
   /** The pair of the head, which is no linear of a block. */
   get head(): LoraPair | undefined {
     return this.pairs.get(HEAD);
+  }
+
+  /** Rows of the head, also where it shares the embedding's weight. */
+  get headTokens(): TokenRows | undefined {
+    const { tiedEmbeddings } = this.#model.architecture;
+    return this.tokens.find(({ weight }) => tiedEmbeddings || weight === HEAD_WEIGHT);
   }
 
   /** For the plan: `LoRA (r 8, alpha 16, 84 linears)`. */
@@ -132,6 +145,8 @@ export class LoraAdapter implements Adapter {
     if (biased?.bias) return biased.bias.data.map((number) => biased.scale * number);
     const pair = [...this.pairs.values()].find(({ layer }) => layer.weight === weight);
     if (pair?.bias && pair.layer.bias === undefined) throw biasNotMerged(pair.layer.name);
+    const rows = this.tokens.find((one) => one.weight === weight);
+    if (rows) return rowsDelta(rows, base);
     const own = this.replaced.get(weight)?.data;
     if (!pair) return own?.map((number, index) => number - base[index]!);
     const update = updateOf(pair);
@@ -160,6 +175,21 @@ export class LoraAdapter implements Adapter {
     const [, module, part] = /^(.*)\.(weight|bias)$/.exec(name) ?? [];
     return module !== undefined && this.pairs.has(module) ? `${module}.base_layer.${part}` : name;
   }
+}
+
+/** What the rows add to the base's weight. */
+function rowsDelta(
+  { indices, parameter: { shape, data } }: TokenRows,
+  base: Float32Array,
+): Float32Array {
+  const width = shape[1]!;
+  const delta = new Float32Array(base.length);
+  indices.forEach((index, place) => {
+    for (let at = 0; at < width; at++) {
+      delta[index * width + at] = data[place * width + at]! - base[index * width + at]!;
+    }
+  });
+  return delta;
 }
 
 /** Options of pairs of twice the rank with the same scale. */

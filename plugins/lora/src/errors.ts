@@ -78,6 +78,13 @@ export function tyingRefused(module: string): LMFlowError {
   );
 }
 
+/** Single tokens of trainableTokenIndices cannot be trained. */
+export function tokensRefused(what: string): LMFlowError {
+  return usageError('LMFLOW_LORA_TOKENS', `lora.trainableTokenIndices: ${what}`, {
+    hint: 'Name each token of the vocabulary once, for the embedding or the head alone.',
+  });
+}
+
 /** An adapter would change the base's numbers, which a plugin keeps in another form. */
 export function baseClaimed(what: string, linear: string, plugin: string): LMFlowError {
   return usageError(

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { FieldTypes } from '@lmflow/sdk/peft';
 
 const numbers = z.record(z.string(), z.number().positive());
+const tokens = z.array(z.number().int().nonnegative());
 const positive = z.number().positive();
 
 /** What each setting may be, and how a message says so. */
@@ -19,6 +20,10 @@ export const TYPES: FieldTypes = {
   use_rslora: [z.boolean().nullish(), 'true or false'],
   use_dora: [z.boolean().nullish(), 'true or false'],
   lora_bias: [z.boolean().nullish(), 'true or false'],
+  trainable_token_indices: [
+    z.union([tokens, z.record(z.string(), tokens)]).nullish(),
+    'a list of token ids, or an object of such lists',
+  ],
   ensure_weight_tying: [z.boolean().nullish(), 'true or false'],
   init_lora_weights: [z.union([z.boolean(), z.string()]).nullish(), 'true, false or a text'],
   loftq_config: [

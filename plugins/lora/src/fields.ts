@@ -66,7 +66,7 @@ const RULES: FieldRules = {
   bias: (value) =>
     absent(value) || ['none', 'all', 'lora_only'].includes(value as string) ? undefined : '',
   lora_bias: anything,
-  trainable_token_indices: off(),
+  trainable_token_indices: anything,
   megatron_config: off(),
   enable_lora: off(),
 };

@@ -6,6 +6,7 @@ import { add, concat, matMul, mul, reshape, slice, sub, type Value } from '@lmfl
 import { LoraAdapter } from './adapter.ts';
 import { magnitudeScale } from './dora.ts';
 import type { LoraPair } from './pair.ts';
+import { headRows } from './tokens.ts';
 import { dropped, initialValues } from './project.ts';
 
 /** What a joined weight was put together from. */
@@ -23,6 +24,17 @@ export function addHeadAdapter(model: Model, by: string): void {
   wrap(model, 'head', by, (inner) => (trace, hidden) => {
     const base = inner(trace, hidden);
     const { adapter } = trace.model;
+    const rows = adapter instanceof LoraAdapter ? adapter.headTokens : undefined;
+    if (rows) {
+      const { change, tokens } = headRows(trace, rows);
+      const low = matMul(base.hidden, change, { transposeB: true });
+      const output = {
+        hidden: concat([base.hidden, low], 1),
+        weight: concat([base.weight, tokens], 1),
+      };
+      joined.set(output.weight, { base, b: tokens, factor: undefined });
+      return output;
+    }
     const pair = adapter instanceof LoraAdapter ? adapter.head : undefined;
     if (!pair) return base;
     const { output, parts } = join(trace, base, pair);

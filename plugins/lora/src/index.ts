@@ -13,6 +13,7 @@ import { aliases, loraOptions, namedAdapters, unsupported, type LoraOptions } fr
 import { addAdapters } from './project.ts';
 import { readAdapter } from './read.ts';
 import { carriedWeights, replaceWeights } from './replaced.ts';
+import { addTokenRows } from './tokens.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export { LoraAdapter } from './adapter.ts';
@@ -47,6 +48,7 @@ const lora = definePlugin({
       addAdapters(model, name);
       addHeadAdapter(model, name);
       replaceWeights(model, name);
+      addTokenRows(model, name);
       if (purpose === 'inference') {
         const named = await loadNamed(model, options, seed);
         if (named.size > 0) model.adapters = named;

@@ -25,6 +25,7 @@ import {
   untie,
   withoutTiedHead,
 } from './tied.ts';
+import { namedTokens, tokenRows } from './tokens.ts';
 import { trainedBiases, wholeNames, wholeParameters } from './whole.ts';
 
 export interface LoadedAdapter {
@@ -47,6 +48,7 @@ export async function loadAdapter(
   const decided = { ...merged, loraAlpha: merged.loraAlpha ?? 2 * merged.r };
   const file = `${options.adapter}/${TENSOR_FILE}`;
   const named = wholeNames(model, decided, existing !== undefined);
+  const tied = model.architecture.tiedEmbeddings;
   const tying = trainsTied(model, named, decided, existing !== undefined);
   const trained = tying ? new Set([...named, embeddingWeight(model)!, HEAD_WEIGHT]) : named;
   const layers = existing
@@ -54,11 +56,11 @@ export async function loadAdapter(
     : // PEFT trains a module that both settings name whole.
       targetLinears(adaptable(model), decided).filter(({ weight }) => !trained.has(weight));
   checkInitialisation(model, layers, decided);
-  const apart = !tying && takesApart(model, named, layers);
+  const tokens = namedTokens(model, decided);
+  const apart = (!tying && takesApart(model, named, layers)) || (tied && tokens.has(HEAD_WEIGHT));
   if (apart) {
-    if (decided.ensureWeightTying && !existing) {
-      throw tyingRefused(layers.find(({ layer }) => layer === undefined)!.name);
-    }
+    const pair = layers.find(({ layer }) => layer === undefined);
+    if (decided.ensureWeightTying && !existing && pair) throw tyingRefused(pair.name);
     untie(model);
   }
   const names = [...trained].filter((name) => !tying || name !== HEAD_WEIGHT);
@@ -74,7 +76,14 @@ export async function loadAdapter(
   });
   const shared = apart ? forTheOther(model, carried, trained) : [];
   const bases = new Map([...started.bases, ...shared]);
-  const adapter = new LoraAdapter(model, { ...started, bases, whole }, decided);
+  const otherwise = new Set([
+    ...trained,
+    ...layers.map(({ weight }) => weight),
+    ...carried.keys(),
+    ...bases.keys(),
+  ]);
+  const rows = await tokenRows(model, tokens, otherwise);
+  const adapter = new LoraAdapter(model, { ...started, bases, whole, tokens: rows }, decided);
   if (existing) await assign(model, adapter, own, file);
   else await adapter.measure();
   return { adapter, overruled: existing ? overruledBy(existing.options, options) : [] };

@@ -48,6 +48,15 @@ export const loraOptions = z.object({
     .array(z.string())
     .default([])
     .describe('Modules trained and saved whole beside the adapter, e.g. embed_tokens, lm_head.'),
+  trainableTokenIndices: z
+    .union([
+      z.array(z.number().int().nonnegative()),
+      z.record(z.string(), z.array(z.number().int().nonnegative())),
+    ])
+    .optional()
+    .describe(
+      'Tokens whose rows of the embedding are trained; or by module: { embed_tokens: [5], lm_head: [7] }.',
+    ),
   ensureWeightTying: z
     .boolean()
     .default(false)
@@ -159,7 +168,6 @@ export const unsupported = {
   cordaConfig: later,
   megatronConfig: 'Megatron is not supported',
   megatronCore: 'Megatron is not supported',
-  trainableTokenIndices: later,
   targetParameters: later,
   layerReplication: later,
   useQalora: later,

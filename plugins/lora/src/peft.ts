@@ -37,6 +37,9 @@ export function adapterConfig(
     const { loftqBits, loftqIter } = options.loftqConfig;
     config['loftq_config'] = { loftq_bits: loftqBits, loftq_iter: loftqIter };
   }
+  if (options.trainableTokenIndices !== undefined) {
+    config['trainable_token_indices'] = options.trainableTokenIndices;
+  }
   if (options.ensureWeightTying) config['ensure_weight_tying'] = true;
   if (options.loraBias) config['lora_bias'] = true;
   if (options.useDora) config['use_dora'] = true;

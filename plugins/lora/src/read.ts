@@ -45,6 +45,9 @@ function optionsOf(config: Readonly<Record<string, unknown>>): Partial<LoraOptio
     useDora: config['use_dora'] === true,
     bias: (config['bias'] as LoraOptions['bias'] | null | undefined) ?? 'none',
     loraBias: config['lora_bias'] === true,
+    trainableTokenIndices:
+      (config['trainable_token_indices'] as LoraOptions['trainableTokenIndices'] | null) ??
+      undefined,
     ensureWeightTying: config['ensure_weight_tying'] === true,
     modulesToSave: (config['modules_to_save'] as string[] | null | undefined) ?? [],
     rankPattern: (config['rank_pattern'] as Record<string, number> | null | undefined) ?? {},

@@ -460,6 +460,34 @@ test('without ensureWeightTying a head and its embedding are trained apart', asy
   }
 });
 
+test('trainableTokenIndices: rows of the embedding begin as they are; tokens that are none are refused', async () => {
+  const model = tiedModel();
+  const { adapter } = await loadAdapter(model, options({ trainableTokenIndices: [5, 2] }), 1);
+  const rows = adapter.parameters.at(-1)!;
+  assert.is(rows.name, 'model.embed_tokens.token_adapter.trainable_tokens_delta');
+  const table = await model.read('model.embed_tokens.weight');
+  assert.equal([...rows.data], [...table.subarray(30, 36), ...table.subarray(12, 18)]);
+  assert.ok(model.architecture.tiedEmbeddings);
+  assert.equal(adapter.save().config['trainable_token_indices'], [5, 2]);
+  rows.data[0] = 9;
+  const changed = adapter.delta('model.embed_tokens.weight', table)!;
+  assert.ok(Math.abs(changed[30]! + table[30]! - 9) < 1e-6);
+  assert.is(changed.filter((number) => number !== 0).length, 1);
+  for (const [trainableTokenIndices, wanted, more = {}] of [
+    [[8], /no token 8, its last is 7/],
+    [[2, 2], /a token twice/],
+    [{ q_proj: [2] }, /"q_proj" is neither embedding nor head/],
+    [[2], /in another way too/, { modulesToSave: ['embed_tokens'] }],
+    [[2], /in another way too/, { modulesToSave: ['embed_tokens'], ensureWeightTying: true }],
+    [{ embed_tokens: [2], lm_head: [3] }, /other tokens for the head/, { ensureWeightTying: true }],
+  ] as const) {
+    const given = options({ trainableTokenIndices, ...more });
+    const { code, message } = await failure(() => loadAdapter(tiedModel(), given, 1));
+    assert.is(code, 'LMFLOW_LORA_TOKENS');
+    assert.match(message, wanted);
+  }
+});
+
 test('what an adapter would change of both is refused for one of a tied head and embedding', async () => {
   const pissa = { targetModules: ['lm_head'], initLoraWeights: 'pissa', r: 2 };
   const { message } = await failure(() => loadAdapter(tiedModel(), options(pissa), 1));

@@ -71,7 +71,7 @@ export function tiedModel(): Model {
     weights,
     read,
     linears: LINEARS.slice(0, -1),
-    architecture: { ...model.architecture, tiedEmbeddings: true, vocabularySize: 8 },
+    architecture: { ...model.architecture, tiedEmbeddings: true, vocabularySize: 8, hiddenSize: 6 },
   };
 }
 
