@@ -4,7 +4,7 @@ import { CHAT_TEMPLATES, TOOL_CALL_FORMATS, definePlugin, token } from '@lmflow/
 import type { Model } from '@lmflow/sdk/model';
 import { TemplateChoice } from './template-choice.ts';
 import { optionsSchema } from './options.ts';
-import { namedTemplates } from './named-templates.ts';
+import { namedTemplates } from './named/named-templates.ts';
 import { toolCallFormats } from './tool-calls/formats.ts';
 import manifest from '../package.json' with { type: 'json' };
 
@@ -21,7 +21,7 @@ export {
 export type { Conversation, Span } from './spans/answer-search.ts';
 export { SpanError, SpanFinder, type RenderedConversation } from './spans/span-finder.ts';
 export { SpecialTokens } from './spans/special-tokens.ts';
-export { namedTemplates } from './named-templates.ts';
+export { namedTemplates } from './named/named-templates.ts';
 export { PrintCheck, type MissingKind, type MissingPart } from './printed/print-check.ts';
 export { REASONING_KEYS } from './printed/answer-parts.ts';
 export { callsAsText, printsCalls } from './tool-calls/calls-as-text.ts';

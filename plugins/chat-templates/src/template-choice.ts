@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { ChatTemplate, Logger, Tokenizer } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import * as errors from './errors.ts';
-import { alpaca, plain } from './named-templates.ts';
+import { alpaca, plain } from './named/named-templates.ts';
 
 /** What the choice goes by. */
 export interface ChoiceContext {
@@ -106,7 +106,7 @@ export class TemplateChoice {
     const what = conversations ? 'the Alpaca prompt with EOS after each answer' : 'plain text';
     this.context.log.info(
       `chat template: ${tokenizer.chatTemplateOrigin} (the tokenizer has none): ${what}; it is ` +
-        'saved with the model. Another one: chatTemplate',
+        'saved with the model. Set chatTemplate to use another one.',
     );
   }
 }

@@ -169,7 +169,8 @@ const NAMED: Record<string, string> = {
   qwen2:
     '<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n[yes<|im_end|>]\n<|im_start|>user\nmore<|im_end|>\n<|im_start|>assistant\n[no<|im_end|>]\n',
   chatglm3:
-    '[gMASK]sop<|system|>\n Be brief.<|user|>\n hi<|assistant|>[\n yes]<|user|>\n more<|assistant|>[\n no</s>]',
+    '[gMASK]sop<|system|>\n Be brief.<|user|>\n hi<|assistant|>[\n yes]<|user|>\n more<|assistant|>[\n no]',
+  empty: '<s>Be brief.hi[yes</s>]<s>more[no</s>]',
   plain: '<s>Be brief.hi[yes</s>]more[no</s>]',
 };
 

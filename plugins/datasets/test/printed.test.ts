@@ -57,7 +57,8 @@ test('case tool-call-beside-text: a template that prints calls without text only
   assert.ok(texts[0]!.includes('[assistant][Let me look.</s>]'), texts[0]);
   assert.equal(warnings, [
     'the chat template leaves out tool calls in 1 of 1 conversations ' +
-      '(data.jsonl, line 1, messages[1]): the model does not learn it. Another template: chatTemplate',
+      '(data.jsonl, line 1, messages[1]): the model does not learn it. ' +
+      'Set chatTemplate to a template that prints it.',
   ]);
 });
 
@@ -66,10 +67,12 @@ test('case template-drops-reasoning: the reasoning that is cut out is counted an
   const { warnings } = await trained(data, source('template-drops-reasoning/template.jinja'));
   assert.equal(warnings, [
     'the chat template leaves out the reasoning of answers in 1 of 1 conversations ' +
-      '(data.jsonl, line 1, messages[1]): the model does not learn it. Another template: chatTemplate',
+      '(data.jsonl, line 1, messages[1]): the model does not learn it. ' +
+      'Set chatTemplate to a template that prints it.',
     'answers begin behind another text than generation gives them, in 1 of 1 conversations ' +
       '(data.jsonl, line 1, messages[1]): behind "r|>What is 2 + 2?<|Assistant|>" in training, ' +
-      'behind "r|>What is 2 + 2?<|Assistant|><think>\\n" in generation. Another template: chatTemplate',
+      'behind "r|>What is 2 + 2?<|Assistant|><think>\\n" in generation. ' +
+      'Set chatTemplate to a template that prints one text before both.',
   ]);
 });
 
@@ -154,7 +157,8 @@ test('text, reasoning and calls that are left out are told, each with its place'
     const told = lines.filter((line) => line.startsWith('the chat template leaves out'));
     assert.equal(told, [
       `the chat template leaves out ${what} in 1 of 1 conversations ` +
-        '(d.jsonl, line 1, messages[1]): the model does not learn it. Another template: chatTemplate',
+        '(d.jsonl, line 1, messages[1]): the model does not learn it. ' +
+        'Set chatTemplate to a template that prints it.',
     ]);
   }
 });
@@ -190,7 +194,8 @@ test('tools that the template does not print are told', async () => {
   for (const before of ['', print('t.function.name')]) {
     assert.equal(await said(record, chat(`{{ m.content }}${CALLS}`, before)), [
       'the chat template leaves out tools that the model may call in 1 of 1 conversations ' +
-        '(d.jsonl, line 1): the model does not learn it. Another template: chatTemplate',
+        '(d.jsonl, line 1): the model does not learn it. ' +
+        'Set chatTemplate to a template that prints it.',
     ]);
   }
 });
@@ -209,8 +214,8 @@ test('what is left out of earlier turns only is told quietly, with its numbers',
   assert.equal(quiet, [
     'the chat template leaves out the reasoning of answers before the last question in 5 of 5 ' +
       'conversations (d.json, record 0 (line 1), messages[1]; d.json, record 1 (line 1), ' +
-      'messages[1]; d.json, record 2 (line 1), messages[1]; ...): the model does not learn it. Another template: ' +
-      'chatTemplate',
+      'messages[1]; d.json, record 2 (line 1), messages[1]; ...): the model does not learn it. ' +
+      'Set chatTemplate to a template that prints it.',
   ]);
 });
 
@@ -242,6 +247,20 @@ test('a template that gives generation another header than training is told', as
       template,
     );
   }
+});
+
+test('a special token in a message stands in what is told as it was written', async () => {
+  const template = chat('{{ m.content }}').replace(
+    '<s>assistant\n{% endif %}',
+    '<s>assistant\n<think>{% endif %}',
+  );
+  const messages = [
+    { role: 'user', content: 'What is <|User|>?' },
+    { role: 'assistant', content: 'A token.' },
+  ];
+  const [line] = await said({ messages }, template);
+  assert.match(line!, /What is <\|User\|>\?<\/s>/);
+  assert.not.match(line!, /[\uE000-\uF8FF]/);
 });
 
 test('keys of turns that nobody reads are told; it is said again where tokens are cached', async () => {

@@ -8,6 +8,8 @@ import {
   callsAsText,
   plainContent,
   printsCalls,
+  type MissingPart,
+  type PlainContent,
   type RenderedConversation,
   type Span,
 } from '@lmflow/plugin-chat-templates';
@@ -192,7 +194,7 @@ export class Encoder {
     const conversation = { messages, tools };
     try {
       const rendered = finder.find(conversation, answers);
-      const parts = check.missing(conversation, rendered);
+      const parts = check.missing(conversation, rendered).map((part) => shown(part, content));
       const written = messages.some((message, index) => message !== given[index]);
       this.printed.add(messages, record.origin, { parts, callsAsText: written });
       const { text, plain, place } = content.restore(rendered.text);
@@ -242,6 +244,16 @@ export class Encoder {
       this.turnEnds.add(plan.text.slice(offsets[2 * last], offsets[2 * last + 1]));
     }
   }
+}
+
+/** A part as it is told: special tokens that messages have in them by their own names. */
+function shown(part: MissingPart, content: PlainContent): MissingPart {
+  if (!part.starts) return part;
+  const [trained, generated] = part.starts;
+  return {
+    ...part,
+    starts: [content.restore(trained).text, content.restore(generated).text],
+  };
 }
 
 /** No model has an encoder for media yet: a record with an image is not trained without it. */

@@ -112,12 +112,13 @@ export function reportPrinted(log: Logger, facts: PrintFacts): void {
       const which = quiet ? 'answers before the last question begin' : 'answers begin';
       say(
         `${which} behind another text than generation gives them, in ${of(found)}: behind ` +
-          `${trained} in training, behind ${generated} in generation. Another template: chatTemplate`,
+          `${trained} in training, behind ${generated} in generation. Set chatTemplate ` +
+          'to a template that prints one text before both.',
       );
     } else {
       say(
         `the chat template leaves out ${what} in ${of(found)}: ` +
-          'the model does not learn it. Another template: chatTemplate',
+          'the model does not learn it. Set chatTemplate to a template that prints it.',
       );
     }
   }

@@ -1,17 +1,19 @@
 // The chat templates that have names, as Jinja sources that transformers, vLLM and others read too.
-// Other plugins add rows. Formats as LMFlow's template table describes them; whitespace
-// control is explicit, so that trim settings do not matter.
-
+// Other plugins add rows. Formats as LMFlow's template table describes them.
 import type { ChatTemplate } from '@lmflow/sdk';
-
-/** Statements joined without the line breaks between them. */
-const jinja = (...lines: readonly string[]): string => lines.map((line) => line.trim()).join('');
-const BOS = "{{- bos_token or '' -}}";
-const EOS = "(eos_token or '')";
-const each = (...body: readonly string[]): string =>
-  jinja('{%- for message in messages -%}', ...body, '{%- endfor -%}');
-const prompt = (text: string): string =>
-  `{%- if add_generation_prompt -%}{{- ${text} -}}{%- endif -%}`;
+import { deepseekTemplates } from './deepseek.ts';
+import {
+  BOS,
+  EOS,
+  each,
+  eachTurn,
+  foldSystem,
+  jinja,
+  onlyUserAndAssistant,
+  prompt,
+} from './parts.ts';
+import { qwenTemplates } from './qwen.ts';
+import { toolTemplates } from './tools.ts';
 
 /** `<|im_start|>role\n...<|im_end|>\n`, by a first line of its own. */
 const chatml = (head: string): string =>
@@ -23,22 +25,6 @@ const chatml = (head: string): string =>
 
 const IM = ['<|im_start|>', '<|im_end|>'];
 
-/**
- * Prepends the system message to the first user message: `lead` is its text with what surrounds it.
- */
-const foldSystem = (lead: string): string =>
-  jinja(
-    "{%- if messages[0]['role'] == 'system' -%}",
-    `{%- set lead = ${lead} -%}`,
-    '{%- set turns = messages[1:] -%}',
-    '{%- else -%}',
-    "{%- set lead = '' -%}",
-    '{%- set turns = messages -%}',
-    '{%- endif -%}',
-  );
-
-const eachTurn = (...body: readonly string[]): string =>
-  jinja('{%- for message in turns -%}', ...body, '{%- endfor -%}');
 const CONTENT = "(lead if loop.first else '') + message['content']";
 
 /** Stanford Alpaca's prompts, word for word. */
@@ -86,6 +72,18 @@ export const plain = (bos: boolean): string =>
     ),
   );
 
+/** As `plain`, with BOS before every question; before the system message, where that comes first. */
+const empty = jinja(
+  foldSystem("messages[0]['content']"),
+  eachTurn(
+    "{%- if message['role'] == 'assistant' -%}",
+    `{{- message['content'] + ${EOS} -}}`,
+    '{%- else -%}',
+    `{{- (bos_token or '') + ${CONTENT} -}}`,
+    '{%- endif -%}',
+  ),
+);
+
 const llama2 = jinja(
   foldSystem("'<<SYS>>\\n' + messages[0]['content'] + '\\n<</SYS>>\\n\\n'"),
   eachTurn(
@@ -93,8 +91,7 @@ const llama2 = jinja(
     `{{- (bos_token or '') + '[INST] ' + ${CONTENT} + ' [/INST]' -}}`,
     "{%- elif message['role'] == 'assistant' -%}",
     `{{- ' ' + message['content'] + ${EOS} -}}`,
-    "{%- else -%}{{- raise_exception('llama2 knows the roles system (first), user and " +
-      "assistant only') -}}{%- endif -%}",
+    `{%- else -%}${onlyUserAndAssistant('llama2')}{%- endif -%}`,
   ),
 );
 
@@ -106,8 +103,7 @@ const mistral = jinja(
     `{{- '[INST] ' + ${CONTENT} + ' [/INST]' -}}`,
     "{%- elif message['role'] == 'assistant' -%}",
     `{{- ' ' + message['content'].strip() + ${EOS} -}}`,
-    "{%- else -%}{{- raise_exception('mistral knows the roles system (first), user and " +
-      "assistant only') -}}{%- endif -%}",
+    `{%- else -%}${onlyUserAndAssistant('mistral')}{%- endif -%}`,
   ),
 );
 
@@ -127,6 +123,19 @@ const gemma = jinja(
   eachTurn(
     "{{- '<start_of_turn>' + ('model' if message['role'] == 'assistant' else message['role']) " +
       "+ '\\n' + message['content'].strip() + '<end_of_turn>\\n' -}}",
+  ),
+  prompt("'<start_of_turn>model\\n'"),
+);
+
+/** Gemma 3 knows no system turn either: the first question begins with what the system says. */
+const gemma3 = jinja(
+  BOS,
+  foldSystem("messages[0]['content'] + '\\n\\n'"),
+  eachTurn(
+    "{%- if message['role'] == 'assistant' -%}{{- '<start_of_turn>model\\n' -}}",
+    `{%- elif message['role'] == 'user' -%}{{- '<start_of_turn>user\\n' -}}`,
+    `{%- else -%}${onlyUserAndAssistant('gemma3')}{%- endif -%}`,
+    "{{- (lead if loop.first else '') + message['content'].strip() + '<end_of_turn>\\n' -}}",
   ),
   prompt("'<start_of_turn>model\\n'"),
 );
@@ -168,12 +177,16 @@ const deepseek = jinja(
   prompt("'Assistant:'"),
 );
 
+/** Nothing ends an answer; the tags say so, or EOS would be put there. */
 const chatglm3 = jinja(
   "{{- '[gMASK]sop' -}}",
   each(
-    "{{- '<|' + ('observation' if message['role'] == 'tool' else message['role']) + '|>\\n ' + message['content'] -}}",
+    "{{- '<|' + ('observation' if message['role'] == 'tool' else message['role']) + '|>' -}}",
+    "{%- if message['role'] == 'assistant' -%}",
+    "{%- generation -%}{{- '\\n ' + message['content'] -}}{%- endgeneration -%}",
+    "{%- else -%}{{- '\\n ' + message['content'] -}}{%- endif -%}",
   ),
-  `{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- else -%}{{- ${EOS} -}}{%- endif -%}`,
+  prompt("'<|assistant|>'"),
 );
 
 const qwen2 = chatml(
@@ -204,6 +217,7 @@ export const namedTemplates: readonly ChatTemplate[] = [
     markers: ['<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'],
   },
   { name: 'gemma', source: gemma, markers: ['<start_of_turn>', '<end_of_turn>'] },
+  { name: 'gemma3', source: gemma3, markers: ['<start_of_turn>', '<end_of_turn>'] },
   { name: 'phi3', source: phi3, markers: ['<|user|>', '<|assistant|>', '<|end|>'] },
   { name: 'zephyr', source: zephyr },
   { name: 'mistral', source: mistral },
@@ -212,7 +226,10 @@ export const namedTemplates: readonly ChatTemplate[] = [
   { name: 'deepseek_v2', source: deepseek },
   { name: 'chatglm3', source: chatglm3, markers: ['<|user|>', '<|assistant|>'] },
   { name: 'plain', source: plain },
-  { name: 'empty', source: plain },
-  { name: 'disable', source: plain },
+  { name: 'empty', source: empty },
+  { name: 'disable', source: empty },
   { name: 'empty_no_special_tokens', source: jinja(each("{{- message['content'] -}}")) },
+  ...qwenTemplates,
+  ...deepseekTemplates,
+  ...toolTemplates,
 ];
