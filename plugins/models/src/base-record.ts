@@ -8,6 +8,7 @@ import { adapterInvalid } from '@lmflow/sdk/peft';
 import { architectureOf } from './architecture/blueprint.ts';
 import type { ModelFamilies } from './families/family.ts';
 import { basePositions } from './errors.ts';
+import { readJsonObject } from './json.ts';
 
 /** PEFT ignores it. */
 const FILE = 'lmflow_adapter.json';
@@ -81,7 +82,7 @@ async function readBaseRecord(folder: string): Promise<BaseRecord | undefined> {
 }
 
 async function checkpointConfig({ folder }: Model): Promise<Positions> {
-  return JSON.parse(await readWhole(join(folder, 'config.json'))) as Positions;
+  return (await readJsonObject(join(folder, 'config.json'))) ?? {};
 }
 
 function changesOf(from: Positions, to: Positions): Positions {

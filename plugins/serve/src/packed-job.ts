@@ -1,13 +1,7 @@
 // Jobs as they pass between the threads: chats and tools as JSON text, since cloning loses the order
 // of keys and the form of numbers.
 import { parseJson, stringifyJson, type ChatMessage } from '@lmflow/sdk';
-import type { FunctionTool, Job } from './thread-messages.ts';
-
-/** A job that can be cloned. */
-export interface PackedJob extends Omit<Job, 'prompt' | 'tools'> {
-  readonly prompt: string | readonly number[] | { readonly messages: string };
-  readonly tools?: string;
-}
+import type { FunctionTool, Job, PackedJob } from './thread-messages.ts';
 
 /** For the way to the main thread. */
 export function packJob({ prompt, tools, ...rest }: Job): PackedJob {

@@ -18,12 +18,13 @@ import { cannotListen, settingNameTaken, threadEnded } from './errors.ts';
 import { chatParameters } from './http/chat-request.ts';
 import { completionParameters } from './http/completions-endpoint.ts';
 import { runJob, type JobRunner } from './job-runner.ts';
-import { unpackJob, type PackedJob } from './packed-job.ts';
+import { unpackJob } from './packed-job.ts';
 import { PromptEcho } from './prompt-echo.ts';
 import { answerRoute, checkedRoutes, type ServeRoute } from './plugin-routes.ts';
 import type {
   JobEvent,
   ModelInfo,
+  PackedJob,
   RouteCall,
   ThreadData,
   ToMain,

@@ -2,7 +2,6 @@
 // here can be cloned.
 import type { ChatMessage, GenerationOptions, ToolCall } from '@lmflow/sdk';
 import type { ServeOptions } from './options.ts';
-import type { PackedJob } from './packed-job.ts';
 
 /** What the HTTP thread knows of a model. */
 export interface ModelInfo {
@@ -112,3 +111,9 @@ export type ToMain =
   | { readonly kind: 'abort'; readonly id: number }
   | { readonly kind: 'log'; readonly level: 'debug' | 'warn' | 'error'; readonly text: string }
   | { readonly kind: 'closed' };
+
+/** A job that can be cloned. */
+export interface PackedJob extends Omit<Job, 'prompt' | 'tools'> {
+  readonly prompt: string | readonly number[] | { readonly messages: string };
+  readonly tools?: string;
+}
