@@ -254,7 +254,7 @@ export class Kernel {
     if (spec.usage === undefined && positionals.length > 0) {
       throw argumentUnexpected(positionals[0]!, name);
     }
-    const options = parseOptions(command, request.options ?? {});
+    const options = parseOptions(command, request.options ?? {}, this.keys);
     this.#state = 'running';
     const { signal } = this.#abort;
     try {

@@ -2,6 +2,7 @@
 // schemas; a command adds only its own.
 import type { z } from 'zod';
 import type { Config } from './config.ts';
+import type { Refusal } from './plugin.ts';
 
 /**
  * What a command gets when it runs: its flags, arguments and configuration, and a signal to stop.
@@ -53,7 +54,7 @@ export interface CommandSpec<S extends z.ZodObject = z.ZodObject> {
    * Flags that the command refuses, with the reason: names known elsewhere, and configuration keys
    * that have no effect on it.
    */
-  readonly unsupported?: Readonly<Record<string, string>>;
+  readonly unsupported?: Readonly<Record<string, Refusal>>;
   /**
    * Configuration keys (`learningRate`, `lora.r`) that its help shows, in this order; sections come
    * first where all flags are shown.

@@ -14,6 +14,19 @@ import type { Token } from './token.ts';
 export type Resolve = <T>(token: Token<T>) => T;
 
 /**
+ * Why a name that people know from other tools is refused here. With `accepts` these values are
+ * accepted under it, without effect: they ask for what happens anyway (`bf16: false`).
+ */
+export type Refusal =
+  | string
+  | {
+      readonly reason: string;
+      readonly accepts: readonly unknown[];
+      /** Sections (`qlora`) whose plugin, where it is loaded, makes something else happen. */
+      readonly unless?: readonly string[];
+    };
+
+/**
  * The configuration keys of a plugin: one section (`lora: {...}`), or flat keys where `section` is
  * left out.
  */
@@ -25,7 +38,7 @@ export interface OptionsSpec<S extends z.ZodObject = z.ZodObject> {
    * Names that people know from other tools and that are refused here, with the reason
    * (LMFLOW_OPTION_UNSUPPORTED), e.g. `{ useDora: 'DoRA comes with a later plugin' }`.
    */
-  readonly unsupported?: Readonly<Record<string, string>>;
+  readonly unsupported?: Readonly<Record<string, Refusal>>;
   /** Other spellings: alias -> key, e.g. `{ lr: 'learningRate' }`. */
   readonly aliases?: Readonly<Record<string, string>>;
   /**

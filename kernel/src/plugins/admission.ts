@@ -127,13 +127,14 @@ function checkOptions(options: unknown, label: string): void {
   if (notCamel !== undefined) {
     throw pluginInvalid(label, `its option "${notCamel}" is not camelCase`);
   }
-  for (const [what, record] of [
-    ['aliases', aliases],
-    ['unsupported', unsupported],
+  const isText = (value: unknown): boolean => typeof value === 'string';
+  for (const [what, record, fits, of] of [
+    ['aliases', aliases, isText, 'strings'],
+    ['unsupported', unsupported, isRefusal, 'reasons: strings, or { reason, accepts: [...] }'],
   ] as const) {
     if (record === undefined) continue;
-    if (!isPlain(record) || !Object.values(record).every((text) => typeof text === 'string')) {
-      throw pluginInvalid(label, `its options.${what} must be an object of strings`);
+    if (!isPlain(record) || !Object.values(record).every(fits)) {
+      throw pluginInvalid(label, `its options.${what} must be an object of ${of}`);
     }
     const both = Object.keys(record).find((key) => keys.includes(key));
     if (both !== undefined) {
@@ -149,6 +150,13 @@ function checkOptions(options: unknown, label: string): void {
       `its alias "${lost[0]}" stands for "${lost[1]}", which is not one of its options`,
     );
   }
+}
+
+function isRefusal(value: unknown): boolean {
+  if (typeof value === 'string') return true;
+  if (!isPlain(value)) return false;
+  const { reason, accepts, unless = [] } = value;
+  return typeof reason === 'string' && Array.isArray(accepts) && Array.isArray(unless);
 }
 
 function refuseMistakes(value: unknown, where: string): void {

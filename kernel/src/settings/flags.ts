@@ -1,7 +1,7 @@
 // The command line of a command, after the global flags are taken out: flags of configuration keys,
 // the command's own, arguments. Not with parseArgs: whether a flag takes the next word follows from
 // the schema of its key and from the word.
-import type { CommandSpec } from '@lmflow/sdk';
+import type { CommandSpec, Refusal } from '@lmflow/sdk';
 import {
   argumentUnexpected,
   flagInvalid,
@@ -13,6 +13,7 @@ import { describeFields, type JsonSchema } from './describe.ts';
 import type { Group, KeyTable, Meaning } from './keys.ts';
 import { readSection, type Setting, type Settings } from './layers.ts';
 import { camel, kebab } from './names.ts';
+import { isAccepted, reasonOf } from './refusals.ts';
 import { suggestFlag } from './suggest.ts';
 import { fitsAfterBoolean, takesList, takesNoValue, valueOf } from './text.ts';
 
@@ -29,6 +30,13 @@ type Target =
   | { readonly kind: 'own'; readonly name: string; readonly schema: JsonSchema }
   | { readonly kind: 'key'; readonly name: string; readonly schema: JsonSchema }
   | {
+      /** A refused name, of which some values are accepted. */
+      readonly kind: 'refused';
+      readonly name: string;
+      readonly refusal: Refusal;
+      readonly schema: JsonSchema;
+    }
+  | {
       readonly kind: 'section';
       readonly name: string;
       readonly group: Group;
@@ -42,6 +50,8 @@ interface Meant {
   readonly negated: boolean;
 }
 
+/** Of refused names: alone, or before any value. */
+const anySchema: JsonSchema = { anyOf: [{ type: 'boolean' }, {}] };
 const sectionSchema: JsonSchema = { anyOf: [{ type: 'boolean' }, { type: 'object' }] };
 
 /**
@@ -182,7 +192,11 @@ function settingsOf(
       typeof texts[0] === 'boolean' ? texts[0] : valueOf(texts.map(String), target.schema);
     if (target.kind === 'own') options[target.name] = value;
     else if (target.kind === 'key') set(target.name, { value, origin: flag });
-    else {
+    else if (target.kind === 'refused') {
+      if (!isAccepted(target.refusal, value, table)) {
+        throw optionUnsupported(target.name, flag, reasonOf(target.refusal));
+      }
+    } else {
       const inside = flags.find(
         (other) => other.target.kind === 'key' && other.target.name.startsWith(`${target.name}.`),
       );
@@ -237,8 +251,8 @@ function lookUp(flag: string, known: Known): Target | undefined {
   const { table, own, spec, owner, written } = known;
   const mine = own.get(flag);
   if (mine) return { kind: 'own', name: mine.key, schema: mine.schema };
-  const reason = spec?.unsupported?.[camel(flag)];
-  if (reason !== undefined) throw optionUnsupported(camel(flag), written, reason);
+  const refusal = spec?.unsupported?.[camel(flag)];
+  if (refusal !== undefined) return refusedTarget(camel(flag), refusal, written);
   const meaning = declared(flag, table);
   if (meaning?.kind !== 'key' || meaning.key.flag !== flag) {
     const alias = own.get(kebab(spec?.aliases?.[camel(flag)] ?? ''));
@@ -262,7 +276,7 @@ function targetOf(meaning: Meaning | undefined, { spec, written }: Known): Targe
     case 'key': {
       const { path, field } = meaning.key;
       const refusal = spec?.unsupported?.[path]; // whatever the spelling
-      if (refusal !== undefined) throw optionUnsupported(path, written, refusal);
+      if (refusal !== undefined) return refusedTarget(path, refusal, written);
       return { kind: 'key', name: path, schema: field.schema };
     }
     case 'section': {
@@ -270,8 +284,14 @@ function targetOf(meaning: Meaning | undefined, { spec, written }: Known): Targe
       return { kind: 'section', name: group.section!, group, schema: sectionSchema };
     }
     case 'unsupported':
-      throw optionUnsupported(camel(meaning.name), written, meaning.reason);
+      return refusedTarget(camel(meaning.name), meaning.refusal, written);
   }
+}
+
+/** Throws LMFLOW_OPTION_UNSUPPORTED where the name is refused whatever its value. */
+function refusedTarget(name: string, refusal: Refusal, written: string): Target {
+  if (typeof refusal === 'string') throw optionUnsupported(name, written, refusal);
+  return { kind: 'refused', name, refusal, schema: anySchema };
 }
 
 /** Loose sections take keys without a declaration: --tokens-foo. */

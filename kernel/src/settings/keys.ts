@@ -1,6 +1,6 @@
 // The table of every configuration key that is loaded: who declares it, in which section, under
 // which flags. Names and descriptions only; values are in layers.ts and parse.ts.
-import type { OptionsSpec, Plugin } from '@lmflow/sdk';
+import type { OptionsSpec, Plugin, Refusal } from '@lmflow/sdk';
 import { optionConflict } from '../errors.ts';
 import { coreOptions, coreOwner } from './core.ts';
 import { describeFields, isOpen, type Field } from './describe.ts';
@@ -29,7 +29,7 @@ export interface Group {
 export type Meaning =
   | { readonly kind: 'key'; readonly key: Key }
   | { readonly kind: 'section'; readonly group: Group }
-  | { readonly kind: 'unsupported'; readonly name: string; readonly reason: string };
+  | { readonly kind: 'unsupported'; readonly name: string; readonly refusal: Refusal };
 
 export interface KeyTable {
   readonly groups: readonly Group[];
@@ -140,9 +140,9 @@ function addSpellings(group: Group, { names, flags, isDeclared }: Spellings): vo
     const key = group.keys.get(name);
     if (key) weak(alias, { kind: 'key', key });
   }
-  for (const [name, reason] of Object.entries(group.spec.unsupported ?? {})) {
+  for (const [name, refusal] of Object.entries(group.spec.unsupported ?? {})) {
     const path = group.section === undefined ? name : `${group.section}.${name}`;
-    weak(name, { kind: 'unsupported', name: path, reason });
+    weak(name, { kind: 'unsupported', name: path, refusal });
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../errors.ts';
 import { pathOf, type Group, type KeyTable } from './keys.ts';
 import { camel } from './names.ts';
+import { isAccepted, reasonOf } from './refusals.ts';
 import { suggestKey } from './suggest.ts';
 
 /** A raw value and where it came from: `lmflow.config.ts`, `preset X`, `--lora-r`, `default`. */
@@ -88,7 +89,8 @@ export function readLayer(layer: Layer, table: KeyTable): Settings {
       const meaning = table.names.get(name) ?? (other?.kind === 'unsupported' ? other : undefined);
       if (meaning === undefined) refused.push(unknownKey(name, origin, suggestKey(name, table)));
       else if (meaning.kind === 'unsupported') {
-        refused.push(optionUnsupported(meaning.name, origin, meaning.reason));
+        if (isAccepted(meaning.refusal, value, table)) continue;
+        refused.push(optionUnsupported(meaning.name, origin, reasonOf(meaning.refusal)));
       } else if (meaning.kind === 'key') put(meaning.key.path, name, value, reading);
       else readValueOf(meaning.group, value, reading);
     }
@@ -134,19 +136,18 @@ function readGroup(
     if (value === undefined) continue;
     const path = pathOf(section, name);
     const target = group.keys.has(name) ? name : ownOf(spec.aliases, name);
-    const reason = target === undefined ? ownOf(spec.unsupported, camel(name)) : undefined;
+    const refusal = target === undefined ? ownOf(spec.unsupported, camel(name)) : undefined;
     if (target !== undefined) put(pathOf(section, target), path, value, reading);
-    else if (reason !== undefined) refused.push(optionUnsupported(path, origin, reason));
-    else if (group.open) put(path, path, value, reading);
+    else if (refusal !== undefined) {
+      if (isAccepted(refusal, value, table)) continue;
+      refused.push(optionUnsupported(path, origin, reasonOf(refusal)));
+    } else if (group.open) put(path, path, value, reading);
     else refused.push(unknownKey(path, origin, suggestKey(name, table, group)));
   }
 }
 
 // Not `record[name]`: a key named "constructor" would find Object's.
-function ownOf(
-  record: Readonly<Record<string, string>> | undefined,
-  name: string,
-): string | undefined {
+function ownOf<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
   return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 

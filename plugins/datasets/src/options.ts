@@ -1,4 +1,5 @@
 // The configuration keys of this plugin, and the object form of a dataset entry.
+import type { Refusal } from '@lmflow/sdk';
 import { z } from 'zod';
 
 /** What a dataset entry may say beside its path. */
@@ -142,22 +143,25 @@ export const aliases: Readonly<Record<string, string>> = {
 };
 
 /** Names that are known from elsewhere and refused here, with the reason. */
-export const unsupported: Readonly<Record<string, string>> = {
+export const unsupported: Readonly<Record<string, Refusal>> = {
   disableGroupTexts: 'say groupTexts: true or false instead',
   validationSplitPercentage: 'say validationSplit: 0.05 for 5 %',
   evalPacking:
     'packing holds for training and evaluation; the loss is per token, so it is the same',
-  packingStrategy: 'packing is always best-fit decreasing',
+  packingStrategy: { reason: 'packing is always best-fit decreasing', accepts: ['bfd'] },
   completionOnlyLoss: 'only answers are trained unless trainOnPrompt is true',
   assistantOnlyLoss: 'only answers are trained unless trainOnPrompt is true',
   rolesToTrain:
     "the assistant's answers are trained; weight: 0 on one leaves it out, trainOnPrompt: true trains everything",
   trainOnEos: 'what ends the turn of an answer is always trained',
-  paddingSide: 'training pads on the right, padding never carries loss or attention',
-  preprocessingNumWorkers: 'the tokenizer uses all cores by itself',
-  datasetNumProc: 'the tokenizer uses all cores by itself',
+  paddingSide: {
+    reason: 'training pads on the right, padding never carries loss or attention',
+    accepts: ['right'],
+  },
+  preprocessingNumWorkers: { reason: 'the tokenizer uses all cores by itself', accepts: [null] },
+  datasetNumProc: { reason: 'the tokenizer uses all cores by itself', accepts: [null] },
   groupTextsBatchSize: 'texts are grouped as one stream, nothing is dropped between batches',
-  streaming: 'files are always streamed',
+  streaming: { reason: 'files are always streamed', accepts: [true] },
 };
 
 type Input = z.input<typeof optionsSchema>;

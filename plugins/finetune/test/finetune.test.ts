@@ -19,6 +19,7 @@ import {
   type Value,
 } from '@lmflow/sdk/graph';
 import { writeSafetensors } from '@lmflow/sdk/formats';
+import preset from '@lmflow/preset-finetune';
 import qlora from '@lmflow/preset-qlora';
 import finetune from '../src/index.ts';
 import { restoreAll, trainAll } from '../src/full.ts';
@@ -216,8 +217,8 @@ test('names of other tools are refused as flags, as they are written there, with
     presets: [qlora],
     plugins: ['@lmflow/plugin-int8-compute', '@lmflow/plugin-lisa'],
   });
-  for (const [name, reason] of Object.entries(otherTools)) {
-    assert.equal(kernel.keys.names.get(name), { kind: 'unsupported', name, reason });
+  for (const [name, refusal] of Object.entries(otherTools)) {
+    assert.equal(kernel.keys.names.get(name), { kind: 'unsupported', name, refusal });
   }
   await kernel.close();
   for (const [flag, instead] of [
@@ -232,6 +233,40 @@ test('names of other tools are refused as flags, as they are written there, with
     );
     assert.is(error?.code, 'LMFLOW_OPTION_UNSUPPORTED');
     assert.match(error!.message, instead);
+  }
+});
+
+test('what other tools write to turn something off is accepted where it is off', async () => {
+  const off = {
+    bf16: false,
+    fp16: false,
+    tf32: false,
+    load_in_4bit: false,
+    loadIn8bit: false,
+    useUnsloth: false,
+    save_safetensors: true,
+    deepspeed: null,
+    trust_remote_code: false,
+    dataloaderNumWorkers: 0,
+  };
+  const plain = await createTestKernel({ presets: [preset] });
+  const { kernel } = await createTestKernel({ presets: [preset], config: off });
+  assert.equal(kernel.config, plain.kernel.config);
+  await kernel.close();
+  await plain.kernel.close();
+  const flags = ['--no-bf16', '--fp16', 'false', '--no-load-in-4bit', '--use_unsloth', 'false'];
+  const typed = await createTestKernel({ presets: [preset], flags });
+  await typed.kernel.close();
+  for (const [presets, config] of [
+    [[preset], { saveSafetensors: false }],
+    [[preset], { bf16: true }],
+    [[qlora], { loadIn4bit: false }],
+  ] as const) {
+    const error = await createTestKernel({ presets, config }).then(
+      () => undefined,
+      (reason: unknown) => reason as { code: string },
+    );
+    assert.is(error?.code, 'LMFLOW_OPTION_UNSUPPORTED', JSON.stringify(config));
   }
 });
 

@@ -49,7 +49,7 @@ export const gradientCheckpointingOptions = z.object({
 export type GradientCheckpointingOptions = z.output<typeof gradientCheckpointingOptions>;
 
 export const unsupported = {
-  useReentrant: 'it is about PyTorch',
+  useReentrant: { reason: 'it is about PyTorch', accepts: [false, true] },
 } as const;
 
 declare module '@lmflow/sdk' {

@@ -29,14 +29,17 @@ export type Ia3Options = z.output<typeof ia3Options>;
 export const aliases = { targets: 'targetModules', target: 'targetModules' };
 
 export const unsupported = {
-  modulesToSave: 'it is not part of this plugin',
-  initIa3Weights: 'vectors begin with 1, which leaves the model as it is',
+  modulesToSave: { reason: 'it is not part of this plugin', accepts: [null] },
+  initIa3Weights: {
+    reason: 'vectors begin with 1, which leaves the model as it is',
+    accepts: [true],
+  },
   fanInFanOut: 'it follows from the architecture',
-  taskType: 'it is always CAUSAL_LM',
+  taskType: { reason: 'it is always CAUSAL_LM', accepts: ['CAUSAL_LM'] },
   inferenceMode: 'it follows from the command',
-  peftType: 'it is always IA3',
-  baseModelNameOrPath: 'it is the key model',
-  revision: 'it is the key revision of the configuration itself',
+  peftType: { reason: 'it is always IA3', accepts: ['IA3'] },
+  baseModelNameOrPath: { reason: 'it is the key model', accepts: [null] },
+  revision: { reason: 'it is the key revision of the configuration itself', accepts: [null] },
 };
 
 declare module '@lmflow/sdk' {

@@ -32,8 +32,11 @@ export type Int8Options = z.output<typeof int8Options>;
 export const aliases = { llmInt8SkipModules: 'exclude', skipModules: 'exclude' };
 
 export const unsupported = {
-  llmInt8Threshold:
-    'outliers are not split off: each row has its scale, and exclude leaves out layers with wide activations',
+  llmInt8Threshold: {
+    reason:
+      'outliers are not split off: each row has its scale, and exclude leaves out layers with wide activations',
+    accepts: [0],
+  },
 };
 
 declare module '@lmflow/sdk' {

@@ -1,4 +1,5 @@
 // The plugin's configuration keys. The model itself is the core key `model`.
+import type { Refusal } from '@lmflow/sdk';
 import { z } from 'zod';
 
 export const modelOptions = z.object({
@@ -25,12 +26,15 @@ export const aliases = {
 const dtypeReason =
   'weights are read in whatever type the checkpoint has, and everything is computed in float32';
 
-export const unsupported: Readonly<Record<string, string>> = {
-  trustRemoteCode:
-    "code in a model's repository is Python and is never run; a plugin can add a family (MODEL_FAMILIES)",
-  torchDtype: dtypeReason,
-  dtype: dtypeReason,
-  useFastTokenizer: 'there is one tokenizer, that of tokenizer.json',
+export const unsupported: Readonly<Record<string, Refusal>> = {
+  trustRemoteCode: {
+    reason:
+      "code in a model's repository is Python and is never run; a plugin can add a family (MODEL_FAMILIES)",
+    accepts: [false],
+  },
+  torchDtype: { reason: dtypeReason, accepts: ['float32'] },
+  dtype: { reason: dtypeReason, accepts: ['float32'] },
+  useFastTokenizer: { reason: 'there is one tokenizer, that of tokenizer.json', accepts: [true] },
 };
 
 declare module '@lmflow/sdk' {

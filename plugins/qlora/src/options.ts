@@ -43,15 +43,15 @@ const computeDtype = 'products are computed in float32';
 const quantStorage = 'codes are stored as bytes';
 
 export const unsupported = {
-  bnb4bitComputeDtype: computeDtype,
-  bnb4BitComputeDtype: computeDtype,
+  bnb4bitComputeDtype: { reason: computeDtype, accepts: ['float32'] },
+  bnb4BitComputeDtype: { reason: computeDtype, accepts: ['float32'] },
   bnb4bitQuantStorage: quantStorage,
   bnb4BitQuantStorage: quantStorage,
-  loadIn4bit: 'this plugin always computes in 4 bits',
-  loadIn4Bit: 'this plugin always computes in 4 bits',
-  loadIn8bit: 'use the plugin int8-compute',
-  loadIn8Bit: 'use the plugin int8-compute',
-  blockSize: 'it is always 64, as in the paper and in bitsandbytes',
+  loadIn4bit: { reason: 'this plugin always computes in 4 bits', accepts: [true] },
+  loadIn4Bit: { reason: 'this plugin always computes in 4 bits', accepts: [true] },
+  loadIn8bit: { reason: 'use the plugin int8-compute', accepts: [false] },
+  loadIn8Bit: { reason: 'use the plugin int8-compute', accepts: [false] },
+  blockSize: { reason: 'it is always 64, as in the paper and in bitsandbytes', accepts: [64] },
 };
 
 declare module '@lmflow/sdk' {

@@ -59,7 +59,7 @@ export const unsupported = {
   loadIn8Bit: 'set bits: 8',
   bnb4bitQuantType: elsewhere,
   bnb4BitQuantType: elsewhere,
-  descAct: 'columns are quantized in their own order',
+  descAct: { reason: 'columns are quantized in their own order', accepts: [false] },
   dataset: 'scales are chosen by the weights alone, without calibration data',
 };
 

@@ -44,17 +44,20 @@ export const aliases = {
 };
 
 export const unsupported = {
-  saveProjection: 'the random matrices are always saved',
-  bias: 'biases are not trained',
-  modulesToSave: 'it is not part of this plugin',
+  saveProjection: { reason: 'the random matrices are always saved', accepts: [true] },
+  bias: { reason: 'biases are not trained', accepts: ['none'] },
+  modulesToSave: { reason: 'it is not part of this plugin', accepts: [null] },
   initWeights: 'training begins with the model as it is',
-  layersPattern: 'use layersToTransform or a regular expression in targetModules',
+  layersPattern: {
+    reason: 'use layersToTransform or a regular expression in targetModules',
+    accepts: [null],
+  },
   fanInFanOut: 'it follows from the architecture',
-  taskType: 'it is always CAUSAL_LM',
+  taskType: { reason: 'it is always CAUSAL_LM', accepts: ['CAUSAL_LM'] },
   inferenceMode: 'it follows from the command',
-  peftType: 'it is always VERA',
-  baseModelNameOrPath: 'it is the key model',
-  revision: 'it is the key revision of the configuration itself',
+  peftType: { reason: 'it is always VERA', accepts: ['VERA'] },
+  baseModelNameOrPath: { reason: 'it is the key model', accepts: [null] },
+  revision: { reason: 'it is the key revision of the configuration itself', accepts: [null] },
 };
 
 declare module '@lmflow/sdk' {
