@@ -1,10 +1,24 @@
 // Entry of the `lmflow` command (bin/lmflow.mjs imports its build).
+import { closeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { main } from './cli/main.ts';
 
 // `lmflow --help | head`: a reader that has left is no error
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
-  throw error;
+  unlessTerminalIsGone(error);
+});
+process.stderr.on('error', unlessTerminalIsGone);
+
+/** A run in a session of its own (setsid) outlives its terminal, and has none to write to then. */
+function unlessTerminalIsGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EIO') throw error;
+}
+
+const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));
+process.once('exit', () => {
+  // Node 20 aborts where it cannot set a terminal back as it was; closed descriptors it leaves alone
+  for (const descriptor of terminals) if (!isatty(descriptor)) closeSync(descriptor);
 });
 
 process.exitCode = await main(process.argv.slice(2));

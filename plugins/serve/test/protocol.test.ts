@@ -32,6 +32,22 @@ test('a body in invalid UTF-8 is a 400, one with any character of Unicode is tak
     assert.is(generator.seen[0]!.prompt, '\u00e9\u2028\ufffd');
   }));
 
+test('a body nested deeper than 1000 levels is a 400 wherever the nesting stands', () =>
+  withServer({}, async ({ url }) => {
+    const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
+    for (const body of [
+      nested(1001),
+      `{"model": "fake", "prompt": ${nested(200_000)}}`,
+      `{"model": "fake", "prompt": "x", "tools": ${nested(200_000)}}`,
+      `{"model": "fake", "prompt": "x", "unknown": ${'{"a":'.repeat(1000)}1${'}'.repeat(1000)}}`,
+    ]) {
+      const answer = await post(url, body);
+      assert.equal([answer.status, code(answer)], [400, 'invalid_body'], body.slice(0, 50));
+    }
+    const answer = await post(url, `{"model": "fake", "prompt": ${nested(999)}}`);
+    assert.equal([answer.status, code(answer)], [400, 'invalid_value']);
+  }));
+
 test('content-encoding and charsets other than UTF-8 are a 415', () =>
   withServer({}, async ({ url }) => {
     const body = '{"model": "fake", "prompt": "x"}';

@@ -60,6 +60,8 @@ export const wrongEncoding = (encoding: string): Failure =>
   });
 export const notUtf8 = (): Failure =>
   invalid('The body is not valid UTF-8', undefined, 'invalid_utf8');
+export const tooDeep = (most: number): Failure =>
+  invalid(`The body is nested deeper than ${most} levels`, undefined, 'invalid_body');
 export const wrongExpectation = (expectation: string): Failure =>
   new Failure(417, `The server cannot do what 'expect: ${expectation}' asks for`, {
     code: 'expectation_failed',

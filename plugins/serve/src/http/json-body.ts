@@ -2,7 +2,10 @@
 // endpoints.
 import { messageOf, parseJson } from '@lmflow/sdk';
 import type { FastifyInstance } from 'fastify';
-import { invalid, notUtf8, wrongEncoding, wrongType } from './failures.ts';
+import { invalid, notUtf8, tooDeep, wrongEncoding, wrongType } from './failures.ts';
+
+/** What reads a body walks it level by level of calls: a deeper one would overflow the stack. */
+const DEEPEST = 1000;
 
 /** Takes JSON alone, and refuses bytes that are no UTF-8 instead of replacing them. */
 export function readJsonBodies(app: FastifyInstance): void {
@@ -26,6 +29,7 @@ export function readJsonBodies(app: FastifyInstance): void {
     }
     void parse(request, text, (error: Error | null, parsed?: unknown) => {
       if (error) return done(error);
+      if (isDeeper(parsed, DEEPEST)) return done(tooDeep(DEEPEST));
       try {
         done(null, withTools(parsed, text));
       } catch (cause) {
@@ -33,6 +37,18 @@ export function readJsonBodies(app: FastifyInstance): void {
       }
     });
   });
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+function isDeeper(body: unknown, most: number): boolean {
+  let level: unknown[] = [body];
+  for (let depth = 0; ; depth++) {
+    const containers = level.filter(isObject);
+    if (containers.length === 0) return false;
+    if (depth === most) return true;
+    level = containers.flatMap((value): unknown[] => Object.values(value));
+  }
 }
 
 /** Tools are for the model to read: their numbers and the order of their keys stay as written. */
