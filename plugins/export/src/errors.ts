@@ -150,6 +150,15 @@ export function outOfRange(tensor: string, value: number): LMFlowError {
   );
 }
 
+/** What was written, read back, is not what the model holds. */
+export function writtenDiffers(file: string, what: string): LMFlowError {
+  return failureError(
+    'LMFLOW_EXPORT_DIFFERS',
+    `${file} was written, but differs from the model when it is read back: ${what}`,
+    { hint: 'Check the disk and export again.' },
+  );
+}
+
 /** An ONNX model with dynamic sizes cannot compute what the model computes. */
 export function onnxUnsupported(source: string, what: string): LMFlowError {
   return inputError('LMFLOW_ONNX_UNSUPPORTED', `${source} cannot be exported as ONNX: ${what}`, {

@@ -14,6 +14,7 @@ import { QUANTIZATIONS, type Quantization } from './gguf/quantization.ts';
 import { withSignal } from './merge.ts';
 import { exportOnnx } from './onnx/export.ts';
 import { ONNX_QUANTIZATIONS, type OnnxQuantization } from './onnx/exported-weights.ts';
+import { checkWritten } from './written-tensors.ts';
 
 /** A service of engine-onnx. The token is written out here, since the other formats need no engine. */
 export const PORTABLE_MODEL: Token<PortableModelMaker> = token(
@@ -78,12 +79,14 @@ const safetensors: ExportFormat = {
   flags: ['maxShardSize'],
   write: ({ model, outputDir, flags, resolve, signal }) => {
     const shardBytes = parseSize(flags.maxShardSize ?? '5GB');
-    return writeFolder(outputDir, (directory) =>
-      resolve(MODEL_WRITER).write(withSignal(model, signal), directory, {
+    return writeFolder(outputDir, async (directory) => {
+      const files = await resolve(MODEL_WRITER).write(withSignal(model, signal), directory, {
         mergeAdapter: true,
         shardBytes,
-      }),
-    );
+      });
+      await checkWritten(model, directory, files);
+      return files;
+    });
   },
 };
 
