@@ -46,6 +46,7 @@ test('default < preset < config < factory arguments < flag, each with its origin
     'lora.bias': ['all', 'preset p'],
     'lora.loraAlpha': [3, argument],
     'lora.targetModules': [['v'], '--lora-target-modules'],
+    deviceCheck: [true, 'default'],
   });
 });
 

@@ -68,7 +68,7 @@ export const otherTools: Readonly<Record<string, Refusal>> = {
   additionalTarget: 'set lora.modulesToSave',
   loraTargetLinear: 'set lora.targetModules: all-linear, which is the default',
   loraModelDir: 'set lora.adapter',
-  pissaInit: 'lora.initLoraWeights is true, false or gaussian',
+  pissaInit: 'set lora.initLoraWeights: pissa',
   resizeVocab: { reason: vocabulary, accepts: [false] },
   newSpecialTokens: { reason: vocabulary, accepts: [null, []] },
   plotLoss: { reason: figures, accepts: [false] },
