@@ -250,7 +250,7 @@ test('learned positions end', async () => {
   await rejects(
     logits(model, { ids: new Array<number>(40).fill(1), batchSize: 1, length: 40 }),
     'LMFLOW_MODEL_TOO_LONG',
-    /learned positions for 32 tokens; a sequence of 40/,
+    /learned positions for 32 tokens, fewer than the 40 of a sequence/,
   );
 });
 

@@ -92,7 +92,7 @@ async function run(
   const models = new Map([[id, model], ...(model.adapters ?? [])]);
   const server = await startServer({
     generator,
-    scorer: resolve(SCORER),
+    scorer: () => resolve(SCORER),
     models,
     toolCallFormats: context.rows(TOOL_CALL_FORMATS),
     requestSettings: context.rows(REQUEST_SETTINGS),

@@ -16,10 +16,10 @@ export interface EchoedPrompt {
 }
 
 export class PromptEcho {
-  readonly #scorer: Scorer;
+  readonly #scorer: () => Scorer;
   readonly #sessions = new Map<Model, ScoringSession>();
 
-  constructor(scorer: Scorer) {
+  constructor(scorer: () => Scorer) {
     this.#scorer = scorer;
   }
 
@@ -31,7 +31,7 @@ export class PromptEcho {
     const text =
       typeof prompt === 'string' ? prompt : tokenizer.decode(ids, { skipSpecialTokens: false });
     if (logprobs === undefined) return { text };
-    const session = this.#sessions.get(model) ?? this.#scorer.open(model);
+    const session = this.#sessions.get(model) ?? this.#scorer().open(model);
     this.#sessions.set(model, session);
     const [found] = await session.score([{ ids }], { top: logprobs, signal });
     const texts = tokenTexts(tokenizer, ids, text, typeof prompt === 'string');

@@ -34,7 +34,8 @@ import type { ServeOptions } from './options.ts';
 
 export interface ServerRequest {
   readonly generator: TextGenerator;
-  readonly scorer: Scorer;
+  /** Asked for when scores of a prompt are wanted. */
+  readonly scorer: () => Scorer;
   /** The models by the names that clients use. */
   readonly models: ReadonlyMap<string, Model>;
   /** The known formats of tool calls. */

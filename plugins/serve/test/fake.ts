@@ -198,7 +198,7 @@ export async function withServer(
   ]);
   const server = await startServer({
     generator,
-    scorer: fakeScorer,
+    scorer: () => fakeScorer,
     models,
     toolCallFormats,
     log,
