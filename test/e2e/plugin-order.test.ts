@@ -145,6 +145,7 @@ test('every order of the plugins gives the same wraps, parameters and training p
       'head lora',
       'logits lora',
       'weight lora',
+      'embed lora',
       'block gradient-checkpointing',
     ],
   );
@@ -199,6 +200,7 @@ test('lmflow inspect prints the same phases and wraps for every order', async ()
     'head lora',
     'logits lora',
     'weight lora',
+    'embed lora',
     'block gradient-checkpointing',
     `linears ${loaded}`,
     '14 in 4 bits (nf4, double quantization) qlora',
