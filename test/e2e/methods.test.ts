@@ -60,6 +60,19 @@ const METHODS: Readonly<Record<string, Omit<MethodTest, 'createKernel'>>> = {
     stack,
     refusals: [{ code: 'LMFLOW_LORA_NO_TARGETS', config: { lora: { targetModules: ['x'] } } }],
   },
+  'lora on the embedding': {
+    plugins: [lora],
+    config: { lora: { r: 2, targetModules: ['q_proj', 'embed_tokens'], useDora: true } },
+    ...adapter,
+    parameters: /\.lora_([AB]\.weight|embedding_[AB]|magnitude_vector)$/,
+    stack,
+    refusals: [
+      {
+        code: 'LMFLOW_LORA_EMBEDDING',
+        config: { lora: { targetModules: ['embed_tokens'], loraBias: true } },
+      },
+    ],
+  },
   qlora: {
     plugins: [qlora({ cacheDir }), lora],
     config,

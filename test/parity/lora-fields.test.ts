@@ -23,7 +23,6 @@ interface Case {
 /** Refused: data, other losses or other products would be needed. */
 const REFUSED = [
   'task_type',
-  'target_modules = ["embed_tokens"]',
   'init_lora_weights = "corda"',
   'init_lora_weights = "lora_ga"',
   'megatron_config',

@@ -28,6 +28,8 @@ ENDS = {
         "tokens": {"trainable_token_indices": [15, 5, 40]},
         "tokens-apart": {"trainable_token_indices": {"embed_tokens": [15, 5, 40], "lm_head": [7, 62]}},
         "lora-head": {"target_modules": ["v_proj", "lm_head"]},
+        "lora-embedding": {"target_modules": ["v_proj", "embed_tokens"]},
+        "dora-embedding": {"target_modules": ["v_proj", "embed_tokens"], "use_dora": True},
     },
 }
 COMMON = {"weight_decay": 0.01, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8, "schedule": "linear",

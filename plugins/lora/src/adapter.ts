@@ -9,7 +9,7 @@ import type { DecidedOptions } from './options.ts';
 import { updateOf, widened, type LoraPair } from './pair.ts';
 import { adapterConfig } from './peft.ts';
 import type { TokenRows } from './tokens.ts';
-import { HEAD, HEAD_WEIGHT, tiedParameter } from './tied.ts';
+import { embeddingWeight, HEAD, HEAD_WEIGHT, tiedParameter } from './tied.ts';
 
 /** What an adapter consists of beside its options. */
 export interface AdapterParts {
@@ -89,6 +89,12 @@ export class LoraAdapter implements Adapter {
     return this.pairs.get(HEAD);
   }
 
+  /** The pair of the token embedding, which is no linear at all. */
+  get embedding(): LoraPair | undefined {
+    const weight = embeddingWeight(this.#model);
+    return [...this.pairs.values()].find(({ layer }) => layer.weight === weight);
+  }
+
   /** Rows of the head, also where it shares the embedding's weight. */
   get headTokens(): TokenRows | undefined {
     const { tiedEmbeddings } = this.#model.architecture;
@@ -100,8 +106,12 @@ export class LoraAdapter implements Adapter {
     const { r, loraAlpha, useDora, useRslora, initLoraWeights } = this.#options;
     const started = typeof initLoraWeights === 'string' ? [`from ${initLoraWeights}`] : [];
     const parts = [`r ${r}`, `alpha ${loraAlpha}`, ...(useRslora ? ['rslora'] : []), ...started];
-    const linears = `${this.pairs.size} linear${this.pairs.size === 1 ? '' : 's'}`;
-    return `${useDora ? 'DoRA' : 'LoRA'} (${[...parts, linears].join(', ')})`;
+    const count = this.pairs.size - (this.embedding ? 1 : 0);
+    const adapted = [
+      ...(count > 0 ? [`${count} linear${count === 1 ? '' : 's'}`] : []),
+      ...(this.embedding ? ['embedding'] : []),
+    ];
+    return `${useDora ? 'DoRA' : 'LoRA'} (${[...parts, ...adapted].join(', ')})`;
   }
 
   /** Dropout on the inputs of the matrices while training. */

@@ -15,8 +15,8 @@ export function unknownModule(
   known: readonly string[],
 ): LMFlowError {
   const kinds = {
-    targetModules: 'linear module',
-    excludeModules: 'linear module',
+    targetModules: 'linear module or embedding',
+    excludeModules: 'linear module or embedding',
     rankPattern: 'adapted module',
     alphaPattern: 'adapted module',
     modulesToSave: 'module with weights',
@@ -65,6 +65,15 @@ export function initialisationRefused(name: string, what: string): LMFlowError {
   return usageError(
     'LMFLOW_LORA_INITIALISATION',
     `lora.initLoraWeights "${name}" does not go with ${what}`,
+    { hint: 'Leave one of them out.' },
+  );
+}
+
+/** A setting that the matrices of an embedding cannot have, as in PEFT. */
+export function embeddingRefused(option: string, module: string): LMFlowError {
+  return usageError(
+    'LMFLOW_LORA_EMBEDDING',
+    `${option} does not go with matrices for ${module}, which is an embedding`,
     { hint: 'Leave one of them out.' },
   );
 }

@@ -6,6 +6,7 @@ import { declareMethod, setAdapter } from '@lmflow/sdk/model';
 import { CONFIG_FILE, takeAdapterTemplate, TENSOR_FILE } from '@lmflow/sdk/peft';
 import { applyBaseRecords, MODEL_FAMILIES, saveBaseRecord } from '@lmflow/plugin-models';
 import { LoraAdapter } from './adapter.ts';
+import { addEmbeddingAdapter } from './embedding.ts';
 import { addHeadAdapter } from './head.ts';
 import { assign, loadAdapter } from './load.ts';
 import { loadNamed } from './named-adapters.ts';
@@ -48,6 +49,7 @@ const lora = definePlugin({
       addAdapters(model, name);
       addHeadAdapter(model, name);
       replaceWeights(model, name);
+      addEmbeddingAdapter(model, name);
       addTokenRows(model, name);
       if (purpose === 'inference') {
         const named = await loadNamed(model, options, seed);

@@ -126,6 +126,17 @@ const rows: readonly Initialisation[] = [
   },
 ];
 
+/** PEFT: zeros and normal numbers, or both normal with false. */
+export function embeddingStart({ name }: Initialisation, request: StartRequest): Start {
+  const { rank, inFeatures, outFeatures, normal } = request;
+  const sizeA = rank * inFeatures;
+  return {
+    a: name === 'false' ? filled(request, normal) : new Float32Array(sizeA),
+    b: Float32Array.from({ length: outFeatures * rank }, (_, index) => normal(sizeA + index)),
+    base: undefined,
+  };
+}
+
 /** The row of a value of initLoraWeights, and N of pissa_niter_N. */
 export function initialisationOf(
   value: boolean | string,

@@ -3,12 +3,11 @@ import { assignParameters, type LinearLayer, type Model } from '@lmflow/sdk/mode
 import {
   adaptedLinears,
   adapterDoesNotFit,
-  adapterUnsupported,
   TENSOR_FILE,
   type AdapterTensors,
 } from '@lmflow/sdk/peft';
 import { LoraAdapter } from './adapter.ts';
-import { baseClaimed, initialisationRefused, tyingRefused } from './errors.ts';
+import { baseClaimed, embeddingRefused, initialisationRefused, tyingRefused } from './errors.ts';
 import { initialisationOf } from './initialisations.ts';
 import { loraOptions, type LoraOptions } from './options.ts';
 import { fillFromWidened } from './pair.ts';
@@ -55,7 +54,7 @@ export async function loadAdapter(
     ? linearsOf(model, existing, trained, file)
     : // PEFT trains a module that both settings name whole.
       targetLinears(adaptable(model), decided).filter(({ weight }) => !trained.has(weight));
-  checkInitialisation(model, layers, decided);
+  checkCombination(model, layers, decided);
   const tokens = namedTokens(model, decided);
   const apart = (!tying && takesApart(model, named, layers)) || (tied && tokens.has(HEAD_WEIGHT));
   if (apart) {
@@ -100,14 +99,17 @@ function takesApart(
   return changed.some((name) => name === HEAD_WEIGHT || name === embeddingWeight(model));
 }
 
-/** Throws for what an initialisation that changes the base cannot be combined with. */
-function checkInitialisation(
+/** Throws for what the embedding, or an initialisation that changes the base, does not go with. */
+function checkCombination(
   model: Model,
   layers: readonly LinearLayer[],
-  { initLoraWeights, useDora }: LoraOptions,
+  { initLoraWeights, useDora, loraBias }: LoraOptions,
 ): void {
   const { row } = initialisationOf(initLoraWeights)!;
+  const embedding = layers.find(({ weight }) => weight === embeddingWeight(model));
+  if (embedding && loraBias) throw embeddingRefused('lora.loraBias', embedding.name);
   if (!row.changesBase) return;
+  if (embedding) throw initialisationRefused(row.name, `matrices for ${embedding.name}`);
   if (model.architecture.tiedEmbeddings && layers.some(({ name }) => name === HEAD)) {
     throw initialisationRefused(row.name, 'a head that shares the weight of the embedding');
   }
@@ -155,17 +157,15 @@ export async function assign(
   await assignParameters(adapter.parameters, tensors, file);
 }
 
-/** The linears whose matrices a file has: all that its settings name, and no others. */
+/** The linears and the embedding whose matrices a file has: all that its settings name, and no others. */
 function linearsOf(
   model: Model,
   { tensors, modules }: ReadAdapter,
   whole: ReadonlySet<string>,
   file: string,
 ): LinearLayer[] {
-  const embedding = [...tensors.keys()].find((name) => name.includes('.lora_embedding_'));
-  if (embedding !== undefined) throw adapterUnsupported(file, 'target_modules', embedding);
   const matrices = [...tensors.keys()].flatMap(
-    (name) => /^(.*)\.lora_A\.weight$/.exec(name)?.[1] ?? [],
+    (name) => /^(.*)\.lora_(?:A\.weight|embedding_A)$/.exec(name)?.[1] ?? [],
   );
   const layers = adaptedLinears(adaptable(model), {
     names: new Set(matrices),

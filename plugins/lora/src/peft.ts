@@ -3,6 +3,7 @@
 import type { LinearLayer, Model } from '@lmflow/sdk/model';
 import { shortestNames } from '@lmflow/sdk/peft';
 import type { DecidedOptions } from './options.ts';
+import { embeddingWeight } from './tied.ts';
 
 /**
  * The content of adapter_config.json. Only keys of PEFT's first releases (and use_rslora, use_dora
@@ -18,7 +19,10 @@ export function adapterConfig(
     auto_mapping: null,
     base_model_name_or_path: model.source,
     bias: options.bias,
-    fan_in_fan_out: layers.some(({ layout }) => layout === 'in-out'),
+    // said of linears: an embedding always lies so
+    fan_in_fan_out: layers.some(
+      ({ layout, weight }) => layout === 'in-out' && weight !== embeddingWeight(model),
+    ),
     inference_mode: true,
     init_lora_weights: options.initLoraWeights === 'loftq' ? 'loftq' : true,
     layers_pattern: null,

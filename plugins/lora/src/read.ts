@@ -68,6 +68,7 @@ function changesBase(value: unknown): value is string {
 function plainName(name: string): string {
   return name
     .replace(/\.lora_([AB])\.default\./, '.lora_$1.')
+    .replace(/\.lora_embedding_([AB])\.default$/, '.lora_embedding_$1')
     .replace(/\.lora_magnitude_vector\.default(?:\.weight)?$/, '.lora_magnitude_vector')
     .replace(/\.modules_to_save(?:\.default)?\./, '.');
 }

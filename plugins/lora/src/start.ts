@@ -5,10 +5,16 @@ import { outputRows, type LinearLayer, type Model, type Parameter } from '@lmflo
 import { adapterDoesNotFit, type AdapterTensors } from '@lmflow/sdk/peft';
 import type { AdapterParts } from './adapter.ts';
 import { rankTooLarge } from './errors.ts';
-import { initialisationOf, type Start } from './initialisations.ts';
+import {
+  embeddingStart,
+  initialisationOf,
+  type Start,
+  type StartRequest,
+} from './initialisations.ts';
 import { loraPlus, type DecidedOptions } from './options.ts';
 import { initialUpdate, type LoraPair } from './pair.ts';
 import { byPattern } from './targets.ts';
+import { embeddingWeight } from './tied.ts';
 
 export interface StartOptions {
   readonly options: DecidedOptions;
@@ -67,8 +73,16 @@ async function startPair(
     layer,
     rank,
     scale,
-    a: parameter('A.weight', [rank, inFeatures], start.a),
-    b: { ...parameter('B.weight', [outFeatures, rank], start.b), ...faster },
+    ...(isEmbedding(model, layer)
+      ? {
+          a: parameter('embedding_A', [rank, inFeatures], start.a),
+          // LoRA+ leaves an embedding's out
+          b: parameter('embedding_B', [outFeatures, rank], start.b),
+        }
+      : {
+          a: parameter('A.weight', [rank, inFeatures], start.a),
+          b: { ...parameter('B.weight', [outFeatures, rank], start.b), ...faster },
+        }),
     ...(start.base === 'lacks it' ? { initial: { a: start.a.slice(), b: start.b.slice() } } : {}),
     ...(options.loraBias
       ? {
@@ -82,6 +96,10 @@ async function startPair(
     ...(options.useDora ? { magnitude: { ...magnitude, ...faster } } : {}),
   };
   return { pair, base: start.base === 'lacks it' ? undefined : start.base };
+}
+
+function isEmbedding(model: Model, { weight }: LinearLayer): boolean {
+  return weight === embeddingWeight(model);
 }
 
 async function startOf(
@@ -104,7 +122,7 @@ async function startOf(
   const shorter = Math.min(inFeatures, outFeatures);
   if (row.changesBase && rank > shorter) throw rankTooLarge(row.name, name, rank, shorter);
   const random = randomStream(seed, 'lora', name);
-  return row.start({
+  const request: StartRequest = {
     rank,
     scale,
     inFeatures,
@@ -116,7 +134,8 @@ async function startOf(
       return { data, rows: outFeatures, columns: inFeatures };
     },
     iterations: row.name === 'loftq' ? options.loftqConfig.loftqIter : iterations,
-  });
+  };
+  return isEmbedding(model, layer) ? embeddingStart(row, request) : row.start(request);
 }
 
 /** Two ways to compute a base differ by less than this, relative to its largest number. */

@@ -21,10 +21,28 @@ export function embeddingWeight({
   )?.[0];
 }
 
-/** The linears that an adapter can have pairs for: also a head that shares the embedding's weight. */
+/**
+ * What an adapter can have pairs for: the linears, a head that shares the embedding's weight, and the
+ * embedding, which is one from vocabulary to hidden size.
+ */
 export function adaptable(model: Model): readonly LinearLayer[] {
-  const { tiedEmbeddings } = model.architecture;
-  return tiedEmbeddings ? [...model.linears, headLayer(model)] : model.linears;
+  const { tiedEmbeddings, vocabularySize, hiddenSize } = model.architecture;
+  const weight = embeddingWeight(model);
+  return [
+    ...(weight === undefined
+      ? []
+      : [
+          {
+            name: weight.replace(/\.weight$/, ''),
+            weight,
+            inFeatures: vocabularySize,
+            outFeatures: hiddenSize,
+            layout: 'in-out' as const,
+          },
+        ]),
+    ...model.linears,
+    ...(tiedEmbeddings ? [headLayer(model)] : []),
+  ];
 }
 
 /** Names of the weights, also of a head that shares the embedding's. */

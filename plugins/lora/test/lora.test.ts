@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import { grad, interpret, ndarray, sum } from '@lmflow/sdk/graph';
 import { writeSafetensors } from '@lmflow/sdk/formats';
 import { setAdapter } from '@lmflow/sdk/model';
+import type { LoraAdapter } from '../src/adapter.ts';
 import { loadAdapter } from '../src/load.ts';
 import { addAdapters } from '../src/project.ts';
 import { byPattern, targetLinears } from '../src/targets.ts';
@@ -485,6 +486,41 @@ test('trainableTokenIndices: rows of the embedding begin as they are; tokens tha
     const { code, message } = await failure(() => loadAdapter(tiedModel(), given, 1));
     assert.is(code, 'LMFLOW_LORA_TOKENS');
     assert.match(message, wanted);
+  }
+});
+
+test('matrices of the embedding begin as in PEFT, are no linear, and take the head apart', async () => {
+  const module = 'model.embed_tokens';
+  const start = async (more: Record<string, unknown> = {}): Promise<LoraAdapter> =>
+    (await loadAdapter(tiedModel(), options({ targetModules: ['embed_tokens'], r: 2, ...more }), 1))
+      .adapter;
+  const adapter = await start({ loraplusLrRatio: 16 });
+  const [a, b] = adapter.parameters;
+  assert.equal(
+    [a, b].map((one) => [one!.name, one!.shape, one!.learningRateScale]),
+    [
+      [`${module}.lora_embedding_A`, [2, 8], undefined],
+      [`${module}.lora_embedding_B`, [6, 2], undefined],
+    ],
+  );
+  assert.ok(a!.data.every((number) => number === 0) && new Set(b!.data).size === 12);
+  assert.ok((await start({ initLoraWeights: false })).parameters[0]!.data.every(Boolean));
+  assert.is(adapter.method, 'LoRA (r 2, alpha 4, embedding)');
+  const both = await start({ targetModules: ['embed_tokens', 'q_proj'] });
+  assert.is(both.method, 'LoRA (r 2, alpha 4, 2 linears, embedding)');
+  assert.is(both.save().config['fan_in_fan_out'], false);
+  assert.equal(both.save().config['target_modules'], ['embed_tokens', 'q_proj']);
+  const model = tiedModel();
+  await loadAdapter(model, options({ targetModules: ['embed_tokens'] }), 1);
+  assert.not(model.architecture.tiedEmbeddings);
+  for (const [more, code] of [
+    [{ loraBias: true }, 'LMFLOW_LORA_EMBEDDING'],
+    [{ initLoraWeights: 'pissa' }, 'LMFLOW_LORA_INITIALISATION'],
+    [{ initLoraWeights: 'loftq' }, 'LMFLOW_LORA_INITIALISATION'],
+    [{ ensureWeightTying: true }, 'LMFLOW_LORA_TYING'],
+    [{ trainableTokenIndices: [2] }, 'LMFLOW_LORA_TOKENS'],
+  ] as const) {
+    assert.is((await failure(() => start(more))).code, code);
   }
 });
 
