@@ -2,7 +2,7 @@
 // schemas; a command adds only its own.
 import type { z } from 'zod';
 import type { Config } from './config.ts';
-import type { Refusal } from './plugin.ts';
+import type { Refusal } from './refusal.ts';
 
 /**
  * What a command gets when it runs: its flags, arguments and configuration, and a signal to stop.

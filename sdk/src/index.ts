@@ -18,6 +18,7 @@ export * from './logger.ts';
 export * from './optimizer.ts';
 export * from './plugin.ts';
 export * from './random.ts';
+export * from './refusal.ts';
 export * from './registry.ts';
 export * from './request-settings.ts';
 export * from './samples.ts';

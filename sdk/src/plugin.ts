@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { CommandSpec } from './command.ts';
 import type { Config, PartialConfig } from './config.ts';
 import type { Hooks, PhasedHook } from './hooks.ts';
+import type { Refusal } from './refusal.ts';
 import type { Registry, Rows } from './registry.ts';
 import type { Logger } from './logger.ts';
 import type { Token } from './token.ts';
@@ -12,19 +13,6 @@ import type { Token } from './token.ts';
  * provides it.
  */
 export type Resolve = <T>(token: Token<T>) => T;
-
-/**
- * Why a name that people know from other tools is refused here. With `accepts` these values are
- * accepted under it, without effect: they ask for what happens anyway (`bf16: false`).
- */
-export type Refusal =
-  | string
-  | {
-      readonly reason: string;
-      readonly accepts: readonly unknown[];
-      /** Sections (`qlora`) whose plugin, where it is loaded, makes something else happen. */
-      readonly unless?: readonly string[];
-    };
 
 /**
  * The configuration keys of a plugin: one section (`lora: {...}`), or flat keys where `section` is

@@ -6,7 +6,7 @@ import { add, concat, matMul, mul, reshape, slice, sub, type Value } from '@lmfl
 import { LoraAdapter } from './adapter.ts';
 import { magnitudeScale } from './dora.ts';
 import type { LoraPair } from './pair.ts';
-import { headRows } from './tokens.ts';
+import { headRows } from './token-graph.ts';
 import { dropped, initialValues } from './project.ts';
 
 /** What a joined weight was put together from. */

@@ -14,7 +14,7 @@ import { aliases, loraOptions, namedAdapters, unsupported, type LoraOptions } fr
 import { addAdapters } from './project.ts';
 import { readAdapter } from './read.ts';
 import { carriedWeights, replaceWeights } from './replaced.ts';
-import { addTokenRows } from './tokens.ts';
+import { addTokenRows } from './token-graph.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export { LoraAdapter } from './adapter.ts';
