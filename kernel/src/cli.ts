@@ -3,16 +3,17 @@ import { closeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { main } from './cli/main.ts';
 
-// `lmflow --help | head`: a reader that has left is no error
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit();
-  unlessTerminalIsGone(error);
-});
-process.stderr.on('error', unlessTerminalIsGone);
+for (const stream of [process.stdout, process.stderr]) stream.on('error', readerIsGone);
 
-/** A run in a session of its own (setsid) outlives its terminal, and has none to write to then. */
-function unlessTerminalIsGone(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EIO') throw error;
+/**
+ * `lmflow --help | head`: a reader that has left is no error. A command that works saves and ends, as
+ * with SIGHUP. A run in a session of its own (setsid) outlives its terminal.
+ */
+function readerIsGone(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EIO') return;
+  if (error.code !== 'EPIPE') throw error;
+  if (process.listenerCount('SIGHUP') > 0) process.emit('SIGHUP', 'SIGHUP');
+  else process.exit();
 }
 
 const terminals = [0, 1, 2].filter((descriptor) => isatty(descriptor));

@@ -1,7 +1,7 @@
 // The terminal of a run is gone: the run goes on, and saves at SIGHUP, whose exit code it has. Signals of a
 // terminal that stays are tested in cli.test.ts. Needs the command `script`, which lends a terminal.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -37,9 +37,9 @@ async function read(name: string): Promise<string> {
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 
 test('a run whose terminal is gone goes on, saves at SIGHUP and ends with 129', async () => {
-  const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
   const node = [process.execPath, '--conditions=lmflow-source', '--import', 'tsx', cli];
   const run = [...node, '--cwd', folder, 'wait'].map((word) => `'${word}'`).join(' ');
   // the shell outlives its terminal
@@ -50,6 +50,17 @@ test('a run whose terminal is gone goes on, saves at SIGHUP and ends with 129', 
   await setTimeout(200);
   process.kill(id, 'SIGHUP');
   assert.is(await read('code'), '129\n');
+  assert.ok(existsSync(join(folder, 'saved')));
+});
+
+test('a reader that has left ends a run that writes, after it has saved', async () => {
+  for (const name of ['started', 'saved']) rmSync(join(folder, name), { force: true });
+  const words = ['--conditions=lmflow-source', '--import', 'tsx', cli, '--cwd', folder, 'wait'];
+  const child = spawn(process.execPath, words, { cwd: root, stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  await read('started');
+  child.stdout.destroy();
+  assert.is(await ended, 129);
   assert.ok(existsSync(join(folder, 'saved')));
 });
 

@@ -36,7 +36,7 @@ export function faults({ folder, manifest }, files) {
   const extra = files
     .filter(
       (path) =>
-        !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$|^(dist|bin|page)\//.test(path) ||
+        !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$|^(dist|bin|page|tasks)\//.test(path) ||
         /\.test\.|\.map$/.test(path),
     )
     .map((path) => `${path} should not be in the tarball`);
