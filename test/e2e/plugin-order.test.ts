@@ -146,6 +146,7 @@ test('every order of the plugins gives the same wraps, parameters and training p
       'logits lora',
       'weight lora',
       'embed lora',
+      'embed lora',
       'block gradient-checkpointing',
     ],
   );
@@ -200,6 +201,7 @@ test('lmflow inspect prints the same phases and wraps for every order', async ()
     'head lora',
     'logits lora',
     'weight lora',
+    'embed lora',
     'embed lora',
     'block gradient-checkpointing',
     `linears ${loaded}`,
