@@ -2,8 +2,8 @@
 // input, and saves them as PEFT does.
 import { definePlugin } from '@lmflow/sdk';
 import { declareMethod, setAdapter } from '@lmflow/sdk/model';
-import { CONFIG_FILE, takeAdapterTemplate, TENSOR_FILE } from '@lmflow/sdk/peft';
-import { applyBaseRecords, MODEL_FAMILIES, saveBaseRecord } from '@lmflow/plugin-models';
+import { takeAdapterTemplate } from '@lmflow/sdk/peft';
+import { applyBaseRecords, MODEL_FAMILIES, saveAdapter } from '@lmflow/plugin-models';
 import { Ia3Adapter } from './adapter.ts';
 import { scaleHead, scaleLinears } from './apply.ts';
 import { loadAdapter, restoreAdapter } from './load.ts';
@@ -29,10 +29,7 @@ const ia3 = definePlugin({
       if (role !== 'policy' || (purpose === 'inference' && folder === undefined)) return;
       if (folder !== undefined) {
         const families = context.rows(MODEL_FAMILIES);
-        if ((await applyBaseRecords([folder], model, families)) !== undefined) {
-          const { maxPositions } = model.architecture;
-          log.info(`positions stretched to ${maxPositions} tokens, as ${folder} was trained with`);
-        }
+        await applyBaseRecords([folder], model, { families, log });
         if (purpose === 'inference') await takeAdapterTemplate(folder, model.tokenizer);
         const set = Object.entries(modules).flatMap(([key, value]) =>
           value === undefined ? [] : [`ia3.${key}`],
@@ -51,11 +48,7 @@ const ia3 = definePlugin({
 
     context.hooks.onSave.tap(async (checkpoint) => {
       const { adapter } = checkpoint.model;
-      if (!(adapter instanceof Ia3Adapter)) return;
-      const { config, tensors } = adapter.save();
-      await checkpoint.writeTensors(TENSOR_FILE, tensors, { format: 'pt' });
-      await checkpoint.writeJson(CONFIG_FILE, config);
-      await saveBaseRecord(checkpoint);
+      if (adapter instanceof Ia3Adapter) await saveAdapter(checkpoint, adapter);
     });
 
     context.hooks.onRestore.tap(async ({ model, directory }) => {

@@ -3,8 +3,8 @@
 import { join } from 'node:path';
 import { definePlugin } from '@lmflow/sdk';
 import { declareMethod, setAdapter } from '@lmflow/sdk/model';
-import { CONFIG_FILE, takeAdapterTemplate, TENSOR_FILE } from '@lmflow/sdk/peft';
-import { applyBaseRecords, MODEL_FAMILIES, saveBaseRecord } from '@lmflow/plugin-models';
+import { takeAdapterTemplate, TENSOR_FILE } from '@lmflow/sdk/peft';
+import { applyBaseRecords, MODEL_FAMILIES, saveAdapter } from '@lmflow/plugin-models';
 import { LoraAdapter } from './adapter.ts';
 import { addEmbeddingAdapter } from './embedding.ts';
 import { addHeadAdapter } from './head.ts';
@@ -37,15 +37,8 @@ const lora = definePlugin({
         config: { seed = 42 },
       } = context;
       if (role !== 'policy') return;
-      const decider = await applyBaseRecords(
-        foldersOf(options),
-        model,
-        context.rows(MODEL_FAMILIES),
-      );
-      if (decider !== undefined) {
-        const { maxPositions } = model.architecture;
-        log.info(`positions stretched to ${maxPositions} tokens, as ${decider} was trained with`);
-      }
+      const families = context.rows(MODEL_FAMILIES);
+      await applyBaseRecords(foldersOf(options), model, { families, log });
       addAdapters(model, name);
       addHeadAdapter(model, name);
       replaceWeights(model, name);
@@ -70,11 +63,7 @@ const lora = definePlugin({
 
     context.hooks.onSave.tap(async (checkpoint) => {
       const { adapter } = checkpoint.model;
-      if (!(adapter instanceof LoraAdapter)) return;
-      const { config, tensors } = adapter.save();
-      await checkpoint.writeTensors(TENSOR_FILE, tensors, { format: 'pt' });
-      await checkpoint.writeJson(CONFIG_FILE, config);
-      await saveBaseRecord(checkpoint);
+      if (adapter instanceof LoraAdapter) await saveAdapter(checkpoint, adapter);
     });
 
     context.hooks.onRestore.tap(async ({ model, directory }) => {

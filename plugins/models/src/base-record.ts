@@ -1,10 +1,10 @@
 // What the base model was changed by while an adapter was trained, beside the adapter: stretched
 // positions, which the adapter must be used with too, and the form of the frozen weights, as a note.
 import { join } from 'node:path';
-import { messageOf, type Checkpoint } from '@lmflow/sdk';
+import { messageOf, type Checkpoint, type Logger } from '@lmflow/sdk';
 import { readWhole } from '@lmflow/sdk/files';
-import { reshapeModel, type Model } from '@lmflow/sdk/model';
-import { adapterInvalid } from '@lmflow/sdk/peft';
+import { reshapeModel, type Adapter, type Model } from '@lmflow/sdk/model';
+import { adapterInvalid, CONFIG_FILE, TENSOR_FILE } from '@lmflow/sdk/peft';
 import { architectureOf } from './architecture/blueprint.ts';
 import type { ModelFamilies } from './families/family.ts';
 import { basePositions } from './errors.ts';
@@ -25,7 +25,7 @@ interface BaseRecord {
 }
 
 /** Writes the record, where there is anything to say. */
-export async function saveBaseRecord(checkpoint: Checkpoint): Promise<void> {
+async function saveBaseRecord(checkpoint: Checkpoint): Promise<void> {
   const { model } = checkpoint;
   const frozenLinears = [...new Set(model.claims.map(({ how }) => how))];
   const config = changesOf(await checkpointConfig(model), model.config);
@@ -34,16 +34,31 @@ export async function saveBaseRecord(checkpoint: Checkpoint): Promise<void> {
   await checkpoint.writeJson(FILE, record);
 }
 
+/** Writes an adapter as PEFT does, and the record of its base. */
+export async function saveAdapter(checkpoint: Checkpoint, adapter: Adapter): Promise<void> {
+  const { config, tensors } = adapter.save();
+  await checkpoint.writeTensors(TENSOR_FILE, tensors, { format: 'pt' });
+  await checkpoint.writeJson(CONFIG_FILE, config);
+  await saveBaseRecord(checkpoint);
+}
+
+/** Where an adapter is loaded: what the plugin of its method has at hand. */
+export interface RecordReading {
+  readonly families: ModelFamilies;
+  readonly log: Logger;
+}
+
 /**
- * Gives the model the positions that the adapters of some folders were trained with; gives the
- * folder that decided where that changed them. Throws LMFLOW_ADAPTER_POSITIONS where the
- * configuration asks for other ones, or adapters differ.
+ * Gives the model the positions that the adapters of some folders were trained with, and logs where
+ * that changed them. Throws LMFLOW_ADAPTER_POSITIONS where the configuration asks for other ones, or
+ * adapters differ.
  */
 export async function applyBaseRecords(
   folders: readonly string[],
   model: Model,
-  families: ModelFamilies,
-): Promise<string | undefined> {
+  { families, log }: RecordReading,
+): Promise<void> {
+  if (folders.length === 0) return;
   const original = await checkpointConfig(model);
   const chosen = changesOf(original, model.config);
   let decider: string | undefined;
@@ -58,7 +73,9 @@ export async function applyBaseRecords(
     reshape(model, record!.config, join(folder, FILE), families);
     decider = folder;
   }
-  return decider;
+  if (decider === undefined) return;
+  const { maxPositions } = model.architecture;
+  log.info(`positions stretched to ${maxPositions} tokens, as ${decider} was trained with`);
 }
 
 function reshape(model: Model, positions: Positions, file: string, families: ModelFamilies): void {

@@ -9,7 +9,7 @@ import { HuggingFaceWriter } from './writer.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export { architectureOf } from './architecture/blueprint.ts';
-export { applyBaseRecords, saveBaseRecord } from './base-record.ts';
+export { applyBaseRecords, saveAdapter } from './base-record.ts';
 export { MODEL_FAMILIES, type ModelFamilies, type ModelFamily } from './families/family.ts';
 export { gpt2 } from './families/gpt2.ts';
 export { commonRefusals, llama } from './families/llama.ts';

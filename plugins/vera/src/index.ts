@@ -2,8 +2,8 @@
 // all linears share, and saves them as PEFT does.
 import { definePlugin } from '@lmflow/sdk';
 import { declareMethod, setAdapter } from '@lmflow/sdk/model';
-import { CONFIG_FILE, takeAdapterTemplate, TENSOR_FILE } from '@lmflow/sdk/peft';
-import { applyBaseRecords, MODEL_FAMILIES, saveBaseRecord } from '@lmflow/plugin-models';
+import { takeAdapterTemplate } from '@lmflow/sdk/peft';
+import { applyBaseRecords, MODEL_FAMILIES, saveAdapter } from '@lmflow/plugin-models';
 import { VeraAdapter } from './adapter.ts';
 import { addToHead, addToLinears } from './apply.ts';
 import { loadAdapter, restoreAdapter } from './load.ts';
@@ -30,10 +30,7 @@ const vera = definePlugin({
       if (role !== 'policy' || (purpose === 'inference' && folder === undefined)) return;
       if (folder !== undefined) {
         const families = context.rows(MODEL_FAMILIES);
-        if ((await applyBaseRecords([folder], model, families)) !== undefined) {
-          const { maxPositions } = model.architecture;
-          log.info(`positions stretched to ${maxPositions} tokens, as ${folder} was trained with`);
-        }
+        await applyBaseRecords([folder], model, { families, log });
         if (purpose === 'inference') await takeAdapterTemplate(folder, model.tokenizer);
         const set = Object.entries(settings).flatMap(([key, value]) =>
           value === DEFAULTS[key as keyof VeraOptions] ? [] : [`vera.${key}`],
@@ -52,11 +49,7 @@ const vera = definePlugin({
 
     context.hooks.onSave.tap(async (checkpoint) => {
       const { adapter } = checkpoint.model;
-      if (!(adapter instanceof VeraAdapter)) return;
-      const { config, tensors } = adapter.save();
-      await checkpoint.writeTensors(TENSOR_FILE, tensors, { format: 'pt' });
-      await checkpoint.writeJson(CONFIG_FILE, config);
-      await saveBaseRecord(checkpoint);
+      if (adapter instanceof VeraAdapter) await saveAdapter(checkpoint, adapter);
     });
 
     context.hooks.onRestore.tap(async ({ model, directory }) => {
