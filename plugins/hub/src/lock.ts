@@ -2,7 +2,7 @@
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { makeFolder } from '@lmflow/sdk/files';
+import { isRunning, makeFolder } from '@lmflow/sdk/files';
 
 /** Milliseconds in which a process that made a lock has written its id into it. */
 const GRACE = 10_000;
@@ -45,13 +45,4 @@ async function take(path: string): Promise<boolean> {
     await rm(path, { force: true });
   }
   return false;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

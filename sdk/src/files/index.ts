@@ -21,3 +21,4 @@ export {
   writeFolder,
   type FolderOptions,
 } from './folder.ts';
+export { isRunning } from './process.ts';

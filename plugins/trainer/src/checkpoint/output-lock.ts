@@ -3,6 +3,7 @@
 import { link, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { isRunning } from '@lmflow/sdk/files';
 import { outputBusy } from '../errors.ts';
 
 const FILE = '.lmflow-lock';
@@ -114,13 +115,4 @@ function isStale({ owner: { pid, host, since }, renewed }: Holder): boolean {
   // ids of processes are reused after a while, and soon in a container that restarts
   if (pid === process.pid) return (since ?? 0) < performance.timeOrigin;
   return !isRunning(pid);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -1,0 +1,11 @@
+// Processes that hold locks.
+
+/** Whether a process of this machine runs, also one of another user. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
