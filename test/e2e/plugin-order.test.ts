@@ -132,23 +132,26 @@ function described(graph: Graph): string {
   );
 }
 
+/** Who wraps what, the first innermost. */
+const WRAPS = [
+  'ropeTables position-interpolation',
+  'attention flash-attention',
+  'matmul qlora',
+  'weight qlora',
+  'project lora',
+  'head lora',
+  'logits lora',
+  'weight lora',
+  'embed lora',
+  'embed lora',
+  'block gradient-checkpointing',
+];
+
 test('every order of the plugins gives the same wraps, parameters and training program', async () => {
   const first = await made(ORDERS[0]!);
   assert.equal(
     first.wraps.map(({ building, by }) => `${building} ${by.replace('@lmflow/plugin-', '')}`),
-    [
-      'ropeTables position-interpolation',
-      'attention flash-attention',
-      'matmul qlora',
-      'weight qlora',
-      'project lora',
-      'head lora',
-      'logits lora',
-      'weight lora',
-      'embed lora',
-      'embed lora',
-      'block gradient-checkpointing',
-    ],
+    WRAPS,
   );
   assert.is(first.maxPositions, 256);
   for (const what of ['flashAttention', 'matMulNf4', 'lora_A', 'recomputed.1']) {
@@ -193,17 +196,7 @@ test('lmflow inspect prints the same phases and wraps for every order', async ()
     'onModelLoad memory gradient-checkpointing',
     'onModelLoad check qlora',
     `wraps ${loaded}, the first innermost`,
-    'ropeTables position-interpolation',
-    'attention flash-attention',
-    'matmul qlora',
-    'weight qlora',
-    'project lora',
-    'head lora',
-    'logits lora',
-    'weight lora',
-    'embed lora',
-    'embed lora',
-    'block gradient-checkpointing',
+    ...WRAPS,
     `linears ${loaded}`,
     '14 in 4 bits (nf4, double quantization) qlora',
     '',

@@ -85,6 +85,7 @@ function finite(value: number | bigint): number {
 }
 
 function quotient(a: number | bigint, b: number | bigint): number {
+  // a zero of either kind of number
   // eslint-disable-next-line eqeqeq
   if (b == 0) throw refused('division by zero');
   if (typeof a === 'bigint' && typeof b === 'bigint') {
