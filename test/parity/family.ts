@@ -12,6 +12,7 @@ import finetune from '@lmflow/preset-finetune';
 import ia3 from '@lmflow/plugin-ia3';
 import vera from '@lmflow/plugin-vera';
 import lora from '@lmflow/preset-lora';
+import { writeWordTokenizer } from '@lmflow/sdk/testing';
 
 export const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
 
@@ -25,21 +26,7 @@ export const ADAPTER_PLUGINS: Readonly<Record<string, Pluggable>> = { ia3, vera 
 export function modelFolder(family: string): string {
   const folder = mkdtempSync(join(tmpdir(), `lmflow-${family}-`));
   cpSync(join(FIXTURES, 'families', family), folder, { recursive: true });
-  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(
-    join(folder, 'tokenizer.json'),
-    JSON.stringify({
-      version: '1.0',
-      truncation: null,
-      padding: null,
-      added_tokens: [],
-      normalizer: null,
-      pre_tokenizer: { type: 'Whitespace' },
-      post_processor: null,
-      decoder: null,
-      model: { type: 'WordLevel', vocab, unk_token: 't0' },
-    }),
-  );
+  writeWordTokenizer(folder);
   writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ eos_token: 't1' }));
   return folder;
 }

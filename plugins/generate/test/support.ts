@@ -6,6 +6,7 @@ import { createTestKernel } from 'lmflow/testing';
 import { GENERATOR, MODELS, type TextGenerator } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import inference from '@lmflow/preset-inference';
+import { writeWordTokenizer } from '@lmflow/sdk/testing';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 const shared = join(root, '..', 'shared');
@@ -59,21 +60,7 @@ export async function withModel<T>(
 export function familyFolder(family: string): string {
   const folder = mkdtempSync(join(tmpdir(), `lmflow-${family}-`));
   cpSync(join(FAMILIES, family), folder, { recursive: true });
-  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(
-    join(folder, 'tokenizer.json'),
-    JSON.stringify({
-      version: '1.0',
-      truncation: null,
-      padding: null,
-      added_tokens: [],
-      normalizer: null,
-      pre_tokenizer: { type: 'Whitespace' },
-      post_processor: null,
-      decoder: null,
-      model: { type: 'WordLevel', vocab, unk_token: 't0' },
-    }),
-  );
+  writeWordTokenizer(folder);
   writeFileSync(join(folder, 'tokenizer_config.json'), '{}');
   return folder;
 }

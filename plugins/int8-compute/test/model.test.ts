@@ -10,6 +10,7 @@ import finetune from '@lmflow/preset-finetune';
 import lora from '@lmflow/preset-lora';
 import qloraPreset from '@lmflow/preset-qlora';
 import int8Compute from '../src/index.ts';
+import { writeWordTokenizer } from '@lmflow/sdk/testing';
 
 const root = resolve(import.meta.dirname, '../../..');
 const temporary = (name: string): string => mkdtempSync(join(tmpdir(), `lmflow-int8-${name}-`));
@@ -19,21 +20,7 @@ const cacheDir = temporary('cache');
 function fixture(family: string): { readonly model: string; readonly dataset: string } {
   const model = temporary(family);
   cpSync(join(root, 'test/fixtures/families', family), model, { recursive: true });
-  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(
-    join(model, 'tokenizer.json'),
-    JSON.stringify({
-      version: '1.0',
-      truncation: null,
-      padding: null,
-      added_tokens: [],
-      normalizer: null,
-      pre_tokenizer: { type: 'Whitespace' },
-      post_processor: null,
-      decoder: null,
-      model: { type: 'WordLevel', vocab, unk_token: 't0' },
-    }),
-  );
+  writeWordTokenizer(model);
   writeFileSync(join(model, 'tokenizer_config.json'), JSON.stringify({ eos_token: 't1' }));
   const dataset = join(temporary('data'), 'text.json');
   const line = (seed: number): string =>

@@ -1,6 +1,6 @@
 // A policy without its adapter is the model that it was made from: the reference of preference
 // training, without a second copy of the weights.
-import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
@@ -10,6 +10,7 @@ import { withoutAdapter, type Model } from '@lmflow/sdk/model';
 import loraPlugin from '../src/index.ts';
 import inference from '@lmflow/preset-inference';
 import { createTestKernel } from 'lmflow/testing';
+import { writeWordTokenizer } from '@lmflow/sdk/testing';
 
 const ROW = Int32Array.from({ length: 12 }, (_, index) => (index * 7) % 90);
 
@@ -18,21 +19,7 @@ function fixture(family: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'lmflow-without-'));
   const families = resolve(import.meta.dirname, '../../../test/fixtures/families');
   cpSync(join(families, family), folder, { recursive: true });
-  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(
-    join(folder, 'tokenizer.json'),
-    JSON.stringify({
-      version: '1.0',
-      truncation: null,
-      padding: null,
-      added_tokens: [],
-      normalizer: null,
-      pre_tokenizer: { type: 'Whitespace' },
-      post_processor: null,
-      decoder: null,
-      model: { type: 'WordLevel', vocab, unk_token: 't0' },
-    }),
-  );
+  writeWordTokenizer(folder);
   return folder;
 }
 

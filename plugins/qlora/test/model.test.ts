@@ -16,6 +16,7 @@ import qloraPreset from '@lmflow/preset-qlora';
 import qlora, { dequantize } from '../src/index.ts';
 import { qloraOptions } from '../src/options.ts';
 import { quantizeLinear } from '../src/form.ts';
+import { writeWordTokenizer } from '@lmflow/sdk/testing';
 
 const root = resolve(import.meta.dirname, '../../..');
 const temporary = (name: string): string => mkdtempSync(join(tmpdir(), `lmflow-qlora-${name}-`));
@@ -25,21 +26,7 @@ const cacheDir = temporary('cache');
 function fixture(family: string): string {
   const folder = temporary(family);
   cpSync(join(root, 'test/fixtures/families', family), folder, { recursive: true });
-  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(
-    join(folder, 'tokenizer.json'),
-    JSON.stringify({
-      version: '1.0',
-      truncation: null,
-      padding: null,
-      added_tokens: [],
-      normalizer: null,
-      pre_tokenizer: { type: 'Whitespace' },
-      post_processor: null,
-      decoder: null,
-      model: { type: 'WordLevel', vocab, unk_token: 't0' },
-    }),
-  );
+  writeWordTokenizer(folder);
   writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ eos_token: 't1' }));
   return folder;
 }

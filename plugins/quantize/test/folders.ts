@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { randomStream } from '@lmflow/sdk';
 import { writeCheckpoint, type TensorToWrite } from '@lmflow/sdk/formats';
+import { writeWordTokenizer } from '@lmflow/sdk/testing';
 
 export const root = resolve(import.meta.dirname, '../../..');
 export const shared = join(root, '../shared');
@@ -16,21 +17,7 @@ export function temporary(name: string): string {
 export function fixtureFolder(path: string): string {
   const folder = temporary(path.replaceAll('/', '-'));
   cpSync(join(root, 'test/fixtures', path), folder, { recursive: true });
-  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(
-    join(folder, 'tokenizer.json'),
-    JSON.stringify({
-      version: '1.0',
-      truncation: null,
-      padding: null,
-      added_tokens: [],
-      normalizer: null,
-      pre_tokenizer: { type: 'Whitespace' },
-      post_processor: null,
-      decoder: null,
-      model: { type: 'WordLevel', vocab, unk_token: 't0' },
-    }),
-  );
+  writeWordTokenizer(folder);
   writeFileSync(join(folder, 'tokenizer_config.json'), JSON.stringify({ eos_token: 't1' }));
   return folder;
 }

@@ -1,5 +1,5 @@
 // Kernels with a model of the fixtures and its scorer.
-import { cpSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { MODELS, SCORER, type Scorer } from '@lmflow/sdk';
@@ -9,6 +9,7 @@ import engineOnnx from '@lmflow/plugin-engine-onnx';
 import models from '@lmflow/plugin-models';
 import { createTestKernel } from 'lmflow/testing';
 import scoring from '../src/index.ts';
+import { writeWordTokenizer } from '@lmflow/sdk/testing';
 
 const fixtures = resolve(import.meta.dirname, '../../../test/fixtures/families');
 
@@ -16,21 +17,7 @@ const fixtures = resolve(import.meta.dirname, '../../../test/fixtures/families')
 export function familyFolder(family: string): string {
   const folder = mkdtempSync(join(tmpdir(), `lmflow-scoring-${family}-`));
   cpSync(join(fixtures, family), folder, { recursive: true });
-  const vocab = Object.fromEntries(Array.from({ length: 96 }, (_, id) => [`t${id}`, id]));
-  writeFileSync(
-    join(folder, 'tokenizer.json'),
-    JSON.stringify({
-      version: '1.0',
-      truncation: null,
-      padding: null,
-      added_tokens: [],
-      normalizer: null,
-      pre_tokenizer: { type: 'Whitespace' },
-      post_processor: null,
-      decoder: null,
-      model: { type: 'WordLevel', vocab, unk_token: 't0' },
-    }),
-  );
+  writeWordTokenizer(folder);
   return folder;
 }
 

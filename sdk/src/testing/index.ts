@@ -15,3 +15,4 @@ export { interpreterEngine, interpreterPlugin } from './interpreter-engine.ts';
 export { writeTinyModel, type TinyModelOptions } from './tiny-model.ts';
 export { checkOp, type OpCase, type OpCheck } from './op.ts';
 export type { Build } from './program.ts';
+export { writeWordTokenizer } from './word-tokenizer.ts';
