@@ -1,5 +1,5 @@
 // Reads an exported safetensors folder back: headers, names, shapes, and one tensor of each file
-// against its source. GGUF files are not read here.
+// against its source. GGUF files are read back in gguf/written.ts.
 import { join } from 'node:path';
 import { SafetensorsFile } from '@lmflow/sdk/formats';
 import type { Model } from '@lmflow/sdk/model';

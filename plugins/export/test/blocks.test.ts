@@ -1,4 +1,4 @@
-// Quantized blocks: the tests' decoders agree with the gguf package's, and the encoders stay within
+// Quantized blocks: the decoders agree with the gguf package's, and the encoders stay within
 // the error that the types allow.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

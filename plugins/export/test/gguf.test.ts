@@ -27,7 +27,7 @@ async function exported(
   return withKernel({ model, outputDir, ...config }, async (kernel, log) => {
     const { result } = await kernel.run('export', { options: { format: 'gguf', quantization } });
     return {
-      file: readGguf(readFileSync(join(outputDir, result.files[0]!))),
+      file: readGguf(join(outputDir, result.files[0]!)),
       warnings: log.texts('warn'),
       names: readdirSync(outputDir),
     };
@@ -80,7 +80,7 @@ test('a vocabulary larger than the first buffer', async () => {
     ]),
     [],
   );
-  const { metadata } = readGguf(readFileSync(path));
+  const { metadata } = readGguf(path);
   assert.equal(metadata.get('tokenizer.ggml.tokens'), values);
   assert.is(metadata.get('after'), 'x'.repeat(1 << 17));
 });

@@ -1,5 +1,6 @@
 // Writes a model as one GGUF file: metadata, tokenizer, and every tensor with llama.cpp's name and
 // layout, in the type that --quantization chooses.
+import { rm } from 'node:fs/promises';
 import type { Logger } from '@lmflow/sdk';
 import { outputRows, type Model } from '@lmflow/sdk/model';
 import { checkRange, readMerged } from '../merged-weights.ts';
@@ -9,6 +10,7 @@ import { contextLength, hyperparameters, ropeFactors } from './hyperparameters.t
 import { fileTypeOf, typeFor, type Quantization, type TensorRole } from './quantization.ts';
 import { tokenizerKeys } from './tokenizer.ts';
 import { TENSOR_TYPES } from './types.ts';
+import { checkGguf, Samples } from './written.ts';
 
 export interface GgufRequest {
   readonly path: string;
@@ -19,8 +21,9 @@ export interface GgufRequest {
 }
 
 /**
- * Writes the file, with the adapter merged where the model has one; resolves to its size in bytes.
- * Throws LMFLOW_GGUF_* before anything is written.
+ * Writes the file, with the adapter merged where the model has one, and reads it back; resolves to
+ * its size in bytes. Throws LMFLOW_GGUF_* before anything is written, and LMFLOW_EXPORT_DIFFERS
+ * where the file is not what the model holds: then it is removed.
  */
 export async function exportGguf(
   model: Model,
@@ -36,7 +39,8 @@ export async function exportGguf(
     ...hyperparameters(model, family),
     ...(await tokenizerKeys(model, log)),
   ]);
-  const { tensors, fallbacks } = describe(model, family, quantization, signal);
+  const samples = new Samples();
+  const { tensors, fallbacks } = describe(model, family, quantization, samples, signal);
   if (fallbacks > 0) {
     log.warn(
       `${fallbacks} of ${tensors.length} tensors keep more bits than ${quantization}: ` +
@@ -50,13 +54,21 @@ export async function exportGguf(
         `llama.cpp has no sliding window for ${family.architecture}`,
     );
   }
-  return writeGguf(path, metadata, tensors);
+  const size = await writeGguf(path, metadata, tensors);
+  try {
+    checkGguf(path, metadata, tensors, samples);
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+  return size;
 }
 
 function describe(
   model: Model,
   family: GgufFamily,
   quantization: Quantization,
+  samples: Samples,
   signal: AbortSignal,
 ): { readonly tensors: GgufTensor[]; readonly fallbacks: number } {
   const { numLayers, tiedEmbeddings } = model.architecture;
@@ -87,6 +99,7 @@ function describe(
           numbers = interleave(numbers, model.architecture.headDim, shape[0]!);
         }
         if (chosen.type !== 'F32') checkRange(name, numbers);
+        samples.take(name, type, numbers);
         return type.encode(numbers);
       },
     };

@@ -56,7 +56,7 @@ function llamaCpp(
  * permuted whole, which changes no block.)
  */
 async function dequantized(model: Model, file: string): Promise<Model> {
-  const { tensors } = readGguf(readFileSync(file));
+  const { tensors } = readGguf(file);
   const weights: Model['weights'] = new Map();
   for (const [name, { shape }] of model.weights) {
     const type = tensors.get(llamaName(name))!.type;
