@@ -2,7 +2,7 @@
 // input, and saves them as PEFT does.
 import { definePlugin } from '@lmflow/sdk';
 import { declareMethod, setAdapter } from '@lmflow/sdk/model';
-import { takeAdapterTemplate } from '@lmflow/sdk/peft';
+import { requestedAdapter, takeAdapterTemplate } from '@lmflow/sdk/peft';
 import { applyBaseRecords, MODEL_FAMILIES, saveAdapter } from '@lmflow/plugin-models';
 import { Ia3Adapter } from './adapter.ts';
 import { scaleHead, scaleLinears } from './apply.ts';
@@ -23,9 +23,12 @@ const ia3 = definePlugin({
   requires: ['@lmflow/plugin-models'],
   options: { section: 'ia3', schema: ia3Options, aliases, unsupported },
   apply(context) {
-    context.hooks.onModelLoad.tap('adapters', async (model, { role, purpose }) => {
-      const { options, log } = context;
-      const { adapter: folder, ...modules } = options;
+    context.hooks.onModelLoad.tap('adapters', async (model, request) => {
+      const { role, purpose } = request;
+      const { log } = context;
+      const folder = await requestedAdapter('IA3', request, context.options.adapter);
+      const options = { ...context.options, adapter: folder };
+      const { adapter: _, ...modules } = options;
       if (role !== 'policy' || (purpose === 'inference' && folder === undefined)) return;
       if (folder !== undefined) {
         const families = context.rows(MODEL_FAMILIES);

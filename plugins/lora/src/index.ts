@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { definePlugin } from '@lmflow/sdk';
 import { declareMethod, setAdapter } from '@lmflow/sdk/model';
-import { takeAdapterTemplate, TENSOR_FILE } from '@lmflow/sdk/peft';
+import { requestedAdapter, takeAdapterTemplate, TENSOR_FILE } from '@lmflow/sdk/peft';
 import { applyBaseRecords, MODEL_FAMILIES, saveAdapter } from '@lmflow/plugin-models';
 import { LoraAdapter } from './adapter.ts';
 import { addEmbeddingAdapter } from './embedding.ts';
@@ -30,13 +30,19 @@ const lora = definePlugin({
   requires: ['@lmflow/plugin-models'],
   options: { section: 'lora', schema: loraOptions, aliases, unsupported },
   apply(context) {
-    context.hooks.onModelLoad.tap('adapters', async (model, { role, purpose }) => {
+    context.hooks.onModelLoad.tap('adapters', async (model, request) => {
+      const { role, purpose, settings } = request;
       const {
-        options,
         log,
         config: { seed = 42 },
       } = context;
       if (role !== 'policy') return;
+      const asked = await requestedAdapter('LORA', request, context.options.adapter);
+      const options = {
+        ...context.options,
+        adapter: asked,
+        ...(settings?.adapter === undefined ? {} : { adapters: {} }),
+      };
       const families = context.rows(MODEL_FAMILIES);
       await applyBaseRecords(foldersOf(options), model, { families, log });
       addAdapters(model, name);

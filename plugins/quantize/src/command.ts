@@ -72,7 +72,7 @@ type Flags = z.output<typeof flags>;
 /** What the command needs of the plugin's tap. */
 export interface Loading {
   /** Loads the configured model, quantized to `bits` from the cache, or in float. */
-  load(source: string, bits: Bits | 'float', signal: AbortSignal): Promise<Model>;
+  load(source: string, bits: Bits | false, signal: AbortSignal): Promise<Model>;
   /** What of a loaded model is quantized; undefined where nothing is. */
   quantized(model: Model): ReplacedLinears<Matrix> | undefined;
 }
@@ -204,7 +204,7 @@ class QuantizeRun {
   ): Promise<QuantizeResult> {
     const context = this.#context;
     const loading = this.#loading;
-    const model = await loading.load(source, 'float', signal);
+    const model = await loading.load(source, false, signal);
     if ([...model.weights.values()].some(({ kind }) => kind === 'packed')) {
       throw alreadyQuantized(model.source);
     }
@@ -235,7 +235,7 @@ class QuantizeRun {
         `${outputDir} does not contain the adapter; name its folder with it as with the model`,
       );
     }
-    const written = await loading.load(outputDir, 'float', signal);
+    const written = await loading.load(outputDir, false, signal);
     const packed = [...written.weights.values()].filter(({ kind }) => kind === 'packed');
     const result: QuantizeResult = {
       bits,

@@ -1,7 +1,6 @@
 // Linears in int8 or int4 for inference, in memory and in the products.
 import { definePlugin, lowering, LOWERINGS, MODELS } from '@lmflow/sdk';
 import type { Model, ReplacedLinears } from '@lmflow/sdk/model';
-import type { Bits } from './blocks.ts';
 import { quantizeCommand, type Loading } from './command.ts';
 import { computePacked, quantizeModel, type Quantizer } from './linears.ts';
 import { lowerMatMulNBits } from './lowering.ts';
@@ -28,15 +27,14 @@ const quantize = definePlugin({
     const { hooks } = context;
     context.contribute(LOWERINGS, lowering('onnx', matMulNBitsOp, lowerMatMulNBits));
     const quantized = new WeakMap<Model, ReplacedLinears<Matrix>>();
-    /** What the command loads with, in place of the options. */
-    let asked: Bits | 'float' | undefined;
 
     const quantizer = (): Quantizer => ({ by: name, options: context.options, log: context.log });
 
     // Before adapters are made, so that what wraps these functions later stands on quantized
     // products.
-    hooks.onModelLoad.tap('products', async (model, { purpose }) => {
+    hooks.onModelLoad.tap('products', async (model, { purpose, settings }) => {
       if (purpose !== 'inference') return;
+      const asked = settings?.bits;
       const bits = asked ?? context.options.bits;
       const packed = packedMatrices(model);
       if (packed.length > 0) {
@@ -46,20 +44,14 @@ const quantize = definePlugin({
         await computePacked(model, packed, quantizer());
         return;
       }
-      if (bits === undefined || bits === 'float') return;
+      if (bits === undefined || bits === false) return;
       quantized.set(model, await quantizeModel(model, bits, quantizer()));
     });
 
-    const load: Loading['load'] = async (source, bits, signal) => {
-      asked = bits;
-      try {
-        return await context
-          .resolve(MODELS)
-          .load({ role: 'policy', purpose: 'inference', source, signal });
-      } finally {
-        asked = undefined;
-      }
-    };
+    const load: Loading['load'] = (source, bits, signal) =>
+      context
+        .resolve(MODELS)
+        .load({ role: 'policy', purpose: 'inference', source, settings: { bits }, signal });
     context.command(quantizeCommand(context, { load, quantized: (model) => quantized.get(model) }));
   },
 });

@@ -2,7 +2,7 @@
 // all linears share, and saves them as PEFT does.
 import { definePlugin } from '@lmflow/sdk';
 import { declareMethod, setAdapter } from '@lmflow/sdk/model';
-import { takeAdapterTemplate } from '@lmflow/sdk/peft';
+import { requestedAdapter, takeAdapterTemplate } from '@lmflow/sdk/peft';
 import { applyBaseRecords, MODEL_FAMILIES, saveAdapter } from '@lmflow/plugin-models';
 import { VeraAdapter } from './adapter.ts';
 import { addToHead, addToLinears } from './apply.ts';
@@ -24,9 +24,12 @@ const vera = definePlugin({
   requires: ['@lmflow/plugin-models'],
   options: { section: 'vera', schema: veraOptions, aliases, unsupported },
   apply(context) {
-    context.hooks.onModelLoad.tap('adapters', async (model, { role, purpose }) => {
-      const { options, log } = context;
-      const { adapter: folder, ...settings } = options;
+    context.hooks.onModelLoad.tap('adapters', async (model, request) => {
+      const { role, purpose } = request;
+      const { log } = context;
+      const folder = await requestedAdapter('VERA', request, context.options.adapter);
+      const options = { ...context.options, adapter: folder };
+      const { adapter: _, ...settings } = options;
       if (role !== 'policy' || (purpose === 'inference' && folder === undefined)) return;
       if (folder !== undefined) {
         const families = context.rows(MODEL_FAMILIES);

@@ -10,7 +10,17 @@ export interface ModelRequest {
   readonly revision?: string;
   /** What it is loaded for: training plugins declare parameters only for `training`. */
   readonly purpose: 'training' | 'inference';
+  /** In place of what the configuration says. */
+  readonly settings?: RequestedSettings;
   readonly signal?: AbortSignal;
+}
+
+/** What one request asks of a policy's adapter and numbers, whatever the configuration says. */
+export interface RequestedSettings {
+  /** Folder of a PEFT adapter; false for none, also none by name. */
+  readonly adapter?: string | false;
+  /** Bits of the linears' weights; false for those of the checkpoint. */
+  readonly bits?: 4 | 8 | false;
 }
 
 /** Loads a model and runs onModelLoad on it. */

@@ -6,3 +6,4 @@ export type { FieldTypes } from './field-types.ts';
 export * from './fields.ts';
 export * from './folder.ts';
 export * from './modules.ts';
+export * from './requested.ts';

@@ -1,0 +1,137 @@
+// One model on all that is asked: loaded, evaluated, its results written.
+import { DATASETS } from '@lmflow/plugin-datasets';
+import { ENGINE, MODELS, SAMPLES, SCORER, type Config, type PluginContext } from '@lmflow/sdk';
+import type { Model, RequestedSettings } from '@lmflow/sdk/model';
+import { evaluateTask, type Evaluation, type FinishedTask } from './evaluation.ts';
+import type { Flags } from './flags.ts';
+import { evaluateData } from './own-data.ts';
+import { modelFolder, writeResults, type EvaluatedTask } from './results.ts';
+import { resultTable } from './table.ts';
+import { readTaskData } from './task-data.ts';
+import type { TaskFile } from './task-file.ts';
+
+/** The model that is evaluated. */
+export interface Subject {
+  /** As results name it. */
+  readonly name: string;
+  readonly source: string;
+  /** In place of the configuration's. */
+  readonly settings?: RequestedSettings;
+  /** Throws where it is not what was asked for. */
+  readonly check?: (model: Model) => void;
+}
+
+/** What is evaluated. */
+export interface Asked {
+  readonly flags: Flags;
+  /** None where flags ask for a metric of data. */
+  readonly tasks: readonly TaskFile[];
+  readonly signal: AbortSignal;
+}
+
+/** What it gave. */
+export interface EvaluatedModel {
+  readonly evaluated: readonly EvaluatedTask[];
+  readonly table: string;
+  /** Folder and files that were written, where outputDir is set. */
+  readonly folder: string | undefined;
+  readonly files: readonly string[];
+}
+
+/** Loads and evaluates a model; writes its files where outputDir is set. */
+export async function evaluateModel(
+  context: PluginContext,
+  subject: Subject,
+  { flags, tasks, signal }: Asked,
+): Promise<EvaluatedModel> {
+  const { resolve, log, config } = context;
+  const { fewshotSeed: seed, limit, batchSize } = flags;
+  const { outputDir } = config;
+  const started = new Date();
+  const { name, source, settings } = subject;
+  const model = await resolve(MODELS).load({
+    role: 'policy',
+    purpose: 'inference',
+    source,
+    ...(settings ? { settings } : {}),
+    signal,
+  });
+  subject.check?.(model);
+  const session = resolve(SCORER).open(model, batchSize === undefined ? {} : { batchSize });
+  const folder = outputDir === undefined ? undefined : modelFolder(outputDir, name);
+  const common = { model, session, log, signal, folder, computed: computedBy(config, subject) };
+  let evaluated: readonly (EvaluatedTask & { readonly end?: () => void })[];
+  try {
+    evaluated = flags.metric
+      ? [await measureData(context, flags, common)]
+      : await evaluateTasks(context, tasks, flags, common);
+  } finally {
+    await session.dispose();
+  }
+  const table = resultTable(evaluated.map(({ result }) => result));
+  const run = { model: name, batchSize, limit, seed, started, device: resolve(ENGINE).device };
+  const files = folder ? await writeResults(folder, evaluated, run, table) : [];
+  for (const { end } of evaluated) end?.();
+  return { evaluated, table, folder, files };
+}
+
+async function evaluateTasks(
+  { resolve, log }: PluginContext,
+  tasks: readonly TaskFile[],
+  { numFewshot, limit = Infinity, fewshotSeed: seed, dataDir }: Flags,
+  common: Omit<Evaluation, 'ask'>,
+): Promise<readonly FinishedTask[]> {
+  const evaluated: FinishedTask[] = [];
+  const { signal } = common;
+  for (const task of tasks) {
+    const shots = task.type === 'rolling' ? 0 : numFewshot;
+    const data = await readTaskData(task, { datasets: resolve(DATASETS), dataDir, shots, signal });
+    const found = await evaluateTask(task, data, { ...common, ask: { shots, limit, seed } });
+    const { cutPrompts } = found.result;
+    if (cutPrompts > 0) {
+      log.warn(
+        `${task.task}: ${cutPrompts} prompts are longer than the model and lost their beginning`,
+      );
+    }
+    evaluated.push(found);
+  }
+  return evaluated;
+}
+
+/** The samples for evaluation where there are any, else all. */
+async function measureData(
+  { resolve, log, config }: PluginContext,
+  { metric, limit }: Flags,
+  { model, session, signal }: Omit<Evaluation, 'ask'>,
+): Promise<EvaluatedTask> {
+  const { tokenizer, architecture } = model;
+  const { train, evaluation } = await resolve(SAMPLES).load({
+    tokenizer,
+    maxPositions: architecture.maxPositions,
+    signal,
+  });
+  const named = (evaluation && config['evalDataset']) ?? config.dataset;
+  return evaluateData({
+    name: typeof named === 'string' ? named : 'dataset',
+    metric: metric!,
+    samples: evaluation ?? train,
+    limit,
+    session,
+    signal,
+    progress: (done, all) => {
+      log.progress(`${metric}  ${done}/${all}`);
+    },
+  });
+}
+
+/** What of a configuration and a request decides the numbers that the model gives. */
+function computedBy(config: Config, { source, settings }: Subject): unknown {
+  const sections = config as Readonly<Record<string, unknown>>;
+  return [
+    source,
+    ...['revision', 'lora', 'quantize', 'positionInterpolation'].map(
+      (key) => sections[key] ?? null,
+    ),
+    settings ?? null,
+  ];
+}

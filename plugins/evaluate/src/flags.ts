@@ -1,0 +1,32 @@
+// The flags of `lmflow evaluate`.
+import { z } from 'zod';
+import { dataMetrics } from './own-data.ts';
+
+export const flags = z.object({
+  tasks: z
+    .string()
+    .optional()
+    .describe('Names of tasks and task files (.json), with commas; mmlu_* for all that fit.'),
+  metric: z
+    .enum(dataMetrics)
+    .optional()
+    .describe('In place of tasks: what to measure on the samples of dataset.'),
+  numFewshot: z.int().min(0).default(0).describe('Examples before each question.'),
+  fewshotSeed: z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .default(1234)
+    .describe('Seed of the draws of examples.'),
+  limit: z.int().min(1).optional().describe('Evaluate so many of the first records of a task.'),
+  dataDir: z
+    .string()
+    .optional()
+    .describe("Folder with a folder of data for each task, named like it; else the task's hub id."),
+  batchSize: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Most rows computed at once; by default as scoring.batchTokens allows.'),
+});
+export type Flags = z.output<typeof flags>;
