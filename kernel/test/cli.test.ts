@@ -166,6 +166,78 @@ test('help of a command is a screen of what people set', async () => {
   assert.not.match(out, /--seed|General:/);
 });
 
+test('help of the options of a plugin, by the name of its package, its short name or its section', async () => {
+  const section = /^positionInterpolation \(@lmflow\/plugin-position-interpolation\): section/;
+  for (const name of [
+    'positionInterpolation',
+    'position-interpolation',
+    'plugin-position-interpolation',
+    '@lmflow/plugin-position-interpolation',
+  ]) {
+    assert.match((await lmflow(['help', name])).out, section, name);
+    const loaded = ['--preset', 'finetune', '--plugin', 'position-interpolation', 'help', name];
+    assert.match((await lmflow(loaded)).out, section, `${name}, loaded`);
+  }
+  assert.match((await lmflow(['help', 'lora'])).out, /^preset @lmflow\/preset-lora[^]*\nlora \(/);
+  assert.match((await lmflow(['help', '@lmflow/plugin-lora'])).out, /^lora \(/);
+  assert.not.match((await lmflow(['help', '@lmflow/preset-lora'])).out, /\nlora \(/);
+});
+
+test('help of an installed plugin whose section has another name than its package', async () => {
+  const gate =
+    "export default { name: 'lmflow-plugin-gate', version: '1.0.0', sdk: '^1.0.0', options: { section: 'valves', schema: z.object({ size: z.int().default(1).describe('how wide') }) }, apply() {} };";
+  const installed = project({
+    'node_modules/lmflow-plugin-gate/package.json': JSON.stringify({
+      name: 'lmflow-plugin-gate',
+      version: '1.0.0',
+      type: 'module',
+      exports: './index.js',
+    }),
+    'node_modules/lmflow-plugin-gate/index.js': `import { z } from 'zod';\n${gate}`,
+    'node_modules/lmflow-plugin-broken/package.json': JSON.stringify({
+      name: 'lmflow-plugin-broken',
+      type: 'module',
+      exports: './index.js',
+    }),
+    'node_modules/lmflow-plugin-broken/index.js': 'throw new Error("broken");',
+  });
+  try {
+    for (const name of ['valves', 'gate', 'lmflow-plugin-gate']) {
+      assert.match((await lmflow(['help', name], installed.folder)).out, /--valves-size/, name);
+    }
+  } finally {
+    installed.remove();
+  }
+});
+
+test('words that are no name are told, and all of help is the overview', async () => {
+  const overview = await lmflow(['--help']);
+  for (const words of [
+    ['help', '--help', 'all'],
+    ['--help', 'all'],
+    ['help', 'all'],
+    ['help', 'help'],
+  ]) {
+    assert.equal(await lmflow(words), overview, words.join(' '));
+  }
+  for (const [words, says] of [
+    [
+      ['help', 'demo', 'extra'],
+      /takes one name, but got "demo" and "extra"\n {2}Run lmflow help demo/,
+    ],
+    [['help', 'demo', 'extra', 'all'], /takes one name/],
+    [['completion', 'bash', 'zsh'], /takes one name, but got "bash" and "zsh"/],
+    [['init', 'here'], /lmflow init takes no argument, but got "here"/],
+    [['init', '--here'], /LMFLOW_FLAG_UNKNOWN: unknown flag --here/],
+    [['plugins', 'demo'], /lmflow plugins takes no argument/],
+  ] as const) {
+    const { code, err } = await lmflow(words);
+    assert.is(code, 2, words.join(' '));
+    assert.match(err, says);
+  }
+  assert.is((await lmflow(['doctor', 'demo'])).code, 1);
+});
+
 test('help of the options of a plugin, and of a preset, by name', async () => {
   assert.match(
     (await lmflow(['help', 'demo'])).out,
@@ -182,19 +254,6 @@ test('a key of the section of the plugin that has the command needs no prefix th
   assert.is(plain.code, 0, plain.err);
   const { err } = await lmflow(['show', '--size', '3', '--demo-size', '4']);
   assert.match(err, /LMFLOW_FLAG_INVALID.*--demo-size.*is the same as --size/);
-});
-
-test('completion: a script for each shell, and the words it asks for', async () => {
-  for (const shell of ['bash', 'zsh', 'fish']) {
-    assert.match((await lmflow(['completion', shell])).out, /lmflow completion words/);
-  }
-  assert.match((await lmflow(['completion', 'tcsh'])).err, /LMFLOW_SHELL_UNKNOWN.*"tcsh"/);
-  const words = async (...typed: string[]): Promise<string[]> =>
-    (await lmflow(['completion', 'words', '--', ...typed])).out.split('\n').slice(0, -1);
-  assert.ok((await words('')).includes('finetune'));
-  assert.equal(await words('show', '--si'), ['--size']);
-  assert.equal(await words('show', '--mode', 'f'), ['fast']);
-  assert.ok((await words('--json', 'show', '--')).includes('--verbose'));
 });
 
 test('a command gets flags, own flags and arguments; its number is the exit code', async () => {

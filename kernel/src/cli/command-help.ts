@@ -84,9 +84,14 @@ export function groupHelp(group: Group, width: number): string {
   ].join('\n');
 }
 
-/** The keys that `lmflow help` knows by this name: a section's, or a plugin's. */
+/** The keys that `lmflow help` knows by this name, in any spelling: a section's, or a plugin's. */
 export function groupNamed(name: string, kernel: Kernel): Group | undefined {
-  return kernel.keys.groups.find((group) => topicOf(group) === name || group.owner === name);
+  return kernel.keys.groups.find(
+    (group) =>
+      group.owner === name ||
+      [topicOf(group), shortName(group)].some((known) => kebab(known) === kebab(name)) ||
+      `plugin-${shortName(group)}` === name,
+  );
 }
 
 /** What a preset is made of. */
@@ -165,7 +170,11 @@ function shortened(rows: readonly Row[], width: number): Row[] {
 
 /** The name that `lmflow help` knows a group by: its section, or the plugin's short name. */
 function topicOf({ owner, section: name }: Group): string {
-  return name ?? owner.replace(/^(@lmflow\/|lmflow-)plugin-/, '');
+  return name ?? shortName({ owner });
+}
+
+function shortName({ owner }: Pick<Group, 'owner'>): string {
+  return owner.replace(/^(@lmflow\/|lmflow-)plugin-/, '');
 }
 
 function isEngine({ owner }: Group): boolean {

@@ -10,6 +10,8 @@ export interface InstalledPackage {
   readonly kind: ListKind;
   /** Short where it is one of ours: `lora`. */
   readonly name: string;
+  /** Name on npm. */
+  readonly packageName: string;
   readonly description: string;
   /**
    * Commands that its package.json says it brings, with their one line where it has it: `"lmflow":
@@ -82,7 +84,13 @@ function read(folder: string, kind: ListKind): InstalledPackage | undefined {
       lmflow?: { commands?: unknown };
     };
     const short = name.replace(new RegExp(`^(@lmflow/|lmflow-)${kind}-`), '');
-    return { kind, name: short, description, commands: readCommands(lmflow?.commands) };
+    return {
+      kind,
+      name: short,
+      packageName: name,
+      description,
+      commands: readCommands(lmflow?.commands),
+    };
   } catch {
     return undefined;
   }

@@ -1,7 +1,14 @@
 // The command from its words to its exit code. The kernel is imported only when it is needed, so
 // that --version is instant.
 import { messageOf } from '@lmflow/sdk';
-import { flagInvalid, hookStuck, shellUnknown } from '../errors.ts';
+import {
+  argumentUnexpected,
+  flagInvalid,
+  flagUnknown,
+  hookStuck,
+  shellUnknown,
+  wordUnexpected,
+} from '../errors.ts';
 import { ExitCode, exitCodeOf } from '../exit-codes.ts';
 import { createLogger, type Output, type TerminalLogger } from '../logger.ts';
 import type { Kernel } from '../kernel.ts';
@@ -88,10 +95,10 @@ async function dispatch(session: Session): Promise<number> {
     );
     return ExitCode.Ok;
   }
-  const asked = line.command === 'help' ? line.words[0] : line.command;
-  if (globals.help || line.command === 'help' || asked === undefined) {
+  const asked = line.command;
+  if (globals.help || asked === 'help' || asked === undefined) {
     const { printHelp } = await import('./help-command.ts');
-    await printHelp(session, asked, line.words.at(-1) === 'all');
+    await printHelp(session, line);
     return ExitCode.Ok;
   }
   switch (asked) {
@@ -109,7 +116,10 @@ async function dispatch(session: Session): Promise<number> {
   }
 }
 
-async function runInit({ cwd, log, globals }: Session): Promise<number> {
+async function runInit({ cwd, log, globals, line }: Session): Promise<number> {
+  const [word] = line.words;
+  if (word?.startsWith('-')) throw flagUnknown(word, 'init', undefined);
+  if (word !== undefined) throw argumentUnexpected(word, 'init');
   const { init } = await import('./init.ts');
   const file = await init(cwd, globals.presets[0] ?? 'lora');
   log.event('init', { file }, `wrote ${file}: set model and dataset, then run lmflow finetune`);
@@ -128,6 +138,7 @@ async function runCompletion(session: Session): Promise<number> {
   }
   const script = completionScript(shell);
   if (script === undefined) throw shellUnknown(shell, shells);
+  if (words[0] !== undefined) throw wordUnexpected('completion', shell, words[0]);
   stdout.write(script);
   return ExitCode.Ok;
 }
@@ -139,7 +150,9 @@ async function runDoctor(session: Session): Promise<number> {
   try {
     kernel = await loadFor(session);
     const { readFlags } = await import('../settings/flags.ts');
-    kernel.configure(readFlags(session.line.words, kernel.keys, undefined).settings);
+    const { settings, positionals } = readFlags(session.line.words, kernel.keys, undefined);
+    if (positionals[0] !== undefined) throw argumentUnexpected(positionals[0], 'doctor');
+    kernel.configure(settings);
   } catch (error) {
     failure = error;
   }

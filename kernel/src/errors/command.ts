@@ -39,6 +39,15 @@ export function flagInvalid(flag: string, what: string, hint?: string): LMFlowEr
   return usageError('LMFLOW_FLAG_INVALID', `${flag} ${what}`, hint === undefined ? {} : { hint });
 }
 
+/** LMFLOW_ARGUMENT_UNEXPECTED: a second name where `lmflow help` or `completion` takes one. */
+export function wordUnexpected(command: string, first: string, second: string): LMFlowError {
+  return usageError(
+    'LMFLOW_ARGUMENT_UNEXPECTED',
+    `lmflow ${command} takes one name, but got "${first}" and "${second}"`,
+    { hint: `Run lmflow ${command} ${first}.` },
+  );
+}
+
 /** LMFLOW_ARGUMENT_UNEXPECTED: an argument that is no flag, where the command takes none. */
 export function argumentUnexpected(argument: string, command: string): LMFlowError {
   const key = /^([A-Za-z_]\w*)=(.*)$/.exec(argument);

@@ -1,6 +1,6 @@
 // The configuration keys that lmflow itself knows; every other key comes from a plugin.
 import { z } from 'zod';
-import type { OptionsSpec } from '@lmflow/sdk';
+import { ENGINES, type OptionsSpec } from '@lmflow/sdk';
 
 const datasetObject = z.record(z.string(), z.unknown());
 
@@ -20,7 +20,12 @@ export const coreOptions: OptionsSpec = {
       .optional()
       .describe('Data: a file, a folder, a Hugging Face id, an object, or a list of them.'),
     outputDir: z.string().min(1).optional().describe('Folder that results are written to.'),
-    engine: z.string().min(1).optional().describe('Compute engine, by name.'),
+    engine: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Compute engine, by name.')
+      .meta({ table: ENGINES.name }),
     device: z.string().min(1).optional().describe('Device of the engine: cpu, webgpu, cuda, ...'),
     deviceCheck: z
       .boolean()

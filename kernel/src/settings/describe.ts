@@ -14,6 +14,8 @@ export interface JsonSchema {
   readonly required?: readonly string[];
   readonly default?: unknown;
   readonly description?: string;
+  /** The registry whose rows are values, by its name: `.meta({ table: OPTIMIZERS.name })`. */
+  readonly table?: string;
 }
 
 /** One key of a schema. */

@@ -1,4 +1,5 @@
 // The configuration keys of this plugin.
+import { CHAT_TEMPLATES } from '@lmflow/sdk';
 import { z } from 'zod';
 
 /** The keys `chatTemplate` and `specialTokensInText`. */
@@ -9,7 +10,8 @@ export const optionsSchema = z.object({
     .describe(
       'Chat template, of training and of chats: a name (chatml, llama3, alpaca, ...), a .jinja ' +
         "file, its source, or 'tokenizer' to insist on the tokenizer's own.",
-    ),
+    )
+    .meta({ table: CHAT_TEMPLATES.name }),
   specialTokensInText: z
     .boolean()
     .default(false)

@@ -4,7 +4,7 @@ import type { CommandInvocation, Logger, Resolve, Rows } from '@lmflow/sdk';
 import { checkComplete } from '@lmflow/plugin-models';
 import { z } from 'zod';
 import { flagOfOtherFormat, formatUnknown, quantizationOfOtherFormat } from './errors.ts';
-import { formats, type ExportFormat, type FormatFlags } from './formats.ts';
+import { EXPORTS, formats, type ExportFormat, type FormatFlags } from './formats.ts';
 import { configuredModel, configuredOutput } from './merge.ts';
 
 const quantizationsOf = (name: string): string => {
@@ -18,7 +18,8 @@ export const exportOptions = z.object({
   format: z
     .string()
     .default('safetensors')
-    .describe(`What to write: ${formats.map(described).join(', ')}; plugins may add others.`),
+    .describe(`What to write: ${formats.map(described).join(', ')}; plugins may add others.`)
+    .meta({ table: EXPORTS.name }),
   quantization: z
     .union([z.string(), z.array(z.string()).nonempty()])
     .optional()

@@ -106,7 +106,7 @@ export const loraOptions = z.object({
     .string()
     .optional()
     .describe(
-      'Folder of a PEFT adapter to continue from; its settings (rank, alpha, dropout, modules) are used.',
+      'Folder of a PEFT adapter to use or to continue from; its settings (rank, alpha, modules) are used.',
     ),
   adapters: z
     .union([

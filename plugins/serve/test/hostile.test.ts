@@ -156,6 +156,36 @@ test('several API keys, each with its share of the queue: one with 60 requests w
     },
   ));
 
+test('a key named after a part of every object is an unknown key, or a name in a schema', () =>
+  withServer({}, async ({ url, generator }) => {
+    const chat = async (more: string, message = ''): Promise<[number, string]> => {
+      const { status, text } = await ask(`${url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: `{"model": "fake", "messages": [{"role": "user", "content": "x"${message}}]${more}}`,
+      });
+      return [status, text];
+    };
+    for (const key of ['__proto__', 'constructor', 'toString']) {
+      for (const [more, message] of [
+        [`, "${key}": {"prototype": {"x": 1}}`, ''],
+        ['', `, "${key}": {"x": 1}`],
+      ] as const) {
+        const [status, text] = await chat(more, message);
+        assert.is(status, 400, text);
+        const { error } = JSON.parse(text) as { error: { message: string; code: string } };
+        assert.match(error.message, key);
+        assert.not.match(error.message, /JSON/);
+      }
+      const schema = `{"type": "object", "properties": {"${key}": {"type": "string"}}}`;
+      const tool = `{"type": "function", "function": {"name": "f", "parameters": ${schema}}}`;
+      const [status, text] = await chat(`, "tools": [${tool}]`);
+      assert.is(status, 200, text);
+      assert.match(JSON.stringify(generator.seen.at(-1)!.tools), key);
+    }
+    assert.is(({} as { x?: unknown }).x, undefined);
+  }));
+
 test('bad bodies are refused in the shape of OpenAI', () =>
   withServer({ maxBodyBytes: 100_000 }, async ({ url, generator }) => {
     const post = (body: string, type = 'application/json'): Promise<Answer> =>
@@ -165,7 +195,6 @@ test('bad bodies are refused in the shape of OpenAI', () =>
       ['', 400],
       ['[]', 400],
       ['"x"', 400],
-      ['{"__proto__": {"x": 1}}', 400],
       ['['.repeat(90_000), 400],
       ['x'.repeat(100_001), 413],
     ] as const) {

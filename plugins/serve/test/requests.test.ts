@@ -120,6 +120,10 @@ test('parameters that ask for what happens anyway', () => {
     { tools: [] },
     { tools: [], tool_choice: 'auto' },
     { tool_choice: 'none' },
+    { parallel_tool_calls: false },
+    { parallel_tool_calls: false, tools: [] },
+    { parallel_tool_calls: false, tools, tool_choice: 'none' },
+    { parallel_tool_calls: true, tools },
     { functions: [], function_call: 'auto' },
     { tools: [{ function: { name: 'f', strict: true } }] },
     { max_tokens: 5, max_completion_tokens: 5 },
@@ -136,6 +140,7 @@ test('parameters that ask for what happens anyway', () => {
 test('what cannot be done is refused by name', () => {
   for (const [body, expected] of [
     [{ tools, tool_choice: 'required' }, 'unsupported_parameter tool_choice'],
+    [{ tools, parallel_tool_calls: false }, 'unsupported_parameter parallel_tool_calls'],
     [{ functions: [{ name: 'f' }] }, 'unsupported_parameter functions'],
     [{ max_tokens: 5, max_completion_tokens: 6 }, 'null max_tokens'],
     [{ top_logprobs: 2 }, 'null top_logprobs'],

@@ -1,5 +1,6 @@
 // The training arguments: Hugging Face's TrainingArguments in camelCase, with their defaults, as
 // flat configuration keys. Refused ones are in refused-options.ts, with the reason.
+import { OPTIMIZERS, SCHEDULES } from '@lmflow/sdk';
 import { z } from 'zod';
 
 const strategy = z.enum(['no', 'steps', 'epoch']);
@@ -32,7 +33,8 @@ export const trainerOptions = z.object({
     .describe(
       'Learning rate schedule: linear, cosine, constant, constant_with_warmup, polynomial, ' +
         'inverse_sqrt, cosine_with_restarts, cosine_with_min_lr, warmup_stable_decay.',
-    ),
+    )
+    .meta({ table: SCHEDULES.name }),
   lrSchedulerKwargs: z
     .record(z.string(), z.unknown())
     .default({})
@@ -55,7 +57,8 @@ export const trainerOptions = z.object({
     .describe(
       'Optimizer: adamw_torch, adamw_8bit, adafactor, lion, schedule_free_adamw, sgd, adam, ' +
         'adan, lamb, muon, nadam, radam, sophia.',
-    ),
+    )
+    .meta({ table: OPTIMIZERS.name }),
   optimArgs: z
     .union([z.string(), z.record(z.string(), z.union([z.number(), z.boolean(), z.string()]))])
     .default({})

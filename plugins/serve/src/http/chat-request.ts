@@ -55,6 +55,7 @@ const schema = z.strictObject({
   top_logprobs: z.int().min(0).max(20).optional(),
   tools: z.array(tool).max(128).optional(),
   tool_choice: z.unknown().optional(),
+  parallel_tool_calls: z.boolean().optional(),
 });
 
 export type ChatRequest = z.output<typeof schema>;
@@ -63,7 +64,6 @@ const refusals: Readonly<Record<string, Refusal>> = {
   response_format: { accepted: [{ type: 'text' }], why: 'the answer is always plain text' },
   functions: { accepted: [[]], why: 'use tools' },
   function_call: { accepted: ['none', 'auto'], why: 'use tools' },
-  parallel_tool_calls: { accepted: [true], why: 'the model decides how many calls it makes' },
   audio: { accepted: [], why: 'answers are text' },
   modalities: { accepted: [['text']], why: 'answers are text' },
   prediction: { accepted: [], why: 'there is no predicted output' },
@@ -106,6 +106,9 @@ export function readChat(body: unknown, { find, requestSettings }: Served): Read
   const tools = request.tools?.length
     ? (given['tools'] as Partial<FunctionTool>[]).map(withType)
     : undefined;
+  if (tools !== undefined && choice !== 'none' && request.parallel_tool_calls === false) {
+    throw unsupported('parallel_tool_calls', 'the model decides how many calls it makes');
+  }
   const calls = request.messages.some(
     (turn) => turn.role === 'tool' || (turn.role === 'assistant' && turn.tool_calls?.length),
   );

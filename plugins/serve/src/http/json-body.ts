@@ -19,7 +19,8 @@ export function readJsonBodies(app: FastifyInstance): void {
     // ASCII is UTF-8 too
     if (charset !== undefined && !/^\s*(utf-?8|us-ascii)\s*$/i.test(charset)) throw wrongType();
   });
-  const parse = app.getDefaultJsonParser('error', 'error');
+  // a key __proto__ is a key like any other here: no field of a body is written to another object
+  const parse = app.getDefaultJsonParser('ignore', 'ignore');
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     let text: string;
     try {
