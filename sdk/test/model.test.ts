@@ -7,6 +7,8 @@ import * as assert from 'uvu/assert';
 import type { LMFlowError, Logger } from '@lmflow/sdk';
 import {
   chooseLinears,
+  matchExpressions,
+  matchingModules,
   refuseTrained,
   replaceLinears,
   reshapeModel,
@@ -182,6 +184,37 @@ test('linears of blocks are chosen by pattern; messages name the option', async 
     assert.is(message, 'tenfold.exclude: "head" matches no linear of the blocks');
     assert.match(hint!, 'q, k');
   }
+});
+
+test('expressions of others: lookaheads are understood, and one that does not end is an error', () => {
+  const names = ['model.layers.0.self_attn.q_proj', 'model.vision.layers.0.self_attn.q_proj'];
+  const [looking, group] = matchExpressions(['^(?!.*vision).*q_proj$', '\\.(\\d+)\\.'], names, {
+    key: 'x',
+  });
+  assert.equal(
+    looking!.map((match) => match !== undefined),
+    [true, false],
+  );
+  assert.equal(
+    group!.map((match) => match?.[1]),
+    ['0', '0'],
+  );
+  assert.throws(() => matchExpressions(['('], names, { key: 'x' }), /Unterminated group/);
+  const start = Date.now();
+  for (const slow of ['^(([a-z_.0-9]+)+!)$', '^(?:(\\w|\\.|\\w\\.)*)*!', '(?=(.*)*\\1!)x']) {
+    try {
+      matchExpressions(['a', slow], names, { file: 'f.json', key: 'target_modules' });
+      assert.unreachable();
+    } catch (error) {
+      const { code, message, kind } = error as LMFlowError;
+      assert.is(code, 'LMFLOW_EXPRESSION_TOO_SLOW');
+      assert.is(kind, 'input');
+      assert.ok(message.startsWith(`f.json: target_modules: the regular expression ${slow} was`));
+    }
+  }
+  assert.ok(Date.now() - start < 5000);
+  const option = (): unknown => matchingModules(names, '([a-z_.0-9]+)+!', { key: 'x' });
+  assert.throws(option, (error: LMFlowError) => error.kind === 'usage');
 });
 
 test('replaced linears are multiplied in their form, where it applies', async () => {

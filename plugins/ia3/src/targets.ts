@@ -43,21 +43,23 @@ export function freshVectors({ linears, architecture }: Model, options: Ia3Optio
   if (layers.length === 0) throw noTargets();
   const inputs = feedforwardModules
     ? matching('feedforwardModules', feedforwardModules, layers)
-    : plain(layers, defaults!.feedforward)!;
+    : plain(layers, defaults!.feedforward, 'feedforwardModules')!;
   return layers.map((layer) => vectorOf(layer, inputs.includes(layer)));
 }
 
+type Option = 'targetModules' | 'feedforwardModules' | 'excludeModules';
+
 /** The linears that an option names; each of its texts must name one. */
 function matching(
-  option: 'targetModules' | 'feedforwardModules' | 'excludeModules',
+  option: Option,
   setting: string | readonly string[],
   linears: readonly LinearLayer[],
 ): LinearLayer[] {
-  const found = plain(linears, setting);
+  const found = plain(linears, setting, option);
   if (!found) throw invalidPattern(option, String(setting));
   const texts = typeof setting === 'string' ? [setting] : setting;
   const unused = texts.find((text) =>
-    typeof setting === 'string' ? found.length === 0 : plain(linears, [text])!.length === 0,
+    typeof setting === 'string' ? found.length === 0 : plain(linears, [text], option)!.length === 0,
   );
   if (unused !== undefined) {
     const endings = linears.map(({ name }) => name.split('.').at(-1)!);
@@ -69,5 +71,10 @@ function matching(
 const plain = (
   linears: readonly LinearLayer[],
   targets: string | readonly string[],
+  option: Option,
 ): LinearLayer[] | undefined =>
-  namedLinears(linears, { targets, excluded: undefined, layers: undefined, layersPattern: [] });
+  namedLinears(
+    linears,
+    { targets, excluded: undefined, layers: undefined, layersPattern: [] },
+    { option: `ia3.${option}` },
+  );

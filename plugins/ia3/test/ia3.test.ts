@@ -92,6 +92,7 @@ const refusals: [options: object, says: RegExp, family?: string][] = [
   [{ excludeModules: ['y'] }, /LMFLOW_IA3_UNKNOWN_MODULE.*excludeModules: "y"/],
   [{ feedforwardModules: ['q_proj'] }, /LMFLOW_IA3_UNKNOWN_MODULE.*feedforwardModules: "q_proj"/],
   [{ targetModules: '(' }, /LMFLOW_IA3_INVALID_PATTERN/],
+  [{ targetModules: '([a-z_.0-9]+)+!' }, /LMFLOW_EXPRESSION_TOO_SLOW.*ia3\.targetModules: /],
   [{ targetModules: ['q_proj'], excludeModules: ['q_proj'] }, /LMFLOW_IA3_NO_TARGETS/],
 ];
 

@@ -3,6 +3,7 @@ import { assignParameters, type LinearLayer, type Model } from '@lmflow/sdk/mode
 import {
   adaptedLinears,
   adapterDoesNotFit,
+  CONFIG_FILE,
   TENSOR_FILE,
   type AdapterTensors,
 } from '@lmflow/sdk/peft';
@@ -71,6 +72,7 @@ export async function loadAdapter(
     options: decided,
     seed,
     existing: existing && file,
+    settings: existing && `${options.adapter}/${CONFIG_FILE}`,
     carried,
   });
   const shared = apart ? forTheOther(model, carried, trained) : [];

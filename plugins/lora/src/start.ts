@@ -21,6 +21,8 @@ export interface StartOptions {
   readonly seed: number;
   /** The matrices are read from this file: only what the base then is has to be made. */
   readonly existing?: string | undefined;
+  /** The file of the settings, where they are of an adapter folder. */
+  readonly settings?: string | undefined;
   /** Weights of the base that the file has. */
   readonly carried: AdapterTensors;
 }
@@ -34,11 +36,20 @@ export async function startPairs(
   layers: readonly LinearLayer[],
   given: StartOptions,
 ): Promise<Pick<AdapterParts, 'pairs' | 'carried' | 'bases'>> {
+  const names = layers.map(({ name }) => name);
+  const { rankPattern, alphaPattern } = given.options;
+  const ranks = byPattern('rankPattern', rankPattern, names, given.settings);
+  const alphas = byPattern('alphaPattern', alphaPattern, names, given.settings);
   const pairs: LoraPair[] = [];
   const bases = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   const carried = new Map(given.carried);
   for (const layer of layers) {
-    const { pair, base } = await startPair(model, layer, given);
+    const { r, loraAlpha } = given.options;
+    const { pair, base } = await startPair(model, layer, {
+      ...given,
+      rank: ranks.get(layer.name) ?? r,
+      alpha: alphas.get(layer.name) ?? loraAlpha,
+    });
     pairs.push(pair);
     const { shape } = model.weights.get(layer.weight)!;
     if (base) bases.set(layer.weight, { shape, data: base });
@@ -53,14 +64,12 @@ export async function startPairs(
 async function startPair(
   model: Model,
   layer: LinearLayer,
-  given: StartOptions,
+  given: StartOptions & { readonly rank: number; readonly alpha: number },
 ): Promise<{ readonly pair: LoraPair; readonly base: Float32Array | undefined }> {
-  const { options } = given;
+  const { options, rank, alpha } = given;
   const { name, inFeatures, outFeatures } = layer;
-  const rank = byPattern('rankPattern', options.rankPattern, name, options.r);
-  const alpha = byPattern('alphaPattern', options.alphaPattern, name, options.loraAlpha);
   const scale = alpha / (options.useRslora ? Math.sqrt(rank) : rank);
-  const start = await startOf(model, layer, { rank, scale, ...given });
+  const start = await startOf(model, layer, { ...given, scale });
   const faster = loraPlus(options);
   const parameter = (part: string, shape: readonly number[], data: Float32Array): Parameter => ({
     name: `${name}.lora_${part}`,

@@ -1,6 +1,6 @@
 // Which modules an option names, by PEFT's rules: a list matches whole names or ends after a dot, a
 // string is a regular expression for the whole path.
-import type { LinearLayer } from '@lmflow/sdk/model';
+import { matchExpressions, type ExpressionMatch, type LinearLayer } from '@lmflow/sdk/model';
 import { invalidPattern, noTargets, unknownLayer, unknownModule } from './errors.ts';
 import type { LoraOptions } from './options.ts';
 
@@ -45,9 +45,10 @@ export function targetLinears(
     throw noTargets(`no module of lora.targetModules is left after ${limits}`, endings(linears));
   }
   for (const option of ['rankPattern', 'alphaPattern'] as const) {
-    const unused = Object.keys(options[option]).find(
-      (key) => !chosen.some(({ name }) => named(option, key).test(name)),
-    );
+    const names = chosen.map(({ name }) => name);
+    const keys = Object.keys(options[option]);
+    const found = patternMatches(option, keys, names);
+    const unused = keys.find((_, key) => !found[key]!.some(Boolean));
     if (unused !== undefined) throw unknownModule(option, unused, endings(chosen));
   }
   return chosen;
@@ -63,13 +64,16 @@ function matching(
   linears: readonly LinearLayer[],
 ): LinearLayer[] {
   const texts = typeof setting === 'string' ? [setting] : setting;
-  const found = texts.map((text) => {
-    const whole =
-      typeof setting === 'string' ? expression(option, text, `^(?:${text})$`) : undefined;
-    return linears.filter(
-      ({ name }) => whole?.test(name) ?? (name === text || name.endsWith(`.${text}`)),
-    );
-  });
+  const names = linears.map(({ name }) => name);
+  const whole =
+    typeof setting === 'string'
+      ? matches(option, [setting], (text) => `^(?:${text})$`, names)
+      : undefined;
+  const found = texts.map((text) =>
+    linears.filter(({ name }, index) =>
+      whole ? whole[0]![index] : name === text || name.endsWith(`.${text}`),
+    ),
+  );
   const unused = found.findIndex((layers) => layers.length === 0);
   const all = new Set(found.flat());
   if (unused >= 0 && (option === 'excludeModules' || all.size > 0)) {
@@ -83,26 +87,56 @@ const endings = (linears: readonly LinearLayer[]): string[] => [
 ];
 
 /**
- * The number a pattern gives a module (the first key that matches the end of its path), or the
- * default.
+ * The number that the patterns give each module: of the first key that matches the end of its path.
+ * `file` is where they come from, where it is a file.
  */
 export function byPattern(
-  option: string,
+  option: 'rankPattern' | 'alphaPattern',
   patterns: Readonly<Record<string, number>>,
-  name: string,
-  otherwise: number,
-): number {
-  const key = Object.keys(patterns).find((pattern) => named(option, pattern).test(name));
-  return key === undefined ? otherwise : patterns[key]!;
+  names: readonly string[],
+  file?: string,
+): ReadonlyMap<string, number> {
+  const keys = Object.keys(patterns);
+  const found = patternMatches(option, keys, names, file);
+  return new Map(
+    names.flatMap((name, index) => {
+      const key = found.findIndex((matched) => matched[index]);
+      return key < 0 ? [] : [[name, patterns[keys[key]!]!] as const];
+    }),
+  );
 }
 
-const named = (option: string, pattern: string): RegExp =>
-  expression(option, pattern, `^(?:.*\\.)?(?:${pattern})$`);
+const patternMatches = (
+  option: 'rankPattern' | 'alphaPattern',
+  keys: readonly string[],
+  names: readonly string[],
+  file?: string,
+): Matches => matches(option, keys, (key) => `^(?:.*\\.)?(?:${key})$`, names, file);
 
-function expression(option: string, pattern: string, source: string): RegExp {
-  try {
-    return new RegExp(source);
-  } catch (cause) {
-    throw invalidPattern(option, pattern, cause);
+type Matches = readonly (readonly ExpressionMatch[])[];
+
+const KEYS = {
+  targetModules: 'target_modules',
+  excludeModules: 'exclude_modules',
+  rankPattern: 'rank_pattern',
+  alphaPattern: 'alpha_pattern',
+} as const;
+
+/** Throws LMFLOW_LORA_INVALID_PATTERN and LMFLOW_EXPRESSION_TOO_SLOW. */
+function matches(
+  option: keyof typeof KEYS,
+  patterns: readonly string[],
+  whole: (pattern: string) => string,
+  names: readonly string[],
+  file?: string,
+): Matches {
+  for (const pattern of patterns) {
+    try {
+      new RegExp(pattern);
+    } catch (cause) {
+      throw invalidPattern(option, pattern, cause);
+    }
   }
+  const key = file === undefined ? `lora.${option}` : KEYS[option];
+  return matchExpressions(patterns.map(whole), names, { key, file });
 }

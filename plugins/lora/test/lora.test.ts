@@ -64,6 +64,8 @@ test('a name, pattern or block that the model does not have is an error that nam
     ['rankPattern', { q_proj: 4, v_proj: 4 }, 'LMFLOW_LORA_UNKNOWN_MODULE', '"v_proj"'],
     ['alphaPattern', { lm_head: 4 }, 'LMFLOW_LORA_UNKNOWN_MODULE', '"lm_head"'],
     ['layersToTransform', [0, 2], 'LMFLOW_LORA_UNKNOWN_LAYER', 'no block 2'],
+    ['targetModules', '([a-z_.0-9]+)+!', 'LMFLOW_EXPRESSION_TOO_SLOW', '([a-z_.0-9]+)+!'],
+    ['rankPattern', { '([a-z_.0-9]+)+!': 4 }, 'LMFLOW_EXPRESSION_TOO_SLOW', '([a-z_.0-9]+)+!'],
   ] as const) {
     const error = await failure(() => names({ [key]: value }));
     assert.is(error.code, code, key);
@@ -79,10 +81,16 @@ test('a name, pattern or block that the model does not have is an error that nam
 
 test('patterns match at the end of the path, the first key wins', () => {
   const patterns = { 'layers.0.self_attn.q_proj': 16, q_proj: 2, 'mlp\\..*': 3 };
-  assert.is(byPattern('rankPattern', patterns, 'model.layers.0.self_attn.q_proj', 8), 16);
-  assert.is(byPattern('rankPattern', patterns, 'model.layers.1.self_attn.q_proj', 8), 2);
-  assert.is(byPattern('rankPattern', patterns, 'model.layers.1.mlp.c_fc', 8), 3);
-  assert.is(byPattern('rankPattern', patterns, 'model.layers.1.self_attn.xq_proj', 8), 8);
+  const ranks = byPattern('rankPattern', patterns, [
+    'model.layers.0.self_attn.q_proj',
+    'model.layers.1.self_attn.q_proj',
+    'model.layers.1.mlp.c_fc',
+    'model.layers.1.self_attn.xq_proj',
+  ]);
+  assert.is(ranks.get('model.layers.0.self_attn.q_proj'), 16);
+  assert.is(ranks.get('model.layers.1.self_attn.q_proj'), 2);
+  assert.is(ranks.get('model.layers.1.mlp.c_fc'), 3);
+  assert.is(ranks.get('model.layers.1.self_attn.xq_proj'), undefined);
 });
 
 test('a fresh adapter changes nothing, the same seed gives the same numbers, and alpha is 2 r unless set', async () => {

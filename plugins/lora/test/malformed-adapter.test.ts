@@ -46,6 +46,16 @@ const WRONG: readonly (readonly [key: string, value: unknown])[] = [
   ['loftq_config', { loftq_iter: '1' }],
 ];
 
+/** An expression that takes 2^n steps on a name of n characters that does not end in "!". */
+const SLOW = '([a-z_.0-9]+)+!';
+const SLOW_SETTINGS: Readonly<Record<string, object>> = {
+  target_modules: { target_modules: SLOW },
+  exclude_modules: { exclude_modules: SLOW },
+  layers_pattern: { target_modules: ['q_proj'], layers_pattern: SLOW, layers_to_transform: [0] },
+  rank_pattern: { rank_pattern: { q_proj: 2, [SLOW]: 2 } },
+  alpha_pattern: { alpha_pattern: { [SLOW]: 4 } },
+};
+
 const PLACES = { target_modules: ['q_proj'] };
 
 interface Case {
@@ -227,6 +237,16 @@ const cases: Record<string, Case> = {
     code: 'LMFLOW_ADAPTER_UNSUPPORTED',
     says: 'loftq_config = {"loftq_bits":8}',
   },
+  ...Object.fromEntries(
+    Object.entries(SLOW_SETTINGS).map(([key, settings]): [string, Case] => [
+      `${key} backtracks for ever`,
+      {
+        config: { ...good.config, ...settings },
+        code: 'LMFLOW_EXPRESSION_TOO_SLOW',
+        says: `adapter_config.json: ${key}: the regular expression `,
+      },
+    ]),
+  ),
   'half of a pair': {
     tensors: { [`${Q}.lora_A.weight`]: [2, 6] },
     code: 'LMFLOW_PARAMETERS_MISMATCH',
@@ -265,9 +285,11 @@ for (const [
         ),
       );
     }
+    const start = Date.now();
     try {
       await loadAdapter(tinyModel(), options({ adapter: folder }), 1);
     } catch (error) {
+      assert.ok(Date.now() - start < 2000, 'within a second, and time for a busy machine');
       assert.ok(isLMFlowError(error), String(error));
       assert.ok(error.code.startsWith(code), error.code);
       assert.match(error.message, says);

@@ -247,6 +247,22 @@ const cases: readonly {
     message: /"ignore" is "re:\("/,
   },
   {
+    what: 'a pattern that backtracks for ever',
+    change: section((own) => {
+      own.ignore = ['re:([a-z_.0-9]+)+!'];
+    }),
+    code: 'LMFLOW_EXPRESSION_TOO_SLOW',
+    message: /config\.json.*ignore: the regular expression/,
+  },
+  {
+    what: 'a pattern of a group that backtracks for ever',
+    change: section((own) => {
+      own.config_groups['group_0']!.targets = ['re:([a-z_.0-9]+)+!'];
+    }),
+    code: 'LMFLOW_EXPRESSION_TOO_SLOW',
+    message: /config\.json.*targets: the regular expression/,
+  },
+  {
     what: 'an ignored linear that is packed',
     change: section((own) => {
       own.ignore.push('model.layers.0.self_attn.q_proj');

@@ -29,7 +29,7 @@ export function targetLinears(
     targets: string | readonly string[],
   ): LinearLayer[] => {
     const names = { targets, excluded: undefined, layers: undefined, layersPattern: [] };
-    const found = namedLinears(among, names);
+    const found = namedLinears(among, names, { option: 'vera.targetModules' });
     if (!found) throw invalidPattern(String(targets));
     return found;
   };

@@ -52,6 +52,7 @@ const options: [options: object, says: RegExp, family?: string][] = [
   [{ targetModules: ['q_proj', 'x'] }, /LMFLOW_VERA_UNKNOWN_MODULE.*targetModules: "x"/],
   [{ layersToTransform: [0, 2] }, /LMFLOW_VERA_UNKNOWN_MODULE.*layersToTransform: 2/],
   [{ targetModules: '(' }, /LMFLOW_VERA_INVALID_PATTERN/],
+  [{ targetModules: '([a-z_.0-9]+)+!' }, /LMFLOW_EXPRESSION_TOO_SLOW.*vera\.targetModules: /],
 ];
 
 for (const [given, says, family] of options) {

@@ -16,6 +16,21 @@ export function weightPacked(source: string, name: string, bits: number): LMFlow
   );
 }
 
+/** LMFLOW_EXPRESSION_TOO_SLOW: a regular expression that names modules does not come to an end. */
+export function expressionTooSlow(
+  { key, file }: { readonly key: string; readonly file?: string | undefined },
+  expression: string,
+  limit: number,
+): LMFlowError {
+  const shown = expression.length > 80 ? `${expression.slice(0, 80)}...` : expression;
+  return (file === undefined ? usageError : inputError)(
+    'LMFLOW_EXPRESSION_TOO_SLOW',
+    `${file === undefined ? '' : `${file}: `}${key}: the regular expression ${shown} was not done ` +
+      `with the model's names after ${limit} ms`,
+    { hint: 'Write it without a repetition inside a repetition, or list the names.' },
+  );
+}
+
 /** LMFLOW_PARAMETERS_MISMATCH: a file's tensors are not the parameters that the model needs. */
 export function parametersMismatch(file: string, what: string): LMFlowError {
   return inputError('LMFLOW_PARAMETERS_MISMATCH', `${file} does not fit the model: ${what}`, {

@@ -8,7 +8,7 @@ import { linearsUnknown, noLinears } from './errors.ts';
 import type { LinearClaim } from './linear-claim.ts';
 import { storeLinears, type LinearForm, type StoredLinear } from './linear-store.ts';
 import type { Model, Trace } from './model.ts';
-import { matchesModule } from './module-patterns.ts';
+import { matchingModules } from './module-patterns.ts';
 import { wrap } from './wrap.ts';
 
 /** The request to `replaceLinears`. `L` is what a plugin knows of a linear. */
@@ -67,15 +67,16 @@ export function chooseLinears(
   { section, exclude, also = [] }: LinearChoice,
 ): readonly LinearLayer[] {
   const inBlocks = model.linears.filter(({ layer }) => layer !== undefined);
-  const matchesNone = (pattern: string): boolean =>
-    !inBlocks.some(({ name }) => matchesModule(name, pattern));
-  const unknown = exclude.find(matchesNone);
+  const names = inBlocks.map(({ name }) => name);
+  const named = exclude.map((pattern) =>
+    matchingModules(names, pattern, { key: `${section}.exclude` }),
+  );
+  const unknown = exclude.find((_, index) => named[index]!.size === 0);
   if (unknown !== undefined) {
     const known = new Set(inBlocks.map(({ name }) => name.split('.').at(-1)!));
     throw linearsUnknown(`${section}.exclude`, unknown, [...known]);
   }
-  const excluded = ({ name }: LinearLayer): boolean =>
-    exclude.some((pattern) => matchesModule(name, pattern));
+  const excluded = ({ name }: LinearLayer): boolean => named.some((some) => some.has(name));
   const chosen = [...inBlocks.filter((layer) => !excluded(layer)), ...also];
   if (chosen.length === 0) throw noLinears(model.source, section);
   return chosen;

@@ -2,7 +2,7 @@
 // the format `pack-quantized` of the library compressed-tensors
 // (https://github.com/vllm-project/compressed-tensors). Only read here; who computes with them:
 // plugin quantize.
-import type { LinearLayer } from '@lmflow/sdk/model';
+import { isModulePattern, matchExpressions, type LinearLayer } from '@lmflow/sdk/model';
 import { isSafetensorsDtype } from '@lmflow/sdk/formats';
 import { sameShape, type FileWeight, type PackedWeight, type Shape } from '@lmflow/sdk/graph';
 import {
@@ -58,8 +58,9 @@ export function readPackings(
   }
   const groups = section.section('config_groups');
   if (!groups) throw section.invalid('config_groups', 'an object');
-  const schemes = Object.keys(groups.values).map((name) => readScheme(groups, name));
-  const ignored = patterns(section, 'ignore');
+  const names = linears.map(({ name }) => name);
+  const schemes = Object.keys(groups.values).map((name) => readScheme(groups, name, names));
+  const ignored = patterns(section, 'ignore', names);
   return new Map(
     linears.flatMap((layer) => {
       // A module's own name says more than a pattern, and that more than the class.
@@ -83,7 +84,7 @@ interface Scheme extends Omit<Packing, 'groupSize'> {
   readonly file: string;
 }
 
-function readScheme(groups: ConfigReader, name: string): Scheme {
+function readScheme(groups: ConfigReader, name: string, names: readonly string[]): Scheme {
   const group = groups.section(name)!;
   const weights = group.section('weights');
   if (!weights) throw group.invalid('weights', 'an object');
@@ -103,7 +104,7 @@ function readScheme(groups: ConfigReader, name: string): Scheme {
   return {
     bits,
     zeroPoints: !weights.flag('symmetric', true),
-    targets: patterns(group, 'targets'),
+    targets: patterns(group, 'targets', names),
     groupSize: strategy === 'group' ? weights.count('group_size') : undefined,
     file: weights.file,
   };
@@ -137,31 +138,34 @@ const KINDS = ['name', 'pattern', 'class'] as const;
 
 interface Pattern {
   readonly text: string;
-  readonly expression: RegExp | undefined;
+  /** Names that an expression fits; undefined: the text is none. */
+  readonly fitting: ReadonlySet<string> | undefined;
 }
 
 /**
  * Names, `re:` and an expression that fits a name from its beginning, or the class of all linears.
+ * Throws LMFLOW_EXPRESSION_TOO_SLOW.
  */
-function patterns(config: ConfigReader, key: string): readonly Pattern[] {
+function patterns(config: ConfigReader, key: string, names: readonly string[]): readonly Pattern[] {
   const list = config.get(key) ?? [];
   if (!Array.isArray(list) || !list.every((name) => typeof name === 'string')) {
     throw config.invalid(key, 'a list of names');
   }
-  return list.map((text: string) => {
-    try {
-      return {
-        text,
-        expression: text.startsWith('re:') ? new RegExp(`^(?:${text.slice(3)})`) : undefined,
-      };
-    } catch {
-      throw configInvalid(config.file, key, 'names, or re: and a regular expression', text);
-    }
+  const expressions = list.filter((text) => text.startsWith('re:'));
+  const invalid = expressions.find((text) => !isModulePattern(text.slice(3)));
+  if (invalid !== undefined) {
+    throw configInvalid(config.file, key, 'names, or re: and a regular expression', invalid);
+  }
+  const sources = expressions.map((text) => `^(?:${text.slice(3)})`);
+  const found = matchExpressions(sources, names, { file: config.file, key });
+  return list.map((text) => {
+    const matched = found[expressions.indexOf(text)];
+    return { text, fitting: matched && new Set(names.filter((_, index) => matched[index])) };
   });
 }
 
-function matches({ text, expression }: Pattern, name: string): (typeof KINDS)[number] | undefined {
-  if (expression) return expression.test(name) ? 'pattern' : undefined;
+function matches({ text, fitting }: Pattern, name: string): (typeof KINDS)[number] | undefined {
+  if (fitting) return fitting.has(name) ? 'pattern' : undefined;
   if (text === name) return 'name';
   return text === 'Linear' ? 'class' : undefined;
 }
