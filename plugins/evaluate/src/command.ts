@@ -1,6 +1,14 @@
 // `lmflow evaluate`: its flags, and the way from tasks to a table and files.
-import type { CommandInvocation, CommandOutcome, CommandSpec, PluginContext } from '@lmflow/sdk';
-import { eitherTasksOrMetric, settingMissing } from './errors.ts';
+import { dirname } from 'node:path';
+import type {
+  CommandInvocation,
+  CommandOutcome,
+  CommandSpec,
+  Config,
+  PluginContext,
+} from '@lmflow/sdk';
+import { compare } from './compare/command.ts';
+import { eitherTasksOrMetric, settingMissing, sideUnusable } from './errors.ts';
 import { evaluateModel } from './evaluate-model.ts';
 import { flags as schema, type Flags } from './flags.ts';
 import type { EvaluateResult } from './results.ts';
@@ -16,6 +24,7 @@ export function evaluateCommand(context: PluginContext): CommandSpec {
   return {
     name: 'evaluate',
     summary: 'Scores a model on tasks: multiple choice by log-likelihood, perplexity of texts.',
+    usage: '[--compare <side> <side> ...]',
     options: schema,
     aliases: { numFewShot: 'numFewshot' },
     unsupported: {
@@ -37,6 +46,8 @@ export function evaluateCommand(context: PluginContext): CommandSpec {
       'lmflow evaluate --model org/model --lora-adapter out --tasks "mmlu_*" --num-fewshot 5 --output-dir results',
       'lmflow evaluate --model org/model --tasks my-task.json --data-dir data',
       'lmflow evaluate --model org/model --dataset questions.json --metric perplexity',
+      'lmflow evaluate --compare org/model out out@4bit --tasks arc_easy',
+      'lmflow evaluate --compare results/before results/after',
     ],
     run: (invocation: CommandInvocation) => evaluate(context, invocation),
   };
@@ -44,28 +55,48 @@ export function evaluateCommand(context: PluginContext): CommandSpec {
 
 async function evaluate(
   context: PluginContext,
-  { config, options, signal, output }: CommandInvocation,
+  { config, options, positionals, signal, output }: CommandInvocation,
 ): Promise<CommandOutcome<EvaluateResult>> {
   const flags = options as Flags;
+  checkFlags(flags, config, positionals);
   const { log } = context;
-  const { model: source } = config;
-  if (flags.tasks === undefined && flags.metric === undefined) {
-    throw settingMissing('tasks', `--tasks ${taskNames()[0]}`);
-  }
-  if (flags.tasks !== undefined && flags.metric !== undefined) throw eitherTasksOrMetric();
-  if (source === undefined) throw settingMissing('model', '--model org/model');
-  if (flags.metric !== undefined && config.dataset === undefined) {
-    throw settingMissing('dataset', '--dataset data.json');
-  }
   const tasks = findTasks(flags.tasks?.split(',').map((name) => name.trim()) ?? []);
-  const subject = { name: source, source };
-  const { evaluated, table, folder, files } = await evaluateModel(context, subject, {
-    flags,
-    tasks,
-    signal,
-  });
+  const asked = { flags, tasks, signal };
+  if (flags.compare) {
+    const sides = [...flags.compare, ...positionals];
+    const { comparison, table, files } = await compare(context, sides, asked);
+    output.write(table);
+    log.event('evaluate', { comparison, files }, filesText(files));
+    return { result: { tasks: [], comparison, files } };
+  }
+  const source = config.model!;
+  const { evaluated, table, files } = await evaluateModel(context, { name: source, source }, asked);
   const results = evaluated.map(({ result }) => result);
   output.write(table);
-  log.event('evaluate', { tasks: results, files }, files.length > 0 ? `written to ${folder}` : '');
+  log.event('evaluate', { tasks: results, files }, filesText(files));
   return { result: { tasks: results, files } };
+}
+
+/** Throws for what is missing, or too much. */
+function checkFlags(
+  { tasks, metric, compare: sides }: Flags,
+  config: Config,
+  positionals: readonly string[],
+): void {
+  if (tasks !== undefined && metric !== undefined) throw eitherTasksOrMetric();
+  if (sides === undefined) {
+    const [word] = positionals;
+    if (word !== undefined) throw sideUnusable(word, 'it stands without --compare before it');
+    if (tasks === undefined && metric === undefined) {
+      throw settingMissing('tasks', `--tasks ${taskNames()[0]}`);
+    }
+    if (config.model === undefined) throw settingMissing('model', '--model org/model');
+  }
+  if (metric !== undefined && config.dataset === undefined) {
+    throw settingMissing('dataset', '--dataset data.json');
+  }
+}
+
+function filesText([first]: readonly string[]): string {
+  return first === undefined ? '' : `written to ${dirname(first)}`;
 }

@@ -54,3 +54,31 @@ export function textUnfit(source: string, problem: string): LMFlowError {
     hint: 'Evaluate a model with a BOS or EOS token and more positions.',
   });
 }
+
+/** LMFLOW_EVALUATE_SIDE: what `--compare` names cannot be compared. */
+export function sideUnusable(side: string, problem: string, hint?: string): LMFlowError {
+  return usageError('LMFLOW_EVALUATE_SIDE', `--compare ${side}: ${problem}`, {
+    hint: hint ?? 'Name models, adapters (@4bit or @8bit behind them), or folders of results.',
+  });
+}
+
+/** LMFLOW_EVALUATE_DOCUMENTS: two sides of `--compare` were not asked the same. */
+export function documentsDiffer(
+  task: string,
+  [first, other]: readonly [string, string],
+  problem: string,
+): LMFlowError {
+  return inputError(
+    'LMFLOW_EVALUATE_DOCUMENTS',
+    `${task}: ${first} and ${other} cannot be compared: ${problem}`,
+    { hint: 'Evaluate both on the same data, with the same --limit and --num-fewshot.' },
+  );
+}
+
+/** LMFLOW_EVALUATE_RESULTS: files of an earlier evaluation cannot be read. */
+export function resultsInvalid(file: string, problem: string, cause?: unknown): LMFlowError {
+  return inputError('LMFLOW_EVALUATE_RESULTS', `${file}: ${problem}`, {
+    cause,
+    hint: 'Name results that lmflow evaluate or lm_eval --log_samples wrote.',
+  });
+}

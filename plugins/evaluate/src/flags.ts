@@ -11,6 +11,17 @@ export const flags = z.object({
     .enum(dataMetrics)
     .optional()
     .describe('In place of tasks: what to measure on the samples of dataset.'),
+  compare: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'Two or more models, adapters (@4bit, @8bit behind them) or folders of results; more follow as words.',
+    ),
+  resamples: z
+    .int()
+    .min(1)
+    .default(10_000)
+    .describe('For --compare: resamples of the paired bootstrap.'),
   numFewshot: z.int().min(0).default(0).describe('Examples before each question.'),
   fewshotSeed: z
     .int()

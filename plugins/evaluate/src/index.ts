@@ -3,6 +3,7 @@ import { definePlugin } from '@lmflow/sdk';
 import { evaluateCommand } from './command.ts';
 import manifest from '../package.json' with { type: 'json' };
 
+export type { ComparedMetric, ComparedTask, Comparison, Difference } from './compare/comparison.ts';
 export type { EvaluateResult, TaskResult } from './results.ts';
 export type { TaskFile } from './task-file.ts';
 

@@ -2,7 +2,7 @@
 // Labelled tokens are the output, the others the input.
 import { basename } from 'node:path';
 import { IGNORED, type Samples, type ScoreRow, type ScoringSession } from '@lmflow/sdk';
-import { mean, type TaskFigure } from './metrics.ts';
+import { taskFigure, type RecordFigure } from './metrics.ts';
 import type { EvaluatedTask } from './results.ts';
 
 /** What may be measured of them. */
@@ -46,7 +46,16 @@ export async function evaluateData(request: DataRequest): Promise<EvaluatedTask>
     },
   );
   const sums = sequences.map((sequence, at) => sumsOf(sequence, found[at]!.logprobs));
-  const metrics = metric === 'perplexity' ? { perplexity: perplexityOf(sums) } : nllOf(sums);
+  const figures = sums.map(metric === 'perplexity' ? perplexityFigure : nllFigures);
+  const metrics = Object.fromEntries(
+    Object.keys(figures[0] ?? {}).map((name) => [
+      name,
+      taskFigure(
+        name,
+        figures.map((own) => own[name]!),
+      ),
+    ]),
+  );
   const version = 1;
   return {
     task: { task: basename(name), version, metrics: Object.keys(metrics) },
@@ -58,7 +67,12 @@ export async function evaluateData(request: DataRequest): Promise<EvaluatedTask>
       records: { original: sequencesOf(request.samples).length, effective: sequences.length },
       cutPrompts: request.samples.statistics.truncated,
     },
-    samples: sums.map((own, id) => ({ doc_id: id, ...own })),
+    samples: sums.map((own, id) => ({
+      doc_id: id,
+      ...own,
+      metrics: Object.keys(metrics),
+      ...figures[id],
+    })),
   };
 }
 
@@ -92,15 +106,10 @@ function sumsOf({ labels }: { readonly labels: Int32Array }, logprobs: Float64Ar
   return { output, input, tokens };
 }
 
-function perplexityOf(sums: readonly SequenceSums[]): TaskFigure {
-  const total = sums.reduce((sum, { output }) => sum + output, 0);
-  return { value: Math.exp(total / sums.reduce((sum, { tokens }) => sum + tokens, 0)) };
+function perplexityFigure({ output, tokens }: SequenceSums): Record<string, RecordFigure> {
+  return { perplexity: [-output, tokens] };
 }
 
-function nllOf(sums: readonly SequenceSums[]): Record<string, TaskFigure> {
-  return {
-    nll_output: mean(sums.map(({ output }) => output)),
-    nll_input: mean(sums.map(({ input }) => input)),
-    nll_full: mean(sums.map(({ output, input }) => output + input)),
-  };
+function nllFigures({ output, input }: SequenceSums): Record<string, RecordFigure> {
+  return { nll_output: output, nll_input: input, nll_full: output + input };
 }

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ContinuationScore } from '@lmflow/sdk';
 import { writeFileAtomic } from '@lmflow/sdk/files';
+import type { Comparison } from './compare/comparison.ts';
+import { isLowerBetter } from './lower-better.ts';
 import type { RecordFigure, TaskFigure } from './metrics.ts';
 import type { Question } from './questions.ts';
 import type { TaskFile } from './task-file.ts';
@@ -29,7 +31,10 @@ export interface TaskResult {
 
 /** What `lmflow evaluate` gives to programs. */
 export interface EvaluateResult {
+  /** None where sides are compared. */
   readonly tasks: readonly TaskResult[];
+  /** Of `--compare`. */
+  readonly comparison?: Comparison;
   /** The files that were written, where outputDir is set. */
   readonly files: readonly string[];
 }
@@ -66,9 +71,6 @@ export interface RunDescription {
 export function modelFolder(outputDir: string, model: string): string {
   return join(outputDir, model.replaceAll(/["<>:/|\\?*[\]]+/g, '__'));
 }
-
-/** Metrics where less is better. */
-const LOWER = /perplexity|bits_per_byte|nll/;
 
 /** Writes the files; gives their paths. Throws LMFLOW_OUTPUT_UNWRITABLE. */
 export async function writeResults(
@@ -113,7 +115,7 @@ function resultsOf(evaluated: readonly EvaluatedTask[], run: RunDescription): ob
     versions: byTask(({ task }) => task.version),
     'n-shot': byTask(({ result }) => result.shots),
     higher_is_better: byTask(({ task }) =>
-      Object.fromEntries(task.metrics.map((metric) => [metric, !LOWER.test(metric)])),
+      Object.fromEntries(task.metrics.map((metric) => [metric, !isLowerBetter(metric)])),
     ),
     'n-samples': byTask(({ result }) => result.records),
     cut_prompts: byTask(({ result }) => result.cutPrompts),

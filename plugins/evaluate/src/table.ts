@@ -1,4 +1,5 @@
-// The results as a table, which is Markdown and reads well in a terminal too.
+// The results as a table.
+import { markdownTable } from './markdown-table.ts';
 import type { TaskResult } from './results.ts';
 
 const HEAD = ['Task', 'Version', 'Shots', 'Records', 'Metric', 'Value', 'Stderr'];
@@ -15,10 +16,5 @@ export function resultTable(results: readonly TaskResult[]): string {
       stderr === undefined ? 'N/A' : `± ${stderr.toFixed(4)}`,
     ]),
   );
-  const widths = HEAD.map((head, column) =>
-    Math.max(head.length, ...rows.map((row) => row[column]!.length)),
-  );
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |\n`;
-  return [line(HEAD), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('');
+  return markdownTable(HEAD, rows);
 }
