@@ -179,7 +179,8 @@ export interface BatchSequence extends SamplePlace {
 /**
  * A micro-batch: an open map of tensors. `inputIds`, `labels`, `positions` int32 [size, length];
  * `segments` where samples are packed. Where sequences have columns or are in groups: `sequences`
- * int32 [size, length], which of `Batch.sequences` a token is of (-1 for padding), each column
+ * int32 [size, length], which of `Batch.sequences` a token is of (-1 for padding), `lastTokens`
+ * int32 [sequences], the place of each sequence's last token in size x length, each column
  * float32 [sequences] by its name, and the numbers of tokens float32 [size, length] (0 on padding).
  */
 export interface Batch {

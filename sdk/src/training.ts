@@ -30,8 +30,8 @@ export interface Objective {
    */
   buildSampled?(trace: Trace, uniform: (shape: Shape) => Value): { readonly loss: Value };
   /**
-   * The loss is a sum over tokens, in whichever row they stand: samples of a micro-batch may be
-   * laid one after another into fewer rows.
+   * The loss is a sum over tokens or over sequences, in whichever row they stand: samples of a
+   * micro-batch may be laid one after another into fewer rows.
    */
   readonly perToken?: boolean;
   /**

@@ -16,10 +16,13 @@ import {
   Graph,
   interpret,
   linearCrossEntropy,
+  linearLogProbs,
+  logSigmoid,
   matMul,
   max,
   mean,
   mul,
+  neg,
   mulOp,
   padOp,
   reshape,
@@ -206,6 +209,26 @@ test('gradients of gradients, also through by-products', () => {
     w: { shape: [4, 2] },
     l: labels,
   });
+});
+
+test('log-probabilities of rows take any weights, and a gradient of the gradient', () => {
+  const labels = { shape: [3], dtype: 'int32', values: [1, -100, 0] } as const;
+  // the loss of a pair: what arrives at a row depends on all rows
+  checkGradient(
+    ({ h, w, l }) => {
+      const { logProbs, entropies } = linearLogProbs(h!, w!, l!, { temperature: 0.8, softCap: 3 });
+      return add(neg(logSigmoid(mul(sum(logProbs), 0.5))), mul(sum(entropies), 0.1));
+    },
+    { h: { shape: [3, 2] }, w: { shape: [4, 2] }, l: labels },
+  );
+  checkGradient(
+    ({ h, w, l }) => {
+      const { logProbs } = linearLogProbs(h!, w!, l!);
+      const [byHidden] = grad(sum(mul(logProbs, logProbs)), [h!]);
+      return sum(mul(byHidden!, byHidden!));
+    },
+    { h: { shape: [3, 2] }, w: { shape: [4, 2] }, l: labels },
+  );
 });
 
 test('a recomputed region gives the same gradients, bit for bit, and is computed twice', () => {

@@ -4,6 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
   add,
+  applyOne,
   applyOp,
   attendOp,
   attention,
@@ -23,6 +24,8 @@ import {
   layerNorm,
   less,
   linearCrossEntropy,
+  linearLogProbs,
+  linearLogProbsGradientOp,
   logicalAnd,
   logicalNot,
   matMul,
@@ -152,6 +155,21 @@ const refusals: readonly (readonly [op: string, build: () => unknown, types: str
     () => linearCrossEntropy(float(3, 2), float(4, 2), int(4)),
     'float32[3, 2], float32[4, 2], int32[4]',
   ],
+  [
+    'linearLogProbs',
+    () => linearLogProbs(float(3, 2), float(4, 3), int(3)).logProbs,
+    'float32[3, 2], float32[4, 3], int32[3]',
+  ],
+  [
+    'linearLogProbsGradient',
+    () =>
+      applyOne(linearLogProbsGradientOp, [float(3, 2), float(4, 2), int(3), float(2)], {
+        chunk: 2,
+        temperature: 1,
+        softCap: 0,
+      }),
+    'float32[3, 2], float32[4, 2], int32[3], float32[2]',
+  ],
 ];
 
 for (const [op, build, types] of refusals) {
@@ -185,6 +203,7 @@ const types: readonly (readonly [() => Value, string])[] = [
     'float16[1, 3, 4, 2]',
   ],
   [() => linearCrossEntropy(half(3, 2), half(4, 2), int(3)), 'float16[]'],
+  [() => linearLogProbs(half(3, 2), half(4, 2), int(3)).entropies, 'float16[3]'],
 ];
 
 for (const [build, type] of types) {

@@ -12,12 +12,16 @@ import {
   interpret,
   layerNorm,
   linearCrossEntropy,
+  linearLogProbs,
+  log1mexp,
+  logSigmoid,
   mul,
   ndarray,
   rmsNorm,
   rope,
   sum,
   swiglu,
+  type LogProbs,
   type NdArray,
   type Value,
 } from '@lmflow/sdk/graph';
@@ -33,6 +37,9 @@ interface Reference {
     readonly epsilon: number;
     readonly approximation: 'erf' | 'tanh';
     readonly window?: number;
+    readonly figure: keyof LogProbs;
+    readonly temperature: number;
+    readonly softCap: number;
   };
   readonly inputs: Record<string, Numbers>;
   readonly result: Numbers;
@@ -54,6 +61,10 @@ const applies: Record<string, Apply> = {
   attention: ({ q, k, v, segments }, { window }) =>
     attention({ q: q!, k: k!, v: v!, segments, window, tile: 4 }),
   linearCrossEntropy: ({ hidden, weight, labels }) => linearCrossEntropy(hidden!, weight!, labels!),
+  linearLogProbs: ({ hidden, weight, labels }, { figure, ...options }) =>
+    linearLogProbs(hidden!, weight!, labels!, options)[figure],
+  logSigmoid: ({ x }) => logSigmoid(x!),
+  log1mexp: ({ x }) => log1mexp(x!),
 };
 const integers = new Set(['positions', 'segments', 'labels']);
 

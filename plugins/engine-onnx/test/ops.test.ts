@@ -2,7 +2,7 @@
 import { suite } from 'uvu';
 import * as sdk from '@lmflow/sdk/graph';
 import type { Shape, Value } from '@lmflow/sdk/graph';
-import { below, Case, check, engine, normal, positive } from './support.ts';
+import { below, Case, check, engine, normal, positive, runOnce } from './support.ts';
 
 const ops = suite('ops');
 const covered = new Set<string>();
@@ -69,6 +69,10 @@ const unary = {
   erf: normal,
   sign: normal,
   relu: normal,
+  log1p: positive,
+  expm1: normal,
+  logSigmoid: normal,
+  softplus: normal,
 };
 for (const [name, fill] of Object.entries(unary)) {
   each(name, (test) => {
@@ -446,6 +450,68 @@ for (const carries of Object.values(labelled)) {
     test.finish([sdk.linearCrossEntropy(hidden, weight, labels, { chunk: 3 })], [hidden, weight]);
   });
 }
+
+for (const carries of Object.values(labelled)) {
+  for (const [temperature, softCap] of [
+    [1, 0],
+    [0.7, 0],
+    [1.5, 3],
+  ] as const) {
+    each('linearLogProbs', (test) => {
+      const [rows, width, size] = [4 + test.size(12), test.size(8), 1 + test.size(20)];
+      const [hidden, weight] = [test.input([rows, width]), test.input([size, width])];
+      let row = 0;
+      const labels = test.input([rows], 'int32', (next) =>
+        carries(row++, test) ? Math.floor(next() * size) : -100,
+      );
+      const found = sdk.linearLogProbs(hidden, weight, labels, { chunk: 3, temperature, softCap });
+      // what arrives at the rows differs from row to row
+      const weights = test.input([rows]);
+      const terms = [sdk.mul(found.logProbs, weights)];
+      if (test.next() < 0.5) terms.push(sdk.mul(found.entropies, weights), found.meanLogits);
+      const weighted = terms.reduce((total, term) => sdk.add(total, term));
+      test.finish([weighted, found.entropies], [hidden, weight]);
+    });
+  }
+}
+covered.add('linearLogProbsGradient');
+
+each('log1mexp', (test) => {
+  const x = test.input([4], 'float32', (next) => -0.05 - 3 * next());
+  test.finish([sdk.log1mexp(x)], [x]);
+});
+
+ops('logarithms of probabilities near 0 and 1 keep their digits', async () => {
+  const test = new Case(1);
+  const graph = test.graph;
+  const points = [-120, -30, -1, -1e-6, 0, 0.5, 20, 60];
+  const below = [-60, -20, -1, -0.7, -0.69, -0.1, -1e-5, -1e-7];
+  const inputs = { x: sdk.ndarray([8], points), below: sdk.ndarray([8], below) };
+  const x = graph.input('x', 'float32', [8]);
+  const negative = graph.input('below', 'float32', [8]);
+  graph.output('logSigmoid', sdk.logSigmoid(x));
+  graph.output('log1mexp', sdk.log1mexp(negative));
+  graph.output('by below', sdk.grad(sdk.sum(sdk.log1mexp(negative)), [negative])[0]!);
+  graph.output('softplus', sdk.softplus(x));
+  // as float32 has them
+  const rounded = Object.fromEntries(
+    Object.entries(inputs).map(([name, { shape, data }]) => [
+      name,
+      sdk.ndarray(shape, [...Float32Array.from(data)]),
+    ]),
+  );
+  const expected = sdk.interpret(graph, rounded);
+  const actual = await runOnce(graph, rounded);
+  for (const [name, { data }] of Object.entries(expected)) {
+    data.forEach((number, index) => {
+      const found = actual[name]!.data[index]!;
+      // numbers that float32 does not have are 0
+      if (Math.abs(number) < 1e-37) return;
+      const off = Math.abs(found / number - 1);
+      if (!(off < 2e-6)) throw new Error(`${name}[${index}]: ${found}, not ${number}`);
+    });
+  }
+});
 
 ops('every op of the sdk is here', () => {
   const missing = Object.entries(sdk)

@@ -9,8 +9,10 @@ import {
   grad,
   Graph,
   linearCrossEntropy,
+  linearLogProbs,
   matMul,
   mul,
+  sum,
   sigmoid,
   slice,
   type Value,
@@ -137,6 +139,28 @@ order('a chunk of the loss is done, gradients included, before the next begins',
     'Gemm',
   ]);
   assert.is(heavy.length, 12);
+});
+
+order('a chunk of log-probabilities is done before the next begins, backward too', async () => {
+  const graph = new Graph();
+  const [hidden, head] = [
+    graph.input('hidden', 'float32', [18, 4]),
+    graph.input('head', 'float32', [5, 4]),
+  ];
+  const labels = graph.input('labels', 'int32', [18]);
+  const { logProbs } = linearLogProbs(hidden, head, labels, { chunk: 6 });
+  grad(sum(mul(logProbs, logProbs)), [hidden, head]).forEach((gradient, index) =>
+    graph.output(`gradient ${index}`, gradient),
+  );
+  const heavy = (await kernels(graph))
+    .map((name) => name.split(' ')[1]!)
+    .filter((kernel) => kernel === 'Gemm' || kernel === 'Softmax');
+  // three chunks forward; backward two of double size, with gradients of hidden and head
+  const [forward, backward] = [
+    ['Gemm', 'Softmax'],
+    ['Gemm', 'Softmax', 'Gemm', 'Gemm'],
+  ];
+  assert.equal(heavy, [...forward, ...forward, ...forward, ...backward, ...backward]);
 });
 
 order.run();

@@ -68,6 +68,7 @@ test('a pair is two rows that follow each other; the batch counts pairs', () => 
   });
   assert.equal(row(batch, 'sequences', 0), [0, 0, -1, -1]);
   assert.equal(row(batch, 'sequences', 3), [3, 3, -1, -1]);
+  assert.equal([...(batch.tensors['lastTokens']!.data as Int32Array)], [1, 7, 10, 13]);
   assert.equal(row(batch, 'advantage', 2), [...Float32Array.of(1, 1.1, 1.2, 0)]);
   assert.equal(row(batch, 'inputIds', 1), [40, 41, 42, 43]);
 });
@@ -104,6 +105,8 @@ test('joined into fewer rows, every token keeps its sequence, its numbers and it
       cut('sequences'),
       Array.from({ length }, () => index),
     );
+    const last = batch.tensors['lastTokens']!.data[index];
+    assert.is(last, at * batch.length + start + length - 1);
   }
 });
 

@@ -17,6 +17,7 @@ export * from './parameter.ts';
 export * from './parameter-storage.ts';
 export * from './replace-linears.ts';
 export * from './reshape-model.ts';
+export * from './sequences.ts';
 export * from './services.ts';
 export * from './training-method.ts';
 export * from './view.ts';

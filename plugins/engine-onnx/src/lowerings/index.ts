@@ -7,6 +7,7 @@ import { decoding } from './decode-attention.ts';
 import { elementwise } from './elementwise.ts';
 import { lookup } from './gather.ts';
 import { entry, type Lowering, type LoweringEntry, type Lowerings } from './lowering.ts';
+import { logProbs } from './log-probs.ts';
 import { matmul } from './matmul.ts';
 import { normalisation } from './norm.ts';
 import { rotary } from './rope.ts';
@@ -26,6 +27,7 @@ const builtin: Readonly<Record<string, LoweringEntry>> = {
   ...segmented,
   ...decoding,
   ...crossEntropy,
+  ...logProbs,
 };
 
 /**

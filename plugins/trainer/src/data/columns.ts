@@ -10,7 +10,7 @@ import {
 import { columnNameTaken } from '../errors.ts';
 
 /** Tensors of every batch, whose names no column may have. */
-const TAKEN = ['inputIds', 'labels', 'positions', 'segments', 'sequences'];
+const TAKEN = ['inputIds', 'labels', 'positions', 'segments', 'sequences', 'lastTokens'];
 
 export interface ColumnTensors {
   /** In the order of the micro-batch. */
@@ -58,14 +58,8 @@ export function columnTensors(
     (name, index, all) => TAKEN.includes(name) || all.indexOf(name) !== index,
   );
   if (taken !== undefined) throw columnNameTaken(taken);
-  const shape = [rows.length, length];
-  const ids = new Int32Array(rows.length * length).fill(-1);
-  ordered.forEach(({ row, start, length: tokens }, index) => {
-    ids.fill(index, row * length + start, row * length + start + tokens);
-  });
-  const columns: Record<string, BatchTensor> = {
-    sequences: { dtype: 'int32', shape, data: ids },
-  };
+  const shape = [rows.length, length] as const;
+  const columns = sequenceTensors(sequences, shape);
   for (const name of names) {
     const data = Float32Array.from(ordered, ({ columns: own }) => {
       const number = own?.[name];
@@ -82,4 +76,22 @@ export function columnTensors(
     columns[name] = { dtype: 'float32', shape, data };
   }
   return { sequences, groupSize, columns };
+}
+
+/** Which sequence a token is of, and each sequence's last token. */
+function sequenceTensors(
+  sequences: readonly BatchSequence[],
+  [rows, length]: readonly [number, number],
+): Record<string, BatchTensor> {
+  const ids = new Int32Array(rows * length).fill(-1);
+  const ends = new Int32Array(sequences.length);
+  for (const [index, { row, start, length: tokens }] of sequences.entries()) {
+    const first = row * length + start;
+    ids.fill(index, first, first + tokens);
+    ends[index] = first + tokens - 1;
+  }
+  return {
+    sequences: { dtype: 'int32', shape: [rows, length], data: ids },
+    lastTokens: { dtype: 'int32', shape: [ends.length], data: ends },
+  };
 }

@@ -19,11 +19,16 @@ export function largestBatches(
   const sample = sequencesOf(train, longest).reduce((most, sequence) =>
     sequence.inputIds.length > most.inputIds.length ? sequence : most,
   );
-  const others = (train.group?.size ?? 1) * Math.min(size, train.length) - 1;
+  const groupSize = train.group?.size ?? 1;
+  const others = groupSize * Math.min(size, train.length) - 1;
   /** The longest sample, and others that are cut to a length. */
   const batchOf = (length: number): MicroBatch => {
     const other = length < sample.inputIds.length ? shortened(sample, length) : sample;
-    return [sample, ...Array.from({ length: others }, () => other)];
+    // groups as the batches of the run have them
+    return [sample, ...Array.from({ length: others }, () => other)].map((sequence, index) => ({
+      ...sequence,
+      place: { sample: Math.floor(index / groupSize), member: index % groupSize },
+    }));
   };
   const padded = batchOf(sample.inputIds.length);
   if (!collating.join || sample.segments || others === 0) return [padded];

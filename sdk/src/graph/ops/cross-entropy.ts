@@ -90,6 +90,11 @@ export const linearCrossEntropyOp = defineOp<LinearCrossEntropyAttributes>({
 const LOGITS = 1 << 24;
 const [FEWEST, MOST] = [64, 512];
 
+/** Rows of logits of a vocabulary of `size` that exist at a time, by default. */
+export function headChunk(size: number): number {
+  return Math.min(MOST, Math.max(FEWEST, 32 * Math.floor(LOGITS / size / 32)));
+}
+
 /**
  * Sum of the cross-entropy over the rows whose label is not negative. hidden [N, D], weight [V, D],
  * labels int32 [N]; a scalar. Without a `chunk`, as many rows at once as keep the logits within 64
@@ -101,8 +106,6 @@ export function linearCrossEntropy(
   labels: Value,
   options: Partial<LinearCrossEntropyAttributes> = {},
 ): Value {
-  const size = weight.shape[0] ?? 1;
-  const chunk =
-    options.chunk ?? Math.min(MOST, Math.max(FEWEST, 32 * Math.floor(LOGITS / size / 32)));
+  const chunk = options.chunk ?? headChunk(weight.shape[0] ?? 1);
   return applyOp(linearCrossEntropyOp, [hidden, weight, labels], { chunk })[0]!;
 }

@@ -26,10 +26,16 @@ export {
   unbroadcast,
   type ReduceOptions,
 } from './broadcast.ts';
-export * from './cross-entropy.ts';
+export {
+  linearCrossEntropy,
+  linearCrossEntropyOp,
+  type LinearCrossEntropyAttributes,
+} from './cross-entropy.ts';
 export * from './decode.ts';
 export * from './extremes.ts';
 export * from './gather.ts';
+export * from './log-probs.ts';
+export * from './log-sigmoid.ts';
 export * from './logic.ts';
 export { HIDDEN } from './masks.ts';
 export * from './matmul.ts';

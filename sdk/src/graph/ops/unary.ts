@@ -30,6 +30,12 @@ export const sinOp = unaryOp('sin', Math.sin, (x, _y, gradient) => mul(gradient,
 export const cosOp = unaryOp('cos', Math.cos, (x, _y, gradient) => neg(mul(gradient, sin(x))));
 /** The op of `abs`. Its gradient at 0 is 0. */
 export const absOp = unaryOp('abs', Math.abs, (x, _y, gradient) => mul(gradient, signOf(x)));
+/** The op of `log1p`: log(1 + x). */
+export const log1pOp = unaryOp('log1p', Math.log1p, (x, _y, gradient) =>
+  mul(gradient, reciprocal(add(x, 1))),
+);
+/** The op of `expm1`: e^x - 1. */
+export const expm1Op = unaryOp('expm1', Math.expm1, (_x, y, gradient) => mul(gradient, add(y, 1)));
 /** The op of `erf`, the Gauss error function. */
 export const erfOp = unaryOp('erf', erfNumber, (x, _y, gradient) =>
   mul(gradient, mul(exp(neg(mul(x, x))), TWO_OVER_ROOT_PI)),
@@ -51,6 +57,14 @@ export function exp(x: Value): Value {
 /** Natural logarithm. */
 export function log(x: Value): Value {
   return applyOne(logOp, [x], {});
+}
+/** log(1 + x), exact to the last digits also near 0. */
+export function log1p(x: Value): Value {
+  return applyOne(log1pOp, [x], {});
+}
+/** e^x - 1, exact to the last digits also near 0. */
+export function expm1(x: Value): Value {
+  return applyOne(expm1Op, [x], {});
 }
 /** Square root. */
 export function sqrt(x: Value): Value {

@@ -9,6 +9,8 @@ import {
   layerNormOp,
   lessOrEqual,
   linearCrossEntropyOp,
+  linearLogProbsGradientOp,
+  linearLogProbsOp,
   matMulOp,
   mul,
   reshape,
@@ -18,6 +20,7 @@ import {
   where,
   type Attributes,
   type AttentionOptions,
+  type LinearLogProbsAttributes,
   type OpDefinition,
   type SegmentedAttentionAttributes,
   type Shape,
@@ -144,6 +147,26 @@ const labels = (...values: number[]): TestInput => ({
   shape: [values.length],
   dtype: 'int32',
   values,
+});
+
+/** Rows of a head, with what attributes and labels. */
+const heads: readonly (readonly [
+  name: string,
+  attributes: LinearLogProbsAttributes,
+  sizes: readonly [width: number, size: number],
+  labels: readonly number[],
+])[] = [
+  ['all rows', { chunk: 128, temperature: 1, softCap: 0 }, [2, 4], [0, 3, 1]],
+  ['ignored labels', { chunk: 2, temperature: 0.7, softCap: 0 }, [3, 3], [-100, 2, -1, 0, -100]],
+  ['no label at all', { chunk: 2, temperature: 1, softCap: 0 }, [2, 3], [-100, -100, -100]],
+  ['one of one', { chunk: 1, temperature: 1, softCap: 0 }, [1, 1], [0]],
+  ['label twice', { chunk: 2, temperature: 1.3, softCap: 2 }, [2, 5], [4, 4, 0, 4]],
+];
+
+const headInputs = ([width, size]: readonly [number, number], rows: readonly number[]) => ({
+  hidden: { shape: [rows.length, width], range: [-2, 2] as const },
+  weight: { shape: [size, width], range: [-2, 2] as const },
+  labels: labels(...rows),
 });
 
 /** Checks of products, norms, attention, rotation, loss and the other layers of a model. */
@@ -309,4 +332,25 @@ export const layers: readonly OpCheck[] = [
       inputs: { hidden: { shape: [4, 2] }, weight: { shape: [5, 2] }, labels: labels(4, 4, 0, 4) },
     },
   ]),
+  check(
+    linearLogProbsOp,
+    heads.map(([name, attributes, sizes, rows]) => ({
+      name,
+      attributes,
+      inputs: headInputs(sizes, rows),
+    })),
+  ),
+  check(
+    linearLogProbsGradientOp,
+    heads.flatMap(([name, attributes, sizes, rows]) =>
+      [['u'], ['u', 'e', 'm']].map((upstream) => ({
+        name: `${name}, ${upstream.length} arriving`,
+        attributes,
+        inputs: {
+          ...headInputs(sizes, rows),
+          ...Object.fromEntries(upstream.map((one) => [one, { shape: [rows.length] }])),
+        },
+      })),
+    ),
+  ),
 ];
