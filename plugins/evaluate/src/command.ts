@@ -23,7 +23,7 @@ declare module '@lmflow/sdk' {
 export function evaluateCommand(context: PluginContext): CommandSpec {
   return {
     name: 'evaluate',
-    summary: 'Scores a model on tasks: multiple choice by log-likelihood, perplexity of texts.',
+    summary: 'Scores a model on tasks: choices by log-likelihood, generated answers, perplexity.',
     usage: '[--compare <side> <side> ...]',
     options: schema,
     aliases: { numFewShot: 'numFewshot' },

@@ -1,6 +1,14 @@
 // One model on all that is asked: loaded, evaluated, its results written.
 import { DATASETS } from '@lmflow/plugin-datasets';
-import { ENGINE, MODELS, SAMPLES, SCORER, type Config, type PluginContext } from '@lmflow/sdk';
+import {
+  ENGINE,
+  GENERATOR,
+  MODELS,
+  SAMPLES,
+  SCORER,
+  type Config,
+  type PluginContext,
+} from '@lmflow/sdk';
 import type { Model, RequestedSettings } from '@lmflow/sdk/model';
 import { evaluateTask, type Evaluation, type FinishedTask } from './evaluation.ts';
 import type { Flags } from './flags.ts';
@@ -59,7 +67,16 @@ export async function evaluateModel(
   subject.check?.(model);
   const session = resolve(SCORER).open(model, batchSize === undefined ? {} : { batchSize });
   const folder = outputDir === undefined ? undefined : modelFolder(outputDir, name);
-  const common = { model, session, log, signal, folder, computed: computedBy(config, subject) };
+  const common = {
+    model,
+    session,
+    generator: () => resolve(GENERATOR),
+    batchSize,
+    log,
+    signal,
+    folder,
+    computed: computedBy(config, subject),
+  };
   let evaluated: readonly (EvaluatedTask & { readonly end?: () => void })[];
   try {
     evaluated = flags.metric
@@ -84,7 +101,7 @@ async function evaluateTasks(
   const evaluated: FinishedTask[] = [];
   const { signal } = common;
   for (const task of tasks) {
-    const shots = task.type === 'rolling' ? 0 : numFewshot;
+    const shots = shotsOf(task, numFewshot);
     const data = await readTaskData(task, { datasets: resolve(DATASETS), dataDir, shots, signal });
     const found = await evaluateTask(task, data, { ...common, ask: { shots, limit, seed } });
     const { cutPrompts } = found.result;
@@ -96,6 +113,12 @@ async function evaluateTasks(
     evaluated.push(found);
   }
   return evaluated;
+}
+
+/** Examples before a question, where so many are asked for. */
+function shotsOf(task: TaskFile, wanted: number | undefined): number {
+  if (task.type === 'rolling' || task.numFewshot === 0) return 0;
+  return wanted ?? task.numFewshot ?? 0;
 }
 
 /** The samples for evaluation where there are any, else all. */
@@ -129,7 +152,7 @@ function computedBy(config: Config, { source, settings }: Subject): unknown {
   const sections = config as Readonly<Record<string, unknown>>;
   return [
     source,
-    ...['revision', 'lora', 'quantize', 'positionInterpolation'].map(
+    ...['revision', 'lora', 'quantize', 'positionInterpolation', 'generate'].map(
       (key) => sections[key] ?? null,
     ),
     settings ?? null,

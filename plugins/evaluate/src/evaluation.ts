@@ -1,14 +1,15 @@
-// One task, from its questions to its figures. Records are scored some at a time and kept as they
-// come.
+// One task, from its questions to its figures. Records are kept as they come, so that an evaluation
+// that was killed goes on at the next one.
 import { join } from 'node:path';
-import type { ContinuationScore, Logger, ScoreRow, ScoringSession } from '@lmflow/sdk';
+import type { Logger, ScoringSession, TextGenerator } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
+import { generateAnswers, readRecord } from './answered-records.ts';
 import { recordFigures, taskFigure } from './metrics.ts';
 import { questionsOf, type AskSettings, type Question, type TaskData } from './questions.ts';
-import { sampleOf, type EvaluatedTask, type ScoredQuestion } from './results.ts';
+import { sampleLines, type EvaluatedTask, type ScoredQuestion } from './results.ts';
+import { scoreQuestions } from './scored-records.ts';
 import type { TaskFile } from './task-file.ts';
-import { tokenRows } from './token-rows.ts';
-import { UnfinishedTask, type ScoredRecord } from './unfinished.ts';
+import { UnfinishedTask, type KeptRecord } from './unfinished.ts';
 
 /** Records that are scored together, and lost together when the process is killed. */
 const TOGETHER = 32;
@@ -16,6 +17,10 @@ const TOGETHER = 32;
 export interface Evaluation {
   readonly model: Model;
   readonly session: ScoringSession;
+  /** Called for tasks whose answers are generated. */
+  readonly generator: () => TextGenerator;
+  /** Most prompts that are answered at once. */
+  readonly batchSize?: number | undefined;
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly ask: AskSettings;
@@ -36,46 +41,42 @@ export interface FinishedTask extends EvaluatedTask {
 export async function evaluateTask(
   task: TaskFile,
   data: TaskData,
-  { model, session, log, signal, ask, folder, computed }: Evaluation,
+  evaluation: Evaluation,
 ): Promise<FinishedTask> {
+  const { log, ask, folder, computed } = evaluation;
   const questions = questionsOf(task, data, ask);
+  const { shots, seed, systemInstruction, chat } = ask;
   const unfinished = new UnfinishedTask(
     folder && join(folder, `unfinished_${task.task}.jsonl`),
-    JSON.stringify({ task, computed, shots: ask.shots, seed: ask.seed }),
+    JSON.stringify({ task, computed, shots, seed, systemInstruction, multiturn: chat?.multiturn }),
   );
   if (unfinished.scored.size > 0) {
     log.info(`${task.task}: ${unfinished.scored.size} records are scored already`);
   }
   const waiting = questions.filter(({ id }) => !unfinished.scored.has(id));
-  for (let start = 0; start < waiting.length; start += TOGETHER) {
-    signal.throwIfAborted();
-    const some = waiting.slice(start, start + TOGETHER);
-    unfinished.add(await scoreQuestions(task, some, model, session, signal));
+  await computeRecords(task, waiting, evaluation, (records) => {
+    unfinished.add(records);
     log.progress(`${task.task}  ${unfinished.scored.size}/${questions.length}`);
-  }
-  const records = questions.map(({ id }) => unfinished.scored.get(id)!);
-  const scored = questions.map((question, at): ScoredQuestion => {
-    const { scores, alone } = records[at]!;
-    return { question, scores, figures: recordFigures(task, question, scores, alone) };
   });
-  const metrics = Object.fromEntries(
-    task.metrics.map((name) => [
-      name,
-      taskFigure(
-        name,
-        scored.map(({ figures }) => figures[name]!),
-      ),
-    ]),
-  );
+  const records = questions.map(({ id }) => unfinished.scored.get(id)!);
+  const scored = questions.map((question, at) => scoredQuestion(task, question, records[at]!));
   return {
     task,
     scored,
-    samples: scored.map((one) => sampleOf(task, one)),
+    samples: scored.flatMap((one) => sampleLines(task, one)),
     result: {
       task: task.task,
       version: task.version,
-      shots: ask.shots,
-      metrics,
+      shots,
+      metrics: Object.fromEntries(
+        Object.keys(scored[0]?.figures ?? {}).map((name) => [
+          name,
+          taskFigure(
+            name,
+            scored.map(({ figures }) => figures[name]!),
+          ),
+        ]),
+      ),
       records: { original: data.docs.length, effective: questions.length },
       cutPrompts: records.reduce((sum, { cut }) => sum + cut, 0),
     },
@@ -85,37 +86,41 @@ export async function evaluateTask(
   };
 }
 
-async function scoreQuestions(
+async function computeRecords(
   task: TaskFile,
   questions: readonly Question[],
-  model: Model,
-  session: ScoringSession,
-  signal: AbortSignal,
-): Promise<ScoredRecord[]> {
-  const isMutual = task.metrics.some((metric) => metric === 'acc_mutual_info');
-  const asked = questions.map(({ requests }) => ({
-    scores: requests.map((request) => tokenRows(model, request)),
-    alone: isMutual ? requests.map(({ text }) => tokenRows(model, { context: '', text })) : [],
-  }));
-  const rows: ScoreRow[] = asked.flatMap(({ scores, alone }) =>
-    [...scores, ...alone].flatMap((one) => one.rows),
-  );
-  const found = await session.score(rows, { signal });
-  let at = 0;
-  const sumOf = (count: number): ContinuationScore => {
-    const own = found.slice(at, (at += count));
-    return {
-      logprob: own.reduce(
-        (sum, { logprobs }) => logprobs.reduce((inside, logprob) => inside + logprob, sum),
-        0,
-      ),
-      greedy: own.every(({ greedy }) => greedy.every((one) => one === 1)),
-    };
-  };
-  return asked.map(({ scores, alone }, index) => ({
-    id: questions[index]!.id,
-    scores: scores.map((one) => sumOf(one.rows.length)),
-    ...(isMutual ? { alone: alone.map((one) => sumOf(one.rows.length)) } : {}),
-    cut: scores.filter(({ cut }) => cut).length,
-  }));
+  evaluation: Evaluation,
+  keep: (records: readonly KeptRecord[]) => void,
+): Promise<void> {
+  const { model, session, signal, ask, generator, batchSize } = evaluation;
+  if (task.type === 'generate') {
+    const { seed } = ask;
+    await generateAnswers(
+      task,
+      questions,
+      { model, generator: generator(), batchSize, seed, signal },
+      (record) => {
+        keep([record]);
+      },
+    );
+    return;
+  }
+  for (let start = 0; start < questions.length; start += TOGETHER) {
+    signal.throwIfAborted();
+    const some = questions.slice(start, start + TOGETHER);
+    keep(await scoreQuestions(task, some, { model, session, signal }));
+  }
+}
+
+function scoredQuestion(
+  task: TaskFile,
+  question: Question,
+  { scores = [], alone, texts = [] }: KeptRecord,
+): ScoredQuestion {
+  if (task.type !== 'generate') {
+    return { question, scores, figures: recordFigures(task, question, scores, alone) };
+  }
+  const readings = readRecord(task, question, texts);
+  const figures = readings.flatMap((one) => Object.entries(one.figures));
+  return { question, scores, texts, readings, figures: Object.fromEntries(figures) };
 }

@@ -22,7 +22,11 @@ export const flags = z.object({
     .min(1)
     .default(10_000)
     .describe('For --compare: resamples of the paired bootstrap.'),
-  numFewshot: z.int().min(0).default(0).describe('Examples before each question.'),
+  numFewshot: z
+    .int()
+    .min(0)
+    .optional()
+    .describe("Examples before each question; by default the task's own number, else 0."),
   fewshotSeed: z
     .int()
     .min(0)
@@ -38,6 +42,8 @@ export const flags = z.object({
     .int()
     .min(1)
     .optional()
-    .describe('Most rows computed at once; by default as scoring.batchTokens allows.'),
+    .describe(
+      'Most rows or prompts at once; by default as scoring.batchTokens and generate.maxBatchSize allow.',
+    ),
 });
 export type Flags = z.output<typeof flags>;

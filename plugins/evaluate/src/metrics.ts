@@ -1,8 +1,10 @@
 // The figures of a record, and what a task makes of them: lm-evaluation-harness' definitions.
 import type { ContinuationScore } from '@lmflow/sdk';
+import type { TextMetric } from './generate-task.ts';
 import { countWords } from './python-text.ts';
 import type { Question } from './questions.ts';
-import type { TaskFile } from './task-file.ts';
+import type { ChoiceTask, RollingTask } from './task-file.ts';
+import { exactMatch } from './text/exact-match.ts';
 
 /** A record's figure: a number that is averaged, or a sum with what it is divided by. */
 export type RecordFigure = number | readonly [sum: number, weight: number];
@@ -18,8 +20,8 @@ export interface TaskFigure {
  * acc_mutual_info.
  */
 export function recordFigures(
-  { metrics }: TaskFile,
-  { choices = [], gold, counted = '' }: Question,
+  { metrics }: ChoiceTask | RollingTask,
+  { choices = [], gold, truths, counted = '' }: Question,
   scores: readonly ContinuationScore[],
   alone: readonly ContinuationScore[] = [],
 ): Record<string, RecordFigure> {
@@ -29,7 +31,7 @@ export function recordFigures(
     sums.map((sum, at) => sum / lengthOf(choices[at]!));
   const total = sums[0]!;
   const figures: Readonly<Record<string, () => RecordFigure>> = {
-    acc: () => correct(sums),
+    acc: () => (truths ? probabilityOf(truths, sums) : correct(sums)),
     acc_norm: () => correct(perLength((choice) => [...choice].length)),
     acc_bytes: () => correct(perLength((choice) => Buffer.byteLength(choice))),
     acc_mutual_info: () => correct(sums.map((sum, at) => sum - alone[at]!.logprob)),
@@ -40,9 +42,23 @@ export function recordFigures(
   return Object.fromEntries(metrics.map((name) => [name, figures[name]!()]));
 }
 
+/**
+ * A generated answer's figure: against each of the right answers where there are several, of which
+ * one is enough.
+ */
+export function textFigure(
+  metric: TextMetric,
+  response: unknown,
+  targets: readonly string[],
+): RecordFigure {
+  const given = Array.isArray(response) ? response.map(String) : [String(response)];
+  return Number(given.some((text) => targets.some((right) => exactMatch(text, right, metric))));
+}
+
 /** A task's figure from those of its records. */
-export function taskFigure(metric: string, figures: readonly RecordFigure[]): TaskFigure {
+export function taskFigure(name: string, figures: readonly RecordFigure[]): TaskFigure {
   if (figures.every((figure) => typeof figure === 'number')) return mean(figures);
+  const [metric] = name.split(',');
   const pairs = figures as readonly (readonly [number, number])[];
   const perUnit =
     -pairs.reduce((total, [sum]) => total + sum, 0) /
@@ -57,6 +73,13 @@ export function mean(numbers: readonly number[]): TaskFigure {
   if (count < 2) return { value };
   const variance = numbers.reduce((sum, number) => sum + (number - value) ** 2, 0) / (count - 1);
   return { value, stderr: Math.sqrt(variance / count) };
+}
+
+/** The share of the probability of all choices that those have which are right. */
+function probabilityOf(truths: readonly boolean[], sums: readonly number[]): number {
+  const probabilities = sums.map(Math.exp);
+  const total = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0);
+  return total(probabilities.filter((_, at) => truths[at])) / total(probabilities);
 }
 
 /** The first of the largest. */

@@ -1,8 +1,10 @@
 // What Python does to strings, where JavaScript does something else: its whitespace has U+001C to
 // U+001F and U+0085 and lacks U+FEFF.
 
-const SPACE =
-  '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
+/** Inside of `[...]`. */
+export const SPACE_CLASS =
+  '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+const SPACE = `[${SPACE_CLASS}]`;
 const START = new RegExp(`^${SPACE}+`);
 const END = new RegExp(`${SPACE}+$`);
 const BETWEEN = new RegExp(`${SPACE}+`);
@@ -32,4 +34,14 @@ export function countWords(text: string): number {
 /** `re.sub` of the pattern; `\s` in it is Python's. */
 export function substitute(text: string, pattern: string, replacement: string): string {
   return text.replace(new RegExp(pattern.replaceAll('\\s', SPACE), 'g'), replacement);
+}
+
+/** `text[:1].isspace()` */
+export function startsWithSpace(text: string): boolean {
+  return START.test(text);
+}
+
+/** `text[-1:].isspace()` */
+export function endsInSpace(text: string): boolean {
+  return END.test(text);
 }

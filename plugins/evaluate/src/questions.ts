@@ -1,20 +1,36 @@
 // From a task's records to what is asked of the model: texts alone, tokens come later.
-import { isDeepStrictEqual } from 'node:util';
-import { recordUnfit, tooFewShots } from './errors.ts';
-import { PythonRandom } from './python-random.ts';
-import type { ChoiceTask, RollingTask, TaskFile } from './task-file.ts';
-import { filtered, render, valueAt, type Doc } from './template.ts';
+import { recordUnfit } from './errors.ts';
+import {
+  exampleTurns,
+  promptOf,
+  questionTurn,
+  systemTurns,
+  type ChatPrompts,
+  type Turn,
+} from './prompt.ts';
+import { shotDrawer, type TaskData } from './shots.ts';
+import type { ChoiceTask, GenerateTask, RollingTask, TaskFile } from './task-file.ts';
+import { filtered, isTemplate, render, valueAt, type Doc } from './template.ts';
+
+export type { TaskData } from './shots.ts';
 
 /** One record of a task. */
 export interface Question {
   /** Its place in the split. */
   readonly id: number;
   readonly doc: Doc;
-  /** What is scored: a text that goes on, or a whole text (without a context). */
+  /**
+   * What is scored: a text that goes on, or a whole text (without a context). Of a generated answer
+   * the prompt, with an empty text.
+   */
   readonly requests: readonly AskedText[];
   /** Of choices: the texts whose lengths count, and the right one. */
   readonly choices?: readonly string[];
   readonly gold?: number;
+  /** Of choices of which several are right: whether each one is. */
+  readonly truths?: readonly boolean[] | undefined;
+  /** Of a generated answer: the right ones. */
+  readonly targets?: readonly string[];
   /** Of a whole text: the words and bytes that are counted are this text's. */
   readonly counted?: string;
 }
@@ -24,20 +40,15 @@ export interface AskedText {
   readonly text: string;
 }
 
-/** The splits of a task that were read. */
-export interface TaskData {
-  readonly docs: readonly Doc[];
-  /** Where examples come from. */
-  readonly pool: readonly Doc[];
-  /** One more example is drawn, and the record itself is left out. */
-  readonly leaveOut: boolean;
-}
-
 /** How questions are asked. */
 export interface AskSettings {
   readonly shots: number;
   readonly limit: number;
   readonly seed: number;
+  /** Before the task's description. */
+  readonly systemInstruction?: string | undefined;
+  /** Prompts are chats; left out, plain text. */
+  readonly chat?: ChatPrompts | undefined;
 }
 
 /** The questions of a task's first `limit` records. Throws LMFLOW_EVALUATE_RECORD and _SHOTS. */
@@ -45,7 +56,11 @@ export function questionsOf(task: TaskFile, data: TaskData, settings: AskSetting
   const docs = data.docs.slice(0, settings.limit);
   if (task.type === 'rolling') return docs.map((doc, id) => wholeText(task, doc, id));
   const draw = shotDrawer(task, data, settings);
-  return docs.map((doc, id) => choiceQuestion(task, doc, id, draw(doc)));
+  return docs.map((doc, id) =>
+    task.type === 'choice'
+      ? choiceQuestion(task, { id, doc, shots: draw(doc) }, settings)
+      : openQuestion(task, { id, doc, shots: draw(doc) }, settings),
+  );
 }
 
 function wholeText(task: RollingTask, doc: Doc, id: number): Question {
@@ -58,22 +73,74 @@ function wholeText(task: RollingTask, doc: Doc, id: number): Question {
   };
 }
 
-function choiceQuestion(task: ChoiceTask, doc: Doc, id: number, shots: readonly Doc[]): Question {
-  const place = `record ${id}`;
-  const own = partsOf(task, doc, place);
-  const examples = shots.map((shot) => exampleOf(partsOf(task, shot, `an example of ${place}`)));
-  const before = textOf(task, doc, place)(task.description) + examples.join('');
-  const count = Math.max(own.contexts.length, own.answers.length);
-  const requests = Array.from({ length: count }, (_, at) => ({
-    context: before + (own.contexts[at] ?? own.contexts[0]!),
-    text: ` ${own.answers[at] ?? own.answers[0]!}`,
-  }));
-  return { id, doc, requests, choices: own.choices, gold: own.gold };
+/** A record with its examples. */
+interface AskedRecord {
+  readonly id: number;
+  readonly doc: Doc;
+  readonly shots: readonly Doc[];
 }
 
-/** A record with its right answer. */
-function exampleOf({ contexts, answers, gold }: ChoiceParts): string {
-  return `${contexts[gold] ?? contexts[0]!} ${answers[gold] ?? answers[0]!}\n\n`;
+function choiceQuestion(
+  task: ChoiceTask,
+  { id, doc, shots }: AskedRecord,
+  { chat, systemInstruction }: AskSettings,
+): Question {
+  const place = `record ${id}`;
+  const own = partsOf(task, doc, place);
+  const before: readonly Turn[] = [
+    ...systemOf(task, doc, place, systemInstruction),
+    ...shots.flatMap((shot) => {
+      const { contexts, answers, gold } = partsOf(task, shot, `an example of ${place}`);
+      const answer = answers[gold] ?? answers[0]!;
+      return exampleTurns(contexts[gold] ?? contexts[0]!, answer, task);
+    }),
+  ];
+  const contexts = own.contexts.map((one) => promptOf([...before, questionTurn(one)], chat));
+  // a template ends where the answer begins
+  const delimiter = chat ? '' : task.targetDelimiter;
+  const count = Math.max(contexts.length, own.answers.length);
+  const requests = Array.from({ length: count }, (_, at) => ({
+    context: contexts[at] ?? contexts[0]!,
+    text: delimiter + (own.answers[at] ?? own.answers[0]!),
+  }));
+  const { choices, gold, truths } = own;
+  return { id, doc, requests, choices, gold, truths };
+}
+
+function openQuestion(
+  task: GenerateTask,
+  { id, doc, shots }: AskedRecord,
+  { chat, systemInstruction }: AskSettings,
+): Question {
+  const place = `record ${id}`;
+  const asked = (one: Doc, where: string): string =>
+    filtered(textOf(task, one, where)(task.prompt), task.filters);
+  const examples = shots.flatMap((shot) => {
+    const where = `an example of ${place}`;
+    return exampleTurns(asked(shot, where), targetsOf(task, shot, where)[0]!, task);
+  });
+  const system = systemOf(task, doc, place, systemInstruction);
+  const context = promptOf([...system, ...examples, questionTurn(asked(doc, place))], chat);
+  return { id, doc, requests: [{ context, text: '' }], targets: targetsOf(task, doc, place) };
+}
+
+function systemOf(
+  task: ChoiceTask | GenerateTask,
+  doc: Doc,
+  place: string,
+  instruction = '',
+): readonly Turn[] {
+  const description = textOf(task, doc, place)(task.description);
+  return systemTurns(instruction, description, task.fewshotDelimiter);
+}
+
+function targetsOf(task: GenerateTask, doc: Doc, place: string): readonly string[] {
+  const { target } = task;
+  if (isTemplate(target)) return [textOf(task, doc, place)(target)];
+  const value = valueAt(doc, target);
+  return Array.isArray(value)
+    ? listAt(task, doc, place, target)
+    : [textOf(task, doc, place)(`{{${target}}}`)];
 }
 
 interface ChoiceParts {
@@ -83,6 +150,7 @@ interface ChoiceParts {
   readonly answers: readonly string[];
   readonly choices: readonly string[];
   readonly gold: number;
+  readonly truths?: readonly boolean[];
 }
 
 function partsOf(task: ChoiceTask, doc: Doc, place: string): ChoiceParts {
@@ -91,12 +159,7 @@ function partsOf(task: ChoiceTask, doc: Doc, place: string): ChoiceParts {
   if (task.contexts) {
     const contexts = task.contexts.map((one) => clean(text(one)));
     const answers = [clean(text(task.continuation!))];
-    return {
-      contexts,
-      answers,
-      choices: contexts,
-      gold: goldOf(task, doc, place, contexts.length),
-    };
+    return { contexts, answers, choices: contexts, ...rightOf(task, doc, place, contexts.length) };
   }
   const listed =
     typeof task.choices === 'string'
@@ -107,23 +170,39 @@ function partsOf(task: ChoiceTask, doc: Doc, place: string): ChoiceParts {
     contexts: [clean(text(task.prompt!))],
     answers: choices,
     choices,
-    gold: goldOf(task, doc, place, choices.length),
+    ...rightOf(task, doc, place, choices.length),
   };
+}
+
+/** The right choice, or all that are right. */
+function rightOf(
+  task: ChoiceTask,
+  doc: Doc,
+  place: string,
+  choices: number,
+): Pick<ChoiceParts, 'gold' | 'truths'> {
+  if (typeof task.gold !== 'object' || !('truths' in task.gold)) {
+    return { gold: goldOf(task, doc, place, choices) };
+  }
+  const { truths: path } = task.gold;
+  const truths = listAt(task, doc, place, path).map((one) => one === '1');
+  if (truths.length === choices && truths.includes(true)) return { gold: 0, truths };
+  throw recordUnfit(task.task, place, `"${path}" does not have a 1 or 0 for each choice`);
 }
 
 function goldOf(task: ChoiceTask, doc: Doc, place: string, choices: number): number {
   const unfit = (problem: string): never => {
     throw recordUnfit(task.task, place, problem);
   };
-  if (typeof task.gold === 'string') {
-    const value = valueAt(doc, task.gold);
+  const { gold } = task;
+  if (typeof gold !== 'object') {
+    const value = typeof gold === 'number' ? gold : valueAt(doc, gold);
     const index = value === '' || value === null ? NaN : Number(value);
     const fits = Number.isInteger(index) && index >= 0 && index < choices;
-    return fits
-      ? index
-      : unfit(`"${task.gold}" is ${JSON.stringify(value)}, not the index of a choice`);
+    return fits ? index : unfit(`"${gold}" is ${JSON.stringify(value)}, not the index of a choice`);
   }
-  const { label, labels } = task.gold;
+  if ('truths' in gold) return 0;
+  const { label, labels } = gold;
   const wanted = textOf(task, doc, place)(label);
   const index = (typeof labels === 'string' ? listAt(task, doc, place, labels) : labels).indexOf(
     wanted,
@@ -142,32 +221,4 @@ function textOf(task: TaskFile, doc: Doc, place: string): (template: string) => 
     render(template, doc, (column) => {
       throw recordUnfit(task.task, place, `it has no "${column}"`);
     });
-}
-
-/**
- * The examples of each record in turn: drawn by one generator for all, in the order of the records,
- * so that they are the harness'. A record is never its own example.
- */
-function shotDrawer(
-  { task, sampler }: ChoiceTask,
-  { pool, leaveOut }: TaskData,
-  { shots, seed }: AskSettings,
-): (doc: Doc) => readonly Doc[] {
-  if (shots === 0) return () => [];
-  const drawn = leaveOut ? shots + 1 : shots;
-  if (pool.length < drawn) throw tooFewShots(task, drawn, pool.length);
-  const others = (docs: readonly Doc[], doc: Doc): readonly Doc[] =>
-    leaveOut ? docs.filter((one) => !isDeepStrictEqual(one, doc)) : docs;
-  if (sampler === 'first_n') return (doc) => others(pool, doc).slice(0, shots);
-  const random = new PythonRandom(seed);
-  const draw = (from: readonly Doc[], count: number): readonly Doc[] =>
-    random.sample(from.length, count).map((at) => from[at]!);
-  return (doc) => {
-    const found = others(draw(pool, drawn), doc).slice(0, shots);
-    if (found.length === shots) return found;
-    // the record is there more than once
-    const rest = others(pool, doc);
-    if (rest.length < shots) throw tooFewShots(task, shots, rest.length);
-    return draw(rest, shots);
-  };
 }

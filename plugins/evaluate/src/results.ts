@@ -4,16 +4,22 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { ContinuationScore } from '@lmflow/sdk';
 import { writeFileAtomic } from '@lmflow/sdk/files';
+import type { Reading } from './answered-records.ts';
 import type { Comparison } from './compare/comparison.ts';
 import { isLowerBetter } from './lower-better.ts';
 import type { RecordFigure, TaskFigure } from './metrics.ts';
 import type { Question } from './questions.ts';
-import type { TaskFile } from './task-file.ts';
+import type { GenerateTask, TaskFile } from './task-file.ts';
 
 /** A record with what the model made of it. */
 export interface ScoredQuestion {
   readonly question: Question;
+  /** Of answers that are given. */
   readonly scores: readonly ContinuationScore[];
+  /** Answers that the model wrote, and what the readings make of them. */
+  readonly texts?: readonly string[];
+  readonly readings?: readonly Reading[];
+  /** By metric; `metric,reading` where a task reads its answers in several ways. */
   readonly figures: Readonly<Record<string, RecordFigure>>;
 }
 
@@ -22,6 +28,7 @@ export interface TaskResult {
   readonly task: string;
   readonly version: number;
   readonly shots: number;
+  /** By metric; `metric,reading` where a task reads its answers in several ways. */
   readonly metrics: Readonly<Record<string, TaskFigure>>;
   /** Records of the split, and those that were evaluated. */
   readonly records: { readonly original: number; readonly effective: number };
@@ -45,7 +52,7 @@ export interface EvaluatedTask {
   readonly task: {
     readonly task: string;
     readonly version: number;
-    readonly metrics: readonly string[];
+    readonly metrics: readonly (string | { readonly metric: string })[];
   };
   readonly result: TaskResult;
   /** The lines of the samples file. */
@@ -104,10 +111,13 @@ function resultsOf(evaluated: readonly EvaluatedTask[], run: RunDescription): ob
       alias: task.task,
       sample_len: result.records.effective,
       ...Object.fromEntries(
-        Object.entries(result.metrics).flatMap(([metric, { value, stderr }]) => [
-          [`${metric},none`, value],
-          [`${metric}_stderr,none`, stderr ?? 'N/A'],
-        ]),
+        Object.entries(result.metrics).flatMap(([name, { value, stderr }]) => {
+          const [metric, reading = 'none'] = name.split(',');
+          return [
+            [`${metric},${reading}`, value],
+            [`${metric}_stderr,${reading}`, stderr ?? 'N/A'],
+          ];
+        }),
       ),
     })),
     group_subtasks: {},
@@ -115,7 +125,9 @@ function resultsOf(evaluated: readonly EvaluatedTask[], run: RunDescription): ob
     versions: byTask(({ task }) => task.version),
     'n-shot': byTask(({ result }) => result.shots),
     higher_is_better: byTask(({ task }) =>
-      Object.fromEntries(task.metrics.map((metric) => [metric, !isLowerBetter(metric)])),
+      Object.fromEntries(
+        metricNames(task.metrics).map((metric) => [metric, !isLowerBetter(metric)]),
+      ),
     ),
     'n-samples': byTask(({ result }) => result.records),
     cut_prompts: byTask(({ result }) => result.cutPrompts),
@@ -136,14 +148,38 @@ function resultsOf(evaluated: readonly EvaluatedTask[], run: RunDescription): ob
   };
 }
 
-/** A record's line of the samples file. */
-export function sampleOf(task: TaskFile, { question, scores, figures }: ScoredQuestion): Sample {
-  const { id, doc, requests, gold = 0 } = question;
-  const { text } = requests[0]!;
-  const target = targetOf(task, text, gold);
+/** A record's lines of the samples file: one for each reading of its answers. */
+export function sampleLines(task: TaskFile, scored: ScoredQuestion): Sample[] {
+  const { question, scores, texts, readings } = scored;
+  if (task.type === 'generate') {
+    return readings!.map(({ name, response, figures }) => ({
+      ...describedRecord(task, question),
+      resps: [texts],
+      filtered_resps: [response],
+      filter: name,
+      ...describedFigures(figures),
+    }));
+  }
   const responses = scores.map(({ logprob, greedy }) =>
     task.type === 'rolling' ? [String(logprob)] : [String(logprob), greedy ? 'True' : 'False'],
   );
+  const lists = { resps: responses.map((one) => [one]), filtered_resps: responses, filter: 'none' };
+  return [{ ...describedRecord(task, question), ...lists, ...describedFigures(scored.figures) }];
+}
+
+function metricNames(metrics: EvaluatedTask['task']['metrics']): string[] {
+  return metrics.map((one) => (typeof one === 'string' ? one : one.metric));
+}
+
+function describedFigures(figures: Readonly<Record<string, RecordFigure>>): object {
+  const plain: Record<string, RecordFigure> = {};
+  for (const [name, figure] of Object.entries(figures)) plain[name.split(',')[0]!] = figure;
+  return { metrics: Object.keys(plain), ...plain };
+}
+
+function describedRecord(task: TaskFile, question: Question): Sample {
+  const { id, doc, requests } = question;
+  const target = targetOf(task, question);
   return {
     doc_id: id,
     doc,
@@ -151,24 +187,38 @@ export function sampleOf(task: TaskFile, { question, scores, figures }: ScoredQu
     arguments: Object.fromEntries(
       requests.map(({ context, text }, at) => [
         `gen_args_${at}`,
-        context === undefined ? { arg_0: text } : { arg_0: context, arg_1: text },
+        context === undefined
+          ? { arg_0: text }
+          : { arg_0: context, arg_1: task.type === 'generate' ? generationOf(task) : text },
       ]),
     ),
-    resps: responses.map((one) => [one]),
-    filtered_resps: responses,
-    filter: 'none',
-    metrics: Object.keys(figures),
     doc_hash: sha256(JSON.stringify(doc, null, 2)),
     prompt_hash: promptHash(question),
     target_hash: sha256(target),
-    ...figures,
   };
 }
 
+/** With the harness' names. */
+function generationOf({ generation, fewshotDelimiter }: GenerateTask): object {
+  const { until = [fewshotDelimiter], doSample, maxNewTokens, ...rest } = generation;
+  const named: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(rest)) {
+    named[name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = value;
+  }
+  return { until, do_sample: doSample, max_gen_toks: maxNewTokens, ...named };
+}
+
 /** As the harness writes it: the index of the right choice, or the text that is scored. */
-function targetOf(task: TaskFile, text: string, gold: number): string {
-  if (task.type === 'rolling') return text;
-  return task.contexts ? text.slice(1) : String(gold);
+function targetOf(task: TaskFile, { requests, gold = 0, targets = [] }: Question): string {
+  const { text } = requests[0]!;
+  switch (task.type) {
+    case 'generate':
+      return targets.length === 1 ? targets[0]! : JSON.stringify(targets);
+    case 'rolling':
+      return text;
+    case 'choice':
+      return task.contexts ? text.slice(task.targetDelimiter.length) : String(gold);
+  }
 }
 
 function promptHash({ requests: [first] }: Question): string {

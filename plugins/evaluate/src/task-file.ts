@@ -1,6 +1,7 @@
 // What a task file says: where the records are, what is asked of each, and what counts. It is data,
 // without code; the names of tasks, metrics and splits are lm-evaluation-harness'.
 import { z } from 'zod';
+import { generateFields } from './generate-task.ts';
 import { filterNames, templateProblem } from './template.ts';
 
 const template = z.string().refine((text) => templateProblem(text) === undefined, {
@@ -25,30 +26,56 @@ const common = {
     test: z.string().optional(),
     shots: z.string().optional(),
   }),
+  /** Examples where nobody says how many; 0 is never more. */
+  numFewshot: z.int().min(0).optional(),
+};
+
+/** What a prompt with examples has. */
+const asked = {
+  /** Before everything else of a prompt. */
+  description: template.default(''),
+  /** Filters of the whole question and of each choice. */
+  filters: z.array(z.enum(filterNames as [string, ...string[]])).default([]),
+  /** Between a question and its answer. */
+  targetDelimiter: z.string().default(' '),
+  /** Behind each example. */
+  fewshotDelimiter: z.string().default('\n\n'),
+  /** Drawn for each record, or the first ones in order. */
+  sampler: z.enum(['default', 'first_n']).default('default'),
 };
 
 const choice = z.strictObject({
   ...common,
+  ...asked,
   type: z.literal('choice'),
-  /** Before everything else of a prompt. */
-  description: template.default(''),
   /** The question; left out where `contexts` are. */
   prompt: template.optional(),
-  /** Filters of the whole question and of each choice. */
-  filters: z.array(z.enum(filterNames as [string, ...string[]])).default([]),
   /** The choices' texts, or the column that has them. */
   choices: z.union([z.array(template).min(2), path]).optional(),
   /** In place of prompt and choices: the question for each choice, and what follows them all. */
   contexts: z.array(template).min(2).optional(),
   continuation: template.optional(),
-  /** The right choice: the column of its index, or its label among labels. */
+  /**
+   * The right choice: the column of its index, its index, or its label among labels. `truths` is the
+   * column of a list with 1 for each right choice; `acc` is the share of their probability then.
+   */
   gold: z.union([
     path,
+    z.int().min(0),
     z.strictObject({ label: template, labels: z.union([z.array(z.string()).min(2), path]) }),
+    z.strictObject({ truths: path }),
   ]),
-  /** Drawn for each record, or the first ones in order. */
-  sampler: z.enum(['default', 'first_n']).default('default'),
   metrics: z.array(z.enum(['acc', 'acc_norm', 'acc_bytes', 'acc_mutual_info'])).min(1),
+});
+
+const generate = z.strictObject({
+  ...common,
+  ...asked,
+  ...generateFields,
+  type: z.literal('generate'),
+  prompt: template,
+  /** The right answer, or the column of a list of them. */
+  target: z.union([path, template]),
 });
 
 const rolling = z.strictObject({
@@ -69,10 +96,12 @@ export const taskSchema = z.discriminatedUnion('type', [
         : prompt === undefined && choices === undefined && continuation !== undefined,
     'needs prompt and choices, or contexts and continuation',
   ),
+  generate,
   rolling,
 ]);
 
 /** A task file, parsed. */
 export type TaskFile = z.output<typeof taskSchema>;
 export type ChoiceTask = Extract<TaskFile, { type: 'choice' }>;
+export type GenerateTask = Extract<TaskFile, { type: 'generate' }>;
 export type RollingTask = Extract<TaskFile, { type: 'rolling' }>;

@@ -33,6 +33,11 @@ export function templateProblem(template: string): string | undefined {
     : undefined;
 }
 
+/** Whether a text has fields, or is no path of a column at all. */
+export function isTemplate(text: string): boolean {
+  return !/^\w[\w.]*$/.test(text);
+}
+
 /** A template's text for a record. `missing` throws where the record lacks a column. */
 export function render(template: string, doc: Doc, missing: (column: string) => never): string {
   return template.replace(FIELD, (_, path: string, filters: string) => {

@@ -47,14 +47,14 @@ function encodePair(
     const first = prefixOf(model);
     return ids[0] === first ? [[first], ids.slice(1)] : [[first], ids];
   }
-  const kept = rstrip(context);
-  const encode = (one: string): number[] => {
-    const addSpecialTokens =
-      tokenizer.bosToken === undefined || !one.startsWith(tokenizer.bosToken);
-    return [...tokenizer.encode(one, { addSpecialTokens }).ids];
-  };
-  const before = encode(kept);
-  return [before, encode(context + text).slice(before.length)];
+  const before = textIds(model, rstrip(context));
+  return [before, textIds(model, context + text).slice(before.length)];
+}
+
+/** A text's tokens: special ones as the tokenizer adds them, but BOS once. */
+export function textIds({ tokenizer }: Model, text: string): number[] {
+  const addSpecialTokens = tokenizer.bosToken === undefined || !text.startsWith(tokenizer.bosToken);
+  return [...tokenizer.encode(text, { addSpecialTokens }).ids];
 }
 
 /**

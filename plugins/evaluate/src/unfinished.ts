@@ -12,18 +12,21 @@ import { dirname } from 'node:path';
 import { outputUnwritable } from '@lmflow/sdk/files';
 import type { ContinuationScore } from '@lmflow/sdk';
 
-/** What is kept of a scored record. */
-export interface ScoredRecord {
+/** What is kept of a record that is done. */
+export interface KeptRecord {
   readonly id: number;
-  readonly scores: readonly ContinuationScore[];
+  /** Of answers that are given. */
+  readonly scores?: readonly ContinuationScore[];
   readonly alone?: readonly ContinuationScore[];
+  /** Answers that the model wrote. */
+  readonly texts?: readonly string[];
   /** Requests whose context was cut. */
   readonly cut: number;
 }
 
 export class UnfinishedTask {
   readonly #file: string | undefined;
-  readonly scored = new Map<number, ScoredRecord>();
+  readonly scored = new Map<number, KeptRecord>();
 
   /** Without a file nothing is kept. `settings` is all that decides the scores. */
   constructor(file: string | undefined, settings: string) {
@@ -40,7 +43,7 @@ export class UnfinishedTask {
     });
   }
 
-  add(records: readonly ScoredRecord[]): void {
+  add(records: readonly KeptRecord[]): void {
     for (const record of records) this.scored.set(record.id, record);
     if (this.#file === undefined) return;
     const lines = records.map((record) => `${JSON.stringify(record)}\n`).join('');
@@ -63,9 +66,9 @@ export class UnfinishedTask {
   }
 }
 
-function recordOf(line: string): ScoredRecord[] {
+function recordOf(line: string): KeptRecord[] {
   try {
-    return [JSON.parse(line) as ScoredRecord];
+    return [JSON.parse(line) as KeptRecord];
   } catch {
     return [];
   }

@@ -4,14 +4,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { IGNORED, type ScoringSession, type Tokenizer } from '@lmflow/sdk';
+import {
+  IGNORED,
+  type ScoringSession,
+  type TextGenerator,
+  type TextRequest,
+  type Tokenizer,
+} from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { captureLog } from 'lmflow/testing';
 import { evaluateTask } from '../src/evaluation.ts';
 import { capitalize, countWords, strip } from '../src/python-text.ts';
 import { PythonRandom } from '../src/python-random.ts';
 import { resultTable } from '../src/table.ts';
-import type { TaskFile } from '../src/task-file.ts';
+import { taskSchema, type TaskFile } from '../src/task-file.ts';
 import { findTasks, taskNames } from '../src/task-table.ts';
 import { tokenRows } from '../src/token-rows.ts';
 
@@ -154,6 +160,8 @@ const choice: TaskFile = {
   description: '',
   prompt: '{{q}}',
   filters: [],
+  targetDelimiter: ' ',
+  fewshotDelimiter: '\n\n',
   choices: 'options',
   gold: 'gold',
   sampler: 'default',
@@ -176,6 +184,7 @@ const evaluate = (
     {
       model,
       session,
+      generator: () => assert.unreachable('nothing is generated') as never,
       log: captureLog(),
       signal: new AbortController().signal,
       ask: { shots: 0, limit: Infinity, seed },
@@ -222,6 +231,68 @@ test('a killed evaluation goes on at the next record, and ends as one that was n
   assert.is(again.rows, 70 * 4, 'of other settings nothing is taken');
   found.end();
   assert.not(existsSync(file));
+});
+
+test('generated answers: one is kept when it is there, drawn ones have a seed of their own', async () => {
+  const folder = scratch();
+  const task = taskSchema.parse({
+    task: 'open',
+    version: 1,
+    type: 'generate',
+    dataset: { path: 'nowhere' },
+    splits: { test: 'test' },
+    prompt: '{{q}}',
+    target: 'gold',
+    repeats: 2,
+    generation: { doSample: true, temperature: 0.5, maxNewTokens: 4 },
+    answers: [
+      { name: 'vote', filter: [{ function: 'majority_vote' }, { function: 'take_first' }] },
+    ],
+    metrics: ['exact_match'],
+  });
+  const asked: unknown[] = [];
+  const generator = (calls: number): TextGenerator =>
+    ({
+      defaults: () => ({ contextLength: 6, options: {} }),
+      inference: async ({ prompt, options }: TextRequest) => {
+        if (calls-- <= 0) throw new Error('killed');
+        asked.push([...(prompt as Int32Array)], options);
+        const text = String(options!.seed! % 2);
+        return [text, text].map((one) => ({ text: one, ids: Int32Array.of(48) }));
+      },
+    }) as unknown as TextGenerator;
+  const run = (calls: number, to?: string): ReturnType<typeof evaluateTask> =>
+    evaluateTask(
+      task,
+      { docs, pool: docs, leaveOut: true },
+      {
+        model,
+        session: fakeSession(0),
+        generator: () => generator(calls),
+        batchSize: 1,
+        log: captureLog(),
+        signal: new AbortController().signal,
+        ask: { shots: 0, limit: 10, seed: 6 },
+        folder: to,
+        computed: 'by hand',
+      },
+    );
+  await run(3, folder).catch(() => undefined);
+  const [prompt, options] = asked;
+  assert.equal(prompt, [0, 113]);
+  assert.equal(options, {
+    maxNewTokens: 4,
+    doSample: true,
+    temperature: 0.5,
+    seed: 6,
+    numReturnSequences: 2,
+    stop: ['\n\n'],
+  });
+  asked.length = 0;
+  const found = await run(Infinity, folder);
+  assert.is(asked.length / 2, 7);
+  assert.equal({ ...found, end: 0 }, { ...(await run(Infinity)), end: 0 });
+  assert.equal(found.result.metrics, { 'exact_match,vote': { value: 1, stderr: 0 } });
 });
 
 test("task files: names, patterns, files of one's own, and what is wrong with one", () => {
