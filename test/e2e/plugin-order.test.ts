@@ -139,11 +139,6 @@ const WRAPS = [
   'matmul qlora',
   'weight qlora',
   'project lora',
-  'head lora',
-  'logits lora',
-  'weight lora',
-  'embed lora',
-  'embed lora',
   'block gradient-checkpointing',
 ];
 

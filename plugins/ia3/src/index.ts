@@ -41,9 +41,10 @@ const ia3 = definePlugin({
           log.warn(`ia3.adapter: the modules of the adapter replace ${set.join(', ')}`);
         }
       }
-      scaleLinears(model, name);
-      scaleHead(model, name);
       const adapter = await loadAdapter(model, options);
+      const layers = [...adapter.vectors.values()].map(({ layer }) => layer);
+      if (layers.some(({ layer }) => layer !== undefined)) scaleLinears(model, name);
+      if (layers.some(({ layer }) => layer === undefined)) scaleHead(model, name);
       for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
       setAdapter(model, adapter);
       if (purpose === 'training') declareMethod(model, { plugin: name, name: adapter.method });

@@ -2,19 +2,16 @@
 // them as PEFT does.
 import { join } from 'node:path';
 import { definePlugin } from '@lmflow/sdk';
-import { declareMethod, setAdapter } from '@lmflow/sdk/model';
+import { declareMethod, setAdapter, type Model } from '@lmflow/sdk/model';
 import { requestedAdapter, takeAdapterTemplate, TENSOR_FILE } from '@lmflow/sdk/peft';
 import { applyBaseRecords, MODEL_FAMILIES, saveAdapter } from '@lmflow/plugin-models';
 import { LoraAdapter } from './adapter.ts';
-import { addEmbeddingAdapter } from './embedding.ts';
-import { addHeadAdapter } from './head.ts';
 import { assign, loadAdapter } from './load.ts';
 import { loadNamed } from './named-adapters.ts';
 import { aliases, loraOptions, namedAdapters, unsupported, type LoraOptions } from './options.ts';
-import { addAdapters } from './project.ts';
 import { readAdapter } from './read.ts';
-import { carriedWeights, replaceWeights } from './replaced.ts';
-import { addTokenRows } from './token-graph.ts';
+import { carriedWeights } from './replaced.ts';
+import { wrapFor } from './wraps.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export { LoraAdapter } from './adapter.ts';
@@ -45,18 +42,16 @@ const lora = definePlugin({
       };
       const families = context.rows(MODEL_FAMILIES);
       await applyBaseRecords(foldersOf(options), model, { families, log });
-      addAdapters(model, name);
-      addHeadAdapter(model, name);
-      replaceWeights(model, name);
-      addEmbeddingAdapter(model, name);
-      addTokenRows(model, name);
+      const named =
+        purpose === 'inference' ? await loadNamed(model, options, seed) : new Map<string, Model>();
+      if (named.size > 0) model.adapters = named;
+      const others = [...named.values()].map((one) => one.adapter as LoraAdapter);
       if (purpose === 'inference') {
-        const named = await loadNamed(model, options, seed);
-        if (named.size > 0) model.adapters = named;
-        if (options.adapter === undefined) return;
+        if (options.adapter === undefined) return wrapFor(others, model, name);
         await takeAdapterTemplate(options.adapter, model.tokenizer);
       }
       const { adapter, overruled } = await loadAdapter(model, options, seed);
+      wrapFor([...others, adapter], model, name);
       if (overruled.length > 0) {
         log.warn(
           `lora.adapter: the settings of the adapter replace lora.${overruled.join(', lora.')}`,

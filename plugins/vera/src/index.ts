@@ -42,9 +42,10 @@ const vera = definePlugin({
           log.warn(`vera.adapter: the settings of the adapter replace ${set.join(', ')}`);
         }
       }
-      addToLinears(model, name);
-      addToHead(model, name);
       const adapter = await loadAdapter(model, options);
+      const layers = [...adapter.vectors.values()].map(({ layer }) => layer);
+      if (layers.some(({ layer }) => layer !== undefined)) addToLinears(model, name);
+      if (layers.some(({ layer }) => layer === undefined)) addToHead(model, name);
       for (const parameter of adapter.parameters) model.parameters.set(parameter.name, parameter);
       setAdapter(model, adapter);
       if (purpose === 'training') declareMethod(model, { plugin: name, name: adapter.method });
