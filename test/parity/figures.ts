@@ -130,6 +130,7 @@ interface Run {
     readonly warmup_steps: number;
     readonly max_grad_norm: number;
     readonly loraplus_lr_ratio?: number;
+    readonly loraplus_lr_embedding?: number;
   };
 }
 
@@ -164,7 +165,7 @@ export async function stepFigures(family: string, method: string): Promise<StepF
     maxGradNorm: settings.max_grad_norm,
     loggingSteps: 1,
     saveStrategy: 'no',
-    ...methodConfig(method, join(FIXTURES, ...path, 'initial'), settings.loraplus_lr_ratio),
+    ...methodConfig(method, join(FIXTURES, ...path, 'initial'), settings),
   };
   const preset = method === 'full' || method in ADAPTER_PLUGINS ? 'finetune' : 'lora';
   return withKernel(preset, config, async (kernel) => {
@@ -196,11 +197,19 @@ export async function stepFigures(family: string, method: string): Promise<StepF
 }
 
 /** The settings with which a method begins from PEFT's adapter. */
-function methodConfig(method: string, adapter: string, ratio = 1): Record<string, unknown> {
+function methodConfig(
+  method: string,
+  adapter: string,
+  { loraplus_lr_ratio: ratio, loraplus_lr_embedding: embedding }: Run['settings'],
+): Record<string, unknown> {
   if (method === 'full') return {};
   const plugin = ADAPTER_PLUGINS[method];
   if (plugin) return { plugins: [plugin], [method]: { adapter } };
-  return { lora: { adapter, loraplusLrRatio: ratio } };
+  const rates = {
+    ...(ratio === undefined ? {} : { loraplusLrRatio: ratio }),
+    ...(embedding === undefined ? {} : { loraplusLrEmbedding: embedding }),
+  };
+  return { lora: { adapter, ...rates } };
 }
 
 /**

@@ -20,7 +20,8 @@ from common import load_model, pad, summed_loss, versions
 
 DEFAULTS = {"learning_rate": 5e-5, "weight_decay": 0.0, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8,
             "schedule": "linear", "schedule_options": None, "warmup_steps": 0, "max_grad_norm": 1.0,
-            "micro_batch": None, "seed": 42, "init_adapter": None, "loraplus_lr_ratio": None, "lora": None}
+            "micro_batch": None, "seed": 42, "init_adapter": None, "loraplus_lr_ratio": None,
+            "loraplus_lr_embedding": None, "lora": None}
 
 
 def with_defaults(settings):
@@ -43,7 +44,9 @@ def make_optimizer(model, settings):
     if settings["loraplus_lr_ratio"]:
         return create_loraplus_optimizer(
             model, torch.optim.AdamW, lr=settings["learning_rate"], loraplus_lr_ratio=settings["loraplus_lr_ratio"],
-            loraplus_weight_decay=settings["weight_decay"], eps=settings["adam_epsilon"], betas=(settings["adam_beta1"], settings["adam_beta2"]))
+            loraplus_weight_decay=settings["weight_decay"],
+            **({"loraplus_lr_embedding": settings["loraplus_lr_embedding"]} if settings["loraplus_lr_embedding"] else {}),
+            eps=settings["adam_epsilon"], betas=(settings["adam_beta1"], settings["adam_beta2"]))
     decayed = set(Trainer.get_decay_parameter_names(None, model))
     trainable = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     groups = [

@@ -29,8 +29,15 @@ ENDS = {
         "tokens-apart": {"trainable_token_indices": {"embed_tokens": [15, 5, 40], "lm_head": [7, 62]}},
         "lora-head": {"target_modules": ["v_proj", "lm_head"]},
         "lora-embedding": {"target_modules": ["v_proj", "embed_tokens"]},
+        "loraplus-embedding": {"target_modules": ["v_proj", "embed_tokens"]},
+        "loraplus-embedding-rate": {"target_modules": ["v_proj", "embed_tokens"]},
         "dora-embedding": {"target_modules": ["v_proj", "embed_tokens"], "use_dora": True},
     },
+}
+# Settings of the run of some of these.
+RATES = {
+    "loraplus-embedding": {"loraplus_lr_ratio": 8},
+    "loraplus-embedding-rate": {"loraplus_lr_ratio": 8, "loraplus_lr_embedding": 5e-3},
 }
 COMMON = {"weight_decay": 0.01, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8, "schedule": "linear",
           "warmup_steps": 3, "max_grad_norm": 1.0, "seed": 7}
@@ -76,7 +83,7 @@ def fresh(folder):
 def methods(family):
     if family in ENDS:
         lora = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj", "v_proj"]}
-        return [(method, {"learning_rate": 2e-3, **COMMON, "lora": {**lora, **more}})
+        return [(method, {"learning_rate": 2e-3, **COMMON, **RATES.get(method, {}), "lora": {**lora, **more}})
                 for method, more in ENDS[family].items()]
     lora = {"r": 4, "alpha": 8, "dropout": 0.0, "target_modules": LINEARS[family]}
     if family == "gpt2":

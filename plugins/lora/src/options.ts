@@ -44,6 +44,13 @@ export const loraOptions = z.object({
     .positive()
     .default(1)
     .describe('Learning rate of B and of vectors as a multiple of that of A (LoRA+); 16 is usual.'),
+  loraplusLrEmbedding: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      'Learning rate of matrices of the embedding; default: 1e-6 where loraplusLrRatio is not 1, else learningRate.',
+    ),
   modulesToSave: z
     .array(z.string())
     .default([])
@@ -132,6 +139,7 @@ export const aliases = {
   rsLora: 'useRslora',
   dora: 'useDora',
   loraPlusLrRatio: 'loraplusLrRatio',
+  loraPlusLrEmbedding: 'loraplusLrEmbedding',
   rslora: 'useRslora',
   rank: 'r',
   adapterNameOrPath: 'adapter',
@@ -146,6 +154,14 @@ export function loraPlus({ loraplusLrRatio }: LoraOptions): {
   readonly learningRateScale?: number;
 } {
   return loraplusLrRatio === 1 ? {} : { learningRateScale: loraplusLrRatio };
+}
+
+/** What the matrices of an embedding carry: a rate of their own, as in PEFT. */
+export function loraPlusEmbedding({ loraplusLrRatio, loraplusLrEmbedding }: LoraOptions): {
+  readonly learningRate?: number;
+} {
+  const learningRate = loraplusLrEmbedding ?? (loraplusLrRatio === 1 ? undefined : 1e-6);
+  return learningRate === undefined ? {} : { learningRate };
 }
 
 /** `adapters` as pairs of name and folder. */

@@ -11,7 +11,7 @@ import {
   type Start,
   type StartRequest,
 } from './initialisations.ts';
-import { loraPlus, type DecidedOptions } from './options.ts';
+import { loraPlus, loraPlusEmbedding, type DecidedOptions } from './options.ts';
 import { initialUpdate, type LoraPair } from './pair.ts';
 import { byPattern } from './targets.ts';
 import { embeddingWeight } from './tied.ts';
@@ -70,7 +70,7 @@ async function startPair(
   const { name, inFeatures, outFeatures } = layer;
   const scale = alpha / (options.useRslora ? Math.sqrt(rank) : rank);
   const start = await startOf(model, layer, { ...given, scale });
-  const faster = loraPlus(options);
+  const [faster, embedded] = [loraPlus(options), loraPlusEmbedding(options)];
   const parameter = (part: string, shape: readonly number[], data: Float32Array): Parameter => ({
     name: `${name}.lora_${part}`,
     shape,
@@ -84,9 +84,8 @@ async function startPair(
     scale,
     ...(isEmbedding(model, layer)
       ? {
-          a: parameter('embedding_A', [rank, inFeatures], start.a),
-          // LoRA+ leaves an embedding's out
-          b: parameter('embedding_B', [outFeatures, rank], start.b),
+          a: { ...parameter('embedding_A', [rank, inFeatures], start.a), ...embedded },
+          b: { ...parameter('embedding_B', [outFeatures, rank], start.b), ...embedded },
         }
       : {
           a: parameter('A.weight', [rank, inFeatures], start.a),

@@ -505,12 +505,19 @@ test('matrices of the embedding begin as in PEFT, are no linear, and take the he
   const adapter = await start({ loraplusLrRatio: 16 });
   const [a, b] = adapter.parameters;
   assert.equal(
-    [a, b].map((one) => [one!.name, one!.shape, one!.learningRateScale]),
+    [a, b].map((one) => [one!.name, one!.shape, one!.learningRateScale, one!.learningRate]),
     [
-      [`${module}.lora_embedding_A`, [2, 8], undefined],
-      [`${module}.lora_embedding_B`, [6, 2], undefined],
+      [`${module}.lora_embedding_A`, [2, 8], undefined, 1e-6],
+      [`${module}.lora_embedding_B`, [6, 2], undefined, 1e-6],
     ],
   );
+  for (const [more, rate] of [
+    [{}, undefined],
+    [{ loraplusLrEmbedding: 1e-3 }, 1e-3],
+    [{ loraplusLrRatio: 16, loraplusLrEmbedding: 1e-3 }, 1e-3],
+  ] as const) {
+    for (const { learningRate } of (await start(more)).parameters) assert.is(learningRate, rate);
+  }
   assert.ok(a!.data.every((number) => number === 0) && new Set(b!.data).size === 12);
   assert.ok((await start({ initLoraWeights: false })).parameters[0]!.data.every(Boolean));
   assert.is(adapter.method, 'LoRA (r 2, alpha 4, embedding)');

@@ -101,7 +101,7 @@ for (const [name, { start, shape, options, steps }] of Object.entries(
   }
 }
 
-test('weight decay spares parameters without it, and learningRateScale multiplies the rate', async () => {
+test('weight decay spares parameters without it; learningRateScale multiplies the rate, learningRate replaces its top', async () => {
   const make = (extra: Partial<Parameter>): Parameter => ({
     name: 'p',
     shape: [2],
@@ -109,23 +109,25 @@ test('weight decay spares parameters without it, and learningRateScale multiplie
     decay: true,
     ...extra,
   });
-  const after = async (parameter: Parameter): Promise<number> => {
+  const after = async (parameter: Parameter, learningRate = 0.25, now = 0.125): Promise<number> => {
     const updater = new Updater(
       OPTIMIZER_ROWS.get('sgd')!,
       interpreterEngine(),
-      trainerOptions.parse({ weightDecay: 0.5 }),
+      trainerOptions.parse({ weightDecay: 0.5, learningRate }),
     );
     await updater.apply({
       parameters: [parameter],
       gradients: new Map([['p', Float32Array.of(1, 1)]]),
       gradientScale: 1,
-      learningRate: 0.125,
+      learningRate: now,
     });
     return parameter.data[0]!;
   };
   assert.is(await after(make({})), 1 - 0.125 * 1.5);
   assert.is(await after(make({ decay: false })), 1 - 0.125);
   assert.is(await after(make({ learningRateScale: 4 })), 1 - 0.5 * 1.5);
+  assert.is(await after(make({ learningRate: 1 })), 1 - 0.5 * 1.5, 'half of it, as of the run');
+  assert.is(await after(make({ learningRate: 1 }), 0, 0), 1, 'a run that changes nothing');
 });
 
 test('an optimizer that is not elementwise runs in the engine, with its state', async () => {

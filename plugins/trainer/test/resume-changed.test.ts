@@ -113,6 +113,17 @@ test('after an allowed change of the batch the epochs go on by samples', async (
   );
 });
 
+test('a rate of its own of a parameter is told', async () => {
+  const folder = temporaryFolder();
+  await until(folder, 4);
+  const model = tinyModel();
+  model.parameters.set('head', { ...model.parameters.get('head')!, learningRate: 1e-6 });
+  assert.match(
+    await messageOf(start(folder, { model, options: { resumeFromCheckpoint: true } })),
+    /learningRates: not set -> "0.000001 \(/,
+  );
+});
+
 test('another rate of some parameters may be allowed', async () => {
   const folder = temporaryFolder();
   await until(folder, 4);

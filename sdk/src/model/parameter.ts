@@ -51,6 +51,8 @@ export interface Parameter {
   readonly decay: boolean;
   /** Multiplies the learning rate (LoRA+). */
   readonly learningRateScale?: number;
+  /** Highest learning rate of its own, in place of the run's; the schedule is the run's. */
+  readonly learningRate?: number;
   /**
    * false leaves it as it is in the steps to come: no gradient is computed, its optimizer state is
    * dropped (LISA sets it in onStepStart).

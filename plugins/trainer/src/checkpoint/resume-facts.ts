@@ -82,6 +82,7 @@ export function resumeFacts(
               `(${ofParameters(({ learningRateScale = 1 }) => String(learningRateScale))})`,
           }
         : {}),
+      ...ownRates([...model.parameters.values()]),
       ...Object.fromEntries(
         model.claims.map(({ plugin, how, linears }) => [
           `linears ${how} by ${plugin}`,
@@ -99,6 +100,15 @@ export function resumeFacts(
       ...prefixed('description', description),
     },
   });
+}
+
+/** Learning rates that parameters have in place of the run's. */
+function ownRates(parameters: readonly Parameter[]): Record<string, string> {
+  const own = parameters.filter(({ learningRate }) => learningRate !== undefined);
+  if (own.length === 0) return {};
+  const rates = [...new Set(own.map(({ learningRate }) => learningRate))];
+  const text = own.map(({ name, learningRate }) => `${name} ${learningRate}`).join();
+  return { learningRates: `${rates.join(', ')} (${digest(text, 16)})` };
 }
 
 const prefixed = (prefix: string, facts: object = {}): Record<string, unknown> =>

@@ -249,11 +249,16 @@ export class Updater {
       step,
       parameter,
       numbers: before,
-      learningRate: learningRate * (parameter.learningRateScale ?? 1),
+      learningRate: this.#rateOf(parameter, learningRate),
       weightDecay: this.#decayOf(parameter),
     };
     const numbers = this.#optimizer.numbers?.next(facts) ?? {};
     return { numbers, scalars: this.#optimizer.scalars({ ...facts, numbers }) };
+  }
+
+  #rateOf({ learningRate, learningRateScale = 1 }: Parameter, ofRun: number): number {
+    if (learningRate === undefined || ofRun === 0) return ofRun * learningRateScale;
+    return learningRate * (ofRun / this.#options.learningRate) * learningRateScale;
   }
 
   #decayOf({ decay }: Parameter): number {
