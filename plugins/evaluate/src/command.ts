@@ -28,7 +28,6 @@ export function evaluateCommand(context: PluginContext): CommandSpec {
     options: schema,
     aliases: { numFewShot: 'numFewshot' },
     unsupported: {
-      applyChatTemplate: 'prompts are plain text',
       outputPath: 'say --output-dir',
     },
     sections: [
@@ -36,6 +35,7 @@ export function evaluateCommand(context: PluginContext): CommandSpec {
       'outputDir',
       'dataset',
       'lora.adapter',
+      'chatTemplate',
       'quantize.bits',
       'device',
       'scoring',
@@ -44,6 +44,7 @@ export function evaluateCommand(context: PluginContext): CommandSpec {
     examples: [
       'lmflow evaluate --model org/model --tasks arc_easy,hellaswag --limit 100',
       'lmflow evaluate --model org/model --lora-adapter out --tasks "mmlu_*" --num-fewshot 5 --output-dir results',
+      'lmflow evaluate --model org/chat-model --tasks gsm8k --apply-chat-template --limit 100',
       'lmflow evaluate --model org/model --tasks my-task.json --data-dir data',
       'lmflow evaluate --model org/model --dataset questions.json --metric perplexity',
       'lmflow evaluate --compare org/model out out@4bit --tasks arc_easy',

@@ -1,5 +1,4 @@
 // One model on all that is asked: loaded, evaluated, its results written.
-import { DATASETS } from '@lmflow/plugin-datasets';
 import {
   ENGINE,
   GENERATOR,
@@ -10,12 +9,12 @@ import {
   type PluginContext,
 } from '@lmflow/sdk';
 import type { Model, RequestedSettings } from '@lmflow/sdk/model';
-import { evaluateTask, type Evaluation, type FinishedTask } from './evaluation.ts';
+import { evaluateTasks } from './evaluate-tasks.ts';
+import type { Evaluation } from './evaluation.ts';
 import type { Flags } from './flags.ts';
 import { evaluateData } from './own-data.ts';
 import { modelFolder, writeResults, type EvaluatedTask } from './results.ts';
 import { resultTable } from './table.ts';
-import { readTaskData } from './task-data.ts';
 import type { TaskFile } from './task-file.ts';
 
 /** The model that is evaluated. */
@@ -86,39 +85,20 @@ export async function evaluateModel(
     await session.dispose();
   }
   const table = resultTable(evaluated.map(({ result }) => result));
-  const run = { model: name, batchSize, limit, seed, started, device: resolve(ENGINE).device };
+  const run = {
+    model: name,
+    batchSize,
+    limit,
+    seed,
+    started,
+    device: resolve(ENGINE).device,
+    chatTemplate: flags.applyChatTemplate ? model.tokenizer.chatTemplate : undefined,
+    systemInstruction: flags.systemInstruction,
+    fewshotAsMultiturn: flags.applyChatTemplate && flags.fewshotAsMultiturn,
+  };
   const files = folder ? await writeResults(folder, evaluated, run, table) : [];
   for (const { end } of evaluated) end?.();
   return { evaluated, table, folder, files };
-}
-
-async function evaluateTasks(
-  { resolve, log }: PluginContext,
-  tasks: readonly TaskFile[],
-  { numFewshot, limit = Infinity, fewshotSeed: seed, dataDir }: Flags,
-  common: Omit<Evaluation, 'ask'>,
-): Promise<readonly FinishedTask[]> {
-  const evaluated: FinishedTask[] = [];
-  const { signal } = common;
-  for (const task of tasks) {
-    const shots = shotsOf(task, numFewshot);
-    const data = await readTaskData(task, { datasets: resolve(DATASETS), dataDir, shots, signal });
-    const found = await evaluateTask(task, data, { ...common, ask: { shots, limit, seed } });
-    const { cutPrompts } = found.result;
-    if (cutPrompts > 0) {
-      log.warn(
-        `${task.task}: ${cutPrompts} prompts are longer than the model and lost their beginning`,
-      );
-    }
-    evaluated.push(found);
-  }
-  return evaluated;
-}
-
-/** Examples before a question, where so many are asked for. */
-function shotsOf(task: TaskFile, wanted: number | undefined): number {
-  if (task.type === 'rolling' || task.numFewshot === 0) return 0;
-  return wanted ?? task.numFewshot ?? 0;
 }
 
 /** The samples for evaluation where there are any, else all. */

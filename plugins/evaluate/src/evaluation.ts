@@ -48,7 +48,14 @@ export async function evaluateTask(
   const { shots, seed, systemInstruction, chat } = ask;
   const unfinished = new UnfinishedTask(
     folder && join(folder, `unfinished_${task.task}.jsonl`),
-    JSON.stringify({ task, computed, shots, seed, systemInstruction, multiturn: chat?.multiturn }),
+    JSON.stringify({
+      task,
+      computed,
+      shots,
+      seed,
+      systemInstruction,
+      chat: chat && [chat.multiturn, evaluation.model.tokenizer.chatTemplate],
+    }),
   );
   if (unfinished.scored.size > 0) {
     log.info(`${task.task}: ${unfinished.scored.size} records are scored already`);

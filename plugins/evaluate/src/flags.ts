@@ -27,6 +27,18 @@ export const flags = z.object({
     .min(0)
     .optional()
     .describe("Examples before each question; by default the task's own number, else 0."),
+  applyChatTemplate: z
+    .boolean()
+    .default(false)
+    .describe("Ask with the model's chat template; else prompts are plain text."),
+  fewshotAsMultiturn: z
+    .boolean()
+    .default(true)
+    .describe('In chats, examples are turns of their own; else part of the question.'),
+  systemInstruction: z
+    .string()
+    .optional()
+    .describe("A system message, before the task's description; without a chat, plain text."),
   fewshotSeed: z
     .int()
     .min(0)

@@ -72,6 +72,10 @@ export interface RunDescription {
   readonly seed: number;
   readonly device: string;
   readonly started: Date;
+  /** Left out where prompts are plain text. */
+  readonly chatTemplate?: string | undefined;
+  readonly systemInstruction?: string | undefined;
+  readonly fewshotAsMultiturn?: boolean;
 }
 
 /** The folder of a model's results. */
@@ -144,6 +148,12 @@ function resultsOf(evaluated: readonly EvaluatedTask[], run: RunDescription): ob
       sha256(samples.map(({ prompt_hash: hash = '' }) => hash).join('')),
     ),
     model_name: run.model,
+    chat_template: run.chatTemplate ?? null,
+    chat_template_sha: run.chatTemplate === undefined ? null : sha256(run.chatTemplate),
+    system_instruction: run.systemInstruction ?? null,
+    system_instruction_sha:
+      run.systemInstruction === undefined ? null : sha256(run.systemInstruction),
+    fewshot_as_multiturn: run.fewshotAsMultiturn ?? false,
     total_evaluation_time_seconds: String((Date.now() - run.started.getTime()) / 1000),
   };
 }
