@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { messageOf, type UserConfig } from '@lmflow/sdk';
+import { kindOf } from '@lmflow/sdk/files';
 import {
   configFolder,
   configLoadFailed,
@@ -63,6 +64,9 @@ export async function findConfig(
       configFile!,
       configNames.find((name) => statSync(join(named!, name), { throwIfNoEntry: false })),
     );
+  }
+  if (stats?.isFile() === false) {
+    throw configLoadFailed(configFile!, new Error(`it is ${kindOf(stats)}, not a regular file`));
   }
   let found: Awaited<ReturnType<typeof explorer.search>>;
   try {

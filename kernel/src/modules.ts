@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { checkRegular } from '@lmflow/sdk/files';
 import type { Jiti } from 'jiti';
 
 // Conditions that this process was started with (--conditions=lmflow-source while developing lmflow
@@ -29,6 +30,7 @@ async function jitiAt(file: string): Promise<Jiti> {
  * in memory.
  */
 export async function importFile(file: string): Promise<Record<string, unknown>> {
+  if (existsSync(file)) checkRegular(file);
   if (!/\.[cm]?ts$/.test(file) || fromSources) {
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   }

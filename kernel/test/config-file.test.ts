@@ -1,4 +1,5 @@
 // Finding lmflow.config.*: names, folders, what files may export, TypeScript with relative imports.
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -144,6 +145,25 @@ test('jiti, which plain node uses: relative imports, and the same lmflow as ever
     assert.equal((await compileAndImport(join(folder, 'a.ts')))['default'], { sum: 3 });
     assert.equal((await compileAndImport(join(folder, 'packages.ts')))['default'], [1, 1, 2, 3]);
     assert.is((await compileAndImport(join(folder, 'named.ts')))['default'], undefined);
+  } finally {
+    remove();
+  }
+});
+
+test('a named pipe as config file or plugin is an error at once', async () => {
+  if (process.platform === 'win32') return;
+  const { folder, remove } = project({ 'a.txt': '' });
+  try {
+    const pipe = join(folder, 'pipe.mjs');
+    execFileSync('mkfifo', [pipe]);
+    const options = { cwd: folder, log: captureLog() };
+    for (const making of [
+      () => createKernel(undefined, { ...options, configFile: pipe }),
+      () => createKernel({ plugins: [pipe] }, options),
+    ]) {
+      const error: unknown = await making().catch((reason: unknown) => reason);
+      assert.match(String(error), 'is a named pipe, not a regular file');
+    }
   } finally {
     remove();
   }

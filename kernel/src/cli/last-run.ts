@@ -1,9 +1,8 @@
 // Times of taps outlive the process that measured them, so that `lmflow inspect` can show what the
 // last command of this folder spent.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { cacheFolder, writeFileAtomic } from '@lmflow/sdk/files';
+import { cacheFolder, readWhole, writeFileAtomic } from '@lmflow/sdk/files';
 import type { TapTime } from '../hooks.ts';
 
 export interface LastRun {
@@ -32,7 +31,7 @@ export async function rememberRun(folder: string, run: LastRun): Promise<void> {
 /** The last command that ran in `folder`; undefined where none is remembered. */
 export async function lastRun(folder: string): Promise<LastRun | undefined> {
   try {
-    return JSON.parse(await readFile(fileFor(folder), 'utf8')) as LastRun;
+    return JSON.parse(await readWhole(fileFor(folder))) as LastRun;
   } catch {
     return undefined;
   }

@@ -1,7 +1,8 @@
 // Which chat template is in force: the tokenizer's own, a named one, a file's, or a fallback; set
 // on the tokenizer, so that it is saved.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { ChatTemplate, Logger, Tokenizer } from '@lmflow/sdk';
+import { readWholeSync } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import * as errors from './errors.ts';
 import { alpaca, plain } from './named/named-templates.ts';
@@ -93,7 +94,7 @@ export class TemplateChoice {
       throw errors.templateUnknown(wanted, [...named.map(({ name }) => name), 'tokenizer']);
     }
     try {
-      return { source: readFileSync(wanted, 'utf8'), origin: wanted, markers: [] };
+      return { source: readWholeSync(wanted), origin: wanted, markers: [] };
     } catch (cause) {
       throw errors.templateUnreadable(wanted, cause);
     }

@@ -1,6 +1,7 @@
 // Finds tasks: the files of this package by the names of their tasks, and files of one's own.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { readWholeSync } from '@lmflow/sdk/files';
 import { taskInvalid, taskUnknown } from './errors.ts';
 import { taskSchema, type TaskFile } from './task-file.ts';
 
@@ -38,7 +39,7 @@ function ownTasks(): ReadonlyMap<string, TaskFile> {
 function readTasks(file: string): TaskFile[] {
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(file, 'utf8'));
+    content = JSON.parse(readWholeSync(file));
   } catch (cause) {
     throw taskInvalid(file, 'it cannot be read as JSON', cause);
   }

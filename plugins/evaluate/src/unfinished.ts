@@ -1,15 +1,8 @@
 // The records of a task that are scored already, one a line in a file: an evaluation that was killed
 // goes on after the last whole line. A file of other settings is begun anew.
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { outputUnwritable } from '@lmflow/sdk/files';
+import { outputUnwritable, readWholeSync } from '@lmflow/sdk/files';
 import type { ContinuationScore } from '@lmflow/sdk';
 
 /** What is kept of a record that is done. */
@@ -32,7 +25,7 @@ export class UnfinishedTask {
   constructor(file: string | undefined, settings: string) {
     this.#file = file;
     if (file === undefined) return;
-    const [head, ...lines] = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
+    const [head, ...lines] = existsSync(file) ? readWholeSync(file, Infinity).split('\n') : [];
     const known = head === settings ? lines.flatMap(recordOf) : [];
     for (const record of known) this.scored.set(record.id, record);
     // without what a kill left of a line

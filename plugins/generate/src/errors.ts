@@ -1,6 +1,13 @@
 // The errors of the generate plugin, one function each. Refusals of a chat template are in
 // @lmflow/plugin-chat-templates.
-import { type LMFlowError, didYouMean, failureError, inputError, usageError } from '@lmflow/sdk';
+import {
+  type LMFlowError,
+  didYouMean,
+  failureError,
+  inputError,
+  messageOf,
+  usageError,
+} from '@lmflow/sdk';
 
 /** A prompt leaves no room for an answer. */
 export function promptTooLong(length: number, context: number): LMFlowError {
@@ -126,7 +133,24 @@ export function promptMissing(): LMFlowError {
   });
 }
 
-/** A file of prompts cannot be read, or holds something else. */
+/** A file of prompts cannot be read. */
+export function promptsUnreadable(file: string, cause: unknown): LMFlowError {
+  const absent = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+  return inputError(
+    'LMFLOW_GENERATE_PROMPTS_INVALID',
+    absent
+      ? `there is no file ${JSON.stringify(file)} with prompts`
+      : `${file}: the file cannot be read: ${messageOf(cause)}`,
+    {
+      cause,
+      hint: absent
+        ? '--prompts takes a file: write a prompt itself as lmflow generate "TEXT".'
+        : 'Name a regular file, or pipe a prompt into lmflow generate.',
+    },
+  );
+}
+
+/** A file of prompts holds something else. */
 export function promptsInvalid(file: string, what: string, cause?: unknown): LMFlowError {
   return inputError(
     'LMFLOW_GENERATE_PROMPTS_INVALID',

@@ -169,7 +169,11 @@ if (hasStories()) {
           'LMFLOW_OUTPUT_UNWRITABLE',
           /missing.*ENOENT/,
         ],
-        [{ prompts: join(folder, 'missing.txt') }, 'LMFLOW_GENERATE_PROMPTS_INVALID', /ENOENT/],
+        [
+          { prompts: join(folder, 'missing.txt') },
+          'LMFLOW_GENERATE_PROMPTS_INVALID',
+          /there is no file .*missing.txt/,
+        ],
         [{ system: 'be brief' }, 'LMFLOW_GENERATE_OPTION_INVALID', /--chat/],
         [{ logprobs: 2 }, 'LMFLOW_GENERATE_OPTION_INVALID', /--logprobs is set with --format text/],
         [{ stream: true, numBeams: 2 }, 'LMFLOW_GENERATE_OPTION_INVALID', /without beams/],

@@ -1,8 +1,8 @@
 // Hugging Face's environment variables, with the names and meanings of its libraries.
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { HubRequest } from '@lmflow/sdk';
+import { readWhole } from '@lmflow/sdk/files';
 
 const env = (name: string): string | undefined => process.env[name] || undefined;
 const on = (name: string): boolean => /^(1|true|yes|on)$/i.test(process.env[name] ?? '');
@@ -33,8 +33,6 @@ export function offlineVariable(kind: HubRequest['kind']): string | undefined {
 export async function hubToken(): Promise<string | undefined> {
   const token = env('HF_TOKEN') ?? env('HUGGING_FACE_HUB_TOKEN');
   if (token !== undefined || on('HF_HUB_DISABLE_IMPLICIT_TOKEN')) return token?.trim();
-  const stored = await readFile(env('HF_TOKEN_PATH') ?? join(hubHome(), 'token'), 'utf8').catch(
-    () => '',
-  );
+  const stored = await readWhole(env('HF_TOKEN_PATH') ?? join(hubHome(), 'token')).catch(() => '');
   return stored.trim() || undefined;
 }

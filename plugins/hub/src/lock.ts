@@ -1,8 +1,8 @@
 // One process at a time: a file beside what it works on, with its process id.
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isRunning, makeFolder } from '@lmflow/sdk/files';
+import { isRunning, makeFolder, readWhole } from '@lmflow/sdk/files';
 
 /** Milliseconds in which a process that made a lock has written its id into it. */
 const GRACE = 10_000;
@@ -38,7 +38,7 @@ async function take(path: string): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
-  const holder = Number(await readFile(path, 'utf8').catch(() => ''));
+  const holder = Number(await readWhole(path).catch(() => ''));
   // A lock without an id is new, or its process died before writing the id.
   const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
   if (holder > 0 ? !isRunning(holder) : Date.now() - mtimeMs > GRACE) {

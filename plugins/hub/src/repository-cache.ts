@@ -1,9 +1,9 @@
 // A repository in the cache, in the layout that Hugging Face's libraries share: blobs by hash,
 // snapshots by commit, refs by name.
-import { readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises';
+import { readdir, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { getRepoFolderName } from '@huggingface/hub';
-import { cacheUnwritable, makeFolder, writeFileAtomic } from '@lmflow/sdk/files';
+import { cacheUnwritable, makeFolder, readWhole, writeFileAtomic } from '@lmflow/sdk/files';
 import type { Subject } from './errors.ts';
 
 /** Whether a file or folder is there (a link counts when its target is). */
@@ -48,7 +48,7 @@ export class RepositoryCache {
   /** The commit that a revision stood for at the last download. */
   async commitOf(revision: string): Promise<string | undefined> {
     if (isCommit(revision)) return revision;
-    const text = await readFile(this.#ref(revision), 'utf8').catch(() => '');
+    const text = await readWhole(this.#ref(revision)).catch(() => '');
     return text.trim() || undefined;
   }
 

@@ -87,7 +87,8 @@ function reshape(model: Model, positions: Positions, file: string, families: Mod
 async function readBaseRecord(folder: string): Promise<BaseRecord | undefined> {
   const file = join(folder, FILE);
   const text = await readWhole(file).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw adapterInvalid(file, `cannot be read: ${messageOf(error)}`);
   });
   if (text === undefined) return undefined;

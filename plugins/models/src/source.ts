@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import type { Hub } from '@lmflow/sdk';
+import { kindOf } from '@lmflow/sdk/files';
 import { readSafetensorsIndex } from '@lmflow/sdk/formats';
 import type { ModelRequest } from '@lmflow/sdk/model';
 import { isPickle } from './checkpoint/weights.ts';
@@ -36,7 +37,7 @@ export async function findFolder(
   if (local) {
     throw modelNotFound(
       source,
-      `${folder} is a file`,
+      `${folder} is ${kindOf(local)}`,
       'Name the folder that has config.json, tokenizer.json and the safetensors files.',
     );
   }

@@ -1,16 +1,16 @@
 // `lmflow quantize`: writes a quantized model's folder, or makes the weights that generate, chat
 // and serve then find in the cache, and reports what they cost in perplexity.
-import { readFile } from 'node:fs/promises';
 import {
   SAMPLES,
   SCORER,
+  messageOf,
   type CommandInvocation,
   type CommandOutcome,
   type CommandSpec,
   type PluginContext,
   type ScoreRow,
 } from '@lmflow/sdk';
-import { writeFolder } from '@lmflow/sdk/files';
+import { readWhole, writeFolder } from '@lmflow/sdk/files';
 import type { Model, ReplacedLinears } from '@lmflow/sdk/model';
 import { MODEL_FAMILIES } from '@lmflow/plugin-models';
 import { z } from 'zod';
@@ -324,9 +324,12 @@ function distinct<T, V>(items: readonly T[], of: (item: T) => V): V[] {
   return [...new Set(items.map(of))];
 }
 
+/** The largest text for a perplexity, in bytes. */
+const LARGEST_TEXT = 2 ** 28;
+
 async function readText(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw textUnusable(file, 'cannot be read', cause);
+  const text = await readWhole(file, LARGEST_TEXT).catch((cause: unknown) => {
+    throw textUnusable(file, `cannot be read: ${messageOf(cause)}`, cause);
   });
   return text.replace(/^\uFEFF/, '');
 }

@@ -4,6 +4,7 @@ import { open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { diskErrorOf, outputNotEmpty, outputUnwritable } from './errors.ts';
 import { makeFolder } from './make-folder.ts';
+import { kindOf } from './regular.ts';
 import { ASIDE, asideOf, syncHandle, type Unwritable, type WriteOptions } from './file.ts';
 
 /** What happens where the folder exists, and what is thrown where it cannot be written. */
@@ -103,7 +104,9 @@ async function entriesOf(folder: string, unwritable: Unwritable): Promise<string
     return await readdir(folder);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw unwritable(folder, error);
+    const there = await stat(folder).catch(() => undefined);
+    const file = there && !there.isDirectory();
+    throw unwritable(folder, file ? new Error(`it is ${kindOf(there)}, not a folder`) : error);
   }
 }
 

@@ -12,7 +12,7 @@ export {
   type WriteOptions,
 } from './file.ts';
 export { makeFolder } from './make-folder.ts';
-export { LARGEST_WHOLE, checkRegular, readWhole } from './regular.ts';
+export { LARGEST_WHOLE, checkRegular, kindOf, readWhole, readWholeSync } from './regular.ts';
 export {
   filesUnder,
   removeAsides,

@@ -2,6 +2,7 @@
 // system refuses new folders as if those above were missing (/proc).
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { kindOf } from './regular.ts';
 
 /** Makes a folder, with those above it; one that is there already is fine. Throws the system's error. */
 export async function makeFolder(path: string): Promise<void> {
@@ -20,5 +21,8 @@ const unlessFolder =
   (path: string) =>
   async (error: unknown): Promise<void> => {
     const there = await stat(path).catch(() => undefined);
-    if (!there?.isDirectory()) throw error;
+    if (!there) throw error;
+    if (there.isDirectory()) return;
+    const refused = new Error(`${path} is ${kindOf(there)}, not a folder`, { cause: error });
+    throw Object.assign(refused, { code: 'ENOTDIR', path });
   };

@@ -1,6 +1,6 @@
 // Files that others wrote, read whole: only regular ones, since opening a pipe or a device can wait
 // or go on for ever, and only up to a size.
-import { statSync } from 'node:fs';
+import { readFileSync, statSync, type Stats } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /** The largest file that is read whole where nothing else is said: 64 MB, in bytes. */
@@ -12,18 +12,18 @@ export const LARGEST_WHOLE = 2 ** 26;
  */
 export function checkRegular(path: string, most = Infinity): void {
   const found = statSync(path);
-  const kind = (
-    [
-      [found.isDirectory(), 'a folder'],
-      [found.isFIFO(), 'a named pipe'],
-      [found.isSocket(), 'a socket'],
-      [!found.isFile(), 'a device'],
-    ] as const
-  ).find(([is]) => is)?.[1];
-  if (kind) throw new Error(`it is ${kind}, not a regular file`);
+  if (!found.isFile()) throw new Error(`it is ${kindOf(found)}, not a regular file`);
   if (found.size > most) {
     throw new Error(`it has ${megabytes(found.size)} MB; it may have ${megabytes(most)} MB`);
   }
+}
+
+/** What a path is: a file, a folder, a named pipe, a socket, a device. */
+export function kindOf(found: Stats): string {
+  if (found.isFile()) return 'a file';
+  if (found.isDirectory()) return 'a folder';
+  if (found.isFIFO()) return 'a named pipe';
+  return found.isSocket() ? 'a socket' : 'a device';
 }
 
 const megabytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
@@ -32,4 +32,10 @@ const megabytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
 export async function readWhole(path: string, most = LARGEST_WHOLE): Promise<string> {
   checkRegular(path, most);
   return readFile(path, 'utf8');
+}
+
+/** The same, at once. */
+export function readWholeSync(path: string, most = LARGEST_WHOLE): string {
+  checkRegular(path, most);
+  return readFileSync(path, 'utf8');
 }

@@ -75,7 +75,8 @@ export async function takeAdapterTemplate(folder: string, tokenizer: Tokenizer):
 
 async function readConfig(file: string): Promise<AdapterConfig> {
   const text = await readWhole(file).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw adapterFileMissing(file);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw adapterFileMissing(file);
     throw adapterInvalid(file, `cannot be read: ${messageOf(error)}`);
   });
   try {

@@ -2,6 +2,7 @@
 // split.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { kindOf } from '@lmflow/sdk/files';
 import * as errors from '../errors.ts';
 import type { DataFile } from '../readers/data-file.ts';
 import type { ReaderTable } from '../readers/reader-table.ts';
@@ -41,7 +42,11 @@ export function localFiles(
 ): DataFile[] {
   const folder = choice.subset === undefined ? path : join(path, choice.subset);
   if (!existsSync(folder)) throw errors.notFound(folder, neighbours(folder));
-  if (!statSync(folder).isDirectory()) {
+  const found = statSync(folder);
+  if (!found.isDirectory()) {
+    if (!found.isFile()) {
+      throw errors.unreadable(path, new Error(`it is ${kindOf(found)}, not a regular file`));
+    }
     if (!readers.for(path)) throw errors.fileType(path, readers.extensions);
     return [{ path, name: basename(path) }];
   }

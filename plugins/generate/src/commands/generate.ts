@@ -1,5 +1,5 @@
 // `lmflow generate`: reads prompts, writes text or lines of JSON. Prompts are collected in prompts.ts.
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, statSync, writeFileSync } from 'node:fs';
 import { templateName } from '@lmflow/plugin-chat-templates';
 import {
   GENERATOR,
@@ -285,6 +285,17 @@ function answerRecord(
   };
 }
 
+// Opening a named pipe waits for its reader, and no signal ends that: without one it is an error.
+function openToWrite(file: string): number {
+  if (statSync(file, { throwIfNoEntry: false })?.isFIFO() !== true) return openSync(file, 'w');
+  const asked = openSync(file, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    return openSync(file, 'w');
+  } finally {
+    closeSync(asked);
+  }
+}
+
 // Opened before anything is computed, so that a file that cannot be written to fails at once.
 function openSink(file: string | undefined, stdout: NodeJS.WritableStream): Sink {
   if (file === undefined) {
@@ -295,7 +306,7 @@ function openSink(file: string | undefined, stdout: NodeJS.WritableStream): Sink
       end: () => undefined,
     };
   }
-  const descriptor = withWriteErrors(file, () => openSync(file, 'w'));
+  const descriptor = withWriteErrors(file, () => openToWrite(file));
   return {
     write: (text) => {
       withWriteErrors(file, () => {

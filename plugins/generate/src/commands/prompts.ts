@@ -1,8 +1,11 @@
 // Collects the prompts of `lmflow generate`: words of the command line, a file, piped text.
-import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { messageOf, parseJson, toolArguments, type ChatMessage } from '@lmflow/sdk';
-import { promptMissing, promptsInvalid } from '../errors.ts';
+import { parseJson, toolArguments, type ChatMessage } from '@lmflow/sdk';
+import { readWholeSync } from '@lmflow/sdk/files';
+import { promptMissing, promptsInvalid, promptsUnreadable } from '../errors.ts';
+
+/** The largest file of prompts, in bytes. */
+const LARGEST = 2 ** 28;
 
 export type Prompt = string | readonly ChatMessage[];
 
@@ -36,9 +39,9 @@ export async function collectPrompts({
 function readPrompts(file: string): Prompt[] {
   let content: string;
   try {
-    content = readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
+    content = readWholeSync(file, LARGEST).replace(/^\uFEFF/, '');
   } catch (cause) {
-    throw promptsInvalid(file, `the file cannot be read: ${messageOf(cause)}`, cause);
+    throw promptsUnreadable(file, cause);
   }
   const lines = content
     .split(/\r?\n/)

@@ -2,10 +2,10 @@
 // the folder as a whole.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Checkpoint } from '@lmflow/sdk';
-import { writeFileAtomic } from '@lmflow/sdk/files';
+import { readWhole, writeFileAtomic } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import { readSafetensors, writeSafetensors } from '@lmflow/sdk/formats';
 
@@ -38,7 +38,7 @@ export class CheckpointFolder implements Checkpoint {
   }
 
   async readText(file: string): Promise<string | undefined> {
-    return await ifPresent(readFile(join(this.directory, file), 'utf8'));
+    return await ifPresent(readWhole(join(this.directory, file), Infinity));
   }
 
   async readJson(file: string): Promise<unknown> {

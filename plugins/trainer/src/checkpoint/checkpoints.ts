@@ -1,10 +1,10 @@
 // The checkpoints of a run: writes, lists, checks and removes them. What must match to resume from
 // one is in resume-facts.ts.
 import { createHash } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hooks } from '@lmflow/sdk';
-import { filesUnder, removeFolder, writeFolder } from '@lmflow/sdk/files';
+import { filesUnder, kindOf, readWhole, removeFolder, writeFolder } from '@lmflow/sdk/files';
 import { loadParameter, type Model } from '@lmflow/sdk/model';
 import { CheckpointFolder, hashFile, ifPresent } from './checkpoint-folder.ts';
 import type { ResumeFacts } from './resume-facts.ts';
@@ -121,7 +121,9 @@ export async function inspectCheckpoint(
   folder: string,
 ): Promise<{ readonly own: OwnState } | { readonly fault: string }> {
   if (!(await ifPresent(stat(folder)))) return { fault: 'the folder does not exist' };
-  const text = await ifPresent(readFile(join(folder, OWN_FILE), 'utf8'));
+  const there = await ifPresent(stat(join(folder, OWN_FILE)));
+  if (there?.isFile() === false) return { fault: `${OWN_FILE} is ${kindOf(there)}` };
+  const text = await ifPresent(readWhole(join(folder, OWN_FILE)));
   if (text === undefined) {
     return { fault: `${OWN_FILE} is missing: it was not made by this trainer, or not completely` };
   }
@@ -134,6 +136,7 @@ export async function inspectCheckpoint(
   for (const [file, { bytes, sha256 }] of Object.entries(own.files)) {
     const found = await ifPresent(stat(join(folder, file)));
     if (!found) return { fault: `${file} is missing` };
+    if (!found.isFile()) return { fault: `${file} is ${kindOf(found)}` };
     if (found.size !== bytes) {
       return { fault: `${file} has ${found.size} bytes instead of ${bytes}` };
     }

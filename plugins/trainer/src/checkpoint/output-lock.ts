@@ -1,9 +1,9 @@
 // One run at a time in an output folder: a file with the process that trains there. A lock whose
 // process is gone is taken over.
-import { link, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { isRunning } from '@lmflow/sdk/files';
+import { isRunning, readWhole } from '@lmflow/sdk/files';
 import { outputBusy } from '../errors.ts';
 
 const FILE = '.lmflow-lock';
@@ -58,7 +58,7 @@ export class OutputLock {
   /** Removes the lock, unless another process has taken it over. */
   async release(): Promise<void> {
     clearInterval(this.#timer);
-    const text = await readFile(this.#path, 'utf8').catch(() => undefined);
+    const text = await readWhole(this.#path).catch(() => undefined);
     if (text === this.#text) await rm(this.#path, { force: true });
   }
 }
@@ -72,7 +72,7 @@ async function linked(from: string, to: string): Promise<boolean> {
     if (code === 'EEXIST') return false;
     // file systems without links
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error;
-    return await written(to, await readFile(from, 'utf8'));
+    return await written(to, await readWhole(from));
   }
 }
 
@@ -94,7 +94,7 @@ interface Holder {
 async function readLock(path: string): Promise<Holder | undefined> {
   try {
     const { mtimeMs } = await stat(path);
-    return { owner: parsed(await readFile(path, 'utf8')), renewed: mtimeMs };
+    return { owner: parsed(await readWhole(path)), renewed: mtimeMs };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

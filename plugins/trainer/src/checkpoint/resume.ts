@@ -1,8 +1,8 @@
 // Resuming: finds the checkpoint and restores its state. resume-facts.ts compares its settings with
 // those of the run.
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hooks, Logger, OptimizerRow } from '@lmflow/sdk';
+import { readWhole } from '@lmflow/sdk/files';
 import type { Model } from '@lmflow/sdk/model';
 import {
   inspectCheckpoint,
@@ -53,7 +53,7 @@ export async function originOf(
   { folder, own: { step, facts } }: FoundCheckpoint,
   samples: number,
 ): Promise<DataOrigin> {
-  const text = await readFile(join(folder, STATE_FILE), 'utf8');
+  const text = await readWhole(join(folder, STATE_FILE));
   const { epoch } = JSON.parse(text) as { readonly epoch: number };
   const { perDeviceTrainBatchSize, dataloaderDropLast } = facts.exact as Batching;
   return originAt(step, epoch, samples, { perDeviceTrainBatchSize, dataloaderDropLast });

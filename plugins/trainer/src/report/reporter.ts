@@ -1,9 +1,9 @@
 // Reports while a run trains: log entries, trainer_log.jsonl with LLaMA-Factory's keys, the
 // progress line, the time left. Files at the end of a run are in results.ts.
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Hooks, Logger, Step } from '@lmflow/sdk';
-import { outputUnwritable, writeFileAtomic } from '@lmflow/sdk/files';
+import { outputUnwritable, readWhole, writeFileAtomic } from '@lmflow/sdk/files';
 import { evaluationFigures, round, type EvaluationResult } from '../loop/evaluation.ts';
 import { ifPresent } from '../checkpoint/checkpoint-folder.ts';
 import type { RunPlan } from '../loop/run-plan.ts';
@@ -37,7 +37,7 @@ export class Reporter {
 
   /** Drops the log's lines of steps that are repeated after a resume. */
   async begin(): Promise<void> {
-    const lines = ((await ifPresent(readFile(this.#path, 'utf8'))) ?? '')
+    const lines = ((await ifPresent(readWhole(this.#path, Infinity))) ?? '')
       .split('\n')
       .filter((line) => (stepOf(line) ?? Infinity) <= this.#state.globalStep);
     await writeFileAtomic(this.#path, lines.map((line) => `${line}\n`).join(''));
