@@ -22,17 +22,40 @@ export type DatasetRecord = { readonly origin: RecordOrigin } &
         readonly messages: readonly ChatMessage[];
         readonly tools?: readonly unknown[];
       }
-    /** Shared messages, and two answers. */
-    | {
+    | (AnswerPrompt & {
+        /** Two answers to one prompt. */
         readonly kind: 'preference';
-        readonly messages: readonly ChatMessage[];
         readonly chosen: string;
         readonly rejected: string;
+        /** By how much the chosen answer is better, where the data say it. */
         readonly margin?: number;
-      }
+        /** All answers of a list with scores, of which `chosen` is the best and `rejected` the worst. */
+        readonly scored?: readonly ScoredAnswer[];
+      })
+    | (AnswerPrompt & {
+        /** One answer, and whether it is a good one. */
+        readonly kind: 'unpaired';
+        readonly completion: string;
+        readonly desirable: boolean;
+      })
   );
 
-/** The shape of a record: text, completion, conversation or preference. */
+/** What an answer is to: messages for the chat template, or text that it is put behind as it is. */
+export type AnswerPrompt =
+  | {
+      readonly messages: readonly ChatMessage[];
+      readonly tools?: readonly unknown[];
+      readonly prompt?: undefined;
+    }
+  | { readonly prompt: string; readonly messages?: undefined };
+
+/** An answer of a list with its score. */
+export interface ScoredAnswer {
+  readonly text: string;
+  readonly score: number;
+}
+
+/** The shape of a record: text, completion, conversation, preference or unpaired. */
 export type DatasetKind = DatasetRecord['kind'];
 
 /** Which split of the data is asked for, and the settings that name its sources. */

@@ -204,6 +204,13 @@ export interface Batch {
 /** Which answers of a conversation are trained: all of the assistant's, or the last one alone. */
 export type TrainedAnswers = 'all' | 'last';
 
+/**
+ * Answers that are compared instead of learned. `pairs`: a sample is a group of two, chosen and
+ * rejected, with a column `margin` where the data have one. `unpaired`: a sample is one answer with a
+ * column `desirable`, 1 or 0; a pair gives two. In either case the last answer alone has labels.
+ */
+export type PreferenceSamples = 'pairs' | 'unpaired';
+
 /** What samples are loaded for. */
 export interface SampleRequest {
   readonly tokenizer: Tokenizer;
@@ -214,6 +221,8 @@ export interface SampleRequest {
    * case.
    */
   readonly answers?: TrainedAnswers;
+  /** Left out, samples are answers to learn, and records of preferences are refused. */
+  readonly preferences?: PreferenceSamples;
   readonly signal?: AbortSignal;
 }
 

@@ -277,17 +277,6 @@ export function formatUnknown(
   );
 }
 
-/** Preference pairs were given where records with one answer are needed. */
-export function preference(name: string): LMFlowError {
-  return inputError(
-    'LMFLOW_DATASET_PREFERENCE',
-    `${name} holds preference pairs (chosen and rejected answers), which finetuning cannot learn from`,
-    {
-      hint: 'Use it with a preference method (DPO, reward modelling), or give a dataset with one answer per record.',
-    },
-  );
-}
-
 /** A record has an image or another medium, and the model takes text alone. */
 export function media(origin: RecordOrigin, part: string, type: string): LMFlowError {
   return inputError(

@@ -23,9 +23,12 @@ import {
   type SourceDescription,
 } from './sources/opened-datasets.ts';
 import { rawRecords } from './sources/source.ts';
+import * as compared from './samples/errors.ts';
 import * as errors from './errors.ts';
 import type { FormatTable } from './formats/format-table.ts';
 import type { DatasetOptions } from './options.ts';
+import { COLUMNS, GROUP_SIZE } from './samples/answer-groups.ts';
+import { GroupedSamples } from './samples/grouped-samples.ts';
 import { PackedSamples } from './samples/packed-samples.ts';
 import type { ReaderTable } from './readers/reader-table.ts';
 import { reportFirst, reportSources, rows } from './report.ts';
@@ -80,11 +83,10 @@ export class DatasetLoader implements SampleLoader {
     const blockSize = options.blockSize ?? Math.min(DEFAULT_BLOCK, request.maxPositions);
     if (blockSize > request.maxPositions) throw errors.blockSize(blockSize, request.maxPositions);
     const answers = this.answers(request);
+    this.checkPreferences(request);
     const { train, evaluation, opened } = await this.open(request.signal);
-    for (const dataset of [train, evaluation]) {
-      if (dataset?.kind === 'preference') throw errors.preference(dataset.name);
-    }
-    this.chooseTemplate(request, [train, opened.train, opened.evaluation]);
+    for (const dataset of [train, evaluation]) checkKind(dataset, request);
+    await this.chooseTemplate(request, [train, opened.train, opened.evaluation]);
 
     const common = { blockSize, request };
     const trained = await this.samples({
@@ -172,18 +174,28 @@ export class DatasetLoader implements SampleLoader {
   }
 
   /** Which answers are trained: the request comes before the configuration. */
-  private answers({ answers }: SampleRequest): TrainedAnswers {
+  private answers({ answers, preferences }: SampleRequest): TrainedAnswers {
     const { maskHistory, trainOnPrompt } = this.context.options;
-    const chosen = answers ?? (maskHistory ? 'last' : 'all');
+    const chosen = preferences ? 'last' : (answers ?? (maskHistory ? 'last' : 'all'));
     if (chosen === 'last' && trainOnPrompt) throw errors.trainedConflict();
     return chosen;
   }
 
+  /** Options that would do nothing to answers that are compared. */
+  private checkPreferences({ preferences }: SampleRequest): void {
+    if (!preferences) return;
+    const { packing, groupTexts } = this.context.options;
+    if (packing) {
+      throw compared.preferenceSetting('packing', 'paddingFree lays those of a batch into rows');
+    }
+    if (groupTexts) throw compared.preferenceSetting('groupTexts', 'it joins plain texts');
+  }
+
   /** Chooses the chat template, which depends on the kinds of data. */
-  private chooseTemplate(
-    { tokenizer }: SampleRequest,
+  private async chooseTemplate(
+    { tokenizer, preferences }: SampleRequest,
     datasets: readonly (Dataset | OpenedDataset | undefined)[],
-  ): void {
+  ): Promise<void> {
     const { options, templates, log } = this.context;
     const kinds = new Set(
       datasets.flatMap((dataset) => {
@@ -197,7 +209,8 @@ export class DatasetLoader implements SampleLoader {
           'set packing to fill sequences with several samples',
       );
     }
-    templates.forTraining(tokenizer, { conversations: kinds.has('conversation') });
+    const messages = preferences !== undefined && (await beginsWithMessages(datasets));
+    templates.forTraining(tokenizer, { conversations: messages || kinds.has('conversation') });
   }
 
   /** Tokenizes one split, or takes it from the cache; packs it; reports what it is. */
@@ -218,7 +231,9 @@ export class DatasetLoader implements SampleLoader {
       throw errors.noTrainedTokens(dataset.name, reasons.join(', '));
     }
 
-    const packed = options.packing ? new PackedSamples(samples, blockSize) : samples;
+    const packed = options.packing
+      ? new PackedSamples(samples, blockSize)
+      : grouped(samples, request);
     const result = await hooks.onSamples.promise(packed, this.request(split, request.signal));
     if (result.length === 0 || result.statistics.trainedTokens === 0) {
       throw errors.noTrainedTokens(dataset.name, 'a tap of onSamples left nothing');
@@ -228,7 +243,7 @@ export class DatasetLoader implements SampleLoader {
       rows(result, options.packing ? samples.length : undefined, dropped),
     );
     reportPrinted(log, facts['printed'] as PrintFacts);
-    if (split === 'train') reportFirst(log, result.get(0), request.tokenizer, facts);
+    if (split === 'train') reportFirst(log, result, request.tokenizer, facts);
     const { statistics } = result;
     log.event('dataset', { split, cached, statistics, dropped, sources: opened.sources });
     return result;
@@ -242,7 +257,7 @@ export class DatasetLoader implements SampleLoader {
     request,
   }: SplitRequest): ReturnType<typeof fromCache> {
     const { options, log, version } = this.context;
-    const { tokenizer, signal } = request;
+    const { tokenizer, signal, preferences } = request;
     const answers = this.answers(request);
     const shape: TokenizeOptions = {
       blockSize,
@@ -251,6 +266,7 @@ export class DatasetLoader implements SampleLoader {
       trainOnPrompt: options.trainOnPrompt,
       // left out where it is all, as in the cache of before
       ...(answers === 'last' ? { answers } : {}),
+      ...(preferences ? { preferences } : {}),
       bosId: tokenizer.bosId,
     };
     const content = [
@@ -266,10 +282,39 @@ export class DatasetLoader implements SampleLoader {
       key: createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 32),
       overwrite: options.overwriteCache,
       log,
+      ...(preferences ? { columns: COLUMNS[preferences] } : {}),
       make: async (writer) => {
         const made = await tokenize(dataset, writer, { tokenizer, options: shape, log, signal });
         return { ...made, facts: { ...made.facts, sources: opened.sources } };
       },
     });
   }
+}
+
+/** Throws LMFLOW_DATASET_PREFERENCE and _NOT_PAIRED where records are of a kind that does not fit. */
+function checkKind(dataset: Dataset | undefined, { preferences }: SampleRequest): void {
+  if (!dataset) return;
+  const { kind, name } = dataset;
+  const isCompared = kind === 'preference' || kind === 'unpaired';
+  if (!preferences && isCompared) throw compared.preference(name);
+  if (!preferences || kind === 'preference' || (isCompared && preferences === 'unpaired')) return;
+  throw compared.notPaired(name, kind, preferences);
+}
+
+/** Whether the first record of any of them is of messages. */
+async function beginsWithMessages(datasets: readonly (Dataset | undefined)[]): Promise<boolean> {
+  for (const dataset of datasets) {
+    for await (const record of dataset?.records() ?? []) {
+      if ('messages' in record) return true;
+      break;
+    }
+  }
+  return false;
+}
+
+/** Pairs as groups of two; one sequence a sample as it is. */
+function grouped(samples: StoredSamples, { preferences }: SampleRequest): Samples {
+  const size = preferences ? GROUP_SIZE[preferences] : 1;
+  if (size === 1) return samples;
+  return new GroupedSamples(samples, size, { columns: Number(samples.index.facts['margins']) > 0 });
 }

@@ -59,7 +59,7 @@ export function rows(
   const reasons = Object.entries(dropped).map(([reason, count]) => `${number(count)} ${reason}`);
   return [
     [
-      'samples',
+      samples.group ? `groups of ${samples.group.size}` : 'samples',
       packedFrom === undefined
         ? number(samples.length)
         : `${number(samples.length)} (packed from ${number(packedFrom)})`,
@@ -91,12 +91,16 @@ export function reportSources(
 /** Logs the first sample with its mask and how answers end; warns if the end is not trained. */
 export function reportFirst(
   log: Logger,
-  sample: Sample,
+  samples: Samples,
   tokenizer: Tokenizer,
   facts: Readonly<Record<string, unknown>>,
 ): void {
   const { eosToken } = tokenizer;
-  log.info(`first sample, with its trained part in ⟦ ⟧:\n${marked(sample, tokenizer)}`);
+  const first = samples.group?.get(0) ?? [samples.get(0)];
+  const texts = first.map((sample) => marked(sample, tokenizer)).join('\n---\n');
+  const what =
+    first.length > 1 ? 'first group, with what is compared' : 'first sample, with its trained part';
+  log.info(`${what} in ⟦ ⟧:\n${texts}`);
   if (tokenizer.eosId === undefined) {
     log.warn('the tokenizer has no end-of-text token: the model cannot learn where an answer ends');
   } else if (Number(facts['addedEos']) > 0) {

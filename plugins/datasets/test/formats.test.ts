@@ -56,10 +56,12 @@ const preference = {
   chosen: 'yes',
   rejected: 'no',
 };
+const plainPair = { kind: 'preference', prompt: 'hi', chosen: 'yes', rejected: 'no' };
 const messages = [
   { role: 'user', content: 'hi' },
   { role: 'assistant', content: 'yes' },
 ];
+const declined = [messages[0], { role: 'assistant', content: 'no' }];
 
 const FORMATS: Record<string, readonly [record: unknown, format: string, expected: unknown]> = {
   'LMFlow text_only': [
@@ -102,7 +104,7 @@ const FORMATS: Record<string, readonly [record: unknown, format: string, expecte
       instances: [{ prompt: 'hi', chosen: 'yes', rejected: 'no', margin: 2 }],
     },
     'preference',
-    { ...preference, margin: 2 },
+    { ...plainPair, margin: 2 },
   ],
   'LMFlow text_to_scored_textlist': [
     {
@@ -119,7 +121,93 @@ const FORMATS: Record<string, readonly [record: unknown, format: string, expecte
       ],
     },
     'text_to_scored_textlist',
-    { ...preference, margin: 2 },
+    {
+      ...plainPair,
+      scored: [
+        { text: 'no', score: 1 },
+        { text: 'yes', score: 3 },
+        { text: 'so', score: 2 },
+      ],
+    },
+  ],
+  'scored answers to messages': [
+    [
+      {
+        input: [messages[0]],
+        output: [
+          { score: 1, text: 'no' },
+          { score: 3, text: 'yes' },
+        ],
+      },
+    ],
+    'text_to_scored_textlist',
+    {
+      ...preference,
+      scored: [
+        { text: 'no', score: 1 },
+        { text: 'yes', score: 3 },
+      ],
+    },
+  ],
+  'hh_rlhf of LMFlow': [
+    [{ positive: '###Human: hi###Assistant: yes', negative: '###Human: hi###Assistant: no' }],
+    'positive_negative',
+    {
+      kind: 'preference',
+      prompt: '###Human: hi###Assistant:',
+      chosen: ' yes',
+      rejected: ' no',
+    },
+  ],
+  'two whole texts': [
+    [{ chosen: 'Q: hi A: yes', rejected: 'Q: hi A: yellow' }],
+    'preference',
+    { kind: 'preference', prompt: 'Q: hi A: ye', chosen: 's', rejected: 'llow' },
+  ],
+  'two texts of which one begins the other': [
+    [{ chosen: 'hi yes', rejected: 'hi' }],
+    'preference',
+    { kind: 'preference', prompt: 'h', chosen: 'i yes', rejected: 'i' },
+  ],
+  'two texts that part inside a character': [
+    [{ chosen: 'hi \u{1f600}', rejected: 'hi \u{1f601}' }],
+    'preference',
+    { kind: 'preference', prompt: 'hi ', chosen: '\u{1f600}', rejected: '\u{1f601}' },
+  ],
+  'preference of a text and conversations': [
+    [{ prompt: 'hi', chosen: messages, rejected: declined }],
+    'preference',
+    preference,
+  ],
+  'preference of a text and messages': [
+    [{ prompt: 'hi', chosen: [messages[1]], rejected: [declined[1]] }],
+    'preference',
+    preference,
+  ],
+  'preference of messages and messages': [
+    [{ prompt: [messages[0]], chosen: [messages[1]], rejected: [declined[1]], margin: '0.5' }],
+    'preference',
+    { ...preference, margin: 0.5 },
+  ],
+  'preference of messages and whole conversations': [
+    [{ prompt: [messages[0]], chosen: messages, rejected: declined }],
+    'preference',
+    preference,
+  ],
+  'prompt, completion and label': [
+    [{ prompt: 'a', completion: 'b', label: false }],
+    'unpaired_preference',
+    { kind: 'unpaired', prompt: 'a', completion: 'b', desirable: false },
+  ],
+  'messages, completion and label': [
+    [{ prompt: [messages[0]], completion: [messages[1]], label: true }],
+    'unpaired_preference',
+    { kind: 'unpaired', messages: [messages[0]], completion: 'yes', desirable: true },
+  ],
+  'a conversation and a label': [
+    [{ messages, kto_tag: false }],
+    'unpaired_preference',
+    { kind: 'unpaired', messages: [messages[0]], completion: 'yes', desirable: false },
   ],
   alpaca: [[{ instruction: 'hi', input: '', output: 'yes' }], 'alpaca', hello],
   'alpaca with input': [

@@ -1,8 +1,9 @@
-// The formats of paired answers: LMFlow's, TRL's, Alpaca's and ShareGPT's. Finetuning refuses them;
-// preference methods read them.
+// The formats of answers that are compared: LMFlow's, TRL's, Alpaca's and ShareGPT's pairs, and
+// answers that are judged alone. Finetuning refuses them; preference methods read them.
 import { isDeepStrictEqual } from 'node:util';
 import {
   isFields,
+  type AnswerPrompt,
   type ChatMessage,
   type CheckedFields,
   type DatasetFormat,
@@ -10,15 +11,35 @@ import {
   type RecordFields,
 } from '@lmflow/sdk';
 import { alpacaTurns } from './answered.ts';
-import { listWith } from './json-values.ts';
-import { message, withSystem } from './messages.ts';
+import { fromText, listWith } from './json-values.ts';
+import { message, tools, withSystem } from './messages.ts';
+import { unpairedFormat } from './unpaired.ts';
 
 const both = (fields: RecordFields): boolean => 'chosen' in fields && 'rejected' in fields;
-const user = (content: string): ChatMessage => ({ role: 'user', content });
+const isText = (value: unknown): value is string =>
+  typeof value === 'string' && !listWith(value, 'role', 'from');
+const isList = (value: unknown): boolean => Array.isArray(fromText(value));
+const bothTexts = (fields: RecordFields): boolean =>
+  isText(fields['chosen']) && isText(fields['rejected']);
 
 function margin(fields: CheckedFields): { margin?: number } {
   const value = fields.optionalNumber('margin');
   return value === undefined ? {} : { margin: value };
+}
+
+function pair(
+  fields: CheckedFields,
+  prompt: AnswerPrompt,
+  answers: { readonly chosen: string; readonly rejected: string },
+): RecordBody {
+  const known = prompt.messages ? tools(fields) : undefined;
+  return {
+    kind: 'preference',
+    ...prompt,
+    ...answers,
+    ...margin(fields),
+    ...(known ? { tools: known } : {}),
+  };
 }
 
 /** An answer as text, as a message, or as the last message of a list. */
@@ -33,84 +54,136 @@ function answer(fields: CheckedFields, key: string): string {
     : fields.fail(key, 'an answer of the assistant in text', last);
 }
 
+const answers = (fields: CheckedFields): { chosen: string; rejected: string } => ({
+  chosen: answer(fields, 'chosen'),
+  rejected: answer(fields, 'rejected'),
+});
+
+const sameTurns = (one: readonly ChatMessage[], other: readonly ChatMessage[]): boolean =>
+  one.length === other.length &&
+  one.every(
+    (turn, index) =>
+      turn.role === other[index]!.role && isDeepStrictEqual(turn.content, other[index]!.content),
+  );
+
 /** Two whole conversations: what they share, and the last answers. */
 function fromConversations(
   fields: CheckedFields,
-  chosen: ChatMessage[],
-  rejected: ChatMessage[],
-  shared: ChatMessage[] = [],
+  chosen: readonly ChatMessage[],
+  rejected: readonly ChatMessage[],
 ): RecordBody {
-  const last = (list: ChatMessage[], key: string): string => {
+  const last = (list: readonly ChatMessage[], key: string): string => {
     const answer = list.at(-1);
     return answer?.role === 'assistant' && typeof answer.content === 'string'
       ? answer.content
       : fields.fail(key, 'a conversation that ends with an answer of the assistant in text');
   };
-  const prefix = chosen.slice(0, -1);
-  const same =
-    prefix.length === rejected.length - 1 &&
-    prefix.every(
-      (turn, index) =>
-        turn.role === rejected[index]!.role &&
-        isDeepStrictEqual(turn.content, rejected[index]!.content),
-    );
-  if (!same) fields.fail('rejected', 'the same conversation as chosen up to the last answer');
-  return {
-    kind: 'preference',
-    messages: [...shared, ...prefix],
-    chosen: last(chosen, 'chosen'),
-    rejected: last(rejected, 'rejected'),
-    ...margin(fields),
-  };
+  const messages = chosen.slice(0, -1);
+  if (!sameTurns(messages, rejected.slice(0, -1))) {
+    fields.fail('rejected', 'the same conversation as chosen up to the last answer');
+  }
+  return pair(
+    fields,
+    { messages },
+    { chosen: last(chosen, 'chosen'), rejected: last(rejected, 'rejected') },
+  );
 }
+
+/** Two whole texts: the prompt is what they begin with, less a space before they part (TRL). */
+function fromTexts(
+  fields: CheckedFields,
+  { chosen, rejected }: { readonly chosen: string; readonly rejected: string },
+): RecordBody {
+  const shorter = Math.min(chosen.length, rejected.length);
+  let end = 0;
+  while (end < shorter && chosen[end] === rejected[end]) end++;
+  // of a text that the other one begins with a character is left
+  if (end === shorter) end = Math.max(0, shorter - 1);
+  else if (end > 0 && chosen[end - 1] === ' ') end--;
+  // not between the halves of a character
+  const code = chosen.charCodeAt(end - 1);
+  if (code >= 0xd800 && code < 0xdc00) end--;
+  return pair(
+    fields,
+    { prompt: chosen.slice(0, end) },
+    { chosen: chosen.slice(end), rejected: rejected.slice(end) },
+  );
+}
+
+/** TRL's records with a prompt: text is put together as it is, messages go through the template. */
+function withPrompt(fields: CheckedFields): RecordBody {
+  const prompt = fields.raw('prompt');
+  const sides = [fields.raw('chosen'), fields.raw('rejected')];
+  if (isText(prompt)) {
+    if (sides.every(isText)) return pair(fields, { prompt }, answers(fields));
+    const whole = sides.every(isList) && fields.messages('chosen').length > 1;
+    return whole
+      ? fromConversations(fields, fields.messages('chosen'), fields.messages('rejected'))
+      : pair(fields, { messages: [user(prompt)] }, answers(fields));
+  }
+  const shared = fields.messages('prompt');
+  if (!sides.every(isList)) return pair(fields, { messages: shared }, answers(fields));
+  const [chosen, rejected] = ['chosen', 'rejected'].map((key) => {
+    const list = fields.messages(key);
+    return sameTurns(list.slice(0, shared.length), shared) ? list : [...shared, ...list];
+  }) as [ChatMessage[], ChatMessage[]];
+  return fromConversations(fields, chosen, rejected);
+}
+
+const user = (content: string): ChatMessage => ({ role: 'user', content });
 
 /** From the general to the special. */
 export const preferenceFormats: readonly DatasetFormat[] = [
   {
     name: 'text_to_scored_textlist',
+    version: '2',
     kind: 'preference',
     example: '{ input, output: [{ score, text }] }',
-    matches: (fields) => typeof fields['input'] === 'string' && listWith(fields['output'], 'score'),
+    matches: (fields) => 'input' in fields && listWith(fields['output'], 'score'),
     parse: (fields) => {
       const scored = fields.objects('output', '{ score, text }').map((entry) => ({
         text: entry.string('text'),
         score: entry.optionalNumber('score') ?? entry.fail('score', 'a number'),
       }));
       if (scored.length < 2) fields.fail('output', 'a list with at least two scored answers');
-      scored.sort((a, b) => b.score - a.score);
-      const [best, worst] = [scored[0]!, scored.at(-1)!];
+      const sorted = scored.toSorted((a, b) => b.score - a.score);
+      const input = fields.raw('input');
+      const prompt = isText(input) ? { prompt: input } : { messages: fields.messages('input') };
       return {
         kind: 'preference',
-        messages: [user(fields.string('input'))],
-        chosen: best.text,
-        rejected: worst.text,
-        margin: best.score - worst.score,
+        ...prompt,
+        chosen: sorted[0]!.text,
+        rejected: sorted.at(-1)!.text,
+        scored,
       };
     },
   },
   {
+    name: 'positive_negative',
+    aliases: ['hh_rlhf'],
+    kind: 'preference',
+    example: '{ positive, negative }',
+    matches: (fields) => isText(fields['positive']) && isText(fields['negative']),
+    parse: (fields) =>
+      fromTexts(fields, {
+        chosen: fields.string('positive'),
+        rejected: fields.string('negative'),
+      }),
+  },
+  {
     name: 'preference',
+    version: '2',
     aliases: ['paired_text_to_text', 'paired_text2text'],
     kind: 'preference',
-    example: '{ prompt, chosen, rejected, margin? }',
+    example: '{ prompt?, chosen, rejected, margin? }',
     matches: (fields) =>
-      both(fields) && ('prompt' in fields || listWith(fields['chosen'], 'role', 'from')),
+      both(fields) &&
+      ('prompt' in fields || bothTexts(fields) || listWith(fields['chosen'], 'role', 'from')),
     parse: (fields) => {
-      if (!fields.has('prompt')) {
-        return fromConversations(fields, fields.messages('chosen'), fields.messages('rejected'));
-      }
-      const prompt = fields.raw('prompt');
-      const shared =
-        typeof prompt === 'string' && !listWith(prompt, 'role', 'from')
-          ? [user(prompt)]
-          : fields.messages('prompt');
-      return {
-        kind: 'preference',
-        messages: shared,
-        chosen: answer(fields, 'chosen'),
-        rejected: answer(fields, 'rejected'),
-        ...margin(fields),
-      };
+      if (fields.has('prompt')) return withPrompt(fields);
+      return bothTexts(fields.all())
+        ? fromTexts(fields, answers(fields))
+        : fromConversations(fields, fields.messages('chosen'), fields.messages('rejected'));
     },
   },
   {
@@ -118,13 +191,7 @@ export const preferenceFormats: readonly DatasetFormat[] = [
     kind: 'preference',
     example: '{ instruction, input?, chosen, rejected }',
     matches: (fields) => both(fields) && typeof fields['instruction'] === 'string',
-    parse: (fields) => ({
-      kind: 'preference',
-      messages: alpacaTurns(fields),
-      chosen: answer(fields, 'chosen'),
-      rejected: answer(fields, 'rejected'),
-      ...margin(fields),
-    }),
+    parse: (fields) => pair(fields, { messages: alpacaTurns(fields) }, answers(fields)),
   },
   {
     name: 'sharegpt_preference',
@@ -132,13 +199,10 @@ export const preferenceFormats: readonly DatasetFormat[] = [
     example:
       '{ conversations: [{ from, value }], chosen: { from, value }, rejected: { from, value } }',
     matches: (fields) => both(fields) && 'conversations' in fields,
-    parse: (fields) => ({
-      kind: 'preference',
-      messages: withSystem(fields, fields.messages('conversations')),
-      chosen: answer(fields, 'chosen'),
-      rejected: answer(fields, 'rejected'),
-      ...margin(fields),
-    }),
+    parse: (fields) => {
+      const messages = withSystem(fields, fields.messages('conversations'));
+      return pair(fields, { messages }, answers(fields));
+    },
   },
   {
     name: 'paired_conversation',
@@ -154,4 +218,5 @@ export const preferenceFormats: readonly DatasetFormat[] = [
       return fromConversations(fields, side('chosen'), side('rejected'));
     },
   },
+  unpairedFormat,
 ];

@@ -24,6 +24,7 @@ import {
   type Tokenizer,
   type TrainedAnswers,
 } from '@lmflow/sdk';
+import * as compared from './errors.ts';
 import * as errors from '../errors.ts';
 import { PrintCounts } from './print-report.ts';
 
@@ -134,7 +135,8 @@ export class Encoder {
         return { record, ...rendered, addSpecialTokens: false, eos };
       }
       case 'preference':
-        throw errors.preference(errors.place(record.origin));
+      case 'unpaired':
+        throw compared.preference(errors.place(record.origin));
     }
   }
 

@@ -1,7 +1,8 @@
 // Tokenized samples on disk: written as a stream, read back sample by sample. One folder per data
 // set: tokens.bin (int32, a trained token as its id, another as the id's complement ~id),
-// offsets.bin (float64, first token of each sample and the end), index.json (what they are, with
-// checksums). The folder is written aside and renamed, so it is whole or absent.
+// offsets.bin (float64, first token of each sample and the end), columns.bin where samples have
+// numbers (float64, those of a sample after those of the one before), index.json (what they are,
+// with checksums). The folder is written aside and renamed, so it is whole or absent.
 import { createHash } from 'node:crypto';
 import {
   closeSync,
@@ -24,6 +25,7 @@ const STORE_VERSION = 3;
 /** The file of the tokens, in the store's folder. */
 export const TOKENS = 'tokens.bin';
 const OFFSETS = 'offsets.bin';
+const COLUMNS = 'columns.bin';
 const INDEX = 'index.json';
 const BUFFERED = 1 << 18;
 
@@ -37,7 +39,13 @@ export interface StoreIndex {
   readonly facts: Readonly<Record<string, unknown>>;
   readonly tokensHash: string;
   readonly offsetsHash: string;
+  /** Names of the samples' numbers, where they have any. */
+  readonly columns?: readonly string[];
+  readonly columnsHash?: string;
 }
+
+/** What whoever makes samples says of them. */
+export type StoreFacts = Pick<StoreIndex, 'key' | 'statistics' | 'dropped' | 'facts'>;
 
 /** Writes samples to a folder that exists. */
 export class StoreWriter {
@@ -49,18 +57,21 @@ export class StoreWriter {
   private offsets = new Float64Array(1 << 10);
   private count = 0;
   private open = true;
+  private readonly columns: readonly string[];
+  private numbers = new Float64Array(1 << 8);
 
-  constructor(folder: string) {
+  /** `columns` are the names of each sample's numbers. */
+  constructor(folder: string, columns: readonly string[] = []) {
     this.folder = folder;
+    this.columns = columns;
     this.file = openSync(join(folder, TOKENS), 'wx');
   }
 
-  add({ ids, trained }: Tokens): void {
-    if (this.count + 2 > this.offsets.length) {
-      const grown = new Float64Array(2 * this.offsets.length);
-      grown.set(this.offsets);
-      this.offsets = grown;
-    }
+  add({ ids, trained }: Tokens, numbers: readonly number[] = []): void {
+    this.offsets = withRoom(this.offsets, this.count + 2);
+    const width = this.columns.length;
+    this.numbers = withRoom(this.numbers, (this.count + 1) * width);
+    this.numbers.set(numbers, this.count * width);
     for (let token = 0; token < ids.length; token++) {
       if (this.buffered === BUFFERED) this.flush();
       this.buffer[this.buffered++] = trained[token] === 1 ? ids[token]! : ~ids[token]!;
@@ -76,16 +87,20 @@ export class StoreWriter {
   }
 
   /** Writes the rest and the index. */
-  finish(index: Omit<StoreIndex, 'version' | 'tokensHash' | 'offsetsHash'>): void {
+  finish(index: StoreFacts): void {
     this.flush();
     this.close();
     const offsets = asBytes(this.offsets.subarray(0, this.count + 1));
     writeFileSync(join(this.folder, OFFSETS), offsets);
+    const { columns } = this;
+    const numbers = asBytes(this.numbers.subarray(0, this.count * columns.length));
+    if (columns.length > 0) writeFileSync(join(this.folder, COLUMNS), numbers);
     const whole: StoreIndex = {
       version: STORE_VERSION,
       ...index,
       tokensHash: this.hash.digest('hex'),
-      offsetsHash: createHash('sha256').update(offsets).digest('hex'),
+      offsetsHash: hashOf(offsets),
+      ...(columns.length > 0 ? { columns, columnsHash: hashOf(numbers) } : {}),
     };
     writeFileSync(join(this.folder, INDEX), JSON.stringify(whole, null, 1));
   }
@@ -98,6 +113,25 @@ export class StoreWriter {
   }
 }
 
+/** The same numbers in an array with room for `count`. */
+function withRoom(numbers: Float64Array<ArrayBuffer>, count: number): Float64Array<ArrayBuffer> {
+  if (count <= numbers.length) return numbers;
+  const grown = new Float64Array(Math.max(count, 2 * numbers.length));
+  grown.set(numbers);
+  return grown;
+}
+
+const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** float64 numbers of a file; undefined where they are not what the checksum says. */
+function readNumbers(path: string, hash: string): Float64Array | undefined {
+  const bytes = readFileSync(path);
+  if (hashOf(bytes) !== hash) return undefined;
+  return new Float64Array(
+    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength),
+  );
+}
+
 const asBytes = (array: Int32Array | Float64Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
@@ -108,12 +142,18 @@ export class StoredSamples implements Samples {
   readonly fingerprint: string;
   readonly index: StoreIndex;
   private readonly offsets: Float64Array;
+  private readonly numbers: Float64Array | undefined;
   private readonly file: number;
   private open = true;
 
-  private constructor(folder: string, index: StoreIndex, offsets: Float64Array) {
+  private constructor(
+    folder: string,
+    index: StoreIndex,
+    { offsets, numbers }: Readonly<Record<'offsets', Float64Array>> & { numbers?: Float64Array },
+  ) {
     this.index = index;
     this.offsets = offsets;
+    this.numbers = numbers;
     this.length = offsets.length - 1;
     this.statistics = index.statistics;
     this.fingerprint = index.key;
@@ -127,16 +167,15 @@ export class StoredSamples implements Samples {
     try {
       const index = JSON.parse(readFileSync(join(folder, INDEX), 'utf8')) as StoreIndex;
       if (index.version !== STORE_VERSION || index.key !== key) return undefined;
-      const bytes = readFileSync(join(folder, OFFSETS));
-      if (createHash('sha256').update(bytes).digest('hex') !== index.offsetsHash) return undefined;
-      const offsets = new Float64Array(
-        bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength),
-      );
+      const offsets = readNumbers(join(folder, OFFSETS), index.offsetsHash);
+      if (!offsets) return undefined;
       if (statSync(join(folder, TOKENS)).size !== 4 * offsets.at(-1)!) return undefined;
       const hash = createHash('sha256');
       await pipeline(createReadStream(join(folder, TOKENS), { highWaterMark: 1 << 20 }), hash);
       if (hash.digest('hex') !== index.tokensHash) return undefined;
-      return new StoredSamples(folder, index, offsets);
+      if (index.columnsHash === undefined) return new StoredSamples(folder, index, { offsets });
+      const numbers = readNumbers(join(folder, COLUMNS), index.columnsHash);
+      return numbers && new StoredSamples(folder, index, { offsets, numbers });
     } catch {
       return undefined;
     }
@@ -165,7 +204,17 @@ export class StoredSamples implements Samples {
       labels[token] = stored < 0 ? IGNORED : stored;
       if (stored < 0) inputIds[token] = ~stored;
     }
-    return { inputIds, labels };
+    const columns = this.columnsOf(index);
+    return { inputIds, labels, ...(columns ? { columns } : {}) };
+  }
+
+  private columnsOf(sample: number): Readonly<Record<string, number>> | undefined {
+    const { numbers } = this;
+    const { columns } = this.index;
+    if (!numbers || !columns) return undefined;
+    return Object.fromEntries(
+      columns.map((name, column) => [name, numbers[sample * columns.length + column]!]),
+    );
   }
 
   dispose(): void {

@@ -51,11 +51,7 @@ export class Shaper {
         true,
       );
     }
-    const from = ids.length - blockSize;
-    const kept = { ids: ids.slice(from), trained: trained.slice(from) };
-    if (ids[0] === bosId) kept.ids[0] = ids[0]!;
-    kept.trained[0] = 0;
-    this.emit(kept, true);
+    this.emit(withoutStart({ ids, trained }, ids.length - blockSize, bosId), true);
   }
 
   /** A part of the stream of text; blocks are cut off it. Nothing is truncated. */
@@ -119,4 +115,17 @@ export class Shaper {
     if (truncated) this.truncated++;
     this.sink(tokens);
   }
+}
+
+/** Tokens without the first `count`; BOS stays where it was the first. */
+export function withoutStart(
+  { ids, trained }: Tokens,
+  count: number,
+  bosId: number | undefined,
+): Tokens {
+  const kept = { ids: ids.slice(count), trained: trained.slice(count) };
+  if (kept.ids.length === 0) return kept;
+  if (ids[0] === bosId) kept.ids[0] = ids[0]!;
+  kept.trained[0] = 0;
+  return kept;
 }

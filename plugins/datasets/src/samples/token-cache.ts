@@ -13,7 +13,7 @@ import {
   type Unwritable,
   makeFolder,
 } from '@lmflow/sdk/files';
-import { StoreWriter, StoredSamples, TOKENS, type StoreIndex } from './sample-store.ts';
+import { StoreWriter, StoredSamples, TOKENS, type StoreFacts } from './sample-store.ts';
 
 /** After so many milliseconds what is half written belongs to a run that was killed. */
 const STALE = 24 * 3600 * 1000;
@@ -25,10 +25,10 @@ export interface CacheRequest {
   /** Make it anew even where it is there. */
   readonly overwrite: boolean;
   readonly log: Logger;
+  /** Names of the numbers that each sample has. */
+  readonly columns?: readonly string[];
   /** Fills the writer; gives what the index is to say. */
-  make(
-    writer: StoreWriter,
-  ): Promise<Omit<StoreIndex, 'version' | 'key' | 'tokensHash' | 'offsetsHash'>>;
+  make(writer: StoreWriter): Promise<Omit<StoreFacts, 'key'>>;
 }
 
 /**
@@ -48,7 +48,7 @@ export async function fromCache(
   }
   const folder = join(await writablePlace(request), key);
   const write = async (directory: string): Promise<void> => {
-    const writer = new StoreWriter(directory);
+    const writer = new StoreWriter(directory, request.columns);
     try {
       writer.finish({ key, ...(await request.make(writer)) });
     } finally {

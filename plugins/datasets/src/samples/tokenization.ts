@@ -1,13 +1,26 @@
 // Records -> samples in a store: planned, encoded in batches (the native library uses all cores),
 // masked, shaped, written.
-import { textOf, type Dataset, type DatasetRecord, type Logger, type Tokenizer } from '@lmflow/sdk';
+import {
+  textOf,
+  type AnswerPrompt,
+  type Dataset,
+  type DatasetRecord,
+  type Logger,
+  type PreferenceSamples,
+  type Tokenizer,
+} from '@lmflow/sdk';
 import { partOf, parts } from './text-parts.ts';
 import { Encoder, type Plan, type TrainedOptions } from './encoder.ts';
+import { groupsOf } from './answer-groups.ts';
+import { GroupShaper } from './group-shaper.ts';
 import { DROPPED, Shaper, type ShapeOptions } from './shaper.ts';
 import type { StoreIndex, StoreWriter } from './sample-store.ts';
 
 /** What decides the tokens of a data set and their mask. */
-export interface TokenizeOptions extends ShapeOptions, TrainedOptions {}
+export interface TokenizeOptions extends ShapeOptions, TrainedOptions {
+  /** Answers that are compared; absent for answers to learn. */
+  readonly preferences?: PreferenceSamples;
+}
 
 /** What tokenization needs beside the records. */
 export interface TokenizeContext {
@@ -26,12 +39,26 @@ const BATCH_CHARACTERS = 1 << 18;
 /** Texts longer than this are encoded in parts. */
 const LONGEST_TEXT = 1 << 17;
 
+/** What the index of a store says of its samples. */
+type Made = Pick<StoreIndex, 'statistics' | 'dropped' | 'facts'>;
+
 /** Tokenizes a dataset into a store; gives what its index is to say. */
 export async function tokenize(
   dataset: Dataset,
   writer: StoreWriter,
   context: TokenizeContext,
-): Promise<Pick<StoreIndex, 'statistics' | 'dropped' | 'facts'>> {
+): Promise<Made> {
+  const { preferences } = context.options;
+  return preferences
+    ? tokenizeGroups(dataset, writer, preferences, context)
+    : tokenizeSamples(dataset, writer, context);
+}
+
+async function tokenizeSamples(
+  dataset: Dataset,
+  writer: StoreWriter,
+  context: TokenizeContext,
+): Promise<Made> {
   const { tokenizer, options, log } = context;
   const encoder = new Encoder(tokenizer, options);
   const shaper = new Shaper(options, (tokens) => writer.add(tokens));
@@ -62,13 +89,47 @@ export async function tokenize(
   return {
     statistics: shaper.statistics(),
     dropped: shaper.dropped,
-    facts: {
-      records,
-      turnEnds: [...encoder.turnEnds],
-      addedEos: encoder.addedEos,
-      openEnded: encoder.openEnded,
-      printed: encoder.printed.facts(),
-    },
+    facts: { records, ...factsOf(encoder) },
+  };
+}
+
+/** Groups of answers: all of one are shaped together and written one after another. */
+async function tokenizeGroups(
+  dataset: Dataset,
+  writer: StoreWriter,
+  preferences: PreferenceSamples,
+  { tokenizer, options, log, signal }: TokenizeContext,
+): Promise<Made> {
+  const encoder = new Encoder(tokenizer, options);
+  let numbers: readonly (readonly number[])[] = [];
+  const shaper = new GroupShaper(options, (tokens, member) => writer.add(tokens, numbers[member]));
+  let [records, margins] = [0, 0];
+  for await (const batch of batches(dataset.records(), signal)) {
+    const groups = batch.flatMap((record) => groupsOf(record, preferences));
+    const plans = groups.flatMap(({ sides }) => sides.map((side) => encoder.plan(side)));
+    const encodings = await encode(plans, tokenizer);
+    let at = 0;
+    for (const group of groups) {
+      const sides = group.sides.map(() => encoder.tokens(plans[at]!, encodings[at++]!));
+      numbers = group.columns;
+      if (shaper.group(sides, group) && group.hasMargin) margins++;
+    }
+    records += batch.length;
+    log.progress(`tokenizing ${dataset.name}: ${records.toLocaleString('en')} records`);
+  }
+  return {
+    statistics: shaper.statistics(),
+    dropped: shaper.dropped,
+    facts: { records, margins, ...factsOf(encoder) },
+  };
+}
+
+function factsOf(encoder: Encoder): Readonly<Record<string, unknown>> {
+  return {
+    turnEnds: [...encoder.turnEnds],
+    addedEos: encoder.addedEos,
+    openEnded: encoder.openEnded,
+    printed: encoder.printed.facts(),
   };
 }
 
@@ -154,6 +215,14 @@ function lengthOf(record: DatasetRecord): number {
     case 'conversation':
       return record.messages.reduce((sum, message) => sum + textOf(message.content).length, 0);
     case 'preference':
-      return record.chosen.length + record.rejected.length;
+      return 2 * promptLength(record) + record.chosen.length + record.rejected.length;
+    case 'unpaired':
+      return promptLength(record) + record.completion.length;
   }
+}
+
+function promptLength({ prompt, messages }: AnswerPrompt): number {
+  return (
+    prompt?.length ?? messages!.reduce((sum, message) => sum + textOf(message.content).length, 0)
+  );
 }
