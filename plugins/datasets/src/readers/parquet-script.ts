@@ -37,6 +37,21 @@ let file;
 let metadata;
 let rows = [];
 
+// hyparquet multiplies decimals by a float, which costs digits. Here they stay what is stored; the
+// parent has the schema as it was.
+function keepDecimals() {
+  for (const element of metadata.schema) {
+    const { converted_type: converted, logical_type: logical, type } = element;
+    if (converted !== 'DECIMAL' && logical?.type !== 'DECIMAL') continue;
+    delete element.converted_type;
+    delete element.logical_type;
+    if (type !== 'BYTE_ARRAY') continue;
+    // it would be read as text
+    element.logical_type = { type: 'GEOMETRY' };
+    parsers.geometryFromBytes = (bytes) => bytes;
+  }
+}
+
 function limit(bytes) {
   limits[0] = process.memoryUsage.rss() + LEAST.bytes + 24 * bytes;
   limits[1] = Date.now() + LEAST.milliseconds + bytes / 1000;
@@ -46,10 +61,13 @@ const requests = {
   async open({ path }) {
     rows = [];
     limit(0);
+    delete parsers.geometryFromBytes;
     file = await hyparquet.asyncBufferFromFile(path);
     metadata = await hyparquet.parquetMetadataAsync(file);
     const groups = metadata.row_groups.map((group) => Number(group.num_rows));
-    return { schema: hyparquet.parquetSchema(metadata), groups, bytes: file.byteLength };
+    const schema = structuredClone(hyparquet.parquetSchema(metadata));
+    keepDecimals();
+    return { schema, groups, bytes: file.byteLength };
   },
   async group({ index, rowStart, rowEnd }) {
     rows = [];

@@ -1,10 +1,11 @@
-// What a value of a Parquet file says, by its column's type: whole numbers with all their digits,
-// floats as floats, and no key that a struct has only because another row has it.
-import { jsonFloat, jsonObject, parseJson } from '@lmflow/sdk';
+// What a value of a Parquet file says, by its column's type: whole numbers and decimals with all
+// their digits, floats as floats, and no key that a struct has only because another row has it.
+import { jsonFloat, JsonNumber, jsonObject, parseJson } from '@lmflow/sdk';
 import type { SchemaTree } from 'hyparquet';
 
 /** A value of a column, below the record itself. */
 export function parquetValue(value: unknown, type: SchemaTree): unknown {
+  if (isDecimal(type)) return value === null ? null : decimal(value, type);
   switch (typeof value) {
     case 'bigint':
       return wholeNumber(value, type);
@@ -24,6 +25,35 @@ function wholeNumber(value: bigint, { element }: SchemaTree): number | bigint {
   const signed = element.converted_type === 'UINT_64' ? BigInt.asUintN(64, value) : value;
   const number = Number(signed);
   return Number.isSafeInteger(number) ? number : signed;
+}
+
+/** Whether a column has decimals, which come as the whole numbers that are stored. */
+export function isDecimal({ element }: SchemaTree): boolean {
+  return element.converted_type === 'DECIMAL' || element.logical_type?.type === 'DECIMAL';
+}
+
+/** No one writes decimals with more places. */
+const LARGEST_SCALE = 1000;
+
+/** A number where it has the same digits, otherwise the digits. */
+function decimal(value: unknown, { element }: SchemaTree): unknown {
+  if (Array.isArray(value)) return value.map((item) => decimal(item, { element } as SchemaTree));
+  const { logical_type: logical } = element;
+  const scale = element.scale ?? (logical?.type === 'DECIMAL' ? logical.scale : 0);
+  if (!(scale >= 0 && scale <= LARGEST_SCALE)) throw new Error(`a decimal has the scale ${scale}`);
+  const stored = value instanceof Uint8Array ? twosComplement(value) : BigInt(value as number);
+  const digits = String(stored < 0n ? -stored : stored).padStart(scale + 1, '0');
+  const fraction = digits.slice(digits.length - scale).replace(/0+$/, '');
+  const whole = digits.slice(0, digits.length - scale);
+  const text = `${stored < 0n ? '-' : ''}${whole}${fraction === '' ? '' : `.${fraction}`}`;
+  const number = Number(text);
+  return String(number) === text ? number : new JsonNumber(text);
+}
+
+/** Bytes of a signed whole number, the highest first. */
+function twosComplement(bytes: Uint8Array): bigint {
+  const unsigned = bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  return BigInt.asIntN(8 * bytes.length, unsigned);
 }
 
 function container(value: object, type: SchemaTree): unknown {

@@ -4,7 +4,7 @@ import type { DatasetFile, DatasetReader, RawRecord, RecordFields } from '@lmflo
 import type { SchemaTree } from 'hyparquet';
 import * as errors from '../errors.ts';
 import { ParquetProcess, type ParquetFooter } from './parquet-process.ts';
-import { parquetValue } from './parquet-values.ts';
+import { isDecimal, parquetValue } from './parquet-values.ts';
 
 /** So many rows, and more rows than the file has bytes, are no data. */
 const MOST_ROWS = 2 ** 20;
@@ -73,7 +73,9 @@ function record(row: RecordFields, schema: SchemaTree): RecordFields {
   return Object.fromEntries(
     Object.entries(row).map(([name, value]) => [
       name,
-      typeof value === 'number' ? value : parquetValue(value, types.get(name)!),
+      typeof value === 'number' && !isDecimal(types.get(name)!)
+        ? value
+        : parquetValue(value, types.get(name)!),
     ]),
   );
 }
