@@ -1,6 +1,7 @@
 // The one training loop's contract: objectives, steps, checkpoints, results. The trainer plugin
 // implements it.
 import type { Shape, Value } from './graph/index.ts';
+import { registry } from './registry.ts';
 import type { Batch, Sample, Samples } from './samples.ts';
 import type { Model } from './model/model.ts';
 import type { Trace } from './model/model.ts';
@@ -126,6 +127,33 @@ export interface Evaluation {
   readonly metrics: Record<string, number>;
   readonly seconds: number;
 }
+
+/**
+ * What an evaluation in training measures beside the loss on samples, such as tasks: a row of
+ * EVALUATIONS. With one that is wanted, a run evaluates without evaluation data, too.
+ */
+export interface EvaluationRow {
+  readonly name: string;
+  /** Whether the configuration asks for it. */
+  wanted(): boolean;
+  /** Before the first step: reads what it needs, so that what is missing is told then. */
+  prepare(signal: AbortSignal | undefined): Promise<void>;
+  /**
+   * Figures by name, which metricForBestModel may choose. The model's parameters hold the weights
+   * that are evaluated. Rejects with the signal's reason where that is aborted.
+   */
+  evaluate(request: {
+    readonly model: Model;
+    readonly signal: AbortSignal | undefined;
+  }): Promise<Readonly<Record<string, number>>>;
+}
+
+/** Further evaluations in training. */
+export const EVALUATIONS = registry<EvaluationRow>(
+  'evaluations',
+  'evaluation in training',
+  '@lmflow/plugin-evaluate',
+);
 
 /**
  * Figures for people and sinks: `{ step, epoch, loss, learningRate, gradientNorm, tokensPerSecond,

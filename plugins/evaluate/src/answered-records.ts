@@ -70,6 +70,6 @@ export function readRecord(
 }
 
 /** A figure's name in the results; the reading `none` is left out. */
-function figureName(metric: string, reading: string): string {
+export function figureName(metric: string, reading: string): string {
   return reading === 'none' ? metric : `${metric},${reading}`;
 }

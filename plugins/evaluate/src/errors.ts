@@ -82,3 +82,12 @@ export function resultsInvalid(file: string, problem: string, cause?: unknown): 
     hint: 'Name results that lmflow evaluate or lm_eval --log_samples wrote.',
   });
 }
+
+/** LMFLOW_EVALUATE_BEST_METRIC: metricForBestModel is no figure of the tasks in training. */
+export function bestMetricUnknown(name: string, figures: readonly string[]): LMFlowError {
+  return usageError(
+    'LMFLOW_EVALUATE_BEST_METRIC',
+    `metricForBestModel: evalTasks give no figure "${name}"`,
+    { hint: `Choose one of ${figures.join(', ')}.` },
+  );
+}

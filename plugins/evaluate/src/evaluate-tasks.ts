@@ -40,7 +40,7 @@ export async function evaluateTasks(
 }
 
 /** Examples before a question, where so many are asked for. */
-function shotsOf(task: TaskFile, wanted: number | undefined): number {
+export function shotsOf(task: TaskFile, wanted: number | undefined): number {
   if (task.type === 'rolling' || task.numFewshot === 0) return 0;
   return wanted ?? task.numFewshot ?? 0;
 }

@@ -1,10 +1,13 @@
-// The plugin: `lmflow evaluate` scores a model on tasks, which are data files.
-import { definePlugin } from '@lmflow/sdk';
+// The plugin: `lmflow evaluate` scores a model on tasks, which are data files; training may too.
+import { definePlugin, EVALUATIONS } from '@lmflow/sdk';
 import { evaluateCommand } from './command.ts';
+import { aliases, evaluateOptions } from './options.ts';
+import { checkTrainingTasks, trainingTasks } from './training-tasks.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export type { ComparedMetric, ComparedTask, Comparison, Difference } from './compare/comparison.ts';
 export type { EvaluateResult, TaskResult } from './results.ts';
+export { evaluateOptions, type EvaluateOptions } from './options.ts';
 export type { TaskFile } from './task-file.ts';
 
 const evaluate = definePlugin({
@@ -12,8 +15,13 @@ const evaluate = definePlugin({
   version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-datasets'],
+  options: { schema: evaluateOptions, aliases },
   apply(context) {
     context.command(evaluateCommand(context));
+    context.contribute(EVALUATIONS, trainingTasks(context));
+    context.hooks.onConfig.tap((config) => {
+      checkTrainingTasks(config);
+    });
   },
 });
 

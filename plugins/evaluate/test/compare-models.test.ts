@@ -1,5 +1,5 @@
 // `--compare` with models: base, adapters of two methods, fewer bits, and results already there.
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'uvu';
@@ -7,9 +7,9 @@ import * as assert from 'uvu/assert';
 import ia3 from '@lmflow/plugin-ia3';
 import inference from '@lmflow/preset-inference';
 import type { Pluggable } from '@lmflow/sdk';
-import { writeWordTokenizer } from '@lmflow/sdk/testing';
 import { createTestKernel } from 'lmflow/testing';
 import type { EvaluateResult } from '../src/index.ts';
+import { wordsFixture } from './words.ts';
 
 const fixtures = resolve(import.meta.dirname, '../../../test/fixtures');
 const STORIES = resolve(import.meta.dirname, '../../../../shared/models/stories260k');
@@ -17,36 +17,6 @@ const LORA = join(fixtures, 'adapters/llama/plain');
 const IA3 = join(fixtures, 'peft-methods/ia3/llama-random');
 
 const scratch = (): string => mkdtempSync(join(tmpdir(), 'lmflow-compare-'));
-
-/** A model of made-up words, and a task that asks for the next one. */
-function fixture(): { readonly model: string; readonly task: string; readonly data: string } {
-  const model = scratch();
-  cpSync(join(fixtures, 'families/llama'), model, { recursive: true });
-  writeWordTokenizer(model);
-  const data = join(scratch(), 'test.jsonl');
-  const lines = Array.from({ length: 24 }, (_, at) => ({
-    q: `t${at + 1} t${at + 5} t${at + 30}`,
-    options: [`t${at + 2}`, `t${at + 40}`, `t${at + 3} t${at + 4}`],
-    gold: at % 3,
-  }));
-  writeFileSync(data, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  const task = join(scratch(), 'words.json');
-  writeFileSync(
-    task,
-    JSON.stringify({
-      task: 'words',
-      version: 1,
-      type: 'choice',
-      dataset: { path: data },
-      splits: { test: 'train' },
-      prompt: '{{q}}',
-      choices: 'options',
-      gold: 'gold',
-      metrics: ['acc', 'acc_norm'],
-    }),
-  );
-  return { model, task, data };
-}
 
 async function run(
   options: Record<string, unknown>,
@@ -73,7 +43,7 @@ const codeOf = (running: Promise<unknown>): Promise<unknown> =>
   );
 
 test('a model, its adapters and itself in 8 bits; then the same from their files', async () => {
-  const { model, task } = fixture();
+  const { model, task } = wordsFixture();
   const outputDir = scratch();
   const names = [model, LORA, IA3, `${model}@8bit`];
   const { comparison, tasks, files } = await run(
@@ -118,7 +88,7 @@ test('a model, its adapters and itself in 8 bits; then the same from their files
 });
 
 test('data without a task can be compared, too', async () => {
-  const { model } = fixture();
+  const { model } = wordsFixture();
   const dataset = join(scratch(), 'texts.jsonl');
   writeFileSync(
     dataset,
@@ -135,7 +105,7 @@ test('data without a task can be compared, too', async () => {
 });
 
 test('what cannot be compared is told', async () => {
-  const { model, task } = fixture();
+  const { model, task } = wordsFixture();
   assert.is(await codeOf(run({ tasks: task, compare: [model] })), 'LMFLOW_EVALUATE_SIDE');
   assert.is(await codeOf(run({ compare: [model, LORA] })), 'LMFLOW_SETTING_MISSING');
   const unread = run({ tasks: task, compare: [model, IA3] }, { model });

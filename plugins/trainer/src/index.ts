@@ -1,5 +1,5 @@
 // The training loop of every method. Optimizers and schedules are other plugins' rows.
-import { definePlugin, ENGINE, OPTIMIZERS, SCHEDULES, TRAINER } from '@lmflow/sdk';
+import { definePlugin, ENGINE, EVALUATIONS, OPTIMIZERS, SCHEDULES, TRAINER } from '@lmflow/sdk';
 import { chosenSchedule } from './loop/learning-rate.ts';
 import { trainerAliases, trainerOptions, type TrainerInput } from './options.ts';
 import { LoopTrainer } from './trainer.ts';
@@ -50,6 +50,7 @@ const trainer = definePlugin({
         engine,
         optimizers,
         schedules,
+        evaluations: context.rows(EVALUATIONS),
       });
     });
   },

@@ -121,7 +121,7 @@ export const trainerOptions = z.object({
     .boolean()
     .optional()
     .describe(
-      'Whether more of that figure is better (default: unless its name ends in loss or perplexity).',
+      'Whether more of that figure is better (default: unless its name ends in loss, perplexity or bits_per_byte).',
     ),
   earlyStoppingPatience: count
     .optional()

@@ -4,6 +4,7 @@ import {
   sequencesOf,
   type Config,
   type Engine,
+  type EvaluationRow,
   type FitRequest,
   type FitResult,
   type Hooks,
@@ -53,6 +54,7 @@ export interface TrainerSetup {
   readonly engine: Engine;
   readonly optimizers: ReadonlyMap<string, OptimizerRow>;
   readonly schedules: Rows<Schedule>;
+  readonly evaluations: Rows<EvaluationRow>;
   /** Of this plugin, for the model card. */
   readonly version: string;
 }
@@ -197,7 +199,8 @@ export class LoopTrainer implements Trainer {
     const { options, hooks, log, engine, optimizers } = this.#setup;
     const { model, objective, evaluation, data } = request;
     if (model.parameters.size === 0) throw nothingToTrain();
-    const plan = this.#plan(request);
+    const evaluations = [...this.#setup.evaluations].filter((row) => row.wanted());
+    const plan = this.#plan(request, evaluations.length > 0);
     const updater = new Updater(chosenOptimizer(optimizers, options), engine, options);
     if (updater.estimatesAt(1) && !objective.buildSampled) {
       throw objectiveUnsampled(options.optim, objective.name);
@@ -211,9 +214,11 @@ export class LoopTrainer implements Trainer {
     const output = await describeOutput(plan, found);
     printPlan({ request, plan, forecast, output }, log);
     const state = new RunState();
+    for (const row of evaluations) await row.prepare(request.signal);
     const run: Run = {
       request,
       plan,
+      evaluations,
       forecast,
       facts,
       collating,
@@ -238,14 +243,14 @@ export class LoopTrainer implements Trainer {
     return run;
   }
 
-  #plan({ data, evaluation }: OpenRequest): RunPlan {
+  #plan({ data, evaluation }: OpenRequest, evaluatesMore: boolean): RunPlan {
     const { options, schedules } = this.#setup;
     return makeRunPlan({
       options,
       outputDir: this.#outputDir,
       seed: this.#seed,
       data,
-      evaluation,
+      evaluates: evaluatesMore || (evaluation?.length ?? 0) > 0,
       schedules,
     });
   }

@@ -92,8 +92,12 @@ export function evaluationFigures(
   return {
     ...Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval_${name}`, value])),
     eval_runtime: round(seconds, 4),
-    eval_samples_per_second: round(samples / seconds, 3),
-    eval_steps_per_second: round(batches / seconds, 3),
+    ...(batches === 0
+      ? {}
+      : {
+          eval_samples_per_second: round(samples / seconds, 3),
+          eval_steps_per_second: round(batches / seconds, 3),
+        }),
   };
 }
 

@@ -2,7 +2,7 @@
 // computed is in evaluation.ts.
 import type { Evaluation } from '@lmflow/sdk';
 import { metricUnknown } from '../errors.ts';
-import { evaluateSamples } from './evaluation.ts';
+import { evaluateSamples, type EvaluationResult } from './evaluation.ts';
 import type { Run } from './run.ts';
 import { saveRun } from './run-saving.ts';
 
@@ -28,30 +28,16 @@ export async function evaluateFirst(run: Run): Promise<void> {
  * are better. Untrained ones (evalOnStart) do not count.
  */
 export async function evaluateRun(run: Run): Promise<boolean> {
-  const { request, plan, hooks, log, programs, updater, state, reporter, collating } = run;
-  const { model, evaluation: samples, objective, signal } = request;
-  if (!samples || samples.length === 0) return false;
+  const { request, hooks, programs, updater, state, reporter, evaluations } = run;
+  const { model, evaluation: samples } = request;
+  if (!samples?.length && evaluations.length === 0) return false;
   state.evaluationDue = true; // where it is interrupted, the resumed run evaluates first
   const result = await updater.withEvaluationWeights(
     model.parameters.values(),
     () => {
       programs.parametersChanged();
     },
-    () =>
-      evaluateSamples({
-        programs,
-        hooks,
-        model,
-        samples,
-        objective,
-        collating,
-        signal,
-        batchSize: plan.options.perDeviceEvalBatchSize,
-        step: { number: state.globalStep, totalSteps: plan.totalSteps, epoch: state.epoch },
-        progress: (done) => {
-          log.progress(`evaluating  ${done}/${samples.length}`);
-        },
-      }),
+    () => evaluateAll(run),
   );
   if (!result) return false;
   state.evaluationDue = false;
@@ -64,8 +50,42 @@ export async function evaluateRun(run: Run): Promise<boolean> {
   await hooks.onEvaluate.promise(evaluation);
   run.evaluated = result;
   const isBest = state.globalStep > 0 && compareWithBest(run, result.metrics);
-  await reporter.evaluation(result, samples.length);
+  await reporter.evaluation(result, samples?.length ?? 0);
   return isBest;
+}
+
+/** The loss on samples, where there are any, and what plugins measure; undefined if interrupted. */
+async function evaluateAll(run: Run): Promise<EvaluationResult | undefined> {
+  const { request, plan, hooks, log, programs, state, collating, evaluations } = run;
+  const { model, evaluation: samples, objective, signal } = request;
+  const started = performance.now();
+  const found = samples?.length
+    ? await evaluateSamples({
+        programs,
+        hooks,
+        model,
+        samples,
+        objective,
+        collating,
+        signal,
+        batchSize: plan.options.perDeviceEvalBatchSize,
+        step: { number: state.globalStep, totalSteps: plan.totalSteps, epoch: state.epoch },
+        progress: (done) => {
+          log.progress(`evaluating  ${done}/${samples.length}`);
+        },
+      })
+    : { metrics: {}, batches: 0, seconds: 0 };
+  if (!found || evaluations.length === 0) return found;
+  const metrics = { ...found.metrics };
+  for (const row of evaluations) {
+    try {
+      Object.assign(metrics, await row.evaluate({ model, signal }));
+    } catch (error) {
+      if (signal?.aborted) return undefined;
+      throw error;
+    }
+  }
+  return { ...found, metrics, seconds: (performance.now() - started) / 1000 };
 }
 
 function compareWithBest({ plan, state }: Run, metrics: Readonly<Record<string, number>>): boolean {

@@ -1,6 +1,6 @@
 // Makes the plan of a run from the options: how many steps, and what is due at each. Throws if
 // options contradict each other.
-import type { Rows, Samples, Schedule, TrainingData } from '@lmflow/sdk';
+import type { Rows, Schedule, TrainingData } from '@lmflow/sdk';
 import { noEvaluationSamples, settingsConflict } from '../errors.ts';
 import type { TrainerOptions } from '../options.ts';
 import { learningRateOf } from './learning-rate.ts';
@@ -32,7 +32,8 @@ export interface RunPlanRequest {
   readonly outputDir: string;
   readonly seed: number;
   readonly data: Pick<TrainingData, 'stepsPerEpoch' | 'epochAfter' | 'stepsUntil'>;
-  readonly evaluation: Samples | undefined;
+  /** Whether there is anything to evaluate on. */
+  readonly evaluates: boolean;
   readonly schedules: Rows<Schedule>;
 }
 
@@ -42,10 +43,10 @@ export function makeRunPlan({
   outputDir,
   seed,
   data,
-  evaluation,
+  evaluates,
   schedules,
 }: RunPlanRequest): RunPlan {
-  checkEvaluation(options, evaluation);
+  checkEvaluation(options, evaluates);
   const { stepsPerEpoch } = data;
   const epochs = options.numTrainEpochs;
   const totalSteps =
@@ -78,7 +79,8 @@ export function makeRunPlan({
     loggingSteps: every(options.loggingSteps),
     evalSteps: every(options.evalSteps ?? options.loggingSteps),
     saveSteps: every(options.saveSteps),
-    greaterIsBetter: options.greaterIsBetter ?? !/(loss|perplexity)$/.test(bestMetric ?? 'loss'),
+    greaterIsBetter:
+      options.greaterIsBetter ?? !/(loss|perplexity|bits_per_byte)$/.test(bestMetric ?? 'loss'),
     learningRate: (step) => rate(step - 1),
   };
 }
@@ -121,12 +123,12 @@ function wantsBest({
   );
 }
 
-function checkEvaluation(options: TrainerOptions, evaluation: Samples | undefined): void {
+function checkEvaluation(options: TrainerOptions, evaluates: boolean): void {
   const { evalStrategy } = options;
-  if (evalStrategy !== 'no' && !evaluation?.length) {
+  if (evalStrategy !== 'no' && !evaluates) {
     throw noEvaluationSamples(`evalStrategy ${evalStrategy}`);
   }
-  if (options.evalOnStart && !evaluation?.length) throw noEvaluationSamples('evalOnStart');
+  if (options.evalOnStart && !evaluates) throw noEvaluationSamples('evalOnStart');
   const needing = [
     options.loadBestModelAtEnd && 'loadBestModelAtEnd',
     options.earlyStoppingPatience !== undefined && 'earlyStoppingPatience',

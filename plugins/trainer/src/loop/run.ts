@@ -1,5 +1,5 @@
 // The parts and the state of a run, which the functions in loop/ share.
-import type { Hooks, Logger, OpenRequest, RunEnd } from '@lmflow/sdk';
+import type { EvaluationRow, Hooks, Logger, OpenRequest, RunEnd } from '@lmflow/sdk';
 import type { ResumeFacts } from '../checkpoint/resume-facts.ts';
 import type { CollateOptions } from '../data/collate.ts';
 import type { Forecast } from '../report/forecast.ts';
@@ -14,6 +14,8 @@ import type { RunState } from './run-state.ts';
 export interface Run {
   readonly request: OpenRequest;
   readonly plan: RunPlan;
+  /** Those beside the loss on samples. */
+  readonly evaluations: readonly EvaluationRow[];
   readonly forecast: Forecast;
   readonly collating: CollateOptions;
   readonly facts: ResumeFacts;

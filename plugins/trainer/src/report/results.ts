@@ -72,7 +72,7 @@ function evaluationResults(
   { metrics, seconds, batches }: EvaluationResult,
   { request, state }: Omit<FinishRequest, 'hooks' | 'evaluation'>,
 ): Record<string, number> {
-  const samples = request.evaluation!.length;
+  const samples = request.evaluation?.length ?? 0;
   const { perplexity, ...others } = metrics;
   return {
     epoch: round(state.epoch, 4),
