@@ -1,5 +1,6 @@
 // Malformed inputs by the number: each ends in an error with a code or in a result, within 20 s and
 // 1 GB. By hand: node --conditions=lmflow-source --import tsx test/mutate/run.ts [COUNT] [FIRST]
+// [SECONDS]: the last where other work makes the machine slow.
 import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +28,7 @@ export async function mutate(count: number, first = 0, longest = LONGEST): Promi
     worker ??= await start();
     const outcome = await feed(worker, seed, longest);
     outcomes.push(outcome);
+    if (!isFine(outcome)) console.error(`seed ${seed} (${outcome.kind}): ${outcome.outcome}`);
     if (/^(HANG|END|MEMORY)/.test(outcome.outcome)) {
       worker.kill('SIGKILL');
       worker = undefined;
@@ -80,8 +82,8 @@ function residentBytes(pid: number): number {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [count = 1000, first = 0] = process.argv.slice(2).map(Number);
-  const outcomes = await mutate(count, first);
+  const [count = 1000, first = 0, seconds = LONGEST / 1000] = process.argv.slice(2).map(Number);
+  const outcomes = await mutate(count, first, seconds * 1000);
   const figures = new Map<string, number>();
   for (const { kind, outcome } of outcomes) {
     const name = `${kind} ${outcome.split(/[\s:]/)[0]}`;
