@@ -24,7 +24,7 @@ export async function readJsonText(path: string): Promise<string | undefined> {
 
 /**
  * A JSON object; undefined where the file is absent. Throws LMFLOW_MODEL_FILE_INVALID where it is
- * not JSON or not an object.
+ * not JSON, not an object, or nested so deeply that it could not be written again.
  */
 export async function readJsonObject(path: string): Promise<Record<string, unknown> | undefined> {
   const text = await readJsonText(path);
@@ -38,5 +38,20 @@ export async function readJsonObject(path: string): Promise<Record<string, unkno
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw fileInvalid(path, 'must be a JSON object');
   }
+  if (isDeep(value)) throw fileInvalid(path, `is nested deeper than ${DEEPEST} levels`);
   return value as Record<string, unknown>;
+}
+
+/** JSON.parse takes any depth, JSON.stringify and whoever walks a value only some thousands. */
+const DEEPEST = 1000;
+
+function isDeep(value: object): boolean {
+  let level: readonly unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEEPEST) return true;
+    level = level.flatMap((one) =>
+      typeof one === 'object' && one !== null ? (Object.values(one) as unknown[]) : [],
+    );
+  }
+  return false;
 }

@@ -60,7 +60,16 @@ const tokenizerConfig = (value: Record<string, unknown>): Break =>
   write('tokenizer_config.json', JSON.stringify(value));
 const Q = 'model.layers.0.self_attn.q_proj.weight';
 
+/** An object that JSON.stringify cannot write again. */
+const DEEP = `{"x": ${'{"a": '.repeat(100_000)}1${'}'.repeat(100_000)}}`;
+
 const cases: readonly Case[] = [
+  ...['config.json', 'generation_config.json', 'tokenizer_config.json'].map((file) => ({
+    what: `a ${file} nested without end`,
+    break: write(file, DEEP),
+    code: 'LMFLOW_MODEL_FILE_INVALID',
+    message: new RegExp(`${file}.*is nested deeper than 1000 levels`),
+  })),
   {
     what: 'no config.json',
     break: remove('config.json'),
