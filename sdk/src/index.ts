@@ -1,6 +1,7 @@
 // @lmflow/sdk: the contract between kernel and plugins. Models are in @lmflow/sdk/model, tensor
 // programs in @lmflow/sdk/graph, file formats in @lmflow/sdk/formats, whole files and the cache in
 // @lmflow/sdk/files.
+export * from './answer-checks.ts';
 export * from './chat.ts';
 export * from './command.ts';
 export * from './config.ts';

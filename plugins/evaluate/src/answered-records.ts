@@ -2,10 +2,11 @@
 import type { TextGenerator } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import { readAnswers } from './answer-filters.ts';
-import { answer, promptIds } from './generation.ts';
-import { textFigure, type RecordFigure } from './metrics.ts';
+import { answer, promptIds, type Answering } from './generation.ts';
+import type { RecordFigure } from './metrics.ts';
 import type { Question } from './questions.ts';
 import type { GenerateTask } from './task-file.ts';
+import { textFigure, type AnswerCheckTable } from './text-figures.ts';
 import type { KeptRecord } from './unfinished.ts';
 
 /** Prompts that wait for the generator, which decodes as many together as it may. */
@@ -19,36 +20,48 @@ export interface Reading {
   readonly figures: Readonly<Record<string, RecordFigure>>;
 }
 
-/** What answers the records. */
-export interface RecordAnswering {
-  readonly model: Model;
-  readonly generator: TextGenerator;
-  readonly batchSize: number | undefined;
-  readonly seed: number;
-  readonly signal: AbortSignal;
+/** A record's prompt. */
+export interface AskedPrompt {
+  readonly id: number;
+  readonly ids: Int32Array;
+  /** Whether its beginning was cut. */
+  readonly cut: boolean;
 }
 
-/** Answers records, several at the same time; each one is kept when it is answered. */
-export async function generateAnswers(
-  { generation, repeats, fewshotDelimiter }: GenerateTask,
+/** What answers the records. */
+export interface RecordAnswering extends Answering {
+  /** Most prompts at once. */
+  readonly batchSize: number | undefined;
+  readonly seed: number;
+}
+
+/** The prompts of questions. Throws LMFLOW_EVALUATE_TOKENS. */
+export function promptsOf(
+  { generation: { maxNewTokens } }: GenerateTask,
   questions: readonly Question[],
-  { batchSize = WAITING, seed, ...by }: RecordAnswering,
+  by: { readonly model: Model; readonly generator: TextGenerator },
+): AskedPrompt[] {
+  return questions.map(({ id, requests }) => {
+    const text = requests[0]!.context!;
+    return { id, ...promptIds(by.model, by.generator, { text, maxNewTokens }) };
+  });
+}
+
+/** Answers prompts, several at the same time; each record is kept when it is answered. */
+export async function generateAnswers(
+  prompts: readonly AskedPrompt[],
+  { batchSize = WAITING, seed, ...answering }: RecordAnswering,
   keep: (record: KeptRecord) => void,
 ): Promise<void> {
-  const { model, generator, signal } = by;
-  const until = generation.until ?? [fewshotDelimiter];
-  const { maxNewTokens } = generation;
-  const answering = { ...by, repeats, generation: { ...generation, until } };
+  const { signal } = answering;
   let next = 0;
   const work = async (): Promise<void> => {
-    while (next < questions.length && !signal.aborted) {
-      const { id, requests } = questions[next++]!;
-      const text = requests[0]!.context!;
-      const { ids, cut } = promptIds(model, generator, { text, maxNewTokens });
+    while (next < prompts.length && !signal.aborted) {
+      const { id, ids, cut } = prompts[next++]!;
       keep({ id, texts: await answer(ids, seed + id, answering), cut: Number(cut) });
     }
   };
-  const workers = Math.min(batchSize, questions.length);
+  const workers = Math.min(batchSize, prompts.length);
   await Promise.all(Array.from({ length: workers }, work));
   signal.throwIfAborted();
 }
@@ -57,13 +70,13 @@ export async function generateAnswers(
 export function readRecord(
   { answers, metrics }: GenerateTask,
   { targets = [] }: Question,
-  texts: readonly string[],
+  { texts, checks }: { readonly texts: readonly string[]; readonly checks: AnswerCheckTable },
 ): Reading[] {
   return answers.map(({ name, filter }) => {
     const response = readAnswers(texts, filter);
     const figures = metrics.map((metric): [string, RecordFigure] => [
       figureName(metric.metric, name),
-      textFigure(metric, response, targets),
+      textFigure(metric, response, { targets, checks }),
     ]);
     return { name, response, figures: Object.fromEntries(figures) };
   });

@@ -91,3 +91,17 @@ export function bestMetricUnknown(name: string, figures: readonly string[]): LMF
     { hint: `Choose one of ${figures.join(', ')}.` },
   );
 }
+
+/** LMFLOW_EVALUATE_ANSWER_TYPE: no row of ANSWER_CHECKS has this name. */
+export function answerTypeUnknown(name: string, known: readonly string[]): LMFlowError {
+  return usageError('LMFLOW_EVALUATE_ANSWER_TYPE', `there is no answer type "${name}"`, {
+    hint: `Say one of ${known.join(', ')}.`,
+  });
+}
+
+/** LMFLOW_EVALUATE_NO_QUESTIONS: data have answers to nothing, so that none can be generated. */
+export function noQuestions(dataset: string): LMFlowError {
+  return inputError('LMFLOW_EVALUATE_NO_QUESTIONS', `${dataset} has no questions with answers`, {
+    hint: 'Give data of inputs and outputs or conversations, or measure perplexity.',
+  });
+}

@@ -1,18 +1,17 @@
 // One model on all that is asked: loaded, evaluated, its results written.
 import {
+  ANSWER_CHECKS,
   ENGINE,
   GENERATOR,
   MODELS,
-  SAMPLES,
   SCORER,
   type Config,
   type PluginContext,
 } from '@lmflow/sdk';
 import type { Model, RequestedSettings } from '@lmflow/sdk/model';
 import { evaluateTasks } from './evaluate-tasks.ts';
-import type { Evaluation } from './evaluation.ts';
 import type { Flags } from './flags.ts';
-import { evaluateData } from './own-data.ts';
+import { measureData } from './measure-data.ts';
 import { modelFolder, writeResults, type EvaluatedTask } from './results.ts';
 import { resultTable } from './table.ts';
 import type { TaskFile } from './task-file.ts';
@@ -70,6 +69,7 @@ export async function evaluateModel(
     model,
     session,
     generator: () => resolve(GENERATOR),
+    checks: context.rows(ANSWER_CHECKS),
     batchSize,
     log,
     signal,
@@ -79,7 +79,7 @@ export async function evaluateModel(
   let evaluated: readonly (EvaluatedTask & { readonly end?: () => void })[];
   try {
     evaluated = flags.metric
-      ? [await measureData(context, flags, common)]
+      ? [await measureData(context, flags.metric, flags, common)]
       : await evaluateTasks(context, tasks, flags, common);
   } finally {
     await session.dispose();
@@ -99,32 +99,6 @@ export async function evaluateModel(
   const files = folder ? await writeResults(folder, evaluated, run, table) : [];
   for (const { end } of evaluated) end?.();
   return { evaluated, table, folder, files };
-}
-
-/** The samples for evaluation where there are any, else all. */
-async function measureData(
-  { resolve, log, config }: PluginContext,
-  { metric, limit }: Flags,
-  { model, session, signal }: Omit<Evaluation, 'ask'>,
-): Promise<EvaluatedTask> {
-  const { tokenizer, architecture } = model;
-  const { train, evaluation } = await resolve(SAMPLES).load({
-    tokenizer,
-    maxPositions: architecture.maxPositions,
-    signal,
-  });
-  const named = (evaluation && config['evalDataset']) ?? config.dataset;
-  return evaluateData({
-    name: typeof named === 'string' ? named : 'dataset',
-    metric: metric!,
-    samples: evaluation ?? train,
-    limit,
-    session,
-    signal,
-    progress: (done, all) => {
-      log.progress(`${metric}  ${done}/${all}`);
-    },
-  });
 }
 
 /** What of a configuration and a request decides the numbers that the model gives. */

@@ -3,12 +3,14 @@
 import { join } from 'node:path';
 import type { Logger, ScoringSession, TextGenerator } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { generateAnswers, readRecord } from './answered-records.ts';
+import { generateAnswers, promptsOf, readRecord } from './answered-records.ts';
+import { taskInvalid } from './errors.ts';
 import { recordFigures, taskFigure } from './metrics.ts';
 import { questionsOf, type AskSettings, type Question, type TaskData } from './questions.ts';
 import { sampleLines, type EvaluatedTask, type ScoredQuestion } from './results.ts';
 import { scoreQuestions } from './scored-records.ts';
 import type { TaskFile } from './task-file.ts';
+import type { AnswerCheckTable } from './text-figures.ts';
 import { UnfinishedTask, type KeptRecord } from './unfinished.ts';
 
 /** Records that are scored together, and lost together when the process is killed. */
@@ -19,6 +21,8 @@ export interface Evaluation {
   readonly session: ScoringSession;
   /** Called for tasks whose answers are generated. */
   readonly generator: () => TextGenerator;
+  /** What tasks may say of right answers. */
+  readonly checks: AnswerCheckTable;
   /** Most prompts that are answered at once. */
   readonly batchSize?: number | undefined;
   readonly log: Logger;
@@ -43,7 +47,8 @@ export async function evaluateTask(
   data: TaskData,
   evaluation: Evaluation,
 ): Promise<FinishedTask> {
-  const { log, ask, folder, computed } = evaluation;
+  const { log, ask, folder, computed, checks } = evaluation;
+  checkMetrics(task, checks);
   const questions = questionsOf(task, data, ask);
   const { shots, seed, systemInstruction, chat } = ask;
   const unfinished = new UnfinishedTask(
@@ -66,7 +71,9 @@ export async function evaluateTask(
     log.progress(`${task.task}  ${unfinished.scored.size}/${questions.length}`);
   });
   const records = questions.map(({ id }) => unfinished.scored.get(id)!);
-  const scored = questions.map((question, at) => scoredQuestion(task, question, records[at]!));
+  const scored = questions.map((question, at) =>
+    scoredQuestion(task, question, { record: records[at]!, checks }),
+  );
   return {
     task,
     scored,
@@ -101,11 +108,12 @@ async function computeRecords(
 ): Promise<void> {
   const { model, session, signal, ask, generator, batchSize } = evaluation;
   if (task.type === 'generate') {
-    const { seed } = ask;
+    const { generation, repeats, fewshotDelimiter } = task;
+    const until = generation.until ?? [fewshotDelimiter];
+    const by = { model, generator: generator(), signal, batchSize, seed: ask.seed };
     await generateAnswers(
-      task,
-      questions,
-      { model, generator: generator(), batchSize, seed, signal },
+      promptsOf(task, questions, by),
+      { ...by, repeats, generation: { ...generation, until } },
       (record) => {
         keep([record]);
       },
@@ -122,12 +130,24 @@ async function computeRecords(
 function scoredQuestion(
   task: TaskFile,
   question: Question,
-  { scores = [], alone, texts = [] }: KeptRecord,
+  { record, checks }: { readonly record: KeptRecord; readonly checks: AnswerCheckTable },
 ): ScoredQuestion {
+  const { scores = [], alone, texts = [] } = record;
   if (task.type !== 'generate') {
     return { question, scores, figures: recordFigures(task, question, scores, alone) };
   }
-  const readings = readRecord(task, question, texts);
+  const readings = readRecord(task, question, { texts, checks });
   const figures = readings.flatMap((one) => Object.entries(one.figures));
   return { question, scores, texts, readings, figures: Object.fromEntries(figures) };
+}
+
+/** Throws LMFLOW_EVALUATE_TASK_FILE where a metric names a check that is not there. */
+function checkMetrics({ task, metrics }: TaskFile, checks: AnswerCheckTable): void {
+  for (const metric of metrics) {
+    if (typeof metric === 'string' || metric.metric !== 'acc') continue;
+    if (!checks.get(metric.check)) {
+      const known = checks.names().join(', ');
+      throw taskInvalid(task, `there is no answer check "${metric.check}" (known: ${known})`);
+    }
+  }
 }

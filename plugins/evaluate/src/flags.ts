@@ -1,6 +1,7 @@
 // The flags of `lmflow evaluate`.
 import { z } from 'zod';
-import { dataMetrics } from './own-data.ts';
+import { answeredMetrics } from './own-answers.ts';
+import { scoredMetrics } from './own-data.ts';
 
 export const flags = z.object({
   tasks: z
@@ -8,9 +9,20 @@ export const flags = z.object({
     .optional()
     .describe('Names of tasks and task files (.json), with commas; mmlu_* for all that fit.'),
   metric: z
-    .enum(dataMetrics)
+    .enum([...scoredMetrics, ...answeredMetrics])
     .optional()
     .describe('In place of tasks: what to measure on the samples of dataset.'),
+  answerType: z
+    .string()
+    .default('text')
+    .describe(
+      'For --metric accuracy: how answers are read: number, letter, yes-no-maybe, text, exact, regex.',
+    ),
+  maxNewTokens: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('For --metric: most tokens of an answer; by default 256, or half of the context.'),
   compare: z
     .array(z.string())
     .optional()

@@ -16,26 +16,38 @@ export const generationSchema = z.strictObject({
   repetitionPenalty: z.number().gt(0).optional(),
 });
 
+const exactMatch = z.strictObject({
+  metric: z.literal('exact_match'),
+  /** Deleted on both sides before anything else. */
+  regexesToIgnore: z.array(regexSource).default([]),
+  ignoreCase: z.boolean().default(false),
+  ignorePunctuation: z.boolean().default(false),
+  ignoreNumbers: z.boolean().default(false),
+});
+/** Right by a row of ANSWER_CHECKS. */
+const checked = z.strictObject({ metric: z.literal('acc'), check: z.string() });
+const ofCorpus = z.strictObject({ metric: z.enum(['bleu', 'chrf', 'chrf++']) });
+const ofWords = z.strictObject({
+  metric: z.enum(['rouge1', 'rouge2', 'rougeL', 'rougeLsum']),
+  /** Words are compared by their stems. */
+  stemmer: z.boolean().default(false),
+});
+
 /** How an answer is compared with the right one, or ones. */
-export const textMetric = z.discriminatedUnion('metric', [
-  z.strictObject({
-    metric: z.literal('exact_match'),
-    /** Deleted on both sides before anything else. */
-    regexesToIgnore: z.array(regexSource).default([]),
-    ignoreCase: z.boolean().default(false),
-    ignorePunctuation: z.boolean().default(false),
-    ignoreNumbers: z.boolean().default(false),
-  }),
-]);
+export const textMetric = z.discriminatedUnion('metric', [exactMatch, checked, ofCorpus, ofWords]);
 export type TextMetric = z.output<typeof textMetric>;
+export type ExactMatchOptions = Omit<z.output<typeof exactMatch>, 'metric'>;
+
+const plainNames = [
+  exactMatch.shape.metric.value,
+  ...ofCorpus.shape.metric.options,
+  ...ofWords.shape.metric.options,
+] as const;
 
 /** A metric's name alone is the metric without options. */
 const metrics = z
   .array(
-    z.union([
-      z.enum(['exact_match']).transform((metric) => textMetric.parse({ metric })),
-      textMetric,
-    ]),
+    z.union([z.enum(plainNames).transform((metric) => textMetric.parse({ metric })), textMetric]),
   )
   .min(1);
 

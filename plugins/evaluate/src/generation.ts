@@ -7,7 +7,11 @@ import { textIds } from './token-rows.ts';
 import type { GenerateTask } from './task-file.ts';
 
 /** How the answers are written. */
-export type Generation = GenerateTask['generation'] & { readonly until: readonly string[] };
+export type Generation = GenerateTask['generation'] & {
+  readonly until: readonly string[];
+  /** Tokens that end an answer; by default the model's. */
+  readonly eosTokenId?: readonly number[];
+};
 
 /** What answers a prompt. */
 export interface Answering {

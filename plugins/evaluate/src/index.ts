@@ -1,11 +1,13 @@
 // The plugin: `lmflow evaluate` scores a model on tasks, which are data files; training may too.
-import { definePlugin, EVALUATIONS } from '@lmflow/sdk';
+import { ANSWER_CHECKS, definePlugin, EVALUATIONS } from '@lmflow/sdk';
+import { answerChecks } from './answer-checks.ts';
 import { evaluateCommand } from './command.ts';
 import { aliases, evaluateOptions } from './options.ts';
 import { checkTrainingTasks, trainingTasks } from './training-tasks.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export type { ComparedMetric, ComparedTask, Comparison, Difference } from './compare/comparison.ts';
+export { answerChecks } from './answer-checks.ts';
 export type { EvaluateResult, TaskResult } from './results.ts';
 export { evaluateOptions, type EvaluateOptions } from './options.ts';
 export type { TaskFile } from './task-file.ts';
@@ -17,6 +19,7 @@ const evaluate = definePlugin({
   requires: ['@lmflow/plugin-datasets'],
   options: { schema: evaluateOptions, aliases },
   apply(context) {
+    for (const check of answerChecks) context.contribute(ANSWER_CHECKS, check);
     context.command(evaluateCommand(context));
     context.contribute(EVALUATIONS, trainingTasks(context));
     context.hooks.onConfig.tap((config) => {

@@ -1,13 +1,20 @@
 // The figures of a record, and what a task makes of them: lm-evaluation-harness' definitions.
 import type { ContinuationScore } from '@lmflow/sdk';
-import type { TextMetric } from './generate-task.ts';
 import { countWords } from './python-text.ts';
 import type { Question } from './questions.ts';
 import type { ChoiceTask, RollingTask } from './task-file.ts';
-import { exactMatch } from './text/exact-match.ts';
+import {
+  corpusFigure,
+  corpusValue,
+  isCorpusMetric,
+  type ComparedTexts,
+} from './text/corpus-metrics.ts';
 
-/** A record's figure: a number that is averaged, or a sum with what it is divided by. */
-export type RecordFigure = number | readonly [sum: number, weight: number];
+/**
+ * A record's figure: a number that is averaged, a sum with what it is divided by, or texts that are
+ * compared over the whole corpus.
+ */
+export type RecordFigure = number | readonly [sum: number, weight: number] | ComparedTexts;
 
 /** A task's figure, with its standard error where it has one. */
 export interface TaskFigure {
@@ -42,28 +49,25 @@ export function recordFigures(
   return Object.fromEntries(metrics.map((name) => [name, figures[name]!()]));
 }
 
-/**
- * A generated answer's figure: against each of the right answers where there are several, of which
- * one is enough.
- */
-export function textFigure(
-  metric: TextMetric,
-  response: unknown,
-  targets: readonly string[],
-): RecordFigure {
-  const given = Array.isArray(response) ? response.map(String) : [String(response)];
-  return Number(given.some((text) => targets.some((right) => exactMatch(text, right, metric))));
-}
-
 /** A task's figure from those of its records. */
 export function taskFigure(name: string, figures: readonly RecordFigure[]): TaskFigure {
-  if (figures.every((figure) => typeof figure === 'number')) return mean(figures);
-  const [metric] = name.split(',');
+  const [metric] = name.split(',') as [string];
+  if (isCorpusMetric(metric)) return corpusFigure(metric, figures as readonly ComparedTexts[]);
+  return figures.every((figure) => typeof figure === 'number')
+    ? mean(figures)
+    : { value: taskValue(name, figures) };
+}
+
+/** The same without its standard error, which resampling has no use for. */
+export function taskValue(name: string, figures: readonly RecordFigure[]): number {
+  const [metric] = name.split(',') as [string];
+  if (isCorpusMetric(metric)) return corpusValue(metric, figures as readonly ComparedTexts[]);
+  if (figures.every((figure) => typeof figure === 'number')) return mean(figures).value;
   const pairs = figures as readonly (readonly [number, number])[];
   const perUnit =
     -pairs.reduce((total, [sum]) => total + sum, 0) /
     pairs.reduce((total, [, weight]) => total + weight, 0);
-  return { value: metric === 'bits_per_byte' ? perUnit / Math.LN2 : Math.exp(perUnit) };
+  return metric === 'bits_per_byte' ? perUnit / Math.LN2 : Math.exp(perUnit);
 }
 
 /** The mean, with its standard error where there are two numbers or more. */

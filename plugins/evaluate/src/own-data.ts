@@ -6,8 +6,8 @@ import { taskFigure, type RecordFigure } from './metrics.ts';
 import type { EvaluatedTask } from './results.ts';
 
 /** What may be measured of them. */
-export const dataMetrics = ['perplexity', 'nll'] as const;
-export type DataMetric = (typeof dataMetrics)[number];
+export const scoredMetrics = ['perplexity', 'nll'] as const;
+export type DataMetric = (typeof scoredMetrics)[number];
 
 /** What is measured, of what, and who hears of it. */
 export interface DataRequest {
@@ -77,7 +77,7 @@ export async function evaluateData(request: DataRequest): Promise<EvaluatedTask>
 }
 
 /** The sequences of samples; packed ones come apart. */
-function sequencesOf(samples: Samples): (ScoreRow & { readonly labels: Int32Array })[] {
+export function sequencesOf(samples: Samples): (ScoreRow & { readonly labels: Int32Array })[] {
   const sequences = [];
   for (let index = 0; index < samples.length; index++) {
     const { inputIds, labels, segments } = samples.get(index);

@@ -1,5 +1,5 @@
 // Python's random.Random(seed): the Mersenne Twister MT19937, seeded as CPython seeds it with an
-// int, and `sample`. The examples of a prompt are so the ones that lm-evaluation-harness draws.
+// int, `sample` and `choices`. The examples of a prompt are so the ones that lm-evaluation-harness draws.
 // Everything else here draws with `randomStream`.
 
 const SIZE = 624;
@@ -47,6 +47,17 @@ export class PythonRandom {
     const drawn = new Set<number>();
     while (drawn.size < count) drawn.add(this.#below(length));
     return [...drawn];
+  }
+
+  /** `random.choices(range(length), k=length)` */
+  choices(length: number): number[] {
+    return Array.from({ length }, () => Math.floor(this.#uniform() * length));
+  }
+
+  /** `random.random()` */
+  #uniform(): number {
+    const high = this.#word() >>> 5;
+    return (high * 2 ** 26 + (this.#word() >>> 6)) / 2 ** 53;
   }
 
   #below(bound: number): number {

@@ -31,6 +31,13 @@ export function countWords(text: string): number {
   return text.split(BETWEEN).length;
 }
 
+/** `text.split()` */
+export function words(text: string): string[] {
+  return strip(text)
+    .split(BETWEEN)
+    .filter((word) => word !== '');
+}
+
 /** `re.sub` of the pattern; `\s` in it is Python's. */
 export function substitute(text: string, pattern: string, replacement: string): string {
   return text.replace(new RegExp(pattern.replaceAll('\\s', SPACE), 'g'), replacement);

@@ -2,6 +2,7 @@
 // evaluates. A row of EVALUATIONS; when that is, and which model is best, is the trainer's.
 import { DATASETS } from '@lmflow/plugin-datasets';
 import {
+  ANSWER_CHECKS,
   GENERATOR,
   SCORER,
   type Config,
@@ -75,6 +76,7 @@ export function trainingTasks(context: PluginContext<EvaluateOptions>): Evaluati
             model,
             session,
             generator: () => resolve(GENERATOR),
+            checks: context.rows(ANSWER_CHECKS),
             log,
             signal,
             ask: { shots, limit, seed: SEED },

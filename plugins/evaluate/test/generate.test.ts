@@ -5,7 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { answerReading, readAnswers } from '../src/answer-filters.ts';
 import { textMetric } from '../src/generate-task.ts';
-import { textFigure } from '../src/metrics.ts';
+import { textFigure } from '../src/text-figures.ts';
 import { findAll, pythonRegex } from '../src/python-regex.ts';
 import { evaluate, fixture, scratch, STORIES, written, writtenLines, type Line } from './runs.ts';
 
@@ -41,6 +41,8 @@ const harness = fixture<{
   ])[];
 }>('harness-generate.json');
 
+const checks = { get: () => undefined, names: () => [] };
+
 /** `regex_pattern` -> `regexPattern` */
 const camelCased = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(
@@ -69,11 +71,19 @@ test("the harness' filters", () => {
 test("the harness' exact_match", () => {
   for (const [options, found, right, score] of harness.exact_match) {
     const metric = textMetric.parse({ metric: 'exact_match', ...camelCased(options) });
-    assert.is(textFigure(metric, found, [right]), score, JSON.stringify([options, found, right]));
+    assert.is(
+      textFigure(metric, found, { targets: [right], checks }),
+      score,
+      JSON.stringify([options, found, right]),
+    );
   }
   const metric = textMetric.parse({ metric: 'exact_match' });
-  assert.is(textFigure(metric, 'b', ['a', 'b']), 1, 'one of the right answers is enough');
-  assert.is(textFigure(metric, ['c', 'd'], ['a', 'b']), 0);
+  assert.is(
+    textFigure(metric, 'b', { targets: ['a', 'b'], checks }),
+    1,
+    'one of the right answers is enough',
+  );
+  assert.is(textFigure(metric, ['c', 'd'], { targets: ['a', 'b'], checks }), 0);
 });
 
 test("Python's regular expressions", () => {

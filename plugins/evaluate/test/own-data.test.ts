@@ -157,6 +157,20 @@ test('the command: a data set in place of tasks, and what it refuses', async () 
   assert.is(await code({ model }, { metric: 'nll' }), 'LMFLOW_SETTING_MISSING');
   assert.is(await code({}, { tasks: 'piqa' }), 'LMFLOW_SETTING_MISSING');
   assert.is(
+    await code({ model, dataset }, { metric: 'accuracy', answerType: 'colour' }),
+    'LMFLOW_EVALUATE_ANSWER_TYPE',
+  );
+  assert.is(await code({ model, dataset }, { metric: 'rouge' }), 'LMFLOW_EVALUATE_NO_QUESTIONS');
+  const answered = join(mkdtempSync(join(tmpdir(), 'lmflow-evaluate-')), 'answered.json');
+  const instances = [
+    { input: 't1 t2 ', output: 't3' },
+    { input: 't4 t7 ', output: 't5 t6' },
+  ];
+  writeFileSync(answered, JSON.stringify({ type: 'text2text', instances }));
+  const own = await run({ model, dataset: answered }, { metric: 'rouge', maxNewTokens: 4 });
+  assert.equal(Object.keys(own.tasks[0]!.metrics), ['rouge1', 'rouge2', 'rougeL']);
+  assert.is(own.tasks[0]!.records.effective, 2);
+  assert.is(
     await code({ model, dataset }, { metric: 'nll', tasks: 'piqa' }),
     'LMFLOW_EVALUATE_EITHER',
   );

@@ -1,7 +1,7 @@
 // How sure a difference is: the paired bootstrap. Records are drawn with replacement, the same ones
 // for both sides, and the figures of the whole are taken anew.
 import { randomStream } from '@lmflow/sdk';
-import { taskFigure, type RecordFigure } from '../metrics.ts';
+import { taskValue, type RecordFigure } from '../metrics.ts';
 
 /** Part of the resamples whose differences lie inside the interval. */
 export const CONFIDENCE = 0.95;
@@ -37,7 +37,7 @@ export function differenceInterval(
       drawn[0][at] = first[from]!;
       drawn[1][at] = other[from]!;
     }
-    differences[resample] = taskFigure(metric, drawn[1]).value - taskFigure(metric, drawn[0]).value;
+    differences[resample] = taskValue(metric, drawn[1]) - taskValue(metric, drawn[0]);
   }
   differences.sort();
   const tail = (1 - CONFIDENCE) / 2;

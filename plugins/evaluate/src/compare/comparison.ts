@@ -2,7 +2,7 @@
 // questions were answered differently.
 import { documentsDiffer, sideUnusable } from '../errors.ts';
 import { isLowerBetter } from '../lower-better.ts';
-import { taskFigure, type RecordFigure, type TaskFigure } from '../metrics.ts';
+import { taskFigure, taskValue, type RecordFigure, type TaskFigure } from '../metrics.ts';
 import { differenceInterval, type Resampling } from './bootstrap.ts';
 import { isSameDocument, type ComparableDocument, type ComparableTask } from './documents.ts';
 
@@ -165,7 +165,7 @@ function betterAndWorse(
   other: readonly RecordFigure[],
 ): Pick<Difference, 'better' | 'worse'> {
   const sign = isLowerBetter(metric) ? -1 : 1;
-  const single = (one: RecordFigure): number => sign * taskFigure(metric, [one]).value;
+  const single = (one: RecordFigure): number => sign * taskValue(metric, [one]);
   const gains = other.map((one, at) => single(one) - single(first[at]!));
   return {
     better: gains.filter((gain) => gain > 0).length,

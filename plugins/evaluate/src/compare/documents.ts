@@ -25,7 +25,11 @@ export interface ComparableDocument {
   readonly figures: Readonly<Record<string, RecordFigure>>;
 }
 
-const figure = z.union([z.number(), z.tuple([z.number(), z.number()])]);
+const figure = z.union([
+  z.number(),
+  z.tuple([z.number(), z.number()]),
+  z.tuple([z.union([z.string(), z.array(z.string())]), z.string()]),
+]);
 
 const line = z.looseObject({
   doc_id: z.int(),

@@ -1,11 +1,8 @@
 // Whether two texts are equal, but for what a task ignores.
-import type { TextMetric } from '../generate-task.ts';
+import type { ExactMatchOptions } from '../generate-task.ts';
 import { pythonRegex } from '../python-regex.ts';
 
 const PUNCTUATION = /[!-/:-@[-`{-~]/g;
-
-/** What is ignored. */
-export type ExactMatchOptions = Omit<Extract<TextMetric, { metric: 'exact_match' }>, 'metric'>;
 
 /** Whether they are equal. */
 export function exactMatch(found: string, right: string, options: ExactMatchOptions): boolean {
