@@ -61,7 +61,8 @@ export interface ScoringSession {
     options?: Omit<ScoreOptions, 'top'>,
   ): Promise<ContinuationScore[]>;
   /**
-   * What a head of one output (a reward model's, a value head's) says at the last token of each row.
+   * What a head of one output (a reward model's, a value head's) says at the last token of each row;
+   * of a classifier at the last whose id is not its config's `pad_token_id`, as in transformers.
    * Throws LMFLOW_SCORING_HEAD where the model's head has more.
    */
   values(rows: readonly Int32Array[], options?: Omit<ScoreOptions, 'top'>): Promise<Float64Array>;

@@ -44,7 +44,7 @@ export async function loadAdapter(
   seed: number,
 ): Promise<LoadedAdapter> {
   const existing = options.adapter === undefined ? undefined : await readAdapter(options.adapter);
-  const merged = { ...options, ...existing?.options };
+  const merged = withScore(model, { ...options, ...existing?.options });
   const decided = { ...merged, loraAlpha: merged.loraAlpha ?? 2 * merged.r };
   const file = `${options.adapter}/${TENSOR_FILE}`;
   const named = wholeNames(model, decided, existing !== undefined);
@@ -88,6 +88,13 @@ export async function loadAdapter(
   if (existing) await assign(model, adapter, own, file);
   else await adapter.measure();
   return { adapter, overruled: existing ? overruledBy(existing.options, options) : [] };
+}
+
+/** A classifier's head is trained whole, as PEFT does where the task is SEQ_CLS. */
+function withScore(model: Model, options: LoraOptions): LoraOptions {
+  const { modulesToSave } = options;
+  if (model.architecture.labels === undefined || modulesToSave.includes('score')) return options;
+  return { ...options, modulesToSave: [...modulesToSave, 'score'] };
 }
 
 /** Whether a head that shares the embedding's weight is changed apart from it, or the other way. */

@@ -35,7 +35,7 @@ export function adapterConfig(
     rank_pattern: options.rankPattern,
     revision: model.revision ?? null,
     target_modules: shortestNames(model.linears, layers),
-    task_type: 'CAUSAL_LM',
+    task_type: model.architecture.labels === undefined ? 'CAUSAL_LM' : 'SEQ_CLS',
   };
   if (options.initLoraWeights === 'loftq') {
     const { loftqBits, loftqIter } = options.loftqConfig;

@@ -74,6 +74,34 @@ export function settingUnsupported(
   );
 }
 
+/** A classifier (a reward model) was named where a model that writes text is needed. */
+export function isAClassifier(file: string, name: string): LMFlowError {
+  return inputError(
+    'LMFLOW_MODEL_CLASSIFIER',
+    `${file}: a ${name} gives numbers for texts and writes none`,
+    {
+      hint: 'Use it with reward-model or reward-score, or name the language model it was made of.',
+    },
+  );
+}
+
+/** A classifier is needed, and the model has another number of labels, or cannot become one. */
+export function notAClassifier(file: string, wanted: number, labels: number): LMFlowError {
+  const what = labels > 0 ? `has ${labels} labels` : 'is of a family without classifiers';
+  return inputError(
+    'LMFLOW_MODEL_CLASSIFIER',
+    `${file}: the model ${what}, but a head with ${wanted} is needed`,
+    { hint: 'A reward model has one label.' },
+  );
+}
+
+/** Every token of a model ends texts, so that none can be a classifier's padding. */
+export function paddingMissing(file: string): LMFlowError {
+  return inputError('LMFLOW_MODEL_PADDING', `${file}: no token can be padding: each ends texts`, {
+    hint: 'Set "pad_token_id" to the id of a token that is no end of text.',
+  });
+}
+
 /** The folder has no weights. */
 export function checkpointMissing(folder: string, found: readonly string[]): LMFlowError {
   const files = found.join(', ') || 'no files';

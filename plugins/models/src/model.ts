@@ -7,12 +7,13 @@ import { floatWeight, type Model, type ModelRequest } from '@lmflow/sdk/model';
 import { readPacked, readWeight } from '@lmflow/sdk/formats';
 import { pluginOfAdapter } from '@lmflow/sdk/peft';
 import { readBlueprint, type Blueprint } from './architecture/blueprint.ts';
+import { asRequested, paddingId } from './architecture/classifier.ts';
 import { ConfigReader } from './architecture/config.ts';
 import { buildingFunctions } from './build/functions.ts';
-import { randomWeights } from './checkpoint/random.ts';
+import { randomWeight, randomWeights } from './checkpoint/random.ts';
 import { readPackings } from './checkpoint/packing.ts';
 import { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint/weights.ts';
-import { modelNotFound, trainingPacked, weightUnknown } from './errors.ts';
+import { modelNotFound, paddingMissing, trainingPacked, weightUnknown } from './errors.ts';
 import type { ModelFamilies } from './families/family.ts';
 import { readJsonObject } from './json.ts';
 import { tokenizerTooLarge } from './tokenizer/errors.ts';
@@ -34,12 +35,16 @@ export async function readModel(
 ): Promise<Model> {
   const { folder, source, role, revision } = request;
   const path = join(folder, 'config.json');
-  const config = await readJsonObject(path);
-  if (!config) throw await notAModel(source, folder);
+  const stored = await readJsonObject(path);
+  if (!stored) throw await notAModel(source, folder);
+  const { config, fresh } = asRequested(stored, new ConfigReader(path, stored), {
+    classifier: request.classifier,
+    families,
+  });
   const reader = new ConfigReader(path, config);
   const generationConfig = await readJsonObject(join(folder, 'generation_config.json'));
   let blueprint = readBlueprint(reader, families);
-  const checkpoint = await checkpointOf(request, reader, blueprint);
+  const checkpoint = await checkpointOf(request, reader, blueprint, fresh);
   if (checkpoint.duplicateHead && (await headDiffers(checkpoint, source, blueprint))) {
     const head = `${blueprint.family.names.head}.weight`;
     log.warn(
@@ -59,6 +64,11 @@ export async function readModel(
   const { weights } = checkpoint;
   const packed = [...weights.values()].some(({ kind }) => kind === 'packed');
   if (request.purpose === 'training' && packed) throw trainingPacked(source);
+  if (fresh) {
+    const padId = paddingId(config, tokenizer, { eosIds, rows: vocabularySize });
+    if (padId === undefined) throw paddingMissing(path);
+    config['pad_token_id'] = padId;
+  }
   return {
     role,
     source,
@@ -67,7 +77,10 @@ export async function readModel(
     tokenizer,
     weights,
     ...(revision === undefined ? {} : { revision }),
-    ...(generationConfig ? { generationConfig } : {}),
+    ...(generationConfig && blueprint.architecture.labels === undefined
+      ? { generationConfig }
+      : {}),
+    ...(fresh ? { freshHead: true } : {}),
     architecture: blueprint.architecture,
     eosIds: eosIds.length > 0 ? eosIds : idsOf(tokenizer.eosId),
     linears: blueprint.linears,
@@ -85,16 +98,25 @@ export async function readModel(
 
 /** The folder's weights, or random ones where the request has a seed of them. */
 async function checkpointOf(
-  { folder, fromScratch }: FolderRequest,
+  { folder, fromScratch, classifier }: FolderRequest,
   reader: ConfigReader,
   blueprint: Blueprint,
+  freshHead: boolean,
 ): Promise<Checkpoint> {
+  const range = reader.positive('initializer_range', 0.02);
   if (fromScratch !== undefined) {
-    const range = reader.positive('initializer_range', 0.02);
     return { weights: randomWeights(blueprint, range, fromScratch), duplicateHead: false };
   }
   const files = await openCheckpoint(folder);
-  return readCheckpoint(folder, files, blueprint, readPackings(reader, blueprint.linears));
+  const { weight, outFeatures, inFeatures } = blueprint.head;
+  const head = freshHead
+    ? randomWeight(weight, [outFeatures, inFeatures], {
+        deviation: range,
+        seed: classifier!.seed,
+      })
+    : undefined;
+  const packings = readPackings(reader, blueprint.linears);
+  return readCheckpoint(folder, files, blueprint, packings, head);
 }
 
 /**

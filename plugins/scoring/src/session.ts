@@ -10,6 +10,7 @@ import {
   type ScoringSession,
   type TokenScore,
 } from '@lmflow/sdk';
+import type { Model } from '@lmflow/sdk/model';
 import { batchesOf, FEWEST_TOKENS, powerOver } from './batches.ts';
 import { headNotScalar, rowUnfit } from './errors.ts';
 import { ScoringPrograms, type ProgramsRequest } from './programs.ts';
@@ -101,7 +102,7 @@ export class Session implements ScoringSession {
     const readings = rows.map((ids, row) => {
       if (ids.length === 0) throw rowUnfit(row, 'has no token');
       this.#check(row, ids);
-      return { ids, places: [ids.length - 1] };
+      return { ids, places: [pooledPlace(ids, this.#request.model)] };
     });
     await this.#read(readings, options, (row, _index, logits) => {
       if (logits.length !== 1) throw headNotScalar(this.#request.model.source, logits.length);
@@ -222,6 +223,19 @@ export class Session implements ScoringSession {
       }
     }
   }
+}
+
+/**
+ * Where a classifier reads a row: its last token that is not padding by its id, as in transformers,
+ * or the first one where all are; other heads read the last.
+ */
+function pooledPlace(ids: Int32Array, { architecture, config }: Model): number {
+  const padding = config['pad_token_id'];
+  if (architecture.labels === undefined || typeof padding !== 'number') return ids.length - 1;
+  return Math.max(
+    0,
+    ids.findLastIndex((id) => id !== padding),
+  );
 }
 
 /** The places of a row's scored tokens, ascending. */

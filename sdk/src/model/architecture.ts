@@ -11,6 +11,8 @@ export interface Architecture {
   readonly numKeyValueHeads: number;
   readonly headDim: number;
   readonly vocabularySize: number;
+  /** Outputs of a classifier's head; undefined for a language model. */
+  readonly labels?: number;
   /** Longest sequence the checkpoint was made for. */
   readonly maxPositions: number;
   readonly normEpsilon: number;

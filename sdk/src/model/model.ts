@@ -39,6 +39,8 @@ export interface Model {
   /** Every tensor of the checkpoint by name; a linear's weight may be packed in a few bits. */
   readonly weights: Map<string, ModelWeight>;
   readonly linears: readonly LinearLayer[];
+  /** A classifier's head was drawn, because the folder is a language model's. */
+  readonly freshHead?: boolean;
   /** Trainable tensors by name. A parameter named like a weight replaces it in the graph. */
   readonly parameters: Map<string, Parameter>;
   /** Set by `setAdapter`. */

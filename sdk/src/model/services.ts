@@ -12,7 +12,19 @@ export interface ModelRequest {
   readonly purpose: 'training' | 'inference';
   /** In place of what the configuration says. */
   readonly settings?: RequestedSettings;
+  /** Read it as a classifier; without, a folder of one is refused. */
+  readonly classifier?: ClassifierRequest;
   readonly signal?: AbortSignal;
+}
+
+/**
+ * A head with a number for each label (a reward model's has one) in place of the one for tokens: the
+ * folder's own, or a fresh one on a language model (`model.freshHead`).
+ */
+export interface ClassifierRequest {
+  readonly labels: number;
+  /** Decides a fresh head's numbers. */
+  readonly seed: number;
 }
 
 /** What one request asks of a policy's adapter and numbers, whatever the configuration says. */

@@ -6,6 +6,7 @@ import type { Shape } from '@lmflow/sdk/graph';
 import { familyUnsupported, settingUnsupported } from '../errors.ts';
 import type { ModelFamilies, ModelFamily } from '../families/family.ts';
 import { checkActivation } from './activation.ts';
+import { classifierClass, labelsOf, SCORE } from './classifier.ts';
 import { ConfigReader } from './config.ts';
 import { readRope } from './rope.ts';
 
@@ -29,6 +30,8 @@ export interface Blueprint {
   readonly scales: readonly (number | undefined)[];
   readonly blocks: readonly BlockLinears[];
   readonly linears: readonly LinearLayer[];
+  /** For tokens, or for a classifier's labels. */
+  readonly head: LinearLayer;
   /** Every tensor a checkpoint must have. */
   readonly tensors: ReadonlyMap<string, Shape>;
 }
@@ -50,12 +53,13 @@ export function readBlueprint(config: ConfigReader, families: ModelFamilies): Bl
   const architecture = readArchitecture(config, family, windows);
   const layers = Array.from({ length: architecture.numLayers }, (_, layer) => layer);
   const blocks = layers.map((layer) => blockLinears(family, architecture, config, layer));
+  const headName = architecture.labels === undefined ? family.names.head : SCORE;
   const head: LinearLayer = {
-    name: family.names.head,
-    weight: `${family.names.head}.weight`,
+    name: headName,
+    weight: `${headName}.weight`,
     layout: 'out-in',
     inFeatures: architecture.hiddenSize,
-    outFeatures: architecture.vocabularySize,
+    outFeatures: architecture.labels ?? architecture.vocabularySize,
   };
   const linears = [
     ...blocks.flatMap(({ attention, attentionOutput, mlp, down }) => [
@@ -72,6 +76,7 @@ export function readBlueprint(config: ConfigReader, families: ModelFamilies): Bl
     windows,
     blocks,
     linears,
+    head,
     activation: checkActivation(
       config.file,
       family.keys.activation,
@@ -95,7 +100,8 @@ function familyOf(config: ConfigReader, families: ModelFamilies): ModelFamily {
   }
   const classes = config.get('architectures') ?? [];
   if (!Array.isArray(classes)) throw config.invalid('architectures', 'a list of class names');
-  if (classes.length > 0 && !classes.some((name) => family.classes.includes(name as string))) {
+  const known = [...family.classes, classifierClass(family)];
+  if (classes.length > 0 && !classes.some((name) => known.includes(name as string))) {
     throw settingUnsupported(
       config.file,
       'architectures',
@@ -123,6 +129,7 @@ function readArchitecture(
     throw config.invalid('num_key_value_heads', `a divisor of ${keys.numHeads} (${numHeads})`);
   }
   const used = windows.filter((window) => window !== undefined);
+  const labels = labelsOf(config, family);
   return {
     family: family.name,
     hiddenSize,
@@ -139,7 +146,10 @@ function readArchitecture(
     vocabularySize: config.count('vocab_size', defaults.vocabularySize),
     maxPositions: config.count(keys.maxPositions, defaults.maxPositions),
     normEpsilon: config.positive(keys.normEpsilon, defaults.normEpsilon),
-    tiedEmbeddings: config.flag('tie_word_embeddings', defaults.tiedEmbeddings),
+    // a classifier keeps the key, and has no head that could be tied
+    tiedEmbeddings:
+      config.flag('tie_word_embeddings', defaults.tiedEmbeddings) && labels === undefined,
+    ...(labels === undefined ? {} : { labels }),
     ...(used.length > 0 ? { window: Math.max(...used) } : {}),
     ...(used.length > 0 && used.length < windows.length ? { layerWindows: windows } : {}),
     ...(family.positions === 'rotary'

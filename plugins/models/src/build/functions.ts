@@ -34,6 +34,7 @@ export function buildingFunctions(blueprint: Blueprint): BuildingFunctions {
 function endFunctions({
   family: { names },
   architecture,
+  head,
 }: Blueprint): Pick<BuildingFunctions, 'embed' | 'head' | 'logits'> {
   const { hiddenSize } = architecture;
   return {
@@ -56,7 +57,7 @@ function endFunctions({
         hidden: build.norm(trace, hidden, names.finalNorm),
         weight: build.weight(
           trace,
-          `${trace.model.architecture.tiedEmbeddings ? names.embedding : names.head}.weight`,
+          trace.model.architecture.tiedEmbeddings ? `${names.embedding}.weight` : head.weight,
         ),
       };
     },

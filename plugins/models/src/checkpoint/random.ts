@@ -1,7 +1,7 @@
 // Weights of a model that is trained from scratch: drawn as transformers draws them, each from a
 // stream of its own.
 import { randomStream } from '@lmflow/sdk';
-import { sizeOf, type WeightSource } from '@lmflow/sdk/graph';
+import { sizeOf, type Shape, type WeightSource } from '@lmflow/sdk/graph';
 import type { Blueprint } from '../architecture/blueprint.ts';
 
 /**
@@ -14,21 +14,25 @@ export function randomWeights(
   seed: number,
 ): Map<string, WeightSource> {
   return new Map(
-    [...tensors].map(([name, shape]) => {
-      const random = randomStream(seed, 'weights', name);
-      const draw =
-        shape.length > 1
-          ? (index: number): number => deviation * random.normal(index)
-          : (): number => (name.endsWith('.bias') ? 0 : 1);
-      return [
-        name,
-        {
-          kind: 'memory',
-          dtype: 'float32',
-          shape,
-          data: Float32Array.from({ length: sizeOf(shape) }, (_, index) => draw(index)),
-        },
-      ];
-    }),
+    [...tensors].map(([name, shape]) => [name, randomWeight(name, shape, { deviation, seed })]),
   );
+}
+
+/** One weight of them. */
+export function randomWeight(
+  name: string,
+  shape: Shape,
+  { deviation, seed }: { readonly deviation: number; readonly seed: number },
+): WeightSource {
+  const random = randomStream(seed, 'weights', name);
+  const draw =
+    shape.length > 1
+      ? (index: number): number => deviation * random.normal(index)
+      : (): number => (name.endsWith('.bias') ? 0 : 1);
+  return {
+    kind: 'memory',
+    dtype: 'float32',
+    shape,
+    data: Float32Array.from({ length: sizeOf(shape) }, (_, index) => draw(index)),
+  };
 }

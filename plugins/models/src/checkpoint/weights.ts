@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafetensorsFile, isSafetensorsDtype, openShards } from '@lmflow/sdk/formats';
-import { sameShape, type ModelWeight, type Shape } from '@lmflow/sdk/graph';
+import { sameShape, type ModelWeight, type Shape, type WeightSource } from '@lmflow/sdk/graph';
 import type { Blueprint } from '../architecture/blueprint.ts';
 import type { Found } from './found-tensor.ts';
 import { packedTensors, readParts, type Packing } from './packing.ts';
@@ -57,18 +57,25 @@ export interface Checkpoint {
  * Checks every tensor: one that is missing, unexpected, of the wrong shape or not floating point is
  * an error naming it (LMFLOW_TENSOR_MISSING, _UNEXPECTED, _SHAPE, _DTYPE). Buffers that old
  * checkpoints carry are passed over. `packings`: by weight, of those that are stored in a few bits.
+ * `freshHead` is a classifier's in place of the head that the files have.
  */
 export async function readCheckpoint(
   folder: string,
   files: readonly SafetensorsFile[],
   blueprint: Blueprint,
   packings: ReadonlyMap<string, Packing>,
+  freshHead?: WeightSource,
 ): Promise<Checkpoint> {
   const { family, architecture } = blueprint;
   const found = byFullName(files, blueprint);
   const head = `${family.names.head}.weight`;
   const duplicateHead = architecture.tiedEmbeddings && found.has(head);
   const wanted = new Map(blueprint.tensors);
+  if (freshHead) {
+    // the head for tokens stays in its file
+    found.delete(head);
+    wanted.delete(blueprint.head.weight);
+  }
   if (duplicateHead) wanted.set(head, [architecture.vocabularySize, architecture.hiddenSize]);
   checkNames(folder, blueprint, found, expectedTensors(wanted, packings));
   const weights = new Map<string, ModelWeight>();
@@ -81,6 +88,7 @@ export async function readCheckpoint(
         : await weightAt(found.get(name)!, shape),
     );
   }
+  if (freshHead) weights.set(blueprint.head.weight, freshHead);
   return { weights, duplicateHead };
 }
 
@@ -145,17 +153,19 @@ function entryOf({ file, stored }: Found): {
 
 function byFullName(
   files: readonly SafetensorsFile[],
-  { family, tensors }: Blueprint,
+  { family, tensors, head: own }: Blueprint,
 ): Map<string, Found> {
   const found = new Map<string, Found>();
   const { prefix, head } = family.names;
+  const heads = [`${head}.`, `${own.name}.`];
   // A checkpoint of the bare model (as the first GPT-2 files are) leaves the prefix out everywhere.
   const bare = !files.some((file) =>
     [...file.tensors.keys()].some((name) => name.startsWith(prefix)),
   );
   for (const file of files) {
     for (const stored of file.tensors.keys()) {
-      const name = bare && !stored.startsWith(`${head}.`) ? prefix + stored : stored;
+      const name =
+        bare && !heads.some((start) => stored.startsWith(start)) ? prefix + stored : stored;
       if (family.ignored.some((pattern) => pattern.test(name)) && !tensors.has(name)) continue;
       const first = found.get(name);
       if (first) throw tensorTwice(name, first.file.path, file.path);
