@@ -2,18 +2,18 @@
 // hooks and no downloads here.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { didYouMean, type Logger } from '@lmflow/sdk';
+import { didYouMean, type Logger, type Tokenizer } from '@lmflow/sdk';
 import { floatWeight, type Model, type ModelRequest } from '@lmflow/sdk/model';
 import { readPacked, readWeight } from '@lmflow/sdk/formats';
 import { pluginOfAdapter } from '@lmflow/sdk/peft';
 import { readBlueprint, type Blueprint } from './architecture/blueprint.ts';
-import { asRequested, paddingId } from './architecture/classifier.ts';
+import { asRequested, freshPadding } from './architecture/classifier.ts';
 import { ConfigReader } from './architecture/config.ts';
 import { buildingFunctions } from './build/functions.ts';
 import { randomWeight, randomWeights } from './checkpoint/random.ts';
 import { readPackings } from './checkpoint/packing.ts';
 import { openCheckpoint, readCheckpoint, type Checkpoint } from './checkpoint/weights.ts';
-import { modelNotFound, paddingMissing, trainingPacked, weightUnknown } from './errors.ts';
+import { modelNotFound, trainingPacked, weightUnknown } from './errors.ts';
 import type { ModelFamilies } from './families/family.ts';
 import { readJsonObject } from './json.ts';
 import { tokenizerTooLarge } from './tokenizer/errors.ts';
@@ -46,28 +46,20 @@ export async function readModel(
   let blueprint = readBlueprint(reader, families);
   const checkpoint = await checkpointOf(request, reader, blueprint, fresh);
   if (checkpoint.duplicateHead && (await headDiffers(checkpoint, source, blueprint))) {
-    const head = `${blueprint.family.names.head}.weight`;
-    log.warn(
-      `${folder}: config.json ties the head to the embedding, but the checkpoint has another ${head}, ` +
-        'which is used untied, as in transformers',
-    );
+    warnOfOwnHead(log, folder, blueprint);
     config['tie_word_embeddings'] = false;
     blueprint = readBlueprint(reader, families);
   }
   const eosIds = idsOf(generationConfig?.['eos_token_id'] ?? config['eos_token_id']);
-  const tokenizer = await loadTokenizer(folder, fallbackIds(config, eosIds), processes);
-  const tokens = tokenizer.vocabularySize;
   const { vocabularySize } = blueprint.architecture;
-  if (tokens > vocabularySize) {
-    throw tokenizerTooLarge(join(folder, 'tokenizer.json'), tokens, path, vocabularySize);
-  }
+  const tokenizer = await loadTokenizer(folder, fallbackIds(config, eosIds), processes);
+  checkTokenizer(tokenizer, { folder, config: path, rows: vocabularySize });
   const { weights } = checkpoint;
   const packed = [...weights.values()].some(({ kind }) => kind === 'packed');
   if (request.purpose === 'training' && packed) throw trainingPacked(source);
+  const padding = { eosIds, rows: vocabularySize };
   if (fresh) {
-    const padId = paddingId(config, tokenizer, { eosIds, rows: vocabularySize });
-    if (padId === undefined) throw paddingMissing(path);
-    config['pad_token_id'] = padId;
+    config['pad_token_id'] = freshPadding(reader, tokenizer, padding);
   }
   return {
     role,
@@ -94,6 +86,27 @@ export async function readModel(
       return weight.kind === 'packed' ? readPacked(weight) : readWeight(weight);
     },
   };
+}
+
+function warnOfOwnHead(log: Logger, folder: string, { family: { names } }: Blueprint): void {
+  const head = `${names.head}.weight`;
+  log.warn(
+    `${folder}: config.json ties the head to the embedding, but the checkpoint has another ${head}, ` +
+      'which is used untied, as in transformers',
+  );
+}
+
+/** Throws LMFLOW_TOKENIZER_TOO_LARGE where it gives ids that the embedding does not have. */
+function checkTokenizer(
+  { vocabularySize }: Tokenizer,
+  {
+    folder,
+    config,
+    rows,
+  }: { readonly folder: string; readonly config: string; readonly rows: number },
+): void {
+  if (vocabularySize <= rows) return;
+  throw tokenizerTooLarge(join(folder, 'tokenizer.json'), vocabularySize, config, rows);
 }
 
 /** The folder's weights, or random ones where the request has a seed of them. */
