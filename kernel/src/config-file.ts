@@ -1,8 +1,8 @@
 // Finding and reading the config file, with cosmiconfig. What its values mean is the business of
 // settings/.
-import { statSync } from 'node:fs';
+import { existsSync, statSync, type Stats } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { messageOf, type UserConfig } from '@lmflow/sdk';
+import { messageOf, type LMFlowError, type UserConfig } from '@lmflow/sdk';
 import { kindOf } from '@lmflow/sdk/files';
 import {
   configFolder,
@@ -39,6 +39,8 @@ export const configNames = [
   ...withExtensions('.lmflowrc'),
 ];
 
+const searchPlaces = [...configNames, 'package.json'];
+
 /**
  * Finds a config file in `cwd` or above it, up to the project's root; `configFile` names one
  * instead.
@@ -50,7 +52,7 @@ export async function findConfig(
   const { cosmiconfig } = await import('cosmiconfig');
   const load = async (path: string): Promise<unknown> => (await importFile(path))['default'];
   const explorer = cosmiconfig('lmflow', {
-    searchPlaces: [...configNames, 'package.json'],
+    searchPlaces,
     searchStrategy: 'project',
     loaders: { '.ts': load, '.mts': load, '.cts': load, '.js': load, '.mjs': load, '.cjs': load },
     cache: false,
@@ -65,9 +67,8 @@ export async function findConfig(
       configNames.find((name) => statSync(join(named!, name), { throwIfNoEntry: false })),
     );
   }
-  if (stats?.isFile() === false) {
-    throw configLoadFailed(configFile!, new Error(`it is ${kindOf(stats)}, not a regular file`));
-  }
+  if (stats?.isFile() === false) throw notRegular(configFile!, stats);
+  if (named === undefined) checkPlaces(cwd);
   let found: Awaited<ReturnType<typeof explorer.search>>;
   try {
     found = named === undefined ? await explorer.search(cwd) : await explorer.load(named);
@@ -96,6 +97,31 @@ export async function findConfig(
     origin,
     directory: dirname(found.filepath),
   };
+}
+
+const notRegular = (file: string, stats: Stats): LMFlowError =>
+  configLoadFailed(file, new Error(`it is ${kindOf(stats)}, not a regular file`));
+
+// cosmiconfig opens what it finds, and opening a named pipe waits. This looks where it looks, in its
+// order, up to the file that it takes or the project's root.
+function checkPlaces(cwd: string): void {
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    for (const name of searchPlaces) {
+      const stats = statsOf(join(folder, name));
+      if (stats === undefined || stats.isDirectory()) continue;
+      if (!stats.isFile()) throw notRegular(relative(cwd, join(folder, name)), stats);
+      return;
+    }
+    if (folder === dirname(folder) || existsSync(join(folder, 'package.yaml'))) return;
+  }
+}
+
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined; // what cannot be looked at, cosmiconfig cannot open either
+  }
 }
 
 /**

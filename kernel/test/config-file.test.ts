@@ -1,5 +1,6 @@
 // Finding lmflow.config.*: names, folders, what files may export, TypeScript with relative imports.
 import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -163,6 +164,20 @@ test('a named pipe as config file or plugin is an error at once', async () => {
     ]) {
       const error: unknown = await making().catch((reason: unknown) => reason);
       assert.match(String(error), 'is a named pipe, not a regular file');
+    }
+    // found by itself, in the folder and above it
+    mkdirSync(join(folder, 'a', 'b'), { recursive: true });
+    for (const name of ['lmflow.config.ts', 'lmflow.config.json', '.lmflowrc', 'package.json']) {
+      const found = join(folder, 'a', name);
+      execFileSync('mkfifo', [found]);
+      for (const cwd of [join(folder, 'a'), join(folder, 'a', 'b')]) {
+        const error: unknown = await createKernel(undefined, { cwd, log: captureLog() }).catch(
+          (reason: unknown) => reason,
+        );
+        assert.match(String(error), /is a named pipe, not a regular file/);
+        assert.match(String(error), name);
+      }
+      rmSync(found);
     }
   } finally {
     remove();

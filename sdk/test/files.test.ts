@@ -1,10 +1,13 @@
 // Files and folders that appear whole or not at all, what a full disk says, and the cache.
 import { execFileSync } from 'node:child_process';
 import {
+  closeSync,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -12,6 +15,7 @@ import {
   symlinkSync,
   utimesSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +25,8 @@ import { isLMFlowError } from '@lmflow/sdk';
 import {
   cacheFolder,
   derivedFile,
+  readWhole,
+  readWholeSync,
   removeAsides,
   writeFileAtomic,
   writeFileInParts,
@@ -357,5 +363,28 @@ if (process.platform === 'linux') {
     }
   });
 }
+
+test('a pipe that a shell gives, <(cmd), is read up to the limit', async () => {
+  if (process.platform === 'win32') return;
+  const pipe = join(place(), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  async function given<T>(content: string, read: (path: string) => T): Promise<Awaited<T>> {
+    const fd = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writer = openSync(pipe, 'w');
+    writeSync(writer, content);
+    closeSync(writer);
+    try {
+      return await read(`/dev/fd/${fd}`);
+    } finally {
+      closeSync(fd);
+    }
+  }
+  assert.is(await given('once\nupon ✓', (path) => readWhole(path)), 'once\nupon ✓');
+  assert.is(await given('at once', (path) => readWholeSync(path, 7)), 'at once');
+  const long: unknown = await given('at once!', (path) => readWhole(path, 7)).catch(String);
+  assert.match(long, 'it goes on; it may have');
+  const named: unknown = await readWhole(pipe).catch(String);
+  assert.match(named, 'it is a named pipe, not a regular file');
+});
 
 test.run();

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import type { LMFlowError, Logger } from '@lmflow/sdk';
 import {
   chooseLinears,
+  declareMethod,
   matchExpressions,
   matchingModules,
   refuseTrained,
@@ -273,6 +274,20 @@ test('two plugins do not take the same linear, and nobody trains one that is rep
     }),
     'LMFLOW_LINEARS_TRAINED',
   );
+});
+
+test('one plugin trains a model; another one may narrow down what it trains', async () => {
+  const model = tiny();
+  const full = { plugin: 'finetune', name: 'full finetuning' };
+  declareMethod(model, full);
+  declareMethod(model, { ...full, name: 'full finetuning, again' });
+  const narrower = { plugin: 'lisa', name: 'LISA', refines: 'finetune' };
+  declareMethod(model, narrower);
+  assert.is(model.method, narrower);
+  const other = { plugin: 'lora', name: 'LoRA' };
+  assert.is(await codeOf(() => declareMethod(model, other)), 'LMFLOW_METHOD_TAKEN');
+  assert.throws(() => declareMethod(model, other), /lisa \(LISA\) and lora \(LoRA\)/);
+  assert.is(model.method, narrower);
 });
 
 test('the form is kept in files, one for each group, and found again', async () => {

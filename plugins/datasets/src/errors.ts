@@ -149,6 +149,15 @@ export function unreadable(file: string, cause: unknown): LMFlowError {
   });
 }
 
+/** A path of data is a pipe, a socket or a device: data is read several times. */
+export function notRegular(path: string, kind: string): LMFlowError {
+  return inputError(
+    'LMFLOW_DATASET_UNREADABLE',
+    `${path} could not be read: it is ${kind}, not a regular file`,
+    { hint: 'Write the data to a file: it is read several times.' },
+  );
+}
+
 /** A packed file unpacks to far more than data does. */
 export function bomb(file: string, unpacked: number, packed: number): LMFlowError {
   return inputError(

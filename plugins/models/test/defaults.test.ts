@@ -76,6 +76,15 @@ for (const { name, keys } of families) {
   });
 }
 
+test('case config-without-max-positions: absent or null, a model loads with 2048', async () => {
+  for (const value of [undefined, null]) {
+    const folder = await modelFolder('llama');
+    await editConfig(folder, { max_position_embeddings: value });
+    const { architecture } = await loadFolder(folder);
+    assert.is(architecture.maxPositions, 2048);
+  }
+});
+
 test('a model of a billion layers is refused at once', async () => {
   const folder = await modelFolder('llama');
   await editConfig(folder, { num_hidden_layers: 1e9 });

@@ -44,9 +44,7 @@ export function localFiles(
   if (!existsSync(folder)) throw errors.notFound(folder, neighbours(folder));
   const found = statSync(folder);
   if (!found.isDirectory()) {
-    if (!found.isFile()) {
-      throw errors.unreadable(path, new Error(`it is ${kindOf(found)}, not a regular file`));
-    }
+    if (!found.isFile()) throw errors.notRegular(path, kindOf(found));
     if (!readers.for(path)) throw errors.fileType(path, readers.extensions);
     return [{ path, name: basename(path) }];
   }

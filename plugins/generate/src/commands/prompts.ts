@@ -1,7 +1,7 @@
 // Collects the prompts of `lmflow generate`: words of the command line, a file, piped text.
 import { text } from 'node:stream/consumers';
 import { parseJson, toolArguments, type ChatMessage } from '@lmflow/sdk';
-import { readWholeSync } from '@lmflow/sdk/files';
+import { readWhole } from '@lmflow/sdk/files';
 import { promptMissing, promptsInvalid, promptsUnreadable } from '../errors.ts';
 
 /** The largest file of prompts, in bytes. */
@@ -27,7 +27,7 @@ export async function collectPrompts({
       ? input.isTTY !== true
       : positionals.includes('-');
   const prompts: Prompt[] = positionals.filter((word) => word !== '-');
-  if (file !== undefined) prompts.push(...readPrompts(file));
+  if (file !== undefined) prompts.push(...(await readPrompts(file)));
   if (piped) {
     const prompt = (await text(input)).replace(/\r?\n$/, '');
     if (prompt !== '') prompts.push(prompt);
@@ -36,10 +36,10 @@ export async function collectPrompts({
   return prompts;
 }
 
-function readPrompts(file: string): Prompt[] {
+async function readPrompts(file: string): Promise<Prompt[]> {
   let content: string;
   try {
-    content = readWholeSync(file, LARGEST).replace(/^\uFEFF/, '');
+    content = (await readWhole(file, LARGEST)).replace(/^\uFEFF/, '');
   } catch (cause) {
     throw promptsUnreadable(file, cause);
   }
