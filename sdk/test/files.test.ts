@@ -381,9 +381,9 @@ test('a pipe that a shell gives, <(cmd), is read up to the limit', async () => {
   }
   assert.is(await given('once\nupon ✓', (path) => readWhole(path)), 'once\nupon ✓');
   assert.is(await given('at once', (path) => readWholeSync(path, 7)), 'at once');
-  const long: unknown = await given('at once!', (path) => readWhole(path, 7)).catch(String);
+  const long = await given('at once!', (path) => readWhole(path, 7)).catch(String);
   assert.match(long, 'it goes on; it may have');
-  const named: unknown = await readWhole(pipe).catch(String);
+  const named = await readWhole(pipe).catch(String);
   assert.match(named, 'it is a named pipe, not a regular file');
 });
 
