@@ -40,6 +40,8 @@ export interface Objective {
    * perplexity of a language model.
    */
   figures?(means: Readonly<Record<string, number>>): Readonly<Record<string, number>>;
+  /** Its figures that say how it goes, for people: the log has them before the loss. */
+  readonly shown?: readonly string[];
 }
 
 /** A figure over a step's micro-batches: the sum of `sum` over that of `weight`, scalars both. */

@@ -1,7 +1,14 @@
 // Adapters of the head. Losses multiply hidden states by the head's weight themselves, in chunks, so
 // the low-rank product is put into both: [h, s h A^T] [W, B]^T. In inference `logits` takes them
 // apart again, so that a head in a few bits stays one. Linears of the blocks: project.ts.
-import { adapterValue, wrap, type HeadOutput, type Model, type Trace } from '@lmflow/sdk/model';
+import {
+  adapterValue,
+  hasDropout,
+  wrap,
+  type HeadOutput,
+  type Model,
+  type Trace,
+} from '@lmflow/sdk/model';
 import { add, concat, matMul, mul, reshape, slice, sub, type Value } from '@lmflow/sdk/graph';
 import { LoraAdapter } from './adapter.ts';
 import { magnitudeScale } from './dora.ts';
@@ -65,7 +72,7 @@ function join(
   const { hidden, weight } = base;
   const { dropout } = trace.model.adapter as LoraAdapter;
   const [a, b] = [adapterValue(trace, pair.a), adapterValue(trace, pair.b)];
-  const active = trace.mode === 'training' && dropout > 0;
+  const active = hasDropout(trace) && dropout > 0;
   const input = active ? dropped(trace, hidden, pair.layer, dropout) : hidden;
   const low = mul(matMul(input, a, { transposeB: true }), pair.scale);
   if (!pair.magnitude) {

@@ -1,6 +1,13 @@
 // Adds the traced model's adapter to the model's linears. Linears that share an input share one
 // product with their A matrices.
-import { adapterValue, wrap, type LinearLayer, type Model, type Trace } from '@lmflow/sdk/model';
+import {
+  adapterValue,
+  hasDropout,
+  wrap,
+  type LinearLayer,
+  type Model,
+  type Trace,
+} from '@lmflow/sdk/model';
 import { add, cast, concat, matMul, mul, slice, sub, type Value } from '@lmflow/sdk/graph';
 import { LoraAdapter } from './adapter.ts';
 import { magnitudeScale, scaled } from './dora.ts';
@@ -21,7 +28,7 @@ export function addAdapters(model: Model, by: string): void {
       return pair ? [{ index, pair }] : [];
     });
     if (adapted.length === 0) return results;
-    const active = trace.mode === 'training' && dropout > 0;
+    const active = hasDropout(trace) && dropout > 0;
     const lows = active
       ? adapted.map(({ pair }) => down(trace, dropped(trace, x, pair.layer, dropout), [pair])[0]!)
       : down(

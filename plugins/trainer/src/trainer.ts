@@ -238,7 +238,7 @@ export class LoopTrainer implements Trainer {
         budget: PROGRAM_SHARE * forecast.memory.available,
       }),
       norm: new GradientNorm(engine),
-      reporter: new Reporter(plan, state, hooks, log),
+      reporter: new Reporter({ plan, state, hooks, log, objective }),
     };
     return run;
   }

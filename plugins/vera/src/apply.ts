@@ -1,5 +1,12 @@
 // Adds the traced model's adapter to the model's linears.
-import { adapterValue, wrap, type HeadOutput, type Model, type Trace } from '@lmflow/sdk/model';
+import {
+  adapterValue,
+  hasDropout,
+  wrap,
+  type HeadOutput,
+  type Model,
+  type Trace,
+} from '@lmflow/sdk/model';
 import { add, cast, concat, matMul, mul, reshape, slice, type Value } from '@lmflow/sdk/graph';
 import { VeraAdapter } from './adapter.ts';
 import type { VeraVectors } from './vectors.ts';
@@ -71,7 +78,7 @@ function lowOf(
   const columns =
     layer.inFeatures === inFeatures ? all : slice(all, [0, 0], [rank, layer.inFeatures]);
   const input =
-    trace.mode === 'training' && veraDropout > 0 ? dropped(trace, x, layer.name, veraDropout) : x;
+    hasDropout(trace) && veraDropout > 0 ? dropped(trace, x, layer.name, veraDropout) : x;
   return mul(matMul(input, columns, { transposeB: true }), asRow(adapterValue(trace, d)));
 }
 

@@ -155,8 +155,10 @@ export interface Trace {
    * back. Rotary tables are made for it.
    */
   readonly contextLength?: number;
-  /** `training` applies dropout. */
+  /** `training` applies dropout, unless `withoutDropout` is set. */
   readonly mode: 'training' | 'evaluation' | 'inference';
+  /** Set where a method trains without dropout, whatever an adapter has: ask `hasDropout`. */
+  readonly withoutDropout?: true;
   /** int32 [batchSize, length]. */
   readonly positions: Value;
   /**
@@ -176,6 +178,11 @@ export interface Trace {
    * generator. Same name, same mask.
    */
   dropoutMask(site: string, shape: Shape, probability: number): Value;
+}
+
+/** Whether dropout is applied in a trace. */
+export function hasDropout({ mode, withoutDropout }: Trace): boolean {
+  return mode === 'training' && withoutDropout !== true;
 }
 
 /**

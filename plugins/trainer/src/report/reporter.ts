@@ -2,7 +2,7 @@
 // progress line, the time left. Files at the end of a run are in results.ts.
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Hooks, Logger, Step } from '@lmflow/sdk';
+import type { Hooks, Logger, Objective, Step } from '@lmflow/sdk';
 import { outputUnwritable, readWhole, writeFileAtomic } from '@lmflow/sdk/files';
 import { evaluationFigures, round, type EvaluationResult } from '../loop/evaluation.ts';
 import { ifPresent } from '../checkpoint/checkpoint-folder.ts';
@@ -15,23 +15,34 @@ const LOG_FILE = 'trainer_log.jsonl';
 /** Steps after which the time left is logged. */
 const TIMED_STEPS = 3;
 
+export interface ReporterSetup {
+  readonly plan: RunPlan;
+  readonly state: RunState;
+  readonly hooks: Hooks;
+  readonly log: Logger;
+  readonly objective: Objective;
+}
+
 export class Reporter {
   readonly #plan: RunPlan;
   readonly #state: RunState;
   readonly #hooks: Hooks;
   readonly #log: Logger;
   readonly #path: string;
+  /** Figures that stand before the loss. */
+  readonly #shown: readonly string[];
   /** Since the last log entry. */
   #tokens = 0;
   #seconds = 0;
   /** Of this session's steps; the first are slow. */
   #durations: number[] = [];
 
-  constructor(plan: RunPlan, state: RunState, hooks: Hooks, log: Logger) {
+  constructor({ plan, state, hooks, log, objective }: ReporterSetup) {
     this.#plan = plan;
     this.#state = state;
     this.#hooks = hooks;
     this.#log = log;
+    this.#shown = objective.shown ?? [];
     this.#path = join(plan.outputDir, LOG_FILE);
   }
 
@@ -65,7 +76,12 @@ export class Reporter {
     const figures = evaluationFigures(result, samples);
     state.logHistory.push({ epoch: round(state.epoch, 4), ...figures, step: state.globalStep });
     await this.#append({ eval_loss: result.metrics['loss'] });
-    const parts = Object.entries(result.metrics).map(([name, value]) => `${name} ${number(value)}`);
+    const parts = [
+      ...this.#figures(result.metrics),
+      ...Object.entries(result.metrics)
+        .filter(([name]) => !this.#shown.includes(name))
+        .map(([name, value]) => `${name} ${number(value)}`),
+    ];
     this.#log.event(
       'evaluation',
       { step: state.globalStep, epoch: state.epoch, ...result.metrics, seconds: result.seconds },
@@ -115,7 +131,7 @@ export class Reporter {
         secondsLeft: this.#secondsLeft(),
         ...metrics,
       },
-      this.#line(step, loss, rate),
+      this.#line(step, loss, rate, metrics),
     );
     this.#hooks.onMetrics.call({
       kind: 'train',
@@ -149,11 +165,25 @@ export class Reporter {
     });
   }
 
-  #line(step: Step, loss: number, rate: number): string {
+  /** The figures that stand before the loss, those that there are. */
+  #figures(metrics: Readonly<Record<string, number>>): string[] {
+    return this.#shown.flatMap((name) => {
+      const value = metrics[name];
+      return value === undefined ? [] : [`${name} ${number(value)}`];
+    });
+  }
+
+  #line(
+    step: Step,
+    loss: number,
+    rate: number,
+    metrics: Readonly<Record<string, number>> = {},
+  ): string {
     const left = step.number < step.totalSteps ? [`${formatTime(this.#secondsLeft())} left`] : [];
     return [
       `step ${step.number}/${step.totalSteps}`,
       `epoch ${step.epoch.toFixed(2)}`,
+      ...this.#figures(metrics),
       `loss ${number(loss)}`,
       `lr ${number(step.learningRate!)}`,
       `grad norm ${number(step.gradientNorm!)}`,
