@@ -20,7 +20,7 @@ export function eitherTasksOrMetric(): LMFlowError {
 /** LMFLOW_EVALUATE_TASK_UNKNOWN: no task has this name, and no file is there. */
 export function taskUnknown(name: string, known: readonly string[]): LMFlowError {
   return usageError('LMFLOW_EVALUATE_TASK_UNKNOWN', `there is no task "${name}"`, {
-    hint: `Name a .json file, or one of ${known.join(', ')}.`,
+    hint: `Name a .json or .yaml file, or one of ${known.join(', ')}.`,
   });
 }
 

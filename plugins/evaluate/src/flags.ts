@@ -7,7 +7,9 @@ export const flags = z.object({
   tasks: z
     .string()
     .optional()
-    .describe('Names of tasks and task files (.json), with commas; mmlu_* for all that fit.'),
+    .describe(
+      'Names of tasks and task files (.json, .yaml), with commas; mmlu_* for all that fit.',
+    ),
   metric: z
     .enum([...scoredMetrics, ...answeredMetrics])
     .optional()

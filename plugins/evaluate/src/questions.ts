@@ -159,7 +159,7 @@ function partsOf(task: ChoiceTask, doc: Doc, place: string): ChoiceParts {
   if (task.contexts) {
     const contexts = task.contexts.map((one) => clean(text(one)));
     const answers = [clean(text(task.continuation!))];
-    return { contexts, answers, choices: contexts, ...rightOf(task, doc, place, contexts.length) };
+    return { contexts, answers, choices: contexts, ...rightOf(task, doc, place, contexts) };
   }
   const listed =
     typeof task.choices === 'string'
@@ -170,7 +170,7 @@ function partsOf(task: ChoiceTask, doc: Doc, place: string): ChoiceParts {
     contexts: [clean(text(task.prompt!))],
     answers: choices,
     choices,
-    ...rightOf(task, doc, place, choices.length),
+    ...rightOf(task, doc, place, choices),
   };
 }
 
@@ -179,18 +179,18 @@ function rightOf(
   task: ChoiceTask,
   doc: Doc,
   place: string,
-  choices: number,
+  choices: readonly string[],
 ): Pick<ChoiceParts, 'gold' | 'truths'> {
   if (typeof task.gold !== 'object' || !('truths' in task.gold)) {
     return { gold: goldOf(task, doc, place, choices) };
   }
   const { truths: path } = task.gold;
   const truths = listAt(task, doc, place, path).map((one) => one === '1');
-  if (truths.length === choices && truths.includes(true)) return { gold: 0, truths };
+  if (truths.length === choices.length && truths.includes(true)) return { gold: 0, truths };
   throw recordUnfit(task.task, place, `"${path}" does not have a 1 or 0 for each choice`);
 }
 
-function goldOf(task: ChoiceTask, doc: Doc, place: string, choices: number): number {
+function goldOf(task: ChoiceTask, doc: Doc, place: string, choices: readonly string[]): number {
   const unfit = (problem: string): never => {
     throw recordUnfit(task.task, place, problem);
   };
@@ -198,8 +198,12 @@ function goldOf(task: ChoiceTask, doc: Doc, place: string, choices: number): num
   if (typeof gold !== 'object') {
     const value = typeof gold === 'number' ? gold : valueAt(doc, gold);
     const index = value === '' || value === null ? NaN : Number(value);
-    const fits = Number.isInteger(index) && index >= 0 && index < choices;
-    return fits ? index : unfit(`"${gold}" is ${JSON.stringify(value)}, not the index of a choice`);
+    if (Number.isInteger(index) && index >= 0 && index < choices.length) return index;
+    const named = typeof value === 'string' ? choices.indexOf(value) : -1;
+    if (named >= 0) return named;
+    return unfit(
+      `"${gold}" is ${JSON.stringify(value)}, neither the index of a choice nor a choice`,
+    );
   }
   if ('truths' in gold) return 0;
   const { label, labels } = gold;

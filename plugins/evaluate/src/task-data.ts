@@ -29,7 +29,9 @@ export async function readTaskData(
   const source = own !== undefined && existsSync(own) ? { path: own } : dataset;
   const read = async (split: string): Promise<Doc[]> => {
     const docs: Doc[] = [];
-    for await (const { value } of datasets.rawRecords({ ...source, split }, signal)) {
+    const file = 'files' in source ? source.files?.[split] : undefined;
+    const where = file === undefined ? { ...source, split } : { path: file, split: 'train' };
+    for await (const { value } of datasets.rawRecords(where, signal)) {
       docs.push(value);
     }
     if (docs.length === 0) throw recordUnfit(task, `split ${split}`, 'it has no records');

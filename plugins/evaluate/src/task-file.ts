@@ -18,6 +18,8 @@ const common = {
     path: z.string(),
     subset: z.string().optional(),
     revision: z.string().optional(),
+    /** In place of path: a file for each split. */
+    files: z.record(z.string(), z.string()).optional(),
   }),
   /** The data's names of splits. Evaluated is test, else validation; shots are of shots, else train. */
   splits: z.strictObject({

@@ -3,7 +3,9 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readWholeSync } from '@lmflow/sdk/files';
 import { taskInvalid, taskUnknown } from './errors.ts';
+import { fromHarness, isHarnessTask } from './harness-task.ts';
 import { taskSchema, type TaskFile } from './task-file.ts';
+import { readYaml } from './yaml-file.ts';
 
 /** The files of this package, beside src and dist. */
 const OWN = join(import.meta.dirname, '..', 'tasks');
@@ -20,7 +22,7 @@ export function taskNames(): string[] {
 export function findTasks(names: readonly string[]): TaskFile[] {
   const own = ownTasks();
   const found = names.flatMap((name) => {
-    if (name.endsWith('.json')) return readTasks(name);
+    if (/\.(json|ya?ml)$/.test(name)) return readTasks(name);
     const pattern = new RegExp(`^${name.replaceAll(/[^\w*]/g, '\\$&').replaceAll('*', '.*')}$`);
     const fitting = [...own].filter(([task]) => pattern.test(task)).map(([, task]) => task);
     if (fitting.length === 0) throw taskUnknown(name, [...own.keys()].sort());
@@ -37,13 +39,10 @@ function ownTasks(): ReadonlyMap<string, TaskFile> {
 }
 
 function readTasks(file: string): TaskFile[] {
-  let content: unknown;
-  try {
-    content = JSON.parse(readWholeSync(file));
-  } catch (cause) {
-    throw taskInvalid(file, 'it cannot be read as JSON', cause);
-  }
-  const parsed = taskSchema.safeParse(content);
+  const content = contentOf(file);
+  const parsed = taskSchema.safeParse(
+    isHarnessTask(content) ? fromHarness(file, content) : content,
+  );
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0]!;
     throw taskInvalid(file, `${path.join('.') || 'the file'}: ${message}`);
@@ -59,4 +58,16 @@ function readTasks(file: string): TaskFile[] {
         : { subset: task.dataset.subset.replace('*', variant) }),
     },
   }));
+}
+
+function contentOf(file: string): unknown {
+  const isYaml = !file.endsWith('.json');
+  let text: string;
+  try {
+    text = readWholeSync(file);
+    if (!isYaml) return JSON.parse(text);
+  } catch (cause) {
+    throw taskInvalid(file, `it cannot be read${isYaml ? '' : ' as JSON'}`, cause);
+  }
+  return readYaml(file, text);
 }
