@@ -10,7 +10,7 @@ import type {
 import { compare } from './compare/command.ts';
 import { eitherTasksOrMetric, settingMissing, sideUnusable } from './errors.ts';
 import { evaluateModel } from './evaluate-model.ts';
-import { flags as schema, type Flags } from './flags.ts';
+import { flags as schema, namesIn, type Flags } from './flags.ts';
 import type { EvaluateResult } from './results.ts';
 import { findTasks, taskNames } from './task-table.ts';
 
@@ -45,6 +45,7 @@ export function evaluateCommand(context: PluginContext): CommandSpec {
       'lmflow evaluate --model org/model --tasks arc_easy,hellaswag --limit 100',
       'lmflow evaluate --model org/model --lora-adapter out --tasks "mmlu_*" --num-fewshot 5 --output-dir results',
       'lmflow evaluate --model org/chat-model --tasks gsm8k --apply-chat-template --limit 100',
+      'lmflow evaluate --model org/model --tasks open_llm_leaderboard --output-dir results',
       'lmflow evaluate --model org/model --tasks my-task.json --data-dir data',
       'lmflow evaluate --model org/model --dataset questions.json --metric perplexity',
       'lmflow evaluate --compare org/model out out@4bit --tasks arc_easy',
@@ -61,7 +62,7 @@ async function evaluate(
   const flags = options as Flags;
   checkFlags(flags, config, positionals);
   const { log } = context;
-  const tasks = findTasks(flags.tasks?.split(',').map((name) => name.trim()) ?? []);
+  const tasks = findTasks(namesIn(flags.tasks));
   const asked = { flags, tasks, signal };
   if (flags.compare) {
     const sides = [...flags.compare, ...positionals];
@@ -71,11 +72,12 @@ async function evaluate(
     return { result: { tasks: [], comparison, files } };
   }
   const source = config.model!;
-  const { evaluated, table, files } = await evaluateModel(context, { name: source, source }, asked);
-  const results = evaluated.map(({ result }) => result);
-  output.write(table);
-  log.event('evaluate', { tasks: results, files }, filesText(files));
-  return { result: { tasks: results, files } };
+  const found = await evaluateModel(context, { name: source, source }, asked);
+  const { groups, files } = found;
+  const results = found.evaluated.map(({ result }) => result);
+  output.write(found.table);
+  log.event('evaluate', { tasks: results, groups, files }, filesText(files));
+  return { result: { tasks: results, groups, files } };
 }
 
 /** Throws for what is missing, or too much. */

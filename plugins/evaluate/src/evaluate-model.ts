@@ -10,11 +10,13 @@ import {
 } from '@lmflow/sdk';
 import type { Model, RequestedSettings } from '@lmflow/sdk/model';
 import { evaluateTasks } from './evaluate-tasks.ts';
-import type { Flags } from './flags.ts';
+import { namesIn, type Flags } from './flags.ts';
+import { groupResults, type GroupResult } from './group-results.ts';
 import { measureData } from './measure-data.ts';
 import { modelFolder, writeResults, type EvaluatedTask } from './results.ts';
 import { resultTable } from './table.ts';
 import type { TaskFile } from './task-file.ts';
+import { findGroups } from './task-table.ts';
 
 /** The model that is evaluated. */
 export interface Subject {
@@ -38,6 +40,7 @@ export interface Asked {
 /** What it gave. */
 export interface EvaluatedModel {
   readonly evaluated: readonly EvaluatedTask[];
+  readonly groups: readonly GroupResult[];
   readonly table: string;
   /** Folder and files that were written, where outputDir is set. */
   readonly folder: string | undefined;
@@ -54,6 +57,8 @@ export async function evaluateModel(
   const { fewshotSeed: seed, limit, batchSize } = flags;
   const { outputDir } = config;
   const started = new Date();
+  // first, so that a wrong one is told before anything is computed
+  const wantedGroups = findGroups(namesIn(flags.tasks));
   const { name, source, settings } = subject;
   const model = await resolve(MODELS).load({
     role: 'policy',
@@ -84,7 +89,9 @@ export async function evaluateModel(
   } finally {
     await session.dispose();
   }
-  const table = resultTable(evaluated.map(({ result }) => result));
+  const results = evaluated.map(({ result }) => result);
+  const groups = groupResults(wantedGroups, results);
+  const table = resultTable(results, groups);
   const run = {
     model: name,
     batchSize,
@@ -92,13 +99,14 @@ export async function evaluateModel(
     seed,
     started,
     device: resolve(ENGINE).device,
+    groups,
     chatTemplate: flags.applyChatTemplate ? model.tokenizer.chatTemplate : undefined,
     systemInstruction: flags.systemInstruction,
     fewshotAsMultiturn: flags.applyChatTemplate && flags.fewshotAsMultiturn,
   };
   const files = folder ? await writeResults(folder, evaluated, run, table) : [];
   for (const { end } of evaluated) end?.();
-  return { evaluated, table, folder, files };
+  return { evaluated, groups, table, folder, files };
 }
 
 /** What of a configuration and a request decides the numbers that the model gives. */

@@ -8,7 +8,7 @@ export const flags = z.object({
     .string()
     .optional()
     .describe(
-      'Names of tasks and task files (.json, .yaml), with commas; mmlu_* for all that fit.',
+      'Names of tasks, groups and files (.json, .yaml), with commas; mmlu_* for all that fit.',
     ),
   metric: z
     .enum([...scoredMetrics, ...answeredMetrics])
@@ -73,3 +73,8 @@ export const flags = z.object({
     ),
 });
 export type Flags = z.output<typeof flags>;
+
+/** The names in `--tasks`. */
+export function namesIn(tasks: string | undefined): string[] {
+  return tasks?.split(',').map((name) => name.trim()) ?? [];
+}

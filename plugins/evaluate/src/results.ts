@@ -7,6 +7,7 @@ import { writeFileAtomic } from '@lmflow/sdk/files';
 import type { Reading } from './answered-records.ts';
 import type { Comparison } from './compare/comparison.ts';
 import { isLowerBetter } from './lower-better.ts';
+import type { GroupResult } from './group-results.ts';
 import type { RecordFigure, TaskFigure } from './metrics.ts';
 import type { Question } from './questions.ts';
 import type { GenerateTask, TaskFile } from './task-file.ts';
@@ -40,6 +41,8 @@ export interface TaskResult {
 export interface EvaluateResult {
   /** None where sides are compared. */
   readonly tasks: readonly TaskResult[];
+  /** Of the groups that were asked for. */
+  readonly groups?: readonly GroupResult[];
   /** Of `--compare`. */
   readonly comparison?: Comparison;
   /** The files that were written, where outputDir is set. */
@@ -72,6 +75,7 @@ export interface RunDescription {
   readonly seed: number;
   readonly device: string;
   readonly started: Date;
+  readonly groups?: readonly GroupResult[];
   /** Left out where prompts are plain text. */
   readonly chatTemplate?: string | undefined;
   readonly systemInstruction?: string | undefined;
@@ -114,17 +118,9 @@ function resultsOf(evaluated: readonly EvaluatedTask[], run: RunDescription): ob
       name: task.task,
       alias: task.task,
       sample_len: result.records.effective,
-      ...Object.fromEntries(
-        Object.entries(result.metrics).flatMap(([name, { value, stderr }]) => {
-          const [metric, reading = 'none'] = name.split(',');
-          return [
-            [`${metric},${reading}`, value],
-            [`${metric}_stderr,${reading}`, stderr ?? 'N/A'],
-          ];
-        }),
-      ),
+      ...figuresOf(result.metrics),
     })),
-    group_subtasks: {},
+    ...describedGroups(run.groups ?? []),
     configs: byTask(({ task }) => task),
     versions: byTask(({ task }) => task.version),
     'n-shot': byTask(({ result }) => result.shots),
@@ -175,6 +171,32 @@ export function sampleLines(task: TaskFile, scored: ScoredQuestion): Sample[] {
   );
   const lists = { resps: responses.map((one) => [one]), filtered_resps: responses, filter: 'none' };
   return [{ ...describedRecord(task, question), ...lists, ...describedFigures(scored.figures) }];
+}
+
+/** As the harness names figures. */
+function figuresOf(metrics: TaskResult['metrics']): Record<string, number | string> {
+  const found: Record<string, number | string> = {};
+  for (const [name, { value, stderr }] of Object.entries(metrics)) {
+    const [metric, reading = 'none'] = name.split(',');
+    found[`${metric},${reading}`] = value;
+    found[`${metric}_stderr,${reading}`] = stderr ?? 'N/A';
+  }
+  return found;
+}
+
+function describedGroups(groups: readonly GroupResult[]): object {
+  const byGroup = <T>(of: (one: GroupResult) => T): Record<string, T> =>
+    Object.fromEntries(groups.map((one) => [one.group, of(one)]));
+  return {
+    groups: byGroup(({ group, records, metrics }) => ({
+      name: group,
+      alias: group,
+      sample_len: records,
+      ...figuresOf(metrics),
+    })),
+    group_subtasks: byGroup(({ tasks }) => tasks),
+    group_versions: byGroup(({ version }) => version),
+  };
 }
 
 function metricNames(metrics: EvaluatedTask['task']['metrics']): string[] {

@@ -26,11 +26,16 @@ export async function readTaskData(
     throw taskInvalid(task, 'it names neither a test nor a validation split');
   }
   const own = dataDir === undefined ? undefined : join(dataDir, task);
-  const source = own !== undefined && existsSync(own) ? { path: own } : dataset;
+  const isOwn = own !== undefined && existsSync(own);
+  const { splits: named = {}, ...published } = dataset;
+  const source = isOwn ? { path: own } : published;
   const read = async (split: string): Promise<Doc[]> => {
     const docs: Doc[] = [];
     const file = 'files' in source ? source.files?.[split] : undefined;
-    const where = file === undefined ? { ...source, split } : { path: file, split: 'train' };
+    const where =
+      file === undefined
+        ? { ...source, split: isOwn ? split : (named[split] ?? split) }
+        : { path: file, split: 'train' };
     for await (const { value } of datasets.rawRecords(where, signal)) {
       docs.push(value);
     }

@@ -20,6 +20,8 @@ const common = {
     revision: z.string().optional(),
     /** In place of path: a file for each split. */
     files: z.record(z.string(), z.string()).optional(),
+    /** Where its splits have other names than files of one's own. */
+    splits: z.record(z.string(), z.string()).optional(),
   }),
   /** The data's names of splits. Evaluated is test, else validation; shots are of shots, else train. */
   splits: z.strictObject({

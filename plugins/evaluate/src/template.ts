@@ -1,11 +1,12 @@
-// The templates of task files: `{{column}}`, `{{choices.0}}`, `{{question | trim}}`. Chat templates,
+// The templates of task files: `{{column}}`, `{{choices.0}}`, `{{question | trim}}`, and `{{one or
+// other}}` for data with other names of columns. Chat templates,
 // which are Jinja, are another plugin's.
 import { capitalize, strip, substitute } from './python-text.ts';
 
 /** A record of a data set. */
 export type Doc = Readonly<Record<string, unknown>>;
 
-const FIELD = /\{\{\s*([\w.]+)((?:\s*\|\s*\w+)*)\s*\}\}/g;
+const FIELD = /\{\{\s*([\w.]+(?:\s+or\s+[\w.]+)*)((?:\s*\|\s*\w+)*)\s*\}\}/g;
 
 /** What may stand behind a `|`. */
 const FILTERS: Readonly<Record<string, (text: string) => string>> = {
@@ -40,8 +41,10 @@ export function isTemplate(text: string): boolean {
 
 /** A template's text for a record. `missing` throws where the record lacks a column. */
 export function render(template: string, doc: Doc, missing: (column: string) => never): string {
-  return template.replace(FIELD, (_, path: string, filters: string) => {
-    const value = valueAt(doc, path) ?? missing(path);
+  return template.replace(FIELD, (_, paths: string, filters: string) => {
+    const [path, ...others] = paths.split(/\s+or\s+/) as [string, ...string[]];
+    const other = others.find((one) => valueAt(doc, one) !== undefined) ?? path;
+    const value = valueAt(doc, path) ?? valueAt(doc, other) ?? missing(paths);
     const text = Array.isArray(value) ? value.join('\n') : textOf(value);
     return filtered(text, namesOf(filters));
   });

@@ -19,6 +19,7 @@ import { PythonRandom } from '../src/python-random.ts';
 import { resultTable } from '../src/table.ts';
 import { taskSchema, type TaskFile } from '../src/task-file.ts';
 import { findTasks, taskNames } from '../src/task-table.ts';
+import { render, type Doc } from '../src/template.ts';
 import { tokenRows } from '../src/token-rows.ts';
 
 const scratch = (): string => mkdtempSync(join(tmpdir(), 'lmflow-evaluate-'));
@@ -295,6 +296,16 @@ test('generated answers: one is kept when it is there, drawn ones have a seed of
   assert.is(asked.length / 2, 7);
   assert.equal({ ...found, end: 0 }, { ...(await run(Infinity)), end: 0 });
   assert.equal(found.result.metrics, { 'exact_match,vote': { value: 1, stderr: 0 } });
+});
+
+test('columns that data name differently, lists', () => {
+  const text = (doc: Doc): string =>
+    render('{{ONE or two.one | trim}}', doc, (column) => {
+      throw new Error(`no ${column}`);
+    });
+  assert.is(text({ ONE: ' a ' }), 'a');
+  assert.is(text({ two: { one: ['b', 'c'] } }), 'b\nc');
+  assert.throws(() => text({ two: {} }), 'no ONE or two.one');
 });
 
 test("task files: names, patterns, files of one's own, and what is wrong with one", () => {

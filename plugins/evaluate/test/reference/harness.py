@@ -17,6 +17,7 @@ runs = {
     'medmcqa': ('medmcqa/medmcqa.yaml', ['train', 'validation'], 0),
     'truthfulqa_mc1': ('truthfulqa/truthfulqa_mc1.yaml', ['validation'], 0),
     'truthfulqa_mc2': ('truthfulqa/truthfulqa_mc2.yaml', ['validation'], 0),
+    'pubmedqa': ('pubmedqa/pubmedqa.yaml', ['test'], 0),
     'medqa_4options': ('medqa/medqa.yaml', ['train', 'test'], 0),
     'wikitext': ('wikitext/wikitext.yaml', ['test'], 0),
 }
