@@ -16,6 +16,7 @@ export {
   type DatasetOptions,
 } from './options.ts';
 export type { DatasetLoader, OpenedSplits } from './loader.ts';
+export { answerRows, type PromptedAnswer } from './samples/tokenization.ts';
 
 /**
  * The loader itself: `open()` gives the records (also preference pairs) to plugins that make

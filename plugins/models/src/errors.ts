@@ -95,13 +95,6 @@ export function notAClassifier(file: string, wanted: number, labels: number): LM
   );
 }
 
-/** Every token of a model ends texts, so that none can be a classifier's padding. */
-export function paddingMissing(file: string): LMFlowError {
-  return inputError('LMFLOW_MODEL_PADDING', `${file}: no token can be padding: each ends texts`, {
-    hint: 'Set "pad_token_id" to the id of a token that is no end of text.',
-  });
-}
-
 /** The folder has no weights. */
 export function checkpointMissing(folder: string, found: readonly string[]): LMFlowError {
   const files = found.join(', ') || 'no files';

@@ -60,6 +60,11 @@ export interface AnswerLogProbs extends LogProbs {
   readonly answered: Value;
 }
 
+/** 1 in rows that predict a token of an answer, else 0 [batch x length]. */
+export function answersOf(trace: Trace): Value {
+  return cast(greaterOrEqual(nextTokens(trace), zeroOf(trace)), 'float32');
+}
+
 /**
  * Log-probabilities, entropies and mean logits [batch x length] of what the rows' next tokens are; 0
  * outside of answers.
@@ -70,7 +75,7 @@ export function answerLogProbs(
 ): AnswerLogProbs {
   const targets = nextTokens(trace);
   const { hidden, weight } = forward(trace);
-  const answered = cast(greaterOrEqual(targets, zeroOf(trace)), 'float32');
+  const answered = answersOf(trace);
   return { ...linearLogProbs(hidden, weight, targets, options), targets, answered };
 }
 

@@ -60,7 +60,8 @@ function isTied({ scored }: DatasetRecord & { kind: 'preference' }): boolean {
   return scored !== undefined && scored.every(({ score }) => score === scored[0]!.score);
 }
 
-function side(origin: RecordOrigin, prompt: AnswerPrompt, answer: string): DatasetRecord {
+/** A record with one answer to a prompt. */
+export function side(origin: RecordOrigin, prompt: AnswerPrompt, answer: string): DatasetRecord {
   if (prompt.messages === undefined) {
     return { kind: 'completion', prompt: prompt.prompt, completion: answer, origin };
   }

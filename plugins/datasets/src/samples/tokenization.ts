@@ -11,7 +11,7 @@ import {
 } from '@lmflow/sdk';
 import { partOf, parts } from './text-parts.ts';
 import { Encoder, type Plan, type TrainedOptions } from './encoder.ts';
-import { groupsOf } from './answer-groups.ts';
+import { groupsOf, side } from './answer-groups.ts';
 import { GroupShaper } from './group-shaper.ts';
 import { DROPPED, Shaper, type ShapeOptions } from './shaper.ts';
 import type { StoreIndex, StoreWriter } from './sample-store.ts';
@@ -153,6 +153,28 @@ function continues(previous: DatasetRecord | undefined, record: DatasetRecord): 
       origin.index !== undefined &&
       origin.index + 1 === record.origin.index)
   );
+}
+
+/** An answer to a prompt, to be encoded as those of samples are. */
+export interface PromptedAnswer {
+  readonly prompt: AnswerPrompt;
+  readonly answer: string;
+}
+
+/**
+ * Token ids of prompts with answers, the same as of samples of compared answers: template, BOS, EOS.
+ * Throws LMFLOW_DATASET_TEMPLATE and _SPANS, which name the answer by its index.
+ */
+export async function answerRows(
+  tokenizer: Tokenizer,
+  answers: readonly PromptedAnswer[],
+): Promise<Int32Array[]> {
+  const encoder = new Encoder(tokenizer, { trainOnPrompt: false, answers: 'last' });
+  const plans = answers.map(({ prompt, answer }, index) =>
+    encoder.plan(side({ file: 'answers', index }, prompt, answer)),
+  );
+  const encodings = await encode(plans, tokenizer);
+  return plans.map((plan, index) => encoder.tokens(plan, encodings[index]!).ids);
 }
 
 async function encode(

@@ -3,7 +3,7 @@
 // becomes one.
 import type { ClassifierRequest } from '@lmflow/sdk/model';
 import type { Tokenizer } from '@lmflow/sdk';
-import { isAClassifier, notAClassifier, paddingMissing } from '../errors.ts';
+import { isAClassifier, notAClassifier } from '../errors.ts';
 import type { ModelFamilies, ModelFamily } from '../families/family.ts';
 import type { ConfigReader } from './config.ts';
 
@@ -68,20 +68,23 @@ export function asRequested(
 /**
  * A padding id that ends no text, so that padding is told from an answer's end by its id alone: the
  * configured one or the tokenizer's where it ends nothing, a token for unknown text, an id without a
- * token, BOS. Throws LMFLOW_MODEL_PADDING where there is none.
+ * token, BOS; in a vocabulary without any of these (GPT-2's) the last id that ends nothing, which an
+ * answer may have inside.
  */
 export function freshPadding(
-  { file, values }: ConfigReader,
+  { values }: ConfigReader,
   tokenizer: Tokenizer,
   { eosIds, rows }: { readonly eosIds: readonly number[]; readonly rows: number },
-): number {
+): number | undefined {
   const unknown = ['<unk>', '[UNK]', '<|unk|>'].map((token) => tokenizer.tokenToId(token));
   const spare = tokenizer.vocabularySize < rows ? rows - 1 : undefined;
-  const candidates = [values['pad_token_id'], tokenizer.padId, ...unknown, spare, tokenizer.bosId];
+  const others = Array.from({ length: eosIds.length + 2 }, (_, index) => rows - 1 - index);
+  const candidates = [
+    ...[values['pad_token_id'], tokenizer.padId, ...unknown, spare, tokenizer.bosId],
+    ...others,
+  ];
   const ends = new Set([...eosIds, tokenizer.eosId]);
-  const found = candidates.find(
+  return candidates.find(
     (id): id is number => typeof id === 'number' && id >= 0 && id < rows && !ends.has(id),
   );
-  if (found === undefined) throw paddingMissing(file);
-  return found;
 }
