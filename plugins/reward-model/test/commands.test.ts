@@ -52,7 +52,7 @@ async function train(
     all,
     async (kernel, log) => {
       const { result } = await kernel.run('reward-model');
-      return { result: result!, folder: outputDir, text: log.texts('info').join('\n') };
+      return { result: result, folder: outputDir, text: log.texts('info').join('\n') };
     },
     rest,
   );
@@ -74,7 +74,7 @@ async function score(config: Record<string, unknown>, adapter = false): Promise<
         options: { output },
       });
       assert.equal(JSON.parse(readFileSync(output, 'utf8')), result, 'the file has the result');
-      return result!;
+      return result;
     },
     { adapter },
   );
@@ -93,7 +93,7 @@ test('a model learns which answers are better, and its folder scores them', asyn
   assert.ok(last['loss']! < first['loss']!);
   assert.is(result.evaluation!['accuracy'], 1);
   assert.ok('accuracy_chosen_longer' in result.evaluation!);
-  assert.is('perplexity' in result.evaluation!, false);
+  assert.is('perplexity' in result.evaluation, false);
   const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as Record<
     string,
     unknown
