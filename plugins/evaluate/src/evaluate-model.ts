@@ -11,7 +11,8 @@ import {
 import type { Model, RequestedSettings } from '@lmflow/sdk/model';
 import { evaluateTasks } from './evaluate-tasks.ts';
 import { namesIn, type Flags } from './flags.ts';
-import { groupResults, type GroupResult } from './group-results.ts';
+import type { GroupResult } from './group-file.ts';
+import { groupResults } from './group-results.ts';
 import { measureData } from './measure-data.ts';
 import { modelFolder, writeResults, type EvaluatedTask } from './results.ts';
 import { resultTable } from './table.ts';

@@ -1,5 +1,6 @@
 // What a group file says: which tasks it has, with how many examples, and what is averaged.
 import { z } from 'zod';
+import type { TaskFigure } from './metrics.ts';
 
 const member = z.strictObject({
   /** A task, a group, or a name with `*`. */
@@ -35,4 +36,13 @@ export type GroupFile = z.output<typeof groupSchema>;
 /** A group with the names of the tasks that each member stands for. */
 export interface TaskGroup extends GroupFile {
   readonly members: readonly (GroupMember & { readonly names: readonly string[] })[];
+}
+
+/** What one group gave. */
+export interface GroupResult {
+  readonly group: string;
+  readonly version: number;
+  readonly tasks: readonly string[];
+  readonly records: number;
+  readonly metrics: Readonly<Record<string, TaskFigure>>;
 }

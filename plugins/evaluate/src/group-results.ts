@@ -1,17 +1,8 @@
 // What groups of tasks gave: lm-evaluation-harness' means and standard errors, and averages of
 // different figures as leaderboards have them.
-import type { TaskGroup } from './group-file.ts';
+import type { GroupResult, TaskGroup } from './group-file.ts';
 import type { TaskFigure } from './metrics.ts';
 import type { TaskResult } from './results.ts';
-
-/** What one group gave. */
-export interface GroupResult {
-  readonly group: string;
-  readonly version: number;
-  readonly tasks: readonly string[];
-  readonly records: number;
-  readonly metrics: Readonly<Record<string, TaskFigure>>;
-}
 
 /** The figures of groups whose tasks were evaluated. */
 export function groupResults(

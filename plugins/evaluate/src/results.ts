@@ -7,7 +7,7 @@ import { writeFileAtomic } from '@lmflow/sdk/files';
 import type { Reading } from './answered-records.ts';
 import type { Comparison } from './compare/comparison.ts';
 import { isLowerBetter } from './lower-better.ts';
-import type { GroupResult } from './group-results.ts';
+import type { GroupResult } from './group-file.ts';
 import type { RecordFigure, TaskFigure } from './metrics.ts';
 import type { Question } from './questions.ts';
 import type { GenerateTask, TaskFile } from './task-file.ts';

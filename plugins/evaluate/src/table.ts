@@ -1,5 +1,5 @@
 // The results as a table.
-import type { GroupResult } from './group-results.ts';
+import type { GroupResult } from './group-file.ts';
 import { markdownTable } from './markdown-table.ts';
 import type { TaskResult } from './results.ts';
 
