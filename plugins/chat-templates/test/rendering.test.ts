@@ -73,6 +73,35 @@ for (const [form, source] of Object.entries({ TEXT, PARTS, EITHER })) {
   });
 }
 
+test('arguments are JSON for a template that prints them behind other text', () => {
+  const values = { city: 'Oslo', days: [1, 2] };
+  const messages = [
+    { role: 'user', content: 'Weather?' },
+    {
+      role: 'assistant',
+      content: 'So ',
+      tool_calls: [{ type: 'function', function: { name: 'weather', arguments: values } }],
+    },
+  ];
+  for (const [printed, expected] of [
+    [
+      "call.function.name + ' ' + call.function.arguments",
+      'weather {"city": "Oslo", "days": [1, 2]}',
+    ],
+    // one that takes objects gets them
+    ['call.function.arguments.city', 'Oslo'],
+    [
+      "call.function.name ~ ' ' ~ call.function.arguments",
+      "weather {'city': 'Oslo', 'days': [1, 2]}",
+    ],
+  ]) {
+    const source =
+      '{% for m in messages %}{{ m.content }}{% for call in m.tool_calls or [] %}' +
+      `{{ ${printed} }}{% endfor %}{% endfor %}`;
+    assert.is(renderer.render(source, messages, { name: 'x' }), `Weather?So ${expected}`);
+  }
+});
+
 test('media reach a template that iterates over parts, in their place', () => {
   const messages = [{ role: 'user', content: [text, image, { type: 'text', text: ' here?' }] }];
   for (const source of [PARTS, EITHER]) {
