@@ -1,0 +1,5 @@
+// The public entry `@lmflow/playground-domain-adaptation/domain`, which the demo uses too.
+export { ALL, makeDomain, type Amounts, type Conversation, type Domain } from './domain.ts';
+export { phrasesOf, plain } from './phrases.ts';
+export { readTerms, type Term, type Terms } from './terms.ts';
+export { writeDomain } from './write.ts';
