@@ -49,6 +49,7 @@ export function readTerms(): Terms {
   const mentions = countMentions(terms);
   const heldOut = holdOut(terms, mentions, medical.words);
   const names = new Set(heldOut.flatMap((term) => term.names));
+  const words = new Set(terms.map(({ word }) => word));
   const isMention = (term: Term): boolean =>
     [...term.names, term.definition].some((text) =>
       [...phrasesOf(text)].some((phrase) => names.has(phrase)),
@@ -56,7 +57,7 @@ export function readTerms(): Terms {
   return {
     heldOut,
     told: terms.filter((term) => !isMention(term)),
-    far: shuffled(farTerms(wordnet, medical), 'far'),
+    far: shuffled(farTerms(wordnet, medical), 'far').filter(({ word }) => !words.has(word)),
   };
 }
 
