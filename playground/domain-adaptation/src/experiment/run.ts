@@ -81,7 +81,7 @@ async function evaluate(row: Row, folder: string, { model, limit }: Settings): P
       ...(limit === undefined ? {} : { limit }),
     };
     const { result } = await kernel.run('evaluate', { options });
-    const samples = new Map(result!.files.filter(isSamples).map((file) => [taskOf(file), file]));
+    const samples = new Map(result.files.filter(isSamples).map((file) => [taskOf(file), file]));
     const right = (name: string): number[] => readRight(samples.get(name)!);
     return {
       answers: Object.fromEntries(sets.map((name) => [name, right(name)])),
@@ -89,7 +89,7 @@ async function evaluate(row: Row, folder: string, { model, limit }: Settings): P
       bitsPerByte: Object.fromEntries(
         TEXTS.map((name) => [
           name,
-          result!.tasks.find(({ task }) => task === name)!.metrics['bits_per_byte']!.value,
+          result.tasks.find(({ task }) => task === name)!.metrics['bits_per_byte']!.value,
         ]),
       ),
     };
