@@ -1,7 +1,8 @@
-"""Writes test/fixtures/dpo/trl.json: 20 steps of TRL's DPOTrainer (and KTOTrainer) on pairs of token ids, from the model
-families/llama, with the adapter steps/llama/lora/initial or with all weights.
-Usage: python dpo.py (after families.py and steps.py)"""
+"""Writes test/fixtures/dpo/trl.json and test/fixtures/kto/trl.json: 20 steps of TRL's DPOTrainer and KTOTrainer on pairs of
+token ids, from the model families/llama, with the adapter steps/llama/lora/initial or with all weights.
+Usage: python dpo.py [dpo|kto] (after families.py and steps.py)"""
 import json
+import sys
 import tempfile
 
 import torch
@@ -11,9 +12,9 @@ from peft import PeftModel
 from tokenizers import Tokenizer, models
 from torch.utils.data import SequentialSampler
 from transformers import PreTrainedTokenizerFast
-from trl import DPOConfig, DPOTrainer
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
-from common import FIXTURES, load_model, versions, write_json
+from common import FIXTURES, load_model, versions
 
 STEPS, PAIRS, BATCH, VOCAB = 20, 8, 2, 96
 FIGURES = ["loss", "rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins", "logps/chosen",
@@ -72,11 +73,56 @@ def run(name, settings):
     return {"settings": settings, "figures": {key: [line[key] for line in lines] for key in FIGURES}}
 
 
+KTO = {"adapter": True, "learning_rate": 5e-3, "beta": 0.1, "desirable_weight": 1.2, "undesirable_weight": 0.8}
+KTO_BATCH = 4
+KTO_FIGURES = ["loss", "kl", "rewards/chosen", "rewards/rejected", "logps/chosen", "logps/rejected", "entropy"]
+
+
+class JudgedInOrder(KTOTrainer):
+    def _prepare_dataset(self, dataset, *rest, **named):
+        return dataset
+
+
+def judged():
+    """The answers of the pairs, and behind each prompt the answer of the one before it in the batch."""
+    rows = []
+    for place, pair in enumerate(pairs()):
+        both = [("chosen_ids", True), ("rejected_ids", False)]
+        rows += [{"prompt_ids": pair["prompt_ids"], "completion_ids": pair[key], "label": label}
+                 for key, label in (both if place % 2 else reversed(both))]
+    for first in range(0, len(rows), KTO_BATCH):
+        batch = rows[first:first + KTO_BATCH]
+        for place, row in enumerate(batch):
+            row["KL_completion_ids"] = batch[place - 1]["completion_ids"]
+    return rows
+
+
+def run_kto():
+    torch.manual_seed(7)
+    model = PeftModel.from_pretrained(load_model(FIXTURES / "families/llama"), FIXTURES / "steps/llama/lora/initial",
+                                      is_trainable=True)
+    given = {key: value for key, value in KTO.items() if key not in ("adapter", "learning_rate")}
+    given = {**arguments(KTO["learning_rate"]), "per_device_train_batch_size": KTO_BATCH, **given}
+    trainer = JudgedInOrder(model=model, args=KTOConfig(**given, train_sampling_strategy="sequential"),
+                            train_dataset=Dataset.from_list(judged()), processing_class=tokenizer())
+    trainer.train()
+    lines = [line for line in trainer.state.log_history if "loss" in line]
+    print("kto", [round(line["loss"], 4) for line in lines], [round(line["kl"], 3) for line in lines])
+    return {key: [line[key] for line in lines] for key in KTO_FIGURES}
+
+
+def write(name, document):
+    folder = FIXTURES / name
+    folder.mkdir(exist_ok=True)
+    made = {"made_by": "test/reference/dpo.py", **document, "versions": {**versions(), "trl": trl.__version__}}
+    (folder / "trl.json").write_text(json.dumps(made) + "\n")
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    document = {"made_by": "test/reference/dpo.py", "batch": BATCH, "steps": STEPS, "pairs": pairs(),
-                "cases": {name: run(name, settings) for name, settings in CASES.items()},
-                "versions": {**versions(), "trl": trl.__version__}}
-    folder = FIXTURES / "dpo"
-    folder.mkdir(exist_ok=True)
-    (folder / "trl.json").write_text(json.dumps(document) + "\n")
+    wanted = sys.argv[1:] or ["dpo", "kto"]
+    if "dpo" in wanted:
+        write("dpo", {"batch": BATCH, "steps": STEPS, "pairs": pairs(),
+                      "cases": {name: run(name, settings) for name, settings in CASES.items()}})
+    if "kto" in wanted:
+        write("kto", {"batch": KTO_BATCH, "steps": STEPS, "settings": KTO, "judged": judged(), "figures": run_kto()})

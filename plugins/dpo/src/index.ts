@@ -17,15 +17,29 @@ import type { Model } from '@lmflow/sdk/model';
 import { z } from 'zod';
 import { marginMissing, settingMissing, withoutEffect } from './errors.ts';
 import { firstLossOff, lossAtStart } from './first-step.ts';
-import { PAIRS_PER_TOKEN, pairObjective, REFERENCE } from './objective.ts';
+import { PAIRS_PER_TOKEN, pairObjective } from './objective.ts';
 import { aliases, dpoOptions, unsupported, type DpoOptions } from './options.ts';
 import { referenceOf, sequenceLogProbs, withColumn, type Reference } from './reference.ts';
+import { REFERENCE } from './reference-sums.ts';
 import { beginsWithScores, pairedDataset } from './scored-pairs.ts';
 import { lossSettings, type LossSettings } from './settings.ts';
 import { chosenTokens, pairsPerToken } from './token-mean.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export { dpoOptions, type DpoOptions } from './options.ts';
+export {
+  referenceOf,
+  sequenceLogProbs,
+  withColumn,
+  type Reference,
+  type ScoringRequest,
+} from './reference.ts';
+export {
+  REFERENCE,
+  referenceSums,
+  withoutDropout,
+  type ReferenceSource,
+} from './reference-sums.ts';
 
 const name = '@lmflow/plugin-dpo';
 

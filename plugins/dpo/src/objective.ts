@@ -5,25 +5,14 @@ import {
   answerLogProbs,
   groupMembers,
   sequenceSums,
-  withoutAdapter,
   type AnswerLogProbs,
   type Trace,
 } from '@lmflow/sdk/model';
 import { add, greater, mul, reshape, sub, sum, where, type Value } from '@lmflow/sdk/graph';
+import { referenceSums, withoutDropout, type ReferenceSource } from './reference-sums.ts';
 import type { LossSettings } from './settings.ts';
 import { termsOf, type Both, type Terms } from './terms.ts';
 
-/** Where the reference's log-probabilities come from. */
-export type ReferenceSource =
-  /** No loss reads them, or all are equal. */
-  | 'none'
-  /** The same weights without their adapter, computed in every step. */
-  | 'adapter'
-  /** The column REFERENCE of the samples. */
-  | 'column';
-
-/** The column of log-probabilities that were computed before the first step. */
-export const REFERENCE = 'referenceLogProb';
 /** The tensor [1] with pairs / tokens of chosen answers, over all micro-batches of a step. */
 export const PAIRS_PER_TOKEN = 'pairsPerToken';
 
@@ -50,9 +39,7 @@ export function pairObjective(request: ObjectiveRequest): Objective {
     build: (trace) => {
       // first, so that nothing of the policy is kept meanwhile
       const ofReference = referenceSums(trace, reference);
-      const policy = answerLogProbs(
-        disableDropout ? traceWith(trace, { withoutDropout: true }) : trace,
-      );
+      const policy = answerLogProbs(disableDropout ? withoutDropout(trace) : trace);
       const margins = losses.some(({ loss }) => loss.margin) ? trace.input('margin') : undefined;
       const terms = pairTerms(trace, policy, ofReference, { numbers, margins });
       const parts = losses.map(({ loss, weight }) => mul(sum(loss.build(terms)), weight));
@@ -73,26 +60,6 @@ export function pairObjective(request: ObjectiveRequest): Objective {
     perToken: true,
     shown: ['rewards/chosen', 'rewards/rejected', 'rewards/accuracies', 'rewards/margins'],
   };
-}
-
-/** A trace with something of its own. */
-function traceWith(
-  trace: Trace,
-  changes: Partial<Pick<Trace, 'model' | 'mode' | 'withoutDropout'>>,
-): Trace {
-  const shared = Object.create(trace) as Trace;
-  for (const [key, value] of Object.entries(changes)) {
-    Object.defineProperty(shared, key, { value, enumerable: true });
-  }
-  return shared;
-}
-
-/** Log-probabilities of the answers under the reference [sequences]. */
-function referenceSums(trace: Trace, source: ReferenceSource): Value | undefined {
-  if (source === 'none') return undefined;
-  if (source === 'column') return trace.input(REFERENCE);
-  const other = traceWith(trace, { model: withoutAdapter(trace.model), mode: 'evaluation' });
-  return sequenceSums(trace, answerLogProbs(other).logProbs);
 }
 
 /** The two answers of each pair. */
