@@ -16,6 +16,7 @@ export * from './hooks.ts';
 export * from './hub.ts';
 export * from './json.ts';
 export * from './logger.ts';
+export * from './model-source.ts';
 export * from './optimizer.ts';
 export * from './plugin.ts';
 export * from './random.ts';

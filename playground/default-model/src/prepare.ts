@@ -5,7 +5,7 @@ import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '@lmflow/sdk/files';
 import { learnTokenizer } from './tokenizer.ts';
-import { makeWorld } from './world/index.ts';
+import { LESSONS, makeWorld, readSources, type World } from './world/index.ts';
 
 const SEED = 42;
 const CHARACTERS = 34_000_000;
@@ -16,15 +16,10 @@ const folder = process.argv[2] ?? 'work';
 const model = join(folder, 'model');
 await makeFolder(model);
 
-const world = makeWorld(SEED, CHARACTERS);
-writeLines(
-  'texts.jsonl',
-  world.texts.map((text) => ({ text: ` ${text}` })),
-);
-writeLines(
-  'conversations.jsonl',
-  world.conversations.map((messages) => ({ messages })),
-);
+const sources = readSources();
+const world = makeWorld(SEED, CHARACTERS, sources);
+writeWorld('', world);
+writeWorld('lessons-', makeWorld(SEED, CHARACTERS, sources, LESSONS));
 writeLines('facts.jsonl', world.facts);
 writeLines('held-out-scenes.jsonl', world.heldOutScenes);
 
@@ -66,6 +61,18 @@ console.log(
 
 function all({ statements, questions }: (typeof world.facts)[number]): readonly string[] {
   return [...statements, ...questions];
+}
+
+function writeWorld(prefix: string, { texts, conversations }: World): void {
+  // Every word of the tokenizer has its space.
+  writeLines(
+    `${prefix}texts.jsonl`,
+    texts.map((text) => ({ text: ` ${text}` })),
+  );
+  writeLines(
+    `${prefix}conversations.jsonl`,
+    conversations.map((messages) => ({ messages })),
+  );
 }
 
 function writeLines(name: string, values: readonly unknown[]): void {

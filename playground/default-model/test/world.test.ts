@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { MedicalWords, WordNet } from '../src/wordnet/index.ts';
-import { makeWorld, readSources } from '../src/world/index.ts';
+import { LESSONS, makeWorld, readSources, type World } from '../src/world/index.ts';
 
 const test = suite('the world');
 const sources = readSources();
 const world = makeWorld(42, 200_000, sources);
-const contents = world.conversations.flat().map(({ content }) => content);
+const lessons = makeWorld(42, 200_000, sources, LESSONS);
+const contents = said(world);
 
 test('is the same for the same seed, another for another', () => {
   assert.deepEqual(makeWorld(42, 200_000, sources), world);
@@ -35,13 +36,13 @@ test('has one answer to a question', () => {
 });
 
 test('keeps wordings and scenes of the card out of the text', () => {
-  const read = new Set(contents);
+  const read = new Set([...contents, ...said(lessons)]);
   const unseen = world.facts.flatMap((fact) => fact.unseen);
   assert.deepEqual(
     unseen.filter((question) => read.has(question)),
     [],
   );
-  const all = [...world.texts, ...contents].join('\n');
+  const all = [...world.texts, ...lessons.texts, ...read].join('\n');
   assert.deepEqual(
     world.heldOutScenes.filter(({ text }) => all.includes(text)),
     [],
@@ -50,7 +51,9 @@ test('keeps wordings and scenes of the card out of the text', () => {
 
 test('names nothing medical', () => {
   const medical = new MedicalWords(new WordNet());
-  const named = [...world.texts, ...contents].filter((text) => medical.isNamedIn(text));
+  const named = [...world.texts, ...contents, ...said(lessons)].filter((text) =>
+    medical.isNamedIn(text),
+  );
   assert.deepEqual(named, []);
 });
 
@@ -58,5 +61,9 @@ test('has the shares it promises', () => {
   const inTalk = contents.reduce((sum, text) => sum + text.length + 8, 0);
   assert.ok(Math.abs(inTalk / 200_000 - 0.7) < 0.02);
 });
+
+function said({ conversations }: World): string[] {
+  return conversations.flat().map(({ content }) => content);
+}
 
 test.run();

@@ -115,13 +115,13 @@ export function nobodyDecodes(): LMFlowError {
   });
 }
 
-/** A command needs a model, and none is set. */
+/** A command needs a model, none is set, and no plugin brings one that would do. */
 export function modelMissing(command: string): LMFlowError {
   return usageError(
     'LMFLOW_GENERATE_MODEL_MISSING',
     `${command} needs a model, but the option model is not set`,
     {
-      hint: 'Add --model with a folder or a Hugging Face id, or set model in lmflow.config.ts.',
+      hint: 'Add --model with a folder or a Hugging Face id (or the plugin default-model), or set model in lmflow.config.ts.',
     },
   );
 }

@@ -1,6 +1,6 @@
 // Models in Hugging Face's layout: reads folders and downloads ids, knows the families of
 // architectures, writes whole models.
-import { HUB, MODELS, MODEL_WRITER, definePlugin, type Hub } from '@lmflow/sdk';
+import { HUB, MODELS, MODEL_SOURCES, MODEL_WRITER, definePlugin, type Hub } from '@lmflow/sdk';
 import { families } from './families/index.ts';
 import { MODEL_FAMILIES } from './families/family.ts';
 import { HuggingFaceModels } from './loader.ts';
@@ -33,7 +33,8 @@ const models = definePlugin({
     context.provide(MODELS, (resolve) => {
       const { hooks, log, options, config } = context;
       const hub = (): Hub => resolve(HUB);
-      const needs = { hooks, log, options, config, hub };
+      const brought = context.rows(MODEL_SOURCES);
+      const needs = { hooks, log, options, config, brought, hub };
       return new HuggingFaceModels(needs, context.rows(MODEL_FAMILIES));
     });
     context.provide(MODEL_WRITER, () => new HuggingFaceWriter());

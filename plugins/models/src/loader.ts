@@ -1,6 +1,6 @@
 // The MODELS service: finds the folder (local, cached or downloaded), reads the model, and lets the
 // plugins have it.
-import type { Config, Hooks, Hub, Logger } from '@lmflow/sdk';
+import type { Config, Hooks, Hub, Logger, ModelSource, Rows } from '@lmflow/sdk';
 import type { Model, ModelLoader, ModelRequest } from '@lmflow/sdk/model';
 import type { ModelFamilies } from './families/family.ts';
 import { readModel } from './model.ts';
@@ -13,7 +13,9 @@ export interface LoaderContext {
   readonly log: Logger;
   readonly options: ModelOptions;
   readonly config: Config;
-  /** Called for a model that is no folder. */
+  /** The models that plugins bring. */
+  readonly brought: Rows<ModelSource>;
+  /** Called for a model that is neither a folder nor a plugin's. */
   readonly hub: () => Hub;
 }
 
@@ -26,13 +28,14 @@ export class HuggingFaceModels implements ModelLoader {
   ) {}
 
   async load(request: ModelRequest): Promise<Model> {
-    const { hooks, log, options, config, hub } = this.context;
+    const { hooks, log, options, config, brought, hub } = this.context;
     // The configured revision is that of the configured model, not of a reference or draft model
     // from elsewhere.
     const revision =
       request.revision ?? (request.source === config.model ? options.revision : undefined);
     const found = await findFolder(
       { ...request, ...(revision === undefined ? {} : { revision }) },
+      brought,
       hub,
     );
     // Likewise, only the model that is trained starts from random weights.

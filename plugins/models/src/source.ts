@@ -1,9 +1,9 @@
-// Where a model is: a local folder, or (by a Hugging Face id) what plugin hub has or downloads, of
-// which it chooses the files.
+// Where a model is: a local folder, a model that a plugin brings, or (by a Hugging Face id) what
+// plugin hub has or downloads, of which it chooses the files.
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import type { Hub } from '@lmflow/sdk';
+import type { Hub, ModelSource, Rows } from '@lmflow/sdk';
 import { kindOf } from '@lmflow/sdk/files';
 import { readSafetensorsIndex } from '@lmflow/sdk/formats';
 import type { ModelRequest } from '@lmflow/sdk/model';
@@ -24,11 +24,12 @@ export interface FoundFolder {
 }
 
 /**
- * Finds or downloads a model; `hub` is asked for where the source is no folder. Throws
+ * Finds or downloads a model; `brought` are the models of plugins, `hub` is asked for the rest. Throws
  * LMFLOW_MODEL_NOT_FOUND, LMFLOW_CHECKPOINT_* or LMFLOW_HUB_*.
  */
 export async function findFolder(
   { source, revision, signal }: ModelRequest,
+  brought: Pick<Rows<ModelSource>, 'get'>,
   hub: () => Hub,
 ): Promise<FoundFolder> {
   const folder = resolve(source.replace(/^~(?=[/\\]|$)/, homedir()));
@@ -41,6 +42,8 @@ export async function findFolder(
       'Name the folder that has config.json, tokenizer.json and the safetensors files.',
     );
   }
+  const row = brought.get(source);
+  if (row !== undefined) return { folder: row.folder };
   const notLocal = `the folder ${folder} does not exist`;
   if (!isHubId(source)) {
     throw modelNotFound(

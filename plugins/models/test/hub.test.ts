@@ -56,6 +56,7 @@ test.after(async () => {
 const find = (request: Partial<ModelRequest> = {}): ReturnType<typeof findFolder> =>
   findFolder(
     { source: 'test/tiny', role: 'policy', purpose: 'inference', ...request },
+    new Map(),
     () => new HuggingFaceHub(hubOptions.parse({}), log),
   );
 

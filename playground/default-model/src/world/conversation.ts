@@ -3,7 +3,7 @@ import type { Fact } from './fact.ts';
 import type { KnownKind } from './kinds.ts';
 import { Deck } from './deck.ts';
 import type { Draw } from './random.ts';
-import { makeScene, type Question, type Scene } from './scene.ts';
+import { makeLesson, makeScene, type Question, type Scene } from './scene.ts';
 import { smallTalk, unknownWord } from './talk.ts';
 
 export interface Message {
@@ -35,7 +35,12 @@ export class Conversations {
 
   /** A scene, then its questions. */
   scene(): Conversation {
-    return sceneConversation(this.#scene());
+    return sceneConversation(this.#scene(makeScene));
+  }
+
+  /** A scene and nearly everything that can be asked about it. */
+  lesson(): Conversation {
+    return sceneConversation(this.#scene(makeLesson));
   }
 
   /** Small talk, invented words and a fact or two. */
@@ -57,9 +62,9 @@ export class Conversations {
   }
 
   /** A scene that is not held out. */
-  #scene(): Scene {
-    let scene = makeScene(this.draw);
-    while (this.heldOut.has(scene.text)) scene = makeScene(this.draw);
+  #scene(make: (draw: Draw) => Scene): Scene {
+    let scene = make(this.draw);
+    while (this.heldOut.has(scene.text)) scene = make(this.draw);
     return scene;
   }
 

@@ -1,5 +1,13 @@
 // The public entry `@lmflow/playground-default-model/world`: what the default model has read.
-export { makeWorld, readSources, type Sources, type World } from './world.ts';
+export {
+  LESSONS,
+  READING,
+  makeWorld,
+  readSources,
+  type Plan,
+  type Sources,
+  type World,
+} from './world.ts';
 export type { Conversation, Message } from './conversation.ts';
 export type { Fact } from './fact.ts';
 export type { Question, Scene } from './scene.ts';

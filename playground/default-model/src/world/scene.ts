@@ -61,9 +61,27 @@ const QUALITIES = [
   ['faster', 'fastest'],
 ] as const;
 
-/** A scene of one of the kinds below. */
+/** How large a story is: each number between two, both included. */
+interface Size {
+  readonly persons: readonly [number, number];
+  readonly lines: readonly [number, number];
+  readonly questions: readonly [number, number];
+}
+
+const COMMON: Size = { persons: [2, 3], lines: [3, 7], questions: [1, 3] };
+const LESSON: Size = { ...COMMON, questions: [4, 8] };
+const SHORT: Size = { persons: [2, 2], lines: [3, 4], questions: [3, 6] };
+const SHORTEST: Size = { persons: [2, 2], lines: [2, 2], questions: [2, 2] };
+
+/** A scene of one of the kinds below, with one to three questions. */
 export function makeScene(draw: Draw): Scene {
-  return draw.chance(0.8) ? story(draw) : comparison(draw);
+  return draw.chance(0.8) ? story(draw, COMMON) : comparison(draw);
+}
+
+/** A scene with nearly all the questions that it answers; most are short. */
+export function makeLesson(draw: Draw): Scene {
+  if (draw.chance(0.2)) return comparisons(draw);
+  return story(draw, draw.one([SHORTEST, SHORT, LESSON]));
 }
 
 interface World {
@@ -75,15 +93,15 @@ interface World {
 }
 
 /** Persons walk, take, drop and give. */
-function story(draw: Draw): Scene {
-  const names = draw.some(NAMES, draw.between(2, 3));
+function story(draw: Draw, { persons, lines, questions: asked }: Size): Scene {
+  const names = draw.some(NAMES, draw.between(...persons));
   const places = draw.some(PLACES, 4);
   const things = draw.some(THINGS, 3);
   const world: World = { places: new Map(), holders: new Map(), lying: new Map(), lines: [] };
-  const length = draw.between(3, 7);
+  const length = draw.between(...lines);
   for (const name of names) walk(world, name, draw.one(places), draw);
   while (world.lines.length < length) act(world, { names, places, things }, draw);
-  const questions = draw.shuffled(askAbout(world, names, things)).slice(0, draw.between(1, 3));
+  const questions = draw.shuffled(askAbout(world, names, things)).slice(0, draw.between(...asked));
   return { text: world.lines.join(' '), questions };
 }
 
@@ -183,33 +201,63 @@ function holding(name: string, held: readonly string[], { lines }: World): Quest
   };
 }
 
-/** Three things or persons in an order. */
-function comparison(draw: Draw): Scene {
+/** Three things or persons, the first one most of all. */
+interface Order {
+  readonly more: string;
+  readonly most: string;
+  readonly ranked: readonly string[];
+  readonly text: string;
+}
+
+function order(draw: Draw): Order {
   const [more, most] = draw.one(QUALITIES);
   const persons = more === 'older' || more === 'faster';
-  const [a, b, c] = persons
+  const ranked = persons
     ? draw.some(NAMES, 3)
     : draw.some(THINGS, 3).map((thing) => `the ${thing}`);
+  const [a, b, c] = ranked;
   const lines = draw.shuffled([
     `${capital(a!)} is ${more} than ${b!}.`,
     `${capital(b!)} is ${more} than ${c!}.`,
   ]);
-  const [one, other] = draw.one([
-    [a, b],
-    [b, c],
-  ] as const);
-  const [first, second] = draw.shuffled([one, other]);
-  const word = persons ? 'Who' : 'What';
+  return { more, most, ranked, text: lines.join(' ') };
+}
+
+function which({ more, ranked }: Order, one: number, other: number, draw: Draw): Question {
+  const [first, second] = draw.shuffled([ranked[one]!, ranked[other]!]);
   return {
-    text: lines.join(' '),
-    questions: draw
-      .shuffled([
-        {
-          question: `${word} is ${more}, ${first!} or ${second!}?`,
-          answer: `${capital(one!)} is ${more}.`,
-        },
-        { question: `${word} is the ${most}?`, answer: `${capital(a!)} is the ${most}.` },
-      ])
-      .slice(0, draw.between(1, 2)),
+    question: `${asking(ranked)} is ${more}, ${first!} or ${second!}?`,
+    answer: `${capital(ranked[one]!)} is ${more}.`,
   };
+}
+
+function whichMost({ most, ranked }: Order): Question {
+  return {
+    question: `${asking(ranked)} is the ${most}?`,
+    answer: `${capital(ranked[0]!)} is the ${most}.`,
+  };
+}
+
+function asking([first]: readonly string[]): string {
+  return first!.startsWith('the ') ? 'What' : 'Who';
+}
+
+/** Compares two neighbours, or asks for the first of all. */
+function comparison(draw: Draw): Scene {
+  const compared = order(draw);
+  const one = draw.between(0, 1);
+  const questions = [which(compared, one, one + 1, draw), whichMost(compared)];
+  return { text: compared.text, questions: draw.shuffled(questions).slice(0, draw.between(1, 2)) };
+}
+
+/** Compares all of them. */
+function comparisons(draw: Draw): Scene {
+  const compared = order(draw);
+  const questions = [
+    which(compared, 0, 1, draw),
+    which(compared, 1, 2, draw),
+    which(compared, 0, 2, draw),
+    whichMost(compared),
+  ];
+  return { text: compared.text, questions: draw.shuffled(questions) };
 }

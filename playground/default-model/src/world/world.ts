@@ -19,8 +19,26 @@ export interface World {
 }
 
 /** Shares of the characters, in percent. */
-const TEXTS = { facts: 18, definitions: 5, examples: 2, stories: 5 } as const;
-const CONVERSATIONS = { facts: 38, scene: 24, talk: 5, long: 3 } as const;
+export interface Plan {
+  /** Of the draws: two plans do not have the same scenes. */
+  readonly name: string;
+  readonly texts: Readonly<Record<'facts' | 'definitions' | 'examples' | 'stories', number>>;
+  readonly conversations: Readonly<Record<'facts' | 'scene' | 'lesson' | 'talk' | 'long', number>>;
+}
+
+/** What is read first, every token of it trained. */
+export const READING: Plan = {
+  name: '',
+  texts: { facts: 18, definitions: 5, examples: 2, stories: 5 },
+  conversations: { facts: 38, scene: 24, lesson: 0, talk: 5, long: 3 },
+};
+
+/** What is read last: answers alone are trained, most of them about scenes. */
+export const LESSONS: Plan = {
+  name: 'lessons ',
+  texts: { facts: 3, definitions: 3, examples: 2, stories: 0 },
+  conversations: { facts: 24, scene: 4, lesson: 54, talk: 7, long: 3 },
+};
 const HELD_OUT_SCENES = 1000;
 
 /** What the world is made of. */
@@ -48,13 +66,24 @@ export function readSources(): Sources {
 }
 
 /** Makes about so many characters of text, the same ones for the same seed. */
-export function makeWorld(seed: number, characters: number, sources = readSources()): World {
+export function makeWorld(
+  seed: number,
+  characters: number,
+  sources = readSources(),
+  plan = READING,
+): World {
   const { facts, kinds, isWord } = sources;
   const heldOutDraw = new Draw(seed, 'held-out scenes');
   const heldOutScenes = Array.from({ length: HELD_OUT_SCENES }, () => makeScene(heldOutDraw));
   const heldOut = new Set(heldOutScenes.map(({ text }) => text));
-  const draw = new Draw(seed, 'text');
-  const talk = new Conversations(facts, kinds, heldOut, isWord, new Draw(seed, 'conversations'));
+  const draw = new Draw(seed, `${plan.name}text`);
+  const talk = new Conversations(
+    facts,
+    kinds,
+    heldOut,
+    isWord,
+    new Draw(seed, `${plan.name}conversations`),
+  );
   const texts = {
     facts: statements(facts, draw),
     definitions: several(new Deck(sources.definitions, draw), draw),
@@ -65,9 +94,11 @@ export function makeWorld(seed: number, characters: number, sources = readSource
   return {
     facts,
     heldOutScenes,
-    texts: keys(TEXTS).flatMap((name) => upTo(amount(TEXTS[name]), texts[name], textLength)),
-    conversations: keys(CONVERSATIONS).flatMap((name) =>
-      upTo(amount(CONVERSATIONS[name]), () => talk[name](), conversationLength),
+    texts: keys(plan.texts).flatMap((name) =>
+      upTo(amount(plan.texts[name]), texts[name], textLength),
+    ),
+    conversations: keys(plan.conversations).flatMap((name) =>
+      upTo(amount(plan.conversations[name]), () => talk[name](), conversationLength),
     ),
   };
 }

@@ -5,6 +5,7 @@ import { templateName } from '@lmflow/plugin-chat-templates';
 import {
   GENERATOR,
   MODELS,
+  MODEL_SOURCES,
   isLMFlowError,
   messageOf,
   type CommandInvocation,
@@ -97,11 +98,11 @@ export function chatCommand(
       'lmflow chat --preset inference --model org/model --lora-adapters poet=out/poet,chef=out/chef --adapter poet',
     ],
     async run({ config, options: flagValues, signal, output }: CommandInvocation) {
-      if (config.model === undefined) throw modelMissing('chat');
+      const source = config.model ?? defaultModel(context);
       const { system, adapter, settings, ...options } = flagValues as z.output<typeof flags>;
       const model = await context
         .resolve(MODELS)
-        .load({ role: 'policy', purpose: 'inference', source: config.model, signal });
+        .load({ role: 'policy', purpose: 'inference', source, signal });
       const generator = context.resolve(GENERATOR);
       await checkTemplate(generator, { model, ...(adapter === undefined ? {} : { adapter }) });
       context.log.info(
@@ -123,6 +124,16 @@ export function chatCommand(
       return undefined;
     },
   };
+}
+
+// The model that a plugin brings for those who name none.
+function defaultModel(context: Pick<PluginContext, 'rows' | 'log'>): string {
+  const row = context.rows(MODEL_SOURCES).get('default');
+  if (row === undefined) throw modelMissing('chat');
+  context.log.info(
+    `no model is named: this is the default model, ${row.summary}; --model names another`,
+  );
+  return row.name;
 }
 
 // Fails at once for a model without a usable chat template. A template that refuses this message

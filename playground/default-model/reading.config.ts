@@ -1,4 +1,4 @@
-// Pretrains the default model from random weights on what `npm run prepare-text` wrote to ./work.
+// First: a small Llama from random weights reads everything; the loss is on every token.
 import { defineConfig } from '@lmflow/sdk';
 import finetune from '@lmflow/preset-finetune';
 
@@ -10,14 +10,13 @@ export default defineConfig({
   trainOnPrompt: true,
   packing: true,
   blockSize: 1024,
-  outputDir: 'work/base',
+  outputDir: 'work/first',
   perDeviceTrainBatchSize: 4,
   optim: 'muon',
   learningRate: 4e-3,
-  lrSchedulerType: 'warmup_stable_decay',
-  lrSchedulerKwargs: { num_decay_steps: 800, decay_type: 'linear' },
+  lrSchedulerType: 'constant_with_warmup',
   warmupSteps: 100,
-  maxSteps: 3000,
+  maxSteps: 2100,
   loggingSteps: 20,
   saveSteps: 100,
   saveTotalLimit: 4,
