@@ -40,7 +40,8 @@ test('no model: 2', () =>
       command: 'finetune',
       config: { presets: [loraPreset], dataset, outputDir: join(scratch, 'a') },
     },
-    ...['generate', 'chat', 'serve', 'quantize', 'merge', 'export'].map((command) => ({
+    // `chat` takes the default model then.
+    ...['generate', 'serve', 'quantize', 'merge', 'export'].map((command) => ({
       command,
       config: { presets: [inference], outputDir: join(scratch, 'a'), lora: { adapter: scratch } },
       ...(command === 'generate' ? { positionals: ['once'] } : {}),

@@ -32,12 +32,13 @@ export function faults({ folder, manifest }, files) {
   const missing = wanted
     .filter((path) => !listed.has(path))
     .map((path) => `${path} is not in the tarball`);
-  // `page` is what a package shows in a browser, as it is.
+  // `page` is what a package shows in a browser, as it is; `model` is a model that it brings.
   const extra = files
     .filter(
       (path) =>
-        !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$|^(dist|bin|page|tasks)\//.test(path) ||
-        /\.test\.|\.map$/.test(path),
+        !/^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$|^(dist|bin|page|tasks|model)\//.test(
+          path,
+        ) || /\.test\.|\.map$/.test(path),
     )
     .map((path) => `${path} should not be in the tarball`);
   return [...missing, ...extra, ...metadata(folder, manifest)].map(

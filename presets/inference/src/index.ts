@@ -4,6 +4,7 @@ import datasets from '@lmflow/plugin-datasets';
 import engineOnnx from '@lmflow/plugin-engine-onnx';
 import chatTemplates from '@lmflow/plugin-chat-templates';
 import hub from '@lmflow/plugin-hub';
+import defaultModel from '@lmflow/plugin-default-model';
 import models from '@lmflow/plugin-models';
 import lora from '@lmflow/plugin-lora';
 import scoring from '@lmflow/plugin-scoring';
@@ -20,6 +21,7 @@ export default definePreset({
     chatTemplates,
     hub,
     models,
+    defaultModel,
     datasets,
     scoring,
     quantize,
