@@ -121,7 +121,7 @@ export function modelMissing(command: string): LMFlowError {
     'LMFLOW_GENERATE_MODEL_MISSING',
     `${command} needs a model, but the option model is not set`,
     {
-      hint: 'Add --model with a folder or a Hugging Face id (or the plugin default-model), or set model in lmflow.config.ts.',
+      hint: 'Add --model with a folder or a Hugging Face id (or default), or set model in lmflow.config.ts.',
     },
   );
 }
