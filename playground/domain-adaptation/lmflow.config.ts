@@ -1,10 +1,12 @@
 // What `npm run adapt` trains: an adapter that reads 200 medical terms and answers questions about half of
 // them. It is a configuration like yours would be.
 import { defineConfig } from '@lmflow/sdk';
+import defaultModel from '@lmflow/plugin-default-model';
 import lora from '@lmflow/preset-lora';
 
 export default defineConfig({
   presets: [lora],
+  plugins: [defaultModel],
   model: 'default',
   dataset: ['work/texts.jsonl', 'work/tasks.jsonl'],
   outputDir: 'work/adapter',

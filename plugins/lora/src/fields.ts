@@ -71,12 +71,17 @@ const RULES: FieldRules = {
   enable_lora: off(),
 };
 
+/** A classifier takes adapters of either task; a language model none with a head of labels. */
+const classifierTask: FieldRule = (value) =>
+  absent(value) || value === 'CAUSAL_LM' || value === 'SEQ_CLS' ? undefined : '';
+
 /**
  * Throws LMFLOW_ADAPTER_UNSUPPORTED for a method or a setting that is not understood,
  * LMFLOW_ADAPTER_INVALID for a value of another type.
  */
-export function checkConfig(file: string, config: AdapterConfig): void {
-  checkFields(file, config, { method: 'LORA', types: TYPES, rules: RULES });
+export function checkConfig(file: string, config: AdapterConfig, classifies: boolean): void {
+  const rules = classifies ? { ...RULES, task_type: classifierTask } : RULES;
+  checkFields(file, config, { method: 'LORA', types: TYPES, rules });
   checkInitialisation(file, config);
 }
 

@@ -71,7 +71,7 @@ const lora = definePlugin({
       if (!(model.adapter instanceof LoraAdapter)) return;
       const { parameters } = model.adapter;
       const file = join(directory, TENSOR_FILE);
-      const { tensors } = await readAdapter(directory);
+      const { tensors } = await readAdapter(directory, model);
       const { own } = await carriedWeights(model, tensors, parameters, file);
       await assign(model, model.adapter, own, file);
     });

@@ -43,7 +43,8 @@ export async function loadAdapter(
   options: LoraOptions,
   seed: number,
 ): Promise<LoadedAdapter> {
-  const existing = options.adapter === undefined ? undefined : await readAdapter(options.adapter);
+  const existing =
+    options.adapter === undefined ? undefined : await readAdapter(options.adapter, model);
   const merged = withScore(model, { ...options, ...existing?.options });
   const decided = { ...merged, loraAlpha: merged.loraAlpha ?? 2 * merged.r };
   const file = `${options.adapter}/${TENSOR_FILE}`;

@@ -1,6 +1,7 @@
 // Reads an adapter folder as PEFT writes it. What its settings mean is in fields.ts, where its
 // matrices belong in load.ts.
 import { join } from 'node:path';
+import type { Model } from '@lmflow/sdk/model';
 import {
   CONFIG_FILE,
   namedModules,
@@ -20,12 +21,13 @@ export interface ReadAdapter {
 }
 
 /**
- * Reads an adapter folder: the options its config stands for, and its tensors. Throws
+ * Reads the folder of an adapter for the model: the options its config stands for, and its tensors. Throws
  * LMFLOW_ADAPTER_NOT_FOUND, _INVALID, _UNSUPPORTED, _PICKLE and _NOT_FINITE.
  */
-export async function readAdapter(folder: string): Promise<ReadAdapter> {
+export async function readAdapter(folder: string, model: Model): Promise<ReadAdapter> {
   const config = await readAdapterConfig(folder);
-  checkConfig(join(folder, CONFIG_FILE), config);
+  const classifies = model.architecture.labels !== undefined;
+  checkConfig(join(folder, CONFIG_FILE), config, classifies);
   const tensors = await readAdapterTensors(folder);
   return {
     tensors: new Map([...tensors].map(([name, tensor]) => [plainName(name), tensor])),

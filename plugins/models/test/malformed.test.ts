@@ -132,9 +132,15 @@ const cases: readonly Case[] = [
   {
     what: 'a classifier',
     break: config({ architectures: ['LlamaForSequenceClassification'] }),
+    code: 'LMFLOW_MODEL_CLASSIFIER',
+    message: /a LlamaForSequenceClassification gives numbers for texts and writes none/,
+  },
+  {
+    what: 'a classifier of tokens',
+    break: config({ architectures: ['LlamaForTokenClassification'] }),
     code: 'LMFLOW_MODEL_UNSUPPORTED',
     message:
-      /"architectures": \["LlamaForSequenceClassification"\] is not supported: only language models/,
+      /"architectures": \["LlamaForTokenClassification"\] is not supported: only language models/,
   },
   {
     what: "a missing size, which is transformers' default",

@@ -31,9 +31,7 @@ export const COMMON_FIELDS: FieldRules = {
   peft_version: anything,
   peft_type: anything, // before all others
   task_type: (value) =>
-    value === undefined || value === null || value === 'CAUSAL_LM' || value === 'SEQ_CLS'
-      ? undefined
-      : '',
+    value === undefined || value === null || value === 'CAUSAL_LM' ? undefined : '',
   runtime_config: anything,
 };
 
