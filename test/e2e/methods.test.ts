@@ -106,6 +106,7 @@ const METHODS: Readonly<Record<string, Omit<MethodTest, 'createKernel'>>> = {
       { code: 'LMFLOW_VERA_UNKNOWN_MODULE', config: { vera: { layersToTransform: [9] } } },
     ],
   },
+  ...onSmallerBases(),
   full: { plugins: [], ...whole, stack },
   lisa: {
     plugins: [lisa],
@@ -118,6 +119,32 @@ const METHODS: Readonly<Record<string, Omit<MethodTest, 'createKernel'>>> = {
     ],
   },
 };
+
+/** IA3 and VeRA on weights in 4 bits and in int8; a head in its own form is one of the linears. */
+function onSmallerBases(): Record<string, Omit<MethodTest, 'createKernel'>> {
+  const bases = {
+    '4 bits': { plugin: qlora({ cacheDir }), stack: [flashAttention({ from: 4 })] },
+    int8: { plugin: int8Compute({ cacheDir, selfCheck: false }), stack: [] },
+  };
+  const methods = {
+    ia3: { plugin: ia3, parameters: /\.ia3_l$/, config: {} },
+    vera: { plugin: vera, parameters: /\.vera_lambda_[bd]$/, config: { r: 4, dInitial: 0.5 } },
+  };
+  return Object.fromEntries(
+    Object.entries(methods).flatMap(([name, method]) =>
+      Object.entries(bases).map(([base, { plugin, stack: others }]) => [
+        `${name} on ${base}`,
+        {
+          plugins: [plugin, method.plugin],
+          config: { [name]: { ...method.config, targetModules: 'all-linear' } },
+          parameters: method.parameters,
+          restore: (adapter: string) => ({ config: { [name]: { adapter } } }),
+          stack: others,
+        },
+      ]),
+    ),
+  );
+}
 
 for (const [name, method] of Object.entries(METHODS)) {
   const checks = suite(name);
