@@ -23,6 +23,7 @@ export * from './random.ts';
 export * from './refusal.ts';
 export * from './registry.ts';
 export * from './request-settings.ts';
+export * from './rewards.ts';
 export * from './samples.ts';
 export * from './scoring.ts';
 export * from './token.ts';

@@ -4,6 +4,7 @@ import type { Engine } from './engine.ts';
 import type { TextGenerator } from './generation.ts';
 import type { Hub } from './hub.ts';
 import type { ModelLoader, ModelWriter } from './model/services.ts';
+import type { Rewarder } from './rewards.ts';
 import type { SampleLoader } from './samples.ts';
 import type { Scorer } from './scoring.ts';
 import type { Objective, Trainer } from './training.ts';
@@ -30,3 +31,5 @@ export const LANGUAGE_MODELING = token<Objective>(
 export const GENERATOR = token<TextGenerator>('generator', '@lmflow/plugin-generate');
 /** Scores of given tokens: log-probabilities, sums, values (plugin scoring). */
 export const SCORER = token<Scorer>('scorer', '@lmflow/plugin-scoring');
+/** The rewards of answers (plugin rewards). */
+export const REWARDER = token<Rewarder>('rewarder', '@lmflow/plugin-rewards');
