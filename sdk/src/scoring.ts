@@ -42,6 +42,8 @@ export interface ContinuationScore {
 export interface ScoreOptions {
   /** So many of the likeliest tokens beside each score; by default 0. */
   readonly top?: number;
+  /** Logits are divided by it, as where tokens are drawn at one; by default 1. */
+  readonly temperature?: number;
   readonly signal?: AbortSignal;
   /** Hears how many of the rows are through. */
   readonly progress?: (rows: number) => void;
@@ -65,7 +67,10 @@ export interface ScoringSession {
    * of a classifier at the last whose id is not its config's `pad_token_id`, as in transformers.
    * Throws LMFLOW_SCORING_HEAD where the model's head has more.
    */
-  values(rows: readonly Int32Array[], options?: Omit<ScoreOptions, 'top'>): Promise<Float64Array>;
+  values(
+    rows: readonly Int32Array[],
+    options?: Omit<ScoreOptions, 'top' | 'temperature'>,
+  ): Promise<Float64Array>;
   /** Logits [ids.length, outputs of the head] of one row. */
   logits(ids: Int32Array): Promise<Float32Array>;
   dispose(): Promise<void>;

@@ -34,12 +34,7 @@ export {
   type Reference,
   type ScoringRequest,
 } from './reference.ts';
-export {
-  REFERENCE,
-  referenceSums,
-  withoutDropout,
-  type ReferenceSource,
-} from './reference-sums.ts';
+export { REFERENCE, referenceSums, type ReferenceSource } from './reference-sums.ts';
 
 const name = '@lmflow/plugin-dpo';
 

@@ -5,11 +5,12 @@ import {
   answerLogProbs,
   groupMembers,
   sequenceSums,
+  withoutDropout,
   type AnswerLogProbs,
   type Trace,
 } from '@lmflow/sdk/model';
 import { add, greater, mul, reshape, sub, sum, where, type Value } from '@lmflow/sdk/graph';
-import { referenceSums, withoutDropout, type ReferenceSource } from './reference-sums.ts';
+import { referenceSums, type ReferenceSource } from './reference-sums.ts';
 import type { LossSettings } from './settings.ts';
 import { termsOf, type Both, type Terms } from './terms.ts';
 

@@ -8,7 +8,7 @@ import {
   type Samples,
   type Scorer,
 } from '@lmflow/sdk';
-import { withoutAdapter, type Model } from '@lmflow/sdk/model';
+import { referenceModel, type Model } from '@lmflow/sdk/model';
 import { referenceLost } from './errors.ts';
 
 /** What is compared with, in words, and how. */
@@ -20,41 +20,19 @@ export interface Reference {
 }
 
 /**
- * The reference of a model as training finds it. An adapter that is new is switched off; one that
- * training continues is a part of the reference, so that like whole weights it is only there before
- * the first step. Throws LMFLOW_DPO_REFERENCE where `precompute` forbids that.
+ * The reference of a model as training finds it. Throws LMFLOW_DPO_REFERENCE where `precompute`
+ * forbids to compute one that is only there before the first step.
  */
 export function referenceOf(
   model: Model,
   { precompute, config }: { readonly precompute: boolean | undefined; readonly config: Config },
 ): Reference {
-  const { adapter } = model;
-  const trainsBase = [...model.parameters.keys()].some(
-    (name) => !adapter?.parameters.some((parameter) => parameter.name === name),
-  );
-  const continued = adapter !== undefined && continuedFrom(config, adapter.name);
-  if (adapter && !trainsBase && continued === false) {
-    return {
-      source: precompute === true ? 'column' : 'adapter',
-      what: 'the model without its adapter',
-      model: withoutAdapter(model),
-    };
+  const { kind, ...reference } = referenceModel(model, config);
+  if (kind === 'adapter') {
+    return { source: precompute === true ? 'column' : 'adapter', ...reference };
   }
-  const what = adapter
-    ? 'the model with the adapter that training continues, as it is now'
-    : 'the model as it is now';
-  if (precompute === false) throw referenceLost(`training changes ${what}`);
-  return { source: 'column', what, model };
-}
-
-/** The folder of the adapter that the section of its method names; false where it is a new one. */
-function continuedFrom(config: Config, method: string): string | false {
-  const section = config[method];
-  const folder =
-    typeof section === 'object' && section !== null
-      ? (section as Readonly<Record<string, unknown>>)['adapter']
-      : undefined;
-  return typeof folder === 'string' ? folder : false;
+  if (precompute === false) throw referenceLost(`training changes ${reference.what}`);
+  return { source: 'column', ...reference };
 }
 
 /** Answers that are scored at a time. */

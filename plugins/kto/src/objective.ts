@@ -1,9 +1,9 @@
 // The objective of judged answers (Ethayarajh et al. 2024): good ones shall be likelier than under the
 // reference by more than the policy is from it anyway, bad ones by less.
 import type { Objective, Ratio } from '@lmflow/sdk';
-import { answerLogProbs, sequenceSums, type Trace } from '@lmflow/sdk/model';
+import { answerLogProbs, sequenceSums, withoutDropout, type Trace } from '@lmflow/sdk/model';
 import { add, mul, reshape, sigmoid, sub, sum, type Value } from '@lmflow/sdk/graph';
-import { referenceSums, withoutDropout, type ReferenceSource } from '@lmflow/plugin-dpo';
+import { referenceSums, type ReferenceSource } from '@lmflow/plugin-dpo';
 import type { KtoOptions } from './options.ts';
 
 /** The tensor [1] with z. */

@@ -48,7 +48,7 @@ export class Session implements ScoringSession {
   }
 
   async score(rows: readonly ScoreRow[], options: ScoreOptions = {}): Promise<RowScores[]> {
-    const { top = 0 } = options;
+    const { top = 0, temperature = 1 } = options;
     const scored = rows.map(scoredPlaces);
     const results = scored.map((places) => ({
       logprobs: new Float64Array(places.length),
@@ -67,7 +67,11 @@ export class Session implements ScoringSession {
       );
     });
     await this.#read(readings, options, (row, index, logits) => {
-      const found = scoreOf(logits, targetOf(rows[row]!, scored[row]![index]!), top);
+      const found = scoreOf(
+        temperature === 1 ? logits : logits.map((logit) => logit / temperature),
+        targetOf(rows[row]!, scored[row]![index]!),
+        top,
+      );
       const result = results[row]!;
       result.logprobs[index] = found.logprob;
       result.greedy[index] = Number(found.greedy);
@@ -96,7 +100,7 @@ export class Session implements ScoringSession {
 
   async values(
     rows: readonly Int32Array[],
-    options: Omit<ScoreOptions, 'top'> = {},
+    options: Omit<ScoreOptions, 'top' | 'temperature'> = {},
   ): Promise<Float64Array> {
     const values = new Float64Array(rows.length);
     const readings = rows.map((ids, row) => {

@@ -39,6 +39,21 @@ for (const family of FAMILIES) {
   });
 }
 
+test('at a temperature, the logits divided by it', async () => {
+  const { rows } = await reference('llama');
+  await withScorer(familyFolder('llama'), async (scorer, model) => {
+    const session = scorer.open(model);
+    const ids = rows[0]!;
+    const logits = await session.logits(ids);
+    const [scores] = await session.score([{ ids }], { temperature: 0.7 });
+    scores!.logprobs.forEach((logprob, place) => {
+      const row = logits.subarray(place * 96, (place + 1) * 96);
+      const expected = logSoftmax(row.map((logit) => logit / 0.7))[ids[place + 1]!]!;
+      assert.ok(Math.abs(logprob - expected) < 1e-5, `${place}: ${logprob}`);
+    });
+  });
+});
+
 // not of llama-dynamic: its angles follow the padded length in the reference
 for (const family of ['llama', 'mistral', 'gpt2']) {
   test(`${family}: transformers' log-probabilities, argmaxes and loss`, async () => {

@@ -17,6 +17,7 @@ import {
   cast,
   concat,
   equal,
+  gather,
   greaterOrEqual,
   linearLogProbs,
   maximum,
@@ -89,6 +90,13 @@ export function sequenceSums(trace: Trace, values: Value): Value {
   const ids = reshape(trace.input('sequences'), [trace.batchSize * trace.length]);
   const inside = cast(greaterOrEqual(ids, zeroOf(trace)), 'float32');
   return scatterAdd(maximum(ids, zeroOf(trace)), mul(values, inside), sequenceCount(trace));
+}
+
+/** A number of each sequence [sequences] at every one of its tokens: [batch x length], 0 on padding. */
+export function atTokens(trace: Trace, values: Value): Value {
+  const ids = reshape(trace.input('sequences'), [trace.batchSize * trace.length]);
+  const inside = cast(greaterOrEqual(ids, zeroOf(trace)), 'float32');
+  return mul(gather(values, maximum(ids, zeroOf(trace))), inside);
 }
 
 /** The members of groups, from values of sequences: of [groups x size] for each member [groups]. */

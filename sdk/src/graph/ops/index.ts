@@ -32,6 +32,7 @@ export {
   type LinearCrossEntropyAttributes,
 } from './cross-entropy.ts';
 export * from './decode.ts';
+export * from './detach.ts';
 export * from './extremes.ts';
 export * from './gather.ts';
 export * from './log-probs.ts';

@@ -1,9 +1,11 @@
 // Cases of ops that move numbers, look them up, or reduce them.
 import {
   afterOp,
+  applyOne,
   broadcastToOp,
   castOp,
   concatOp,
+  detachOp,
   gather,
   gatherOp,
   maxOp,
@@ -13,6 +15,7 @@ import {
   sizeOf,
   sliceOp,
   softmaxOp,
+  sub,
   sumOp,
   takeLastOp,
   transposeOp,
@@ -126,6 +129,16 @@ export const movement: readonly OpCheck[] = [
       inputs: { x: { shape }, before: { shape: [2, 2] }, also: { shape: [] } },
     })),
   ),
+  check(detachOp, [
+    { name: 'int', attributes: {}, inputs: { x: { shape: [2, 3], dtype: 'int32' } } },
+    // finite differences see the operand move, so that only what they cancel out of is checked
+    {
+      name: 'less itself',
+      attributes: {},
+      inputs: { x: { shape: [2, 3] } },
+      build: ({ x }) => [sub(applyOne(detachOp, [x!], {}), applyOne(detachOp, [x!], {}))],
+    },
+  ]),
   random(broadcastToOp, 8, (draw) => {
     const shape = draw.shape(3);
     return { attributes: { shape }, inputs: { x: { shape: draw.narrower(shape) } } };
