@@ -151,7 +151,7 @@ test('a configuration lists the file while it is written, and flags set its opti
 test('all plugins of the page go together, each found by its short name', async () => {
   const names = packages.filter((name) => name.startsWith('lmflow-plugin-'));
   const plugins = names.map((name) => name.replace('lmflow-plugin-', ''));
-  await withKernel({ presets: ['finetune'], plugins }, async ({ kernel }) => {
+  await withKernel({ presets: ['reward-model'], plugins }, async ({ kernel }) => {
     const loaded = kernel.inspect().plugins.join('\n');
     for (const name of names) assert.ok(loaded.includes(name), name);
   });
@@ -259,6 +259,23 @@ test('logits processor: no banned token follows, by option and by request', asyn
   assert.is(request, option);
 });
 
+test('reward: answers are scored by its row, and its tap has the last word', async () => {
+  const file = join(folder, 'poems.json');
+  const output = ['S\nU\nN', 'S\nO\nN', ' '];
+  writeFileSync(file, JSON.stringify([{ input: 'A poem, please.', output }]));
+  const spells = (word: string) => ({ type: 'acrostic', word, weight: 3 });
+  const score = (word: string): Promise<unknown> =>
+    withKernel(
+      { presets: ['reward-model'], plugins: ['acrostic'], rewards: [spells(word)] },
+      async ({ kernel }) => {
+        const { result } = await kernel.run('reward-score', { positionals: [file] });
+        return result.instances[0]!.output.map(({ score: total }) => total);
+      },
+    );
+  assert.equal(await score('SUN'), [3, 2, -1]);
+  await assertRejects(() => score(''), /"acrostic": word/);
+});
+
 test('preset: gates are trained with signum and stop at a plateau', async () => {
   const config = { presets: ['careful'], maxSteps: 50, learningRate: 1e-9 };
   await finetune({ ...config, plateau: { patience: 2 } }, ({ result, kernel }) => {
@@ -276,6 +293,11 @@ test('service: others find it by its token', async () => {
     assert.is(kernel.resolve(HISTORY).length, 2);
   });
 });
+
+async function assertRejects(work: () => Promise<unknown>, pattern: RegExp): Promise<void> {
+  const message = await work().then(String, (cause: Error) => cause.message);
+  assert.match(message, pattern);
+}
 
 /** What the tiny model answers, greedily. */
 async function answer(

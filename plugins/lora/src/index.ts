@@ -33,7 +33,8 @@ const lora = definePlugin({
         log,
         config: { seed = 42 },
       } = context;
-      if (role !== 'policy') return;
+      // a reward model has the adapter that its request names, never the policy's
+      if (role !== 'policy' && !(role === 'reward' && settings?.adapter)) return;
       const asked = await requestedAdapter('LORA', request, context.options.adapter);
       const options = {
         ...context.options,

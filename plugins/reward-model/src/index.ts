@@ -11,7 +11,7 @@ import manifest from '../package.json' with { type: 'json' };
 export { rewardModeling, rewardsOf, type RewardLoss } from './objective.ts';
 export { rewardModelOptions, type RewardModelOptions } from './options.ts';
 export { withPooledPlaces } from './padding.ts';
-export type { RewardScores } from './score.ts';
+export type { RewardedAnswer, RewardScores, ScoredList } from './scored-lists.ts';
 
 const rewardModel = definePlugin({
   name: '@lmflow/plugin-reward-model',

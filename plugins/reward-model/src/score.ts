@@ -2,31 +2,19 @@
 // text_to_textlist -> text_to_scored_textlist).
 import {
   isFields,
-  MODELS,
-  SCORER,
   type AnswerPrompt,
   type ChatMessage,
   type CommandSpec,
   type PluginContext,
   type RecordFields,
-  type ScoredAnswer,
-  type ScoringSession,
-  type Tokenizer,
 } from '@lmflow/sdk';
 import { writeFileAtomic } from '@lmflow/sdk/files';
-import { answerRows, DATASETS } from '@lmflow/plugin-datasets';
+import { DATASETS, type DatasetLoader } from '@lmflow/plugin-datasets';
 import { z } from 'zod';
-import { noRewardHead, recordInvalid, settingMissing } from './errors.ts';
+import { openScorer, type AnswerText, type ToScore } from './answer-scorers.ts';
+import { recordInvalid, settingMissing } from './errors.ts';
 import type { RewardModelOptions } from './options.ts';
-
-/** What the command gives: also the content of its file. */
-export interface RewardScores {
-  readonly type: 'text_to_scored_textlist';
-  readonly instances: readonly {
-    readonly input: unknown;
-    readonly output: readonly ScoredAnswer[];
-  }[];
-}
+import type { RewardScores, ScoredList } from './scored-lists.ts';
 
 declare module '@lmflow/sdk' {
   interface CommandResults {
@@ -40,13 +28,6 @@ const flags = z.object({
 
 /** Answers that are encoded and scored together. */
 const ANSWERS = 1024;
-const DEFAULT_SEED = 42;
-
-interface ToScore {
-  readonly input: unknown;
-  readonly prompt: AnswerPrompt;
-  readonly answers: readonly string[];
-}
 
 export function rewardScoreCommand(
   context: PluginContext<RewardModelOptions>,
@@ -57,49 +38,32 @@ export function rewardScoreCommand(
     summary: 'Scores the answers of a file with a reward model.',
     usage: '<file>',
     options: flags,
-    sections: ['model', 'lora.adapter'],
+    sections: ['model', 'lora.adapter', 'rewards', 'rewardClip'],
     examples: [
       'lmflow reward-score answers.json --preset reward-model --model rm --output scored.json',
+      'lmflow reward-score answers.json --preset reward-model --rewards number --plugin evaluate',
     ],
     pipes: true,
     run: async ({ config, options, positionals, signal, output }) => {
       const [file] = positionals;
-      const { model: source, seed = DEFAULT_SEED } = config;
-      if (source === undefined) throw settingMissing('reward-score', 'a model', 'Add --model rm.');
       if (file === undefined) {
         throw settingMissing('reward-score', 'a file of answers', 'Add answers.json.');
       }
-      const model = await resolve(MODELS).load({
-        role: 'policy',
-        purpose: 'inference',
-        source,
-        classifier: { labels: 1, seed },
-        signal,
-      });
-      if (model.freshHead && !model.parameters.has('score.weight')) throw noRewardHead(source);
-      const session = resolve(SCORER).open(model);
-      const instances: RewardScores['instances'][number][] = [];
+      const scorer = await openScorer(context, config, signal);
+      const instances: ScoredList[] = [];
       try {
-        let waiting: ToScore[] = [];
-        const flush = async (): Promise<void> => {
-          instances.push(...(await scored(waiting, session, model.tokenizer, signal)));
-          waiting = [];
+        for await (const records of batches(resolve(DATASETS), file, signal)) {
+          instances.push(...(await scorer.score(records, signal)));
           log.progress(`scoring ${file}: ${instances.length} records`);
-        };
-        let record = 0;
-        const records = resolve(DATASETS).rawRecords({ path: file, split: 'train' }, signal);
-        for await (const { value } of records) {
-          waiting.push(toScore(value, file, record++));
-          if (waiting.reduce((sum, { answers }) => sum + answers.length, 0) >= ANSWERS) {
-            await flush();
-          }
         }
-        await flush();
+      } catch (cause) {
+        await keep(context, options.output, instances);
+        throw cause;
       } finally {
-        await session.dispose();
+        await scorer.dispose();
       }
       const result: RewardScores = { type: 'text_to_scored_textlist', instances };
-      const text = `${JSON.stringify(result, undefined, 2)}\n`;
+      const text = textOfResult(result);
       if (options.output === undefined) output.write(text);
       else await writeFileAtomic(options.output, text);
       report(context, result);
@@ -108,18 +72,53 @@ export function rewardScoreCommand(
   };
 }
 
+const textOfResult = (result: RewardScores): string => `${JSON.stringify(result, undefined, 2)}\n`;
+
+/** Lists of records with about as many answers as are scored together. */
+async function* batches(
+  datasets: DatasetLoader,
+  file: string,
+  signal: AbortSignal,
+): AsyncGenerator<readonly ToScore[]> {
+  let waiting: ToScore[] = [];
+  let answers = 0;
+  let record = 0;
+  for await (const { value } of datasets.rawRecords({ path: file, split: 'train' }, signal)) {
+    const next = toScore(value, file, record++);
+    waiting.push(next);
+    answers += next.answers.length;
+    if (answers < ANSWERS) continue;
+    yield waiting;
+    [waiting, answers] = [[], 0];
+  }
+  if (waiting.length > 0) yield waiting;
+}
+
+/** What was scored before a failure, beside where the result would be. */
+async function keep(
+  { log }: Pick<PluginContext, 'log'>,
+  output: string | undefined,
+  instances: readonly ScoredList[],
+): Promise<void> {
+  if (output === undefined || instances.length === 0) return;
+  const path = `${output}.partial`;
+  await writeFileAtomic(path, textOfResult({ type: 'text_to_scored_textlist', instances }));
+  log.warn(`the first ${instances.length} records are scored: ${path}`);
+}
+
 /** The prompt and the answers of a record. Throws LMFLOW_REWARD_RECORD. */
 function toScore(value: RecordFields, file: string, record: number): ToScore {
-  const { input, output } = value;
+  const { input, output, ...columns } = value;
   const prompt = promptOf(input);
   if (!prompt) {
     throw recordInvalid(file, record, '"input": a text, or a list of messages { role, content }');
   }
-  const answers = Array.isArray(output) ? output.map(textOf) : [];
+  const answers = Array.isArray(output) ? output.map(answerOf) : [];
   if (answers.length === 0 || answers.some((answer) => answer === undefined)) {
     throw recordInvalid(file, record, '"output": a list of answers, texts or { text }');
   }
-  return { input, prompt, answers: answers as string[] };
+  const name = `${file}, record ${record}`;
+  return { name, input, prompt, columns, answers: answers as AnswerText[] };
 }
 
 function promptOf(input: unknown): AnswerPrompt | undefined {
@@ -130,27 +129,10 @@ function promptOf(input: unknown): AnswerPrompt | undefined {
   return { messages: input };
 }
 
-function textOf(answer: unknown): string | undefined {
-  const text = isFields(answer) ? answer['text'] : answer;
-  return typeof text === 'string' ? text : undefined;
-}
-
-async function scored(
-  records: readonly ToScore[],
-  session: ScoringSession,
-  tokenizer: Tokenizer,
-  signal: AbortSignal,
-): Promise<RewardScores['instances']> {
-  const rows = await answerRows(
-    tokenizer,
-    records.flatMap(({ prompt, answers }) => answers.map((answer) => ({ prompt, answer }))),
-  );
-  const scores = await session.values(rows, { signal });
-  let at = 0;
-  return records.map(({ input, answers }) => ({
-    input,
-    output: answers.map((text) => ({ score: scores[at++]!, text })),
-  }));
+function answerOf(answer: unknown): AnswerText | undefined {
+  const { text, ended } = isFields(answer) ? answer : { text: answer };
+  if (typeof text !== 'string') return undefined;
+  return { text, ...(typeof ended === 'boolean' ? { ended } : {}) };
 }
 
 function report({ log }: Pick<PluginContext, 'log'>, { instances }: RewardScores): void {

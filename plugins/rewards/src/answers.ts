@@ -29,10 +29,14 @@ export function shownAnswer(answers: readonly AnswerToReward[], index: number): 
   return `${name} (${shown(answer)} to ${shown(text)})`;
 }
 
-/** `8 answers, from answer 1 (...) on`. */
-export function shownAnswers(answers: readonly AnswerToReward[]): string {
-  if (answers.length === 1) return shownAnswer(answers, 0);
-  return `${answers.length} answers, from ${shownAnswer(answers, 0)} on`;
+/** `8 answers, from answer 1 (...) on`: those from `from` to before `to`. */
+export function shownAnswers(
+  answers: readonly AnswerToReward[],
+  from = 0,
+  to = answers.length,
+): string {
+  if (to - from === 1) return shownAnswer(answers, from);
+  return `${to - from} answers, from ${shownAnswer(answers, from)} on`;
 }
 
 function shown(text: string): string {

@@ -72,13 +72,11 @@ export function rewardTimeout(name: string, seconds: number, answers: string): L
 }
 
 /** A reward needs a column, tokens or an end of an answer that nobody gave. */
-export function rewardNeeds(name: string, answer: string, what: string): LMFlowError {
+export function rewardNeeds(name: string, answers: string, what: string): LMFlowError {
   return inputError(
     'LMFLOW_REWARD_NEEDS',
-    `reward "${name}" needs ${what}, and ${answer} has none`,
-    {
-      hint: 'Add it to the data, or leave the reward out.',
-    },
+    `reward "${name}" needs ${what}, which ${answers} has not`,
+    { hint: 'Add it to the data, or leave the reward out.' },
   );
 }
 
@@ -89,4 +87,25 @@ export function rewardState(name: string): LMFlowError {
     `the running mean of reward "${name}" is in the checkpoint or in the configuration, not in both`,
     { hint: 'Resume with the rewards that the run began with.' },
   );
+}
+
+/** The check of a reward is no row of ANSWER_CHECKS. */
+export function unknownCheck(name: string, check: string, known: readonly string[]): LMFlowError {
+  return usageError(
+    'LMFLOW_REWARD_CHECK',
+    `reward "${name}": there is no answer check "${check}"`,
+    {
+      hint:
+        known.length === 0
+          ? 'Load the plugin evaluate, which brings them.'
+          : `Choose one of ${known.join(', ')}.`,
+    },
+  );
+}
+
+/** The reward model is a language model, or the adapter to score with was read by no plugin. */
+export function notARewardModel(name: string, what: string): LMFlowError {
+  return inputError('LMFLOW_REWARD_NOT_A_MODEL', `reward "${name}": ${what}`, {
+    hint: 'Name a folder of lmflow reward-model; of an adapter, its base as model and the adapter.',
+  });
 }

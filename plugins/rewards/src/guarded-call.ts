@@ -7,7 +7,8 @@ import {
   type RewardInput,
 } from '@lmflow/sdk';
 import { inputOf, shownAnswer, shownAnswers } from './answers.ts';
-import { rewardCount, rewardFailed, rewardTimeout, rewardValue } from './errors.ts';
+import { AnswersError } from './answers-error.ts';
+import { rewardCount, rewardFailed, rewardNeeds, rewardTimeout, rewardValue } from './errors.ts';
 
 /** A reward to call, with its name and seconds. */
 export interface Callee {
@@ -41,14 +42,27 @@ export async function guardedCall(
     call.signal.throwIfAborted();
     if (cause instanceof TimeUp) throw rewardTimeout(name, timeout, shownAnswers(answers));
     if (isLMFlowError(cause)) throw cause;
-    const at = await firstFailing(callee.score, answers, call);
-    throw rewardFailed(
-      name,
-      at === undefined ? shownAnswers(answers) : shownAnswer(answers, at),
-      cause,
-    );
+    throw await named(callee, answers, call, cause);
   }
   return checked(name, answers, values);
+}
+
+/** The error of a reward that threw, with the answers that it threw for. */
+async function named(
+  { name, score }: Callee,
+  answers: readonly AnswerToReward[],
+  call: Call,
+  cause: unknown,
+): Promise<Error> {
+  if (cause instanceof AnswersError) {
+    const those = shownAnswers(answers, cause.from, cause.to);
+    if (cause.lacks) return rewardNeeds(name, those, cause.message);
+    return rewardFailed(name, those, cause);
+  }
+  const at = await firstFailing(score, answers, call);
+  call.signal.throwIfAborted();
+  const those = at === undefined ? shownAnswers(answers) : shownAnswer(answers, at);
+  return rewardFailed(name, those, cause);
 }
 
 /** What the function gives, or TimeUp; an abort ends the wait, whether the function hears it or not. */

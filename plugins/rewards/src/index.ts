@@ -1,6 +1,7 @@
 // The plugin: the service REWARDER, which says how good answers are, by the rewards that the key
 // `rewards` of the configuration names.
 import {
+  ANSWER_CHECKS,
   definePlugin,
   REWARDER,
   REWARDS,
@@ -10,7 +11,11 @@ import {
   type Rewards,
 } from '@lmflow/sdk';
 import { rewardsMissing } from './errors.ts';
+import { checkedAnswers } from './kinds/checked-answers.ts';
 import { functionReward } from './kinds/function.ts';
+import { httpReward } from './kinds/http.ts';
+import { modelReward } from './kinds/model.ts';
+import { textRewards } from './kinds/text-rewards.ts';
 import { rewardsOptions } from './options.ts';
 import { Session, type ReadyReward } from './session.ts';
 import { checkedRewards } from './settings.ts';
@@ -32,7 +37,14 @@ const rewards = definePlugin({
   options: { schema: rewardsOptions },
   apply(context) {
     context.defineHook('onReward', 'waterfall');
-    context.contribute(REWARDS, functionReward);
+    const kinds = [
+      functionReward,
+      modelReward(context.resolve),
+      httpReward,
+      ...checkedAnswers(() => context.rows(ANSWER_CHECKS)),
+      ...textRewards,
+    ];
+    for (const kind of kinds) context.contribute(REWARDS, kind);
 
     const open: Rewarder['open'] = async ({ gold = false, signal } = {}) => {
       const checked = checkedRewards(context.options.rewards, context.rows(REWARDS));

@@ -11,6 +11,7 @@ import trainer from '@lmflow/plugin-trainer';
 import gradientCheckpointing from '@lmflow/plugin-gradient-checkpointing';
 import finetune from '@lmflow/plugin-finetune';
 import rewardModel from '@lmflow/plugin-reward-model';
+import rewards from '@lmflow/plugin-rewards';
 import scoring from '@lmflow/plugin-scoring';
 
 export default definePreset({
@@ -27,6 +28,7 @@ export default definePreset({
     gradientCheckpointing,
     finetune,
     scoring,
+    rewards,
     rewardModel,
   ],
   config: {
