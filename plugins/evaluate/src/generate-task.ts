@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { answerReading } from './answer-filters.ts';
 import { regexSource } from './python-regex.ts';
+import { textStatisticNames } from './text/statistics.ts';
 
 /** How the answers are written; names as in the section `generate`. */
 export const generationSchema = z.strictObject({
@@ -27,6 +28,8 @@ const exactMatch = z.strictObject({
 /** Right by a row of ANSWER_CHECKS. */
 const checked = z.strictObject({ metric: z.literal('acc'), check: z.string() });
 const ofCorpus = z.strictObject({ metric: z.enum(['bleu', 'chrf', 'chrf++']) });
+/** Of the answers alone. */
+const ofAnswers = z.strictObject({ metric: z.enum(textStatisticNames) });
 const ofWords = z.strictObject({
   metric: z.enum(['rouge1', 'rouge2', 'rougeL', 'rougeLsum']),
   /** Words are compared by their stems. */
@@ -34,13 +37,20 @@ const ofWords = z.strictObject({
 });
 
 /** How an answer is compared with the right one, or ones. */
-export const textMetric = z.discriminatedUnion('metric', [exactMatch, checked, ofCorpus, ofWords]);
+export const textMetric = z.discriminatedUnion('metric', [
+  exactMatch,
+  checked,
+  ofCorpus,
+  ofAnswers,
+  ofWords,
+]);
 export type TextMetric = z.output<typeof textMetric>;
 export type ExactMatchOptions = Omit<z.output<typeof exactMatch>, 'metric'>;
 
 const plainNames = [
   exactMatch.shape.metric.value,
   ...ofCorpus.shape.metric.options,
+  ...textStatisticNames,
   ...ofWords.shape.metric.options,
 ] as const;
 

@@ -10,6 +10,12 @@ export type { ComparedMetric, ComparedTask, Comparison, Difference } from './com
 export { answerChecks } from './answer-checks.ts';
 export type { EvaluateResult, TaskResult } from './results.ts';
 export { evaluateOptions, type EvaluateOptions } from './options.ts';
+export {
+  isTextStatistic,
+  textStatistic,
+  textStatisticNames,
+  type TextStatistic,
+} from './text/statistics.ts';
 export type { TaskFile } from './task-file.ts';
 
 const evaluate = definePlugin({

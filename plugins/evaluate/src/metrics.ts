@@ -9,6 +9,7 @@ import {
   isCorpusMetric,
   type ComparedTexts,
 } from './text/corpus-metrics.ts';
+import { isTextStatistic, textStatistic } from './text/statistics.ts';
 
 /**
  * A record's figure: a number that is averaged, a sum with what it is divided by, or texts that are
@@ -53,6 +54,7 @@ export function recordFigures(
 export function taskFigure(name: string, figures: readonly RecordFigure[]): TaskFigure {
   const [metric] = name.split(',') as [string];
   if (isCorpusMetric(metric)) return corpusFigure(metric, figures as readonly ComparedTexts[]);
+  if (isTextStatistic(metric)) return { value: taskValue(metric, figures) };
   return figures.every((figure) => typeof figure === 'number')
     ? mean(figures)
     : { value: taskValue(name, figures) };
@@ -62,6 +64,10 @@ export function taskFigure(name: string, figures: readonly RecordFigure[]): Task
 export function taskValue(name: string, figures: readonly RecordFigure[]): number {
   const [metric] = name.split(',') as [string];
   if (isCorpusMetric(metric)) return corpusValue(metric, figures as readonly ComparedTexts[]);
+  if (isTextStatistic(metric)) {
+    const answers = (figures as readonly ComparedTexts[]).map(([, answer]) => answer);
+    return textStatistic(metric, answers);
+  }
   if (figures.every((figure) => typeof figure === 'number')) return mean(figures).value;
   const pairs = figures as readonly (readonly [number, number])[];
   const perUnit =

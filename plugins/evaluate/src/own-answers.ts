@@ -13,10 +13,11 @@ import { sequencesOf } from './own-data.ts';
 import { strip } from './python-text.ts';
 import type { EvaluatedTask } from './results.ts';
 import { rouge } from './text/rouge.ts';
+import { textStatisticNames } from './text/statistics.ts';
 import { UnfinishedTask } from './unfinished.ts';
 
 /** What may be measured of answers. */
-export const answeredMetrics = ['accuracy', 'rouge', 'bleu', 'chrf'] as const;
+export const answeredMetrics = ['accuracy', 'rouge', 'bleu', 'chrf', 'statistics'] as const;
 export type AnsweredMetric = (typeof answeredMetrics)[number];
 
 /** What is measured, and how answers come. */
@@ -41,7 +42,7 @@ interface OwnQuestion {
 
 /**
  * Greedy answers. `accuracy`: the share that the check calls right. `rouge`: F1 of rouge1, rouge2 and
- * rougeL, averaged. `bleu`, `chrf`: of the corpus. Throws LMFLOW_EVALUATE_NO_QUESTIONS.
+ * rougeL, averaged. `bleu`, `chrf`: of the corpus; `statistics`: of the answers. Throws LMFLOW_EVALUATE_NO_QUESTIONS.
  */
 export async function answerData(
   request: AnswerRequest,
@@ -159,6 +160,8 @@ function figuresOf(
     case 'bleu':
     case 'chrf':
       return { [metric]: [right, text] };
+    case 'statistics':
+      return Object.fromEntries(textStatisticNames.map((name) => [name, [right, text]]));
   }
 }
 

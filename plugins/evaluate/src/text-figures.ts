@@ -34,7 +34,12 @@ export function textFigure(
     case 'chrf':
     case 'chrf++':
       return [targets.length === 1 ? targets[0]! : targets, text];
-    default:
+    case 'rouge1':
+    case 'rouge2':
+    case 'rougeL':
+    case 'rougeLsum':
       return Math.max(...targets.map((right) => rouge(metric.metric, right, text, metric)));
+    default:
+      return [targets, text];
   }
 }

@@ -120,6 +120,31 @@ test('two sides: figures, wins, losses, answers', () => {
   assert.match(table, /2000 resamples, seed 1/);
 });
 
+test('statistics of texts have a difference, and no interval: resampling would change them', () => {
+  const side = (name: string, texts: readonly string[]): ComparableSide =>
+    sideWith(
+      name,
+      texts.map((text, id) => ({
+        doc_id: id,
+        doc: { q: `question ${id}` },
+        filtered_resps: [text],
+        metrics: ['distinct_1'],
+        distinct_1: ['right', text],
+      })),
+    );
+  const comparison = compareSides(
+    [side('a', ['b c', 'b d']), side('b', ['b b', 'b d'])],
+    resampling,
+  );
+  const { values, differences } = comparison.tasks[0]!.metrics['distinct_1']!;
+  assert.equal(
+    values.map(({ value }) => value),
+    [0.75, 0.5],
+  );
+  assert.equal(differences, [{ value: -0.25, low: NaN, high: NaN, better: NaN, worse: NaN }]);
+  assert.match(comparisonTable(comparison), /\| -0\.2500 \| +\| +\| 1 +\|/);
+});
+
 test('records that are not the same are named', async () => {
   const compare = (other: ComparableSide) => () => compareSides([before, other], resampling);
   await throws(

@@ -131,6 +131,14 @@ test('the figures of each metric', async () => {
   assert.equal(await metrics('accuracy', 'text'), { accuracy: 1 });
   assert.equal(await metrics('accuracy', 'exact'), { accuracy: 0 });
   assert.equal(await metrics('rouge'), { rouge1: 1, rouge2: 0, rougeL: 1 });
+  assert.equal(await metrics('statistics'), {
+    answer_length: 1,
+    distinct_1: 1,
+    distinct_2: NaN,
+    unique_1: 1,
+    unique_2: 0,
+    msttr_100: NaN,
+  });
   assert.equal(await metrics('bleu'), { bleu: 0 });
   assert.ok((await metrics('chrf'))['chrf']! > 20);
 });

@@ -3,6 +3,7 @@
 import { documentsDiffer, sideUnusable } from '../errors.ts';
 import { isLowerBetter } from '../lower-better.ts';
 import { taskFigure, taskValue, type RecordFigure, type TaskFigure } from '../metrics.ts';
+import { isTextStatistic } from '../text/statistics.ts';
 import { differenceInterval, type Resampling } from './bootstrap.ts';
 import { isSameDocument, type ComparableDocument, type ComparableTask } from './documents.ts';
 
@@ -47,10 +48,10 @@ export interface ComparedMetric {
 /** A side's figure less the first side's. */
 export interface Difference {
   readonly value: number;
-  /** Ends of its 95 % interval. */
+  /** Ends of its 95 % interval; NaN for statistics of texts, which resampling changes. */
   readonly low: number;
   readonly high: number;
-  /** Records on which the side is better, and worse, than the first. */
+  /** Records on which the side is better, and worse, than the first; NaN for statistics of texts. */
   readonly better: number;
   readonly worse: number;
 }
@@ -153,8 +154,12 @@ function compareMetric(
   const [first, ...others] = columns as [RecordFigure[], ...RecordFigure[][]];
   const differences = others.map((other, at) => ({
     value: values[at + 1]!.value - values[0]!.value,
-    ...differenceInterval(metric, first, other, resampling),
-    ...betterAndWorse(metric, first, other),
+    ...(isTextStatistic(metric)
+      ? { low: NaN, high: NaN, better: NaN, worse: NaN }
+      : {
+          ...differenceInterval(metric, first, other, resampling),
+          ...betterAndWorse(metric, first, other),
+        }),
   }));
   return { values, differences };
 }

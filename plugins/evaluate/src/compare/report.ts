@@ -40,8 +40,8 @@ function rowsOf({ task, records, metrics, answeredDifferently }: ComparedTask): 
       return [
         values[at + 1]!.value.toFixed(4),
         signed(value),
-        `${signed(low)} to ${signed(high)}`,
-        `${better}/${worse}`,
+        Number.isNaN(low) ? '' : `${signed(low)} to ${signed(high)}`,
+        Number.isNaN(better) ? '' : `${better}/${worse}`,
         answers === null || answers === undefined || row > 0 ? '' : String(answers),
       ];
     }),
