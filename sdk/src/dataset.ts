@@ -38,6 +38,12 @@ export type DatasetRecord = { readonly origin: RecordOrigin } &
         readonly completion: string;
         readonly desirable: boolean;
       })
+    | (AnswerPrompt & {
+        /** A prompt that answers are drawn to. */
+        readonly kind: 'prompt';
+        /** All fields of the record, as its file has them: what rewards compare answers with. */
+        readonly columns: Readonly<Record<string, unknown>>;
+      })
   );
 
 /** What an answer is to: messages for the chat template, or text that it is put behind as it is. */
@@ -55,7 +61,7 @@ export interface ScoredAnswer {
   readonly score: number;
 }
 
-/** The shape of a record: text, completion, conversation, preference or unpaired. */
+/** The shape of a record: text, completion, conversation, preference, unpaired or prompt. */
 export type DatasetKind = DatasetRecord['kind'];
 
 /** Which split of the data is asked for, and the settings that name its sources. */

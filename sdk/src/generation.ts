@@ -104,6 +104,11 @@ export interface GenerationOptions {
    * and of so many of the likeliest beside it.
    */
   readonly logprobs?: number;
+  /**
+   * Log-probability of each token by the distribution that it was drawn from (after temperature,
+   * penalties and filters); 0 where decoding is greedy.
+   */
+  readonly drawnLogprobs?: boolean;
   /** Beam search: exponent of the length that a finished beam's score is divided by. */
   readonly lengthPenalty?: number;
   readonly earlyStopping?: boolean | 'never';
@@ -148,6 +153,8 @@ export interface ChosenToken {
   readonly text: string;
   /** By the model itself; where `logprobs` was asked for. */
   readonly logprob?: number;
+  /** By the distribution that it was drawn from; where `drawnLogprobs` was asked for. */
+  readonly drawnLogprob?: number;
   /** The likeliest tokens, best first; likewise. */
   readonly top?: readonly TokenScore[];
 }

@@ -24,6 +24,7 @@ export * from './refusal.ts';
 export * from './registry.ts';
 export * from './request-settings.ts';
 export * from './rewards.ts';
+export * from './rollouts.ts';
 export * from './samples.ts';
 export * from './scoring.ts';
 export * from './token.ts';

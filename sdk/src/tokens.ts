@@ -5,6 +5,7 @@ import type { TextGenerator } from './generation.ts';
 import type { Hub } from './hub.ts';
 import type { ModelLoader, ModelWriter } from './model/services.ts';
 import type { Rewarder } from './rewards.ts';
+import type { RolloutSource } from './rollouts.ts';
 import type { SampleLoader } from './samples.ts';
 import type { Scorer } from './scoring.ts';
 import type { Objective, Trainer } from './training.ts';
@@ -33,3 +34,5 @@ export const GENERATOR = token<TextGenerator>('generator', '@lmflow/plugin-gener
 export const SCORER = token<Scorer>('scorer', '@lmflow/plugin-scoring');
 /** The rewards of answers (plugin rewards). */
 export const REWARDER = token<Rewarder>('rewarder', '@lmflow/plugin-rewards');
+/** Prompts, and answers that a model in training draws to them (plugin rollouts). */
+export const ROLLOUTS = token<RolloutSource>('rollouts', '@lmflow/plugin-rollouts');

@@ -291,10 +291,11 @@ export class DatasetLoader implements SampleLoader {
   }
 }
 
-/** Throws LMFLOW_DATASET_PREFERENCE and _NOT_PAIRED where records are of a kind that does not fit. */
+/** Throws LMFLOW_DATASET_PREFERENCE, _PROMPTS and _NOT_PAIRED where records are of a kind that does not fit. */
 function checkKind(dataset: Dataset | undefined, { preferences }: SampleRequest): void {
   if (!dataset) return;
   const { kind, name } = dataset;
+  if (kind === 'prompt') throw compared.promptsAlone(name);
   const isCompared = kind === 'preference' || kind === 'unpaired';
   if (!preferences && isCompared) throw compared.preference(name);
   if (!preferences || kind === 'preference' || (isCompared && preferences === 'unpaired')) return;

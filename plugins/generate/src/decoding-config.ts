@@ -27,6 +27,7 @@ export interface DecodingConfig {
   readonly stop: readonly string[];
   readonly eosTokenId: readonly number[];
   readonly logprobs: number | undefined;
+  readonly drawnLogprobs: boolean;
   readonly lengthPenalty: number;
   readonly earlyStopping: boolean | 'never';
   readonly skipSpecialTokens: boolean;
@@ -48,6 +49,7 @@ const DEFAULTS = {
   numBeams: 1,
   numReturnSequences: 1,
   stop: [] as readonly string[],
+  drawnLogprobs: false,
   lengthPenalty: 1,
   earlyStopping: false as boolean | 'never',
   skipSpecialTokens: true,

@@ -1,7 +1,12 @@
 // The built-in formats, as rows of DATASET_FORMATS.
 import type { DatasetFormat } from '@lmflow/sdk';
 import { answeredFormats } from './answered.ts';
+import { promptFormat } from './prompts.ts';
 import { preferenceFormats } from './preferences.ts';
 
-/** Paired formats last: their keys contain those of the others. */
-export const datasetFormats: readonly DatasetFormat[] = [...answeredFormats, ...preferenceFormats];
+/** From the general to the special: keys of a later format contain those of earlier ones. */
+export const datasetFormats: readonly DatasetFormat[] = [
+  promptFormat,
+  ...answeredFormats,
+  ...preferenceFormats,
+];

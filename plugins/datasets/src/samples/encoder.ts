@@ -137,6 +137,8 @@ export class Encoder {
       case 'preference':
       case 'unpaired':
         throw compared.preference(errors.place(record.origin));
+      case 'prompt':
+        throw compared.promptsAlone(errors.place(record.origin));
     }
   }
 

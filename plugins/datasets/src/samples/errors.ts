@@ -15,6 +15,19 @@ export function preference(name: string): LMFlowError {
   );
 }
 
+/** Prompts without answers were given where answers are learned. */
+export function promptsAlone(name: string): LMFlowError {
+  return inputError(
+    'LMFLOW_DATASET_PROMPTS',
+    `${name} holds prompts without answers, which nothing can be learned from as they are`,
+    {
+      hint:
+        'Use it with a method that draws answers itself (lmflow raft), or give a dataset with ' +
+        'answers.',
+    },
+  );
+}
+
 /** A record that a preference method is to learn from has no answers that it can compare. */
 export function notPaired(where: string, kind: string, wanted: PreferenceSamples): LMFlowError {
   const needed =

@@ -240,6 +240,8 @@ function lengthOf(record: DatasetRecord): number {
       return 2 * promptLength(record) + record.chosen.length + record.rejected.length;
     case 'unpaired':
       return promptLength(record) + record.completion.length;
+    case 'prompt':
+      return promptLength(record);
   }
 }
 

@@ -18,6 +18,7 @@ import { likeliest } from './scores.ts';
 export interface Choice {
   readonly id: number;
   readonly logprob?: number;
+  readonly drawnLogprob?: number;
   readonly top?: readonly TokenScore[];
 }
 
@@ -75,9 +76,15 @@ export class Chooser implements TokenChooser {
   choose(logits: Float32Array): number {
     const { doSample, minNewTokens } = this.#config;
     const place = this.choices.length;
-    const token = doSample
-      ? draw(this.probabilities(logits), this.#random.uniform(place))
-      : argmax(this.#plain && place >= minNewTokens ? logits : this.#processed(logits, []));
+    if (doSample) {
+      const probabilities = this.probabilities(logits);
+      const drawn = draw(probabilities, this.#random.uniform(place));
+      this.#add(drawn, logits, probabilities);
+      return drawn;
+    }
+    const token = argmax(
+      this.#plain && place >= minNewTokens ? logits : this.#processed(logits, []),
+    );
     this.take(token, logits);
     return token;
   }
@@ -96,7 +103,19 @@ export class Chooser implements TokenChooser {
   }
 
   take(token: number, logits: Float32Array): void {
-    this.choices.push({ id: token, ...this.#scores(token, logits) });
+    const { doSample, drawnLogprobs } = this.#config;
+    this.#add(token, logits, doSample && drawnLogprobs ? this.probabilities(logits) : undefined);
+  }
+
+  /** `probabilities`: those that the token was drawn by; undefined for the likeliest one. */
+  #add(token: number, logits: Float32Array, probabilities: Float64Array | undefined): void {
+    this.choices.push({
+      id: token,
+      ...this.#scores(token, logits),
+      ...(this.#config.drawnLogprobs
+        ? { drawnLogprob: probabilities ? Math.log(probabilities[token]!) : 0 }
+        : {}),
+    });
     this.#ids.push(token);
     this.#seen.add(token);
     this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1);
