@@ -1,6 +1,13 @@
 // Answers drawn from a model, also one in training, by the one generator. Requests that run at the same
 // time are decoded together, so that one request a prompt is continuous batching.
-import { randomStream, type DrawRequest, type Rollout, type TextGenerator } from '@lmflow/sdk';
+import {
+  randomStream,
+  type DrawRequest,
+  type DrawSettings,
+  type GenerationOptions,
+  type Rollout,
+  type TextGenerator,
+} from '@lmflow/sdk';
 
 /** The answers of a request, prompt by prompt. */
 export async function drawAnswers(
@@ -13,8 +20,7 @@ export async function drawAnswers(
     stopping.abort();
   };
   signal?.addEventListener('abort', stop, { once: true });
-  const { numGenerations, maxNewTokens, minNewTokens = 0, temperature = 1 } = settings;
-  const { topK = 0, topP = 1, minP = 0, repetitionPenalty = 1 } = settings;
+  const options = drawingOptions(settings);
   let done = 0;
   const answersTo = async (id: string, ids: Int32Array, prompt: number): Promise<Rollout[]> => {
     const own = randomStream(seed, 'rollout', round, id).bits(0);
@@ -22,30 +28,7 @@ export async function drawAnswers(
       model,
       prompt: ids,
       signal: stopping.signal,
-      options: {
-        maxNewTokens,
-        minNewTokens,
-        temperature,
-        topK,
-        topP,
-        minP,
-        repetitionPenalty,
-        doSample: temperature > 0,
-        numReturnSequences: numGenerations,
-        seed: own,
-        // the section `generate` and the checkpoint have no say
-        presencePenalty: 0,
-        frequencyPenalty: 0,
-        noRepeatNgramSize: 0,
-        numBeams: 1,
-        logitBias: {},
-        stop: [],
-        skipSpecialTokens: true,
-        truncation: 'error',
-        ...(model.eosIds ? { eosTokenId: model.eosIds } : {}),
-        logprobs: 0,
-        drawnLogprobs: true,
-      },
+      options: { ...options, seed: own, ...(model.eosIds ? { eosTokenId: model.eosIds } : {}) },
     });
     done += results.length;
     progress?.(done);
@@ -71,4 +54,38 @@ export async function drawAnswers(
     stop();
     signal?.removeEventListener('abort', stop);
   }
+}
+
+/** Every option that changes a text, so that the section `generate` and the checkpoint have no say. */
+function drawingOptions({
+  numGenerations,
+  maxNewTokens,
+  minNewTokens = 0,
+  temperature = 1,
+  topK = 0,
+  topP = 1,
+  minP = 0,
+  repetitionPenalty = 1,
+}: DrawSettings): GenerationOptions {
+  return {
+    numReturnSequences: numGenerations,
+    maxNewTokens,
+    minNewTokens,
+    doSample: temperature > 0,
+    temperature,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    noRepeatNgramSize: 0,
+    numBeams: 1,
+    logitBias: {},
+    stop: [],
+    skipSpecialTokens: true,
+    truncation: 'error',
+    logprobs: 0,
+    drawnLogprobs: true,
+  };
 }

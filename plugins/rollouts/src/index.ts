@@ -3,7 +3,6 @@
 import { TEMPLATE_CHOICE } from '@lmflow/plugin-chat-templates';
 import { DATASETS } from '@lmflow/plugin-datasets';
 import { definePlugin, GENERATOR, ROLLOUTS } from '@lmflow/sdk';
-import { z } from 'zod';
 import { drawAnswers } from './answers.ts';
 import { loadPrompts } from './prompts.ts';
 import manifest from '../package.json' with { type: 'json' };
@@ -13,9 +12,9 @@ const rollouts = definePlugin({
   version: manifest.version,
   sdk: '^1.0.0',
   requires: ['@lmflow/plugin-datasets', '@lmflow/plugin-generate'],
-  options: { schema: z.object({}) },
-  apply({ provide, resolve, log }) {
-    provide(ROLLOUTS, () => ({
+  apply(context) {
+    const { resolve, log } = context;
+    context.provide(ROLLOUTS, () => ({
       prompts: (request) =>
         loadPrompts(request, {
           datasets: resolve(DATASETS),

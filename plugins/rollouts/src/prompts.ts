@@ -112,7 +112,7 @@ async function encoded(
     const { prompt, messages, tools } = { tools: undefined, ...one.prompt };
     const ids = await generator.encodePrompt({
       model,
-      prompt: messages ?? prompt!,
+      prompt: messages ?? prompt,
       ...(tools ? { tools } : {}),
     });
     if (ids.length > maxTokens) dropped += 1;
