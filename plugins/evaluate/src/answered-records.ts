@@ -69,14 +69,14 @@ export async function generateAnswers(
 /** What each of a task's readings makes of a record's answers. */
 export function readRecord(
   { answers, metrics }: GenerateTask,
-  { targets = [] }: Question,
+  { targets = [], wrong = [] }: Question,
   { texts, checks }: { readonly texts: readonly string[]; readonly checks: AnswerCheckTable },
 ): Reading[] {
   return answers.map(({ name, filter }) => {
     const response = readAnswers(texts, filter);
     const figures = metrics.map((metric): [string, RecordFigure] => [
       figureName(metric.metric, name),
-      textFigure(metric, response, { targets, checks }),
+      textFigure(metric, response, { targets, wrong, checks }),
     ]);
     return { name, response, figures: Object.fromEntries(figures) };
   });

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { answerReading } from './answer-filters.ts';
 import { regexSource } from './python-regex.ts';
+import { contrastMetrics } from './text/contrast.ts';
 import { textStatisticNames } from './text/statistics.ts';
 
 /** How the answers are written; names as in the section `generate`. */
@@ -30,6 +31,8 @@ const checked = z.strictObject({ metric: z.literal('acc'), check: z.string() });
 const ofCorpus = z.strictObject({ metric: z.enum(['bleu', 'chrf', 'chrf++']) });
 /** Of the answers alone. */
 const ofAnswers = z.strictObject({ metric: z.enum(textStatisticNames) });
+/** Against right and wrong answers. */
+const ofContrast = z.strictObject({ metric: z.enum(contrastMetrics) });
 const ofWords = z.strictObject({
   metric: z.enum(['rouge1', 'rouge2', 'rougeL', 'rougeLsum']),
   /** Words are compared by their stems. */
@@ -42,6 +45,7 @@ export const textMetric = z.discriminatedUnion('metric', [
   checked,
   ofCorpus,
   ofAnswers,
+  ofContrast,
   ofWords,
 ]);
 export type TextMetric = z.output<typeof textMetric>;
@@ -51,6 +55,7 @@ const plainNames = [
   exactMatch.shape.metric.value,
   ...ofCorpus.shape.metric.options,
   ...textStatisticNames,
+  ...contrastMetrics,
   ...ofWords.shape.metric.options,
 ] as const;
 

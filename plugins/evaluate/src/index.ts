@@ -6,7 +6,9 @@ import { aliases, evaluateOptions } from './options.ts';
 import { checkTrainingTasks, trainingTasks } from './training-tasks.ts';
 import manifest from '../package.json' with { type: 'json' };
 
-export type { ComparedMetric, ComparedTask, Comparison, Difference } from './compare/comparison.ts';
+export type { ComparedGroup, ComparedMean } from './compare/compared-groups.ts';
+export type { ComparedMetric, ComparedTask, Difference } from './compare/compared-task.ts';
+export type { Comparison } from './compare/comparison.ts';
 export { answerChecks } from './answer-checks.ts';
 export type { EvaluateResult, TaskResult } from './results.ts';
 export { evaluateOptions, type EvaluateOptions } from './options.ts';

@@ -31,6 +31,8 @@ export interface Question {
   readonly truths?: readonly boolean[] | undefined;
   /** Of a generated answer: the right ones. */
   readonly targets?: readonly string[];
+  /** Wrong ones, where the task has them. */
+  readonly wrong?: readonly string[];
   /** Of a whole text: the words and bytes that are counted are this text's. */
   readonly counted?: string;
 }
@@ -121,7 +123,17 @@ function openQuestion(
   });
   const system = systemOf(task, doc, place, systemInstruction);
   const context = promptOf([...system, ...examples, questionTurn(asked(doc, place))], chat);
-  return { id, doc, requests: [{ context, text: '' }], targets: targetsOf(task, doc, place) };
+  const wrong =
+    task.wrong === undefined
+      ? {}
+      : { wrong: answersOf(task, listAt(task, doc, place, task.wrong)) };
+  return {
+    id,
+    doc,
+    requests: [{ context, text: '' }],
+    targets: targetsOf(task, doc, place),
+    ...wrong,
+  };
 }
 
 function systemOf(
@@ -136,11 +148,18 @@ function systemOf(
 
 function targetsOf(task: GenerateTask, doc: Doc, place: string): readonly string[] {
   const { target } = task;
-  if (isTemplate(target)) return [textOf(task, doc, place)(target)];
-  const value = valueAt(doc, target);
-  return Array.isArray(value)
+  const text = textOf(task, doc, place);
+  const isList = !isTemplate(target) && Array.isArray(valueAt(doc, target));
+  const given = isList
     ? listAt(task, doc, place, target)
-    : [textOf(task, doc, place)(`{{${target}}}`)];
+    : [text(isTemplate(target) ? target : `{{${target}}}`)];
+  return [...new Set([...answersOf(task, given), ...task.alsoRight])];
+}
+
+/** Right or wrong answers behind the task's filters, as they are where it has none. */
+function answersOf({ answerFilters }: GenerateTask, given: readonly string[]): readonly string[] {
+  if (answerFilters.length === 0) return given;
+  return given.map((one) => filtered(one, answerFilters)).filter((one) => one !== '');
 }
 
 interface ChoiceParts {

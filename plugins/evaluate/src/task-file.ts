@@ -2,6 +2,7 @@
 // without code; the names of tasks, metrics and splits are lm-evaluation-harness'.
 import { z } from 'zod';
 import { generateFields } from './generate-task.ts';
+import { isContrast } from './text/contrast.ts';
 import { filterNames, templateProblem } from './template.ts';
 
 const template = z.string().refine((text) => templateProblem(text) === undefined, {
@@ -80,6 +81,12 @@ const generate = z.strictObject({
   prompt: template,
   /** The right answer, or the column of a list of them. */
   target: z.union([path, template]),
+  /** Always right, beside the target. */
+  alsoRight: z.array(z.string()).default([]),
+  /** The column of a list of wrong answers, which some metrics compare with. */
+  wrong: path.optional(),
+  /** Filters of right and wrong answers; what becomes empty is left out. */
+  answerFilters: z.array(z.enum(filterNames as [string, ...string[]])).default([]),
 });
 
 const rolling = z.strictObject({
@@ -100,7 +107,10 @@ export const taskSchema = z.discriminatedUnion('type', [
         : prompt === undefined && choices === undefined && continuation !== undefined,
     'needs prompt and choices, or contexts and continuation',
   ),
-  generate,
+  generate.refine(
+    ({ metrics, wrong }) => wrong !== undefined || !metrics.some((one) => isContrast(one.metric)),
+    'needs the column of wrong answers for its metrics',
+  ),
   rolling,
 ]);
 

@@ -12,6 +12,8 @@ const FIELD = /\{\{\s*([\w.]+(?:\s+or\s+[\w.]+)*)((?:\s*\|\s*\w+)*)\s*\}\}/g;
 const FILTERS: Readonly<Record<string, (text: string) => string>> = {
   trim: strip,
   capitalize,
+  /** Ends with a full stop. */
+  sentence: (text) => (strip(text) === '' ? '' : strip(text).replace(/\.?$/, '.')),
   /** `high_school_physics` -> `high school physics` */
   spaces: (text) => text.replaceAll('_', ' '),
   /** What stands before and after the gap of a sentence, which is an underscore. */

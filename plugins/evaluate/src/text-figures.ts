@@ -2,6 +2,7 @@
 import { isRightAnswer, type AnswerCheck } from '@lmflow/sdk';
 import type { TextMetric } from './generate-task.ts';
 import type { RecordFigure } from './metrics.ts';
+import { contrast, isContrast } from './text/contrast.ts';
 import { exactMatch } from './text/exact-match.ts';
 import { rouge } from './text/rouge.ts';
 
@@ -9,6 +10,13 @@ import { rouge } from './text/rouge.ts';
 export interface AnswerCheckTable {
   get(name: string): AnswerCheck | undefined;
   names(): string[];
+}
+
+/** What an answer is compared with. */
+interface ComparedWith {
+  readonly targets: readonly string[];
+  readonly wrong?: readonly string[];
+  readonly checks: AnswerCheckTable;
 }
 
 /**
@@ -19,7 +27,7 @@ export interface AnswerCheckTable {
 export function textFigure(
   metric: TextMetric,
   response: unknown,
-  { targets, checks }: { readonly targets: readonly string[]; readonly checks: AnswerCheckTable },
+  { targets, wrong = [], checks }: ComparedWith,
 ): RecordFigure {
   const given = Array.isArray(response) ? response.map(String) : [String(response)];
   const [text = ''] = given;
@@ -40,6 +48,9 @@ export function textFigure(
     case 'rougeLsum':
       return Math.max(...targets.map((right) => rouge(metric.metric, right, text, metric)));
     default:
+      if (isContrast(metric.metric)) {
+        return contrast(metric.metric, text, { right: targets, wrong });
+      }
       return [targets, text];
   }
 }

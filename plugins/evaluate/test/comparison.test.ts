@@ -6,7 +6,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { randomStream } from '@lmflow/sdk';
 import { differenceInterval } from '../src/compare/bootstrap.ts';
-import { compareSides, type ComparableSide } from '../src/compare/comparison.ts';
+import type { ComparableSide } from '../src/compare/compared-task.ts';
+import { compareSides } from '../src/compare/comparison.ts';
 import { documentsOf } from '../src/compare/documents.ts';
 import { comparisonTable } from '../src/compare/report.ts';
 import { sideOf } from '../src/compare/sides.ts';
@@ -143,6 +144,42 @@ test('statistics of texts have a difference, and no interval: resampling would c
   );
   assert.equal(differences, [{ value: -0.25, low: NaN, high: NaN, better: NaN, worse: NaN }]);
   assert.match(comparisonTable(comparison), /\| -0\.2500 \| +\| +\| 1 +\|/);
+});
+
+test('groups: means by size and by task, intervals of tasks that are drawn apart', () => {
+  const side = (
+    name: string,
+    right: readonly number[],
+    others: readonly number[],
+  ): ComparableSide => ({
+    name,
+    tasks: [right, others].map((accs, at) => ({
+      task: `task${at}`,
+      shots: 0,
+      documents: documentsOf(accs.map((acc, id) => line(id, [-1, -2], acc))),
+    })),
+  });
+  const first = side('first', [1, 0], [0, 0, 0, 0, 0, 0]);
+  const other = side('other', [1, 1], [1, 1, 1, 0, 0, 0]);
+  const members = ['task0', 'task1'].map((task) => ({ task, names: [task], metric: 'acc' }));
+  const group = { group: 'both', version: 1, tasks: members, members, average: true };
+  const bySize = [{ metric: 'acc', weightBySize: true }];
+  const { groups, tasks } = compareSides([first, other], resampling, [
+    { ...group, metrics: bySize },
+    { ...group, group: 'more', members: [{ task: 'task2', names: ['task2'] }], metrics: bySize },
+  ]);
+  const [{ records, metrics }, ...rest] = groups as [(typeof groups)[number]];
+  assert.equal([records, rest], [8, []], 'a group with tasks that are not there is left out');
+  assert.equal(metrics['acc']!.values, [1 / 8, 5 / 8]);
+  assert.equal(metrics['average']!.values, [1 / 4, 3 / 4]);
+  const { value, low, high } = metrics['average']!.differences[0]!;
+  assert.is(value, 0.5);
+  const widths = tasks.map(({ metrics: own }) => own['acc']!.differences[0]!);
+  const width = widths.reduce((sum, one) => sum + (one.high - one.low) / 2, 0);
+  assert.ok(low < value && value < high && high - low < width, 'narrower than drawn together');
+  assert.match(comparisonTable(compareSides([first, other], resampling)), /task1/);
+  const table = comparisonTable({ ...compareSides([first, other], resampling), groups });
+  assert.match(table, /\| both +\| 8 +\| acc +\| 0\.1250 \| 0\.6250 \| \+0\.5000/);
 });
 
 test('records that are not the same are named', async () => {

@@ -98,6 +98,10 @@ test("Python's regular expressions", () => {
   assert.throws(() => pythonRegex('('));
 });
 
+const near = (found: unknown, value: number, what: string): void => {
+  assert.ok(Math.abs(Number(found) - value) < 1e-9, `${what}: ${String(found)}, not ${value}`);
+};
+
 const compare = (lines: readonly Line[], samples: readonly Sample[]): void => {
   assert.is(lines.length, samples.length);
   for (const expected of samples) {
@@ -106,8 +110,11 @@ const compare = (lines: readonly Line[], samples: readonly Sample[]): void => {
     )!;
     assert.is(line.arguments['gen_args_0']!.arg_0, expected.context);
     const { context: _context, metrics, ...fields } = expected;
-    for (const [name, value] of Object.entries({ ...fields, ...metrics })) {
+    for (const [name, value] of Object.entries(fields)) {
       assert.equal(line[name], value, `${name} of ${expected.doc_id}`);
+    }
+    for (const [name, value] of Object.entries(metrics)) {
+      near(line[name], value, `${name} of ${expected.doc_id}`);
     }
   }
 };
@@ -124,12 +131,13 @@ if (existsSync(STORIES)) {
         readonly 'n-shot': Readonly<Record<string, number>>;
       };
       for (const [key, value] of Object.entries(results)) {
-        assert.is(found.results[task]![key], value, key);
+        near(found.results[task]![key], value, key);
       }
       assert.is(found['n-shot'][task], shots, "the task's own number where none is asked for");
-      // examples do not fit beside the answer
-      assert.is(result.tasks[0]!.cutPrompts, shots === 0 ? 0 : 4);
-      assert.is(warnings.includes('lost their beginning'), shots > 0);
+      // examples do not fit beside the answer; TruthfulQA's are in the question
+      const cut = task === 'truthfulqa_gen' ? 3 : shots && 4;
+      assert.is(result.tasks[0]!.cutPrompts, cut);
+      assert.is(warnings.includes('lost their beginning'), cut > 0);
     });
   }
 

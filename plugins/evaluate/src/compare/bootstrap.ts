@@ -25,10 +25,20 @@ export function differenceInterval(
   metric: string,
   first: readonly RecordFigure[],
   other: readonly RecordFigure[],
-  { resamples, seed }: Resampling,
+  resampling: Resampling,
 ): Interval {
+  return intervalOf(resampledDifferences(metric, first, other, resampling));
+}
+
+/** The difference of each resample. `stream`: figures of one stream are drawn alike. */
+export function resampledDifferences(
+  metric: string,
+  first: readonly RecordFigure[],
+  other: readonly RecordFigure[],
+  { resamples, seed, stream = '' }: Resampling & { readonly stream?: string },
+): Float64Array {
   const count = first.length;
-  const random = randomStream(seed, 'paired bootstrap');
+  const random = randomStream(seed, `paired bootstrap ${stream}`.trimEnd());
   const drawn = [new Array<RecordFigure>(count), new Array<RecordFigure>(count)] as const;
   const differences = new Float64Array(resamples);
   for (let resample = 0; resample < resamples; resample++) {
@@ -39,9 +49,14 @@ export function differenceInterval(
     }
     differences[resample] = taskValue(metric, drawn[1]) - taskValue(metric, drawn[0]);
   }
-  differences.sort();
+  return differences;
+}
+
+/** Where the middle of differences lies. */
+export function intervalOf(differences: Float64Array): Interval {
+  const sorted = differences.toSorted();
   const tail = (1 - CONFIDENCE) / 2;
-  return { low: quantile(differences, tail), high: quantile(differences, 1 - tail) };
+  return { low: quantile(sorted, tail), high: quantile(sorted, 1 - tail) };
 }
 
 /** Between the two nearest of sorted numbers, as NumPy's default. */

@@ -4,12 +4,14 @@ import type { PluginContext } from '@lmflow/sdk';
 import { writeFileAtomic } from '@lmflow/sdk/files';
 import { settingMissing, sideUnusable } from '../errors.ts';
 import { evaluateModel, type Asked, type EvaluatedModel } from '../evaluate-model.ts';
-import { findTasks, taskNames } from '../task-table.ts';
-import { compareSides, type ComparableSide, type Comparison } from './comparison.ts';
+import { namesIn } from '../flags.ts';
+import { findGroups, findTasks, taskNames } from '../task-table.ts';
+import type { ComparableSide } from './compared-task.ts';
+import { compareSides, type Comparison } from './comparison.ts';
 import { documentsOf } from './documents.ts';
 import { comparisonTable } from './report.ts';
 import { sideOf, type Side } from './sides.ts';
-import { readWritten } from './written.ts';
+import { readWritten, writtenGroups } from './written.ts';
 
 /** What `--compare` gave. */
 export interface Compared {
@@ -47,7 +49,13 @@ export async function compare(
   const chosenNames = new Set(asked.tasks.map(({ task }) => task));
   const chosen = sides.map((side) => onlyThese(known.get(side)!, chosenNames));
   const { resamples, fewshotSeed: seed } = asked.flags;
-  const comparison = compareSides(chosen, { resamples, seed });
+  const [first] = sides;
+  const groups = findGroups(
+    asked.flags.tasks === undefined && first && 'results' in first
+      ? await writtenGroups(first.results)
+      : namesIn(asked.flags.tasks),
+  );
+  const comparison = compareSides(chosen, { resamples, seed }, groups);
   warnOf(comparison, log);
   const table = comparisonTable(comparison);
   if (config.outputDir !== undefined) {

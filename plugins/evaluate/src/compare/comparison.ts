@@ -1,63 +1,29 @@
 // Two or more sides on the same records: figures, differences from the first side, and how many
 // questions were answered differently.
 import { documentsDiffer, sideUnusable } from '../errors.ts';
+import type { TaskGroup } from '../group-file.ts';
 import { isLowerBetter } from '../lower-better.ts';
-import { taskFigure, taskValue, type RecordFigure, type TaskFigure } from '../metrics.ts';
+import { taskFigure, taskValue, type RecordFigure } from '../metrics.ts';
 import { isTextStatistic } from '../text/statistics.ts';
 import { differenceInterval, type Resampling } from './bootstrap.ts';
+import { compareGroups, type ComparedGroup } from './compared-groups.ts';
+import type { ComparableSide, ComparedMetric, ComparedTask, Difference } from './compared-task.ts';
 import { isSameDocument, type ComparableDocument, type ComparableTask } from './documents.ts';
-
-/** A side with its tasks. */
-export interface ComparableSide {
-  readonly name: string;
-  readonly tasks: readonly ComparableTask[];
-}
 
 /** What `--compare` found. */
 export interface Comparison extends Resampling {
   /** Names of the sides; differences are from the first. */
   readonly sides: readonly string[];
   readonly tasks: readonly ComparedTask[];
-}
-
-/** One task on all sides. */
-export interface ComparedTask {
-  readonly task: string;
-  readonly shots: number;
-  readonly records: number;
-  readonly metrics: Readonly<Record<string, ComparedMetric>>;
-  /**
-   * For each further side, how many records it answers differently from the first; null where
-   * nothing is answered.
-   */
-  readonly answeredDifferently: readonly (number | null)[];
-  /** Whether all sides were asked with the same prompts. */
-  readonly samePrompts: boolean;
-  /** Metrics that not every side has. */
-  readonly leftOut: readonly string[];
-}
-
-/** One metric of a task on all sides. */
-export interface ComparedMetric {
-  /** Of each side. */
-  readonly values: readonly TaskFigure[];
-  /** Of each further side. */
-  readonly differences: readonly Difference[];
-}
-
-/** A side's figure less the first side's. */
-export interface Difference {
-  readonly value: number;
-  /** Ends of its 95 % interval; NaN for statistics of texts, which resampling changes. */
-  readonly low: number;
-  readonly high: number;
-  /** Records on which the side is better, and worse, than the first; NaN for statistics of texts. */
-  readonly better: number;
-  readonly worse: number;
+  readonly groups: readonly ComparedGroup[];
 }
 
 /** Throws LMFLOW_EVALUATE_SIDE and LMFLOW_EVALUATE_DOCUMENTS. */
-export function compareSides(sides: readonly ComparableSide[], resampling: Resampling): Comparison {
+export function compareSides(
+  sides: readonly ComparableSide[],
+  resampling: Resampling,
+  groups: readonly TaskGroup[] = [],
+): Comparison {
   const [first, ...others] = sides as readonly [ComparableSide, ...ComparableSide[]];
   const tasks = first.tasks.map((own) => {
     const found = others.map(({ name, tasks: theirs }) => {
@@ -70,7 +36,12 @@ export function compareSides(sides: readonly ComparableSide[], resampling: Resam
     }
     return compareTask(own, found, resampling);
   });
-  return { sides: sides.map(({ name }) => name), ...resampling, tasks };
+  return {
+    sides: sides.map(({ name }) => name),
+    ...resampling,
+    tasks,
+    groups: compareGroups(groups, tasks, { sides, resampling }),
+  };
 }
 
 function checkSame(own: ComparableTask, other: ComparableTask, names: [string, string]): void {

@@ -1,10 +1,12 @@
 // A comparison as a table: sides beside each other, with what is between the first and each other.
 import { markdownTable } from '../markdown-table.ts';
 import { CONFIDENCE } from './bootstrap.ts';
-import type { ComparedTask, Comparison } from './comparison.ts';
+import type { ComparedGroup } from './compared-groups.ts';
+import type { ComparedTask } from './compared-task.ts';
+import type { Comparison } from './comparison.ts';
 
-/** A row for each metric of each task; a legend says which letter is which side. */
-export function comparisonTable({ sides, tasks, resamples, seed }: Comparison): string {
+/** A row for each metric of each task, then of each group; a legend says which letter is which side. */
+export function comparisonTable({ sides, tasks, groups, resamples, seed }: Comparison): string {
   const letters = sides.map((_, at) => letterOf(at));
   const [first, ...others] = letters as [string, ...string[]];
   const percent = `${100 * CONFIDENCE} %`;
@@ -24,7 +26,7 @@ export function comparisonTable({ sides, tasks, resamples, seed }: Comparison): 
   return [
     ...letters.map((letter, at) => `${letter}: ${sides[at]}\n`),
     '\n',
-    markdownTable(head, tasks.flatMap(rowsOf)),
+    markdownTable(head, [...tasks.flatMap(rowsOf), ...groups.flatMap(groupRowsOf)]),
     '\n',
     `Intervals: paired bootstrap over records, ${resamples} resamples, seed ${seed}.\n`,
   ].join('');
@@ -45,6 +47,21 @@ function rowsOf({ task, records, metrics, answeredDifferently }: ComparedTask): 
         answers === null || answers === undefined || row > 0 ? '' : String(answers),
       ];
     }),
+  ]);
+}
+
+function groupRowsOf({ group, records, metrics }: ComparedGroup): string[][] {
+  return Object.entries(metrics).map(([metric, { values, differences }], row) => [
+    ...(row === 0 ? [group, String(records)] : ['', '']),
+    metric,
+    values[0]!.toFixed(4),
+    ...differences.flatMap(({ value, low, high }, at) => [
+      values[at + 1]!.toFixed(4),
+      signed(value),
+      `${signed(low)} to ${signed(high)}`,
+      '',
+      '',
+    ]),
   ]);
 }
 

@@ -9,6 +9,7 @@ import { documentsOf, type ComparableTask } from './documents.ts';
 
 const schema = z.looseObject({
   results: z.record(z.string(), z.unknown()),
+  groups: z.record(z.string(), z.unknown()).default({}),
   'n-shot': z.record(z.string(), z.union([z.number(), z.null()])).default({}),
 });
 
@@ -32,6 +33,12 @@ export async function readWritten(file: string): Promise<ComparableTask[]> {
   }
   if (tasks.length > 0) return tasks;
   throw resultsInvalid(file, `no samples_<task>_${time}.jsonl lies beside it`);
+}
+
+/** Names of the groups in written results. Throws LMFLOW_EVALUATE_RESULTS. */
+export async function writtenGroups(file: string): Promise<string[]> {
+  const { groups } = await readAs(file, (text) => schema.parse(JSON.parse(text)));
+  return Object.keys(groups);
 }
 
 async function readAs<T>(file: string, parse: (text: string) => T): Promise<T> {
