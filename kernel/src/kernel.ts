@@ -1,6 +1,7 @@
 // The kernel: applies plugins, configures, freezes, runs commands, closes. Created -> configured ->
 // running -> closed. It knows no feature: everything that computes is a plugin.
 import {
+  COMMANDS,
   ENGINE,
   ENGINES,
   didYouMean,
@@ -16,6 +17,7 @@ import {
   type Token,
   type UserConfigExport,
 } from '@lmflow/sdk';
+import { commandRunner } from './beside.ts';
 import { closeTaps } from './closing.ts';
 import { Services } from './container.ts';
 import { createContext, type ContributedCommand, type Shared } from './context.ts';
@@ -104,6 +106,7 @@ export class Kernel {
     };
     for (const plugin of loaded.plugins) this.#apply(plugin);
     this.#provideEngine();
+    this.#services.provide(COMMANDS, 'lmflow', () => commandRunner(loaded, log, createKernel));
     for (const { spec, plugin } of this.#shared.commands.values()) {
       ownFlags(spec, this.keys, plugin);
     }

@@ -32,6 +32,10 @@ export interface LoadOptions {
 /** What was loaded. */
 export interface Loaded {
   readonly cwd: string;
+  /** What was listed, in the configuration and beside it. */
+  readonly listed: { readonly presets: readonly unknown[]; readonly plugins: readonly unknown[] };
+  /** Where names and files in these lists are looked up. */
+  readonly directory: string;
   readonly plugins: readonly Plugin[];
   /** Names of plugins that take no part in training. */
   readonly inferenceOnly: ReadonlySet<string>;
@@ -86,6 +90,11 @@ export async function load(
   await list.add(addedPlugins, 'plugin', '--plugin');
   return {
     cwd,
+    listed: {
+      presets: [...listedPresets, ...addedPresets],
+      plugins: [...listedPlugins, ...addedPlugins],
+    },
+    directory: found.directory,
     plugins: orderPlugins(list.plugins),
     inferenceOnly: list.inferenceOnly,
     presets: list.presets,

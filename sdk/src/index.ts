@@ -3,6 +3,7 @@
 // @lmflow/sdk/files.
 export * from './answer-checks.ts';
 export * from './chat.ts';
+export * from './command-runner.ts';
 export * from './command.ts';
 export * from './config.ts';
 export * from './dataset-formats.ts';

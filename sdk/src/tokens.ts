@@ -1,5 +1,6 @@
 // The services every kernel has once its plugins are loaded. A plugin's own tokens are exported by
 // that plugin.
+import type { CommandRunner } from './command-runner.ts';
 import type { Engine } from './engine.ts';
 import type { TextGenerator } from './generation.ts';
 import type { Hub } from './hub.ts';
@@ -36,3 +37,5 @@ export const SCORER = token<Scorer>('scorer', '@lmflow/plugin-scoring');
 export const REWARDER = token<Rewarder>('rewarder', '@lmflow/plugin-rewards');
 /** Prompts, and answers that a model in training draws to them (plugin rollouts). */
 export const ROLLOUTS = token<RolloutSource>('rollouts', '@lmflow/plugin-rollouts');
+/** Runs further commands, each in a kernel of its own (lmflow itself). */
+export const COMMANDS = token<CommandRunner>('commands');

@@ -1,5 +1,6 @@
 // `lmflow reward-score`: prompts and answers of a file, scored lists out (LMFlow's
 // text_to_textlist -> text_to_scored_textlist).
+import { isDeepStrictEqual } from 'node:util';
 import {
   isFields,
   type AnswerPrompt,
@@ -84,15 +85,36 @@ async function* batches(
   let answers = 0;
   let record = 0;
   for await (const { value } of datasets.rawRecords({ path: file, split: 'train' }, signal)) {
-    const next = toScore(value, file, record++);
-    waiting.push(next);
+    const next = toScore(asList(value), file, record++);
+    const last = waiting.at(-1);
+    // lmflow generate writes a line for each of several answers to a prompt
+    const goesOn = last && isGenerated(value) && isDeepStrictEqual(last.input, next.input);
+    if (goesOn) waiting[waiting.length - 1] = joined(last, next);
+    else if (answers >= ANSWERS) {
+      yield waiting;
+      [waiting, answers] = [[next], 0];
+    } else waiting.push(next);
     answers += next.answers.length;
-    if (answers < ANSWERS) continue;
-    yield waiting;
-    [waiting, answers] = [[], 0];
   }
   if (waiting.length > 0) yield waiting;
 }
+
+/** A line of `lmflow generate --format jsonl`. */
+const isGenerated = ({ output, text }: RecordFields): boolean =>
+  output === undefined && typeof text === 'string';
+
+/** A line of that kind as a list of one answer; other records stay. */
+function asList(value: RecordFields): RecordFields {
+  if (!isGenerated(value)) return value;
+  const { prompt, messages, text, finishReason } = value;
+  const ended = typeof finishReason === 'string' ? finishReason === 'stop' : undefined;
+  return { input: messages ?? prompt, output: [{ text, ended }] };
+}
+
+const joined = (one: ToScore, other: ToScore): ToScore => ({
+  ...one,
+  answers: [...one.answers, ...other.answers],
+});
 
 /** What was scored before a failure, beside where the result would be. */
 async function keep(

@@ -138,6 +138,31 @@ test('reward-score with rewards: columns, ends, gold ones, and what does not app
   assert.equal(scores(applies), [0.5, 0.5]);
 });
 
+test('reward-score reads what generate writes', async () => {
+  const line = (prompt: object, text: string, finishReason: string) => ({
+    ...prompt,
+    text,
+    finishReason,
+    promptTokens: 2,
+  });
+  const [one, other] = [{ prompt: 't8' }, { messages: [{ role: 'user', content: 't8' }] }];
+  const lines = [
+    line(one, ' t5', 'stop'),
+    line(one, ' t6 t7', 'length'),
+    line(other, ' t6', 'stop'),
+    line(one, ' t5', 'stop'),
+  ];
+  const { instances } = await score({ rewards: ['ends'] }, { data: lines });
+  assert.equal(
+    instances.map(({ input, output }) => [input, output.map((answer) => answer.score)]),
+    [
+      ['t8', [1, 0]],
+      [other.messages, [1]],
+      ['t8', [1]],
+    ],
+  );
+});
+
 test('what was scored before a failure is kept', async () => {
   let calls = 0;
   const late: RewardFunction = ({ completions }) => {
