@@ -1,5 +1,6 @@
 // Answers drawn from a model, also one in training, by the one generator. Requests that run at the same
 // time are decoded together, so that one request a prompt is continuous batching.
+import { setMaxListeners } from 'node:events';
 import {
   randomStream,
   type DrawRequest,
@@ -16,6 +17,7 @@ export async function drawAnswers(
 ): Promise<Rollout[]> {
   signal?.throwIfAborted();
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // one for each prompt
   const stop = (): void => {
     stopping.abort();
   };
