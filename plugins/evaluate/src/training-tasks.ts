@@ -58,7 +58,11 @@ export function trainingTasks(context: PluginContext<EvaluateOptions>): Evaluati
     prepare: async (signal = new AbortController().signal) => {
       const { evalTasks, evalTasksNumFewshot, evalTasksDataDir: dataDir } = context.options;
       prepared = [];
-      for (const task of findTasks(evalTasks)) {
+      const tasks = findTasks(evalTasks);
+      // what is missing is said now, not after the first hour
+      resolve(SCORER);
+      if (tasks.some(({ type }) => type === 'generate')) resolve(GENERATOR);
+      for (const task of tasks) {
         const shots = shotsOf(task, evalTasksNumFewshot);
         const datasets = resolve(DATASETS);
         const data = await readTaskData(task, { datasets, dataDir, shots, signal });

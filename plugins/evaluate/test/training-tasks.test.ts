@@ -197,4 +197,20 @@ test('data that is missing is told before the first step', async () => {
   assert.equal(readdirSync(outputDir), []);
 });
 
+test('a scorer that is missing is said before the first step', async () => {
+  const outputDir = scratch();
+  const { kernel } = await createTestKernel({
+    presets: [finetune],
+    plugins: [evaluate()],
+    config: { model: fixture.model, dataset, outputDir, evalTasks: [fixture.task], maxSteps: 1 },
+  });
+  const error: unknown = await kernel.run('finetune').then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  await kernel.close();
+  assert.is((error as { readonly code: string }).code, 'LMFLOW_TOKEN_MISSING');
+  assert.equal(readdirSync(outputDir), []);
+});
+
 test.run();
