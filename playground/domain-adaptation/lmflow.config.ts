@@ -8,7 +8,7 @@ export default defineConfig({
   presets: [lora],
   plugins: [defaultModel],
   model: 'default',
-  dataset: ['work/texts.jsonl', 'work/tasks.jsonl'],
+  dataset: ['work/texts.jsonl', 'work/tasks.jsonl', 'work/replay.jsonl'],
   outputDir: 'work/adapter',
   overwriteOutputDir: true,
   lora: { r: 32 },

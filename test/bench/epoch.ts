@@ -20,7 +20,7 @@ import { cacheFolder } from '@lmflow/sdk/files';
 import { createKernel, silentLogger } from 'lmflow';
 import { MODELS, SAMPLES, type Samples, type Tokenizer } from '@lmflow/sdk';
 import lora from '@lmflow/preset-lora';
-import { learnTokenizer } from '../../playground/demo/src/tokenizer.ts';
+import { learnTokenizer } from '../../playground/default-model/src/tokenizer.ts';
 import { checkpoint } from './shapes.ts';
 
 const { values } = parseArgs({
@@ -76,13 +76,12 @@ async function model(): Promise<string> {
     texts.flatMap((text) => text.replaceAll('\\n', '\n').replaceAll('\\"', '"').split('\n')),
     32000,
   );
-  rmSync(join(folder, 'corpus.txt'));
   const file = join(folder, 'tokenizer_config.json');
   writeFileSync(
     file,
     JSON.stringify({
       ...(JSON.parse(readFileSync(file, 'utf8')) as object),
-      pad_token: '</s>',
+      pad_token: '<|end|>',
       model_max_length: 2048,
     }),
   );

@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createKernel } from 'lmflow';
 import finetune from '@lmflow/preset-finetune';
-import { learnTokenizer } from '../../playground/demo/src/tokenizer.ts';
+import { learnTokenizer } from '../../playground/default-model/src/tokenizer.ts';
 
 const {
   values,

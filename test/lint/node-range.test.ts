@@ -9,7 +9,11 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const read = (file: string): string => readFileSync(`${root}${file}`, 'utf8');
 const range = '>=20.19';
 
-for (const folder of ['.', 'playground/demo', ...publicPackages(root).map((one) => one.folder)]) {
+for (const folder of [
+  '.',
+  'playground/domain-adaptation',
+  ...publicPackages(root).map((one) => one.folder),
+]) {
   test(`${folder}: engines.node is ${range}`, () => {
     const { engines } = JSON.parse(read(`${folder}/package.json`)) as {
       engines?: { node?: string };

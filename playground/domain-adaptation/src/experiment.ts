@@ -3,7 +3,7 @@
 //   npm run experiment -- [--model default] [--seeds 5] [--epochs 20] [--rows base,text] [--limit n]
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { ALL, makeDomain, writeDomain } from './domain/index.ts';
+import { ALL, makeDomain, makeReplay, writeDomain } from './domain/index.ts';
 import { ROWS } from './experiment/rows.ts';
 import { runRow, type Scores, type Settings } from './experiment/run.ts';
 import { asMarkdown, rowCells, type Cells } from './experiment/table.ts';
@@ -28,7 +28,7 @@ const amounts = { terms: Number(values.terms), readings: Number(values.readings)
 // Results of other settings are not mixed with these.
 const description = JSON.stringify({ ...settings, ...amounts });
 const domain = makeDomain(amounts);
-await writeDomain('work', domain);
+await writeDomain('work', domain, makeReplay());
 checkSettings();
 
 const wanted = ROWS.filter(({ name }) => values.rows.split(',').includes(name));

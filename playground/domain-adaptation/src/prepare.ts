@@ -1,8 +1,8 @@
 // Writes the domain to ./work, or to the folder named on the command line.
-import { ALL, makeDomain, writeDomain } from './domain/index.ts';
+import { ALL, makeDomain, makeReplay, writeDomain } from './domain/index.ts';
 
 const domain = makeDomain(ALL);
-await writeDomain(process.argv[2] ?? 'work', domain);
+await writeDomain(process.argv[2] ?? 'work', domain, makeReplay());
 const { terms, texts, tasks, tests } = domain;
 console.log(
   `${terms.told.length} terms in ${texts.length} texts, ${tasks.length} training questions; ` +

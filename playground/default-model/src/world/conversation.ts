@@ -3,8 +3,9 @@ import type { Fact } from './fact.ts';
 import type { KnownKind } from './kinds.ts';
 import { Deck } from './deck.ts';
 import type { Draw } from './random.ts';
-import { makeLesson, makeScene, type Question, type Scene } from './scene.ts';
-import { smallTalk, unknownWord } from './talk.ts';
+import { makePassage } from './passage.ts';
+import { makeExercise, makeLesson, makeScene, type Question, type Scene } from './scene.ts';
+import { smallTalk, unknown, unknownWord } from './talk.ts';
 
 export interface Message {
   readonly role: 'user' | 'assistant';
@@ -41,6 +42,16 @@ export class Conversations {
   /** A scene and nearly everything that can be asked about it. */
   lesson(): Conversation {
     return sceneConversation(this.#scene(makeLesson));
+  }
+
+  /** The same with more names, places and things. */
+  exercise(): Conversation {
+    return sceneConversation(this.#scene(makeExercise));
+  }
+
+  /** A text about invented words, and questions about it. */
+  passage(): Conversation {
+    return sceneConversation(makePassage(this.draw, () => unknown(this.draw, this.isWord)));
   }
 
   /** Small talk, invented words and a fact or two. */

@@ -1,6 +1,7 @@
 // The public entry `@lmflow/playground-default-model/world`: what the default model has read.
 export {
   LESSONS,
+  PRACTICE,
   READING,
   makeWorld,
   readSources,

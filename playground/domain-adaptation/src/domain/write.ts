@@ -2,10 +2,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '@lmflow/sdk/files';
+import type { Conversation } from '@lmflow/playground-default-model/world';
 import type { Domain } from './domain.ts';
 
-/** Writes texts.jsonl, tasks.jsonl, shuffled-tasks.jsonl and tests/TASK/test.jsonl. */
-export async function writeDomain(folder: string, domain: Domain): Promise<void> {
+/** Writes texts, tasks, shuffled-tasks and replay (.jsonl), and tests/TASK/test.jsonl. */
+export async function writeDomain(
+  folder: string,
+  domain: Domain,
+  replay: readonly Conversation[],
+): Promise<void> {
   const write = async (place: string, file: string, values: readonly unknown[]): Promise<void> => {
     await makeFolder(join(folder, place));
     const lines = values.map((value) => `${JSON.stringify(value)}\n`);
@@ -16,6 +21,8 @@ export async function writeDomain(folder: string, domain: Domain): Promise<void>
   await write('.', 'texts.jsonl', asText(domain.texts));
   await write('.', 'tasks.jsonl', domain.tasks);
   await write('.', 'shuffled-tasks.jsonl', domain.shuffledTasks);
+  const conversations = replay.map((messages) => ({ messages }));
+  await write('.', 'replay.jsonl', conversations);
   for (const [task, records] of Object.entries(domain.tests)) {
     await write(join('tests', task), 'test.jsonl', records);
   }

@@ -1,17 +1,19 @@
-// One row of the table in small: asks a model, teaches it 200 medical terms with lmflow.config.ts,
-// measures what it gained, asks again. Every figure and answer is this run's.
-//   npm run adapt -- [--model default] [--steps n] [--limit n]
+// The demo, one row of the table in small: asks a model, teaches it 200 medical terms with
+// lmflow.config.ts, measures what it gained, asks again. Every figure and answer is this run's.
+//   npm run demo -- [--model default] [--steps n] [--limit n]
 import { PassThrough } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { createKernel } from 'lmflow';
 import { GENERATOR, MODELS } from '@lmflow/sdk';
 import inference from '@lmflow/preset-inference';
-import { makeDomain, writeDomain } from './domain/index.ts';
+import { makeDomain, makeReplay, writeDomain } from './domain/index.ts';
 import config from '../lmflow.config.ts';
 import { gainTable } from './gains.ts';
 
 const TERMS = 200;
 const READINGS = 1500;
+/** Characters of what the model knows already. */
+const REPLAYED = 60_000;
 const KNOWN = ['What is the capital of France?', 'What is the opposite of hot?', 'What is an owl?'];
 /** The test sets, with the share of right answers by chance. */
 const CHANCE = { m1_reading: 1 / 3, m2_recall: 1 / 4 };
@@ -29,7 +31,7 @@ const { model, steps } = values;
 const outputDir = 'work/adapter';
 
 const domain = makeDomain({ terms: TERMS, readings: READINGS });
-await writeDomain('work', domain);
+await writeDomain('work', domain, makeReplay(REPLAYED));
 // The first three of M2's test: what the text tells, but no training question asks.
 const medical = domain.tests['m2_recall']!.slice(0, 3).map(
   ({ question, start, choices, gold }) => ({

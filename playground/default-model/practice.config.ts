@@ -1,0 +1,22 @@
+// Third and longest: texts whose questions only the text can answer; the loss is on answers alone.
+import { defineConfig } from '@lmflow/sdk';
+import finetune from '@lmflow/preset-finetune';
+
+export default defineConfig({
+  presets: [finetune],
+  model: 'work/lessons',
+  dataset: ['work/practice-texts.jsonl', 'work/practice-conversations.jsonl'],
+  packing: true,
+  blockSize: 512,
+  outputDir: 'work/base',
+  perDeviceTrainBatchSize: 8,
+  optim: 'muon',
+  learningRate: 4e-3,
+  lrSchedulerType: 'warmup_stable_decay',
+  lrSchedulerKwargs: { num_decay_steps: 1000, decay_type: 'linear' },
+  warmupSteps: 30,
+  maxSteps: 3600,
+  loggingSteps: 20,
+  saveSteps: 200,
+  saveTotalLimit: 3,
+});

