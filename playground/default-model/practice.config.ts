@@ -1,4 +1,4 @@
-// Third and longest: texts whose questions only the text can answer; the loss is on answers alone.
+// Third: texts whose questions only the text can answer; the loss is on answers alone.
 import { defineConfig } from '@lmflow/sdk';
 import finetune from '@lmflow/preset-finetune';
 
@@ -8,14 +8,13 @@ export default defineConfig({
   dataset: ['work/practice-texts.jsonl', 'work/practice-conversations.jsonl'],
   packing: true,
   blockSize: 512,
-  outputDir: 'work/base',
+  outputDir: 'work/practice',
   perDeviceTrainBatchSize: 8,
   optim: 'muon',
   learningRate: 4e-3,
-  lrSchedulerType: 'warmup_stable_decay',
-  lrSchedulerKwargs: { num_decay_steps: 1000, decay_type: 'linear' },
+  lrSchedulerType: 'constant_with_warmup',
   warmupSteps: 30,
-  maxSteps: 3600,
+  maxSteps: 1400,
   loggingSteps: 20,
   saveSteps: 200,
   saveTotalLimit: 3,

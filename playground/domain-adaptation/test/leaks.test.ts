@@ -2,8 +2,13 @@
 // training, the default model's own text included, and the answers alone give nothing away.
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import { makeWorld, readSources } from '@lmflow/playground-default-model/world';
-import { ALL, makeDomain, readTerms, type Term } from '../src/domain/index.ts';
+import {
+  makeWorld,
+  PRACTICE,
+  readSources,
+  REPETITION,
+} from '@lmflow/playground-default-model/world';
+import { ALL, makeDomain, makeReplay, readTerms, type Term } from '../src/domain/index.ts';
 
 const test = suite('the test sets');
 const terms = readTerms();
@@ -25,12 +30,20 @@ test('hold out terms of which training has no name, plural or synonym', () => {
 
 test('hold out terms that the default model never read', () => {
   const sources = readSources();
-  const { texts, conversations } = makeWorld(1, 300_000, sources);
+  const worlds = [undefined, PRACTICE, REPETITION].map((plan) =>
+    makeWorld(1, 300_000, sources, plan),
+  );
+  const conversations = [...worlds.flatMap((world) => world.conversations), ...makeReplay(60_000)];
   const facts = sources.facts.flatMap(({ statements, questions: asked }) => [
     ...statements,
     ...asked,
   ]);
-  const read = [...facts, ...sources.definitions, ...sources.examples, ...texts];
+  const read = [
+    ...facts,
+    ...sources.definitions,
+    ...sources.examples,
+    ...worlds.flatMap(({ texts }) => texts),
+  ];
   assert.deepEqual(namesIn([...read, ...conversations.flat().map(text)]), []);
 });
 

@@ -2,6 +2,7 @@
 import type { Fact } from './fact.ts';
 import type { KnownKind } from './kinds.ts';
 import { Deck } from './deck.ts';
+import { makeEcho } from './echo.ts';
 import type { Draw } from './random.ts';
 import { makePassage } from './passage.ts';
 import { makeExercise, makeLesson, makeScene, type Question, type Scene } from './scene.ts';
@@ -17,6 +18,7 @@ export type Conversation = Message[];
 export class Conversations {
   readonly #facts: Deck<Fact>;
   readonly #kinds: Deck<KnownKind>;
+  readonly #words: readonly string[];
 
   constructor(
     facts: readonly Fact[],
@@ -27,6 +29,8 @@ export class Conversations {
   ) {
     this.#facts = new Deck(facts, draw);
     this.#kinds = new Deck(kinds, draw);
+    const words = facts.flatMap(({ answer }) => answer.split(/[^A-Za-z]+/));
+    this.#words = [...new Set(words)].filter((word) => word.length > 1);
   }
 
   /** One to four facts. */
@@ -52,6 +56,12 @@ export class Conversations {
   /** A text about invented words, and questions about it. */
   passage(): Conversation {
     return sceneConversation(makePassage(this.draw, () => unknown(this.draw, this.isWord)));
+  }
+
+  /** Words to say again. */
+  echo(): Conversation {
+    const invent = (): string => unknown(this.draw, this.isWord);
+    return this.#turns(this.draw.between(1, 3), () => makeEcho(this.draw, this.#words, invent));
   }
 
   /** Small talk, invented words and a fact or two. */

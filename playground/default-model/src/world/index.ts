@@ -2,6 +2,7 @@
 export {
   LESSONS,
   PRACTICE,
+  REPETITION,
   READING,
   makeWorld,
   readSources,

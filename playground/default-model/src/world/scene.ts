@@ -56,7 +56,7 @@ const THINGS = [
 /** More of each, for exercises. */
 const MORE_NAMES =
   'Alice Ben Clara David Eva Frank Grace Henry Ida James Kate Leo Mia Nick Olga Philip Rita Simon ' +
-  'Tina Victor Wendy Adam Bella Carl Diana Eric Fiona George Hannah Ivan Julia Karl Laura Max Nora Oscar';
+  'Tina Victor Wendy Adam Bella Carl Diana Eric Fiona George Hannah Ivan Julia Karl Laura Hugo Nora Oscar';
 const MORE_PLACES =
   'attic bakery bank bathroom church castle cave farm field forest hall harbor hotel market museum ' +
   'mill palace station stable street tower village yard zoo theater hospital';
