@@ -8,7 +8,7 @@ export default defineConfig({
   dataset: ['work/lessons-texts.jsonl', 'work/lessons-conversations.jsonl'],
   packing: true,
   blockSize: 1024,
-  outputDir: 'work/lessons',
+  outputDir: 'work/base',
   perDeviceTrainBatchSize: 4,
   optim: 'muon',
   learningRate: 4e-3,

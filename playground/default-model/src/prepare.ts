@@ -5,19 +5,10 @@ import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '@lmflow/sdk/files';
 import { learnTokenizer } from './tokenizer.ts';
-import {
-  LESSONS,
-  makeWorld,
-  PRACTICE,
-  REPETITION,
-  readSources,
-  type World,
-} from './world/index.ts';
+import { LESSONS, makeWorld, readSources, type World } from './world/index.ts';
 
 const SEED = 42;
 const CHARACTERS = 34_000_000;
-const PRACTICE_CHARACTERS = 90_000_000;
-const REPETITION_CHARACTERS = 24_000_000;
 const VOCABULARY = 4096;
 const TEMPLATE = 'chat_template.jinja';
 
@@ -29,8 +20,6 @@ const sources = readSources();
 const world = makeWorld(SEED, CHARACTERS, sources);
 writeWorld('', world);
 writeWorld('lessons-', makeWorld(SEED, CHARACTERS, sources, LESSONS));
-writeWorld('practice-', makeWorld(SEED, PRACTICE_CHARACTERS, sources, PRACTICE));
-writeWorld('repetition-', makeWorld(SEED, REPETITION_CHARACTERS, sources, REPETITION));
 writeLines('facts.jsonl', world.facts);
 writeLines('held-out-scenes.jsonl', world.heldOutScenes);
 

@@ -2,23 +2,12 @@
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
 import { MedicalWords, WordNet } from '../src/wordnet/index.ts';
-import { makeEcho } from '../src/world/echo.ts';
-import { makePassage } from '../src/world/passage.ts';
-import { Draw } from '../src/world/random.ts';
-import { unknown } from '../src/world/talk.ts';
-import {
-  LESSONS,
-  makeWorld,
-  PRACTICE,
-  readSources,
-  REPETITION,
-  type World,
-} from '../src/world/index.ts';
+import { LESSONS, makeWorld, readSources, type World } from '../src/world/index.ts';
 
 const test = suite('the world');
 const sources = readSources();
 const world = makeWorld(42, 200_000, sources);
-const later = [LESSONS, PRACTICE, REPETITION].map((plan) => makeWorld(42, 200_000, sources, plan));
+const lessons = makeWorld(42, 200_000, sources, LESSONS);
 const contents = said(world);
 
 test('is the same for the same seed, another for another', () => {
@@ -47,16 +36,13 @@ test('has one answer to a question', () => {
 });
 
 test('keeps wordings and scenes of the card out of the text', () => {
-  const read = new Set([...contents, ...later.flatMap(said)]);
+  const read = new Set([...contents, ...said(lessons)]);
   const unseen = world.facts.flatMap((fact) => fact.unseen);
   assert.deepEqual(
     unseen.filter((question) => read.has(question)),
     [],
   );
-  const all = [world, ...later]
-    .flatMap(({ texts }) => texts)
-    .concat(...read)
-    .join('\n');
+  const all = [...world.texts, ...lessons.texts, ...read].join('\n');
   assert.deepEqual(
     world.heldOutScenes.filter(({ text }) => all.includes(text)),
     [],
@@ -65,53 +51,10 @@ test('keeps wordings and scenes of the card out of the text', () => {
 
 test('names nothing medical', () => {
   const medical = new MedicalWords(new WordNet());
-  const named = [...world.texts, ...contents, ...later.flatMap(said)].filter((text) =>
+  const named = [...world.texts, ...contents, ...said(lessons)].filter((text) =>
     medical.isNamedIn(text),
   );
   assert.deepEqual(named, []);
-});
-
-test('a passage has the answer to what is asked, or the answer says that it has none', () => {
-  const draw = new Draw(3, 'passages');
-  for (let count = 0; count < 300; count++) {
-    const { text, questions } = makePassage(draw, () => unknown(draw, sources.isWord));
-    for (const { question, answer } of questions) {
-      const [, denied] = /^I do not know (.*)\.$/.exec(answer) ?? [];
-      const subject = (denied ?? answer).match(/\ban? (\w+)/i)![1]!;
-      const told = text.toLowerCase().includes(subject.toLowerCase());
-      if (denied === undefined) assert.ok(told, `${text} ${question} ${answer}`);
-      const value = / (?:is|used to|in the|kind of) (?:an? kind of )?(\w+)\.$/.exec(answer)?.[1];
-      if (denied === undefined && value !== undefined) assert.ok(text.includes(value), answer);
-    }
-  }
-});
-
-test('says words again, or the one that comes after or before', () => {
-  const draw = new Draw(4, 'echo');
-  const words = [
-    'sun',
-    'moon',
-    'star',
-    'sky',
-    'sea',
-    'hill',
-    'road',
-    'tree',
-    'leaf',
-    'rain',
-    'snow',
-  ];
-  for (let count = 0; count < 300; count++) {
-    const { question, answer } = makeEcho(draw, words, () => unknown(draw, sources.isWord));
-    const [, row, order, asked] = /^Words: (.*)\. Which comes (\w+) (\w+)\?$/.exec(question) ?? [];
-    if (row === undefined) {
-      assert.ok(question.endsWith(`: ${answer}`));
-      continue;
-    }
-    const list = row.split(', ');
-    const at = list.indexOf(asked!) + (order === 'after' ? 1 : -1);
-    assert.equal(answer, `${list[at]!}.`);
-  }
 });
 
 test('has the shares it promises', () => {

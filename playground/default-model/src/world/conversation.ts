@@ -2,11 +2,9 @@
 import type { Fact } from './fact.ts';
 import type { KnownKind } from './kinds.ts';
 import { Deck } from './deck.ts';
-import { makeEcho } from './echo.ts';
 import type { Draw } from './random.ts';
-import { makePassage } from './passage.ts';
-import { makeExercise, makeLesson, makeScene, type Question, type Scene } from './scene.ts';
-import { smallTalk, unknown, unknownWord } from './talk.ts';
+import { makeLesson, makeScene, type Question, type Scene } from './scene.ts';
+import { smallTalk, unknownWord } from './talk.ts';
 
 export interface Message {
   readonly role: 'user' | 'assistant';
@@ -18,7 +16,6 @@ export type Conversation = Message[];
 export class Conversations {
   readonly #facts: Deck<Fact>;
   readonly #kinds: Deck<KnownKind>;
-  readonly #words: readonly string[];
 
   constructor(
     facts: readonly Fact[],
@@ -29,8 +26,6 @@ export class Conversations {
   ) {
     this.#facts = new Deck(facts, draw);
     this.#kinds = new Deck(kinds, draw);
-    const words = facts.flatMap(({ answer }) => answer.split(/[^A-Za-z]+/));
-    this.#words = [...new Set(words)].filter((word) => word.length > 1);
   }
 
   /** One to four facts. */
@@ -46,22 +41,6 @@ export class Conversations {
   /** A scene and nearly everything that can be asked about it. */
   lesson(): Conversation {
     return sceneConversation(this.#scene(makeLesson));
-  }
-
-  /** The same with more names, places and things. */
-  exercise(): Conversation {
-    return sceneConversation(this.#scene(makeExercise));
-  }
-
-  /** A text about invented words, and questions about it. */
-  passage(): Conversation {
-    return sceneConversation(makePassage(this.draw, () => unknown(this.draw, this.isWord)));
-  }
-
-  /** Words to say again. */
-  echo(): Conversation {
-    const invent = (): string => unknown(this.draw, this.isWord);
-    return this.#turns(this.draw.between(1, 3), () => makeEcho(this.draw, this.#words, invent));
   }
 
   /** Small talk, invented words and a fact or two. */

@@ -1,8 +1,6 @@
 // The public entry `@lmflow/playground-default-model/world`: what the default model has read.
 export {
   LESSONS,
-  PRACTICE,
-  REPETITION,
   READING,
   makeWorld,
   readSources,

@@ -53,16 +53,6 @@ const THINGS = [
   'box',
   'bag',
 ];
-/** More of each, for exercises. */
-const MORE_NAMES =
-  'Alice Ben Clara David Eva Frank Grace Henry Ida James Kate Leo Mia Nick Olga Philip Rita Simon ' +
-  'Tina Victor Wendy Adam Bella Carl Diana Eric Fiona George Hannah Ivan Julia Karl Laura Hugo Nora Oscar';
-const MORE_PLACES =
-  'attic bakery bank bathroom church castle cave farm field forest hall harbor hotel market museum ' +
-  'mill palace station stable street tower village yard zoo theater hospital';
-const MORE_THINGS =
-  'candle chair clock comb drum fork glove jar knife ladder map mirror needle pen pencil picture ' +
-  'plate pot ring shoe spoon stick stone sword tent ticket towel umbrella wallet watch whistle doll kite bell';
 const NUMBERS = ['nothing', 'one thing', 'two things', 'three things'];
 const QUALITIES = [
   ['bigger', 'biggest'],
@@ -78,20 +68,6 @@ interface Size {
   readonly questions: readonly [number, number];
 }
 
-/** Who and what may come up. */
-interface Cast {
-  readonly names: readonly string[];
-  readonly places: readonly string[];
-  readonly things: readonly string[];
-}
-
-const CAST: Cast = { names: NAMES, places: PLACES, things: THINGS };
-const LARGE: Cast = {
-  names: [...NAMES, ...MORE_NAMES.split(' ')],
-  places: [...PLACES, ...MORE_PLACES.split(' ')],
-  things: [...THINGS, ...MORE_THINGS.split(' ')],
-};
-
 const COMMON: Size = { persons: [2, 3], lines: [3, 7], questions: [1, 3] };
 const LESSON: Size = { ...COMMON, questions: [4, 8] };
 const SHORT: Size = { persons: [2, 2], lines: [3, 4], questions: [3, 6] };
@@ -99,19 +75,13 @@ const SHORTEST: Size = { persons: [2, 2], lines: [2, 2], questions: [2, 2] };
 
 /** A scene of one of the kinds below, with one to three questions. */
 export function makeScene(draw: Draw): Scene {
-  return draw.chance(0.8) ? story(draw, CAST, COMMON) : comparison(draw);
+  return draw.chance(0.8) ? story(draw, COMMON) : comparison(draw);
 }
 
 /** A scene with nearly all the questions that it answers; most are short. */
 export function makeLesson(draw: Draw): Scene {
   if (draw.chance(0.2)) return comparisons(draw);
-  return story(draw, CAST, draw.one([SHORTEST, SHORT, LESSON]));
-}
-
-/** A lesson about one of many more persons, places and things. */
-export function makeExercise(draw: Draw): Scene {
-  if (draw.chance(0.2)) return comparisons(draw, LARGE);
-  return story(draw, LARGE, draw.one([SHORTEST, SHORT, LESSON]));
+  return story(draw, draw.one([SHORTEST, SHORT, LESSON]));
 }
 
 interface World {
@@ -123,16 +93,22 @@ interface World {
 }
 
 /** Persons walk, take, drop and give. */
-function story(draw: Draw, cast: Cast, { persons, lines, questions: asked }: Size): Scene {
-  const names = draw.some(cast.names, draw.between(...persons));
-  const places = draw.some(cast.places, 4);
-  const things = draw.some(cast.things, 3);
+function story(draw: Draw, { persons, lines, questions: asked }: Size): Scene {
+  const names = draw.some(NAMES, draw.between(...persons));
+  const places = draw.some(PLACES, 4);
+  const things = draw.some(THINGS, 3);
   const world: World = { places: new Map(), holders: new Map(), lying: new Map(), lines: [] };
   const length = draw.between(...lines);
   for (const name of names) walk(world, name, draw.one(places), draw);
   while (world.lines.length < length) act(world, { names, places, things }, draw);
   const questions = draw.shuffled(askAbout(world, names, things)).slice(0, draw.between(...asked));
   return { text: world.lines.join(' '), questions };
+}
+
+interface Cast {
+  readonly names: readonly string[];
+  readonly places: readonly string[];
+  readonly things: readonly string[];
 }
 
 function act(world: World, { names, places, things }: Cast, draw: Draw): void {
@@ -233,12 +209,12 @@ interface Order {
   readonly text: string;
 }
 
-function order(draw: Draw, cast: Cast): Order {
+function order(draw: Draw): Order {
   const [more, most] = draw.one(QUALITIES);
   const persons = more === 'older' || more === 'faster';
   const ranked = persons
-    ? draw.some(cast.names, 3)
-    : draw.some(cast.things, 3).map((thing) => `the ${thing}`);
+    ? draw.some(NAMES, 3)
+    : draw.some(THINGS, 3).map((thing) => `the ${thing}`);
   const [a, b, c] = ranked;
   const lines = draw.shuffled([
     `${capital(a!)} is ${more} than ${b!}.`,
@@ -268,15 +244,15 @@ function asking([first]: readonly string[]): string {
 
 /** Compares two neighbours, or asks for the first of all. */
 function comparison(draw: Draw): Scene {
-  const compared = order(draw, CAST);
+  const compared = order(draw);
   const one = draw.between(0, 1);
   const questions = [which(compared, one, one + 1, draw), whichMost(compared)];
   return { text: compared.text, questions: draw.shuffled(questions).slice(0, draw.between(1, 2)) };
 }
 
 /** Compares all of them. */
-function comparisons(draw: Draw, cast = CAST): Scene {
-  const compared = order(draw, cast);
+function comparisons(draw: Draw): Scene {
+  const compared = order(draw);
   const questions = [
     which(compared, 0, 1, draw),
     which(compared, 1, 2, draw),

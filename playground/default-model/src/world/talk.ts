@@ -61,7 +61,8 @@ export function smallTalk(draw: Draw): Question {
 
 /** A question about a word that no one knows, and the answer that says so. */
 export function unknownWord(draw: Draw, isWord: (word: string) => boolean): Question {
-  const word = unknown(draw, isWord);
+  let word = inventedWord(draw);
+  while (isWord(word)) word = inventedWord(draw);
   const name = capital(word);
   const thing = withArticle(word);
   const [question, what] = draw.one<[string, string]>([
@@ -77,13 +78,6 @@ export function unknownWord(draw: Draw, isWord: (word: string) => boolean): Ques
     [`What is ${thing} used for?`, `what ${thing} is`],
   ]);
   return { question, answer: `I do not know ${what}.` };
-}
-
-/** A word that no one knows. */
-export function unknown(draw: Draw, isWord: (word: string) => boolean): string {
-  let word = inventedWord(draw);
-  while (isWord(word)) word = inventedWord(draw);
-  return word;
 }
 
 function inventedWord(draw: Draw): string {

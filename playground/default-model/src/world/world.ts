@@ -18,72 +18,26 @@ export interface World {
   readonly conversations: readonly Conversation[];
 }
 
-type Talk = 'facts' | 'scene' | 'lesson' | 'exercise' | 'passage' | 'echo' | 'talk' | 'long';
-
 /** Shares of the characters, in percent. */
 export interface Plan {
   /** Of the draws: two plans do not have the same scenes. */
   readonly name: string;
   readonly texts: Readonly<Record<'facts' | 'definitions' | 'examples' | 'stories', number>>;
-  readonly conversations: Readonly<Record<Talk, number>>;
+  readonly conversations: Readonly<Record<'facts' | 'scene' | 'lesson' | 'talk' | 'long', number>>;
 }
 
 /** What is read first, every token of it trained. */
 export const READING: Plan = {
   name: '',
   texts: { facts: 18, definitions: 5, examples: 2, stories: 5 },
-  conversations: {
-    facts: 38,
-    scene: 24,
-    lesson: 0,
-    exercise: 0,
-    passage: 0,
-    echo: 0,
-    talk: 5,
-    long: 3,
-  },
+  conversations: { facts: 38, scene: 24, lesson: 0, talk: 5, long: 3 },
 };
 
 /** What is read last: answers alone are trained, most of them about scenes. */
 export const LESSONS: Plan = {
   name: 'lessons ',
   texts: { facts: 3, definitions: 3, examples: 2, stories: 0 },
-  conversations: {
-    facts: 24,
-    scene: 4,
-    lesson: 54,
-    exercise: 0,
-    passage: 0,
-    echo: 0,
-    talk: 7,
-    long: 3,
-  },
-};
-
-/** What is read longest: texts whose questions only the text can answer. */
-export const PRACTICE: Plan = {
-  name: 'practice ',
-  texts: { facts: 2, definitions: 1, examples: 1, stories: 0 },
-  conversations: {
-    facts: 14,
-    scene: 2,
-    lesson: 18,
-    exercise: 28,
-    passage: 26,
-    echo: 0,
-    talk: 5,
-    long: 3,
-  },
-};
-
-/** What is read last: the same, and words to say again. */
-export const REPETITION: Plan = {
-  name: 'repetition ',
-  texts: { facts: 2, definitions: 1, examples: 1, stories: 0 },
-  conversations: {
-    ...{ facts: 14, scene: 2, lesson: 16, exercise: 20 },
-    ...{ passage: 24, echo: 12, talk: 5, long: 3 },
-  },
+  conversations: { facts: 24, scene: 4, lesson: 54, talk: 7, long: 3 },
 };
 const HELD_OUT_SCENES = 1000;
 

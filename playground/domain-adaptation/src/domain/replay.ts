@@ -10,16 +10,7 @@ const SEED = 42;
 const PLAN: Plan = {
   name: 'replay ',
   texts: { facts: 0, definitions: 0, examples: 0, stories: 0 },
-  conversations: {
-    facts: 70,
-    scene: 0,
-    lesson: 0,
-    exercise: 10,
-    passage: 10,
-    echo: 0,
-    talk: 10,
-    long: 0,
-  },
+  conversations: { facts: 80, scene: 0, lesson: 10, talk: 10, long: 0 },
 };
 
 /** Conversations of about so many characters, most of them about facts. */
