@@ -1,4 +1,4 @@
-// What `npm run adapt` trains: an adapter that reads 200 medical terms and answers questions about half of
+// What `npm run demo` trains: an adapter that reads 200 medical terms and answers questions about half of
 // them. It is a configuration like yours would be.
 import { defineConfig } from '@lmflow/sdk';
 import defaultModel from '@lmflow/plugin-default-model';

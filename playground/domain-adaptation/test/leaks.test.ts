@@ -2,12 +2,7 @@
 // training, the default model's own text included, and the answers alone give nothing away.
 import assert from 'node:assert/strict';
 import { suite } from 'uvu';
-import {
-  makeWorld,
-  PRACTICE,
-  readSources,
-  REPETITION,
-} from '@lmflow/playground-default-model/world';
+import { LESSONS, makeWorld, readSources } from '@lmflow/playground-default-model/world';
 import { ALL, makeDomain, makeReplay, readTerms, type Term } from '../src/domain/index.ts';
 
 const test = suite('the test sets');
