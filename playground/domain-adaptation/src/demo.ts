@@ -11,9 +11,9 @@ import config from '../lmflow.config.ts';
 import { gainTable } from './gains.ts';
 
 const TERMS = 200;
-const READINGS = 1500;
+const READINGS = 3000;
 /** Characters of what the model knows already. */
-const REPLAYED = 60_000;
+const REPLAYED = 30_000;
 const KNOWN = ['What is the capital of France?', 'What is the opposite of hot?', 'What is an owl?'];
 /** The test sets, with the share of right answers by chance. */
 const CHANCE = { m1_reading: 1 / 3, m2_recall: 1 / 4 };
