@@ -16,7 +16,7 @@ export default defineConfig({
   packing: true,
   blockSize: 256,
   perDeviceTrainBatchSize: 8,
-  maxSteps: 450,
+  maxSteps: 600,
   optim: 'muon',
   learningRate: 1.5e-3,
   lrSchedulerType: 'linear',

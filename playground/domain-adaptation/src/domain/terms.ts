@@ -37,6 +37,7 @@ const ROOTS: Readonly<Record<string, readonly [word: string, sense: number][]>> 
 /** WordNet's fields (lexicographer files) for the far set. */
 const FAR: Readonly<Record<number, string>> = { 5: 'animal', 13: 'food', 15: 'place' };
 const FOOD = 13;
+const TOBACCO = /\b(?:cigars?|cigarettes?|tobacco|snuff)\b/;
 
 /** Word parts that say what a term is, even one that was never read. */
 const FAMILY =
@@ -71,8 +72,10 @@ function medicalTerms(wordnet: WordNet): Term[] {
       }
     }
   }
-  // Wines and liqueurs are drugs in WordNet.
-  const clear = [...kinds].filter(([{ field }, of]) => of.size === 1 && field !== FOOD);
+  // Wines, liqueurs and cigars are drugs in WordNet.
+  const clear = [...kinds].filter(
+    ([{ field, definition }, of]) => of.size === 1 && field !== FOOD && !TOBACCO.test(definition),
+  );
   return unique(clear.map(([synset, [kind]]) => termOf(synset, kind!)));
 }
 
