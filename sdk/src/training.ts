@@ -280,6 +280,11 @@ export interface TrainingRun {
   step(microBatches: readonly MicroBatch[]): Promise<Step | undefined>;
   /** Evaluates now; undefined without evaluation data, or where it is interrupted. */
   evaluate(): Promise<Readonly<Record<string, number>> | undefined>;
+  /**
+   * Begins the schedule of the learning rate anew, for so many steps; checkpoints keep it. With
+   * `optimizer` its state is that of a first step, too.
+   */
+  restart(steps: number, options: { readonly optimizer: boolean }): void;
   /** Writes a checkpoint now and returns its folder. */
   save(): Promise<string>;
   /** Ends the training: best model, last evaluation, final files (none after `interrupted`). */

@@ -37,7 +37,10 @@ export async function trainingStep(
   step.loss = sum.loss / weight;
   step.gradientNorm = (await run.norm.of(sum.gradients.values())) / weight;
   checkFinite(run, step);
-  step.learningRate = plan.learningRate(step.number);
+  const { cycle } = run.state;
+  step.learningRate = cycle
+    ? plan.learningRateOver(cycle.steps)(step.number - cycle.start)
+    : plan.learningRate(step.number);
   await updater.apply({
     parameters: step.model.parameters.values(),
     gradients: sum.gradients,

@@ -75,6 +75,12 @@ export class OpenRun implements TrainingRun {
     return (run as Pick<Run, 'evaluated'>).evaluated?.metrics;
   }
 
+  restart(steps: number, { optimizer }: { readonly optimizer: boolean }): void {
+    const { state, updater } = this.#run;
+    state.cycle = { start: state.globalStep, steps };
+    if (optimizer) updater.reset();
+  }
+
   save(): Promise<string> {
     return saveRun(this.#run, this.end !== undefined);
   }

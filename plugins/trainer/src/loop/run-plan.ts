@@ -25,6 +25,8 @@ export interface RunPlan {
   epochAfter(step: number): number;
   /** Learning rate of a step, numbered from 1. */
   learningRate(step: number): number;
+  /** The same of a schedule over so many steps. */
+  learningRateOver(steps: number): (step: number) => number;
 }
 
 export interface RunPlanRequest {
@@ -56,13 +58,16 @@ export function makeRunPlan({
   const every = (steps: number): number =>
     steps < 1 ? Math.max(1, Math.ceil(steps * totalSteps)) : Math.round(steps);
   const warmupSteps = decideWarmup(options, schedules, totalSteps);
-  const rate = learningRateOf(schedules, {
-    name: options.lrSchedulerType,
-    kwargs: options.lrSchedulerKwargs,
-    totalSteps,
-    warmupSteps,
-    learningRate: options.learningRate,
-  });
+  const rateOver = (steps: number, warmup: number): ((step: number) => number) => {
+    const rate = learningRateOf(schedules, {
+      name: options.lrSchedulerType,
+      kwargs: options.lrSchedulerKwargs,
+      totalSteps: steps,
+      warmupSteps: warmup,
+      learningRate: options.learningRate,
+    });
+    return (step) => rate(step - 1);
+  };
   const bestMetric =
     options.evalStrategy !== 'no' && wantsBest(options)
       ? (options.metricForBestModel ?? 'loss').replace(/^eval_/, '')
@@ -81,7 +86,8 @@ export function makeRunPlan({
     saveSteps: every(options.saveSteps),
     greaterIsBetter:
       options.greaterIsBetter ?? !/(loss|perplexity|bits_per_byte)$/.test(bestMetric ?? 'loss'),
-    learningRate: (step) => rate(step - 1),
+    learningRate: rateOver(totalSteps, warmupSteps),
+    learningRateOver: (steps) => rateOver(steps, decideWarmup(options, schedules, steps)),
   };
 }
 

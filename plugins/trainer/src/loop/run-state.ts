@@ -20,6 +20,13 @@ export interface PrivateState {
   readonly lossTotal: number;
   readonly seconds: number;
   readonly evaluationDue: boolean;
+  readonly cycle?: Cycle;
+}
+
+/** A schedule of the learning rate that began anew after `start` steps. */
+export interface Cycle {
+  readonly start: number;
+  readonly steps: number;
 }
 
 export class RunState {
@@ -32,6 +39,8 @@ export class RunState {
   patience = 0;
   /** An evaluation was due and interrupted. */
   evaluationDue = false;
+  /** The schedule in force, where it is not that of the whole run. */
+  cycle: Cycle | undefined;
   tokensSeen = 0;
   floatingPointOperations = 0;
   logHistory: LogEntry[] = [];
@@ -100,6 +109,7 @@ export class RunState {
       lossTotal: this.lossTotal,
       seconds: this.seconds,
       evaluationDue: this.evaluationDue,
+      ...(this.cycle ? { cycle: this.cycle } : {}),
     };
   }
 
@@ -136,6 +146,7 @@ export class RunState {
     this.lossTotal = own.lossTotal;
     this.seconds = own.seconds;
     this.evaluationDue = own.evaluationDue;
+    this.cycle = own.cycle;
   }
 }
 

@@ -1,0 +1,251 @@
+// The stages of a round before its training: answers are drawn, rewarded and selected, each a file.
+import { createHash } from 'node:crypto';
+import {
+  IGNORED,
+  randomStream,
+  type Logger,
+  type RewardSession,
+  type RewardState,
+  type RolloutPrompt,
+  type RolloutSource,
+  type ScoringSession,
+} from '@lmflow/sdk';
+import { loadParameter, type Model } from '@lmflow/sdk/model';
+import { figuresOf, type Measured, type RoundFigures } from './figures.ts';
+import type { RaftOptions } from './options.ts';
+import { selectedOf } from './selection.ts';
+import { stage, stageFile, type Stage } from './stages.ts';
+
+/** A line of samples.jsonl. */
+export interface SampleRow {
+  /** Id of the prompt, and its place in the round. */
+  readonly prompt: string;
+  readonly place: number;
+  readonly index: number;
+  readonly ids: readonly number[];
+  readonly text: string;
+  readonly ended: boolean;
+  /** Log-probability of the answer by the model itself. */
+  readonly logprob: number;
+  readonly seed: number;
+}
+
+/** A line of scores.jsonl, in the order of the samples. */
+export interface ScoreRow {
+  readonly total: number | null;
+  readonly rewards: Readonly<Record<string, number | null>>;
+  /** Log-probability of the answer by the model that training started from. */
+  readonly start?: number;
+}
+
+/** A line of selected.jsonl. */
+export interface SelectedRow {
+  readonly prompt: string;
+  readonly place: number;
+  readonly index: number;
+  readonly ids: readonly number[];
+  readonly text: string;
+  readonly reward: number;
+}
+
+/** What the rounds of a run share. */
+export interface RoundContext {
+  readonly options: RaftOptions;
+  readonly model: Model;
+  readonly prompts: readonly RolloutPrompt[];
+  readonly fingerprint: string;
+  readonly rollouts: RolloutSource;
+  readonly rewards: RewardSession;
+  /** Scores by the model that training started from, where the divergence is measured. */
+  readonly start: ScoringSession | undefined;
+  readonly outputDir: string;
+  readonly seed: number;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** A round that is ready to be trained. */
+export interface PreparedRound {
+  readonly selected: Stage<SelectedRow>;
+  readonly figures: RoundFigures;
+  /** Answers with their rewards, to be shown. */
+  readonly samples: readonly SampleRow[];
+  readonly scores: readonly ScoreRow[];
+}
+
+/** The prompts of a round: the data in random order, again and again. */
+export function promptsOf(
+  round: number,
+  { prompts, options, seed }: Pick<RoundContext, 'prompts' | 'options' | 'seed'>,
+): readonly RolloutPrompt[] {
+  const size = Math.min(options.promptsPerRound, prompts.length);
+  return Array.from({ length: size }, (_, index) => {
+    const place = (round - 1) * size + index;
+    const pass = Math.floor(place / prompts.length);
+    const order = randomStream(seed, 'raft', 'prompts', pass).permutation(prompts.length);
+    return prompts[order[place % prompts.length]!]!;
+  });
+}
+
+/** Stages 1 to 3 of a round, as far as they are not there. */
+export async function prepareRound(round: number, context: RoundContext): Promise<PreparedRound> {
+  const { options, outputDir } = context;
+  const prompts = promptsOf(round, context);
+  const samples = await drawn(round, prompts, context);
+  const scores = await scored(round, prompts, samples, context);
+  const answers = samples.rows.map((sample, index): Measured => {
+    const { total, rewards, start } = scores.rows[index]!;
+    const golds = context.rewards.rewards.filter(({ gold }) => gold);
+    return {
+      prompt: sample.place,
+      reward: total,
+      gold: Object.fromEntries(golds.map(({ name }) => [name, rewards[name] ?? null])),
+      ended: sample.ended,
+      divergence: start === undefined ? undefined : sample.logprob - start,
+      length: sample.ids.length,
+      text: sample.text,
+    };
+  });
+  const { selection, topFraction, threshold, mixedOnly, truncated, truncationPenalty, klCoef } =
+    options;
+  const settings = {
+    selection,
+    topFraction,
+    threshold,
+    mixedOnly,
+    truncated,
+    truncationPenalty,
+    klCoef,
+  };
+  const candidates = answers.map(({ divergence = 0, ...answer }, index) => ({
+    ...answer,
+    divergence,
+    content: samples.rows[index]!.ids.join(),
+  }));
+  const chosen = selectedOf(candidates, settings);
+  const file = stageFile(outputDir, round, 'selected');
+  const selected = await stage<SelectedRow>(file, [samples.hash, scores.hash, settings], () =>
+    Promise.resolve({
+      rows: chosen.map((index) => {
+        const { prompt, place, index: own, ids, text } = samples.rows[index]!;
+        return { prompt, place, index: own, ids, text, reward: answers[index]!.reward! };
+      }),
+    }),
+  );
+  return {
+    selected,
+    samples: samples.rows,
+    scores: scores.rows,
+    figures: figuresOf(round, answers, chosen),
+  };
+}
+
+async function drawn(
+  round: number,
+  prompts: readonly RolloutPrompt[],
+  { options, model, fingerprint, rollouts, outputDir, seed, log, signal }: RoundContext,
+): Promise<Stage<SampleRow>> {
+  const { numGenerations, maxNewTokens, temperature, topK, topP } = options;
+  const settings = { numGenerations, maxNewTokens, temperature, topK, topP };
+  const inputs = [await modelHash(model), fingerprint, prompts.map(({ id }) => id), settings, seed];
+  const total = prompts.length * numGenerations;
+  return stage<SampleRow>(stageFile(outputDir, round, 'samples'), inputs, async () => {
+    const answers = await rollouts.draw({
+      model,
+      prompts,
+      settings,
+      seed,
+      round,
+      signal,
+      progress: (done) => {
+        log.progress(`round ${round}: ${done}/${total} answers drawn`);
+      },
+    });
+    return {
+      rows: answers.map(({ prompt, index, ids, text, ended, logprobs, seed: own }) => ({
+        prompt: prompts[prompt]!.id,
+        place: prompt,
+        index,
+        ids: [...ids],
+        text,
+        ended,
+        logprob: logprobs.reduce((sum, logprob) => sum + logprob, 0),
+        seed: own,
+      })),
+    };
+  });
+}
+
+async function scored(
+  round: number,
+  prompts: readonly RolloutPrompt[],
+  samples: Stage<SampleRow>,
+  context: RoundContext,
+): Promise<Stage<ScoreRow>> {
+  const { rewards, start, outputDir, signal } = context;
+  const inputs = [samples.hash, rewards.fingerprint, rewards.state(), start !== undefined];
+  const scores = await stage<ScoreRow>(stageFile(outputDir, round, 'scores'), inputs, async () => {
+    const found = await rewards.score({
+      step: round,
+      signal,
+      answers: answersOf(samples.rows, prompts),
+    });
+    const references = start && (await startLogProbs(start, samples.rows, prompts, signal));
+    return {
+      facts: { state: rewards.state() },
+      rows: samples.rows.map((_, index) => ({
+        total: found.totals[index]!,
+        rewards: Object.fromEntries(found.rewards.map(({ name, raw }) => [name, raw[index]!])),
+        ...(references ? { start: references[index]! } : {}),
+      })),
+    };
+  });
+  // running means are those after this round, also where the file was there
+  if (scores.found) rewards.restore(scores.facts['state'] as RewardState);
+  return scores;
+}
+
+/** Answers as rewards take them. */
+export function answersOf(
+  samples: readonly Pick<SampleRow, 'place' | 'index' | 'ids' | 'text' | 'ended'>[],
+  prompts: readonly RolloutPrompt[],
+): Parameters<RewardSession['score']>[0]['answers'] {
+  return samples.map(({ place, index, ids, text, ended }) => {
+    const { prompt, columns, name } = prompts[place]!;
+    return {
+      prompt,
+      columns,
+      answer: text,
+      ids: Int32Array.from(ids),
+      ended,
+      name: `${name}, answer ${index + 1}`,
+    };
+  });
+}
+
+async function startLogProbs(
+  start: ScoringSession,
+  samples: readonly SampleRow[],
+  prompts: readonly RolloutPrompt[],
+  signal: AbortSignal,
+): Promise<number[]> {
+  const rows = samples.map(({ place, ids }) => {
+    const before = prompts[place]!.ids;
+    const all = Int32Array.from([...before, ...ids]);
+    return { ids: all, labels: all.slice().fill(IGNORED, 0, before.length) };
+  });
+  const scores = await start.score(rows, { signal });
+  return scores.map(({ logprobs }) => logprobs.reduce((sum, logprob) => sum + logprob, 0));
+}
+
+/** Hash of the numbers of everything that is trained, and of what it is trained on. */
+async function modelHash(model: Model): Promise<string> {
+  const hash = createHash('sha256').update(`${model.source} ${model.revision ?? ''}`);
+  for (const [name, parameter] of model.parameters) {
+    const numbers = await loadParameter(parameter);
+    hash
+      .update(name)
+      .update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
+  }
+  return hash.digest('hex');
+}
