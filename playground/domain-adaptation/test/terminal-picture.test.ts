@@ -22,4 +22,15 @@ test('shows every line, escaped, in order; a long wait is cut short', () => {
   );
 });
 
+test('scrolls as far as lines come, and ends there', () => {
+  const lines = Array.from({ length: 40 }, (_, at) => ({ text: `${at}`, seconds: at / 10 }));
+  const picture = terminalPicture(lines);
+  assert.match(picture, /\.lines \{ transform: translateY\(-68px\); animation: scroll 3\.9s/);
+  const frames = [...picture.matchAll(/^([\d.]+)% \{ transform: translateY\((-?\d+)px\)/gm)];
+  assert.deepEqual(
+    frames.map(([, , y]) => Number(y)),
+    [0, -17, -34, -51, -68],
+  );
+});
+
 test.run();
