@@ -119,6 +119,10 @@ for (const dtype of ['float32', 'int32', 'int64', 'uint8'] as const) {
   );
 }
 
+each('detach', (test) => {
+  const x = test.input(shape(test, 3));
+  test.finish([sdk.mul(x, sdk.detach(x))], [x]);
+});
 each('softmax', (test) => {
   const x = test.input(shape(test, 3));
   test.finish([sdk.softmax(x)], [x]);

@@ -31,11 +31,11 @@ export const raftOptions = z.object({
     .gt(0)
     .max(1)
     .optional()
-    .describe('selection topFraction: the share of all answers that is trained. Default: 0.125.'),
+    .describe('Share of all answers that selection topFraction trains. Default: 0.125.'),
   threshold: z
     .number()
     .optional()
-    .describe('selection positive: answers with more than this reward are trained. Default: 0.'),
+    .describe('Selection positive trains answers with more than this reward. Default: 0.'),
   mixedOnly: z
     .boolean()
     .default(false)
@@ -50,7 +50,7 @@ export const raftOptions = z.object({
     .number()
     .positive()
     .optional()
-    .describe('truncated penalize: what the reward of a cut answer loses. Default: 1.'),
+    .describe('What the reward of a cut answer loses with truncated penalize. Default: 1.'),
   klCoef: z
     .number()
     .min(0)
