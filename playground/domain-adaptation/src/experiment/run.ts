@@ -49,11 +49,15 @@ async function train(row: Row, seed: number, folder: string, settings: Settings)
     blockSize: 256,
     perDeviceTrainBatchSize: 8,
     numTrainEpochs: settings.epochs,
-    learningRate: isLora ? 5e-3 : 1e-3,
+    // What npm run demo was tuned with.
+    optim: 'muon',
+    learningRate: isLora ? 1.5e-3 : 2e-3,
+    lrSchedulerType: 'linear',
+    warmupSteps: 20,
     saveSteps: 200,
     saveTotalLimit: 1,
     loggingSteps: 50,
-    ...(isLora ? { lora: { r: 32 } } : {}),
+    ...(isLora ? { lora: { r: 64, loraAlpha: 512 } } : {}),
   });
   try {
     await kernel.run('finetune');
