@@ -107,7 +107,8 @@ check('the packages of the page are compiled by tsc, packed and installed', () =
 check('lmflow shows them', () => {
   const names = packages.filter((name) => name.startsWith('lmflow-plugin-'));
   const flags = names.flatMap((name) => ['--plugin', name.replace('lmflow-plugin-', '')]);
-  const said = lmflow('plugins', '--preset', 'finetune', ...flags);
+  // acrostic is a reward
+  const said = lmflow('plugins', '--preset', 'finetune', '--plugin', 'rewards', ...flags);
   for (const name of names) assert.match(said, `${name} 1.0.0`);
   assert.match(lmflow('inspect', '--preset', 'careful'), /learningRate +0\.01 +preset lmflow-preset-careful/); // prettier-ignore
 });
