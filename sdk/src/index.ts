@@ -32,4 +32,5 @@ export * from './token.ts';
 export * from './tokenizer.ts';
 export * from './tokens.ts';
 export * from './training.ts';
+export * from './training-flags.ts';
 export * from './user-config.ts';

@@ -6,15 +6,16 @@ import {
   SCORER,
   TRAINER,
   definePlugin,
+  trainingFlags,
   type Batch,
   type CommandInvocation,
   type FitResult,
   type PluginContext,
   type Samples,
   type Step,
+  type TrainingFlags,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { z } from 'zod';
 import { marginMissing, settingMissing, withoutEffect } from './errors.ts';
 import { firstLossOff, lossAtStart } from './first-step.ts';
 import { PAIRS_PER_TOKEN, pairObjective } from './objective.ts';
@@ -43,13 +44,6 @@ declare module '@lmflow/sdk' {
     dpo: FitResult;
   }
 }
-
-const commandOptions = z.object({
-  dryRun: z
-    .boolean()
-    .default(false)
-    .describe('Load everything, print the plan and stop before the first step.'),
-});
 
 /** What people set, for the help. */
 const MOST_SET = [
@@ -136,7 +130,7 @@ const dpo = definePlugin({
     context.command({
       name: 'dpo',
       summary: 'Trains a model to prefer the chosen answers of pairs: DPO and its relatives.',
-      options: commandOptions,
+      options: trainingFlags,
       sections: MOST_SET,
       examples: [
         'lmflow dpo --preset dpo --model org/model --dataset pairs.json --output-dir out',
@@ -153,7 +147,7 @@ const dpo = definePlugin({
 async function train(
   context: Context,
   runs: WeakMap<Model, PairRun>,
-  { config, options: { dryRun }, signal }: CommandInvocation,
+  { config, options: { dryRun }, signal }: CommandInvocation<TrainingFlags>,
 ): Promise<{ readonly result: FitResult; readonly exitCode: number }> {
   const { options, resolve, log } = context;
   const settings = lossSettings(options);
@@ -179,7 +173,7 @@ async function train(
     ? referenceOf(model, { precompute: options.precomputeRefLogProbs, config })
     : undefined;
   const source = reference?.source ?? 'none';
-  const computing = { reference, dryRun: dryRun === true, signal };
+  const computing = { reference, dryRun, signal };
   const samples = await withReference(context, loaded, computing);
   if (reference) log.info(`reference: ${reference.what}`);
   runs.set(model, {
@@ -198,7 +192,7 @@ async function train(
       reference: source,
       disableDropout: options.disableDropout,
     }),
-    dryRun: dryRun === true,
+    dryRun,
   });
   return { result, exitCode: result.stoppedEarly && signal.aborted ? 130 : 0 };
 }

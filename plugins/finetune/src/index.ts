@@ -9,7 +9,7 @@ import {
   SAMPLES,
   TRAINER,
   definePlugin,
-  type CommandInvocation,
+  trainingFlags,
   type FitResult,
 } from '@lmflow/sdk';
 import { declareMethod, type Model } from '@lmflow/sdk/model';
@@ -27,13 +27,6 @@ declare module '@lmflow/sdk' {
     finetune: FitResult;
   }
 }
-
-const commandOptions = z.object({
-  dryRun: z
-    .boolean()
-    .default(false)
-    .describe('Load everything, print the plan and stop before the first step.'),
-});
 
 /** What people set, for the help. */
 const MOST_SET = [
@@ -94,12 +87,12 @@ const finetune = definePlugin({
     context.command({
       name: 'finetune',
       summary: 'Trains a model on your data: all weights, or an adapter with the preset lora.',
-      options: commandOptions,
+      options: trainingFlags,
       sections: MOST_SET,
       examples: [
         'lmflow finetune --preset lora --model meta-llama/Llama-3.2-1B --dataset data.json --output-dir out',
       ],
-      run: async ({ config, options, signal }: CommandInvocation) => {
+      run: async ({ config, options, signal }) => {
         if (config.model === undefined) throw settingMissing('model', 'meta-llama/Llama-3.2-1B');
         if (config.dataset === undefined) throw settingMissing('dataset', 'data.json');
         // first, because it checks its options
@@ -122,7 +115,7 @@ const finetune = definePlugin({
           signal,
           description,
           objective: resolve(LANGUAGE_MODELING),
-          dryRun: options['dryRun'] === true,
+          dryRun: options.dryRun,
         });
         return { result, exitCode: result.stoppedEarly && signal.aborted ? 130 : 0 };
       },

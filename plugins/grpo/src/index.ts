@@ -1,8 +1,7 @@
 // `lmflow grpo`: a model learns from rewards of its own answers, each compared with the others to the
 // same prompt. What is trained (an adapter, or all weights) other plugins decide.
-import { EVALUATIONS, definePlugin, type CommandInvocation, type FitResult } from '@lmflow/sdk';
+import { EVALUATIONS, definePlugin, trainingFlags, type FitResult } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { z } from 'zod';
 import type { OnlineRun } from './online-run.ts';
 import { aliases, grpoOptions, unsupported } from './options.ts';
 import { shownLine } from './shown-answers.ts';
@@ -18,13 +17,6 @@ declare module '@lmflow/sdk' {
     grpo: FitResult;
   }
 }
-
-const commandOptions = z.object({
-  dryRun: z
-    .boolean()
-    .default(false)
-    .describe('Load everything, print the plan and stop before the first step.'),
-});
 
 /** What people set, for the help. */
 const MOST_SET = [
@@ -100,16 +92,16 @@ const grpo = definePlugin({
       name: 'grpo',
       summary:
         'Trains a model by rewards of its own answers, compared within groups: GRPO and relatives.',
-      options: commandOptions,
+      options: trainingFlags,
       sections: MOST_SET,
       examples: [
         'lmflow grpo --preset grpo --model org/model --dataset prompts.json --output-dir out',
       ],
-      run: async ({ config, options, signal }: CommandInvocation) => {
+      run: async ({ config, options, signal }) => {
         try {
           const result = await train(context, {
             config,
-            dryRun: options['dryRun'] === true,
+            dryRun: options.dryRun,
             signal,
             began: (model, run, evaluates) => {
               runs.set(model, run);

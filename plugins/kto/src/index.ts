@@ -5,12 +5,14 @@ import {
   SCORER,
   TRAINER,
   definePlugin,
+  trainingFlags,
   type Batch,
   type CommandInvocation,
   type FitResult,
   type PluginContext,
   type Samples,
   type Step,
+  type TrainingFlags,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 import {
@@ -20,7 +22,6 @@ import {
   withColumn,
   type Reference,
 } from '@lmflow/plugin-dpo';
-import { z } from 'zod';
 import { oneLabel, settingMissing, stepTooSmall } from './errors.ts';
 import { Divergence } from './mismatched.ts';
 import { DIVERGENCE, ktoObjective } from './objective.ts';
@@ -36,13 +37,6 @@ declare module '@lmflow/sdk' {
     kto: FitResult;
   }
 }
-
-const commandOptions = z.object({
-  dryRun: z
-    .boolean()
-    .default(false)
-    .describe('Load everything, print the plan and stop before the first step.'),
-});
 
 /** What people set, for the help. */
 const MOST_SET = [
@@ -98,7 +92,7 @@ const kto = definePlugin({
     context.command({
       name: 'kto',
       summary: 'Trains a model on answers that are judged good or bad, each alone: KTO.',
-      options: commandOptions,
+      options: trainingFlags,
       sections: MOST_SET,
       examples: [
         'lmflow kto --preset kto --model org/model --dataset judged.json --output-dir out',
@@ -130,7 +124,7 @@ function withDivergence(batch: Batch, value: number): Batch {
 async function train(
   context: Context,
   runs: WeakMap<Model, JudgedRun>,
-  { config, options: { dryRun }, signal }: CommandInvocation,
+  { config, options: { dryRun }, signal }: CommandInvocation<TrainingFlags>,
 ): Promise<{ readonly result: FitResult; readonly exitCode: number }> {
   const { options, resolve, log } = context;
   if (config.model === undefined) throw settingMissing('model', 'meta-llama/Llama-3.2-1B');
@@ -148,11 +142,10 @@ async function train(
   checkLabels(context, loaded.train);
   const reference = referenceOf(model, { precompute: undefined, config });
   log.info(`reference: ${reference.what}`);
-  const planOnly = dryRun === true;
-  const samples = await withReference(context, loaded, { reference, planOnly, signal });
+  const samples = await withReference(context, loaded, { reference, dryRun, signal });
   // what training changes is read once more, and stays as it is
   const compared =
-    reference.source === 'adapter' || planOnly
+    reference.source === 'adapter' || dryRun
       ? reference.model
       : await resolve(MODELS).load({ role: 'policy', purpose: 'inference', source, signal });
   const divergence = new Divergence(resolve(SCORER), model, compared);
@@ -164,7 +157,7 @@ async function train(
       signal,
       description: { ...loaded.description, reference: reference.what },
       objective: ktoObjective({ ...options, reference: reference.source }),
-      dryRun: planOnly,
+      dryRun,
     });
     return { result, exitCode: result.stoppedEarly && signal.aborted ? 130 : 0 };
   } finally {
@@ -183,15 +176,15 @@ async function withReference(
   { train: samples, evaluation }: Splits,
   computing: {
     readonly reference: Reference;
-    readonly planOnly: boolean;
+    readonly dryRun: boolean;
     readonly signal: AbortSignal;
   },
 ): Promise<Splits> {
-  const { reference, planOnly, signal } = computing;
+  const { reference, dryRun, signal } = computing;
   const { source, model } = reference;
   const withLogProbs = async (split: Samples): Promise<Samples> => {
     if (source !== 'column') return split;
-    const numbers = planOnly
+    const numbers = dryRun
       ? new Float64Array(split.length)
       : await sequenceLogProbs(split, { scorer: resolve(SCORER), model, log, signal });
     return withColumn(split, REFERENCE, numbers);

@@ -8,6 +8,7 @@ import {
   SCORER,
   TRAINER,
   definePlugin,
+  trainingFlags,
   type CommandInvocation,
   type FitResult,
   type OpenRequest,
@@ -15,11 +16,11 @@ import {
   type PromptSet,
   type RewardSession,
   type ScoringSession,
+  type TrainingFlags,
 } from '@lmflow/sdk';
 import { removeFolder } from '@lmflow/sdk/files';
 import { referenceModel, type Model } from '@lmflow/sdk/model';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { noRoom, settingMissing, withoutEffect } from './errors.ts';
 import type { RoundFigures } from './figures.ts';
 import { aliases, idleSetting, raftOptions, unsupported, type RaftOptions } from './options.ts';
@@ -42,13 +43,6 @@ declare module '@lmflow/sdk' {
     raft: RaftResult;
   }
 }
-
-const commandOptions = z.object({
-  dryRun: z
-    .boolean()
-    .default(false)
-    .describe('Load everything, print the plan and stop before the first round.'),
-});
 
 /** What people set, for the help. */
 const MOST_SET = [
@@ -117,7 +111,7 @@ const raft = definePlugin({
     context.command({
       name: 'raft',
       summary: 'Trains a model on the best of its own answers, in rounds: RAFT.',
-      options: commandOptions,
+      options: trainingFlags,
       sections: MOST_SET,
       examples: ['lmflow raft --preset raft --model sft --dataset prompts.jsonl --output-dir out'],
       run: (invocation) => train(context, states, invocation),
@@ -128,7 +122,7 @@ const raft = definePlugin({
 async function train(
   context: Context,
   states: WeakMap<Model, RaftState>,
-  { config, options: { dryRun }, signal }: CommandInvocation,
+  { config, options: { dryRun }, signal }: CommandInvocation<TrainingFlags>,
 ): Promise<{ readonly result: RaftResult; readonly exitCode: number }> {
   const { options, resolve } = context;
   const idle = idleSetting(config, options);
@@ -147,7 +141,7 @@ async function train(
     const prompts = await resolve(ROLLOUTS).prompts({ model, maxTokens: room, signal });
     const reference = referenceModel(model, config);
     const compares = options.klCoef > 0 || (options.logKl ?? reference.kind === 'adapter');
-    if (compares && dryRun !== true) {
+    if (compares && !dryRun) {
       const compared =
         reference.kind === 'adapter'
           ? reference.model
@@ -156,7 +150,7 @@ async function train(
     }
     const state: RaftState = { rounds: [], training: undefined, rewards: rewards.state() };
     states.set(model, state);
-    const parts = { model, prompts, state, rewards, start, signal, dryRun: dryRun === true };
+    const parts = { model, prompts, state, rewards, start, signal, dryRun };
     return await trainRounds(context, parts);
   } finally {
     await start?.dispose();

@@ -3,13 +3,13 @@ import {
   MODELS,
   SAMPLES,
   TRAINER,
+  trainingFlags,
   type CommandSpec,
   type FitResult,
   type PluginContext,
   type Samples,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import { z } from 'zod';
 import { settingMissing } from './errors.ts';
 import { rewardModeling } from './objective.ts';
 import type { RewardModelOptions } from './options.ts';
@@ -19,13 +19,6 @@ declare module '@lmflow/sdk' {
     'reward-model': FitResult;
   }
 }
-
-const flags = z.object({
-  dryRun: z
-    .boolean()
-    .default(false)
-    .describe('Load everything, print the plan and stop before the first step.'),
-});
 
 /** What people set, for the help. */
 const MOST_SET = [
@@ -57,12 +50,12 @@ const DEFAULT_SEED = 42;
 export function rewardModelCommand(
   context: PluginContext<RewardModelOptions>,
   training: WeakSet<Model>,
-): CommandSpec<typeof flags> {
+): CommandSpec<typeof trainingFlags> {
   const { resolve, log } = context;
   return {
     name: 'reward-model',
     summary: 'Trains a model to score answers, on pairs of a chosen and a rejected one.',
-    options: flags,
+    options: trainingFlags,
     sections: MOST_SET,
     examples: [
       'lmflow reward-model --preset reward-model --model sft --dataset pairs.json --output-dir rm',
