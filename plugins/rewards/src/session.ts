@@ -100,9 +100,9 @@ export class Session implements RewardSession {
   /** Of all rewards; where one fails, the others hear that nobody waits for them. */
   async #raw({ answers, step, signal }: RewardRequest): Promise<readonly (number | null)[][]> {
     const failure = new AbortController();
-    const any = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
+    const stopping = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
     const calls = this.rewards.map(async ({ name, timeout, open: { score } }) => [
-      ...(await guardedCall({ name, timeout, score }, answers, { step, signal: any })),
+      ...(await guardedCall({ name, timeout, score }, answers, { step, signal: stopping })),
     ]);
     try {
       return await Promise.all(calls);
