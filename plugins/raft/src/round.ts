@@ -1,7 +1,6 @@
 // The stages of a round before its training: answers are drawn, rewarded and selected, each a file.
 import { createHash } from 'node:crypto';
 import {
-  IGNORED,
   randomStream,
   type Logger,
   type RewardSession,
@@ -229,13 +228,12 @@ async function startLogProbs(
   prompts: readonly RolloutPrompt[],
   signal: AbortSignal,
 ): Promise<number[]> {
-  const rows = samples.map(({ place, ids }) => {
-    const before = prompts[place]!.ids;
-    const all = Int32Array.from([...before, ...ids]);
-    return { ids: all, labels: all.slice().fill(IGNORED, 0, before.length) };
-  });
-  const scores = await start.score(rows, { signal });
-  return scores.map(({ logprobs }) => logprobs.reduce((sum, logprob) => sum + logprob, 0));
+  const pairs = samples.map(({ place, ids }) => ({
+    context: prompts[place]!.ids,
+    continuation: Int32Array.from(ids),
+  }));
+  const scores = await start.continuations(pairs, { signal });
+  return scores.map(({ logprob }) => logprob);
 }
 
 /** Hash of the numbers of everything that is trained, and of what it is trained on. */
