@@ -136,8 +136,8 @@ export function roundsWithoutGain(rounds: readonly RoundFigures[]): number {
   return rewards.length - 1 - rewards.indexOf(Math.max(...rewards));
 }
 
-const shown = (value: number | undefined): string =>
-  value === undefined ? '' : String(Number(value.toPrecision(4)));
+/** A figure with four digits. */
+export const shown = (value: number): string => String(Number(value.toPrecision(4)));
 
 /** The rounds as a table in Markdown. */
 export function roundTable(rounds: readonly RoundFigures[]): string {
@@ -156,10 +156,11 @@ export function roundTable(rounds: readonly RoundFigures[]): string {
     ['trained', ({ selected }) => selected],
   ];
   const there = columns.filter(([, of]) => rounds.some((round) => of(round) !== undefined));
+  const cell = (value: number | undefined): string => (value === undefined ? '' : shown(value));
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
   return [
     line(there.map(([name]) => name)),
     line(there.map(() => '---')),
-    ...rounds.map((round) => line(there.map(([, of]) => shown(of(round))))),
+    ...rounds.map((round) => line(there.map(([, of]) => cell(of(round))))),
   ].join('');
 }

@@ -5,7 +5,14 @@ import type { RewardState, RolloutPrompt, Sample, TrainingRun } from '@lmflow/sd
 import { writeFileAtomic } from '@lmflow/sdk/files';
 import { roundChart } from './chart.ts';
 import { selectionLost } from './errors.ts';
-import { alarmsOf, mean, roundsWithoutGain, roundTable, type RoundFigures } from './figures.ts';
+import {
+  alarmsOf,
+  mean,
+  roundsWithoutGain,
+  roundTable,
+  shown,
+  type RoundFigures,
+} from './figures.ts';
 import {
   answersOf,
   prepareRound,
@@ -191,5 +198,3 @@ function showAnswers({ options, log }: Rounds, { samples, scores }: PreparedRoun
     );
   }
 }
-
-const shown = (value: number): string => String(Number(value.toPrecision(4)));
