@@ -77,13 +77,16 @@ export function promptsOf(
   round: number,
   { prompts, options, seed }: Pick<RoundContext, 'prompts' | 'options' | 'seed'>,
 ): readonly RolloutPrompt[] {
-  const size = Math.min(options.promptsPerRound, prompts.length);
-  return Array.from({ length: size }, (_, index) => {
-    const place = (round - 1) * size + index;
-    const pass = Math.floor(place / prompts.length);
-    const order = randomStream(seed, 'raft', 'prompts', pass).permutation(prompts.length);
-    return prompts[order[place % prompts.length]!]!;
-  });
+  const { length } = prompts;
+  const size = Math.min(options.promptsPerRound, length);
+  const first = (round - 1) * size;
+  const pass = Math.floor(first / length);
+  // a round may go on into the next pass
+  const order = [pass, pass + 1].flatMap((number) => [
+    ...randomStream(seed, 'raft', 'prompts', number).permutation(length),
+  ]);
+  const begin = first - pass * length;
+  return order.slice(begin, begin + size).map((index) => prompts[index]!);
 }
 
 /** Stages 1 to 3 of a round, as far as they are not there. */
