@@ -16,7 +16,7 @@ export {
   type DatasetOptions,
 } from './options.ts';
 export type { DatasetLoader, OpenedSplits } from './loader.ts';
-export { PackedSamples } from './samples/packed-samples.ts';
+export { packedSamples } from './samples/packed-samples.ts';
 export { answerRows, type PromptedAnswer } from './samples/tokenization.ts';
 
 /**

@@ -1,6 +1,5 @@
 // The selected answers of a round as samples, and the micro-batches of its steps.
-import { createHash } from 'node:crypto';
-import { PackedSamples } from '@lmflow/plugin-datasets';
+import { packedSamples } from '@lmflow/plugin-datasets';
 import {
   IGNORED,
   randomStream,
@@ -8,7 +7,6 @@ import {
   type MicroBatch,
   type RolloutPrompt,
   type Sample,
-  type Samples,
 } from '@lmflow/sdk';
 
 /** How answers become micro-batches. */
@@ -52,23 +50,7 @@ export function sampleOf(
 
 /** Samples as they are trained, packed where that is wanted. */
 export function packedOf(samples: readonly Sample[], { packed }: Batching): readonly Sample[] {
-  if (packed === undefined || samples.length === 0) return samples;
-  const tokens = samples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
-  const all: Samples = {
-    length: samples.length,
-    statistics: {
-      samples: samples.length,
-      tokens,
-      trainedTokens: tokens,
-      truncated: 0,
-      dropped: 0,
-    },
-    fingerprint: createHash('sha256').update(String(tokens)).digest('hex'),
-    get: (index) => samples[index]!,
-    lengthOf: (index) => samples[index]!.inputIds.length,
-  };
-  const rows = new PackedSamples(all, packed);
-  return Array.from({ length: rows.length }, (_, index) => rows.get(index));
+  return packed === undefined ? samples : packedSamples(samples, packed);
 }
 
 /** The micro-batches of a round's step, numbered from 0. */

@@ -76,7 +76,7 @@ export class PackedSamples implements Samples {
     this.inner = inner;
     const lengths = Array.from({ length: inner.length }, (_, index) => inner.lengthOf(index));
     this.bins = bestFit(lengths, blockSize);
-    this.longest = lengths.reduce((longest, length) => Math.max(longest, length), 0);
+    this.longest = longestOf(lengths);
     this.length = this.bins.length;
     this.statistics = { ...inner.statistics, samples: this.length };
     this.fingerprint = createHash('sha256')
@@ -89,14 +89,26 @@ export class PackedSamples implements Samples {
   }
 
   get(index: number): Sample {
-    return {
-      ...joinSamples(
-        this.bins[index]!.map((sample) => ({
-          place: { sample, member: 0 },
-          ...this.inner.get(sample),
-        })),
-      ),
-      contextLength: this.longest,
-    };
+    return packOf(this.bins[index]!, (sample) => this.inner.get(sample), this.longest);
   }
+}
+
+/** Samples in memory, packed into sequences of at most `blockSize`. */
+export function packedSamples(samples: readonly Sample[], blockSize: number): Sample[] {
+  const lengths = samples.map(({ inputIds }) => inputIds.length);
+  const longest = longestOf(lengths);
+  return bestFit(lengths, blockSize).map((bin) => packOf(bin, (index) => samples[index]!, longest));
+}
+
+function packOf(
+  bin: readonly number[],
+  sampleAt: (index: number) => Sample,
+  longest: number,
+): Sample {
+  const members = bin.map((sample) => ({ place: { sample, member: 0 }, ...sampleAt(sample) }));
+  return { ...joinSamples(members), contextLength: longest };
+}
+
+function longestOf(lengths: readonly number[]): number {
+  return lengths.reduce((longest, length) => Math.max(longest, length), 0);
 }
