@@ -2,6 +2,7 @@
 // values of a scalar head. New tokens are the generator's.
 import type { TokenScore } from './generation.ts';
 import type { Model } from './model/model.ts';
+import { IGNORED } from './samples.ts';
 
 /** Tokens from position 0 on, and which of them are scored. */
 export interface ScoreRow {
@@ -11,6 +12,17 @@ export interface ScoreRow {
    * IGNORED. Left out, every token but the first is scored.
    */
   readonly labels?: Int32Array;
+}
+
+/** A prompt with an answer to it, of which the answer's tokens are scored. */
+export function answerRow(
+  prompt: ArrayLike<number>,
+  answer: ArrayLike<number>,
+): Required<ScoreRow> {
+  const ids = new Int32Array(prompt.length + answer.length);
+  ids.set(prompt);
+  ids.set(answer, prompt.length);
+  return { ids, labels: ids.slice().fill(IGNORED, 0, prompt.length) };
 }
 
 /** Scores of a row's tokens: one for each that is scored, in order. */

@@ -1,5 +1,5 @@
 // Answers as samples: prompt and answer in one row, whose columns carry what the loss reads of them.
-import { IGNORED, type Sample, type SamplePlace } from '@lmflow/sdk';
+import { answerRow, IGNORED, type Sample, type SamplePlace } from '@lmflow/sdk';
 
 /** Column of an answer: its advantage. */
 export const ADVANTAGE = 'advantage';
@@ -38,11 +38,8 @@ export function sampleOf({
   logProbs,
   place,
 }: TrainedAnswer): Sample {
-  const inputIds = new Int32Array(prompt.length + answer.length);
-  inputIds.set(prompt);
-  inputIds.set(answer, prompt.length);
-  const labels = new Int32Array(inputIds.length).fill(IGNORED);
-  if (!masked) labels.set(answer, prompt.length);
+  const { ids: inputIds, labels } = answerRow(prompt, answer);
+  if (masked) labels.fill(IGNORED);
   const perToken: Record<string, Float32Array> = {};
   const { old, reference, sampled } = logProbs;
   for (const [name, numbers] of Object.entries({

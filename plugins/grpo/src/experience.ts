@@ -1,6 +1,12 @@
 // A round's answers with their rewards as samples to train: advantages, log-probabilities by the policy
 // that wrote them and by the reference, and what the log says of the round.
-import { rewardFigures, type Rewards, type Sample, type ScoringSession } from '@lmflow/sdk';
+import {
+  answerRow,
+  rewardFigures,
+  type Rewards,
+  type Sample,
+  type ScoringSession,
+} from '@lmflow/sdk';
 import {
   groupAdvantages,
   leaveOneOut,
@@ -102,10 +108,7 @@ async function scoresOf(
   session: Pick<ScoringSession, 'score'>,
   { temperature, signal }: ExperienceRequest,
 ): Promise<Scores> {
-  const rows = answers.map(({ prompt, ids }) => {
-    const all = Int32Array.from([...prompt, ...ids]);
-    return { ids: all, labels: all.slice().fill(-100, 0, prompt.length) };
-  });
+  const rows = answers.map(({ prompt, ids }) => answerRow(prompt, ids));
   const found = await session.score(rows, { temperature, ...(signal ? { signal } : {}) });
   return new Map(answers.map((answer, index) => [answer, found[index]!.logprobs]));
 }

@@ -1,6 +1,13 @@
 // How far the policy is from the reference (KTO's z): the mean log-ratio of answers that stand behind
 // the prompt of another, over all answers of a step. It has no gradient.
-import { IGNORED, type Batch, type Scorer, type ScoreRow, type ScoringSession } from '@lmflow/sdk';
+import {
+  answerRow,
+  IGNORED,
+  type Batch,
+  type Scorer,
+  type ScoreRow,
+  type ScoringSession,
+} from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
 
 /** The tokens of an answer with its prompt, as a batch has them. */
@@ -29,8 +36,8 @@ export function answersOf(batches: readonly Batch[]): Answered[] {
 export function mismatchedRows(answers: readonly Answered[], maxPositions: number): ScoreRow[] {
   return answers.map(({ prompt }, index) => {
     const { answer } = answers.at(index - 1)!;
-    const ids = Int32Array.from([...prompt, ...answer]).subarray(0, maxPositions);
-    return { ids, labels: ids.slice().fill(IGNORED, 0, prompt.length) };
+    const { ids, labels } = answerRow(prompt, answer);
+    return { ids: ids.subarray(0, maxPositions), labels: labels.subarray(0, maxPositions) };
   });
 }
 

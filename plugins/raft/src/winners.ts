@@ -1,7 +1,7 @@
 // The selected answers of a round as samples, and the micro-batches of its steps.
 import { packedSamples } from '@lmflow/plugin-datasets';
 import {
-  IGNORED,
+  answerRow,
   randomStream,
   type Config,
   type MicroBatch,
@@ -44,8 +44,8 @@ export function sampleOf(
   { ids: prompt }: Pick<RolloutPrompt, 'ids'>,
   answer: readonly number[],
 ): Sample {
-  const inputIds = Int32Array.from([...prompt, ...answer]);
-  return { inputIds, labels: inputIds.slice().fill(IGNORED, 0, prompt.length) };
+  const { ids: inputIds, labels } = answerRow(prompt, answer);
+  return { inputIds, labels };
 }
 
 /** Samples as they are trained, packed where that is wanted. */

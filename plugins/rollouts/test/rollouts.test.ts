@@ -7,9 +7,9 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { createTestKernel } from 'lmflow/testing';
 import {
+  answerRow,
   definePlugin,
   GENERATOR,
-  IGNORED,
   MODELS,
   ROLLOUTS,
   SCORER,
@@ -127,11 +127,7 @@ for (const temperature of [1, 0.7]) {
     await withModel({}, async ({ model, draw, score }) => {
       change(model);
       const answers = await draw({ settings: { ...SETTINGS, temperature } });
-      const rows = answers.map(({ prompt, ids }) => {
-        const before = PROMPTS[prompt]!.ids;
-        const all = Int32Array.from([...before, ...ids]);
-        return { ids: all, labels: all.slice().fill(IGNORED, 0, before.length) };
-      });
+      const rows = answers.map(({ prompt, ids }) => answerRow(PROMPTS[prompt]!.ids, ids));
       const scored = await score(rows);
       let worst = 0;
       for (const [index, { logprobs, drawnLogprobs, ids }] of answers.entries()) {

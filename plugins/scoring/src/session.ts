@@ -1,6 +1,7 @@
 // A session of the scorer: checks rows, computes equal inputs once and others in batches, and puts
 // the results in the order that was asked for.
 import {
+  answerRow,
   IGNORED,
   type Continuation,
   type ContinuationScore,
@@ -86,10 +87,7 @@ export class Session implements ScoringSession {
   ): Promise<ContinuationScore[]> {
     const rows = pairs.map(({ context, continuation }, row) => {
       if (context.length === 0) throw rowUnfit(row, 'has no context: its first token has no score');
-      const ids = new Int32Array(context.length + continuation.length);
-      ids.set(context);
-      ids.set(continuation, context.length);
-      return { ids, labels: ids.slice().fill(IGNORED, 0, context.length) };
+      return answerRow(context, continuation);
     });
     const found = await this.score(rows, options);
     return found.map(({ logprobs, greedy }) => ({
