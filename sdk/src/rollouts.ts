@@ -2,6 +2,7 @@
 // draws to them. What answers are worth is in rewards.ts, how they are learned is each method's.
 import type { AnswerPrompt } from './dataset.ts';
 import type { Model } from './model/model.ts';
+import type { AnswerToReward } from './rewards.ts';
 
 /** A prompt that answers are drawn to. */
 export interface RolloutPrompt {
@@ -85,6 +86,17 @@ export interface Rollout {
   readonly drawnLogprobs: Float64Array;
   /** Seed of the answers to its prompt. */
   readonly seed: number;
+}
+
+/** Answers as rewards take them; `prompts` are those that they were drawn to. */
+export function answersToReward(
+  rollouts: readonly Pick<Rollout, 'prompt' | 'index' | 'ids' | 'text' | 'ended'>[],
+  prompts: readonly Pick<RolloutPrompt, 'name' | 'prompt' | 'columns'>[],
+): AnswerToReward[] {
+  return rollouts.map(({ prompt: place, index, ids, text, ended }) => {
+    const { prompt, columns, name } = prompts[place]!;
+    return { prompt, columns, answer: text, ids, ended, name: `${name}, answer ${index + 1}` };
+  });
 }
 
 /** Prompts and answers for methods that learn from their own samples. */

@@ -1,6 +1,7 @@
 // A run: rounds of answers by the policy as it is, their rewards and advantages, and the steps on them.
 // What a resumed run needs lies in the checkpoint.
 import {
+  answersToReward,
   rewardFigures,
   type Checkpoint,
   type DrawSettings,
@@ -179,14 +180,7 @@ export class OnlineRun {
     },
   ): Promise<Rewards> {
     return this.#request.rewards.score({
-      answers: rollouts.map(({ prompt, index, text, ids, ended }) => ({
-        prompt: prompts[prompt]!.prompt,
-        answer: text,
-        ids,
-        ended,
-        columns: prompts[prompt]!.columns,
-        name: `${prompts[prompt]!.name}, answer ${index + 1}`,
-      })),
+      answers: answersToReward(rollouts, prompts),
       ...rest,
       ...(signal ? { signal } : {}),
     });

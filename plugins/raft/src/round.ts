@@ -1,6 +1,7 @@
 // The stages of a round before its training: answers are drawn, rewarded and selected, each a file.
 import { createHash } from 'node:crypto';
 import {
+  answersToReward,
   randomStream,
   type Logger,
   type RewardSession,
@@ -187,11 +188,13 @@ async function scored(
   const { rewards, start, outputDir, signal } = context;
   const inputs = [samples.hash, rewards.fingerprint, rewards.state(), start !== undefined];
   const scores = await stage<ScoreRow>(stageFile(outputDir, round, 'scores'), inputs, async () => {
-    const found = await rewards.score({
-      step: round,
-      signal,
-      answers: answersOf(samples.rows, prompts),
-    });
+    const rollouts = samples.rows.map(({ place, ids, ...row }) => ({
+      ...row,
+      prompt: place,
+      ids: Int32Array.from(ids),
+    }));
+    const answers = answersToReward(rollouts, prompts);
+    const found = await rewards.score({ answers, step: round, signal });
     const references = start && (await startLogProbs(start, samples.rows, prompts, signal));
     return {
       facts: { state: rewards.state() },
@@ -205,24 +208,6 @@ async function scored(
   // running means are those after this round, also where the file was there
   if (scores.found) rewards.restore(scores.facts['state'] as RewardState);
   return scores;
-}
-
-/** Answers as rewards take them. */
-export function answersOf(
-  samples: readonly Pick<SampleRow, 'place' | 'index' | 'ids' | 'text' | 'ended'>[],
-  prompts: readonly RolloutPrompt[],
-): Parameters<RewardSession['score']>[0]['answers'] {
-  return samples.map(({ place, index, ids, text, ended }) => {
-    const { prompt, columns, name } = prompts[place]!;
-    return {
-      prompt,
-      columns,
-      answer: text,
-      ids: Int32Array.from(ids),
-      ended,
-      name: `${name}, answer ${index + 1}`,
-    };
-  });
 }
 
 async function startLogProbs(

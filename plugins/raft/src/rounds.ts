@@ -1,7 +1,13 @@
 // The rounds of a run: the first three stages, training, and what is saved, shown and stopped between
 // them. A run that was killed goes on where its files end.
 import { join } from 'node:path';
-import type { RewardState, RolloutPrompt, Sample, TrainingRun } from '@lmflow/sdk';
+import {
+  answersToReward,
+  type RewardState,
+  type RolloutPrompt,
+  type Sample,
+  type TrainingRun,
+} from '@lmflow/sdk';
 import { writeFileAtomic } from '@lmflow/sdk/files';
 import { roundChart } from './chart.ts';
 import { selectionLost } from './errors.ts';
@@ -14,7 +20,6 @@ import {
   type RoundFigures,
 } from './figures.ts';
 import {
-  answersOf,
   prepareRound,
   promptsOf,
   type PreparedRound,
@@ -168,13 +173,8 @@ async function heldOutReward(rounds: Rounds): Promise<number | undefined> {
     round: 0,
     signal,
   });
-  const rows = answers.map(({ prompt, ids, ...answer }) => ({
-    ...answer,
-    place: prompt,
-    ids: [...ids],
-  }));
   const { totals } = await rewards.score({
-    answers: answersOf(rows, evaluation),
+    answers: answersToReward(answers, evaluation),
     purpose: 'evaluation',
     signal,
   });
