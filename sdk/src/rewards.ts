@@ -195,22 +195,29 @@ export interface Rewarder {
 export function rewardFigures({ totals, rewards }: Rewards): Record<string, number> {
   const figures: Record<string, number> = {};
   const add = (mean: string, std: string, numbers: readonly (number | null)[]): void => {
-    const known = numbers.filter((value) => value !== null);
-    if (known.length === 0) return;
-    figures[mean] = meanOf(known);
-    figures[std] = deviationOf(known, 1);
+    if (numbers.every((value) => value === null)) return;
+    figures[mean] = meanOf(numbers);
+    figures[std] = deviationOf(numbers);
   };
   add('reward', 'reward_std', totals);
   for (const { name, raw } of rewards) add(`rewards/${name}/mean`, `rewards/${name}/std`, raw);
   return figures;
 }
 
-function meanOf(numbers: readonly number[]): number {
-  return numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+/** Mean of the values that are there; NaN of none. */
+export function meanOf(values: readonly (number | null | undefined)[]): number {
+  const known = knownOf(values);
+  return known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
-function deviationOf(numbers: readonly number[], lost: number): number {
-  const mean = meanOf(numbers);
-  const squares = numbers.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return Math.sqrt(squares / Math.max(1, numbers.length - lost));
+/** Standard deviation of the values that are there, dividing by n - 1; 0 of one alone. */
+export function deviationOf(values: readonly (number | null | undefined)[]): number {
+  const known = knownOf(values);
+  const mean = meanOf(known);
+  const squares = known.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return Math.sqrt(squares / Math.max(1, known.length - 1));
+}
+
+function knownOf(values: readonly (number | null | undefined)[]): number[] {
+  return values.filter((value) => value !== null && value !== undefined);
 }

@@ -1,5 +1,6 @@
 // Advantages: how much better an answer is than the other answers to its prompt. On the host, in
 // float64; null is a reward that does not apply.
+import { deviationOf, meanOf } from '@lmflow/sdk';
 
 /** A reward, or null where none applies. */
 export type Reward = number | null;
@@ -17,19 +18,10 @@ export interface Advantages {
   readonly zeroStd: number;
 }
 
-/** Mean of those that apply; NaN where none does. */
-export function meanOf(values: readonly Reward[]): number {
-  const known = values.filter((value) => value !== null);
-  return known.reduce((sum, value) => sum + value, 0) / known.length;
-}
-
 /** Standard deviation of a sample (n - 1) of those that apply; NaN where fewer than two do. */
 export function stdOf(values: readonly Reward[]): number {
   const known = values.filter((value) => value !== null);
-  if (known.length < 2) return NaN;
-  const mean = meanOf(known);
-  const squares = known.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return Math.sqrt(squares / (known.length - 1));
+  return known.length < 2 ? NaN : deviationOf(known);
 }
 
 /** Weighted sums of each answer's rewards [answers][functions]; null where none applies. */

@@ -2,6 +2,7 @@
 // that wrote them and by the reference, and what the log says of the round.
 import {
   answerRow,
+  meanOf,
   rewardFigures,
   type Rewards,
   type Sample,
@@ -151,7 +152,7 @@ export function lengthFigures(
   answers: readonly Pick<RoundAnswer, 'ids' | 'ended'>[],
 ): Record<string, number> {
   const of = (name: string, lengths: readonly number[]): Record<string, number> => ({
-    [`completions/mean_${name}`]: lengths.reduce((sum, one) => sum + one, 0) / lengths.length,
+    [`completions/mean_${name}`]: meanOf(lengths),
     [`completions/min_${name}`]: Math.min(...lengths),
     [`completions/max_${name}`]: Math.max(...lengths),
   });

@@ -6,6 +6,7 @@ import {
   ROLLOUTS,
   SCORER,
   TRAINER,
+  meanOf,
   type Config,
   type DrawSettings,
   type FitResult,
@@ -249,14 +250,13 @@ function trainingData(
   const answers = shape.prompts * numGenerations;
   const lengths = prompts.train.map(({ ids }) => ids.length);
   const longest = Math.max(...lengths) + options.maxCompletionLength;
-  const mean = lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
   const facts = [prompts.fingerprint, rewards.fingerprint, shape, options.shuffleDataset];
   return {
     samples: rounds * promptsOf(shape),
     fingerprint: createHash('sha256').update(JSON.stringify(facts)).digest('hex'),
     stepsPerEpoch: rounds * stepsOf(shape),
     sequencesPerStep: answers * microBatches,
-    tokensPerStep: answers * microBatches * (mean + options.maxCompletionLength),
+    tokensPerStep: answers * microBatches * (meanOf(lengths) + options.maxCompletionLength),
     largest: [
       Array.from({ length: answers }, (_, index) => plannedSample(longest, index, columns)),
     ],

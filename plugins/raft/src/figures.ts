@@ -1,5 +1,6 @@
 // What a round says of itself: its row of the table, and alarms of rewards that are hacked.
 import { textStatistic } from '@lmflow/plugin-evaluate';
+import { deviationOf, meanOf } from '@lmflow/sdk';
 
 /** A round's figures; those that nobody measures are absent. */
 export interface RoundFigures {
@@ -38,12 +39,6 @@ export interface Measured {
   readonly text: string;
 }
 
-export const mean = (numbers: readonly number[]): number =>
-  numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
-
-const known = (numbers: readonly (number | null | undefined)[]): number[] =>
-  numbers.filter((value) => value !== null && value !== undefined);
-
 /** The figures of a round before its training. */
 export function figuresOf(
   round: number,
@@ -54,28 +49,28 @@ export function figuresOf(
   for (const { prompt, reward } of answers) {
     if (reward !== null) groups.set(prompt, [...(groups.get(prompt) ?? []), reward]);
   }
-  const deviations = [...groups.values()].map(deviation);
+  const deviations = [...groups.values()].map(deviationOf);
   const trained = selected.map((index) => answers[index]!);
   const names = Object.keys(answers[0]?.gold ?? {});
-  const kl = known(answers.map(({ divergence }) => divergence));
+  const divergences = answers.map(({ divergence }) => divergence);
   const distinct = trained.length > 0 ? textStatistic('distinct_2', trained.map(textOf)) : NaN;
   return {
     round,
-    reward: mean(known(answers.map(({ reward }) => reward))),
-    rewardBest: mean([...groups.values()].map((rewards) => Math.max(...rewards))),
-    rewardStd: mean(deviations),
+    reward: meanOf(answers.map(({ reward }) => reward)),
+    rewardBest: meanOf([...groups.values()].map((rewards) => Math.max(...rewards))),
+    rewardStd: meanOf(deviations),
     gold: Object.fromEntries(
-      names.map((name) => [name, mean(known(answers.map(({ gold }) => gold[name])))]),
+      names.map((name) => [name, meanOf(answers.map(({ gold }) => gold[name]))]),
     ),
-    ...(kl.length > 0 ? { kl: mean(kl) } : {}),
-    length: mean(answers.map(({ length }) => length)),
+    ...(divergences.some((one) => one !== undefined) ? { kl: meanOf(divergences) } : {}),
+    length: meanOf(answers.map(({ length }) => length)),
     cut: answers.filter(({ ended }) => !ended).length / answers.length,
     zeroStd: deviations.filter((one) => one === 0).length / Math.max(1, deviations.length),
     selected: trained.length,
     ...(trained.length > 0
       ? {
-          rewardSelected: mean(known(trained.map(({ reward }) => reward))),
-          selectedLength: mean(trained.map(({ length }) => length)),
+          rewardSelected: meanOf(trained.map(({ reward }) => reward)),
+          selectedLength: meanOf(trained.map(({ length }) => length)),
         }
       : {}),
     ...(Number.isFinite(distinct) ? { distinct2: distinct } : {}),
@@ -83,12 +78,6 @@ export function figuresOf(
 }
 
 const textOf = ({ text }: Measured): string => text;
-
-function deviation(numbers: readonly number[]): number {
-  const middle = mean(numbers);
-  const squares = numbers.reduce((sum, value) => sum + (value - middle) ** 2, 0);
-  return Math.sqrt(squares / Math.max(1, numbers.length - 1));
-}
 
 /** Share of the first round's distinct-2 below which the selected answers have become alike. */
 const ALIKE = 0.7;

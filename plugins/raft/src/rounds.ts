@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import {
   answersToReward,
+  meanOf,
   type RewardState,
   type RolloutPrompt,
   type Sample,
@@ -11,14 +12,7 @@ import {
 import { writeFileAtomic } from '@lmflow/sdk/files';
 import { roundChart } from './chart.ts';
 import { selectionLost } from './errors.ts';
-import {
-  alarmsOf,
-  mean,
-  roundsWithoutGain,
-  roundTable,
-  shown,
-  type RoundFigures,
-} from './figures.ts';
+import { alarmsOf, roundsWithoutGain, roundTable, shown, type RoundFigures } from './figures.ts';
 import {
   prepareRound,
   promptsOf,
@@ -178,7 +172,7 @@ async function heldOutReward(rounds: Rounds): Promise<number | undefined> {
     purpose: 'evaluation',
     signal,
   });
-  return mean(totals.filter((total) => total !== null));
+  return meanOf(totals);
 }
 
 /** Some answers with their rewards. */
