@@ -249,7 +249,8 @@ function trainingData(
   const rounds = roundsPerEpoch(prompts.train.length, shape);
   const answers = shape.prompts * numGenerations;
   const lengths = prompts.train.map(({ ids }) => ids.length);
-  const longest = Math.max(...lengths) + options.maxCompletionLength;
+  const longest =
+    lengths.reduce((most, length) => Math.max(most, length)) + options.maxCompletionLength;
   const facts = [prompts.fingerprint, rewards.fingerprint, shape, options.shuffleDataset];
   return {
     samples: rounds * promptsOf(shape),
