@@ -1,5 +1,4 @@
 // The stages of a round before its training: answers are drawn, rewarded and selected, each a file.
-import { createHash } from 'node:crypto';
 import {
   answersToReward,
   randomStream,
@@ -10,7 +9,7 @@ import {
   type RolloutSource,
   type ScoringSession,
 } from '@lmflow/sdk';
-import { loadParameter, type Model } from '@lmflow/sdk/model';
+import { parameterHashes, type Model } from '@lmflow/sdk/model';
 import { figuresOf, type Measured, type RoundFigures } from './figures.ts';
 import type { RaftOptions } from './options.ts';
 import { selectedOf } from './selection.ts';
@@ -150,7 +149,13 @@ async function drawn(
 ): Promise<Stage<SampleRow>> {
   const { numGenerations, maxNewTokens, temperature, topK, topP } = options;
   const settings = { numGenerations, maxNewTokens, temperature, topK, topP };
-  const inputs = [await modelHash(model), fingerprint, prompts.map(({ id }) => id), settings, seed];
+  const inputs = [
+    [model.source, model.revision, await parameterHashes(model)],
+    fingerprint,
+    prompts.map(({ id }) => id),
+    settings,
+    seed,
+  ];
   const total = prompts.length * numGenerations;
   return stage<SampleRow>(stageFile(outputDir, round, 'samples'), inputs, async () => {
     const answers = await rollouts.draw({
@@ -222,16 +227,4 @@ async function startLogProbs(
   }));
   const scores = await start.continuations(pairs, { signal });
   return scores.map(({ logprob }) => logprob);
-}
-
-/** Hash of the numbers of everything that is trained, and of what it is trained on. */
-async function modelHash(model: Model): Promise<string> {
-  const hash = createHash('sha256').update(`${model.source} ${model.revision ?? ''}`);
-  for (const [name, parameter] of model.parameters) {
-    const numbers = await loadParameter(parameter);
-    hash
-      .update(name)
-      .update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength));
-  }
-  return hash.digest('hex');
 }

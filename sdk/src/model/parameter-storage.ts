@@ -1,5 +1,6 @@
 // The numbers of a parameter, in memory or behind a storage. What keeps them (files, ranks) is a
 // plugin's.
+import { createHash } from 'node:crypto';
 import { sizeOf } from '../graph/index.ts';
 import { parameterStored } from './errors.ts';
 import type { Parameter, ParameterStorage } from './parameter.ts';
@@ -33,4 +34,21 @@ export async function loadParameter(parameter: Parameter): Promise<Float32Array>
 export async function storeParameter(parameter: Parameter, numbers: Float32Array): Promise<void> {
   if (parameter.storage) await parameter.storage.store(numbers);
   else if (numbers !== parameter.data) parameter.data.set(numbers);
+}
+
+/** A short hash of the numbers of each trainable parameter, by name. */
+export async function parameterHashes({
+  parameters,
+}: {
+  readonly parameters: ReadonlyMap<string, Parameter>;
+}): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {};
+  for (const [name, parameter] of parameters) {
+    const { buffer, byteOffset, byteLength } = await loadParameter(parameter);
+    hashes[name] = createHash('sha256')
+      .update(new Uint8Array(buffer, byteOffset, byteLength))
+      .digest('hex')
+      .slice(0, 16);
+  }
+  return hashes;
 }

@@ -5,7 +5,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Hooks } from '@lmflow/sdk';
 import { filesUnder, kindOf, readWhole, removeFolder, writeFolder } from '@lmflow/sdk/files';
-import { loadParameter, type Model } from '@lmflow/sdk/model';
+import { parameterHashes, type Model } from '@lmflow/sdk/model';
 import { CheckpointFolder, hashFile, ifPresent } from './checkpoint-folder.ts';
 import type { ResumeFacts } from './resume-facts.ts';
 import type { RunPlan } from '../loop/run-plan.ts';
@@ -87,19 +87,6 @@ export async function saveCheckpoint({
 /** Hash of the state as it is written, without the hash itself. */
 function contentHash({ sha256: _hash, ...own }: OwnState): string {
   return createHash('sha256').update(JSON.stringify(own)).digest('hex');
-}
-
-/** Short hash of each trainable parameter. */
-export async function parameterHashes({ parameters }: Model): Promise<Record<string, string>> {
-  const hashes: Record<string, string> = {};
-  for (const [name, parameter] of parameters) {
-    const numbers = await loadParameter(parameter);
-    hashes[name] = createHash('sha256')
-      .update(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength))
-      .digest('hex')
-      .slice(0, 16);
-  }
-  return hashes;
 }
 
 /** Folders checkpoint-N, the latest first. */

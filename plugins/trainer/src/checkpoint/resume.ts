@@ -3,12 +3,11 @@
 import { basename, join } from 'node:path';
 import type { Hooks, Logger, OptimizerRow } from '@lmflow/sdk';
 import { readWhole } from '@lmflow/sdk/files';
-import type { Model } from '@lmflow/sdk/model';
+import { parameterHashes, type Model } from '@lmflow/sdk/model';
 import {
   inspectCheckpoint,
   listCheckpoints,
   OPTIMIZER_FILE,
-  parameterHashes,
   STATE_FILE,
   type OwnState,
 } from './checkpoints.ts';
