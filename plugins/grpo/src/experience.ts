@@ -16,7 +16,7 @@ import {
   type Reward,
 } from './advantages.ts';
 import { sampleOf } from './columns.ts';
-import { ANSWER_LOSSES, type AnswerLoss } from './losses.ts';
+import { ANSWER_LOSSES } from './losses.ts';
 import type { GrpoSettings } from './settings.ts';
 
 /** An answer of a round. */
@@ -60,7 +60,7 @@ export async function experienceOf(
   request: ExperienceRequest,
 ): Promise<Experience> {
   const { settings, maskTruncated } = request;
-  const row: AnswerLoss = ANSWER_LOSSES[settings.numbers.lossType];
+  const row = ANSWER_LOSSES[settings.numbers.lossType];
   const penalised = row.penalised === true && request.reference !== undefined;
   const masked = answers.map(({ ended }) => maskTruncated && !ended);
   const needed = answers.filter((_, index) => !masked[index]);

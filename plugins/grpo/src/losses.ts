@@ -37,8 +37,7 @@ export interface AnswerLoss {
   readonly penalised?: true;
 }
 
-/** Losses by TRL's names; `rloo` is its RLOOTrainer. */
-export const ANSWER_LOSSES = {
+const LOSSES = {
   dapo: { divided: 'tokens', level: 'either', share: 'whole' },
   grpo: { divided: 'sequences', level: 'either', share: 'perToken' },
   dr_grpo: { divided: 'sequences', level: 'either', share: 'perMaximum' },
@@ -47,7 +46,10 @@ export const ANSWER_LOSSES = {
   rloo: { divided: 'sequences', level: 'sequence', share: 'whole', penalised: true },
 } as const satisfies Readonly<Record<string, AnswerLoss>>;
 
-export type LossName = keyof typeof ANSWER_LOSSES;
+export type LossName = keyof typeof LOSSES;
+
+/** Losses by TRL's names; `rloo` is its RLOOTrainer. */
+export const ANSWER_LOSSES: Readonly<Record<LossName, AnswerLoss>> = LOSSES;
 
 /** The names of all losses. */
 export const LOSS_NAMES = Object.keys(ANSWER_LOSSES) as [LossName, ...LossName[]];
@@ -94,7 +96,7 @@ const bounded = (x: Value): Value => minimum(x, LARGEST_EXPONENT);
 
 /** Sums over answers of -min(ratio A, clipped ratio A) and beta KL, shared as the row says. */
 export function answerLoss(terms: Terms, numbers: LossNumbers): Losses {
-  const row: AnswerLoss = ANSWER_LOSSES[numbers.lossType];
+  const row = ANSWER_LOSSES[numbers.lossType];
   const { answered, reference, sums, advantages } = terms;
   const lengths = maximum(sums(answered), 1);
   const ratios = ratiosOf(terms, numbers, lengths);
@@ -104,7 +106,7 @@ export function answerLoss(terms: Terms, numbers: LossNumbers): Losses {
   const kl = reference && row.penalised !== true ? divergence(terms, numbers, ratios) : undefined;
   let perAnswer = policy;
   if (ratios.level === 'token') perAnswer = sums(mul(policy, answered));
-  else if (row.level === 'either') perAnswer = mul(policy, lengthsOf(terms));
+  else if (row.level === 'either') perAnswer = mul(policy, sums(answered));
   if (kl) perAnswer = add(perAnswer, mul(sums(kl), numbers.beta));
   return {
     loss: sum(shared(perAnswer, row, numbers, lengths)),
@@ -125,7 +127,7 @@ interface Ratios {
 function ratiosOf(terms: Terms, numbers: LossNumbers, lengths: Value): Ratios {
   const { logProbs, old = detach(logProbs), answered, sums } = terms;
   const logs = mul(sub(logProbs, old), answered);
-  const row: AnswerLoss = ANSWER_LOSSES[numbers.lossType];
+  const row = ANSWER_LOSSES[numbers.lossType];
   if (row.level === 'sequence') return { level: 'sequence', values: exp(bounded(sums(logs))) };
   if (numbers.importanceSamplingLevel === 'sequence') {
     return { level: 'sequence', values: exp(bounded(div(sums(logs), lengths))) };
@@ -156,10 +158,6 @@ function divergence(terms: Terms, numbers: LossNumbers, { level, values }: Ratio
     ? mul(kl, level === 'token' ? values : spread(values))
     : kl;
   return mul(corrected, answered);
-}
-
-function lengthsOf({ answered, sums }: Terms): Value {
-  return sums(answered);
 }
 
 function shared(

@@ -1,13 +1,7 @@
 // What the section `grpo` comes to: the defaults of each loss. Throws for what would have no effect.
 import type { Scaling } from './advantages.ts';
 import { withoutEffect } from './errors.ts';
-import {
-  ANSWER_LOSSES,
-  LOSS_NAMES,
-  type AnswerLoss,
-  type LossName,
-  type LossNumbers,
-} from './losses.ts';
+import { ANSWER_LOSSES, LOSS_NAMES, type LossName, type LossNumbers } from './losses.ts';
 import type { GrpoOptions } from './options.ts';
 
 /** How rewards become advantages. */
@@ -36,7 +30,7 @@ const CISPO_CEILING = 5;
 /** The settings of a run. */
 export function grpoSettings(options: GrpoOptions): GrpoSettings {
   const { lossType } = options;
-  const row: AnswerLoss = ANSWER_LOSSES[lossType];
+  const row = ANSWER_LOSSES[lossType];
   const rloo = lossType === 'rloo';
   const defaults = rloo ? RLOO : OTHERS;
   const beta = options.beta ?? defaults.beta;

@@ -20,7 +20,7 @@ import {
 import { referenceModel, type Model } from '@lmflow/sdk/model';
 import { plannedSample, type ColumnsNeeded } from './columns.ts';
 import { contextTooShort, settingMissing } from './errors.ts';
-import { ANSWER_LOSSES, type AnswerLoss } from './losses.ts';
+import { ANSWER_LOSSES } from './losses.ts';
 import { answersObjective } from './objective.ts';
 import { OnlineRun } from './online-run.ts';
 import type { GrpoOptions } from './options.ts';
@@ -214,7 +214,7 @@ async function comparedWith(
     return { what: 'none', scored: undefined, columns: { ...columns, reference: 'none' } };
   }
   const { kind, what, model: present } = referenceModel(model, config);
-  const penalised = (ANSWER_LOSSES[numbers.lossType] as AnswerLoss).penalised === true;
+  const penalised = ANSWER_LOSSES[numbers.lossType].penalised === true;
   const reference = referenceSource(kind, penalised);
   if (reference === 'adapter') {
     return { what, scored: undefined, columns: { ...columns, reference } };
