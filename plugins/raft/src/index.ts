@@ -243,11 +243,12 @@ function openRequest(
   },
 ): OpenRequest {
   const { model, prompts, batching, state, rewards } = run;
-  const { promptsPerRound, numGenerations, maxNewTokens, rounds, patience, ...others } = options;
-  const { numCompletionsToPrint: _shown, ...deciding } = others;
+  const { rounds, patience, numCompletionsToPrint: _shown, ...settings } = options;
+  const { promptsPerRound, numGenerations, maxNewTokens } = settings;
   const asked = Math.min(promptsPerRound, prompts.train.length);
   const most = mostSelected(asked, asked * numGenerations, options);
   const stepsPerRound = stepsOf(most, batching);
+  const perStep = Math.min(most, batching.size * batching.accumulation);
   const longest = prompts.train.reduce((one, other) =>
     other.ids.length > one.ids.length ? other : one,
   );
@@ -257,7 +258,6 @@ function openRequest(
   const largest = Array.from({ length: Math.min(batching.size, most) }, () =>
     sampleOf(longest, answer),
   );
-  const settings = { promptsPerRound, numGenerations, maxNewTokens, ...deciding };
   const epochAfter = (step: number): number => {
     const { training } = state;
     if (!training || step > training.start + training.steps) return step / stepsPerRound;
@@ -278,9 +278,8 @@ function openRequest(
       stepsPerEpoch: stepsPerRound,
       epochAfter,
       stepsUntil: () => rounds * stepsPerRound,
-      sequencesPerStep: Math.min(most, batching.size * batching.accumulation),
-      tokensPerStep:
-        Math.min(most, batching.size * batching.accumulation) * (longest.ids.length + maxNewTokens),
+      sequencesPerStep: perStep,
+      tokensPerStep: perStep * (longest.ids.length + maxNewTokens),
       largest: [largest],
     },
   };

@@ -2,6 +2,7 @@
 import {
   answersToReward,
   randomStream,
+  type DrawSettings,
   type Logger,
   type RewardSession,
   type RewardState,
@@ -142,13 +143,23 @@ export async function prepareRound(round: number, context: RoundContext): Promis
   };
 }
 
+/** How answers are drawn, in a round and to held-out prompts. */
+export function drawSettings({
+  numGenerations,
+  maxNewTokens,
+  temperature,
+  topK,
+  topP,
+}: RaftOptions): DrawSettings {
+  return { numGenerations, maxNewTokens, temperature, topK, topP };
+}
+
 async function drawn(
   round: number,
   prompts: readonly RolloutPrompt[],
   { options, model, fingerprint, rollouts, outputDir, seed, log, signal }: RoundContext,
 ): Promise<Stage<SampleRow>> {
-  const { numGenerations, maxNewTokens, temperature, topK, topP } = options;
-  const settings = { numGenerations, maxNewTokens, temperature, topK, topP };
+  const settings = drawSettings(options);
   const inputs = [
     [model.source, model.revision, await parameterHashes(model)],
     fingerprint,
@@ -156,7 +167,7 @@ async function drawn(
     settings,
     seed,
   ];
-  const total = prompts.length * numGenerations;
+  const total = prompts.length * settings.numGenerations;
   return stage<SampleRow>(stageFile(outputDir, round, 'samples'), inputs, async () => {
     const answers = await rollouts.draw({
       model,

@@ -14,6 +14,7 @@ import { roundChart } from './chart.ts';
 import { selectionLost } from './errors.ts';
 import { alarmsOf, roundsWithoutGain, roundTable, shown, type RoundFigures } from './figures.ts';
 import {
+  drawSettings,
   prepareRound,
   promptsOf,
   type PreparedRound,
@@ -158,11 +159,10 @@ function figuresText({ kl, length, cut, distinct2, gold }: RoundFigures): string
 async function heldOutReward(rounds: Rounds): Promise<number | undefined> {
   const { evaluation, options, model, rollouts, rewards, seed, signal } = rounds;
   if (!evaluation) return undefined;
-  const { maxNewTokens, temperature, topK, topP } = options;
   const answers = await rollouts.draw({
     model,
     prompts: evaluation,
-    settings: { numGenerations: 1, maxNewTokens, temperature, topK, topP },
+    settings: { ...drawSettings(options), numGenerations: 1 },
     seed,
     round: 0,
     signal,
