@@ -11,7 +11,6 @@ import {
   type CommandInvocation,
   type FitResult,
   type PluginContext,
-  type Samples,
   type Step,
   type TrainingFlags,
 } from '@lmflow/sdk';
@@ -20,8 +19,7 @@ import { marginMissing, settingMissing, withoutEffect } from './errors.ts';
 import { firstLossOff, lossAtStart } from './first-step.ts';
 import { PAIRS_PER_TOKEN, pairObjective } from './objective.ts';
 import { aliases, dpoOptions, unsupported, type DpoOptions } from './options.ts';
-import { referenceOf, sequenceLogProbs, withColumn, type Reference } from './reference.ts';
-import { REFERENCE } from './reference-sums.ts';
+import { referenceOf, withReference, type ScoringRequest, type Splits } from './reference.ts';
 import { beginsWithScores, pairedDataset } from './scored-pairs.ts';
 import { lossSettings, type LossSettings } from './settings.ts';
 import { chosenTokens, pairsPerToken } from './token-mean.ts';
@@ -30,12 +28,12 @@ import manifest from '../package.json' with { type: 'json' };
 export { dpoOptions, type DpoOptions } from './options.ts';
 export {
   referenceOf,
-  sequenceLogProbs,
-  withColumn,
+  withReference,
   type Reference,
   type ScoringRequest,
+  type Splits,
 } from './reference.ts';
-export { REFERENCE, referenceSums, type ReferenceSource } from './reference-sums.ts';
+export { referenceSums, type ReferenceSource } from './reference-sums.ts';
 
 const name = '@lmflow/plugin-dpo';
 
@@ -172,9 +170,10 @@ async function train(
   const reference = compares
     ? referenceOf(model, { precompute: options.precomputeRefLogProbs, config })
     : undefined;
-  const source = reference?.source ?? 'none';
-  const computing = { reference, dryRun, signal };
-  const samples = await withReference(context, loaded, computing);
+  const computing = { scorer: resolve(SCORER), dryRun, log, signal };
+  const samples = reference
+    ? await withTimedReference(loaded, { reference, ...computing })
+    : loaded;
   if (reference) log.info(`reference: ${reference.what}`);
   runs.set(model, {
     settings,
@@ -189,17 +188,12 @@ async function train(
     description: { ...loaded.description, reference: reference?.what ?? 'none' },
     objective: pairObjective({
       ...settings,
-      reference: source,
+      reference: reference?.source ?? 'none',
       disableDropout: options.disableDropout,
     }),
     dryRun,
   });
   return { result, exitCode: result.stoppedEarly && signal.aborted ? 130 : 0 };
-}
-
-interface Splits {
-  readonly train: Samples;
-  readonly evaluation?: Samples;
 }
 
 function checkMargins({ train: samples, evaluation }: Splits): void {
@@ -208,36 +202,13 @@ function checkMargins({ train: samples, evaluation }: Splits): void {
   }
 }
 
-/** The samples with the reference's log-probabilities, where they are computed before. */
-async function withReference(
-  { resolve, log }: Context,
-  { train: samples, evaluation }: Splits,
-  computing: {
-    readonly reference: Reference | undefined;
-    readonly dryRun: boolean;
-    readonly signal: AbortSignal;
-  },
-): Promise<Splits> {
-  const { reference, dryRun, signal } = computing;
-  if (reference?.source !== 'column') {
-    return { train: samples, ...(evaluation ? { evaluation } : {}) };
-  }
-  const { model } = reference;
-  const withLogProbs = async (split: Samples): Promise<Samples> => {
-    // a plan needs their place, and not the numbers
-    const numbers = dryRun
-      ? new Float64Array(split.length * (split.group?.size ?? 1))
-      : await sequenceLogProbs(split, { scorer: resolve(SCORER), model, log, signal });
-    return withColumn(split, REFERENCE, numbers);
-  };
+/** As withReference, and says how long it took. */
+async function withTimedReference(loaded: Splits, request: ScoringRequest): Promise<Splits> {
   const started = performance.now();
-  const splits = {
-    train: await withLogProbs(samples),
-    ...(evaluation ? { evaluation: await withLogProbs(evaluation) } : {}),
-  };
-  if (!dryRun) {
+  const splits = await withReference(loaded, request);
+  if (request.reference.source === 'column' && !request.dryRun) {
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    log.info(`log-probabilities of the reference computed in ${seconds} s`);
+    request.log.info(`log-probabilities of the reference computed in ${seconds} s`);
   }
   return splits;
 }

@@ -10,6 +10,7 @@ import {
 } from '@lmflow/sdk';
 import { referenceModel, type Model } from '@lmflow/sdk/model';
 import { referenceLost } from './errors.ts';
+import { REFERENCE } from './reference-sums.ts';
 
 /** What is compared with, in words, and how. */
 export interface Reference {
@@ -38,22 +39,48 @@ export function referenceOf(
 /** Answers that are scored at a time. */
 const SCORED = 256;
 
+/** The samples of a training. */
+export interface Splits {
+  readonly train: Samples;
+  readonly evaluation?: Samples;
+}
+
 /** How log-probabilities are computed. */
 export interface ScoringRequest {
+  readonly reference: Reference;
   readonly scorer: Scorer;
-  readonly model: Model;
+  /** A plan needs their place, and not the numbers. */
+  readonly dryRun: boolean;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
+/** The samples with the reference's log-probabilities, where they are computed before. */
+export async function withReference(
+  { train, evaluation }: Splits,
+  request: ScoringRequest,
+): Promise<Splits> {
+  const withLogProbs = async (split: Samples): Promise<Samples> => {
+    if (request.reference.source !== 'column') return split;
+    const numbers = request.dryRun
+      ? new Float64Array(split.length * (split.group?.size ?? 1))
+      : await sequenceLogProbs(split, request);
+    return withColumn(split, REFERENCE, numbers);
+  };
+  return {
+    train: await withLogProbs(train),
+    ...(evaluation ? { evaluation: await withLogProbs(evaluation) } : {}),
+  };
+}
+
 /** Sums of the log-probabilities of every sequence's labels, sample by sample. */
-export async function sequenceLogProbs(
+async function sequenceLogProbs(
   samples: Samples,
-  { scorer, model, log, signal }: ScoringRequest,
+  { reference, scorer, log, signal }: ScoringRequest,
 ): Promise<Float64Array> {
   const size = samples.group?.size ?? 1;
   const sums = new Float64Array(samples.length * size);
-  const session = scorer.open(model);
+  const session = scorer.open(reference.model);
   const some = Math.max(1, Math.floor(SCORED / size));
   try {
     for (let first = 0; first < samples.length; first += some) {
@@ -77,7 +104,7 @@ export async function sequenceLogProbs(
 }
 
 /** The samples with a column more, one number for each sequence. */
-export function withColumn(samples: Samples, name: string, numbers: Float64Array): Samples {
+function withColumn(samples: Samples, name: string, numbers: Float64Array): Samples {
   const size = samples.group?.size ?? 1;
   const get = (index: number): readonly Sample[] =>
     membersOf(samples, index).map((sequence, member) => ({

@@ -15,13 +15,7 @@ import {
   type TrainingFlags,
 } from '@lmflow/sdk';
 import type { Model } from '@lmflow/sdk/model';
-import {
-  REFERENCE,
-  referenceOf,
-  sequenceLogProbs,
-  withColumn,
-  type Reference,
-} from '@lmflow/plugin-dpo';
+import { referenceOf, withReference } from '@lmflow/plugin-dpo';
 import { oneLabel, settingMissing, stepTooSmall } from './errors.ts';
 import { Divergence } from './mismatched.ts';
 import { DIVERGENCE, ktoObjective } from './objective.ts';
@@ -142,13 +136,14 @@ async function train(
   checkLabels(context, loaded.train);
   const reference = referenceOf(model, { precompute: undefined, config });
   log.info(`reference: ${reference.what}`);
-  const samples = await withReference(context, loaded, { reference, dryRun, signal });
+  const scorer = resolve(SCORER);
+  const samples = await withReference(loaded, { reference, scorer, dryRun, log, signal });
   // what training changes is read once more, and stays as it is
   const compared =
     reference.source === 'adapter' || dryRun
       ? reference.model
       : await resolve(MODELS).load({ role: 'policy', purpose: 'inference', source, signal });
-  const divergence = new Divergence(resolve(SCORER), model, compared);
+  const divergence = new Divergence(scorer, model, compared);
   runs.set(model, { divergence });
   try {
     const result = await trainer.fit({
@@ -163,36 +158,6 @@ async function train(
   } finally {
     await divergence.dispose();
   }
-}
-
-interface Splits {
-  readonly train: Samples;
-  readonly evaluation?: Samples;
-}
-
-/** The samples with the reference's log-probabilities, where they are computed before. */
-async function withReference(
-  { resolve, log }: Context,
-  { train: samples, evaluation }: Splits,
-  computing: {
-    readonly reference: Reference;
-    readonly dryRun: boolean;
-    readonly signal: AbortSignal;
-  },
-): Promise<Splits> {
-  const { reference, dryRun, signal } = computing;
-  const { source, model } = reference;
-  const withLogProbs = async (split: Samples): Promise<Samples> => {
-    if (source !== 'column') return split;
-    const numbers = dryRun
-      ? new Float64Array(split.length)
-      : await sequenceLogProbs(split, { scorer: resolve(SCORER), model, log, signal });
-    return withColumn(split, REFERENCE, numbers);
-  };
-  return {
-    train: await withLogProbs(samples),
-    ...(evaluation ? { evaluation: await withLogProbs(evaluation) } : {}),
-  };
 }
 
 /** Weighted, good answers should be 1 to 4/3 times the bad ones, or the reverse (KTO, section 4.2). */
