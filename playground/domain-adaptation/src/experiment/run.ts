@@ -1,4 +1,5 @@
-// One row with one seed: trained, then evaluated. What is there already is not done again.
+// One row with one seed: trained as `npm run demo` trains, but by epochs, then evaluated. What is there
+// already is not done again.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createKernel } from 'lmflow';
@@ -6,6 +7,8 @@ import { makeFolder } from '@lmflow/sdk/files';
 import finetune from '@lmflow/preset-finetune';
 import inference from '@lmflow/preset-inference';
 import lora from '@lmflow/preset-lora';
+import { train } from '@lmflow/playground-default-model/runs';
+import config from '../../lmflow.config.ts';
 import { CHANCE, TEXTS, type Row } from './rows.ts';
 
 export interface Settings {
@@ -28,7 +31,7 @@ export async function runRow(row: Row, seed: number, settings: Settings): Promis
   const file = join('work/results', `${row.name}-${seed}.json`);
   if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Scores;
   const folder = join('work/runs', `${row.name}-${seed}`);
-  if (row.dataset.length > 0) await train(row, seed, folder, settings);
+  if (row.dataset.length > 0) await trainRow(row, seed, folder, settings);
   const scores = await evaluate(row, folder, settings);
   await makeFolder('work/results');
   writeFileSync(file, JSON.stringify(scores));
@@ -36,34 +39,31 @@ export async function runRow(row: Row, seed: number, settings: Settings): Promis
 }
 
 /** A run that was interrupted goes on at its last checkpoint. */
-async function train(row: Row, seed: number, folder: string, settings: Settings): Promise<void> {
+async function trainRow(row: Row, seed: number, folder: string, settings: Settings): Promise<void> {
   const isLora = row.method === 'lora';
-  const kernel = await createKernel({
+  const { plugins, packing, blockSize, perDeviceTrainBatchSize } = config;
+  const { optim, learningRate, lrSchedulerType, warmupSteps } = config;
+  await train({
     presets: [isLora ? lora : finetune],
+    plugins,
     model: settings.model,
     dataset: row.dataset.map((name) => `work/${name}.jsonl`),
     outputDir: folder,
     resumeFromCheckpoint: true,
     seed,
-    packing: true,
-    blockSize: 256,
-    perDeviceTrainBatchSize: 8,
+    packing,
+    blockSize,
+    perDeviceTrainBatchSize,
     numTrainEpochs: settings.epochs,
-    // What npm run demo was tuned with.
-    optim: 'muon',
-    learningRate: isLora ? 1.5e-3 : 2e-3,
-    lrSchedulerType: 'linear',
-    warmupSteps: 20,
+    optim,
+    learningRate: isLora ? learningRate : 2e-3,
+    lrSchedulerType,
+    warmupSteps,
     saveSteps: 200,
     saveTotalLimit: 1,
     loggingSteps: 50,
-    ...(isLora ? { lora: { r: 64, loraAlpha: 512 } } : {}),
+    ...(isLora ? { lora: config.lora } : {}),
   });
-  try {
-    await kernel.run('finetune');
-  } finally {
-    await kernel.close();
-  }
 }
 
 async function evaluate(row: Row, folder: string, { model, limit }: Settings): Promise<Scores> {
