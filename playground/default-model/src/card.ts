@@ -1,7 +1,7 @@
 // Measures a model for its card: exact answers to facts and scenes, and whether answers end and
 // repeat nothing. `npm run card -- FOLDER LIMIT`; the answers go to ./work/answers.jsonl.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { ask, score, type Answered, type Score } from './measure.ts';
+import { answer, score, type Answered, type Score } from './measure.ts';
 import { cardQuestions } from './questions.ts';
 import { WordNet } from './wordnet/index.ts';
 import type { Fact, Scene } from './world/index.ts';
@@ -14,7 +14,7 @@ const questions = cardQuestions(
   (word) => wordnet.has(word),
   Number(limit),
 );
-const answers = await ask(folder, questions);
+const answers = await answer(folder, questions);
 mkdirSync('work', { recursive: true });
 writeFileSync('work/answers.jsonl', answers.map((one) => `${JSON.stringify(one)}\n`).join(''));
 

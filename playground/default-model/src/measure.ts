@@ -1,14 +1,8 @@
-// Asks a model's folder questions, greedily, many at a time, and scores the answers.
-import { createKernel } from 'lmflow';
-import { GENERATOR, MODELS } from '@lmflow/sdk';
-import inference from '@lmflow/preset-inference';
+// Asks a model's folder the questions of its card, and scores the answers.
 import type { Asked } from './questions.ts';
+import { ask, type Answer } from './runs.ts';
 
-export interface Answered extends Asked {
-  readonly text: string;
-  /** It ended by itself. */
-  readonly ended: boolean;
-}
+export interface Answered extends Asked, Answer {}
 
 /** Figures of a set, as parts of 1. */
 export interface Score {
@@ -19,31 +13,12 @@ export interface Score {
   readonly unrepeated: number;
 }
 
-const AT_ONCE = 64;
 const LONGEST = 64;
 
-export async function ask(folder: string, questions: readonly Asked[]): Promise<Answered[]> {
-  const kernel = await createKernel({ presets: [inference], model: folder });
-  try {
-    const model = await kernel
-      .resolve(MODELS)
-      .load({ role: 'policy', purpose: 'inference', source: folder });
-    const generator = kernel.resolve(GENERATOR);
-    const answered: Answered[] = [];
-    for (let start = 0; start < questions.length; start += AT_ONCE) {
-      const batch = questions.slice(start, start + AT_ONCE).map(async (asked) => {
-        const prompt = [{ role: 'user' as const, content: asked.question }];
-        const options = { maxNewTokens: LONGEST, doSample: false };
-        const [result] = await generator.inference({ model, prompt, options });
-        const ended = result!.finishReason === 'stop';
-        return { ...asked, text: result!.text.trim(), ended };
-      });
-      answered.push(...(await Promise.all(batch)));
-    }
-    return answered;
-  } finally {
-    await kernel.close();
-  }
+export async function answer(folder: string, questions: readonly Asked[]): Promise<Answered[]> {
+  const texts = questions.map(({ question }) => question);
+  const answers = await ask({ model: folder }, texts, LONGEST);
+  return questions.map((asked, at) => ({ ...asked, ...answers[at]! }));
 }
 
 export function score(answers: readonly Answered[]): Score {

@@ -23,6 +23,14 @@ export interface Measure {
   readonly maxNewTokens?: number;
 }
 
+export interface Answer {
+  readonly text: string;
+  /** It ended by itself. */
+  readonly ended: boolean;
+}
+
+const AT_ONCE = 64;
+
 /** `lmflow finetune`. */
 export async function train(config: UserConfig, flags: readonly string[] = []): Promise<void> {
   const kernel = await createKernel(config, { flags: [...flags] });
@@ -50,26 +58,30 @@ export async function measure(
   }
 }
 
-/** Greedy answers to questions, each a conversation of its own. */
+/** Greedy answers to questions, each a conversation of its own; many are decoded together. */
 export async function ask(
   { model, adapter }: Tuned,
   questions: readonly string[],
   maxNewTokens = 60,
-): Promise<string[]> {
+): Promise<Answer[]> {
   const kernel = await createKernel(opened(model, adapter));
   try {
     const loaded = await kernel
       .resolve(MODELS)
       .load({ role: 'policy', purpose: 'inference', source: model });
     const generator = kernel.resolve(GENERATOR);
-    const answers: string[] = [];
-    for (const content of questions) {
+    const answerTo = async (content: string): Promise<Answer> => {
       const [answer] = await generator.inference({
         model: loaded,
         prompt: [{ role: 'user', content }],
         options: { maxNewTokens, doSample: false },
       });
-      answers.push(answer!.text.trim());
+      return { text: answer!.text.trim(), ended: answer!.finishReason === 'stop' };
+    };
+    const answers: Answer[] = [];
+    for (let start = 0; start < questions.length; start += AT_ONCE) {
+      const some = questions.slice(start, start + AT_ONCE);
+      answers.push(...(await Promise.all(some.map(answerTo))));
     }
     return answers;
   } finally {

@@ -4,10 +4,11 @@
 import { PassThrough } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { createKernel } from 'lmflow';
-import { GENERATOR, MODELS } from '@lmflow/sdk';
 import inference from '@lmflow/preset-inference';
+import { ask, train } from '@lmflow/playground-default-model/runs';
 import { makeDomain, makeReplay, writeDomain } from './domain/index.ts';
 import config from '../lmflow.config.ts';
+import { CHANCE } from './experiment/rows.ts';
 import { gainTable } from './gains.ts';
 
 const TERMS = 200;
@@ -15,8 +16,7 @@ const READINGS = 3000;
 /** Characters of what the model knows already. */
 const REPLAYED = 30_000;
 const KNOWN = ['What is the capital of France?', 'What is the opposite of hot?', 'What is an owl?'];
-/** The test sets, with the share of right answers by chance. */
-const CHANCE = { m1_reading: 1 / 3, m2_recall: 1 / 4 };
+const SETS = ['m1_reading', 'm2_recall'];
 const started = Date.now();
 const { values } = parseArgs({
   options: {
@@ -42,22 +42,17 @@ const medical = domain.tests['m2_recall']!.slice(0, 3).map(
 const questions = [...KNOWN, ...medical.map(({ question }) => question)];
 
 heading('The model answers');
-await ask();
+await showAnswers();
 
 heading(`It reads ${TERMS} medical terms, and questions about half of them`);
 const flags = ['--model', model, ...(steps === undefined ? [] : ['--max-steps', steps])];
-const tuning = await createKernel(config, { flags });
-try {
-  await tuning.run('finetune');
-} finally {
-  await tuning.close();
-}
+await train(config, flags);
 
 heading('Held-out questions before and after');
 await evaluate();
 
 heading('The adapted model answers');
-await ask(outputDir);
+await showAnswers(outputDir);
 console.log('\nThe dictionary says');
 for (const { question, answer } of medical) console.log(`  ${question}  ${answer}`);
 
@@ -71,36 +66,18 @@ Next, there:
   npx lmflow serve --preset inference --model ${model} --lora-adapter ${outputDir}
   npx lmflow export --preset inference --model ${model} --lora-adapter ${outputDir}`);
 
-/** Asks everything, greedily, without or with the adapter. */
-async function ask(adapter?: string): Promise<void> {
-  const kernel = await createKernel({
-    presets: [inference],
-    model,
-    lora: adapter === undefined ? {} : { adapter },
-  });
-  try {
-    const loaded = await kernel
-      .resolve(MODELS)
-      .load({ role: 'policy', purpose: 'inference', source: model });
-    for (const content of questions) {
-      const [answer] = await kernel.resolve(GENERATOR).inference({
-        model: loaded,
-        prompt: [{ role: 'user', content }],
-        options: { maxNewTokens: 40, doSample: false },
-      });
-      console.log(`  ${content}\n    ${answer!.text.trim()}`);
-    }
-  } finally {
-    await kernel.close();
+/** Asks everything, without or with the adapter. */
+async function showAnswers(adapter?: string): Promise<void> {
+  const answers = await ask({ model, adapter }, questions, 40);
+  for (const [at, question] of questions.entries()) {
+    console.log(`  ${question}\n    ${answers[at]!.text}`);
   }
 }
 
 /** Both on the same questions; the differences have paired bootstrap intervals. */
 async function evaluate(): Promise<void> {
   const kernel = await createKernel({ presets: [inference], model, outputDir: 'work/evaluation' });
-  const tasks = Object.keys(CHANCE)
-    .map((name) => `tasks/${name}.json`)
-    .join();
+  const tasks = SETS.map((name) => `tasks/${name}.json`).join();
   const options = { tasks, limit: Number(values.limit), compare: [model, outputDir] };
   try {
     // The command's own table goes nowhere: this one has the level of chance, too.

@@ -42,7 +42,7 @@ for (const [name, tuned] of Object.entries(sides)) {
   const answers = await ask(tuned, questions);
   console.log(`\n${name}`);
   for (const [at, question] of questions.entries()) {
-    console.log(`  ${question}\n    ${answers[at]!}`);
+    console.log(`  ${question}\n    ${answers[at]!.text}`);
   }
 }
 console.log(`\n${table(['Model', 'Perplexity of held-out answers', '% word for word'], rows)}\n`);

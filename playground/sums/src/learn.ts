@@ -4,8 +4,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createKernel } from 'lmflow';
-import { GENERATOR, MODELS, randomStream } from '@lmflow/sdk';
-import inference from '@lmflow/preset-inference';
+import { randomStream } from '@lmflow/sdk';
+import { ask, type Answer } from '@lmflow/playground-default-model/runs';
 import config from '../lmflow.config.ts';
 
 interface Sum {
@@ -65,39 +65,22 @@ interface Accuracies {
 
 /** Share of sums whose last number is right, without or with the adapter. */
 async function accuracies(adapter?: string): Promise<Accuracies> {
-  const asking = await createKernel({
-    presets: [inference],
-    model: 'default',
-    lora: adapter === undefined ? {} : { adapter },
-  });
-  try {
-    const model = await asking
-      .resolve(MODELS)
-      .load({ role: 'policy', purpose: 'inference', source: 'default' });
-    const answersTo = (sums: readonly Sum[]): Promise<string[]> =>
-      Promise.all(
-        sums.map(async ({ prompt }) => {
-          const [answer] = await asking
-            .resolve(GENERATOR)
-            .inference({ model, prompt, options: { maxNewTokens: 16, doSample: false } });
-          return answer!.text.trim();
-        }),
-      );
-    const [trained, held] = [await answersTo(train), await answersTo(heldOut)];
-    return {
-      train: rightShare(train, trained),
-      heldOut: rightShare(heldOut, held),
-      answers: held
-        .slice(0, 5)
-        .map((text, index) => `${heldOut[index]!.prompt[0].content}  ${text}`),
-    };
-  } finally {
-    await asking.close();
-  }
+  const questions = [...train, ...heldOut].map(({ prompt: [{ content }] }) => content);
+  const answers = await ask({ model: 'default', adapter }, questions, 16);
+  const [trained, held] = [answers.slice(0, train.length), answers.slice(train.length)];
+  return {
+    train: rightShare(train, trained),
+    heldOut: rightShare(heldOut, held),
+    answers: held
+      .slice(0, 5)
+      .map(({ text }, index) => `${heldOut[index]!.prompt[0].content}  ${text}`),
+  };
 }
 
-function rightShare(sums: readonly Sum[], answers: readonly string[]): number {
-  const right = answers.filter((text, index) => text.match(/\d+/g)?.at(-1) === sums[index]!.answer);
+function rightShare(sums: readonly Sum[], answers: readonly Answer[]): number {
+  const right = answers.filter(
+    ({ text }, index) => text.match(/\d+/g)?.at(-1) === sums[index]!.answer,
+  );
   return right.length / answers.length;
 }
 
