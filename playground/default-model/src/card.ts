@@ -1,8 +1,9 @@
 // Measures a model for its card: exact answers to facts and scenes, and whether answers end and
 // repeat nothing. `npm run card -- FOLDER LIMIT`; the answers go to ./work/answers.jsonl.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readLines, writeLines } from './lines.ts';
 import { answer, score, type Answered, type Score } from './measure.ts';
 import { cardQuestions } from './questions.ts';
+import { table } from './runs.ts';
 import { WordNet } from './wordnet/index.ts';
 import type { Fact, Scene } from './world/index.ts';
 
@@ -15,22 +16,20 @@ const questions = cardQuestions(
   Number(limit),
 );
 const answers = await answer(folder, questions);
-mkdirSync('work', { recursive: true });
-writeFileSync('work/answers.jsonl', answers.map((one) => `${JSON.stringify(one)}\n`).join(''));
+await writeLines('work/answers.jsonl', answers);
 
-console.log('| Set | Questions | Exact | Ends by itself | Repeats no four words |');
-console.log('| --- | --- | --- | --- | --- |');
-for (const [set, group] of grouped(answers, ({ set }) => set)) console.log(row(set, score(group)));
-console.log(row('all', score(answers)));
-console.log('\n| Relation | Trained wordings | Untrained wordings |\n| --- | --- | --- |');
+const sets = [...grouped(answers, ({ set }) => set)].map(([set, group]) => row(set, score(group)));
+const head = ['Set', 'Questions', 'Exact', 'Ends by itself', 'Repeats no four words'];
+console.log(table(head, [...sets, row('all', score(answers))]));
 const facts = answers.filter(({ relation }) => relation !== undefined);
-for (const [relation, group] of grouped(facts, ({ relation }) => relation!)) {
-  const [trained, untrained] = [...grouped(group, ({ set }) => set).values()].map(score);
-  console.log(`| ${relation} | ${percent(trained!.exact)} | ${percent(untrained!.exact)} |`);
-}
+const relations = [...grouped(facts, ({ relation }) => relation!)].map(([relation, group]) => {
+  const parts = [...grouped(group, ({ set }) => set).values()].map(score);
+  return [relation, percent(parts[0]!.exact), percent(parts[1]!.exact)];
+});
+console.log(`\n${table(['Relation', 'Trained wordings', 'Untrained wordings'], relations)}`);
 
-function row(name: string, { questions, exact, ended, unrepeated }: Score): string {
-  return `| ${[name, questions, ...[exact, ended, unrepeated].map(percent)].join(' | ')} |`;
+function row(name: string, { questions, exact, ended, unrepeated }: Score): string[] {
+  return [name, String(questions), ...[exact, ended, unrepeated].map(percent)];
 }
 
 function percent(part: number): string {
@@ -47,11 +46,4 @@ function grouped(
     groups.set(key(answer), [...group, answer]);
   }
   return groups;
-}
-
-function readLines<T>(file: string): T[] {
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as T);
 }

@@ -4,6 +4,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '@lmflow/sdk/files';
+import { writeLines } from './lines.ts';
 import { learnTokenizer } from './tokenizer.ts';
 import { LESSONS, makeWorld, readSources, type World } from './world/index.ts';
 
@@ -18,10 +19,10 @@ await makeFolder(model);
 
 const sources = readSources();
 const world = makeWorld(SEED, CHARACTERS, sources);
-writeWorld('', world);
-writeWorld('lessons-', makeWorld(SEED, CHARACTERS, sources, LESSONS));
-writeLines('facts.jsonl', world.facts);
-writeLines('held-out-scenes.jsonl', world.heldOutScenes);
+await writeWorld('', world);
+await writeWorld('lessons-', makeWorld(SEED, CHARACTERS, sources, LESSONS));
+await writeLines(join(folder, 'facts.jsonl'), world.facts);
+await writeLines(join(folder, 'held-out-scenes.jsonl'), world.heldOutScenes);
 
 const contents = world.conversations.slice(0, 20_000).flat();
 const sample = [...world.texts.slice(0, 20_000), ...contents.map(({ content }) => content)];
@@ -63,19 +64,14 @@ function all({ statements, questions }: (typeof world.facts)[number]): readonly 
   return [...statements, ...questions];
 }
 
-function writeWorld(prefix: string, { texts, conversations }: World): void {
+async function writeWorld(prefix: string, { texts, conversations }: World): Promise<void> {
   // Every word of the tokenizer has its space.
-  writeLines(
-    `${prefix}texts.jsonl`,
+  await writeLines(
+    join(folder, `${prefix}texts.jsonl`),
     texts.map((text) => ({ text: ` ${text}` })),
   );
-  writeLines(
-    `${prefix}conversations.jsonl`,
+  await writeLines(
+    join(folder, `${prefix}conversations.jsonl`),
     conversations.map((messages) => ({ messages })),
   );
-}
-
-function writeLines(name: string, values: readonly unknown[]): void {
-  const lines = values.map((value) => `${JSON.stringify(value)}\n`);
-  writeFileSync(join(folder, name), lines.join(''));
 }

@@ -1,11 +1,8 @@
 // The public entry `@lmflow/playground-default-model/runs`: trains, measures and asks small models, for
 // the other projects here. Each is a kernel of its own, as for a command.
-import { writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { createKernel } from 'lmflow';
 import { GENERATOR, MODELS, type UserConfig } from '@lmflow/sdk';
-import { makeFolder } from '@lmflow/sdk/files';
 import inference from '@lmflow/preset-inference';
 
 /** A model, or one with an adapter. */
@@ -87,12 +84,6 @@ export async function ask(
   } finally {
     await kernel.close();
   }
-}
-
-/** A line for each record. */
-export async function writeLines(file: string, records: readonly unknown[]): Promise<void> {
-  await makeFolder(dirname(file));
-  writeFileSync(file, records.map((one) => `${JSON.stringify(one)}\n`).join(''));
 }
 
 /** A Markdown table. */

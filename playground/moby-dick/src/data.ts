@@ -1,6 +1,6 @@
 // What is read and what is asked: the book in pieces, its last chapters apart; text of the kind that
 // the default model was pretrained on to read again; and what shows whether it has forgotten that.
-import { readFileSync } from 'node:fs';
+import { readLines } from '@lmflow/playground-default-model/lines';
 import { makeWorld, readSources, type Conversation } from '@lmflow/playground-default-model/world';
 
 /** The last chapter that is read; those behind it are the test. */
@@ -31,10 +31,7 @@ export interface Chapter {
 
 /** All 135 chapters. */
 export function readBook(): Chapter[] {
-  const lines = readFileSync(new URL('../book.jsonl', import.meta.url), 'utf8')
-    .trim()
-    .split('\n');
-  return lines.map((line) => JSON.parse(line) as Chapter);
+  return readLines<Chapter>(new URL('../book.jsonl', import.meta.url));
 }
 
 /** The same each time. */

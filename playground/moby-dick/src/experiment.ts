@@ -5,13 +5,8 @@ import { parseArgs } from 'node:util';
 import type { UserConfig } from '@lmflow/sdk';
 import lisa from '@lmflow/plugin-lisa';
 import lora from '@lmflow/preset-lora';
-import {
-  measure,
-  table,
-  train,
-  writeLines,
-  type Tuned,
-} from '@lmflow/playground-default-model/runs';
+import { measure, table, train, type Tuned } from '@lmflow/playground-default-model/runs';
+import { writeLines } from '@lmflow/playground-default-model/lines';
 import config from '../lmflow.config.ts';
 import { makeData } from './data.ts';
 

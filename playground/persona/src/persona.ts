@@ -1,14 +1,8 @@
 // Makes the dialogues, trains the companion, measures it on held-out ones, talks with it.
 //   npm run persona -- [--model default]
 import { parseArgs } from 'node:util';
-import {
-  ask,
-  measure,
-  table,
-  train,
-  writeLines,
-  type Tuned,
-} from '@lmflow/playground-default-model/runs';
+import { ask, measure, table, train, type Tuned } from '@lmflow/playground-default-model/runs';
+import { writeLines } from '@lmflow/playground-default-model/lines';
 import config from '../lmflow.config.ts';
 import { makeDialogues } from './dialogues.ts';
 

@@ -1,10 +1,10 @@
 // Teaches the default model to answer `9 + 7 = ?`, a notation that it never read, by saying which of its
 // own answers are right; then asks sums that it was not trained on. Every number is this run's.
 //   npm run learn -- [--seed n] [--steps n]
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { createKernel } from 'lmflow';
 import { randomStream } from '@lmflow/sdk';
+import { writeLines } from '@lmflow/playground-default-model/lines';
 import { ask, type Answer } from '@lmflow/playground-default-model/runs';
 import config from '../lmflow.config.ts';
 
@@ -19,9 +19,8 @@ const { values } = parseArgs({
   options: { seed: { type: 'string', default: '42' }, steps: { type: 'string' } },
 });
 const { train, heldOut } = makeSums(Number(values.seed));
-mkdirSync('work', { recursive: true });
-writeFileSync('work/train.jsonl', linesOf(train));
-writeFileSync('work/held-out.jsonl', linesOf(heldOut));
+await writeLines('work/train.jsonl', train);
+await writeLines('work/held-out.jsonl', heldOut);
 
 const before = await accuracies();
 const steps = values.steps === undefined ? [] : ['--max-steps', values.steps];
@@ -50,10 +49,6 @@ function makeSums(seed: number): { readonly train: Sum[]; readonly heldOut: Sum[
     return { prompt: [{ role: 'user', content: `${x} + ${y} = ?` }], answer: String(x + y) };
   });
   return { train: sums.slice(HELD_OUT), heldOut: sums.slice(0, HELD_OUT) };
-}
-
-function linesOf(sums: readonly Sum[]): string {
-  return sums.map((sum) => `${JSON.stringify(sum)}\n`).join('');
 }
 
 interface Accuracies {

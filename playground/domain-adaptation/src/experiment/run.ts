@@ -7,6 +7,7 @@ import { makeFolder } from '@lmflow/sdk/files';
 import finetune from '@lmflow/preset-finetune';
 import inference from '@lmflow/preset-inference';
 import lora from '@lmflow/preset-lora';
+import { readLines } from '@lmflow/playground-default-model/lines';
 import { train } from '@lmflow/playground-default-model/runs';
 import config from '../../lmflow.config.ts';
 import { CHANCE, TEXTS, type Row } from './rows.ts';
@@ -120,9 +121,7 @@ function taskOf(file: string): string {
 }
 
 function readRight(file: string): number[] {
-  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
-  return lines.map((line) => {
-    const { acc, exact_match: match } = JSON.parse(line) as { acc?: number; exact_match?: number };
-    return acc ?? match!;
-  });
+  return readLines<{ acc?: number; exact_match?: number }>(file).map(
+    ({ acc, exact_match: match }) => acc ?? match!,
+  );
 }

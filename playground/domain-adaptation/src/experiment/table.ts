@@ -1,5 +1,6 @@
 // The table: means and deviations over seeds, and paired bootstrap intervals over questions.
 import { randomStream } from '@lmflow/sdk';
+import { table } from '@lmflow/playground-default-model/runs';
 import type { Scores } from './run.ts';
 import { CHANCE, TEXTS } from './rows.ts';
 
@@ -99,17 +100,13 @@ function markdownTable(
   rows: Readonly<Record<string, Cells>>,
   chance: Readonly<Record<string, number>>,
 ): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const known = columns.map((name) => (name in chance ? (100 * chance[name]!).toFixed(1) : ''));
-  return [
-    line(['', ...columns]),
-    line(['', ...columns].map(() => '---')),
-    ...(known.some((text) => text !== '') ? [line(['chance', ...known])] : []),
-    ...Object.entries(rows).map(([name, cells]) =>
-      line([name, ...columns.map((column) => cellText(column, cells[column]!))]),
-    ),
-    '',
-  ].join('\n');
+  const lines = Object.entries(rows).map(([name, cells]) => [
+    name,
+    ...columns.map((column) => cellText(column, cells[column]!)),
+  ]);
+  const first = known.some((text) => text !== '') ? [['chance', ...known]] : [];
+  return `${table(['', ...columns], [...first, ...lines])}\n`;
 }
 
 function cellText(column: string, { mean, deviation, gain }: Cell): string {
