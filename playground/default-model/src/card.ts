@@ -23,8 +23,10 @@ const head = ['Set', 'Questions', 'Exact', 'Ends by itself', 'Repeats no four wo
 console.log(table(head, [...sets, row('all', score(answers))]));
 const facts = answers.filter(({ relation }) => relation !== undefined);
 const relations = [...grouped(facts, ({ relation }) => relation!)].map(([relation, group]) => {
-  const parts = [...grouped(group, ({ set }) => set).values()].map(score);
-  return [relation, percent(parts[0]!.exact), percent(parts[1]!.exact)];
+  const parts = [...grouped(group, ({ set }) => set).values()];
+  // With few questions, none may have been in an untrained wording.
+  const [trained, untrained = ''] = parts.map((part) => percent(score(part).exact));
+  return [relation, trained!, untrained];
 });
 console.log(`\n${table(['Relation', 'Trained wordings', 'Untrained wordings'], relations)}`);
 
