@@ -42,7 +42,7 @@ export function readSynsets(part: PartOfSpeech): Synset[] {
 }
 
 /** Reads a line of a data file: `offset field type words pointers [frames] | gloss`. */
-export function parseSynset(line: string): Synset {
+function parseSynset(line: string): Synset {
   const bar = line.indexOf(' | ');
   const fields = line.slice(0, bar).split(' ');
   const letter = idLetter(fields[2]!);

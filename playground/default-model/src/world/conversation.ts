@@ -90,7 +90,7 @@ export class Conversations {
   }
 }
 
-export function sceneConversation({ text, questions }: Scene): Conversation {
+function sceneConversation({ text, questions }: Scene): Conversation {
   return questions.flatMap(({ question, answer }, index) =>
     asMessages({ question: index === 0 ? `${text} ${question}` : question, answer }),
   );

@@ -1,13 +1,5 @@
 // The public entry `@lmflow/playground-default-model/world`: what the default model has read.
-export {
-  LESSONS,
-  READING,
-  makeWorld,
-  readSources,
-  type Plan,
-  type Sources,
-  type World,
-} from './world.ts';
+export { LESSONS, makeWorld, readSources, type Plan, type Sources, type World } from './world.ts';
 export type { Conversation, Message } from './conversation.ts';
 export type { Fact } from './fact.ts';
-export type { Question, Scene } from './scene.ts';
+export type { Scene } from './scene.ts';

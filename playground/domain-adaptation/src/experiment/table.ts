@@ -7,7 +7,7 @@ import { CHANCE, TEXTS } from './rows.ts';
 const RESAMPLES = 10_000;
 
 /** One test set of one row, in percent. */
-export interface Cell {
+interface Cell {
   readonly mean: number;
   /** Standard deviation over seeds; absent with one. */
   readonly deviation?: number;
@@ -19,7 +19,7 @@ export interface Cell {
 export type Cells = Readonly<Record<string, Cell>>;
 
 /** The answers of a row's seeds, and of the base: the same questions in the same order. */
-export function cell(seeds: readonly (readonly number[])[], base?: readonly number[]): Cell {
+function cell(seeds: readonly (readonly number[])[], base?: readonly number[]): Cell {
   const means = seeds.map(average);
   const mean = average(means);
   const deviation =
@@ -35,7 +35,7 @@ export function cell(seeds: readonly (readonly number[])[], base?: readonly numb
 }
 
 /** The same questions are drawn for both. */
-export function pairedGain(
+function pairedGain(
   answers: readonly number[],
   base: readonly number[],
 ): [value: number, low: number, high: number] {
