@@ -2,4 +2,4 @@
 // part, which the default model never reads.
 export { WordNet, type Sense } from './wordnet.ts';
 export type { PartOfSpeech, Pointer, Synset } from './synset.ts';
-export { MedicalWords, medicalSynsets } from './medical.ts';
+export { MEDICAL_KINDS, MedicalWords, medicalSynsets, synsetsOfKind } from './medical.ts';

@@ -3,13 +3,16 @@
 import type { Synset } from './synset.ts';
 import type { WordNet } from './wordnet.ts';
 
-/** What everything medical is a kind of: noun and number of its sense, from 0. */
-const ROOTS: readonly [word: string, sense: number][] = [
-  ['pathological state', 0],
-  ['symptom', 0],
-  ['drug', 0],
-  ['medical procedure', 0],
-];
+/** What everything medical is a kind of, by what we call it: noun and number of its sense, from 0. */
+const ROOTS: Readonly<Record<string, readonly [word: string, sense: number][]>> = {
+  disease: [
+    ['pathological state', 0],
+    ['symptom', 0],
+  ],
+  drug: [['drug', 0]],
+  operation: [['medical procedure', 0]],
+};
+export const MEDICAL_KINDS: readonly string[] = Object.keys(ROOTS);
 
 /**
  * Everyday words whose most common sense as a noun is medical, and which the default model reads
@@ -25,8 +28,20 @@ const EVERYDAY = new Set(
 
 /** The medical synsets: the kinds of pathological state, symptom, drug and medical procedure. */
 export function medicalSynsets(wordnet: WordNet): Set<Synset> {
-  const roots = ROOTS.map(([word, sense]) => wordnet.senses(word, 'noun')[sense]!.synset);
-  return new Set(roots.flatMap((root) => [root, ...wordnet.below(root)]));
+  return new Set(
+    MEDICAL_KINDS.flatMap((kind) =>
+      roots(wordnet, kind).flatMap((root) => [root, ...wordnet.below(root)]),
+    ),
+  );
+}
+
+/** Everything that is a disease, say. The roots, which name the kind, are left out. */
+export function synsetsOfKind(wordnet: WordNet, kind: string): Set<Synset> {
+  return new Set(roots(wordnet, kind).flatMap((root) => wordnet.below(root)));
+}
+
+function roots(wordnet: WordNet, kind: string): Synset[] {
+  return ROOTS[kind]!.map(([word, sense]) => wordnet.senses(word, 'noun')[sense]!.synset);
 }
 
 /** The words whose most common sense is medical, found in texts. */

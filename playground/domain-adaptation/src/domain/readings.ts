@@ -1,4 +1,5 @@
 // M1: a text, and whether it says that something is of a kind. Yes, no, or it does not say.
+import { MEDICAL_KINDS } from '@lmflow/playground-default-model/wordnet';
 import type { Choice } from './choices.ts';
 import { Deck, shuffled } from './shuffle.ts';
 import type { Term } from './terms.ts';
@@ -6,7 +7,6 @@ import { isKind, TOLD } from './wordings.ts';
 
 export const READING_ANSWERS = ['Yes', 'No', 'Maybe'] as const;
 const TRIES = 100;
-const KINDS = ['disease', 'drug', 'operation'] as const;
 
 /** A test record of M1 has three answers. */
 export type Reading = Omit<Choice, 'options'>;
@@ -18,7 +18,7 @@ export type Reading = Omit<Choice, 'options'>;
  */
 export function makeReadings(name: string, pool: readonly Term[], count: number): Reading[] {
   const decks = new Map(
-    KINDS.map((kind) => [
+    MEDICAL_KINDS.map((kind) => [
       kind,
       new Deck(
         pool.filter((term) => term.kind === kind),
@@ -32,11 +32,11 @@ export function makeReadings(name: string, pool: readonly Term[], count: number)
     const asked = Math.floor(index / 3) % 3;
     const turn = Math.floor(index / 9);
     const differs = gold === 1 || (gold === 2 && turn % 3 > 0);
-    const toldDeck = decks.get(KINDS[(asked + (differs ? 1 + (turn % 2) : 0)) % 3]!)!;
+    const toldDeck = decks.get(MEDICAL_KINDS[(asked + (differs ? 1 + (turn % 2) : 0)) % 3]!)!;
     const draw = (wording: number): string => {
       const told = toldDeck.next();
-      const subject = gold === 2 ? otherThan(told, decks.get(KINDS[turn % 3]!)!) : told;
-      return `${TOLD[wording % TOLD.length]!(told)} ${isKind(subject, KINDS[asked]!)}`;
+      const subject = gold === 2 ? otherThan(told, decks.get(MEDICAL_KINDS[turn % 3]!)!) : told;
+      return `${TOLD[wording % TOLD.length]!(told)} ${isKind(subject, MEDICAL_KINDS[asked]!)}`;
     };
     let question = draw(turn);
     // In training a small pool may have to repeat itself; the test set's need not.

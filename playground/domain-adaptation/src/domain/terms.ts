@@ -1,6 +1,12 @@
 // The medical terms: read from WordNet, and split into those that are told and those that are held
 // out, of which no name stands in any training text.
-import { MedicalWords, WordNet, type Synset } from '@lmflow/playground-default-model/wordnet';
+import {
+  MEDICAL_KINDS,
+  MedicalWords,
+  WordNet,
+  synsetsOfKind,
+  type Synset,
+} from '@lmflow/playground-default-model/wordnet';
 import { phrasesOf, plain } from './phrases.ts';
 import { shuffled } from './shuffle.ts';
 
@@ -25,15 +31,6 @@ export interface Terms {
 
 const HELD_OUT = 450;
 
-/** The roots of WordNet's medical part, by what we call their kinds; number of sense from 0. */
-const ROOTS: Readonly<Record<string, readonly [word: string, sense: number][]>> = {
-  disease: [
-    ['pathological state', 0],
-    ['symptom', 0],
-  ],
-  drug: [['drug', 0]],
-  operation: [['medical procedure', 0]],
-};
 /** WordNet's fields (lexicographer files) for the far set. */
 const FAR: Readonly<Record<number, string>> = { 5: 'animal', 13: 'food', 15: 'place' };
 const FOOD = 13;
@@ -65,11 +62,9 @@ export function readTerms(): Terms {
 /** The terms with a short name and a short definition, of one kind only. */
 function medicalTerms(wordnet: WordNet): Term[] {
   const kinds = new Map<Synset, Set<string>>();
-  for (const [kind, roots] of Object.entries(ROOTS)) {
-    for (const [word, sense] of roots) {
-      for (const synset of wordnet.below(wordnet.senses(word, 'noun')[sense]!.synset)) {
-        kinds.set(synset, (kinds.get(synset) ?? new Set()).add(kind));
-      }
+  for (const kind of MEDICAL_KINDS) {
+    for (const synset of synsetsOfKind(wordnet, kind)) {
+      kinds.set(synset, (kinds.get(synset) ?? new Set()).add(kind));
     }
   }
   // Wines, liqueurs and cigars are drugs in WordNet.
@@ -129,7 +124,7 @@ function holdOut(
   );
   const inFamily = candidates.filter(({ word }) => FAMILY.test(word));
   const others = candidates.filter(({ word }) => !FAMILY.test(word));
-  return Object.keys(ROOTS).flatMap((kind) => {
+  return MEDICAL_KINDS.flatMap((kind) => {
     const ofKind = (list: readonly Term[]): Term[] => list.filter((term) => term.kind === kind);
     const half = ofKind(inFamily).slice(0, Math.ceil(ofKind(inFamily).length / 2));
     const share = Math.round((HELD_OUT * ofKind(terms).length) / terms.length);
