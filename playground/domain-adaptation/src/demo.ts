@@ -57,14 +57,15 @@ console.log('\nThe dictionary says');
 for (const { question, answer } of medical) console.log(`  ${question}  ${answer}`);
 
 heading(`Done in ${Math.round((Date.now() - started) / 1000)} seconds`);
+const tuned = `--preset inference --model ${model} --lora-adapter ${outputDir}`;
 console.log(`In playground/domain-adaptation:
   ${outputDir}                        the adapter, in PEFT's format
   ${outputDir}/README.md              its model card
   ${outputDir}/training_loss.svg      its loss curve
 Next, there:
-  npx lmflow chat --preset inference --model ${model} --lora-adapter ${outputDir}
-  npx lmflow serve --preset inference --model ${model} --lora-adapter ${outputDir}
-  npx lmflow export --preset inference --model ${model} --lora-adapter ${outputDir}`);
+  npx lmflow chat ${tuned}
+  npx lmflow serve ${tuned}
+  npx lmflow export ${tuned} --output-dir work/merged`);
 
 /** Asks everything, without or with the adapter. */
 async function showAnswers(adapter?: string): Promise<void> {
