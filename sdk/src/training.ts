@@ -278,6 +278,11 @@ export interface TrainingRun {
    * The same samples may come again. undefined where the run has ended instead.
    */
   step(microBatches: readonly MicroBatch[]): Promise<Step | undefined>;
+  /**
+   * What its owner does between steps (draws answers, rewards them). Where it fails after the
+   * request's signal is aborted, the run ends as at a step, saved and `interrupted`: undefined.
+   */
+  between<T>(work: () => Promise<T>): Promise<T | undefined>;
   /** Evaluates now; undefined without evaluation data, or where it is interrupted. */
   evaluate(): Promise<Readonly<Record<string, number>> | undefined>;
   /**

@@ -53,18 +53,14 @@ export class OnlineRun {
 
   /** Steps until the run ends. */
   async train(run: TrainingRun): Promise<void> {
-    const { shape, signal } = this.#request;
+    const { shape } = this.#request;
     while (run.end === undefined) {
       const { round, step, first } = placeAfter(run.steps, shape);
       if (this.#round?.number !== round) {
-        try {
-          this.#round = await this.#drawRound(round, run.steps + 1);
-        } catch (error) {
-          if (!signal.aborted) throw error;
-          await run.step([]); // saves, and ends the run
-          continue;
-        }
-        if (round === 0) this.#checkFirst(this.#round);
+        const drawn = await run.between(() => this.#drawRound(round, run.steps + 1));
+        if (!drawn) continue;
+        if (round === 0) this.#checkFirst(drawn);
+        this.#round = drawn;
       }
       if (first) this.#figures = this.#round.figures;
       await run.step(this.#microBatches(this.#round, step));

@@ -201,33 +201,13 @@ async function trainRounds(
       batching,
       saves: config['saveStrategy'] !== 'no',
     };
-    // a step that finds the signal aborted saves what is trained
-    const stopped = await untilAborted(
-      signal,
-      () => runRounds(rounds),
-      () => run.step([]),
-    );
+    const stopped = (await run.between(() => runRounds(rounds))) ?? false;
     const interrupted = run.end === 'interrupted';
     const fit = await run.close();
     const result = { ...fit, stoppedEarly: interrupted || stopped, rounds: state.rounds };
     return { result, exitCode: interrupted ? 130 : 0 };
   } finally {
     await run.dispose();
-  }
-}
-
-/** Lets `interrupted` end what the signal aborts in `work`. */
-async function untilAborted(
-  signal: AbortSignal,
-  work: () => Promise<boolean>,
-  interrupted: () => Promise<unknown>,
-): Promise<boolean> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    await interrupted();
-    return false;
   }
 }
 

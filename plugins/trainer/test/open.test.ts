@@ -244,6 +244,23 @@ test('an interrupted run says so, saves, and writes no results', async () => {
   assert.equal(readdirSync(outputDir).sort(), ['checkpoint-1', 'trainer_log.jsonl']);
 });
 
+test('an abort between steps ends the run as one at a step; other errors are thrown', async () => {
+  const outputDir = temporaryFolder();
+  const controller = new AbortController();
+  await open({ config: { outputDir }, signal: controller.signal }, async (run, model) => {
+    assert.is(await run.between(() => Promise.resolve(7)), 7);
+    await run.step([experienceOf(model, 0)]);
+    const failing = (): Promise<never> => Promise.reject(new Error('no answers'));
+    const error = await run.between(failing).catch((thrown: unknown) => thrown);
+    assert.match(String(error), /no answers/);
+    assert.is(run.end, undefined);
+    controller.abort();
+    assert.is(await run.between(failing), undefined);
+    assert.is(run.end, 'interrupted');
+  });
+  assert.equal(readdirSync(outputDir).sort(), ['checkpoint-1', 'trainer_log.jsonl']);
+});
+
 test('a dry run prints the plan and has no step', async () => {
   const outputDir = join(temporaryFolder(), 'out');
   await open({ config: { outputDir }, dryRun: true }, async (run, model) => {

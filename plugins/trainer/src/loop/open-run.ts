@@ -67,6 +67,16 @@ export class OpenRun implements TrainingRun {
     return this.end === undefined ? trainingStep(this.#run, microBatches) : undefined;
   }
 
+  async between<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!this.#run.request.signal?.aborted) throw error;
+      await this.step([]); // finds the signal aborted
+      return undefined;
+    }
+  }
+
   async evaluate(): Promise<Readonly<Record<string, number>> | undefined> {
     const run = this.#run;
     run.evaluated = undefined;
