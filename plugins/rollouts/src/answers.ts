@@ -16,12 +16,9 @@ export async function drawAnswers(
   generator: TextGenerator,
 ): Promise<Rollout[]> {
   signal?.throwIfAborted();
-  const stopping = new AbortController();
-  setMaxListeners(0, stopping.signal); // one for each prompt
-  const stop = (): void => {
-    stopping.abort();
-  };
-  signal?.addEventListener('abort', stop, { once: true });
+  const failure = new AbortController();
+  const stopping = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
+  setMaxListeners(0, stopping); // one for each prompt
   const options = drawingOptions(settings);
   let done = 0;
   const answersTo = async (id: string, ids: Int32Array, prompt: number): Promise<Rollout[]> => {
@@ -29,7 +26,7 @@ export async function drawAnswers(
     const results = await generator.inference({
       model,
       prompt: ids,
-      signal: stopping.signal,
+      signal: stopping,
       options: { ...options, seed: own, ...(model.eosIds ? { eosTokenId: model.eosIds } : {}) },
     });
     done += results.length;
@@ -53,8 +50,7 @@ export async function drawAnswers(
     return groups.flat();
   } finally {
     // where one failed, the others end too
-    stop();
-    signal?.removeEventListener('abort', stop);
+    failure.abort();
   }
 }
 
