@@ -14,12 +14,11 @@ import {
   type Sample,
   type Samples,
 } from '@lmflow/sdk';
-import { readSafetensors } from '@lmflow/sdk/formats';
 import dpo from '@lmflow/plugin-dpo';
 import scoring from '@lmflow/plugin-scoring';
 import preset from '@lmflow/preset-dpo';
 import finetune from '@lmflow/preset-finetune';
-import { FIXTURES, json, modelFolder } from './family.ts';
+import { INITIAL_ADAPTER, json, modelFolder, setInitialAdapter } from './family.ts';
 
 interface Pair {
   readonly prompt_ids: readonly number[];
@@ -48,7 +47,6 @@ interface Fixture {
 }
 
 const fixture = json<Fixture>('dpo', 'trl.json');
-const initial = join(FIXTURES, 'steps', 'llama', 'lora', 'initial');
 
 function sequence(prompt: readonly number[], answer: readonly number[]): Sample {
   const ids = [...prompt, ...answer];
@@ -81,12 +79,7 @@ const ofFixture = definePlugin({
   sdk: '^1.0.0',
   apply({ hooks }) {
     hooks.onSamples.tap(() => pairSamples());
-    hooks.onModelLoad.tap('check', async ({ adapter }) => {
-      const tensors = await readSafetensors(join(initial, 'adapter_model.safetensors'));
-      for (const { name, data } of adapter?.parameters ?? []) {
-        data.set(tensors.get(`base_model.model.${name}`)!.data);
-      }
-    });
+    hooks.onModelLoad.tap('check', setInitialAdapter);
   },
 });
 
@@ -162,7 +155,7 @@ test('sigmoid, the adapter switched off is the reference', async () => {
 });
 
 test('ipo, the reference is the adapter that training continues', async () => {
-  checkFigures('ipo', await train('ipo', { lora: { adapter: initial } }));
+  checkFigures('ipo', await train('ipo', { lora: { adapter: INITIAL_ADAPTER } }));
 });
 
 test('sigmoid, bco_pair and sft by weights, all weights trained', async () => {

@@ -16,6 +16,9 @@ import { writeWordTokenizer } from '@lmflow/sdk/testing';
 
 export const FIXTURES = join(import.meta.dirname, '..', 'fixtures');
 
+/** The adapter from which the reference's steps on the family llama start. */
+export const INITIAL_ADAPTER = join(FIXTURES, 'steps', 'llama', 'lora', 'initial');
+
 /** Plugins of PEFT's methods beside LoRA, by the names of their sections. */
 export const ADAPTER_PLUGINS: Readonly<Record<string, Pluggable>> = { ia3, vera };
 
@@ -37,6 +40,14 @@ export function json<T>(...path: string[]): T {
 
 export function tensors(...path: string[]): Promise<TensorFile> {
   return readSafetensors(join(FIXTURES, ...path));
+}
+
+/** Gives a new adapter the numbers of INITIAL_ADAPTER; a model without one stays as it is. */
+export async function setInitialAdapter({ adapter }: Model): Promise<void> {
+  const numbers = await readSafetensors(join(INITIAL_ADAPTER, 'adapter_model.safetensors'));
+  for (const { name, data } of adapter?.parameters ?? []) {
+    data.set(numbers.get(`base_model.model.${name}`)!.data);
+  }
 }
 
 /** Runs `work` with a kernel of the preset, and closes it. */

@@ -17,7 +17,6 @@ import {
   type Rewards,
   type TrainingData,
 } from '@lmflow/sdk';
-import { readSafetensors } from '@lmflow/sdk/formats';
 import { withoutAdapter } from '@lmflow/sdk/model';
 import scoring from '@lmflow/plugin-scoring';
 import finetune from '@lmflow/preset-finetune';
@@ -25,11 +24,11 @@ import lora from '@lmflow/preset-lora';
 import { totalsOf } from '../../plugins/grpo/src/advantages.ts';
 import { plannedSample, type ColumnsNeeded } from '../../plugins/grpo/src/columns.ts';
 import { experienceOf, type RoundAnswer } from '../../plugins/grpo/src/experience.ts';
-import { ANSWER_LOSSES, type AnswerLoss } from '../../plugins/grpo/src/losses.ts';
+import { ANSWER_LOSSES } from '../../plugins/grpo/src/losses.ts';
 import { answersObjective } from '../../plugins/grpo/src/objective.ts';
 import { grpoOptions, type GrpoOptions } from '../../plugins/grpo/src/options.ts';
 import { grpoSettings } from '../../plugins/grpo/src/settings.ts';
-import { FIXTURES, json, modelFolder } from './family.ts';
+import { json, modelFolder, setInitialAdapter } from './family.ts';
 
 interface Given {
   readonly ids: readonly number[];
@@ -56,7 +55,6 @@ const fixture = json<{
   }[];
   readonly cases: Readonly<Record<string, Case>>;
 }>('grpo', 'trl.json');
-const initial = join(FIXTURES, 'steps', 'llama', 'lora', 'initial');
 const root = mkdtempSync(join(tmpdir(), 'lmflow-grpo-parity-'));
 
 /** Keys of TRL's configuration that are the trainer's here, or the rewards'. */
@@ -116,7 +114,7 @@ async function train(
   const inRound = (one.config['steps_per_generation'] as number | undefined) ?? accumulation;
   const stale = (inRound / accumulation) * options.numIterations > 1;
   const model = await resolve(MODELS).load({ role: 'policy', purpose: 'training', source });
-  const penalised = (ANSWER_LOSSES[numbers.lossType] as AnswerLoss).penalised === true;
+  const penalised = ANSWER_LOSSES[numbers.lossType].penalised === true;
   const columns: ColumnsNeeded = {
     stale,
     reference: numbers.beta > 0 && !penalised ? 'adapter' : 'none',
@@ -192,12 +190,7 @@ const commandOf = (name: string, one: Case): Pluggable =>
     sdk: '^1.0.0',
     requires: ['@lmflow/plugin-trainer', '@lmflow/plugin-scoring'],
     apply(context) {
-      context.hooks.onModelLoad.tap('check', async ({ adapter }) => {
-        const tensors = await readSafetensors(join(initial, 'adapter_model.safetensors'));
-        for (const parameter of adapter?.parameters ?? []) {
-          parameter.data.set(tensors.get(`base_model.model.${parameter.name}`)!.data);
-        }
-      });
+      context.hooks.onModelLoad.tap('check', setInitialAdapter);
       context.hooks.onStepStart.tap(({ figures }) => {
         for (const [figure, value] of Object.entries(pending)) figures.add(figure, value);
         pending = {};
