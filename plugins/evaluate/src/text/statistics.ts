@@ -1,6 +1,6 @@
 // How varied and how long the texts of a corpus are: the statistics of GEM-metrics, which papers on
 // alignment report beside rewards.
-import { countNgrams } from './ngrams.ts';
+import { countNgrams, total } from './ngrams.ts';
 import { wordTokens } from './word-tokens.ts';
 
 /** Tokens of one segment of the mean segmental type-token ratio. */
@@ -60,7 +60,7 @@ function counted(texts: readonly (readonly string[])[], order: number): Map<stri
 
 function distinct(texts: readonly (readonly string[])[], order: number): number {
   const counts = counted(texts, order);
-  return counts.size / [...counts.values()].reduce((sum, count) => sum + count, 0);
+  return counts.size / total(counts);
 }
 
 function unique(texts: readonly (readonly string[])[], order: number): number {
