@@ -231,7 +231,7 @@ test("results of lm-evaluation-harness: a file, its folder, or the folder of the
   for (const path of [out, join(out, 'model')]) {
     const side = await sideOf(path, undefined);
     assert.ok('results' in side);
-    const [task, ...rest] = await readWritten(side.results);
+    const [task, ...rest] = (await readWritten(side.results)).tasks;
     assert.is(rest.length, 0);
     assert.equal([task!.task, task!.shots, task!.documents.length], ['arc_easy', 2, 5]);
     assert.equal(

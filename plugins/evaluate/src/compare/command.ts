@@ -11,7 +11,7 @@ import { compareSides, type Comparison } from './comparison.ts';
 import { documentsOf } from './documents.ts';
 import { comparisonTable } from './report.ts';
 import { sideOf, type Side } from './sides.ts';
-import { readWritten, writtenGroups } from './written.ts';
+import { readWritten, type Written } from './written.ts';
 
 /** What `--compare` gave. */
 export interface Compared {
@@ -31,10 +31,10 @@ export async function compare(
   // all of them first, so that a wrong name is told before the first model is evaluated
   const sides: Side[] = [];
   for (const name of names) sides.push(await sideOf(name, config.model));
-  const known = new Map<Side, ComparableSide>();
+  const known = new Map<Side, ComparableSide & Partial<Written>>();
   for (const side of sides) {
     if ('results' in side) {
-      known.set(side, { name: side.name, tasks: await readWritten(side.results) });
+      known.set(side, { name: side.name, ...(await readWritten(side.results)) });
     }
   }
   const wanted = tasksOf(asked, [...known.values()], known.size < sides.length);
@@ -49,12 +49,8 @@ export async function compare(
   const chosenNames = new Set(asked.tasks.map(({ task }) => task));
   const chosen = sides.map((side) => onlyThese(known.get(side)!, chosenNames));
   const { resamples, fewshotSeed: seed } = asked.flags;
-  const [first] = sides;
-  const groups = findGroups(
-    asked.flags.tasks === undefined && first && 'results' in first
-      ? await writtenGroups(first.results)
-      : namesIn(asked.flags.tasks),
-  );
+  const written = asked.flags.tasks === undefined ? known.get(sides[0]!)?.groups : undefined;
+  const groups = findGroups(written ?? namesIn(asked.flags.tasks));
   const comparison = compareSides(chosen, { resamples, seed }, groups);
   warnOf(comparison, log);
   const table = comparisonTable(comparison);

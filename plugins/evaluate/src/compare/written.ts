@@ -13,9 +13,18 @@ const schema = z.looseObject({
   'n-shot': z.record(z.string(), z.union([z.number(), z.null()])).default({}),
 });
 
-/** The tasks of written results that have a samples file. Throws LMFLOW_EVALUATE_RESULTS. */
-export async function readWritten(file: string): Promise<ComparableTask[]> {
-  const { results, 'n-shot': shots } = await readAs(file, (text) => schema.parse(JSON.parse(text)));
+/** What is read of written results. */
+export interface Written {
+  /** Those that have a samples file. */
+  readonly tasks: readonly ComparableTask[];
+  /** Names of groups. */
+  readonly groups: readonly string[];
+}
+
+/** Reads written results. Throws LMFLOW_EVALUATE_RESULTS. */
+export async function readWritten(file: string): Promise<Written> {
+  const written = await readAs(file, (text) => schema.parse(JSON.parse(text)));
+  const { results, groups, 'n-shot': shots } = written;
   const time = basename(file).slice('results_'.length, -'.json'.length);
   const tasks: ComparableTask[] = [];
   for (const task of Object.keys(results)) {
@@ -31,14 +40,8 @@ export async function readWritten(file: string): Promise<ComparableTask[]> {
     );
     tasks.push({ task, shots: shots[task] ?? 0, documents });
   }
-  if (tasks.length > 0) return tasks;
+  if (tasks.length > 0) return { tasks, groups: Object.keys(groups) };
   throw resultsInvalid(file, `no samples_<task>_${time}.jsonl lies beside it`);
-}
-
-/** Names of the groups in written results. Throws LMFLOW_EVALUATE_RESULTS. */
-export async function writtenGroups(file: string): Promise<string[]> {
-  const { groups } = await readAs(file, (text) => schema.parse(JSON.parse(text)));
-  return Object.keys(groups);
 }
 
 async function readAs<T>(file: string, parse: (text: string) => T): Promise<T> {
