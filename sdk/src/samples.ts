@@ -201,6 +201,12 @@ export interface Batch {
   readonly media: readonly (SampleMedia & { readonly row: number })[];
 }
 
+/** The batch with a number more, float32 [1]: what an objective has to know of the whole step. */
+export function withNumber(batch: Batch, name: string, value: number): Batch {
+  const tensor: BatchTensor = { dtype: 'float32', shape: [1], data: Float32Array.of(value) };
+  return { ...batch, tensors: { ...batch.tensors, [name]: tensor } };
+}
+
 /** Which answers of a conversation are trained: all of the assistant's, or the last one alone. */
 export type TrainedAnswers = 'all' | 'last';
 

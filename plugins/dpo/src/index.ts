@@ -7,6 +7,7 @@ import {
   TRAINER,
   definePlugin,
   trainingFlags,
+  withNumber,
   type Batch,
   type CommandInvocation,
   type FitResult,
@@ -219,8 +220,7 @@ function withTokenMean(batch: Batch, { mode, batches }: Step, { evaluation }: Pa
     mode === 'evaluation' && evaluation
       ? evaluation.pairs / evaluation.tokens
       : pairsPerToken(batches);
-  const tensor = { dtype: 'float32', shape: [1], data: Float32Array.of(scale) } as const;
-  return { ...batch, tensors: { ...batch.tensors, [PAIRS_PER_TOKEN]: tensor } };
+  return withNumber(batch, PAIRS_PER_TOKEN, scale);
 }
 
 export default dpo;

@@ -6,6 +6,7 @@ import {
   TRAINER,
   definePlugin,
   trainingFlags,
+  withNumber,
   type Batch,
   type CommandInvocation,
   type FitResult,
@@ -80,7 +81,7 @@ const kto = definePlugin({
     context.hooks.onBatch.tap(async (batch, step) => {
       const run = runs.get(step.model);
       if (!run || context.options.lossType !== 'kto') return undefined;
-      return withDivergence(batch, await divergenceOf(run, step));
+      return withNumber(batch, DIVERGENCE, await divergenceOf(run, step));
     });
 
     context.command({
@@ -108,11 +109,6 @@ async function divergenceOf(run: JudgedRun, step: Step): Promise<number> {
   run.step = { batches, z: value };
   figures.add('kl', value * answers, answers);
   return value;
-}
-
-function withDivergence(batch: Batch, value: number): Batch {
-  const tensor = { dtype: 'float32', shape: [1], data: Float32Array.of(value) } as const;
-  return { ...batch, tensors: { ...batch.tensors, [DIVERGENCE]: tensor } };
 }
 
 async function train(
