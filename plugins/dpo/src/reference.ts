@@ -2,6 +2,7 @@
 // before the first step.
 import {
   joinSamples,
+  sequencesOf,
   type Config,
   type Logger,
   type Sample,
@@ -86,7 +87,7 @@ async function sequenceLogProbs(
     for (let first = 0; first < samples.length; first += some) {
       const last = Math.min(samples.length, first + some);
       const rows = Array.from({ length: last - first }, (_, index) =>
-        membersOf(samples, first + index),
+        sequencesOf(samples, first + index),
       ).flat();
       const scores = await session.score(
         rows.map(({ inputIds, labels }) => ({ ids: inputIds, labels })),
@@ -107,7 +108,7 @@ async function sequenceLogProbs(
 function withColumn(samples: Samples, name: string, numbers: Float64Array): Samples {
   const size = samples.group?.size ?? 1;
   const get = (index: number): readonly Sample[] =>
-    membersOf(samples, index).map((sequence, member) => ({
+    sequencesOf(samples, index).map((sequence, member) => ({
       ...sequence,
       columns: { ...sequence.columns, [name]: numbers[index * size + member]! },
     }));
@@ -118,19 +119,8 @@ function withColumn(samples: Samples, name: string, numbers: Float64Array): Samp
     lengthOf: (index) => samples.lengthOf(index),
     get: (index) => {
       const sequences = get(index);
-      return sequences.length === 1
-        ? sequences[0]!
-        : joinSamples(
-            sequences.map((sequence, member) => ({
-              place: { sample: index, member },
-              ...sequence,
-            })),
-          );
+      return sequences.length === 1 ? sequences[0]! : joinSamples(sequences);
     },
     ...(samples.group ? { group: { size, get } } : {}),
   };
-}
-
-function membersOf(samples: Samples, index: number): readonly Sample[] {
-  return samples.group?.get(index) ?? [samples.get(index)];
 }
